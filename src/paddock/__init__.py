@@ -1,0 +1,3 @@
+"""Paddock keeps a stable of llama.cpp models behind one address."""
+
+__version__ = "0.1.0"

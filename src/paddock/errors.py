@@ -1,0 +1,140 @@
+"""The tree of errors: each class is one situation that somebody can act on.
+
+`code` is stable and for programs, the message says what is wrong, `hint` what to do about it.
+Raised where the situation is known; translated once per border (`http/errors.py`, `cli/main.py`).
+"""
+
+from typing import ClassVar
+
+
+class PaddockError(Exception):
+    """Anything that Paddock itself refuses or fails to do."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500  # the HTTP status that says it best
+
+    def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail  # further lines: the last log lines, other problems of the same file
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ConfigError(PaddockError):
+    """models.conf or paddock.toml cannot be used as it stands."""
+
+    code = "config_invalid"
+    status = 409
+
+
+class EngineError(PaddockError):
+    """No usable llama-server, or it refused what it was asked."""
+
+    code = "engine_unusable"
+    status = 503
+
+
+class UnknownModel(PaddockError):
+    code = "model_not_found"
+    status = 404
+
+
+class ModelMissing(PaddockError):
+    """The request names no model and none can be assumed."""
+
+    code = "model_required"
+    status = 400
+
+
+class NotLoaded(PaddockError):
+    """Something was asked of a model that is not loaded, and asking must not load it."""
+
+    code = "model_not_loaded"
+    status = 409
+
+
+class LoadFailed(PaddockError):
+    """The instance ended before it was ready; `detail` holds its last log lines."""
+
+    code = "load_failed"
+    status = 502
+
+
+class RecentlyFailed(LoadFailed):
+    """It failed a moment ago, and trying again at once would evict a working model for nothing."""
+
+    code = "load_failed_recently"
+    status = 503
+
+
+class Cancelled(PaddockError):
+    """The user cancelled the load."""
+
+    code = "cancelled"
+    status = 503
+
+
+class CannotFit(PaddockError):
+    """It can never fit beside what may not leave."""
+
+    code = "cannot_fit"
+    status = 503
+
+
+class QueueFull(PaddockError):
+    code = "queue_full"
+    status = 429
+
+
+class ShuttingDown(PaddockError):
+    code = "shutting_down"
+    status = 503
+
+
+class UpstreamGone(PaddockError):
+    """The instance ended or closed the connection in the middle of a reply."""
+
+    code = "upstream_gone"
+    status = 502
+
+
+class BodyTooLarge(PaddockError):
+    code = "body_too_large"
+    status = 413
+
+
+class BadRequest(PaddockError):
+    code = "bad_request"
+    status = 400
+
+
+class Unauthorized(PaddockError):
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(PaddockError):
+    code = "forbidden"
+    status = 403
+
+
+class NoSuchThing(PaddockError):
+    """No such instance, log, job or route."""
+
+    code = "not_found"
+    status = 404
+
+
+class DaemonUnreachable(PaddockError):
+    """No daemon answers at the address."""
+
+    code = "daemon_unreachable"
+    status = 503
+
+
+class DaemonAlreadyRuns(PaddockError):
+    code = "daemon_already_runs"
+    status = 409
