@@ -1,0 +1,268 @@
+"""The contract: everything that crosses the HTTP API, in both directions.
+
+Clients import this module and `paddock.api.client`, nothing else of Paddock. Field names are stable;
+new fields come with defaults. MiB are binary, times are ISO 8601 in UTC, durations are seconds.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+Phase = Literal[
+    "starting", "fitting", "loading", "warming", "ready", "busy", "draining", "stopping", "failed"
+]
+State = Literal["unloaded", "queued", "loading", "ready", "busy", "draining", "stopping", "failed"]
+Stage = Literal[
+    "queued",  # waits for its turn
+    "draining",  # another instance finishes its requests
+    "stopping",  # another instance is being stopped
+    "memory",  # waits until the memory is really free
+    "starting",
+    "fitting",
+    "loading",
+    "warming",
+    "ready",
+    "failed",
+    "cancelled",
+]
+
+
+class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Why something did not work, in words for people and a code for programs."""
+
+    code: str
+    message: str
+    hint: str = ""
+    exit_code: int | None = None  # negative: the signal that ended it
+    log: list[str] = []  # the last lines of its log
+
+
+class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How far a load is."""
+
+    stage: Stage
+    part: str = ""  # while loading: `text_model`, `mmproj_model`, `spec_model`; else who is waited for
+    fraction: float | None = None  # 0 to 1 of this stage, None where nobody knows
+    elapsed: float = 0.0  # since the switch began
+    eta: float | None = None  # seconds left, from this profile's history
+    mib_done: int | None = None
+    mib_total: int | None = None
+
+
+class Buffer(msgspec.Struct, kw_only=True):
+    """One buffer that llama.cpp reported."""
+
+    device: str  # `CUDA0`, `RPC0`, `Host`
+    kind: Literal["model", "context", "compute", "output"]
+    mib: float
+
+
+class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where an instance's bytes lie, as its own log tells it."""
+
+    buffers: list[Buffer] = []
+    layers: int | None = None
+    layers_offloaded: int | None = None  # as printed; proves nothing on its own
+    layers_overflowing: int | None = None
+    graph_splits: int | None = None  # prompt graph
+    graph_splits_tg: int | None = None  # generation graph, where it differs
+    n_ctx: int | None = None
+    warnings: list[str] = []  # fit's own complaints
+
+
+class Speed(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Of the last finished request, tokens/s."""
+
+    prompt: float | None = None
+    generation: float | None = None
+
+
+class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    id: str
+    profile: str
+    phase: Phase
+    since: str  # when this phase began
+    engine: str = ""
+    engine_version: str = ""
+    pid: int | None = None
+    leases: int = 0  # requests it is serving
+    stale: bool = False  # models.conf says something else by now
+    adopted: bool = False
+    progress: Progress | None = None
+    load_seconds: float | None = None
+    placement: Placement | None = None
+    speed: Speed | None = None
+    demand_mib: dict[str, int] = {}  # what the ledger books for it, by device
+    failure: Failure | None = None
+
+
+class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    id: str
+    state: State
+    title: str = ""
+    description: str = ""
+    aliases: list[str] = []
+    bench: bool = False
+    hidden: bool = False
+    pin: bool = False
+    priority: int = 0
+    ttl: float = 0.0
+    engine: str = ""
+    ctx_size: int | None = None
+    size_mib: int | None = None
+    speed_text: str = ""
+    expected_speed: float | None = None
+    speed: Speed | None = None  # last measured
+    instance: str | None = None
+    stale: bool = False
+    waiting: int = 0
+    last_used: str | None = None
+    last_load_seconds: float | None = None
+    failure: Failure | None = None  # of the last load, until one succeeds
+    args: list[str] = []
+
+
+class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One device of the ledger. None where nobody could tell."""
+
+    name: str
+    kind: Literal["gpu", "host"]
+    description: str = ""
+    total_mib: int | None = None
+    free_mib: int | None = None
+    booked_mib: dict[str, int] = {}  # by instance
+
+
+class ConfigInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    path: str
+    loaded_at: str
+    error: Failure | None = None  # why the newest version of the file is not in force
+    warnings: list[str] = []
+
+
+class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
+    version: str
+    pid: int
+    started_at: str
+    current: str | None  # the profile that a request without a model gets
+    instances: list[InstanceInfo]
+    queue: dict[str, int]  # waiting requests by profile
+    devices: list[DeviceInfo]
+    config: ConfigInfo
+    engine: str = ""
+    engine_version: str = ""
+    state_dir: str = ""
+    listen: list[str] = []
+
+
+class SwitchRequest(msgspec.Struct, kw_only=True):
+    model: str
+    wait: bool = True
+
+
+class SwitchResult(msgspec.Struct, kw_only=True, omit_defaults=True):
+    job: str
+    model: str
+    outcome: Literal["running", "ready", "failed", "cancelled"]
+    seconds: float | None = None
+    instance: str | None = None
+    restored: list[str] = []  # what is being brought back after a failure
+    failure: Failure | None = None
+
+
+class ModelRequest(msgspec.Struct, kw_only=True):
+    """Body of unload and cancel; without a model, all of them."""
+
+    model: str | None = None
+    now: bool = False  # do not wait for running requests
+
+
+class ModelResult(msgspec.Struct, kw_only=True):
+    success: bool
+    models: list[str]
+
+
+# ---- events: `type` names the fact, `seq` orders them, `time` says when ----
+
+
+class Event(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
+    seq: int = 0
+    time: str = ""
+
+
+class Snapshot(Event, tag="snapshot"):
+    """The whole truth at `seq`; always the first event of a stream that does not resume."""
+
+    status: Status
+    profiles: list[ProfileInfo]
+
+
+class InstanceChanged(Event, tag="instance"):
+    instance: InstanceInfo
+    state: State  # of its profile
+
+
+class InstanceEnded(Event, tag="instance-ended"):
+    instance: str
+    profile: str
+    failure: Failure | None = None
+
+
+class SwitchProgress(Event, tag="progress"):
+    profile: str
+    instance: str | None = None
+    progress: Progress
+
+
+class SwitchEnded(Event, tag="switch-ended"):
+    profile: str
+    outcome: Literal["ready", "failed", "cancelled"]
+    seconds: float
+    instance: str | None = None
+    restored: list[str] = []
+    failure: Failure | None = None
+
+
+class QueueChanged(Event, tag="queue"):
+    profile: str
+    waiting: int
+
+
+class SpeedMeasured(Event, tag="speed"):
+    profile: str
+    instance: str
+    speed: Speed
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+
+
+class ConfigChanged(Event, tag="config"):
+    """models.conf was read again: what changed, or why nothing did."""
+
+    config: ConfigInfo
+    changed: list[str] = []
+    added: list[str] = []
+    removed: list[str] = []
+
+
+AnyEvent = (
+    Snapshot
+    | InstanceChanged
+    | InstanceEnded
+    | SwitchProgress
+    | SwitchEnded
+    | QueueChanged
+    | SpeedMeasured
+    | ConfigChanged
+)
+
+
+class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Every refusal of the management API."""
+
+    error: Failure
+
+
+def to_builtins(value: Any) -> Any:
+    """Plain dicts and lists, as they would appear in JSON."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,121 @@
+"""What models.conf becomes: frozen profiles, each flag with its origin, and the problems found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written. `section` is a section's name, `*`, or `paddock` for our own."""
+
+    section: str
+    key: str
+    line: int = 0  # 0 where no file line is behind it
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.section
+        return f"[{self.section}] {self.key}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One effective option of a profile's command line."""
+
+    name: str  # as given to llama-server: `--ctx-size`, `--no-jinja`
+    values: tuple[str, ...]
+    origin: Origin
+    overrides: tuple[tuple[tuple[str, ...], Origin], ...] = ()  # what it replaced, nearest first
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return (self.name, *self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One section of models.conf, resolved against `[*]`, the defaults and an engine's flags."""
+
+    id: str
+    line: int  # of its section header
+    model: Path  # absolute
+    flags: tuple[Flag, ...]  # the whole command line but for what Paddock itself adds
+    title: str = ""
+    description: str = ""
+    speed_text: str = ""  # `SPEED` as typed
+    expected_speed: float | None = None  # the number in it, tokens/s
+    mmproj: Path | None = None
+    aliases: tuple[str, ...] = ()
+    ttl: float = 0.0  # idle seconds before unload, 0 = never
+    pin: bool = False
+    priority: int = 0
+    preload: bool = False
+    engine: str | None = None  # None: the default engine
+    hidden: bool = False
+    concurrency: int = 0  # requests at once, 0 = no limit of ours
+    keep_context: bool = False
+    sampler_policy: Literal["default", "force"] = "default"
+    stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
+
+    @property
+    def is_bench(self) -> bool:
+        return self.id.startswith("bench-")
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return tuple(word for flag in self.flags for word in flag.argv)
+
+    def flag(self, name: str) -> Flag | None:
+        """The effective flag of this canonical name (`--ctx-size`), if the profile sets it."""
+        return next((f for f in self.flags if f.name == name), None)
+
+    @property
+    def ctx_size(self) -> int | None:
+        """The context that was asked for, in tokens; None where the model decides."""
+        flag = self.flag("--ctx-size")
+        return int(flag.values[0]) or None if flag and flag.values[0].isdecimal() else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when, and only when, a running instance would be started differently."""
+        from hashlib import sha256
+
+        text = "\0".join((self.engine or "", *self.argv))
+        return sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong or doubtful in a configuration file."""
+
+    severity: Literal["error", "warning"]
+    message: str
+    hint: str = ""
+    file: str = ""
+    line: int = 0
+    section: str = ""
+    key: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        section = f"[{self.section}] " if self.section else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}{section}{self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """A whole models.conf that can be used."""
+
+    path: Path
+    models_dir: Path
+    profiles: Mapping[str, Profile]  # in the file's order
+    warnings: tuple[Problem, ...] = ()
+
+    def find(self, name: str) -> Profile | None:
+        """The profile of this id or alias."""
+        if profile := self.profiles.get(name):
+            return profile
+        return next((p for p in self.profiles.values() if name in p.aliases), None)
