@@ -41,7 +41,8 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How far a load is."""
 
     stage: Stage
-    part: str = ""  # while loading: `text_model`, `mmproj_model`, `spec_model`; else who is waited for
+    # while loading: `text_model`, `mmproj_model`, `spec_model`; else who is waited for
+    part: str = ""
     fraction: float | None = None  # 0 to 1 of this stage, None where nobody knows
     elapsed: float = 0.0  # since the switch began
     eta: float | None = None  # seconds left, from this profile's history
@@ -190,31 +191,31 @@ class Event(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
     time: str = ""
 
 
-class Snapshot(Event, tag="snapshot"):
+class Snapshot(Event, tag="snapshot", kw_only=True):
     """The whole truth at `seq`; always the first event of a stream that does not resume."""
 
     status: Status
     profiles: list[ProfileInfo]
 
 
-class InstanceChanged(Event, tag="instance"):
+class InstanceChanged(Event, tag="instance", kw_only=True):
     instance: InstanceInfo
     state: State  # of its profile
 
 
-class InstanceEnded(Event, tag="instance-ended"):
+class InstanceEnded(Event, tag="instance-ended", kw_only=True):
     instance: str
     profile: str
     failure: Failure | None = None
 
 
-class SwitchProgress(Event, tag="progress"):
+class SwitchProgress(Event, tag="progress", kw_only=True):
     profile: str
     instance: str | None = None
     progress: Progress
 
 
-class SwitchEnded(Event, tag="switch-ended"):
+class SwitchEnded(Event, tag="switch-ended", kw_only=True):
     profile: str
     outcome: Literal["ready", "failed", "cancelled"]
     seconds: float
@@ -223,12 +224,12 @@ class SwitchEnded(Event, tag="switch-ended"):
     failure: Failure | None = None
 
 
-class QueueChanged(Event, tag="queue"):
+class QueueChanged(Event, tag="queue", kw_only=True):
     profile: str
     waiting: int
 
 
-class SpeedMeasured(Event, tag="speed"):
+class SpeedMeasured(Event, tag="speed", kw_only=True):
     profile: str
     instance: str
     speed: Speed
@@ -236,7 +237,7 @@ class SpeedMeasured(Event, tag="speed"):
     generated_tokens: int = 0
 
 
-class ConfigChanged(Event, tag="config"):
+class ConfigChanged(Event, tag="config", kw_only=True):
     """models.conf was read again: what changed, or why nothing did."""
 
     config: ConfigInfo
