@@ -1,0 +1,178 @@
+"""The daemon's HTTP API as a Python object: what the command line, dashboards and scripts call.
+
+Synchronous, on the standard library and msgspec alone. Every method raises `PaddockError`: the
+server's refusal with its code, hint and log lines, or `DaemonUnreachable`.
+"""
+
+from collections.abc import Iterator
+from http.client import HTTPResponse
+from typing import Any, TypeVar, get_args
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from paddock.api.connection import Connection, error_of, pieces, refusal
+from paddock.api.sse import Message, SseParser
+from paddock.api.types import (
+    AnyEvent,
+    ModelRequest,
+    ModelResult,
+    ProfileInfo,
+    Status,
+    SwitchEnded,
+    SwitchProgress,
+    SwitchRequest,
+    SwitchResult,
+)
+from paddock.errors import PaddockError, UpstreamGone
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+T = TypeVar("T")
+
+
+class _ModelList(msgspec.Struct):
+    data: list[ProfileInfo]
+
+
+class _Head(msgspec.Struct):
+    type: str
+
+
+_EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_HEAD = msgspec.json.Decoder(_Head)
+_KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
+
+
+class Client:
+    """The API of the daemon at `url`; `key` is an API key, where the daemon asks for one."""
+
+    def __init__(
+        self, url: str = DEFAULT_URL, key: str | None = None, *, timeout: float = 10.0
+    ) -> None:
+        self.connection = Connection(url, key, timeout=timeout)
+
+    @property
+    def url(self) -> str:
+        return self.connection.url
+
+    def health(self) -> bool:
+        """Does a daemon answer? Raises only where something answers that is none."""
+        try:
+            with self.connection.exchange("GET", "/health"):
+                return True
+        except PaddockError as error:
+            if error.code == "daemon_unreachable":
+                return False
+            raise
+
+    def status(self) -> Status:
+        return self._call("GET", "/status", Status)
+
+    def models(self) -> list[ProfileInfo]:
+        """Every profile with its state, in the file's order."""
+        return self._call("GET", "/models", _ModelList).data
+
+    def switch(self, model: str, wait: bool = True) -> SwitchResult:
+        """Make a model ready; with `wait` the call lasts as long as the load."""
+        return self._call(
+            "POST", "/switch", SwitchResult, SwitchRequest(model=model, wait=wait), patient=wait
+        )
+
+    def switch_progress(self, model: str) -> Iterator[SwitchProgress | SwitchEnded]:
+        """Make a model ready, telling how far it is; ends with `SwitchEnded`, whatever its outcome."""
+        body = SwitchRequest(model=model)
+        with self._stream("POST", "/switch", body) as response:
+            for event in _events(response):
+                if isinstance(event, SwitchProgress | SwitchEnded):
+                    yield event
+                if isinstance(event, SwitchEnded):
+                    return
+        raise UpstreamGone(f"the daemon ended the report on {model} before the switch had ended")
+
+    def job(self, job: str) -> SwitchResult:
+        """How a switch stands that was asked for with `wait=False`."""
+        return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
+
+    def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
+        """Unload one model or all; `now` does not wait for running requests. Gives their names."""
+        return self._models("/unload", ModelRequest(model=model, now=now))
+
+    def cancel(self, model: str | None = None) -> list[str]:
+        """Cancel the load of one model, or all loads. Gives their names."""
+        return self._models("/cancel", ModelRequest(model=model))
+
+    def reload(self) -> dict[str, Any]:
+        """Read models.conf again, now."""
+        return self._call("POST", "/reload", dict[str, Any], {})
+
+    def shutdown(self, *, keep: bool = False) -> None:
+        """End the daemon; `keep` leaves the loaded models running for the next one to adopt."""
+        with self.connection.exchange("POST", "/shutdown", {"keep": keep}) as response:
+            response.read()
+
+    def events(self, after: int | None = None) -> Iterator[AnyEvent]:
+        """What happens, as it happens; first a snapshot, or all since the event `after`.
+
+        Ends when the daemon ends. Connecting again is the caller's choice, with the last `seq`.
+        """
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with self._stream("GET", "/events", headers=headers) as response:
+            yield from _events(response)
+
+    def logs(self, name: str, lines: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
+        """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows."""
+        query = {"lines": str(lines)} if lines is not None else {}
+        query |= {"follow": "1"} if follow else {}
+        path = f"/logs/{quote(name, safe='')}" + (f"?{urlencode(query)}" if query else "")
+        with self.connection.exchange("GET", path, accept="text/plain", patient=True) as response:
+            yield from pieces(response)
+
+    def _models(self, path: str, request: ModelRequest) -> list[str]:
+        return self._call("POST", path, ModelResult, request, patient=True).models
+
+    def _stream(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        return self.connection.exchange(
+            method, path, body, accept="text/event-stream", headers=headers, patient=True
+        )
+
+    def _call(
+        self, method: str, path: str, kind: type[T], body: object = None, *, patient: bool = False
+    ) -> T:
+        with self.connection.exchange(method, path, body, patient=patient) as response:
+            return _decoded(response.read(), kind, path)
+
+
+def failure_of(ended: SwitchEnded | SwitchResult) -> PaddockError:
+    """The exception for a switch that did not work out."""
+    if ended.failure:
+        return error_of(ended.failure)
+    return PaddockError(f"the switch {ended.outcome}, and the daemon gave no reason")
+
+
+def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
+    parser = SseParser()
+    for piece in pieces(response):
+        for found in parser.feed(piece):
+            if isinstance(found, Message) and (event := _event(found)):
+                yield event
+
+
+def _event(message: Message) -> AnyEvent | None:
+    if message.event == "error":
+        raise refusal(message.data.encode(), 500)
+    if _HEAD.decode(message.data).type not in _KNOWN:
+        return None  # of a newer daemon
+    return _EVENT.decode(message.data)
+
+
+def _decoded(body: bytes, kind: type[T], path: str) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise PaddockError(
+            f"{path} answered with something else than expected: {error}",
+            hint="is this another program, or a daemon of another version? see `paddock version`",
+        ) from error

@@ -1,0 +1,170 @@
+"""One HTTP exchange with the daemon, on the standard library alone: a command starts fast.
+
+The only place that knows `http.client`. Whatever goes wrong comes out as a `PaddockError`: the
+server's own refusal with its code, hint and log lines, or `DaemonUnreachable`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import urlsplit
+
+import msgspec
+
+from paddock.api.types import ErrorBody, Failure
+from paddock.errors import BadRequest, DaemonUnreachable, PaddockError, UpstreamGone
+
+_PIECE = 65536  # bytes asked for at once; what is there is returned without waiting for more
+
+
+class Connection:
+    """Where the daemon is, and how to ask it. Opens one socket for each exchange."""
+
+    def __init__(self, url: str, key: str | None = None, *, timeout: float = 10.0) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(
+                f"{url!r} is no address of a daemon", hint="it looks like http://127.0.0.1:8080"
+            )
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._host, self._port, self._prefix = parts.hostname, _port(parts), parts.path.rstrip("/")
+        self._key = key
+        self._timeout = timeout
+
+    @contextmanager
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        accept: str = "application/json",
+        headers: dict[str, str] | None = None,
+        patient: bool = False,
+    ) -> Iterator[HTTPResponse]:
+        """Send one request, give its reply once it is known to be none of refusal.
+
+        `patient` waits for ever between bytes: for streams, and for loads, which have no time limit.
+        """
+        timeout = None if patient else self._timeout
+        connection = self._connect(self._host, self._port, timeout=timeout)
+        try:
+            with self._translated():
+                response = self._send(connection, method, path, body, accept, headers or {})
+                yield response
+        finally:
+            connection.close()
+
+    def _send(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        path: str,
+        body: object,
+        accept: str,
+        headers: dict[str, str],
+    ) -> HTTPResponse:
+        payload = None if body is None else msgspec.json.encode(body)
+        try:
+            connection.request(
+                method, self._prefix + path, payload, self._headers(accept) | headers
+            )
+            response = connection.getresponse()
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            raise self._unreachable() from error
+        if response.status >= 400:
+            raise refusal(response.read(), response.status)
+        return response
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        return headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise DaemonUnreachable(
+                f"{self.url} did not answer within {self._timeout:g} s",
+                hint="the machine may be short of memory; `paddock logs` and the daemon's log tell more",
+            ) from error
+        except HTTPException as error:
+            raise UpstreamGone(f"{self.url} broke off its reply ({error!r})") from error
+        except ConnectionError as error:
+            raise UpstreamGone(f"{self.url} broke off the connection ({error})") from error
+        except OSError as error:  # no such host, no route
+            raise self._unreachable(f" ({error})") from error
+
+    def _unreachable(self, reason: str = "") -> DaemonUnreachable:
+        return DaemonUnreachable(
+            f"no daemon answers at {self.url}{reason}",
+            hint="start one with `paddock start`, or name another with --url or PADDOCK_URL",
+        )
+
+
+def pieces(response: HTTPResponse) -> Iterator[bytes]:
+    """The body as it arrives."""
+    while piece := response.read1(_PIECE):
+        yield piece
+
+
+def refusal(body: bytes, status: int) -> PaddockError:
+    """The error that a refusing reply tells of, in any of the shapes that the daemon speaks."""
+    try:
+        return error_of(msgspec.json.decode(body, type=ErrorBody).error, status)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return foreign_error(msgspec.json.decode(body), status)
+    except msgspec.DecodeError:
+        text = body.decode(errors="replace").strip()
+        return PaddockError(f"HTTP {status}: {text[:500] or 'no reason given'}")
+
+
+def error_of(failure: Failure, status: int = 500) -> PaddockError:
+    """The exception that says what this failure says, of the class that its code names."""
+    kind = _class_of(failure.code)
+    error = kind(failure.message, hint=failure.hint, detail=tuple(failure.log))
+    if kind is PaddockError and failure.code != PaddockError.code:
+        error.message = f"{failure.message} ({failure.code}, HTTP {status})"
+    return error
+
+
+def foreign_error(body: object, status: int = 500) -> PaddockError:
+    """The exception for an error in OpenAI's or Anthropic's shape, or llama-server's own."""
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    if not isinstance(inner, dict):
+        return PaddockError(f"HTTP {status}: {inner}")
+    named = (inner.get("code"), inner.get("type"))
+    code = next(
+        (c for c in named if isinstance(c, str) and _class_of(c) is not PaddockError), "error"
+    )
+    log = inner.get("log")
+    return error_of(
+        Failure(
+            code=code,
+            message=str(inner.get("message") or inner),
+            hint=str(inner.get("hint") or ""),
+            log=[str(line) for line in log] if isinstance(log, list) else [],
+        ),
+        status,
+    )
+
+
+def _class_of(code: str) -> type[PaddockError]:
+    waiting = [PaddockError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.code == code:
+            return kind
+        waiting += kind.__subclasses__()
+    return PaddockError
+
+
+def _port(parts: object) -> int | None:
+    try:
+        return getattr(parts, "port", None)
+    except ValueError as error:
+        raise BadRequest(f"the port in the address is none: {error}") from error
