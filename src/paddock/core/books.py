@@ -1,0 +1,250 @@
+"""The books that the scheduler keeps, and the questions they answer. Nothing here decides or changes."""
+
+from dataclasses import dataclass, field
+
+from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.room import Resident, fits, leavers, need, shares_device
+
+_LONG_AGO = float("-inf")
+
+
+@dataclass(slots=True)
+class Starting:
+    since: float
+    cancelled: Cause | None = None
+
+
+@dataclass(slots=True)
+class Ready:
+    since: float
+    idle_since: float
+    leases: set[Ticket] = field(default_factory=set)
+    leaving: bool = False  # it goes when the last lease ends, and gets no new ones
+    closed_since: float | None = None  # no new leases while somebody waits for its room
+
+
+@dataclass(slots=True)
+class Stopping:
+    """Told to go, or gone; its memory is booked until it was read to be free."""
+
+    exited: bool = False
+
+
+@dataclass(slots=True)
+class Live:
+    """One live instance."""
+
+    id: InstanceId
+    profile: ProfileId
+    demand: Demand
+    fingerprint: str
+    phase: Starting | Ready | Stopping
+    replaced: tuple[ProfileId, ...] = ()  # who had to leave for it
+    restored: bool = False  # it is itself what came back after a failure
+
+    @property
+    def is_busy(self) -> bool:
+        phase = self.phase
+        return isinstance(phase, Starting) or (isinstance(phase, Ready) and bool(phase.leases))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    ticket: Ticket
+    profile: ProfileId
+    since: float
+    insist: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A profile that failed: no request makes it try again before `until`."""
+
+    count: int
+    until: float
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A profile that should be live and is not."""
+
+    profile: ProfileId
+    since: float
+    insist: bool
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Room that is spoken for: of a profile that waits until others have left."""
+
+    profile: ProfileId
+    demand: Demand
+
+
+@dataclass(slots=True)
+class Books:
+    """All facts, as the events told them."""
+
+    rules: Rules
+    room: Room = field(default_factory=Room)
+    specs: dict[ProfileId, Spec] = field(default_factory=dict)
+    live: dict[InstanceId, Live] = field(default_factory=dict)
+    waiting: dict[Ticket, Waiter] = field(default_factory=dict)
+    leased: dict[Ticket, InstanceId] = field(default_factory=dict)
+    setbacks: dict[ProfileId, Setback] = field(default_factory=dict)
+    costs: dict[ProfileId, float] = field(default_factory=dict)  # measured load times
+    evicted_at: dict[ProfileId, float] = field(default_factory=dict)
+    owed: dict[ProfileId, tuple[ProfileId, ...]] = field(default_factory=dict)  # who left for whom
+    begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
+    restoring: list[ProfileId] = field(default_factory=list)
+    closing: bool = False
+
+    def live_of(self, profile: ProfileId) -> Live | None:
+        """The live instance of this profile; the newest, if an old one is still leaving."""
+        return next((x for x in reversed(self.live.values()) if x.profile == profile), None)
+
+    def is_up(self, profile: ProfileId) -> bool:
+        """Whether it is ready or on its way there, and not told to go."""
+        live = self.live_of(profile)
+        match live.phase if live else None:
+            case Starting(cancelled=cause):
+                return cause is None
+            case Ready(leaving=leaving):
+                return not leaving
+            case _:
+                return False
+
+    def is_stale(self, live: Live) -> bool:
+        """Whether models.conf by now says something else than what it was started with."""
+        spec = self.specs.get(live.profile)
+        return spec is None or spec.fingerprint != live.fingerprint
+
+    def cost(self, profile: ProfileId) -> float:
+        """Seconds to bring it back: as measured, else as estimated."""
+        spec = self.specs.get(profile)
+        return self.costs.get(profile, spec.cost if spec else 0.0)
+
+    def wants(self, now: float) -> list[Want]:
+        """What should be live and is not: overdue first, then by priority, then by age."""
+        wants = dict(self.begun)
+        for waiter in self.waiting.values():
+            seen = wants.get(waiter.profile)
+            wants[waiter.profile] = Want(
+                waiter.profile,
+                min(waiter.since, seen.since) if seen else waiter.since,
+                waiter.insist or bool(seen and seen.insist),
+                self.specs[waiter.profile].priority,
+            )
+        missing = [want for want in wants.values() if not self.is_up(want.profile)]
+        return sorted(missing, key=lambda want: self._rank(want, now))
+
+    def _rank(self, want: Want, now: float) -> tuple[bool, int, float]:
+        due = self.is_due(want, now)
+        return (not due, 0 if due else -want.priority, want.since)
+
+    def is_due(self, want: Want, now: float) -> bool:
+        """Whether nobody may overtake it any more."""
+        return want.profile in self.begun or want.insist or now >= want.since + self.rules.patience
+
+    def need(self, profile: ProfileId) -> Demand:
+        """The MiB by device that must be free for it."""
+        spec = self.specs.get(profile)
+        return need(spec, self.room) if spec else {}
+
+    def has_room(self, demand: Demand, promises: list[Promise], doomed: set[InstanceId]) -> bool:
+        """Room now, beside all that lives, and later, beside all that was promised room before."""
+        present = [live.demand for live in self.live.values()]
+        promised = [promise.demand for promise in promises]
+        if fits(demand, [*present, *promised], self.room):
+            return True
+        later = [live.demand for live in self.live.values() if live.id not in doomed]
+        return fits(demand, present, self.room) and fits(demand, [*later, *promised], self.room)
+
+    def may_load(self, demand: Demand) -> bool:
+        """Two loads on one device would each count the other's memory as free."""
+        return not any(
+            isinstance(live.phase, Starting) and shares_device(live.demand, demand)
+            for live in self.live.values()
+        )
+
+    def choose_leavers(
+        self, profile: ProfileId, promises: list[Promise], doomed: set[InstanceId]
+    ) -> list[Live] | None:
+        """Whose leaving makes room for it, those already leaving not counted; None: nobody's does."""
+        others = [live for live in self.live.values() if live.id not in doomed]
+        candidates = [live for live in others if self.may_ever_leave(live)]
+        staying = [live.demand for live in others if self.is_pinned(live)]
+        staying += [promise.demand for promise in promises]
+        residents = [self._as_resident(live) for live in candidates]
+        chosen = leavers(self.need(profile), residents, staying, self.room)
+        return None if chosen is None else [self.live[resident.instance] for resident in chosen]
+
+    def is_pinned(self, live: Live) -> bool:
+        spec = self.specs.get(live.profile)
+        return spec is not None and spec.pin and not isinstance(live.phase, Stopping)
+
+    def may_ever_leave(self, live: Live) -> bool:
+        return not self.is_pinned(live) and not isinstance(live.phase, Stopping)
+
+    def _as_resident(self, live: Live) -> Resident:
+        spec = self.specs.get(live.profile)
+        return Resident(
+            live.id,
+            live.demand,
+            busy=live.is_busy,
+            outdated=spec is None,
+            priority=spec.priority if spec else 0,
+            cost=self.cost(live.profile),
+            last_used=live.phase.idle_since if isinstance(live.phase, Ready) else 0.0,
+        )
+
+    def may_leave(self, live: Live, want: Want, now: float) -> bool:
+        """Whether it may be stopped for `want` at this moment."""
+        phase = live.phase
+        if not isinstance(phase, Ready):
+            return False
+        if phase.leases:
+            timeout, closed = self.rules.drain_timeout, phase.closed_since
+            return bool(timeout) and closed is not None and now >= closed + timeout
+        return self.is_due(want, now) or now >= self.tenure_end(live, want)
+
+    def tenure_end(self, live: Live, want: Want) -> float:
+        """When an idle instance need no longer be kept for fear of pushing each other out by turns."""
+        phase = live.phase
+        assert isinstance(phase, Ready)
+        if phase.idle_since - self.evicted_at.get(want.profile, _LONG_AGO) > self.rules.patience:
+            return _LONG_AGO
+        cost = self.cost(live.profile)
+        return min(
+            phase.since + self.rules.tenure * cost, phase.idle_since + self.rules.linger * cost
+        )
+
+    def ttl_end(self, live: Live) -> float | None:
+        """When it will have been idle for too long; None while that clock stands still."""
+        spec, phase = self.specs.get(live.profile), live.phase
+        if spec is None or not spec.ttl or spec.pin or not isinstance(phase, Ready) or phase.leases:
+            return None
+        return phase.idle_since + spec.ttl
+
+    def next_deadline(self, now: float) -> float | None:
+        """When time alone will next change a decision."""
+        if self.closing:
+            return None
+        due = [end for live in self.live.values() if (end := self.ttl_end(live)) is not None]
+        if self.waiting or self.begun:
+            for want in self.wants(now):
+                due.append(want.since + self.rules.patience)
+                due += [self._release(live, want) for live in self.live.values()]
+        return min((moment for moment in due if moment > now), default=None)
+
+    def _release(self, live: Live, want: Want) -> float:
+        phase = live.phase
+        if not isinstance(phase, Ready):
+            return _LONG_AGO
+        if not phase.leases:
+            return self.tenure_end(live, want)
+        if phase.closed_since is None or not self.rules.drain_timeout:
+            return _LONG_AGO
+        return phase.closed_since + self.rules.drain_timeout

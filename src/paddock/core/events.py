@@ -1,0 +1,108 @@
+"""What can happen. The only way facts enter the scheduler."""
+
+from dataclasses import dataclass
+
+from paddock.core.model import Cause, InstanceId, ProfileId, Room, Spec, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """models.conf was read: these are all profiles from now on."""
+
+    specs: tuple[Spec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The devices were read."""
+
+    room: Room
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A client wants this profile and waits. `insist`: a person asked for the switch itself."""
+
+    ticket: Ticket
+    profile: ProfileId
+    insist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The client finished, or hung up while waiting."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An instance of an earlier daemon is alive."""
+
+    instance: InstanceId
+    profile: ProfileId
+    fingerprint: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BecameReady:
+    instance: InstanceId
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The process is gone and has been reaped."""
+
+    instance: InstanceId
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFreed:
+    """What the exited instance held was read to be free again."""
+
+    instance: InstanceId
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadAsked:
+    """The user wants it gone; `now`: without waiting for running requests."""
+
+    profile: ProfileId
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """The user wants this profile's load, begun or waiting, to be given up."""
+
+    profile: ProfileId
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDown:
+    """The daemon ends. `keep`: instances stay alive for the next one."""
+
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The deadline that the scheduler gave has come."""
+
+
+Event = (
+    Configured
+    | Measured
+    | Asked
+    | Left
+    | Adopted
+    | BecameReady
+    | Exited
+    | MemoryFreed
+    | UnloadAsked
+    | CancelAsked
+    | ClosingDown
+    | TimePassed
+)

@@ -1,0 +1,68 @@
+"""The vocabulary of the core: names, what a profile needs, what the machine has, the rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+ProfileId = NewType("ProfileId", str)
+InstanceId = NewType("InstanceId", str)
+DeviceId = NewType("DeviceId", str)
+Ticket = NewType("Ticket", int)  # one request, from asking to leaving
+
+Demand = Mapping[DeviceId, int]  # MiB by device
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All that the scheduler knows of a profile."""
+
+    id: ProfileId
+    demand: Demand = field(default_factory=dict)
+    elastic: bool = True  # llama.cpp's fit shrinks it to what there is: alone, it always fits
+    fingerprint: str = ""  # a running instance with another one is stale
+    pin: bool = False
+    priority: int = 0
+    ttl: float = 0.0  # idle seconds before unload, 0 = never
+    concurrency: int = 0  # requests at once, 0 = no limit
+    cost: float = 1.0  # seconds to bring it back, until a load was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What all instances together may take."""
+
+    capacity: Mapping[DeviceId, int] = field(
+        default_factory=dict
+    )  # MiB; unlisted devices: no limit
+    max_instances: int = 0  # 0 = no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers of the policy, in seconds unless said otherwise."""
+
+    patience: float = 30.0  # how long a waiting request may be overtaken
+    queue_limit: int = 256  # waiting requests per profile
+    drain_timeout: float = (
+        0.0  # after this a switch no longer waits for running requests; 0 = for ever
+    )
+    # When two profiles push each other out by turns, the one that is in may stay for
+    # `tenure` times its load time, or until it has been idle for `linger` times its load time.
+    # Staying as long as the switch costs bounds the time lost to switching (ski rental).
+    tenure: float = 3.0
+    linger: float = 0.25
+    retry_after: float = 10.0  # after a failed load; doubled for each further one
+    retry_limit: float = 300.0
+    steady: float = 60.0  # who lived this long is not in a crash loop
+    crashes: int = 3  # in a row, before a profile that gets ready but dies is held back
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something ended or was refused: a stable code, words, and what the process left behind."""
+
+    code: str
+    message: str
+    hint: str = ""
+    exit_code: int | None = None
+    log: tuple[str, ...] = ()

@@ -1,0 +1,247 @@
+"""Decide which instances live: events in, effects out. Pure: no I/O, no clock, no tasks.
+
+`handle` notes a fact in the books; `settle` then derives every decision from the facts alone, so
+that a decision never depends on the order in which the facts arrived.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import assert_never
+
+from paddock.core import events as ev
+from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
+from paddock.core.effects import Effect, Outcome, Refuse, Stop, SwitchDone
+from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Ticket
+from paddock.core.settle import bring_back, refuse_all, settle, stop
+
+_CLOSING = Cause("shutting_down", "Paddock is shutting down")
+
+
+class Scheduler:
+    """Feed it events, perform the effects it returns, feed `TimePassed` when `deadline` has come."""
+
+    def __init__(self, rules: Rules | None = None, *, first_number: int = 1) -> None:
+        self._books = Books(rules or Rules())
+        self._numbers = count(first_number)
+        self.deadline: float | None = None
+
+    def handle(self, event: ev.Event, now: float) -> list[Effect]:
+        """Take note of `event`; what must be done about it, in this order."""
+        effects = [*self._note(event, now), *settle(self._books, self._numbers, now)]
+        self.deadline = self._books.next_deadline(now)
+        return effects
+
+    # ---- what others may look at ----
+
+    @property
+    def live(self) -> Mapping[InstanceId, Live]:
+        return self._books.live
+
+    def live_of(self, profile: ProfileId) -> Live | None:
+        return self._books.live_of(profile)
+
+    def is_stale(self, live: Live) -> bool:
+        return self._books.is_stale(live)
+
+    def setback(self, profile: ProfileId) -> Setback | None:
+        """Its last failure, until a load succeeded."""
+        return self._books.setbacks.get(profile)
+
+    def waiting(self) -> dict[ProfileId, int]:
+        """Requests that wait, by profile."""
+        counts: dict[ProfileId, int] = {}
+        for waiter in self._books.waiting.values():
+            counts[waiter.profile] = counts.get(waiter.profile, 0) + 1
+        return counts
+
+    def in_the_way(self, profile: ProfileId) -> list[Live]:
+        """Whom a waiting profile waits for: those that are leaving, else those that would have to."""
+        leaving = [live for live in self.live.values() if isinstance(live.phase, Stopping)]
+        if leaving or profile not in self._books.specs:
+            return leaving
+        return self._books.choose_leavers(profile, [], set()) or []
+
+    # ---- facts ----
+
+    def _note(self, event: ev.Event, now: float) -> Iterator[Effect]:
+        match event:
+            case ev.Asked():
+                yield from self._note_asked(event, now)
+            case ev.Left(ticket):
+                self._note_left(ticket, now)
+            case ev.BecameReady(instance):
+                yield from self._note_ready(instance, now)
+            case ev.Exited(instance, cause):
+                yield from self._note_exited(instance, cause, now)
+            case ev.MemoryFreed(instance):
+                self._note_freed(instance)
+            case ev.Measured(room):
+                self._books.room = room
+            case ev.Configured():
+                yield from self._note_configured(event)
+            case ev.Adopted():
+                self._note_adopted(event, now)
+            case ev.UnloadAsked(profile, at_once):
+                yield from self._note_unload(profile, at_once=at_once)
+            case ev.CancelAsked(profile):
+                yield from self._give_up(
+                    profile, Cause("cancelled", f"the load of {profile} was cancelled")
+                )
+            case ev.ClosingDown(keep):
+                yield from self._note_closing(keep=keep)
+            case ev.TimePassed():
+                pass
+            case _:
+                assert_never(event)
+
+    def _note_asked(self, event: ev.Asked, now: float) -> Iterator[Refuse]:
+        if cause := self._objection(event, now):
+            yield Refuse(event.ticket, cause)
+            return
+        books = self._books
+        books.waiting[event.ticket] = Waiter(event.ticket, event.profile, now, event.insist)
+        if event.profile in books.restoring:
+            books.restoring.remove(event.profile)
+        live = books.live_of(event.profile)
+        if event.insist and live and isinstance(live.phase, Ready) and books.is_stale(live):
+            live.phase.leaving = True  # to switch to a changed profile means to the changed one
+
+    def _objection(self, event: ev.Asked, now: float) -> Cause | None:
+        profile, books = event.profile, self._books
+        if books.closing:
+            return _CLOSING
+        if profile not in books.specs:
+            return Cause("model_not_found", f"there is no profile {profile!r}")
+        setback = books.setbacks.get(profile)
+        if setback and now < setback.until and not event.insist and not books.is_up(profile):
+            return _not_again_yet(profile, setback, now)
+        queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
+        if queued >= books.rules.queue_limit:
+            return Cause("queue_full", f"{queued} requests already wait for {profile}")
+        return None
+
+    def _note_left(self, ticket: Ticket, now: float) -> None:
+        self._books.waiting.pop(ticket, None)
+        live = self._books.live.get(self._books.leased.pop(ticket, InstanceId("")))
+        if live and isinstance(live.phase, Ready):
+            live.phase.leases.discard(ticket)
+            if not live.phase.leases:
+                live.phase.idle_since = now
+
+    def _note_ready(self, instance: InstanceId, now: float) -> Iterator[Effect]:
+        live = self._books.live.get(instance)
+        if live is None or not isinstance(live.phase, Starting) or live.phase.cancelled:
+            return  # it was told to go a moment before
+        self._books.costs[live.profile] = now - live.phase.since
+        live.phase = Ready(since=now, idle_since=now)
+        setback = self._books.setbacks.get(live.profile)
+        if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
+            del self._books.setbacks[live.profile]
+        yield SwitchDone(live.profile, instance, "ready")
+
+    def _note_exited(self, instance: InstanceId, cause: Cause, now: float) -> Iterator[Effect]:
+        live = self._books.live.get(instance)
+        if live is None:
+            return
+        phase, live.phase = live.phase, Stopping(exited=True)
+        match phase:
+            case Starting(cancelled=None):
+                self._set_back(live.profile, cause, now)
+                yield from refuse_all(self._books, live.profile, cause)
+                yield self._ended_unready(live, "failed", cause)
+            case Starting(cancelled=reason):
+                yield self._ended_unready(live, "cancelled", reason or cause)
+            case Ready():
+                self._note_crash(live.profile, cause, now, lived=now - phase.since)
+            case Stopping():
+                pass
+
+    def _set_back(self, profile: ProfileId, cause: Cause, now: float) -> None:
+        before = self._books.setbacks.get(profile)
+        times = before.count + 1 if before else 1
+        self._books.setbacks[profile] = Setback(times, now + self._hold_back(times), cause)
+
+    def _note_crash(self, profile: ProfileId, cause: Cause, now: float, *, lived: float) -> None:
+        rules, before = self._books.rules, self._books.setbacks.get(profile)
+        times = before.count + 1 if before and lived < rules.steady else 1
+        surplus = times - rules.crashes + 1
+        until = now + self._hold_back(surplus) if surplus > 0 else now
+        crash = Cause("crashed", cause.message, cause.hint, cause.exit_code, cause.log)
+        self._books.setbacks[profile] = Setback(times, until, crash)
+
+    def _hold_back(self, times: int) -> float:
+        rules = self._books.rules
+        return float(min(rules.retry_after * 2 ** min(times - 1, 30), rules.retry_limit))
+
+    def _ended_unready(self, live: Live, outcome: Outcome, cause: Cause) -> SwitchDone:
+        back = () if live.restored else bring_back(self._books, live.replaced)
+        return SwitchDone(live.profile, live.id, outcome, cause, back)
+
+    def _note_freed(self, instance: InstanceId) -> None:
+        live = self._books.live.get(instance)
+        if live and isinstance(live.phase, Stopping) and live.phase.exited:
+            del self._books.live[instance]
+
+    def _note_configured(self, event: ev.Configured) -> Iterator[Effect]:
+        books = self._books
+        old, books.specs = books.specs, {spec.id: spec for spec in event.specs}
+        for profile in {w.profile for w in books.waiting.values()} - set(books.specs):
+            cause = Cause("model_not_found", f"{profile} was removed from models.conf")
+            yield from refuse_all(books, profile, cause)
+        for profile, spec in books.specs.items():
+            if profile in old and old[profile].fingerprint != spec.fingerprint:
+                books.setbacks.pop(profile, None)
+        books.begun = {p: want for p, want in books.begun.items() if p in books.specs}
+        books.restoring = [p for p in books.restoring if p in books.specs]
+
+    def _note_adopted(self, event: ev.Adopted, now: float) -> None:
+        phase = Ready(since=now, idle_since=now) if event.ready else Starting(now)
+        self._books.live[event.instance] = Live(
+            event.instance,
+            event.profile,
+            self._books.need(event.profile),
+            event.fingerprint,
+            phase,
+        )
+
+    def _note_unload(self, profile: ProfileId, *, at_once: bool) -> Iterator[Effect]:
+        yield from self._give_up(profile, Cause("cancelled", f"{profile} was unloaded"))
+        for live in self._books.live.values():
+            if live.profile == profile and isinstance(live.phase, Ready):
+                live.phase.leaving = True
+                if at_once:
+                    yield stop(live, "unloaded")
+
+    def _give_up(self, profile: ProfileId, cause: Cause) -> Iterator[Effect]:
+        """Whoever waits for it is refused now, its load is ended, what left for it comes back."""
+        books = self._books
+        yield from refuse_all(books, profile, cause)
+        if books.begun.pop(profile, None):
+            bring_back(books, books.owed.pop(profile, ()))
+        if profile in books.restoring:
+            books.restoring.remove(profile)
+        for live in books.live.values():
+            phase = live.phase
+            if live.profile == profile and isinstance(phase, Starting) and not phase.cancelled:
+                phase.cancelled = cause
+                yield Stop(live.id, "cancelled")
+
+    def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
+        books = self._books
+        books.closing = True
+        for ticket in list(books.waiting):
+            del books.waiting[ticket]
+            yield Refuse(ticket, _CLOSING)
+        for live in books.live.values():
+            if not keep and not isinstance(live.phase, Stopping):
+                yield stop(live, "closing")
+
+
+def _not_again_yet(profile: ProfileId, setback: Setback, now: float) -> Cause:
+    return Cause(
+        "load_failed_recently",
+        f"{setback.cause.message} (not tried again for {setback.until - now:.0f} s)",
+        f"`paddock switch {profile}` tries again at once",
+        setback.cause.exit_code,
+        setback.cause.log,
+    )

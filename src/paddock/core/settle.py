@@ -1,0 +1,171 @@
+"""The policy: from the facts in the books to what must be done.
+
+In the order of precedence:
+
+1. What is ready is served, unless somebody else's patience with it has run out.
+2. What fits beside the others is loaded beside them; loads that share a device come one at a time.
+3. Otherwise the cheapest leave: idle ones at once, busy ones after their last request.
+4. A load, once begun, belongs to no request. What had to leave for one that fails comes back,
+   unless somebody else took the room.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+from paddock.core.books import Books, Live, Promise, Ready, Starting, Stopping, Waiter, Want
+from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
+from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.core.room import arithmetic
+
+
+def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
+    """Derive every decision that the facts allow now; `numbers` gives new instances their numbers."""
+    if books.closing:
+        return
+    if books.waiting:
+        yield from _grant(books)
+    yield from _end_what_is_over(books, now)
+    if books.waiting or books.begun or books.restoring:
+        yield from _bring_out(books, numbers, now)
+        yield from _grant(books)  # somebody may have been let in again
+
+
+def stop(live: Live, why: Why) -> Stop:
+    """Note that it is told to go."""
+    live.phase = Stopping()
+    return Stop(live.id, why)
+
+
+def refuse_all(books: Books, profile: ProfileId, cause: Cause) -> Iterator[Refuse]:
+    """Refuse whoever waits for this profile."""
+    for waiter in [w for w in books.waiting.values() if w.profile == profile]:
+        del books.waiting[waiter.ticket]
+        yield Refuse(waiter.ticket, cause)
+
+
+def bring_back(books: Books, profiles: tuple[ProfileId, ...]) -> tuple[ProfileId, ...]:
+    """Note that these should come back if there is room; those of them that can."""
+    back = tuple(p for p in profiles if p in books.specs and not books.is_up(p))
+    books.restoring += [p for p in back if p not in books.restoring]
+    return back
+
+
+def _grant(books: Books) -> Iterator[Grant]:
+    """Serve, in the order of asking, who waits for something ready."""
+    for waiter in list(books.waiting.values()):
+        live = books.live_of(waiter.profile)
+        phase = live.phase if live else None
+        if live and isinstance(phase, Ready) and _may_serve(books, phase, waiter):
+            del books.waiting[waiter.ticket]
+            books.leased[waiter.ticket] = live.id
+            phase.leases.add(waiter.ticket)
+            yield Grant(waiter.ticket, live.id)
+
+
+def _may_serve(books: Books, phase: Ready, waiter: Waiter) -> bool:
+    if phase.leaving or (phase.closed_since is not None and waiter.since >= phase.closed_since):
+        return False
+    limit = books.specs[waiter.profile].concurrency
+    return not limit or len(phase.leases) < limit
+
+
+def _end_what_is_over(books: Books, now: float) -> Iterator[Stop]:
+    for live in books.live.values():
+        phase = live.phase
+        if not isinstance(phase, Ready):
+            continue
+        if phase.leaving and not phase.leases:
+            yield stop(live, "outdated" if books.is_stale(live) else "unloaded")
+        elif (end := books.ttl_end(live)) is not None and end <= now:
+            yield stop(live, "idle")
+
+
+def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
+    """Load what is wanted, each with the room that those before it in the queue leave."""
+    promises: list[Promise] = []
+    doomed: set[InstanceId] = set()  # who will have to leave for those before
+    closed: set[InstanceId] = set()
+    for want in books.wants(now):
+        demand = books.need(want.profile)
+        if books.live_of(want.profile):
+            promises.append(Promise(want.profile, {}))  # comes back when its old process is gone
+        elif books.has_room(demand, promises, doomed):
+            if books.may_load(demand):
+                yield _spawn(books, numbers, want.profile, now)
+            else:
+                promises.append(Promise(want.profile, demand))
+        else:
+            leaving = books.choose_leavers(want.profile, promises, doomed)
+            if leaving is None:
+                if not promises:
+                    yield from _refuse_as_impossible(books, want.profile)
+                continue
+            if leaving and all(books.may_leave(live, want, now) for live in leaving):
+                yield from _evict(books, leaving, want, now)
+            elif books.is_due(want, now):
+                closed |= {live.id for live in leaving}
+            doomed |= {live.id for live in leaving}
+            promises.append(Promise(want.profile, demand))
+    _close_only(books, closed, now)
+    yield from _restore(books, numbers, now)
+
+
+def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
+    books.begun[want.profile] = want
+    owed = books.owed.get(want.profile, ())
+    fresh = [live.profile for live in leaving if live.profile not in owed]
+    books.owed[want.profile] = (*owed, *fresh)
+    for live in leaving:
+        books.evicted_at[live.profile] = now
+        yield stop(live, "evicted")
+
+
+def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
+    """These get no new leases, so that they run dry; all others are open again."""
+    for live in books.live.values():
+        if isinstance(live.phase, Ready):
+            if live.id not in closed:
+                live.phase.closed_since = None
+            elif live.phase.closed_since is None:
+                live.phase.closed_since = now
+
+
+def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]:
+    """Bring back what left for a load that failed, where nobody else took the room."""
+    somebody_leaves = any(isinstance(live.phase, Stopping) for live in books.live.values())
+    for profile in list(books.restoring):
+        demand = books.need(profile)
+        if books.live_of(profile) is None and books.has_room(demand, [], set()):
+            if not books.begun and books.may_load(demand):
+                books.restoring.remove(profile)
+                yield _spawn(books, numbers, profile, now, restored=True)
+        elif books.is_up(profile) or not somebody_leaves:
+            books.restoring.remove(profile)
+
+
+def _spawn(
+    books: Books, numbers: "count[int]", profile: ProfileId, now: float, *, restored: bool = False
+) -> Spawn:
+    instance = InstanceId(f"{profile}.{next(numbers)}")
+    books.begun.pop(profile, None)
+    books.live[instance] = Live(
+        instance,
+        profile,
+        books.need(profile),
+        books.specs[profile].fingerprint,
+        Starting(now),
+        replaced=books.owed.pop(profile, ()),
+        restored=restored,
+    )
+    return Spawn(instance, profile)
+
+
+def _refuse_as_impossible(books: Books, profile: ProfileId) -> Iterator[Refuse]:
+    staying = [(live.id, live.demand) for live in books.live.values() if books.is_pinned(live)]
+    sums = arithmetic(books.need(profile), staying, books.room)
+    hint = "unpin or unload what keeps the memory, or give the profile less context"
+    yield from refuse_all(
+        books, profile, Cause("cannot_fit", f"{profile} cannot fit: {sums}", hint)
+    )
+    books.begun.pop(profile, None)
+    bring_back(books, books.owed.pop(profile, ()))
