@@ -40,7 +40,7 @@ class Profile:
 
     id: str
     line: int  # of its section header
-    model: Path  # absolute
+    model: Path | None  # absolute; None where llama-server fetches it (`hf-repo`, `model-url`)
     flags: tuple[Flag, ...]  # the whole command line but for what Paddock itself adds
     title: str = ""
     description: str = ""
@@ -97,6 +97,12 @@ class Problem:
     line: int = 0
     section: str = ""
     key: str = ""
+    kind: Literal["", "file"] = ""  # `file`: a model file is not as the profile needs it
+
+    @property
+    def fails_check(self) -> bool:
+        """Errors do, and so do missing files, though a daemon goes on with its other profiles."""
+        return self.severity == "error" or self.kind == "file"
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""

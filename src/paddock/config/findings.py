@@ -1,0 +1,57 @@
+"""Collects the problems of one file, each once, so that all of them can be told together."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from paddock.config.profile import Problem
+
+
+class Findings:
+    """What was found in one file. `[*]` is read for every profile, and still reports once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._found: dict[Problem, None] = {}
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        self._found.update(dict.fromkeys(problems))
+
+    def error(
+        self, message: str, *, line: int, section: str = "", key: str = "", hint: str = ""
+    ) -> None:
+        self._add("error", message, hint, line, section, key)
+
+    def warning(
+        self, message: str, *, line: int, section: str = "", key: str = "", hint: str = ""
+    ) -> None:
+        self._add("warning", message, hint, line, section, key)
+
+    def file_missing(
+        self, message: str, *, line: int, section: str, key: str, hint: str = ""
+    ) -> None:
+        """A model file that is not there: one profile cannot run, the others can."""
+        self.add([Problem("warning", message, hint, self.file, line, section, key, kind="file")])
+
+    def _add(
+        self,
+        severity: Literal["error", "warning"],
+        message: str,
+        hint: str,
+        line: int,
+        section: str,
+        key: str,
+    ) -> None:
+        self.add([Problem(severity, message, hint, self.file, line, section, key)])
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """In the file's order."""
+        return tuple(sorted(self._found, key=lambda problem: problem.line))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(p for p in self.problems if p.severity == "warning")
+
+    @property
+    def has_errors(self) -> bool:
+        return len(self.warnings) < len(self._found)

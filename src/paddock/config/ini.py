@@ -1,0 +1,139 @@
+"""Reads an INI file into sections and entries that know their lines; knows nothing of their meaning.
+
+configparser reads. So that no key and no section can hide another, each reaches it under a name of
+its own, tagged with its line; what is given twice is then the caller's to judge.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from configparser import ParsingError, RawConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddock.config.profile import Problem
+
+_HEADER = re.compile(r"\[(?P<name>.+)\]")
+_LOOKS_LIKE_KEY = re.compile(r"\n\s*([A-Za-z_][\w.-]*)\s*=|\n\s*\[")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `key = value`, both as typed."""
+
+    key: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    name: str
+    line: int  # of its header; 0 for what stands before the first one
+    entries: tuple[Entry, ...]
+
+
+def read_text(path: Path) -> str | Problem:
+    """The file as text without a byte order mark; what is wrong where it is not UTF-8 text."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Problem("error", f"cannot be read: {error.strerror}", file=str(path))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _not_text(path, data, error.start)
+    return _not_text(path, data, data.index(0)) if "\0" in text else text
+
+
+def _not_text(path: Path, data: bytes, at: int) -> Problem:
+    line = data[:at].count(b"\n") + 1
+    return Problem(
+        "error", "is not UTF-8 text", hint="save the file as UTF-8", file=str(path), line=line
+    )
+
+
+def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem, ...]]:
+    """All sections in the file's order, the nameless one first, and the lines that are none of it."""
+    reader = _Reader()
+    problems = [_unreadable(file, line, text) for line, text in reader.read(text)]
+    sections = tuple(reader.sections())
+    problems += [_indented(file, s) for s in sections if s.name and not s.line]
+    problems += [p for s in sections for e in s.entries if (p := _continuation(file, s, e))]
+    return sections, tuple(problems)
+
+
+class _Reader:
+    """configparser, told to tag what it finds with the line where it is."""
+
+    def __init__(self) -> None:
+        self._line = 0
+        self._parser = RawConfigParser(
+            delimiters=("=",),
+            comment_prefixes=("#", ";"),
+            inline_comment_prefixes=None,
+            strict=False,
+            default_section="\0",
+        )
+        self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
+
+    def read(self, text: str) -> list[tuple[int, str]]:
+        """Take the text in; the lines that are neither header, key nor comment."""
+        try:
+            self._parser.read_file(self._lines(text))
+        except ParsingError as error:
+            return [(line - 1, literal) for line, literal in error.errors]
+        return []
+
+    def sections(self) -> Iterator[Section]:
+        for tagged in self._parser.sections():
+            line, name = _untagged(tagged)
+            entries = ((*_untagged(key), value) for key, value in self._parser.items(tagged))
+            yield Section(name.strip(), line, tuple(Entry(k, v, at) for at, k, v in entries))
+
+    def _lines(self, text: str) -> Iterator[str]:
+        """Every line, its header tagged; before them the header that the first keys may lack."""
+        yield "[0:]\n"
+        for self._line, line in enumerate(io.StringIO(text, newline=None), start=1):
+            header = _HEADER.match(line)
+            yield f"[{self._line}:{header['name']}]\n" if header else line
+
+    def _tagged(self, key: str) -> str:
+        return f"{self._line}:{key}"
+
+
+def _untagged(text: str) -> tuple[int, str]:
+    """An indented header reaches configparser without our tag: line 0, told apart by its name."""
+    line, colon, name = text.partition(":")
+    return (int(line), name) if colon and line.isdecimal() else (0, text)
+
+
+def _unreadable(file: str, line: int, literal: str) -> Problem:
+    text = literal.strip().strip("'\"").removesuffix("\\n").strip()
+    if text.startswith("["):
+        message = f"section header without its closing bracket: {text}"
+        return Problem("error", message, hint="write [name]", file=file, line=line)
+    hint = "write `key = value`; comments begin with # or ;"
+    return Problem("error", f"no `=` in {text!r}", hint=hint, file=file, line=line)
+
+
+def _indented(file: str, section: Section) -> Problem:
+    message = "the section's header is indented"
+    hint = "begin it in the first column, or llama.cpp cannot read the file"
+    return Problem("error", message, hint=hint, file=file, section=section.name)
+
+
+def _continuation(file: str, section: Section, entry: Entry) -> Problem | None:
+    """Only a command line may go on over several lines; anything else is an indentation by mistake."""
+    is_long = entry.key.upper() in {"EXTRA_ARGS", "DESCRIPTION"}
+    if "\n" not in entry.value or (is_long and not _LOOKS_LIKE_KEY.search(entry.value)):
+        return None
+    return Problem(
+        "error",
+        f"{entry.key} goes on over the next, indented line: {entry.value.splitlines()[1]!r}",
+        hint="begin every key and section in the first column",
+        file=file,
+        line=entry.line,
+        section=section.name,
+        key=entry.key,
+    )

@@ -1,0 +1,171 @@
+"""models.conf -> frozen profiles, or every problem in it at once."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from paddock.config.engine_flags import EngineFlags, FlagsFor
+from paddock.config.findings import Findings
+from paddock.config.ini import Section, parse_ini, read_text
+from paddock.config.layers import Layer, merge
+from paddock.config.lint import lint
+from paddock.config.model_files import Folders
+from paddock.config.profile import Flag, Problem, Profile, Stable
+from paddock.config.sections import Understood, understand
+from paddock.config.values import first_number
+from paddock.config.vocabulary import IGNORED, REMOTE
+from paddock.errors import ConfigError
+
+NAMELESS = "default"  # llama.cpp's name for what stands before the first section
+
+
+def load(path: Path, *, models_dir: Path | None = None, flags_for: FlagsFor) -> Stable:
+    """The stable that the file describes; ConfigError lists every error in it."""
+    stable, problems = read(path, models_dir=models_dir, flags_for=flags_for)
+    if stable:
+        return stable
+    errors = tuple(str(p) for p in problems if p.severity == "error")
+    count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+    raise ConfigError(f"{path}: {count}", hint="correct the file", detail=errors)
+
+
+def read(
+    path: Path, *, models_dir: Path | None = None, flags_for: FlagsFor
+) -> tuple[Stable | None, tuple[Problem, ...]]:
+    """The stable, None if there are errors, and all problems, warnings included, in file order."""
+    path = path.absolute()
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return None, (text,)
+    folders = Folders(models_dir or path.parent / "models", path.parent)
+    return _Reading(path, folders, flags_for).read(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    profile: Profile
+    lines: dict[str, int]  # where the section sets fields of its own
+
+
+class _Reading:
+    def __init__(self, path: Path, folders: Folders, flags_for: FlagsFor) -> None:
+        self._path = path
+        self._folders = folders
+        self._findings = Findings(str(path))
+        self._engines = EngineFlags(flags_for, path.parent, self._findings)
+
+    def read(self, text: str) -> tuple[Stable | None, tuple[Problem, ...]]:
+        sections, problems = parse_ini(text, str(self._path))
+        self._findings.add(problems)
+        named = self._by_name(sections)
+        shared = named.pop("*", Section("*", 0, ()))
+        if not named:  # `[*]` alone can be wrong too
+            self._understand(shared, shared, shared)
+        built = [self._profile(section, shared) for section in named.values()]
+        self._check_aliases(built)
+        return self._outcome({b.profile.id: b.profile for b in built})
+
+    def _outcome(self, profiles: dict[str, Profile]) -> tuple[Stable | None, tuple[Problem, ...]]:
+        found = self._findings
+        if found.has_errors:
+            return None, found.problems
+        return Stable(self._path, self._folders.models, profiles, found.warnings), found.problems
+
+    def _by_name(self, sections: tuple[Section, ...]) -> dict[str, Section]:
+        named: dict[str, Section] = {}
+        for section in map(_with_name, filter(_says_something, sections)):
+            first = named.setdefault(section.name, section)
+            if first is not section:
+                self._twice(first, section)
+            elif not section.name.isprintable():
+                message = "a profile's name is printable text"
+                self._findings.error(message, line=section.line, section=section.name)
+        return named
+
+    def _twice(self, first: Section, again: Section) -> None:
+        was = f"in line {first.line}" if first.line else "before the first section"
+        self._findings.error(
+            f"section [{again.name}] in line {again.line} was already given {was}",
+            line=again.line,
+            hint="merge the two, or rename one",
+        )
+
+    def _understand(self, section: Section, own: Section, shared: Section) -> Understood:
+        flags = self._engines.of(own, shared)
+        return understand(section, flags, self._folders, self._findings)
+
+    def _profile(self, section: Section, shared: Section) -> _Built:
+        over = self._understand(section, section, shared)
+        under = self._understand(shared, section, shared)
+        profile = self._resolved(section, under, over)
+        if not profile.model and not any(profile.flag(name) for name in REMOTE):
+            self._no_model(section)
+        flags = self._engines.of(section, shared)
+        self._findings.add(lint(profile, under.lines | over.lines, flags, str(self._path)))
+        return _Built(profile, over.lines)
+
+    def _no_model(self, section: Section) -> None:
+        hint = "write MODEL = file.gguf, or hf-repo = user/model"
+        self._findings.error("has no model", line=section.line, section=section.name, hint=hint)
+
+    def _resolved(self, section: Section, under: Understood, over: Understood) -> Profile:
+        flags = _merged(under, over)
+        files = {f.name: Path(f.values[0]) for f in flags if f.name in {"--model", "--mmproj"}}
+        return Profile(
+            id=section.name,
+            line=section.line,
+            model=files.get("--model"),
+            mmproj=files.get("--mmproj"),
+            flags=flags,
+            **self._fields(under.fields | over.fields),
+        )
+
+    def _fields(self, fields: dict[str, object]) -> dict[str, Any]:
+        kept: dict[str, Any] = {name: v for name, v in fields.items() if v is not None}
+        if "speed_text" in kept:
+            kept["expected_speed"] = first_number(kept["speed_text"])
+        if "engine" in kept:
+            kept["engine"] = self._engines.place(kept["engine"])
+        return kept
+
+    def _check_aliases(self, built: list[_Built]) -> None:
+        """An id or alias means one profile only."""
+        taken = {b.profile.id: f"the section in line {b.profile.line}" for b in built}
+        for one in built:
+            line = one.lines.get("aliases", one.profile.line)
+            for alias in one.profile.aliases:
+                if alias == one.profile.id:
+                    continue
+                self._check_alias(one.profile, alias, line, taken)
+
+    def _check_alias(self, profile: Profile, alias: str, line: int, taken: dict[str, str]) -> None:
+        if alias in taken:
+            self._findings.error(
+                f"alias {alias!r} in line {line} is taken by {taken[alias]}",
+                line=line,
+                section=profile.id,
+                key="aliases",
+            )
+        taken.setdefault(alias, f"an alias of [{profile.id}] in line {line}")
+
+
+def _says_something(section: Section) -> bool:
+    """What stands before the first section is a profile, unless it is nothing or only `version`."""
+    return bool(section.name) or any(e.key.lower() not in IGNORED for e in section.entries)
+
+
+def _with_name(section: Section) -> Section:
+    return section if section.name else replace(section, name=NAMELESS)
+
+
+def _merged(under: Understood, over: Understood) -> tuple[Flag, ...]:
+    """The model comes first: a command line is read by people too."""
+    flags = merge(
+        [
+            Layer(tuple(under.keys)),
+            Layer(tuple(under.extra or ()), void=over.extra is not None),
+            Layer(tuple(over.keys)),
+            Layer(tuple(over.extra or ())),
+        ]
+    )
+    return tuple(sorted(flags, key=lambda flag: flag.name != "--model"))

@@ -1,0 +1,200 @@
+"""What the keys of one section mean: three vocabularies, mixed, against one engine's flags."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from paddock.config.command_line import Complaint, argv_words, forbidden, guessed, read_tail
+from paddock.config.findings import Findings
+from paddock.config.ini import Entry, Section
+from paddock.config.layers import Setting
+from paddock.config.model_files import Folders
+from paddock.config.profile import Origin
+from paddock.config.vocabulary import (
+    EXTRA_ARGS,
+    IGNORED,
+    PADDOCK_KEYS,
+    PRESET_KEYS,
+    RESERVED,
+    WELL_KNOWN,
+    WRAPPER_FIELDS,
+    WRAPPER_FLAGS,
+    FieldKey,
+    own_keys,
+)
+from paddock.llama.flags import FlagSet, FlagSpec
+
+_CUT = re.compile(r"\s*[;#]")  # llama.cpp's reader: `eol-start` in common/preset.cpp
+
+
+@dataclass(slots=True)
+class Understood:
+    """One section, key by key."""
+
+    fields: dict[str, object] = field(default_factory=dict)  # by the profile's field; None: unset
+    lines: dict[str, int] = field(default_factory=dict)  # where each field was set
+    keys: list[Setting] = field(default_factory=list)
+    extra: list[Setting] | None = None  # None: the section has no EXTRA_ARGS
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a key stands for: a field, a flag, EXTRA_ARGS, or nothing (all empty)."""
+
+    identity: str  # two keys with the same one say the same thing twice
+    field: FieldKey | None = None
+    spec: FlagSpec | None = None
+    negated: bool = False
+
+
+def understand(
+    section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+) -> Understood:
+    """Read every entry of the section; whatever is wrong with one does not hide the next."""
+    return _Reading(section, flags, folders, findings).read()
+
+
+class _Reading:
+    def __init__(
+        self, section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+    ) -> None:
+        self._section = section
+        self._flags = flags
+        self._folders = folders
+        self._findings = findings
+        self._seen: dict[str, Entry] = {}
+        self._out = Understood()
+
+    def read(self) -> Understood:
+        for entry in self._section.entries:
+            meaning = self._meaning(entry)
+            if meaning and self._is_first(entry, meaning.identity):
+                self._take(entry, meaning)
+        return self._out
+
+    def _meaning(self, entry: Entry) -> _Meaning | None:
+        low = entry.key.lower()
+        if low in IGNORED:
+            return None
+        if low == EXTRA_ARGS:
+            return _Meaning(EXTRA_ARGS)
+        if own := WRAPPER_FIELDS.get(low) or _paddock_key(low):
+            return _Meaning(own.field, field=own)
+        return self._flag(entry, WRAPPER_FLAGS.get(low, entry.key))
+
+    def _flag(self, entry: Entry, name: str) -> _Meaning | None:
+        found = (self._flags or WELL_KNOWN).find(name)
+        canonical = found[0].name if found else f"--{name.lower().lstrip('-')}"
+        if canonical == "--alias":
+            return _Meaning("aliases", field=PADDOCK_KEYS["aliases"])
+        if canonical == "--tags":  # by its other spellings
+            return None
+        if RESERVED.fullmatch(canonical):
+            self._warn(entry, f"{entry.key} is ignored: Paddock sets {canonical} itself")
+            return None
+        if found:
+            return _Meaning(canonical, spec=found[0], negated=found[1])
+        return self._unknown(entry, canonical)
+
+    def _unknown(self, entry: Entry, canonical: str) -> _Meaning | None:
+        if self._flags is None:
+            arity = 0 if entry.value.lower() in {"true", "false"} else 1
+            return _Meaning(canonical, spec=guessed(canonical, arity))
+        if entry.key.lower() in WRAPPER_FLAGS:
+            self._err(entry, f"{entry.key} stands for {canonical}, which this engine lacks")
+            return None
+        nearest = _nearest(entry.key, self._flags)
+        hint = f"did you mean {nearest!r}?" if nearest else ""
+        self._err(entry, f"unknown key {entry.key!r}", hint)
+        return None
+
+    def _is_first(self, entry: Entry, identity: str) -> bool:
+        first = self._seen.setdefault(identity, entry)
+        if first is entry:
+            return True
+        both = f"{first.key!r} in line {first.line} and {entry.key!r} in line {entry.line}"
+        what = f" both set {identity}" if first.key != entry.key else " say it twice"
+        self._err(entry, both + what, "keep one of them")
+        return False
+
+    def _take(self, entry: Entry, meaning: _Meaning) -> None:
+        if meaning.field:
+            self._take_field(entry, meaning.field)
+        elif meaning.spec:
+            self._take_flag(entry, meaning.spec, negated=meaning.negated)
+        else:
+            self._out.extra = list(self._tail(entry))
+
+    def _take_field(self, entry: Entry, key: FieldKey) -> None:
+        if self._section.name == "*" and not key.shared:
+            self._err(entry, f"{entry.key} in [*] would give every profile the same")
+            return
+        try:
+            self._out.fields[key.field] = key.read(entry.value) if entry.value else None
+        except ValueError as error:
+            self._err(entry, f"{entry.key} takes {error}, not {entry.value!r}")
+        self._out.lines[key.field] = entry.line
+
+    def _take_flag(self, entry: Entry, spec: FlagSpec, *, negated: bool) -> None:
+        if complaint := forbidden(spec):
+            self._err(entry, complaint.message, complaint.hint)
+            return
+        try:
+            words = argv_words(spec, entry.value, negated=negated) if entry.value else ()
+        except ValueError as error:
+            self._err(entry, f"{entry.key} {error}")
+            return
+        self._out.keys.append(self._setting(entry, spec, words))
+        self._warn_of_cut(entry)
+
+    def _tail(self, entry: Entry) -> Iterator[Setting]:
+        for item in read_tail(entry.value, self._flags):
+            if isinstance(item, Complaint):
+                self._err(entry, f"{entry.key}: {item.message}", item.hint)
+            else:
+                yield self._setting(entry, item.spec, item.words)
+
+    def _setting(self, entry: Entry, spec: FlagSpec, words: tuple[str, ...]) -> Setting:
+        if spec.deprecated:
+            self._warn(entry, f"{spec.name} is deprecated", spec.help)
+        origin = Origin(self._section.name, entry.key, entry.line)
+        placed = tuple(self._folders.place(spec, value) for value in words[1:])
+        return Setting(spec, (*words[:1], *placed), origin)
+
+    def _warn_of_cut(self, entry: Entry) -> None:
+        """Wrapper keys are none of llama.cpp's business; `model` in small letters is a preset key."""
+        is_wrapper = entry.key.lower() in WRAPPER_FLAGS and entry.key != entry.key.lower()
+        cut = _CUT.search(entry.value)
+        if cut and not is_wrapper:
+            kept = entry.value[: cut.start()]
+            self._warn(
+                entry,
+                f"llama.cpp's own preset reader would cut {entry.key} to {kept!r}",
+                "Paddock does not; keep it out of files that llama-server --models-preset reads",
+            )
+
+    def _err(self, entry: Entry, message: str, hint: str = "") -> None:
+        self._findings.error(
+            message, line=entry.line, section=self._section.name, key=entry.key, hint=hint
+        )
+
+    def _warn(self, entry: Entry, message: str, hint: str = "") -> None:
+        self._findings.warning(
+            message, line=entry.line, section=self._section.name, key=entry.key, hint=hint
+        )
+
+
+def _paddock_key(low: str) -> FieldKey | None:
+    dashed = low.replace("_", "-")
+    return PADDOCK_KEYS.get(PRESET_KEYS.get(dashed, dashed))
+
+
+def _nearest(key: str, flags: FlagSet) -> str | None:
+    """Among all three vocabularies, told as the file's own style would write it."""
+    ours = {own.lower(): own for own in own_keys()}
+    longs = (s for spec in flags.specs for s in spec.spellings if s.startswith("--"))
+    theirs = {s[2:]: s[2:] for s in longs if not RESERVED.fullmatch(s)}
+    names = theirs | ours if key.isupper() else ours | theirs
+    found = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None

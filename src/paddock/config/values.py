@@ -1,0 +1,71 @@
+"""Reads the values of Paddock's own keys; each reader raises ValueError with what would be accepted."""
+
+import re
+from collections.abc import Callable
+
+_TRUE = frozenset({"true", "on", "yes", "1"})
+_FALSE = frozenset({"false", "off", "no", "0"})
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+
+
+def boolean(text: str) -> bool:
+    if text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    raise ValueError("true or false (on/off, yes/no, 1/0)")
+
+
+def seconds(text: str) -> float:
+    """`90`, `90s`, `15m`, `2h`, `1d`."""
+    if found := _SECONDS.fullmatch(text):
+        return float(found[1]) * _UNITS[found[2]]
+    raise ValueError("seconds, such as 600, or 10m or 2h")
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def count(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise ValueError("a whole number, 0 or more")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A list with commas; blanks around a name and a name said twice do not count."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() in words:
+            return text.lower()
+        raise ValueError(" or ".join(words))
+
+    return read
+
+
+def engine(text: str) -> str:
+    """`native`, `embedded` or a path, which is made absolute where the file's folder is known."""
+    if text.startswith("container:"):
+        raise ValueError("native, embedded or a path; this version has no containers")
+    if text.lower() in {"native", "embedded"}:
+        return text.lower()
+    if "/" in text:
+        return text
+    raise ValueError("native, embedded or a path with a / in it")
+
+
+def first_number(text: str) -> float | None:
+    """The number in `~147 t/s`."""
+    found = _NUMBER.search(text)
+    return float(found[0].replace(",", ".")) if found else None
