@@ -41,11 +41,25 @@ class Live:
     phase: Starting | Ready | Stopping
     replaced: tuple[ProfileId, ...] = ()  # who had to leave for it
     restored: bool = False  # it is itself what came back after a failure
+    adopted: bool = False  # an earlier daemon began its load: nobody here knows when
 
     @property
     def is_busy(self) -> bool:
         phase = self.phase
         return isinstance(phase, Starting) or (isinstance(phase, Ready) and bool(phase.leases))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its process was told to end, or has ended."""
+        phase = self.phase
+        return isinstance(phase, Stopping) or (
+            isinstance(phase, Starting) and bool(phase.cancelled)
+        )
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it was told to go, now or after its last request."""
+        return self.is_told or (isinstance(self.phase, Ready) and self.phase.leaving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +122,7 @@ class Books:
     def is_up(self, profile: ProfileId) -> bool:
         """Whether it is ready or on its way there, and not told to go."""
         live = self.live_of(profile)
-        match live.phase if live else None:
-            case Starting(cancelled=cause):
-                return cause is None
-            case Ready(leaving=leaving):
-                return not leaving
-            case _:
-                return False
+        return live is not None and not live.is_going
 
     def is_stale(self, live: Live) -> bool:
         """Whether models.conf by now says something else than what it was started with."""
@@ -183,7 +191,7 @@ class Books:
 
     def is_pinned(self, live: Live) -> bool:
         spec = self.specs.get(live.profile)
-        return spec is not None and spec.pin and not isinstance(live.phase, Stopping)
+        return spec is not None and spec.pin and not live.is_going
 
     def may_ever_leave(self, live: Live) -> bool:
         return not self.is_pinned(live) and not isinstance(live.phase, Stopping)

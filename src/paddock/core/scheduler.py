@@ -11,7 +11,7 @@ from typing import assert_never
 from paddock.core import events as ev
 from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
 from paddock.core.effects import Effect, Outcome, Refuse, Stop, SwitchDone
-from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Ticket
+from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Spec, Ticket
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
@@ -132,7 +132,8 @@ class Scheduler:
         live = self._books.live.get(instance)
         if live is None or not isinstance(live.phase, Starting) or live.phase.cancelled:
             return  # it was told to go a moment before
-        self._books.costs[live.profile] = now - live.phase.since
+        if not live.adopted:
+            self._books.costs[live.profile] = now - live.phase.since
         live.phase = Ready(since=now, idle_since=now)
         setback = self._books.setbacks.get(live.profile)
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
@@ -152,7 +153,7 @@ class Scheduler:
             case Starting(cancelled=reason):
                 yield self._ended_unready(live, "cancelled", reason or cause)
             case Ready():
-                self._note_crash(live.profile, cause, now, lived=now - phase.since)
+                yield from self._note_crash(live.profile, cause, now, lived=now - phase.since)
             case Stopping():
                 pass
 
@@ -161,13 +162,17 @@ class Scheduler:
         times = before.count + 1 if before else 1
         self._books.setbacks[profile] = Setback(times, now + self._hold_back(times), cause)
 
-    def _note_crash(self, profile: ProfileId, cause: Cause, now: float, *, lived: float) -> None:
+    def _note_crash(
+        self, profile: ProfileId, cause: Cause, now: float, *, lived: float
+    ) -> Iterator[Refuse]:
         rules, before = self._books.rules, self._books.setbacks.get(profile)
         times = before.count + 1 if before and lived < rules.steady else 1
         surplus = times - rules.crashes + 1
         until = now + self._hold_back(surplus) if surplus > 0 else now
         crash = Cause("crashed", cause.message, cause.hint, cause.exit_code, cause.log)
         self._books.setbacks[profile] = Setback(times, until, crash)
+        if surplus > 0:  # each who waits would only see it crash once more
+            yield from refuse_all(self._books, profile, crash)
 
     def _hold_back(self, times: int) -> float:
         rules = self._books.rules
@@ -188,11 +193,13 @@ class Scheduler:
         for profile in {w.profile for w in books.waiting.values()} - set(books.specs):
             cause = Cause("model_not_found", f"{profile} was removed from models.conf")
             yield from refuse_all(books, profile, cause)
-        for profile, spec in books.specs.items():
-            if profile in old and old[profile].fingerprint != spec.fingerprint:
-                books.setbacks.pop(profile, None)
-        books.begun = {p: want for p, want in books.begun.items() if p in books.specs}
+        for profile in books.setbacks.keys() & old.keys():
+            if old[profile].fingerprint != _fingerprint(books.specs.get(profile)):
+                del books.setbacks[profile]
         books.restoring = [p for p in books.restoring if p in books.specs]
+        for profile in books.begun.keys() - books.specs.keys():
+            del books.begun[profile]
+            bring_back(books, books.owed.pop(profile, ()))
 
     def _note_adopted(self, event: ev.Adopted, now: float) -> None:
         phase = Ready(since=now, idle_since=now) if event.ready else Starting(now)
@@ -202,6 +209,7 @@ class Scheduler:
             self._books.need(event.profile),
             event.fingerprint,
             phase,
+            adopted=True,
         )
 
     def _note_unload(self, profile: ProfileId, *, at_once: bool) -> Iterator[Effect]:
@@ -233,8 +241,12 @@ class Scheduler:
             del books.waiting[ticket]
             yield Refuse(ticket, _CLOSING)
         for live in books.live.values():
-            if not keep and not isinstance(live.phase, Stopping):
+            if not keep and not live.is_told:
                 yield stop(live, "closing")
+
+
+def _fingerprint(spec: Spec | None) -> str | None:
+    return spec.fingerprint if spec else None
 
 
 def _not_again_yet(profile: ProfileId, setback: Setback, now: float) -> Cause:

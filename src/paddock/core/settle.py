@@ -28,6 +28,8 @@ def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
     if books.waiting or books.begun or books.restoring:
         yield from _bring_out(books, numbers, now)
         yield from _grant(books)  # somebody may have been let in again
+    else:
+        _close_only(books, set(), now)  # the next drain starts a clock of its own
 
 
 def stop(live: Live, why: Why) -> Stop:
