@@ -1,15 +1,16 @@
 """What the embedded engine cannot do although its parser knows the flag. Pure.
 
 Found by running the wheel (xllamacpp 2026.10.11549) beside a native llama-server. All else was the
-same in both: every HTTP route, the web UI, TLS, tools, slots, sleeping, logs, the child protocol.
+same in both: every HTTP route, the web UI, tools, slots, sleeping, logs, the child protocol.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 
 _ROUTER = "xllamacpp is built without llama-server's router mode; Paddock takes its place"
-_DOWNLOAD = "xllamacpp wants a model file that is there; download it first and name it with --model"
 _RPC = "xllamacpp is built without RPC devices"
+_TLS = "xllamacpp's server is built without TLS; Paddock talks to it over a Unix socket"
+_DOWNLOAD = "xllamacpp takes a model by its path only; download it first and name it with --model"
 
 _REASONS: dict[str, tuple[str, ...]] = {
     _ROUTER: (
@@ -17,6 +18,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "--models-autoload", "--no-models-autoload",
     ),
     _RPC: ("--rpc",),
+    _TLS: ("--ssl-key-file", "--ssl-cert-file"),
     _DOWNLOAD: (
         "-mu", "--model-url", "-dr", "--docker-repo",
         "-hf", "-hfr", "--hf-repo", "-hff", "--hf-file",

@@ -1,9 +1,10 @@
 """llama-server out of the xllamacpp wheel: `python -m paddock.engine.embedded_server FLAGS`.
 
 The same command line, environment, HTTP API, logs and child protocol (`LLAMA_SERVER_ROUTER_PORT`)
-as the native program. It differs in what it refuses (`embedded_flags`) and in how it ends: at once,
-also while loading and while requests run. As in llama-server the exit code is 0 after SIGTERM or
-the exit command once it is ready, 1 after a failure or the end of the router's pipe.
+as the native program. It differs in what it refuses (`embedded_flags`) and in how it ends: at
+once, also while requests run. The rest is as in llama-server: a signal ends a load, the exit
+command and the end of stdin are heard only when it is ready; the exit code is 0 after SIGTERM or
+the exit command, 1 after a failure or the end of stdin.
 """
 
 import os
@@ -27,7 +28,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def main(argv: Sequence[str]) -> None:
     """Serve until told to stop; never returns normally."""
-    # A Python handler would only run after the load; the system's own ends us in the midst of it.
+    # Loading keeps Python from running, its handlers too; the system's own ends us in the midst.
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -65,10 +66,9 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _obey_router() -> None:
-    """Take stdin over from the wheel, whose own reader only ends the server inside this process.
+    """Take stdin over from the wheel, whose own reader would end the server but not this process.
 
-    It also starts reading after the load, while we end a load that nobody wants any more. The
-    wheel is left with a pipe that stays silent and open.
+    The wheel is left with a pipe that stays silent and open.
     """
     commands = os.dup(0)
     silence, _held_open = os.pipe()

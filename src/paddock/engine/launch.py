@@ -1,0 +1,38 @@
+"""The command line and the environment of an instance: its profile, then what Paddock itself needs."""
+
+from collections.abc import Mapping
+
+from paddock.config.profile import Flag, Origin, Profile
+from paddock.engine.engine import Engine
+from paddock.engine.environment import engine_environment
+
+_PADDOCK = Origin("paddock", "")
+_PLACEMENT_LEVEL = "4"  # llama-server tells where buffers lie from this verbosity on
+
+
+def own_flags(engine: Engine, profile: Profile, *, socket: str) -> list[Flag]:
+    """What Paddock adds to a profile's flags, as far as this engine knows it and the profile is silent."""
+    wanted = {
+        "--host": (socket,),
+        "--alias": (profile.id,),
+        "--verbosity": (_PLACEMENT_LEVEL,),
+        "--log-colors": ("off",),
+    }
+    added = []
+    for key, values in wanted.items():
+        found = engine.flags.find(key)
+        if found and profile.flag(found[0].name) is None:
+            added.append(Flag(found[0].name, values, _PADDOCK))
+    return added
+
+
+def command(engine: Engine, profile: Profile, *, socket: str) -> list[str]:
+    """The argv that starts this profile on this engine, listening on `socket`."""
+    own = own_flags(engine, profile, socket=socket)
+    return [*engine.command, *profile.argv, *(word for flag in own for word in flag.argv)]
+
+
+def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:
+    """What the child sees: nothing of the user's llama.cpp settings, and the child protocol on."""
+    # Any value switches the router's child protocol on (tools/server/server-models.cpp).
+    return {**engine_environment(base), **dict(engine.env), "LLAMA_SERVER_ROUTER_PORT": "1"}
