@@ -1,11 +1,24 @@
-"""Paddock's own settings: `paddock.toml` beside models.conf, then the command line over it."""
+"""Paddock's own settings: `paddock.toml` beside models.conf, then the command line over it.
 
+A settings file is read whole: every problem in it is told at once.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from paddock.config.profile import Problem
+from paddock.errors import ConfigError
 
-class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+
+class Settings(
+    msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"
+):
     """Every setting with its default. Seconds and MiB unless the name says otherwise."""
 
     listen: str = "127.0.0.1:8080"
@@ -39,3 +52,120 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
     models_dir: Path
     state_dir: Path
     runtime_dir: Path  # sockets, 0700
+
+
+_FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
+_KEYS = ("api-keys", "management-keys")
+
+# The smallest value that makes sense; every other number may be 0 or more.
+_LEAST = {"max-body": 1, "keep-alive-every": 0.1, "stall-timeout": 1, "log-size": 1}
+
+
+def load_settings(path: Path | None, overrides: Mapping[str, object]) -> Settings:
+    """The settings in force. A file that is not there is an empty one; an override of None is none.
+
+    Overrides go by either spelling, `models_dir` or `models-dir`. Raises ConfigError with every
+    problem in `detail`.
+    """
+    written = _written(path) if path else {}
+    over = {key.replace("_", "-"): v for key, v in overrides.items() if v is not None}
+    problems = [*_problems(written, str(path)), *_problems(over, "command line")]
+    if path and any(written.get(key) for key in _KEYS):
+        problems += _readable_by_others(path)
+    _refuse(problems, path)
+    settings = msgspec.convert({**written, **over}, Settings)
+    _refuse(list(_exposed(settings)), path)
+    return settings
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT` or `[v6]:PORT`; raises ValueError on anything else."""
+    host, colon, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    is_port = port.isascii() and port.isdecimal() and int(port) <= 65535
+    if not colon or not bare or not is_port or (bare == host and ":" in host):
+        raise ValueError(f"takes HOST:PORT or [IPv6]:PORT, not {text!r}")
+    return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host's address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _written(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: is not TOML: {error}", hint="see docs/configuration.md"
+        ) from error
+
+
+def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
+    for key, value in given.items():
+        if key not in _FIELDS:
+            nearest = difflib.get_close_matches(key.replace("_", "-").lower(), _FIELDS, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else ""
+            yield Problem("error", f"unknown setting {key!r}", hint, file, key=key)
+        elif complaint := _complaint(key, value):
+            yield Problem("error", f"{key} {complaint}", "", file, key=key)
+
+
+def _complaint(key: str, value: object) -> str:
+    try:
+        msgspec.convert(value, _FIELDS[key].type)
+    except msgspec.ValidationError as error:
+        return f"is wrong: {error}"
+    least = _LEAST.get(key, 0)
+    if isinstance(value, int | float) and value < least:
+        return f"must be {least} or more, not {value}"
+    if key in _KEYS and "" in list(value):  # type: ignore[call-overload]
+        return "holds an empty key"
+    return _bad_address(value) if key == "listen" else ""
+
+
+def _bad_address(value: object) -> str:
+    try:
+        listen_address(str(value))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _readable_by_others(path: Path) -> Iterator[Problem]:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        message = f"holds keys, and other users may read it (mode {mode:03o})"
+        yield Problem("error", message, f"run: chmod 600 {path}", str(path))
+
+
+def _exposed(settings: Settings) -> Iterator[Problem]:
+    host, _ = listen_address(settings.listen)
+    if is_loopback(host) or settings.insecure or settings.api_keys or settings.management_keys:
+        return
+    message = f"listen = {settings.listen!r} lets other machines in, and there are no keys"
+    hint = "set api-keys or management-keys, listen on 127.0.0.1, or set insecure = true if that is meant"
+    yield Problem("error", message, hint, key="listen")
+
+
+def _refuse(problems: list[Problem], path: Path | None) -> None:
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise ConfigError(_whole(problems[0]), hint=problems[0].hint)
+    lines = tuple(str(problem) for problem in problems)
+    raise ConfigError(f"{path or 'settings'}: {len(lines)} problems", detail=lines)
+
+
+def _whole(problem: Problem) -> str:
+    return f"{problem.file}: {problem.message}" if problem.file else problem.message

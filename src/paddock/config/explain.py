@@ -1,0 +1,62 @@
+"""What `paddock show` and a reload tell about profiles. Pure."""
+
+from dataclasses import dataclass
+
+from paddock.config.profile import Flag, Origin, Profile, Stable
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effective flag."""
+
+    flag: str
+    values: tuple[str, ...]
+    origin: str
+    overridden: tuple[str, ...]  # nearest first: `4096 ([a] CTX_SIZE, line 9)`
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a new version of models.conf means for each profile, by id."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # in any way but the lines where it is written
+    restarts: tuple[str, ...] = ()  # those of `changed` whose instance would start differently
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def show(profile: Profile) -> tuple[Row, ...]:
+    """The effective command line, flag by flag."""
+    return tuple(_row(flag) for flag in profile.flags)
+
+
+def _row(flag: Flag) -> Row:
+    overridden = tuple(_overridden(values, origin) for values, origin in flag.overrides)
+    return Row(flag.name, flag.values, str(flag.origin), overridden)
+
+
+def _overridden(values: tuple[str, ...], origin: Origin) -> str:
+    return f"{' '.join(values)} ({origin})"
+
+
+def compare(old: Stable, new: Stable) -> Changes:
+    """Moved lines and a changed order of profiles are no change."""
+    both = [id_ for id_ in new.profiles if id_ in old.profiles]
+    changed = [i for i in both if _substance(old.profiles[i]) != _substance(new.profiles[i])]
+    return Changes(
+        added=tuple(i for i in new.profiles if i not in old.profiles),
+        removed=tuple(i for i in old.profiles if i not in new.profiles),
+        changed=tuple(changed),
+        restarts=tuple(
+            i for i in changed if old.profiles[i].fingerprint != new.profiles[i].fingerprint
+        ),
+    )
+
+
+def _substance(profile: Profile) -> tuple[object, ...]:
+    """All but the flags' origins and the line."""
+    kept = (name for name in Profile.__dataclass_fields__ if name not in {"line", "flags"})
+    return (profile.argv, *(getattr(profile, name) for name in kept))
