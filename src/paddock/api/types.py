@@ -178,6 +178,10 @@ class ModelRequest(msgspec.Struct, kw_only=True):
     now: bool = False  # do not wait for running requests
 
 
+class ShutdownRequest(msgspec.Struct, kw_only=True):
+    keep: bool = False  # leave the instances running, for the next daemon to adopt
+
+
 class ModelResult(msgspec.Struct, kw_only=True):
     success: bool
     models: list[str]

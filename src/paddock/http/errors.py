@@ -1,0 +1,144 @@
+"""Refusals as each API's own clients expect them: one error in, JSON in one of four shapes out.
+
+The only place where a `PaddockError` becomes HTTP. Sources of the shapes: OpenAI's and Anthropic's
+API references, and `format_error_response` of llama-server.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from paddock.api.types import ErrorBody, Failure
+from paddock.errors import LoadFailed, PaddockError, QueueFull, Unauthorized
+
+Shape = Callable[[PaddockError, int], bytes]  # the error and its HTTP status -> a JSON document
+
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    529: "overloaded_error",
+}
+_LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
+
+
+class EngineRefusedError(PaddockError):
+    """llama-server itself refused; its words, to be said in another API's shape."""
+
+    code = "engine_refused"
+
+
+def status_of(code: str) -> int:
+    """The HTTP status that belongs to an error code, 502 for one that is not ours."""
+    return _STATUS.get(code, 502)
+
+
+def failure_of(error: PaddockError) -> Failure:
+    """The error as the management API and the events carry it."""
+    return Failure(code=error.code, message=error.message, hint=error.hint, log=list(error.detail))
+
+
+def openai(error: PaddockError, status: int) -> bytes:
+    """`{"error": {"message", "type", "code", "param"}}` and, beside them, our hint and log lines."""
+    body = {
+        "message": _sentence(error),
+        "type": _type(_OPENAI_TYPES, status, "server_error"),
+        "code": error.code,
+        "param": "model" if error.code.startswith("model_") else None,
+    }
+    return msgspec.json.encode({"error": body | _extras(error)})
+
+
+def llama(error: PaddockError, status: int) -> bytes:
+    """llama-server's own: `code` is the HTTP status; ours is `reason`."""
+    body = {
+        "code": status,
+        "message": _sentence(error),
+        "type": _type(_LLAMA_TYPES, status, "server_error"),
+        "reason": error.code,
+    }
+    return msgspec.json.encode({"error": body | _extras(error)})
+
+
+def anthropic(error: PaddockError, status: int) -> bytes:
+    """`{"type": "error", "error": {"type", "message"}}` and our code, hint and log lines."""
+    body = {
+        "type": _type(_ANTHROPIC_TYPES, status, "api_error"),
+        "message": _sentence(error),
+        "code": error.code,
+    }
+    return msgspec.json.encode({"type": "error", "error": body | _extras(error)})
+
+
+def management(error: PaddockError, status: int) -> bytes:
+    """`ErrorBody` of the contract, whatever the status."""
+    return msgspec.json.encode(ErrorBody(error=failure_of(error)))
+
+
+def refusal(error: PaddockError, shape: Shape, status: int | None = None) -> web.Response:
+    """The whole reply that says no, to a client that has heard nothing yet."""
+    status = status or error.status
+    return web.Response(
+        status=status,
+        body=shape(error, status),
+        content_type="application/json",
+        headers=_headers(error),
+    )
+
+
+def engine_refusal(body: bytes) -> EngineRefusedError:
+    """What llama-server says in its error reply; the bare text where it is not its usual JSON."""
+    try:
+        return EngineRefusedError(str(msgspec.json.decode(body)["error"]["message"]))
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return EngineRefusedError(
+            body[:2000].decode(errors="replace") or "llama-server gave no reason"
+        )
+
+
+def _sentence(error: PaddockError) -> str:
+    """The message with its hint: many clients show nothing else."""
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _type(types: Mapping[int, str], status: int, otherwise: str) -> str:
+    return types.get(status) or ("invalid_request_error" if status < 500 else otherwise)
+
+
+def _extras(error: PaddockError) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    if error.hint:
+        extras["hint"] = error.hint
+    if error.detail:
+        extras["log"] = list(error.detail)
+    return extras
+
+
+def _headers(error: PaddockError) -> dict[str, str]:
+    match error:
+        case Unauthorized():
+            return {"www-authenticate": "Bearer"}
+        case QueueFull():
+            return {"retry-after": "1"}
+        case LoadFailed():  # the clients of OpenAI and Anthropic would try twice more, in vain
+            return {"x-should-retry": "false"}
+        case _:
+            return {}
+
+
+def _family(error: type[PaddockError]) -> list[type[PaddockError]]:
+    return [error, *(child for sub in error.__subclasses__() for child in _family(sub))]
+
+
+_STATUS = {error.code: error.status for error in _family(PaddockError)}

@@ -1,0 +1,60 @@
+"""What every handler needs, and the one row of the route table that it stands in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from paddock.config.settings import Settings
+from paddock.http.auth import Guard, Scope
+from paddock.http.body import MIB
+from paddock.http.slots import Slots
+from paddock.http.surfaces import MANAGEMENT, Surface
+
+if TYPE_CHECKING:
+    from paddock.daemon.daemon import Daemon
+
+
+@dataclass(slots=True)
+class Front:
+    """One HTTP front of one daemon."""
+
+    daemon: "Daemon"
+    guard: Guard
+    routes: "tuple[Route, ...]"
+    followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
+    slots: Slots = field(default_factory=Slots)
+    created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))
+
+    @property
+    def settings(self) -> Settings:
+        return self.daemon.settings
+
+    @property
+    def max_body(self) -> int:
+        """Bytes."""
+        return self.daemon.settings.max_body * MIB
+
+
+Handler = Callable[[Front, web.Request, "Route"], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, who may use it, what happens, and what the OpenAPI document says of it."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    surface: Surface = MANAGEMENT
+    scope: Scope = Scope.MANAGEMENT
+    takes: Any = None  # msgspec type of the JSON body
+    gives: Any = None  # msgspec type of the JSON reply
+    media: str = "application/json"  # of the reply
+    query: tuple[str, ...] = ()
+    streams: bool = False  # honours `"stream": true` in the body
+    acts: bool = False  # a GET that web pages of other origins may not send

@@ -1,0 +1,170 @@
+"""The management API: what looks at the stable and what steers it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from paddock.api.types import (
+    ModelRequest,
+    ModelResult,
+    ShutdownRequest,
+    SwitchRequest,
+    SwitchResult,
+)
+from paddock.errors import BadRequest, NotLoaded, UnknownModel
+from paddock.http import body, router, sse
+from paddock.http.errors import status_of
+from paddock.http.front import Front, Route
+
+T = TypeVar("T")
+
+_ABOUT = """\
+This is Paddock {version}: llama.cpp models behind one address.
+
+  GET  /status        what runs
+  GET  /v1/models     what can be asked for
+  POST /switch        {{"model": "…"}} makes it ready
+  GET  /events        everything that happens, as it happens
+  GET  /openapi.json  every call
+
+OpenAI clients: base URL http://{host}/v1    Anthropic clients: base URL http://{host}
+"""
+
+
+async def about(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Where to look next."""
+    version = front.daemon.status().version
+    return web.Response(text=_ABOUT.format(version=version, host=request.host))
+
+
+async def health(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The daemon lives; says nothing of any model."""
+    return reply({"status": "ok"})
+
+
+async def status(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What runs, what waits, what lies where."""
+    return reply(front.daemon.status())
+
+
+async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Every profile."""
+    return reply(_models(front, hidden=True))
+
+
+async def visible_models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Every profile that is not hidden."""
+    return reply(_models(front, hidden=False))
+
+
+async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The profile of this id or alias."""
+    wanted = front.daemon.resolve(request.match_info["model"]).id
+    found = [model for model in _models(front, hidden=True).data if model.id == wanted]
+    if not found:  # the file was read anew between the two
+        raise UnknownModel(f"there is no model {wanted!r}")
+    return reply(found[0])
+
+
+async def switch(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Make a profile ready: wait for it, follow it, or be told where to look."""
+    wanted = await _read(front, request, SwitchRequest)
+    profile = front.daemon.resolve(wanted.model).id
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return await sse.switching(front, request, profile)
+    job = front.daemon.switch(profile)
+    where = {"location": f"/jobs/{job.id}"}
+    if not wanted.wait:
+        return reply(job.result, status=202, headers=where)
+    result = await job.wait()
+    return reply(result, status=_status_of(result), headers=where)
+
+
+async def job(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """How a switch is going, or how it went; always 200, the outcome is in the body."""
+    return reply(front.daemon.job(request.match_info["job"]).result)
+
+
+async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Unload one profile, or all."""
+    wanted = await _read(front, request, ModelRequest, default=ModelRequest)
+    names = front.daemon.unload(_id(front, wanted.model), now=wanted.now)
+    return reply(ModelResult(success=True, models=names))
+
+
+async def cancel(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Give up the load of one profile, or of all."""
+    wanted = await _read(front, request, ModelRequest, default=ModelRequest)
+    names = front.daemon.cancel(_id(front, wanted.model))
+    return reply(ModelResult(success=True, models=names))
+
+
+async def reload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Read models.conf again, now."""
+    await front.daemon.reload()
+    return reply(ModelResult(success=True, models=[p.id for p in front.daemon.profiles()]))
+
+
+async def shutdown(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """End the daemon, and its instances unless they are to be kept."""
+    wanted = await _read(front, request, ShutdownRequest, default=ShutdownRequest)
+    running = [instance.profile for instance in front.daemon.status().instances]
+    front.daemon.shut_down(keep=wanted.keep)
+    return reply(ModelResult(success=True, models=running), status=202)
+
+
+async def load(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The router's load: begins it and returns."""
+    wanted = await _read(front, request, router.LoadRequest)
+    front.daemon.switch(front.daemon.resolve(wanted.model).id)
+    return reply(router.Success())
+
+
+async def router_unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The router's unload."""
+    wanted = await _read(front, request, router.LoadRequest)
+    profile = front.daemon.resolve(wanted.model).id
+    if not front.daemon.unload(profile, now=False):
+        raise NotLoaded(f"{profile} is not loaded")
+    return reply(router.Success())
+
+
+def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON reply."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(value),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def _models(front: Front, *, hidden: bool) -> router.Models:
+    at = datetime.fromtimestamp(front.created, UTC).isoformat()
+    profiles = [p for p in front.daemon.profiles() if hidden or not p.hidden]
+    data = [router.model(profile, front.created, at) for profile in profiles]
+    ends = (data[0].id, data[-1].id) if data else (None, None)
+    return router.Models(data=data, first_id=ends[0], last_id=ends[1])
+
+
+async def _read(
+    front: Front, request: web.Request, kind: type[T], *, default: Callable[[], T] | None = None
+) -> T:
+    content = await body.read(request, front.max_body)
+    if not content and default is not None:
+        return default()
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the request body is not usable: {error}") from error
+
+
+def _id(front: Front, model: str | None) -> str | None:
+    return front.daemon.resolve(model).id if model else None
+
+
+def _status_of(result: SwitchResult) -> int:
+    return status_of(result.failure.code) if result.failure else 200

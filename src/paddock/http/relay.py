@@ -1,0 +1,249 @@
+"""The hot path: a request in, a lease, the instance's reply out, byte for byte.
+
+Invariants: nothing is said to the client before admission, save signs of life after a long wait;
+the lease ends when the block is left, by end, error or hang-up; leaving early closes the upstream
+connection, because only that stops llama-server's generation.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp import web
+
+from paddock.errors import PaddockError
+from paddock.http import body, errors, upstream
+from paddock.http.front import Front, Route
+from paddock.http.surfaces import UPSTREAM, describe
+
+if TYPE_CHECKING:
+    from paddock.daemon.instance import Endpoint
+    from paddock.daemon.lease import Lease
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
+_CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
+
+
+async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Relay a POST whose body names the model."""
+    exchange = Exchange(front, request, route)
+
+    async def relayed() -> web.StreamResponse:
+        content = await body.read(request, front.max_body)
+        wish = body.wish(content, request.headers.get("Content-Type", ""))
+        exchange.streams = bool(wish.stream) and route.streams
+        exchange.profile = front.daemon.resolve(wish.model).id
+        with front.daemon.lease(exchange.profile) as lease:
+            return await exchange.through(lease, request.path_qs, content)
+
+    return await exchange.accounted(relayed)
+
+
+class Exchange:
+    """One relayed request: what the client has heard so far, and what came of it."""
+
+    __slots__ = (
+        "_first",
+        "_granted",
+        "_last",
+        "_started",
+        "front",
+        "instance",
+        "profile",
+        "request",
+        "response",
+        "route",
+        "streams",
+    )
+
+    def __init__(self, front: Front, request: web.Request, route: Route) -> None:
+        self.front = front
+        self.request = request
+        self.route = route
+        self.profile = ""
+        self.instance = ""
+        self.streams = False
+        self.response: web.StreamResponse | None = None  # once headers are out
+        self._last = b""  # what was relayed last
+        self._started = monotonic()
+        self._granted = self._first = 0.0
+
+    async def accounted(
+        self, relayed: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Run the exchange, turn its refusal into the client's language, and write its one line."""
+        status, outcome = _CLIENT_LEFT, "left"
+        try:
+            response = await relayed()
+            status, outcome = response.status, "done"
+        except PaddockError as error:
+            status, outcome = error.status, error.code
+            response = await self._refused(error)
+        finally:
+            self._account(status, outcome)
+        return response
+
+    async def through(
+        self, lease: "Lease", path: str, content: upstream.Body
+    ) -> web.StreamResponse:
+        """Wait for admission, ask the instance, relay its reply."""
+        endpoint = await self.admitted(lease)
+        reply = await self._asked(lease, endpoint, path, content)
+        try:
+            return await self._relay(endpoint, reply)
+        finally:
+            reply.close()  # a connection whose reply was read to its end is in the pool by now
+
+    async def admitted(self, lease: "Lease") -> "Endpoint":
+        """Wait until the lease is granted, with signs of life where the client can take them."""
+        endpoint = lease.endpoint or await self._waited(lease)
+        self._granted = monotonic()
+        self.instance = endpoint.instance
+        return endpoint
+
+    async def _waited(self, lease: "Lease") -> "Endpoint":
+        settings = self.front.settings
+        first = settings.keep_alive_after if self.streams else settings.keep_alive_after_plain
+        patience = first if self.route.surface is not UPSTREAM else None
+        while not await lease.wait(patience):
+            await self._beat(lease)
+            patience = settings.keep_alive_every
+        assert lease.endpoint is not None, "a granted lease has an endpoint"
+        return lease.endpoint
+
+    async def _asked(
+        self, lease: "Lease", endpoint: "Endpoint", path: str, content: upstream.Body
+    ) -> aiohttp.ClientResponse:
+        """The reply's beginning; a client that was kept alive so far is not left alone now."""
+        headers = upstream.request_headers(self.request.headers)
+        if self.route.surface is UPSTREAM:  # llama-server's page comes compressed or not at all
+            headers["Accept-Encoding"] = self.request.headers.get("Accept-Encoding", "identity")
+        asking = upstream.ask(endpoint, self.request.method, path, headers, content)
+        if self.response is None:
+            return await asking
+        task = asyncio.ensure_future(asking)
+        try:
+            while not (await asyncio.wait((task,), timeout=self._pause))[0]:
+                await self._beat(lease)
+            return task.result()
+        finally:
+            task.cancel()
+
+    @property
+    def _pause(self) -> float:
+        return self.front.settings.keep_alive_every
+
+    async def _beat(self, lease: "Lease") -> None:
+        """A sign of life; the first one sends the headers, for better or worse."""
+        text = describe(self.profile, lease.progress)
+        response = self.response or await self._begun()
+        await response.write(self.route.surface.beat(text) if self.streams else b" ")
+
+    async def _begun(self) -> web.StreamResponse:
+        kind = "text/event-stream" if self.streams else "application/json"
+        headers = {"content-type": kind, "x-paddock-profile": self.profile}
+        return await self._open(web.StreamResponse(headers=headers))
+
+    async def _open(self, response: web.StreamResponse) -> web.StreamResponse:
+        if self.streams:  # nginx and its like would hold a stream back
+            response.headers["x-accel-buffering"] = "no"
+            response.headers.setdefault("cache-control", "no-cache")
+        await response.prepare(self.request)
+        self.response = response
+        self._first = self._first or monotonic()
+        return response
+
+    async def _relay(
+        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        if reply.status >= 400 and (self.response is not None or self.route.surface.translates):
+            return await self._engine_refused(endpoint, reply)
+        if self.response is None and (reply.content_length or _AT_ONCE) < _AT_ONCE:
+            return await self._in_one_piece(endpoint, reply)
+        return await self._piped(endpoint, reply)
+
+    async def _in_one_piece(
+        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """Nothing is said before all is here, so that an instance's death is a proper 502."""
+        headers = upstream.reply_headers(reply, endpoint)
+        content = await upstream.whole(reply, endpoint)
+        self._first = monotonic()
+        return web.Response(status=reply.status, headers=headers, body=content)
+
+    async def _piped(
+        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        response = self.response
+        if response is None:
+            headers = upstream.reply_headers(reply, endpoint)
+            response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
+        while chunk := await upstream.some(reply, endpoint):
+            await response.write(chunk)
+            self._last = chunk
+        await response.write_eof()
+        return response
+
+    async def _engine_refused(
+        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """llama-server says no, in its own shape; the client hears it in the one it knows."""
+        error = errors.engine_refusal(await upstream.whole(reply, endpoint))
+        if self.response is not None:
+            return await self._broken(self.response, error, reply.status)
+        response = errors.refusal(error, self.route.surface.shape, reply.status)
+        response.headers["x-paddock-profile"] = self.profile
+        response.headers["x-paddock-instance"] = self.instance
+        return response
+
+    async def _refused(self, error: PaddockError) -> web.StreamResponse:
+        if self.response is not None:
+            return await self._broken(self.response, error, error.status)
+        response = errors.refusal(error, self.route.surface.shape)
+        if self.profile:
+            response.headers["x-paddock-profile"] = self.profile
+        return response
+
+    async def _broken(
+        self, response: web.StreamResponse, error: PaddockError, status: int
+    ) -> web.StreamResponse:
+        """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
+        document = self.route.surface.shape(error, status)
+        if self.streams:
+            open_event = self._last and not self._last.endswith(b"\n\n")
+            await response.write(b"\n\n" * bool(open_event) + self.route.surface.event(document))
+        elif not self._last:  # only white space so far
+            await response.write(document)
+        else:
+            _abort(self.request)
+            return response
+        await response.write_eof()
+        return response
+
+    def _account(self, status: int, outcome: str) -> None:
+        now = monotonic()
+        total = now - self._started
+        name = self.route.surface.name
+        self.front.daemon.metrics.request_done(self.profile, name, status, total)
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f",
+                name,
+                self.profile or "-",
+                self.instance or "-",
+                status,
+                outcome,
+                (self._granted or now) - self._started,
+                (self._first or now) - self._started,
+                total,
+            )
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

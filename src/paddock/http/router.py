@@ -1,0 +1,131 @@
+"""llama.cpp's router, in its own words: its list, its verbs, its events, so that its clients work.
+
+Source of the shapes: tools/server/README.md and server-models.cpp of llama.cpp, build 11434; what
+the router cannot know (size of the whole, reasons) is in the `paddock` object beside its fields.
+"""
+
+from typing import Any
+
+import msgspec
+
+from paddock.api.types import (
+    AnyEvent,
+    ConfigChanged,
+    InstanceChanged,
+    InstanceEnded,
+    ProfileInfo,
+    State,
+    SwitchProgress,
+)
+
+_VALUES: dict[State, str] = {
+    "unloaded": "unloaded",
+    "queued": "loading",
+    "loading": "loading",
+    "ready": "loaded",
+    "busy": "loaded",
+    "draining": "loaded",
+    "stopping": "unloaded",
+    "failed": "unloaded",
+}
+
+
+class Status(msgspec.Struct, omit_defaults=True):
+    """How a model is, in the router's words."""
+
+    value: str  # `unloaded`, `loading`, `loaded`
+    args: list[str]
+    failed: bool = False
+    exit_code: int | None = None
+
+
+class Model(msgspec.Struct, kw_only=True):
+    """One model for clients of OpenAI, of Anthropic, and of llama.cpp's router, all at once."""
+
+    id: str
+    object: str = "model"
+    type: str = "model"
+    created: int  # Unix time
+    created_at: str
+    owned_by: str = "paddock"
+    display_name: str
+    aliases: list[str]
+    tags: list[str] = []
+    status: Status
+    meta: dict[str, Any]
+    paddock: ProfileInfo
+
+
+class Models(msgspec.Struct, kw_only=True):
+    """The list; the last three fields are Anthropic's."""
+
+    object: str = "list"
+    data: list[Model]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None
+
+
+class LoadRequest(msgspec.Struct):
+    """Body of load and unload."""
+
+    model: str
+
+
+class Success(msgspec.Struct):
+    """The router's way of saying yes."""
+
+    success: bool = True
+
+
+def model(profile: ProfileInfo, created: int, created_at: str) -> Model:
+    """A profile as a row of the list."""
+    return Model(
+        id=profile.id,
+        created=created,
+        created_at=created_at,
+        display_name=profile.title or profile.id,
+        aliases=profile.aliases,
+        status=_status(profile),
+        meta={"n_ctx": profile.ctx_size} if profile.ctx_size else {},
+        paddock=profile,
+    )
+
+
+def _status(profile: ProfileInfo) -> Status:
+    failure = profile.failure
+    return Status(
+        value=_VALUES[profile.state],
+        args=profile.args,
+        failed=failure is not None,
+        exit_code=failure.exit_code if failure else None,
+    )
+
+
+def events_of(event: AnyEvent) -> list[bytes]:
+    """What the router would send for this; empty where it has no word for it."""
+    match event:
+        case InstanceChanged():
+            return [_changed(event.instance.profile, {"status": _VALUES[event.state]})]
+        case InstanceEnded():
+            code = event.failure.exit_code if event.failure else 0
+            return [_changed(event.profile, {"status": "unloaded", "exit_code": code})]
+        case SwitchProgress() if event.progress.stage == "loading":
+            return [_changed(event.profile, {"status": "loading", "progress": _progress(event)})]
+        case ConfigChanged():
+            return [_data({"model": "*", "event": "models_reload"})]
+        case _:
+            return []
+
+
+def _progress(event: SwitchProgress) -> dict[str, Any]:
+    part = event.progress.part or "text_model"
+    return {"stages": [part], "current": part, "value": event.progress.fraction or 0.0}
+
+
+def _changed(profile: str, data: dict[str, Any]) -> bytes:
+    return _data({"model": profile, "event": "status_change", "data": data})
+
+
+def _data(message: dict[str, Any]) -> bytes:
+    return b"data: " + msgspec.json.encode(message) + b"\n\n"

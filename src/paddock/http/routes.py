@@ -1,0 +1,167 @@
+"""The table of all routes: what is registered, guarded and described, in one place."""
+
+from typing import Any
+
+from paddock.api import types
+from paddock.http import logs, management, openapi, passage, router, sse
+from paddock.http.auth import Scope
+from paddock.http.front import Handler, Route
+from paddock.http.relay import generate
+from paddock.http.surfaces import ANTHROPIC, LLAMA, OPENAI, RESPONSES, ROUTER, UPSTREAM, Surface
+
+
+def _generate(
+    surface: Surface, paths: str, summary: str, *, streams: bool = False
+) -> tuple[Route, ...]:
+    """POSTs whose body names the model; llama-server has them under each of these paths."""
+    return tuple(
+        Route("POST", path, generate, summary, surface, Scope.INFERENCE, streams=streams)
+        for path in paths.split()
+    )
+
+
+def _look(path: str, summary: str) -> Route:
+    """A GET that may load, hence `acts`."""
+    query = ("model", "autoload")
+    return Route("GET", path, passage.look, summary, LLAMA, Scope.INFERENCE, query=query, acts=True)
+
+
+def _list(path: str, handler: Handler, gives: Any, summary: str) -> Route:
+    return Route("GET", path, handler, summary, OPENAI, Scope.INFERENCE, gives=gives)
+
+
+def _get(path: str, handler: Handler, gives: Any, summary: str) -> Route:
+    return Route("GET", path, handler, summary, gives=gives)
+
+
+def _do(path: str, handler: Handler, takes: Any, gives: Any, summary: str) -> Route:
+    return Route("POST", path, handler, summary, takes=takes, gives=gives)
+
+
+GATEWAY = (
+    *_generate(OPENAI, "/v1/chat/completions /chat/completions", "Chat", streams=True),
+    *_generate(OPENAI, "/v1/completions", "Completion", streams=True),
+    *_generate(RESPONSES, "/v1/responses /responses", "Responses", streams=True),
+    *_generate(OPENAI, "/v1/embeddings", "Embeddings"),
+    *_generate(OPENAI, "/v1/rerank /v1/reranking /rerank /reranking", "Rank documents"),
+    *_generate(
+        OPENAI,
+        "/v1/audio/transcriptions /audio/transcriptions",
+        "Transcription, as multipart",
+        streams=True,
+    ),
+    *_generate(
+        OPENAI,
+        "/v1/chat/completions/input_tokens /chat/completions/input_tokens"
+        " /v1/responses/input_tokens /responses/input_tokens",
+        "Count the tokens of a request",
+    ),
+    *_generate(OPENAI, "/v1/chat/completions/control", "Steer a running chat"),
+    *_generate(ANTHROPIC, "/v1/messages", "Messages", streams=True),
+    *_generate(ANTHROPIC, "/v1/messages/count_tokens", "Count the tokens of a request"),
+    *_generate(LLAMA, "/completion /completions /infill", "Completion", streams=True),
+    *_generate(LLAMA, "/embedding /embeddings", "Embeddings"),
+    *_generate(LLAMA, "/tokenize /detokenize /apply-template", "Text, tokens and templates"),
+    _look("/props", "What an instance is, by its own account"),
+    _look("/slots", "What an instance's slots do, at most 1.5 s old"),
+    _look("/lora-adapters", "The adapters of an instance"),
+    Route(
+        "*",
+        "/upstream/{path:.+}",
+        passage.passage,
+        "Anything else that llama-server has: /upstream/PROFILE/PATH",
+        UPSTREAM,
+        Scope.INFERENCE,
+        media="*/*",
+        acts=True,
+    ),
+    _list("/v1/models", management.visible_models, router.Models, "What can be asked for"),
+    _list("/v1/models/{model:.+}", management.one_model, router.Model, "One model"),
+    _list("/models", management.models, router.Models, "Every profile, hidden ones too"),
+)
+
+MANAGEMENT = (
+    Route("GET", "/", management.about, "Where to look", scope=Scope.INFERENCE, media="text/plain"),
+    Route("GET", "/health", management.health, "The daemon lives", scope=Scope.OPEN),
+    Route("GET", "/v1/health", management.health, "The daemon lives", scope=Scope.OPEN),
+    _get("/status", management.status, types.Status, "What runs, what waits, what lies where"),
+    _do(
+        "/switch",
+        management.switch,
+        types.SwitchRequest,
+        types.SwitchResult,
+        "Make a profile ready; `wait: false` gives 202 and a job, `Accept: text/event-stream` its progress",
+    ),
+    _get("/jobs/{job}", management.job, types.SwitchResult, "How a switch goes or went"),
+    _do("/unload", management.unload, types.ModelRequest, types.ModelResult, "Unload one or all"),
+    _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
+    _do("/reload", management.reload, None, types.ModelResult, "Read models.conf again"),
+    _do(
+        "/shutdown",
+        management.shutdown,
+        types.ShutdownRequest,
+        types.ModelResult,
+        "End the daemon; `keep` leaves the instances running",
+    ),
+    Route(
+        "GET",
+        "/events",
+        sse.events,
+        "A snapshot, then everything that happens; `Last-Event-ID` resumes",
+        gives=types.AnyEvent,
+        media="text/event-stream",
+        query=("after",),
+        acts=True,
+    ),
+    Route(
+        "GET",
+        "/logs/{name:.+}",
+        logs.logs,
+        "The log of an instance, or of a profile's latest",
+        media="text/plain",
+        query=("lines", "follow"),
+        acts=True,
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        passage.metrics,
+        "Prometheus; with `model`, the instance's own",
+        media="text/plain",
+        query=("model", "autoload"),
+        acts=True,
+    ),
+    Route("GET", "/openapi.json", openapi.document, "This document", scope=Scope.INFERENCE),
+)
+
+LLAMA_ROUTER = (
+    Route(
+        "POST",
+        "/models/load",
+        management.load,
+        "Load, as llama.cpp's router",
+        ROUTER,
+        takes=router.LoadRequest,
+        gives=router.Success,
+    ),
+    Route(
+        "POST",
+        "/models/unload",
+        management.router_unload,
+        "Unload, as llama.cpp's router",
+        ROUTER,
+        takes=router.LoadRequest,
+        gives=router.Success,
+    ),
+    Route(
+        "GET",
+        "/models/sse",
+        sse.router_events,
+        "Events, as llama.cpp's router",
+        ROUTER,
+        media="text/event-stream",
+        acts=True,
+    ),
+)
+
+ROUTES = (*GATEWAY, *MANAGEMENT, *LLAMA_ROUTER)

@@ -1,0 +1,154 @@
+"""The front door: one application of all routes, and its listening sockets.
+
+`handler_cancellation` is what makes a client's hang-up cancel its request at once: aiohttp then
+cancels the handler, its lease ends, and the upstream connection closes.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError
+from paddock.http import body, errors
+from paddock.http.auth import Guard, Scope
+from paddock.http.front import Front, Route
+from paddock.http.routes import ROUTES
+from paddock.http.surfaces import LLAMA
+
+if TYPE_CHECKING:
+    from paddock.daemon.daemon import Daemon
+
+log = logging.getLogger(__name__)
+
+_FRONT = web.AppKey("front", Front)
+_GRACE = 5.0  # how long requests may go on once the end has come
+_PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+    "access-control-max-age": "600",
+}
+
+_Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build_app(daemon: "Daemon") -> web.Application:
+    """The whole HTTP front of one daemon."""
+    front = Front(daemon, Guard(daemon.settings), ROUTES)
+    app = web.Application(client_max_size=front.max_body)
+    app[_FRONT] = front
+    for route in ROUTES:
+        handle, expect = _handle(front, route), _expect(front, route)
+        app.router.add_route(route.method, route.path, handle, expect_handler=expect)
+    app.router.add_route("*", "/{path:.*}", _stray(front))
+    app.on_shutdown.append(_end_followers)
+    if front.guard.origins:
+        app.on_response_prepare.append(_allow_origin)
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    app: web.Application, listen: str, *, grace: float = _GRACE
+) -> AsyncIterator[list[str]]:
+    """Listen on `host:port` (port 0: any) inside the block; gives the bound `host:port`s.
+
+    OSError where the address cannot be bound. At the end, requests have `grace` seconds.
+    """
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=grace)
+    await runner.setup()
+    try:
+        host, port = address(listen)
+        await web.TCPSite(runner, host, port).start()
+        yield [_text(bound) for bound in runner.addresses]
+    finally:
+        await runner.cleanup()
+
+
+def address(listen: str) -> tuple[str, int]:
+    """`host:port` or `[v6]:port` in two."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _text(bound: Any) -> str:
+    host, port = bound[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _handle(front: Front, route: Route) -> _Handle:
+    guard, scope, surface, run = front.guard, route.scope, route.surface, route.handler
+    acts = route.acts
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            guard.check(request.method, request.headers, scope, acts=acts)
+            return await run(front, request, route)
+        except PaddockError as error:
+            log.info("refused %s %s: %s", request.method, request.path, error)
+            return _closing(error, errors.refusal(error, surface.shape))
+
+    return handle
+
+
+def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
+    """Before a client is told to go on with a large body, it hears what would refuse it anyway."""
+
+    async def expect(request: web.Request) -> web.StreamResponse | None:
+        try:
+            front.guard.check(request.method, request.headers, route.scope, acts=route.acts)
+            body.check_length(request, front.max_body)
+        except PaddockError as error:
+            return _closing(error, errors.refusal(error, route.surface.shape))
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+        return None
+
+    return expect
+
+
+def _closing(error: PaddockError, response: web.Response) -> web.Response:
+    if isinstance(error, BodyTooLarge):
+        response.force_close()
+    return response
+
+
+def _stray(front: Front) -> _Handle:
+    """Preflights, and whatever no route is for."""
+
+    async def stray(request: web.Request) -> web.StreamResponse:
+        try:
+            front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
+            if request.method == "OPTIONS":
+                return _preflight(request)
+            raise NoSuchThing(
+                f"there is no {request.method} {request.path} here",
+                hint="GET /openapi.json lists what there is; /upstream/PROFILE/… reaches the rest",
+            )
+        except PaddockError as error:
+            return errors.refusal(error, LLAMA.shape)
+
+    return stray
+
+
+def _preflight(request: web.Request) -> web.Response:
+    """What a page may send; from which origin is added by `_allow_origin`, or not."""
+    if request.headers.get("Origin") not in request.app[_FRONT].guard.origins:
+        raise Forbidden("web pages of this origin may not call this address")
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    return web.Response(status=204, headers=_PREFLIGHT | {"access-control-allow-headers": asked})
+
+
+async def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:
+    origin = request.headers.get("Origin")
+    if origin in request.app[_FRONT].guard.origins:
+        response.headers["access-control-allow-origin"] = origin
+        response.headers["access-control-expose-headers"] = "x-paddock-profile, x-paddock-instance"
+        response.headers.add("vary", "origin")
+
+
+async def _end_followers(app: web.Application) -> None:
+    """Followers of logs would hold the shutdown for as long as their instance lives."""
+    for task in app[_FRONT].followers:
+        task.cancel()

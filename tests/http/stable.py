@@ -1,0 +1,273 @@
+"""A stable of instances that are simply there, for testing the front without a scheduler.
+
+It keeps the daemon's interface (paddock.daemon.daemon.Daemon) over real llama-servers, or over any
+socket; what a test wants to happen in between (a wait, a refusal), it says in plain words.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from paddock.api.types import (
+    AnyEvent,
+    ConfigInfo,
+    InstanceInfo,
+    ProfileInfo,
+    Progress,
+    Snapshot,
+    Status,
+    SwitchEnded,
+    SwitchProgress,
+    SwitchResult,
+)
+from paddock.config.profile import Profile
+from paddock.config.settings import Settings
+from paddock.daemon.metrics import Metrics
+from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    instance: str
+    profile: str
+    session: aiohttp.ClientSession
+    base_url: str = "http://instance"
+
+
+@dataclass
+class Stall:
+    """One profile: loaded or not, and what its next load comes to."""
+
+    profile: Profile
+    endpoint: Endpoint
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    refusal: PaddockError | None = None
+    progress: Progress = field(default_factory=lambda: Progress(stage="loading", fraction=0.42))
+    leases: int = 0
+    loads: int = 0
+
+
+class Lease:
+    def __init__(self, stall: Stall) -> None:
+        self._stall = stall
+        self.profile = stall.profile.id
+        stall.leases += 1
+        self.endpoint = stall.endpoint if self._is_granted() else None
+
+    @property
+    def progress(self) -> Progress:
+        return self._stall.progress
+
+    def _is_granted(self) -> bool:
+        return self._stall.ready.is_set() and self._stall.refusal is None
+
+    async def wait(self, timeout: float | None) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                await self._stall.ready.wait()
+        except TimeoutError:
+            return False
+        if self._stall.refusal is not None:
+            raise self._stall.refusal
+        self.endpoint = self._stall.endpoint
+        return True
+
+    def __enter__(self) -> "Lease":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stall.leases -= 1
+
+
+class Job:
+    def __init__(self, stall: Stall) -> None:
+        self.id = "job-1"
+        self._stall = stall
+        self.result = SwitchResult(job=self.id, model=stall.profile.id, outcome="running")
+
+    async def wait(self) -> SwitchResult:
+        await self._stall.ready.wait()
+        name = self._stall.profile.id
+        if error := self._stall.refusal:
+            from paddock.http.errors import failure_of
+
+            failure = failure_of(error)
+            self.result = SwitchResult(
+                job=self.id, model=name, outcome="failed", seconds=1.0, failure=failure
+            )
+        else:
+            self.result = SwitchResult(
+                job=self.id,
+                model=name,
+                outcome="ready",
+                seconds=1.0,
+                instance=self._stall.endpoint.instance,
+            )
+        return self.result
+
+
+class Bus:
+    """Numbered events for any number of readers."""
+
+    def __init__(self, snapshot: Any) -> None:
+        self._snapshot = snapshot
+        self._queues: set[asyncio.Queue[AnyEvent | None]] = set()
+        self.seq = 0
+        self.past: list[AnyEvent] = []
+        self.subscribed = asyncio.Event()
+
+    def publish(self, event: AnyEvent) -> None:
+        self.seq += 1
+        event.seq, event.time = self.seq, "2026-11-24T00:00:00Z"
+        self.past.append(event)
+        for queue in self._queues:
+            queue.put_nowait(event)
+
+    def close(self) -> None:
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    @contextmanager
+    def subscribe(self, after: int | None) -> Iterator[AsyncIterator[AnyEvent]]:
+        queue: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
+        first = [self._snapshot()] if after is None else [e for e in self.past if e.seq > after]
+        for event in first:
+            queue.put_nowait(event)
+        self._queues.add(queue)
+        self.subscribed.set()
+        try:
+            yield _read(queue)
+        finally:
+            self._queues.remove(queue)
+
+
+async def _read(queue: "asyncio.Queue[AnyEvent | None]") -> AsyncIterator[AnyEvent]:
+    while (event := await queue.get()) is not None:
+        yield event
+
+
+class Stable:
+    """The daemon's interface over stalls that the test filled."""
+
+    def __init__(self, settings: Settings, stalls: list[Stall]) -> None:
+        self.settings = settings
+        self.stalls = {stall.profile.id: stall for stall in stalls}
+        self.metrics = Metrics(self.status)
+        self.bus: Bus = Bus(
+            lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
+        )
+        self.cancelled: list[str | None] = []
+        self.ended: list[bool] = []
+        self.reloaded = 0
+        self.broken: PaddockError | None = None
+        self.logs: dict[str, list[Path]] = {}
+        self.tail: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def resolve(self, model: str | None) -> Profile:
+        if not model:
+            if self.current() is None:
+                raise ModelMissing("the request names no model")
+            model = self.current()
+        for stall in self.stalls.values():
+            if model == stall.profile.id or model in stall.profile.aliases:
+                return stall.profile
+        raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
+
+    def current(self) -> str | None:
+        return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)
+
+    def lease(self, profile_id: str) -> Lease:
+        stall = self.stalls[profile_id]
+        stall.loads += not stall.ready.is_set()
+        return Lease(stall)
+
+    def loaded(self, profile_id: str) -> Lease:
+        if not self.stalls[profile_id].ready.is_set():
+            raise NotLoaded(f"{profile_id} is not loaded")
+        return Lease(self.stalls[profile_id])
+
+    def status(self) -> Status:
+        instances = [
+            InstanceInfo(
+                id=s.endpoint.instance, profile=name, phase="ready", since="", leases=s.leases
+            )
+            for name, s in self.stalls.items()
+            if s.ready.is_set()
+        ]
+        return Status(
+            version="0",
+            pid=1,
+            started_at="2026-11-24T00:00:00Z",
+            current=self.current(),
+            instances=instances,
+            queue={},
+            devices=[],
+            config=ConfigInfo(path="models.conf", loaded_at=""),
+        )
+
+    def profiles(self) -> list[ProfileInfo]:
+        return [
+            ProfileInfo(
+                id=s.profile.id,
+                state="ready" if s.ready.is_set() else "unloaded",
+                aliases=list(s.profile.aliases),
+                hidden=s.profile.hidden,
+                args=list(s.profile.argv),
+            )
+            for s in self.stalls.values()
+        ]
+
+    def switch(self, profile_id: str) -> Job:
+        return Job(self.stalls[profile_id])
+
+    def job(self, job_id: str) -> Job:
+        if job_id != "job-1":
+            raise NoSuchThing(f"there is no job {job_id!r}")
+        return Job(next(iter(self.stalls.values())))
+
+    def unload(self, profile_id: str | None, *, now: bool) -> list[str]:
+        names = [profile_id] if profile_id else list(self.stalls)
+        gone = [name for name in names if self.stalls[name].ready.is_set()]
+        for name in gone:
+            self.stalls[name].ready.clear()
+        return gone
+
+    def cancel(self, profile_id: str | None) -> list[str]:
+        self.cancelled.append(profile_id)
+        return [profile_id] if profile_id else list(self.stalls)
+
+    async def reload(self) -> None:
+        if self.broken:
+            raise self.broken
+        self.reloaded += 1
+
+    def shut_down(self, *, keep: bool) -> None:
+        self.ended.append(keep)
+
+    def log_files(self, name: str) -> list[Path]:
+        if name not in self.logs:
+            raise NoSuchThing(f"there is no log of {name!r}")
+        return self.logs[name]
+
+    async def log_follow(self, name: str) -> AsyncIterator[bytes]:
+        while (line := await self.tail.get()) is not None:
+            yield line
+
+
+def stepped(name: str, fraction: float) -> SwitchProgress:
+    return SwitchProgress(profile=name, progress=Progress(stage="loading", fraction=fraction))
+
+
+def finished(name: str) -> SwitchEnded:
+    return SwitchEnded(profile=name, outcome="ready", seconds=1.0)
