@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, error_of, pieces, refusal
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
@@ -25,8 +26,6 @@ from paddock.api.types import (
     SwitchResult,
 )
 from paddock.errors import PaddockError, UpstreamGone
-
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 T = TypeVar("T")
 

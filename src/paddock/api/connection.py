@@ -126,10 +126,11 @@ def refusal(body: bytes, status: int) -> PaddockError:
 def error_of(failure: Failure, status: int = 500) -> PaddockError:
     """The exception that says what this failure says, of the class that its code names."""
     kind = _class_of(failure.code)
-    error = kind(failure.message, hint=failure.hint, detail=tuple(failure.log))
+    # The model APIs say the hint within the message too, for clients that show nothing else.
+    message = failure.message.removesuffix(f" ({failure.hint})")
     if kind is PaddockError and failure.code != PaddockError.code:
-        error.message = f"{failure.message} ({failure.code}, HTTP {status})"
-    return error
+        message = f"{message} ({failure.code}, HTTP {status})"
+    return kind(message, hint=failure.hint, detail=tuple(failure.log))
 
 
 def foreign_error(body: object, status: int = 500) -> PaddockError:
@@ -137,7 +138,7 @@ def foreign_error(body: object, status: int = 500) -> PaddockError:
     inner = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(inner, dict):
         return PaddockError(f"HTTP {status}: {inner}")
-    named = (inner.get("code"), inner.get("type"))
+    named = (inner.get("reason"), inner.get("code"), inner.get("type"))
     code = next(
         (c for c in named if isinstance(c, str) and _class_of(c) is not PaddockError), "error"
     )

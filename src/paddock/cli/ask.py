@@ -1,0 +1,94 @@
+"""`paddock ask`: one prompt, answered as it is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Key, Model, Url, connect
+from paddock.cli.progress import Display, shown
+from paddock.cli.terminal import paint
+
+if TYPE_CHECKING:
+    from paddock.api.chat import Piece
+    from paddock.api.types import SwitchEnded
+    from paddock.cli.asking import Told
+
+EXAMPLE = 'Example: git diff | paddock ask qwen-coder "Write the commit message." -'
+Prompt = Annotated[
+    list[str], typer.Argument(help="The prompt; `-` stands for what comes on stdin.")
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="End there.", show_default=False)
+]
+
+
+def ask(
+    model: Model,
+    prompt: Prompt,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    max_tokens: MaxTokens = None,
+) -> None:
+    """Ask a model one thing; it is loaded first if need be.
+
+    The answer goes to stdout, reasoning and the load's progress to stderr.
+    """
+    from paddock.cli.asking import answered
+
+    text = "\n".join(sys.stdin.read() if word == "-" else word for word in prompt)
+    tell(answered(connect(url, key), model, text, max_tokens=max_tokens), model)
+
+
+def tell(answer: Iterable[Told], model: str) -> tuple[str, SwitchEnded | None]:
+    """Draw the load's bar, then print the answer as it comes; gives the answer and the load's end."""
+    from paddock.api.chat import Piece
+    from paddock.api.types import SwitchEnded, SwitchProgress
+
+    said: list[str] = []
+    ended = None
+    printer = _Printer()
+    with ExitStack() as bars:
+        display: Display | None = None
+        for told in answer:
+            match told:
+                case SwitchProgress():
+                    display = display or bars.enter_context(shown(model))
+                    display.show(told.progress)
+                case SwitchEnded():
+                    ended = told
+                    bars.close()
+                case Piece(kind="waiting"):
+                    pass  # the bar says it already
+                case Piece():
+                    bars.close()
+                    printer.show(told)
+                    said += [told.text] if told.kind == "content" else []
+    printer.end()
+    return "".join(said), ended
+
+
+class _Printer:
+    """Reasoning dim on stderr, content on stdout, a new line between them."""
+
+    def __init__(self) -> None:
+        self._kind = ""
+
+    def show(self, piece: Piece) -> None:
+        if self._kind and self._kind != piece.kind:
+            self.end()
+        self._kind = piece.kind
+        if piece.kind == "reasoning":
+            print(paint(piece.text, "dim", sys.stderr), end="", file=sys.stderr, flush=True)
+        else:
+            print(piece.text, end="", flush=True)
+
+    def end(self) -> None:
+        if self._kind:
+            print(file=sys.stderr if self._kind == "reasoning" else sys.stdout, flush=True)
+        self._kind = ""

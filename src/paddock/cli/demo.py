@@ -1,0 +1,136 @@
+"""`paddock demo`: three models of its own making, brought out one after the other."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.cli.options import EngineName
+from paddock.cli.terminal import complain, mib, paint, print_table, seconds, speed
+
+if TYPE_CHECKING:
+    from paddock.api.chat import Api
+    from paddock.api.types import SwitchEnded
+    from paddock.cli.demo_stage import Stage
+
+EXAMPLE = "Example: paddock demo --keep"
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", metavar="DIR", show_default=False, help="Scratch folder, new or empty."),
+]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Leave the daemon running and the files in place.")
+]
+_PROMPT = "Who are you?"
+_APIS: tuple[Api, Api] = ("openai", "anthropic")
+_API_NAMES = {"openai": "OpenAI API", "anthropic": "Anthropic API"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one model did when it was its turn."""
+
+    model: str
+    size_mib: float
+    switch_seconds: float | None
+    placement: str
+    speed: float | None
+    answer: str
+
+
+def demo(folder: Folder = None, keep: Keep = False, engine: EngineName = None) -> None:
+    """See it work, with three small models of its own making.
+
+    Starts a daemon of its own and asks each model by name, through the OpenAI API and the Anthropic
+    API. Needs up to 700 MB of disk for half a minute. Ctrl-C ends it and cleans up.
+    """
+    from paddock.cli.demo_stage import stage
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its end, too, cleans up
+    with stage(folder, keep=keep, engine=engine) as scene:
+        _introduce(scene)
+        turns = [_turn(scene, model, first) for first, model in enumerate(scene.models)]
+        _sum_up(turns)
+    if keep:
+        _farewell(scene)
+    else:
+        complain("the daemon is stopped, the files are gone; `--keep` leaves both")
+
+
+def _introduce(scene: Stage) -> None:
+    found = scene.client.status()
+    print(f"\npaddock {found.version} answers at {scene.client.url}")
+    print(f"engine: {found.engine} {found.engine_version}".rstrip())
+
+
+def _turn(scene: Stage, model: str, first: int) -> Turn:
+    """Ask one model through both APIs; the first question switches to it."""
+    print(f"\n{paint(model, 'bold')} ({mib(scene.sizes_mib[model])})")
+    answer, ended = _ask(scene, model, _APIS[first % 2])
+    _ask(scene, model, _APIS[(first + 1) % 2])
+    placement, measured = _placement_and_speed(scene, model)
+    took = ended.seconds if ended else None
+    return Turn(model, scene.sizes_mib[model], took, placement, measured, answer)
+
+
+def _ask(scene: Stage, model: str, api: Api) -> tuple[str, SwitchEnded | None]:
+    from paddock.cli.ask import tell
+    from paddock.cli.asking import answered
+
+    print(paint(f"{_API_NAMES[api]}, model={model}: {_PROMPT}", "dim"), flush=True)
+    answer, ended = tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200), model)
+    if ended:
+        print(paint(f"(ready after {seconds(ended.seconds)})", "dim"))
+    return answer, ended
+
+
+def _placement_and_speed(scene: Stage, model: str) -> tuple[str, float | None]:
+    from paddock.cli.status import placed
+
+    found = next((i for i in scene.client.status().instances if i.profile == model), None)
+    if found is None:
+        return "", None
+    return placed(found.placement), found.speed.generation if found.speed else None
+
+
+def _sum_up(turns: list[Turn]) -> None:
+    print()
+    headers = ["MODEL", "SIZE", "SWITCH", "PLACEMENT", "SPEED", "SAID"]
+    print_table(headers, [_row(turn) for turn in turns])
+
+
+def _row(turn: Turn) -> list[str]:
+    took = seconds(turn.switch_seconds)
+    said = turn.answer if len(turn.answer) < 40 else turn.answer[:39] + "…"
+    return [turn.model, mib(turn.size_mib), took, turn.placement, speed(turn.speed), said]
+
+
+def _farewell(scene: Stage) -> None:
+    paddock, url = _program(), scene.client.url
+    print(f"""
+the daemon goes on running (pid {scene.pid}); try
+
+  export PADDOCK_URL={url}
+  {paddock} status
+  {paddock} switch tiny
+  {paddock} ask big "Who are you?"
+  curl {url}/v1/chat/completions -d '{{"model": "thinker", "messages": [{{"role": "user", "content": "hi"}}]}}'
+
+any OpenAI client:     OPENAI_BASE_URL={url}/v1
+any Anthropic client:  ANTHROPIC_BASE_URL={url}
+
+to end it:
+
+  {paddock} stop --url {url} && rm -r {shlex.quote(str(scene.folder))}""")
+
+
+def _program() -> str:
+    """How this very program was called, for commands that can be pasted."""
+    called = Path(sys.argv[0])
+    return "paddock" if called.name != "paddock" else shlex.quote(str(called))

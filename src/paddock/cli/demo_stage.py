@@ -1,0 +1,155 @@
+"""What `paddock demo` plays on: three small models, a models.conf, and a daemon of its own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.cli.terminal import complain, mib
+from paddock.errors import PaddockError
+
+if TYPE_CHECKING:
+    from paddock.api.client import Client
+    from paddock.llama.scripted import ScriptedModel
+
+_CONF = """\
+# Three vocabularies, as in real life: wrapper keys, llama.cpp's own flags, Paddock's keys.
+[*]
+ctx-size = 4096
+parallel = 1
+
+[tiny]
+NAME = A few hundred kilobytes
+MODEL = tiny.gguf
+aliases = small
+
+[thinker]
+NAME = A mixture of experts that thinks first
+MODEL = thinker.gguf
+CTX_SIZE = 8192
+temp = 0.6
+
+[big]
+NAME = Some hundred MB of real bytes
+MODEL = big.gguf
+EXTRA_ARGS = --load-mode none
+"""
+_SETTINGS = (
+    "max-instances = 1  # so that every change of model is a switch, however much memory there is\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    folder: Path
+    client: Client
+    models: tuple[str, ...]
+    sizes_mib: dict[str, float]
+    pid: int
+
+
+def scripts() -> dict[str, ScriptedModel]:
+    """The three models, by profile. Their weights are zeros; loading and computing are real."""
+    from paddock.llama.scripted import ScriptedModel
+
+    return {
+        "tiny": ScriptedModel(
+            name="tiny", say="I am the tiny one: barely worth a switch, yet here I am."
+        ),
+        "thinker": ScriptedModel(
+            name="thinker",
+            arch="qwen3moe",
+            think="They want to know who answers. Only I can say this sentence.",
+            say="I thought about it: you reached the thinker, a mixture of experts.",
+            target_mib=64,
+        ),
+        "big": ScriptedModel(
+            name="big",
+            say="I am the big one, and you could watch my weights come from the disk.",
+            layers=16,
+            target_mib=400,
+            dense=True,  # real bytes: the bar shows real reading
+        ),
+    }
+
+
+@contextmanager
+def stage(folder: Path | None, *, keep: bool, engine: str | None) -> Iterator[Stage]:
+    """Set everything up; take it all down at the end of the block, unless it is to be kept."""
+    from paddock.api.client import Client
+
+    with _scratch(folder, keep=keep) as place:
+        sizes = _write(place)
+        address = f"127.0.0.1:{_free_port()}"
+        client = Client(f"http://{address}")
+        with _daemon(place, address, client, keep=keep, engine=engine) as pid:
+            yield Stage(place, client, tuple(sizes), sizes, pid)
+
+
+def state_dir(folder: Path) -> Path:
+    return folder / "state"
+
+
+@contextmanager
+def _scratch(folder: Path | None, *, keep: bool) -> Iterator[Path]:
+    """An empty folder; removed at the end, or, when something failed, in any case."""
+    place = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="paddock-demo-"))
+    place.mkdir(parents=True, exist_ok=True)
+    if any(place.iterdir()):
+        raise PaddockError(f"{place} is not empty", hint="give --dir a new folder")
+    try:
+        yield place
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    if not keep:
+        shutil.rmtree(place)
+
+
+def _write(folder: Path) -> dict[str, float]:
+    """The models and the configuration; gives the models' sizes in MiB."""
+    from paddock.llama.scripted import write
+
+    (folder / "models").mkdir()
+    (folder / "models.conf").write_text(_CONF)
+    (folder / "paddock.toml").write_text(_SETTINGS)
+    sizes = {}
+    for name, script in scripts().items():
+        path = write(folder / "models" / f"{name}.gguf", script)
+        sizes[name] = path.stat().st_size / (1 << 20)
+        complain(f"wrote {path} ({mib(sizes[name])})")
+    return sizes
+
+
+@contextmanager
+def _daemon(
+    folder: Path, address: str, client: Client, *, keep: bool, engine: str | None
+) -> Iterator[int]:
+    """A daemon of its own: its state lies in the folder, its port is free, its end is certain."""
+    from paddock.cli.background import end, serve_command, shut_down, spawn, wait_healthy
+
+    options = ["--config", str(folder / "models.conf"), "--listen", address]
+    options += ["--settings", str(folder / "paddock.toml")]
+    options += ["--state-dir", str(state_dir(folder)), *(["--engine", engine] if engine else [])]
+    process = spawn(serve_command(*options), state_dir(folder))
+    try:
+        wait_healthy(process, client, state_dir(folder))
+        yield process.pid
+    except BaseException:
+        end(process)
+        raise
+    if not keep:
+        shut_down(client, keep=False)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

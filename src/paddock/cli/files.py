@@ -1,0 +1,73 @@
+"""The configuration as the daemon would read it, for verbs that work without one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddock.config.models_conf import load, read
+from paddock.config.paths import paths
+from paddock.config.profile import Problem, Profile, Stable
+from paddock.config.settings import Paths, Settings, load_settings
+from paddock.engine.engine import Engine
+from paddock.engine.locate import find_engine
+from paddock.errors import EngineError, UnknownModel
+from paddock.llama.flags import FlagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """models.conf and paddock.toml of one daemon, found but not read yet."""
+
+    paths: Paths
+    settings: Settings
+
+    def read(self) -> tuple[Stable | None, tuple[Problem, ...]]:
+        """The stable, None if the file has errors, and all problems."""
+        return read(self.paths.config, models_dir=self.paths.models_dir, flags_for=self._flags)
+
+    def stable(self) -> Stable:
+        """The stable; ConfigError lists every error of the file."""
+        return load(self.paths.config, models_dir=self.paths.models_dir, flags_for=self._flags)
+
+    def profile(self, name: str) -> Profile:
+        """The profile of this name or alias."""
+        stable = self.stable()
+        if profile := stable.find(name):
+            return profile
+        raise UnknownModel(
+            f"{self.paths.config} has no profile {name!r}",
+            hint=f"it has {', '.join(stable.profiles) or 'none at all'}",
+        )
+
+    def engine(self, name: str | None) -> Engine:
+        """The engine of this name, or the one that the settings choose."""
+        return find_engine(name or self.settings.engine, cache_dir=self.paths.state_dir)
+
+    def _flags(self, name: str | None) -> FlagSet | None:
+        """None where no engine is installed; one that was asked for by name must be there."""
+        try:
+            return self.engine(name).flags
+        except EngineError:
+            if name or self.settings.engine:
+                raise
+            return None
+
+
+def open_files(
+    config: Path | None,
+    settings: Path | None = None,
+    models_dir: Path | None = None,
+    engine: str | None = None,
+    state_dir: Path | None = None,
+    listen: str | None = None,
+    *,
+    insecure: bool | None = None,
+) -> Files:
+    """Find the files, as `paddock serve` with the same options would; reads only the settings."""
+    found = paths(config, models_dir, state_dir, os.environ)
+    overrides = {"engine": engine, "listen": listen, "insecure": insecure}
+    chosen = load_settings(settings or found.settings, overrides)
+    folder = models_dir or (Path(chosen.models_dir) if chosen.models_dir else None)
+    return Files(paths(config, folder, state_dir, os.environ), chosen)

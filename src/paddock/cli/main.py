@@ -1,0 +1,88 @@
+"""`paddock`: the verbs put together, and the one border where errors become words for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from paddock.cli import (
+    ask,
+    cancel,
+    check,
+    demo,
+    events,
+    listing,
+    logs,
+    restart,
+    serve,
+    show,
+    start,
+    status,
+    stop,
+    switch,
+    unload,
+    version,
+)
+from paddock.cli.terminal import complain, paint
+from paddock.errors import PaddockError
+
+app = typer.Typer(
+    name="paddock",
+    help="Keep a stable of llama.cpp models behind one address, and bring out the one that is asked for.",
+    epilog="First steps: paddock demo. Or: paddock check models.conf && paddock start --config models.conf",
+    pretty_exceptions_enable=False,  # an unforeseen error shows Python's own traceback
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_DAEMON, _MODELS, _FILES = "The daemon", "Models", "Configuration, also without a daemon"
+
+for panel, verb, epilog in (
+    (_DAEMON, serve.serve, serve.EXAMPLE),
+    (_DAEMON, start.start, start.EXAMPLE),
+    (_DAEMON, stop.stop, stop.EXAMPLE),
+    (_DAEMON, restart.restart, restart.EXAMPLE),
+    (_DAEMON, status.status, status.EXAMPLE),
+    (_DAEMON, events.events, events.EXAMPLE),
+    (_MODELS, switch.switch, switch.EXAMPLE),
+    (_MODELS, ask.ask, ask.EXAMPLE),
+    (_MODELS, unload.unload, unload.EXAMPLE),
+    (_MODELS, cancel.cancel, cancel.EXAMPLE),
+    (_MODELS, logs.logs, logs.EXAMPLE),
+    (_FILES, listing.list_models, listing.EXAMPLE),
+    (_FILES, show.show, show.EXAMPLE),
+    (_FILES, check.check, check.EXAMPLE),
+    (_FILES, demo.demo, demo.EXAMPLE),
+    (_FILES, version.version, version.EXAMPLE),
+):
+    name = verb.__name__.removesuffix("_models")
+    app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
+
+
+def run() -> None:
+    """The program `paddock`: exit status 0, 1 (an error was told), 2 (usage), 130 (Ctrl-C)."""
+    try:
+        app(sys.argv[1:] or ["--help"])
+    except PaddockError as error:
+        tell(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
+        _silence_stdout()
+        sys.exit(0)
+
+
+def tell(error: PaddockError) -> None:
+    """What is wrong, its details indented, and what to do about it."""
+    complain(f"{paint('error:', 'red', sys.stderr)} {error.message}")
+    for line in error.detail:
+        complain(f"    {line}")
+    if error.hint:
+        complain(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}")
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more when it ends, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,130 @@
+"""The options that several verbs share, and what they are turned into.
+
+Nothing heavy is imported here: every verb pays for it, `paddock --help` too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from paddock.api.client import Client
+
+_COMPLETION_SECONDS = 0.5  # a Tab that takes longer feels broken
+
+
+def profile_names(incomplete: str) -> list[str]:
+    """The profiles that a running daemon knows, for the shell's Tab; nothing when none answers."""
+    from paddock.api.client import Client
+    from paddock.errors import PaddockError
+
+    url, key = os.environ.get("PADDOCK_URL", DEFAULT_URL), os.environ.get("PADDOCK_API_KEY")
+    try:
+        found = Client(url, key, timeout=_COMPLETION_SECONDS).models()
+    except PaddockError:
+        return []
+    return [profile.id for profile in found if profile.id.startswith(incomplete)]
+
+
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="PADDOCK_URL",
+        metavar="URL",
+        help="Where the daemon answers.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar="PADDOCK_API_KEY",
+        metavar="KEY",
+        show_default=False,
+        help="API key, where the daemon asks for one; the variable keeps it out of `ps`.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON, for programs.")]
+Model = Annotated[
+    str, typer.Argument(help="A profile's name or alias.", autocompletion=profile_names)
+]
+MaybeModel = Annotated[
+    str | None,
+    typer.Argument(
+        help="A profile's name or alias.", autocompletion=profile_names, show_default=False
+    ),
+]
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        show_default=False,
+        help="models.conf; default: $XDG_CONFIG_HOME/paddock/models.conf.",
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        show_default=False,
+        help="Paddock's own settings; default: paddock.toml beside models.conf.",
+    ),
+]
+ModelsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-dir",
+        metavar="DIR",
+        show_default=False,
+        help="Where relative paths of models begin; default: models/ beside models.conf.",
+    ),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        metavar="DIR",
+        show_default=False,
+        help="Logs and history; default: $XDG_STATE_HOME/paddock.",
+    ),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        show_default=False,
+        help="Address to serve; default: 127.0.0.1:8080.",
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME|PATH",
+        show_default=False,
+        help="`native`, `embedded`, or the path of a llama-server; default: the first found.",
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Serve other machines without asking for a key."),
+]
+
+
+def connect(url: str, key: str | None) -> Client:
+    """The API client of a verb."""
+    from paddock.api.client import Client
+
+    return Client(url, key)

@@ -1,0 +1,64 @@
+"""`paddock serve`: be the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from paddock.cli.options import (
+    Config,
+    EngineName,
+    Insecure,
+    Listen,
+    ModelsDir,
+    SettingsFile,
+    StateDir,
+)
+
+EXAMPLE = (
+    "Example: paddock serve --config models.conf --models-dir ~/models --listen 127.0.0.1:8080"
+)
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what helps to find a bug.")]
+
+
+def serve(
+    config: Config = None,
+    settings: SettingsFile = None,
+    models_dir: ModelsDir = None,
+    listen: Listen = None,
+    state_dir: StateDir = None,
+    engine: EngineName = None,
+    insecure: Insecure = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the daemon in this terminal.
+
+    Ctrl-C ends it. `paddock start` runs it in the background.
+    """
+    import uvloop
+
+    from paddock.serve import ServeOptions
+    from paddock.serve import serve as serve_forever
+
+    _log_to_stderr(verbose=verbose)
+    options = ServeOptions(
+        config=config,
+        settings=settings,
+        models_dir=models_dir,
+        state_dir=state_dir,
+        listen=listen,
+        engine=engine,
+        insecure=insecure,
+    )
+    uvloop.run(serve_forever(options))
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )

@@ -1,0 +1,101 @@
+"""`paddock status`: what runs, where it lies, and what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Json, Key, Url, connect
+from paddock.cli.terminal import clock, mib, paint, print_json, print_table, seconds, speed, state
+
+if TYPE_CHECKING:
+    from paddock.api.types import DeviceInfo, InstanceInfo, Placement, Status
+
+EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
+
+
+def status(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> None:
+    """Show what runs, where it lies, and what waits."""
+    found = connect(url, key).status()
+    if as_json:
+        print_json(found)
+        return
+    _daemon(found, url)
+    _instances(found.instances)
+    _devices(found.devices)
+    _queue(found.queue)
+
+
+def placed(placement: Placement | None) -> str:
+    """Where an instance's bytes lie: one sum per device, the largest first."""
+    sums: dict[str, float] = {}
+    for buffer in placement.buffers if placement else []:
+        sums[buffer.device] = sums.get(buffer.device, 0.0) + buffer.mib
+    largest_first = sorted(sums.items(), key=lambda item: -item[1])
+    return ", ".join(f"{device} {mib(held)}" for device, held in largest_first)
+
+
+def _daemon(found: Status, url: str) -> None:
+    engine = f", {found.engine} {found.engine_version}".rstrip() if found.engine else ""
+    print(
+        f"paddock {found.version} at {url}, pid {found.pid}, since {clock(found.started_at)}{engine}"
+    )
+    print(f"{found.config.path}, read {clock(found.config.loaded_at)}")
+    if error := found.config.error:
+        print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
+    for warning in found.config.warnings:
+        print(paint(f"warning: {warning}", "yellow"))
+
+
+def _instances(instances: list[InstanceInfo]) -> None:
+    if not instances:
+        print("\nnothing is loaded; `paddock list` shows what there is")
+        return
+    print()
+    headers = ["MODEL", "STATE", "PLACEMENT", "SPEED", "REQUESTS", "LOADED IN", "NOTES"]
+    print_table(headers, [_instance_row(instance) for instance in instances])
+
+
+def _instance_row(instance: InstanceInfo) -> list[str]:
+    measured = instance.speed.generation if instance.speed else None
+    return [
+        instance.profile,
+        state(_phase(instance)),
+        placed(instance.placement),
+        speed(measured),
+        str(instance.leases or ""),
+        seconds(instance.load_seconds),
+        ", ".join(_notes(instance)),
+    ]
+
+
+def _phase(instance: InstanceInfo) -> str:
+    from paddock.cli.progress import described
+
+    under_way = instance.phase in ("starting", "fitting", "loading", "warming")
+    return described(instance.progress) if instance.progress and under_way else instance.phase
+
+
+def _notes(instance: InstanceInfo) -> list[str]:
+    notes = ["models.conf says something else by now"] if instance.stale else []
+    notes += ["adopted"] if instance.adopted else []
+    notes += [instance.failure.message] if instance.failure else []
+    return notes + (instance.placement.warnings if instance.placement else [])
+
+
+def _devices(devices: list[DeviceInfo]) -> None:
+    if devices:
+        print()
+        print_table(["DEVICE", "FREE", "OF", "BOOKED", ""], [_device_row(d) for d in devices])
+
+
+def _device_row(device: DeviceInfo) -> list[str]:
+    booked = ", ".join(f"{name} {mib(held)}" for name, held in device.booked_mib.items())
+    free, total = mib(device.free_mib) or "unknown", mib(device.total_mib) or "unknown"
+    return [device.name, free, total, booked, device.description]
+
+
+def _queue(queue: dict[str, int]) -> None:
+    if any(queue.values()):
+        waiting = ", ".join(f"{name} {count}" for name, count in queue.items() if count)
+        print(f"\nwaiting requests: {waiting}")

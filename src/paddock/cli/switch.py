@@ -1,0 +1,67 @@
+"""`paddock switch`: bring a model out, and watch it come."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Json, Key, Model, Url, connect
+from paddock.cli.progress import shown
+from paddock.cli.terminal import print_json, seconds
+
+if TYPE_CHECKING:
+    from paddock.api.client import Client
+    from paddock.api.types import SwitchEnded
+
+EXAMPLE = "Example: paddock switch glm-flash-q4 && claude"
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Only ask for it; print the job's name.")]
+
+
+def switch(
+    model: Model,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Make a model ready, and watch it come.
+
+    The exit status says whether it is ready. Ctrl-C leaves the bar, not the load: that belongs to the daemon. `paddock cancel` ends it.
+    """
+    client = connect(url, key)
+    if no_wait or as_json:
+        _ask_once(client, model, wait=not no_wait, as_json=as_json)
+        return
+    ended = watched(client, model)
+    took = f" after {seconds(ended.seconds)}" if ended.seconds >= 0.05 else " already"
+    print(f"{ended.profile} is ready{took}")
+
+
+def watched(client: Client, model: str) -> SwitchEnded:
+    """Switch and show it; gives the end of a switch that worked out, raises for any other."""
+    from paddock.api.client import failure_of
+    from paddock.api.types import SwitchEnded
+
+    with shown(model) as display:
+        for event in client.switch_progress(model):
+            if isinstance(event, SwitchEnded):
+                break
+            display.show(event.progress)
+        else:
+            raise AssertionError("switch_progress ends with SwitchEnded or raises")
+    if event.outcome != "ready":
+        raise failure_of(event)
+    return event
+
+
+def _ask_once(client: Client, model: str, *, wait: bool, as_json: bool) -> None:
+    result = client.switch(model, wait=wait)
+    if as_json:
+        print_json(result)
+    else:
+        print(f"{result.model}: {result.outcome}, job {result.job}")
+    if result.outcome in ("failed", "cancelled"):
+        sys.exit(1)

@@ -1,0 +1,96 @@
+"""What the verbs print with: JSON for programs, aligned tables and a little colour for people."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import IO
+
+_SGR = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
+_STATE_COLOURS = {
+    "ready": "green",
+    "busy": "cyan",
+    "failed": "red",
+    "unloaded": "dim",
+}
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def has_colour(stream: IO[str] | None = None) -> bool:
+    """Colour is for terminals, and for nobody who said NO_COLOR (no-color.org)."""
+    shown = stream or sys.stdout
+    return shown.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
+    return f"\x1b[{_SGR[colour]}m{text}\x1b[0m" if text and has_colour(stream) else text
+
+
+def state(text: str) -> str:
+    """A state's first word in its colour: whatever is neither settled nor broken is under way."""
+    return paint(text, _STATE_COLOURS.get(text.split()[0], "yellow"))
+
+
+def print_json(value: object) -> None:
+    """One value, indented, exactly as it would cross the wire."""
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they must be; a column that is empty in every row is left out."""
+    kept = [i for i in range(len(headers)) if any(_visible(row[i]) for row in rows)]
+    lines = [[paint(headers[i], "bold") for i in kept], *([row[i] for i in kept] for row in rows)]
+    widths = [max(map(_visible, column)) for column in zip_longest(*lines, fillvalue="")]
+    for line in lines:
+        print("  ".join(map(_padded, line, widths)).rstrip())
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _visible(text))
+
+
+def _visible(text: str) -> int:
+    return len(_ESCAPE.sub("", text))
+
+
+def complain(text: str) -> None:
+    """A line for people, on stderr: stdout belongs to results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- numbers and times, as people read them ----
+
+
+def mib(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value / 1024:.1f} GiB" if value >= 1024 else f"{value:.0f} MiB"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return (
+        f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    )
+
+
+def speed(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} t/s" if value < 100 else f"{value:.0f} t/s"
+
+
+def clock(time: str) -> str:
+    """The local time of day of an ISO 8601 time."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return time

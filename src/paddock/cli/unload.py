@@ -1,0 +1,30 @@
+"""`paddock unload`: put models back."""
+
+from typing import Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Json, Key, MaybeModel, Url, connect
+from paddock.cli.terminal import print_json
+
+EXAMPLE = "Example: paddock unload glm-flash-q4"
+Now = Annotated[bool, typer.Option("--now", help="Do not wait for running requests.")]
+
+
+def unload(
+    url: Url = DEFAULT_URL,
+    model: MaybeModel = None,
+    key: Key = None,
+    now: Now = False,
+    as_json: Json = False,
+) -> None:
+    """Unload a model, or all of them.
+
+    Running requests are waited for, unless --now is given.
+    """
+    names = connect(url, key).unload(model, now=now)
+    if as_json:
+        print_json({"success": True, "models": names})
+    else:
+        print(f"unloaded: {', '.join(names)}" if names else "nothing was loaded")
