@@ -6,12 +6,18 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from paddock.engine.locate import find_engine
+from paddock.errors import EngineError
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 64}
 
@@ -101,3 +107,16 @@ def ready(command: Sequence[str], folder: Path, *flags: str) -> Iterator[Server]
     with starting(command, folder, *flags) as server:
         server.wait_ready()
         yield server
+
+
+def engine_command(kind: str) -> tuple[str, ...]:
+    """The command of this engine; skips the test where it is not to be had."""
+    wanted = os.environ.get("PADDOCK_TEST_LLAMA_SERVER", kind) if kind == "native" else kind
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            return find_engine(wanted, cache_dir=Path(cache)).command
+        except EngineError as error:
+            pytest.skip(f"{error}: {error.hint} (tests: PADDOCK_TEST_LLAMA_SERVER=PATH)")
+
+
+ENGINES = ["embedded", pytest.param("native", marks=pytest.mark.native)]
