@@ -72,6 +72,22 @@ def daemon(answer: Answer) -> Iterator[Client]:
             thread.join()
 
 
+def test_a_load_that_failed_is_a_result_and_an_unknown_model_is_an_error() -> None:
+    failure = {"code": "load_failed", "message": "exit 1"}
+    failed = {"job": "7", "model": "glm", "outcome": "failed", "failure": failure}
+    with daemon(lambda h: h.reply(failed, 502)) as client:
+        assert isinstance(failure_of(client.switch("glm")), LoadFailed)
+    unknown = {"error": {"code": "model_not_found", "message": "no glm"}}
+    with daemon(lambda h: h.reply(unknown, 404)) as client, pytest.raises(UnknownModel):
+        client.switch("glm")
+
+
+def test_the_profiles_are_found_within_the_list_that_serves_all_apis() -> None:
+    listed = {"id": "glm", "status": {}, "paddock": {"id": "glm", "state": "ready"}}
+    with daemon(lambda h: h.reply({"data": [listed]})) as client:
+        assert [(p.id, p.state) for p in client.models()] == [("glm", "ready")]
+
+
 def test_a_refusal_comes_back_as_the_same_class_of_error_with_its_hint_and_log() -> None:
     body = {
         "error": {
@@ -82,7 +98,7 @@ def test_a_refusal_comes_back_as_the_same_class_of_error_with_its_hint_and_log()
         }
     }
     with daemon(lambda h: h.reply(body, 502)) as client, pytest.raises(LoadFailed) as caught:
-        client.switch("glm")
+        client.unload("glm")
     assert (caught.value.message, caught.value.hint) == ("no", "try")
     assert caught.value.detail == ("line 1", "line 2")
 

@@ -30,8 +30,12 @@ from paddock.errors import PaddockError, UpstreamGone
 T = TypeVar("T")
 
 
+class _Model(msgspec.Struct):
+    paddock: ProfileInfo  # the rest of an entry is for clients of OpenAI and of llama.cpp's router
+
+
 class _ModelList(msgspec.Struct):
-    data: list[ProfileInfo]
+    data: list[_Model]
 
 
 class _Head(msgspec.Struct):
@@ -70,13 +74,22 @@ class Client:
 
     def models(self) -> list[ProfileInfo]:
         """Every profile with its state, in the file's order."""
-        return self._call("GET", "/models", _ModelList).data
+        return [model.paddock for model in self._call("GET", "/models", _ModelList).data]
 
     def switch(self, model: str, wait: bool = True) -> SwitchResult:
-        """Make a model ready; with `wait` the call lasts as long as the load."""
-        return self._call(
-            "POST", "/switch", SwitchResult, SwitchRequest(model=model, wait=wait), patient=wait
-        )
+        """Make a model ready; with `wait` the call lasts as long as the load.
+
+        A load that failed is a result, too; `failure_of` makes an exception of it.
+        """
+        body = SwitchRequest(model=model, wait=wait)
+        with self.connection.exchange(
+            "POST", "/switch", body, patient=wait, refused=True
+        ) as response:
+            answer = response.read()
+        try:
+            return msgspec.json.decode(answer, type=SwitchResult)
+        except msgspec.DecodeError:
+            raise refusal(answer, response.status) from None
 
     def switch_progress(self, model: str) -> Iterator[SwitchProgress | SwitchEnded]:
         """Make a model ready, telling how far it is; ends with `SwitchEnded`, whatever its outcome."""
@@ -101,9 +114,9 @@ class Client:
         """Cancel the load of one model, or all loads. Gives their names."""
         return self._models("/cancel", ModelRequest(model=model))
 
-    def reload(self) -> dict[str, Any]:
-        """Read models.conf again, now."""
-        return self._call("POST", "/reload", dict[str, Any], {})
+    def reload(self) -> list[str]:
+        """Read models.conf again, now. Gives the names of all profiles."""
+        return self._call("POST", "/reload", ModelResult, {}).models
 
     def shutdown(self, *, keep: bool = False) -> None:
         """End the daemon; `keep` leaves the loaded models running for the next one to adopt."""

@@ -42,8 +42,9 @@ class Connection:
         accept: str = "application/json",
         headers: dict[str, str] | None = None,
         patient: bool = False,
+        refused: bool = False,
     ) -> Iterator[HTTPResponse]:
-        """Send one request, give its reply once it is known to be none of refusal.
+        """Send one request and give its reply; a refusal is raised, unless `refused` asks for it.
 
         `patient` waits for ever between bytes: for streams, and for loads, which have no time limit.
         """
@@ -52,6 +53,8 @@ class Connection:
         try:
             with self._translated():
                 response = self._send(connection, method, path, body, accept, headers or {})
+                if response.status >= 400 and not refused:
+                    raise refusal(response.read(), response.status)
                 yield response
         finally:
             connection.close()
@@ -70,12 +73,9 @@ class Connection:
             connection.request(
                 method, self._prefix + path, payload, self._headers(accept) | headers
             )
-            response = connection.getresponse()
+            return connection.getresponse()
         except (ConnectionRefusedError, FileNotFoundError) as error:
             raise self._unreachable() from error
-        if response.status >= 400:
-            raise refusal(response.read(), response.status)
-        return response
 
     def _headers(self, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "Content-Type": "application/json"}

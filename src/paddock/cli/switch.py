@@ -61,7 +61,7 @@ def _ask_once(client: Client, model: str, *, wait: bool, as_json: bool) -> None:
     result = client.switch(model, wait=wait)
     if as_json:
         print_json(result)
-    else:
+    else:  # only without waiting
         print(f"{result.model}: {result.outcome}, job {result.job}")
     if result.outcome in ("failed", "cancelled"):
         sys.exit(1)

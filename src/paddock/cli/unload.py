@@ -27,4 +27,4 @@ def unload(
     if as_json:
         print_json({"success": True, "models": names})
     else:
-        print(f"unloaded: {', '.join(names)}" if names else "nothing was loaded")
+        print(f"unloading: {', '.join(names)}" if names else "nothing was loaded")
