@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from paddock.config.vocabulary import EXITING, RESERVED, VALUE_RULES, WELL_KNOWN
+from paddock.config.vocabulary import EXITING, RESERVED, SUCCESSORS, VALUE_RULES, WELL_KNOWN
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
 
@@ -41,9 +41,8 @@ def read_tail(text: str, flags: FlagSet | None) -> Iterator[Option | Complaint]:
 
 def argv_words(spec: FlagSpec, text: str, *, negated: bool = False) -> tuple[str, ...]:
     """As `to_argv`, and by the rules that the help does not tell; raises ValueError."""
-    words = to_argv(spec, text, negated=negated)
-    _check_rule(spec, words[1:])
-    return words
+    _check_rule(spec, (text,))
+    return to_argv(spec, text, negated=negated)
 
 
 def guessed(name: str, arity: int) -> FlagSpec:
@@ -71,6 +70,9 @@ def unknown(word: str, flags: FlagSet) -> Complaint:
         return Complaint(
             f"unknown flag {word!r}", f"write the value as a word of its own: {flag} …"
         )
+    if successor := SUCCESSORS.get(word.lstrip("-").lower()):
+        hint = f"newer llama-servers have --{' '.join(successor)} instead"
+        return Complaint(f"unknown flag {word!r}", hint)
     nearest = flags.nearest(word)
     return Complaint(f"unknown flag {word!r}", f"did you mean {nearest}?" if nearest else "")
 
@@ -109,9 +111,8 @@ def _with_values(
 
 
 def _checked(spec: FlagSpec, values: list[str]) -> list[str]:
-    checked = [check_value(spec, value) for value in values] if spec.arity == 1 else values
-    _check_rule(spec, tuple(checked))
-    return checked
+    _check_rule(spec, tuple(values))
+    return [check_value(spec, value) for value in values] if spec.arity == 1 else values
 
 
 def _check_rule(spec: FlagSpec, values: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from configparser import ParsingError, RawConfigParser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddock.config.profile import Problem
@@ -60,7 +60,7 @@ def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem,
     sections = tuple(reader.sections())
     problems += [_indented(file, s) for s in sections if s.name and not s.line]
     problems += [p for s in sections for e in s.entries if (p := _continuation(file, s, e))]
-    return sections, tuple(problems)
+    return tuple(map(_cut_short, sections)), tuple(problems)
 
 
 class _Reader:
@@ -123,10 +123,23 @@ def _indented(file: str, section: Section) -> Problem:
     return Problem("error", message, hint=hint, file=file, section=section.name)
 
 
+def _goes_too_far(entry: Entry) -> bool:
+    is_long = entry.key.upper() in {"EXTRA_ARGS", "DESCRIPTION"}
+    return "\n" in entry.value and not (is_long and not _LOOKS_LIKE_KEY.search(entry.value))
+
+
+def _cut_short(section: Section) -> Section:
+    """One indentation by mistake is one problem: what follows it is not judged as a value too."""
+    entries = (
+        replace(e, value=e.value.partition("\n")[0]) if _goes_too_far(e) else e
+        for e in section.entries
+    )
+    return replace(section, entries=tuple(entries))
+
+
 def _continuation(file: str, section: Section, entry: Entry) -> Problem | None:
     """Only a command line may go on over several lines; anything else is an indentation by mistake."""
-    is_long = entry.key.upper() in {"EXTRA_ARGS", "DESCRIPTION"}
-    if "\n" not in entry.value or (is_long and not _LOOKS_LIKE_KEY.search(entry.value)):
+    if not _goes_too_far(entry):
         return None
     return Problem(
         "error",

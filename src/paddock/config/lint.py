@@ -1,10 +1,10 @@
 """What is doubtful in a profile that can be used all the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from paddock.config.model_files import MODEL_FLAGS, missing
-from paddock.config.profile import Flag, Problem, Profile
+from paddock.config.profile import Flag, Origin, Problem, Profile
 from paddock.config.vocabulary import REMOTE
 from paddock.llama.flags import FlagSet
 
@@ -16,12 +16,12 @@ _FITTABLE = frozenset({"auto", "-1", "0"})  # 0: nothing on a GPU, hence nothing
 
 
 def lint(
-    profile: Profile, lines: dict[str, int], flags: FlagSet | None, file: str
+    profile: Profile, origins: Mapping[str, Origin], flags: FlagSet | None, file: str
 ) -> Iterator[Problem]:
-    """Warnings about one profile. `lines` tells where its own fields were written."""
+    """Warnings about one profile. `origins` tells where its own fields were written."""
     yield from _files(profile, file)
     yield from _fit(profile, flags, file)
-    yield from _not_yet(profile, lines, file)
+    yield from _not_yet(profile, origins, file)
 
 
 def _files(profile: Profile, file: str) -> Iterator[Problem]:
@@ -39,7 +39,7 @@ def _fit(profile: Profile, flags: FlagSet | None, file: str) -> Iterator[Problem
         return
     layers = profile.flag("--n-gpu-layers")
     if layers and layers.values[0] not in _FITTABLE:
-        message = f"{layers.origin.key} = {layers.values[0]} keeps --fit from moving layers"
+        message = f"{' '.join(layers.argv)} keeps --fit from moving layers"
         yield _at(layers, message, "use auto, or FIT = off", file, profile)
     for flag in filter(None, map(profile.flag, FIT_BLOCKERS)):
         message = f"{flag.name} keeps --fit from moving layers"
@@ -50,16 +50,12 @@ def _is_off(fit: Flag | None) -> bool:
     return fit is not None and fit.values == ("off",)
 
 
-def _not_yet(profile: Profile, lines: dict[str, int], file: str) -> Iterator[Problem]:
-    wanted = {
-        "keep_context": profile.keep_context,
-        "sampler_policy": profile.sampler_policy == "force",
-    }
-    for name in (name for name, is_wanted in wanted.items() if is_wanted):
-        key = name.replace("_", "-")
-        message = f"{key} is accepted, but this version does not act on it yet"
-        line = lines.get(name, 0)
-        yield Problem("warning", message, "", file, line, profile.id if line else "*", key)
+def _not_yet(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
+    message = "is accepted, but this version does not act on it yet"
+    if profile.keep_context and (at := origins.get("keep_context")):
+        yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
+    if profile.sampler_policy == "force" and (at := origins.get("sampler_policy")):
+        yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 
 
 def _at(

@@ -10,7 +10,7 @@ from paddock.config.ini import Section, parse_ini, read_text
 from paddock.config.layers import Layer, merge
 from paddock.config.lint import lint
 from paddock.config.model_files import Folders
-from paddock.config.profile import Flag, Problem, Profile, Stable
+from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
 from paddock.config.sections import Understood, understand
 from paddock.config.values import first_number
 from paddock.config.vocabulary import IGNORED, REMOTE
@@ -44,7 +44,7 @@ def read(
 @dataclass(frozen=True, slots=True)
 class _Built:
     profile: Profile
-    lines: dict[str, int]  # where the section sets fields of its own
+    origins: dict[str, Origin]  # where the section sets fields of its own
 
 
 class _Reading:
@@ -101,8 +101,8 @@ class _Reading:
         if not profile.model and not any(profile.flag(name) for name in REMOTE):
             self._no_model(section)
         flags = self._engines.of(section, shared)
-        self._findings.add(lint(profile, under.lines | over.lines, flags, str(self._path)))
-        return _Built(profile, over.lines)
+        self._findings.add(lint(profile, under.origins | over.origins, flags, str(self._path)))
+        return _Built(profile, over.origins)
 
     def _no_model(self, section: Section) -> None:
         hint = "write MODEL = file.gguf, or hf-repo = user/model"
@@ -132,11 +132,9 @@ class _Reading:
         """An id or alias means one profile only."""
         taken = {b.profile.id: f"the section in line {b.profile.line}" for b in built}
         for one in built:
-            line = one.lines.get("aliases", one.profile.line)
             for alias in one.profile.aliases:
-                if alias == one.profile.id:
-                    continue
-                self._check_alias(one.profile, alias, line, taken)
+                if alias != one.profile.id:
+                    self._check_alias(one.profile, alias, one.origins["aliases"].line, taken)
 
     def _check_alias(self, profile: Profile, alias: str, line: int, taken: dict[str, str]) -> None:
         if alias in taken:

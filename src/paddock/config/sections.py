@@ -17,6 +17,7 @@ from paddock.config.vocabulary import (
     PADDOCK_KEYS,
     PRESET_KEYS,
     RESERVED,
+    SUCCESSORS,
     WELL_KNOWN,
     WRAPPER_FIELDS,
     WRAPPER_FLAGS,
@@ -33,7 +34,7 @@ class Understood:
     """One section, key by key."""
 
     fields: dict[str, object] = field(default_factory=dict)  # by the profile's field; None: unset
-    lines: dict[str, int] = field(default_factory=dict)  # where each field was set
+    origins: dict[str, Origin] = field(default_factory=dict)  # where each field was set
     keys: list[Setting] = field(default_factory=list)
     extra: list[Setting] | None = None  # None: the section has no EXTRA_ARGS
 
@@ -104,9 +105,7 @@ class _Reading:
         if entry.key.lower() in WRAPPER_FLAGS:
             self._err(entry, f"{entry.key} stands for {canonical}, which this engine lacks")
             return None
-        nearest = _nearest(entry.key, self._flags)
-        hint = f"did you mean {nearest!r}?" if nearest else ""
-        self._err(entry, f"unknown key {entry.key!r}", hint)
+        self._err(entry, f"unknown key {entry.key!r}", _hint(entry.key, self._flags))
         return None
 
     def _is_first(self, entry: Entry, identity: str) -> bool:
@@ -134,7 +133,7 @@ class _Reading:
             self._out.fields[key.field] = key.read(entry.value) if entry.value else None
         except ValueError as error:
             self._err(entry, f"{entry.key} takes {error}, not {entry.value!r}")
-        self._out.lines[key.field] = entry.line
+        self._out.origins[key.field] = Origin(self._section.name, entry.key, entry.line)
 
     def _take_flag(self, entry: Entry, spec: FlagSpec, *, negated: bool) -> None:
         if complaint := forbidden(spec):
@@ -190,11 +189,13 @@ def _paddock_key(low: str) -> FieldKey | None:
     return PADDOCK_KEYS.get(PRESET_KEYS.get(dashed, dashed))
 
 
-def _nearest(key: str, flags: FlagSet) -> str | None:
-    """Among all three vocabularies, told as the file's own style would write it."""
+def _hint(key: str, flags: FlagSet) -> str:
+    """What was meant, among all three vocabularies, told as the file's own style would write it."""
+    if successor := SUCCESSORS.get(key.lower()):
+        return f"newer llama-servers have {successor[0]} = {successor[1]} instead"
     ours = {own.lower(): own for own in own_keys()}
     longs = (s for spec in flags.specs for s in spec.spellings if s.startswith("--"))
     theirs = {s[2:]: s[2:] for s in longs if not RESERVED.fullmatch(s)}
     names = theirs | ours if key.isupper() else ours | theirs
     found = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.6)
-    return names[found[0]] if found else None
+    return f"did you mean {names[found[0]]!r}?" if found else ""

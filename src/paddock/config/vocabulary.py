@@ -68,6 +68,13 @@ EXITING = frozenset(
     {"--help", "--usage", "--version", "--list-devices", "--cache-list", "--completion-bash"}
 )
 
+# Flags that many existing profiles have and newer builds lack, and what replaced them (b11434).
+SUCCESSORS = {
+    "mmap": ("load-mode", "mmap"),
+    "no-mmap": ("load-mode", "none"),
+    "mlock": ("load-mode", "mlock"),
+}
+
 # Flags that tell llama-server to fetch the model itself.
 REMOTE = frozenset({"--hf-repo", "--model-url", "--docker-repo"})
 

@@ -1,0 +1,203 @@
+"""What `paddock check` says about files that are wrong or doubtful."""
+
+import pytest
+
+from paddock.config.models_conf import read
+from paddock.llama.flags import parse_help
+from tests.config.stables import no_engine
+
+P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ("ctx-sise = 5", "unknown key 'ctx-sise' (did you mean 'ctx-size'?)"),
+        ("CTX_SZE = 5", "unknown key 'CTX_SZE' (did you mean 'CTX_SIZE'?)"),
+        ("alises = x", "unknown key 'alises' (did you mean 'aliases'?)"),
+        ("qqqqqqq = 5", "unknown key 'qqqqqqq'"),
+        ("mmap = on", "unknown key 'mmap' (newer llama-servers have load-mode = mmap instead)"),
+        ("ctx-size = 128k", "ctx-size takes a number of tokens, not '128k'"),
+        ("CTX_SIZE = -1", "CTX_SIZE takes a number of tokens, not '-1'"),
+        ("N_GPU_LAYERS = most", "N_GPU_LAYERS takes a number, `auto` or `all`, not 'most'"),
+        ("FLASH_ATTN = maybe", "FLASH_ATTN takes one of on, off, auto, not 'maybe'"),
+        ("KV_CACHE_TYPE_K = q9", "KV_CACHE_TYPE_K takes one of f32, f16, bf16"),
+        ("TENSOR_SPLIT = a,b", "TENSOR_SPLIT takes proportions with commas"),
+        ("FIT_TARGET = 1G", "FIT_TARGET takes MiB, one number or one per device, not '1G'"),
+        ("jinja = maybe", "jinja takes true or false (on/off, 1/0), not 'maybe'"),
+        ("draft-max = 4", "--draft-max was removed from this llama-server (the argument has"),
+        ("list-devices = true", "--list-devices makes llama-server print something and end"),
+        ("ttl = soon", "ttl takes seconds, such as 600, or 10m or 2h, not 'soon'"),
+        ("pin = perhaps", "pin takes true or false (on/off, yes/no, 1/0), not 'perhaps'"),
+        ("priority = high", "priority takes a whole number, not 'high'"),
+        ("concurrency = -1", "concurrency takes a whole number, 0 or more, not '-1'"),
+        ("sampler-policy = strict", "sampler-policy takes default or force, not 'strict'"),
+        ("engine = container:x", "engine takes native, embedded or a path; this version has no"),
+        ("engine = llama", "engine takes native, embedded or a path with a / in it, not 'llama'"),
+        ("EXTRA_ARGS = --jinjo", "EXTRA_ARGS: unknown flag '--jinjo' (did you mean --jinja?)"),
+        ("EXTRA_ARGS = --nope 1 2 3", "EXTRA_ARGS: unknown flag '--nope'"),
+        ("EXTRA_ARGS = --ctx-size=5", "(write the value as a word of its own: --ctx-size …)"),
+        ("EXTRA_ARGS = --no-mmap", "(newer llama-servers have --load-mode none instead)"),
+        ("EXTRA_ARGS = -c", "EXTRA_ARGS: -c lacks its value (N)"),
+        ("EXTRA_ARGS = -c --jinja", "EXTRA_ARGS: -c lacks its value (N)"),
+        ("EXTRA_ARGS = -ub 1x", "EXTRA_ARGS: -ub takes a number, not '1x'"),
+        ("EXTRA_ARGS = -ts x", "EXTRA_ARGS: -ts takes proportions"),
+        ("EXTRA_ARGS = --jinja true", "EXTRA_ARGS: stray word 'true' (no flag before it takes"),
+        ("EXTRA_ARGS = jinja", "EXTRA_ARGS: stray word 'jinja' (did you mean --jinja?)"),
+        ("EXTRA_ARGS = --grammar 'x", "EXTRA_ARGS: cannot be split into words: No closing quot"),
+        ("EXTRA_ARGS = --port 5", "EXTRA_ARGS: --port is not for profiles: Paddock sets it"),
+        ("EXTRA_ARGS = -a x", "--alias is not for profiles: Paddock sets it (write `aliases ="),
+        ("EXTRA_ARGS = --version", "--version makes llama-server print something and end"),
+        ("ctx_size", "no `=` in 'ctx_size' (write `key = value`; comments begin with # or ;)"),
+        ("NAME = x\n  c = 5", "NAME goes on over the next, indented line: 'c = 5'"),
+        ("EXTRA_ARGS = --jinja\n  c = 5", "EXTRA_ARGS goes on over the next, indented line"),
+    ],
+)
+def test_one_mistake_is_one_error_with_its_line(yard, keys, complaint):
+    (error,) = yard.errors(P + keys + "\n")
+    assert complaint in error
+    assert error.startswith("models.conf:3: ")
+
+
+def test_a_wrapper_key_for_a_flag_that_this_build_lacks(yard):
+    old = parse_help("-m,    --model FNAME                    model path\n")
+    assert yard.errors(P + "FIT = on\n", lambda _: old) == [
+        "models.conf:3: [p] FIT stands for --fit, which this engine lacks"
+    ]
+
+
+def test_a_flag_twice_in_a_section_names_both_lines_whatever_the_spelling(yard):
+    assert yard.errors(P + "c = 5\nCTX_SIZE = 6\n") == [
+        "models.conf:4: [p] 'c' in line 3 and 'CTX_SIZE' in line 4 both set --ctx-size (keep one of them)"
+    ]
+    assert yard.errors(P + "jinja = on\nno-jinja = off\n") == [
+        "models.conf:4: [p] 'jinja' in line 3 and 'no-jinja' in line 4 both set --jinja (keep one of them)"
+    ]
+    assert "both set aliases" in yard.errors(P + "alias = a\naliases = b\n")[0]
+    assert (
+        "'ttl' in line 3 and 'ttl' in line 4 say it twice" in yard.errors(P + "ttl=1\nttl=2\n")[0]
+    )
+    assert (
+        "in line 3 and 'extra_args' in line 4"
+        in (yard.errors(P + "EXTRA_ARGS =\nextra_args =\n")[0])
+    )
+
+
+def test_a_section_twice_names_both_lines(yard):
+    assert yard.errors(P + P + "c = 5\n") == [
+        "models.conf:3: section [p] in line 3 was already given in line 1 (merge the two, or rename one)"
+    ]
+    assert (
+        "was already given before the first section"
+        in (yard.errors("model = m.gguf\n[default]\nmodel = m.gguf\n")[0])
+    )
+
+
+def test_names_that_collide_name_both_lines(yard):
+    text = P + "aliases = x, q\n[q]\nMODEL = m.gguf\naliases = x\n"
+    assert yard.errors(text) == [
+        "models.conf:3: [p] alias 'q' in line 3 is taken by the section in line 4",
+        "models.conf:6: [q] alias 'x' in line 6 is taken by an alias of [p] in line 3",
+    ]
+    assert yard.errors(P + "aliases = p\n") == []
+
+
+def test_an_alias_for_all_is_no_alias(yard):
+    assert (
+        "aliases in [*] would give every profile the same"
+        in (yard.errors("[*]\naliases = x\n" + P)[0])
+    )
+
+
+def test_a_profile_needs_a_model(yard):
+    assert yard.errors("[p]\nc = 5\n") == [
+        "models.conf:1: [p] has no model (write MODEL = file.gguf, or hf-repo = user/model)"
+    ]
+
+
+def test_a_mistake_for_all_is_told_once(yard):
+    text = "[*]\nctx-sise = 5\n" + P + "[q]\nMODEL = m.gguf\n"
+    assert len(yard.errors(text)) == 1
+    assert len(yard.errors("[*]\nctx-sise = 5\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b"[p]\nNAME = gr\xf6\xdfe\n", "models.conf:2: is not UTF-8 text (save the file as UTF-8)"),
+        ("[p]\n".encode("utf-16"), "models.conf:1: is not UTF-8 text"),
+        (b"[p]\n\0\n", "models.conf:2: is not UTF-8 text"),
+        (b"[p\nMODEL = m.gguf\n", "models.conf:1: section header without its closing bracket: [p"),
+        (b"[a]\nhf = u/m\n [p]\nc = 5\n", "[a] hf goes on over the next, indented line: '[p]'"),
+        (b"[a]\n [p]\nhf = u/m\n", "[p] the section's header is indented"),
+        (b"[p\x07]\nhf = u/m\n", "a profile's name is printable text"),
+    ],
+)
+def test_files_that_are_not_what_they_should_be(yard, text, complaint):
+    assert any(complaint in error for error in yard.errors(text))
+
+
+def test_a_file_that_is_not_there_and_one_that_is_a_folder(yard):
+    for path in (yard.folder / "none.conf", yard.models):
+        stable, (problem,) = read(path, flags_for=no_engine)
+        assert stable is None
+        assert str(problem).startswith(f"{path}: cannot be read: ")
+
+
+def test_missing_files_do_not_stop_the_daemon_but_fail_the_check(yard):
+    (yard.models / "Qwen3-8B-Q4.gguf").touch()
+    (yard.models / "s-00001-of-00004.gguf").touch()
+    (yard.models / "s-00003-of-00004.gguf").touch()
+    text = (
+        "[a]\nMODEL = Qwen3-8B-Q5.gguf\nMMPROJ = far/away.gguf\n"
+        "[b]\nMODEL = s-00001-of-00004.gguf\n[c]\nMODEL = s-00003-of-00004.gguf\n"
+    )
+    stable = yard.load(text)
+    assert all(w.kind == "file" and w.fails_check for w in stable.warnings)
+    assert yard.warnings(text) == [
+        "models.conf:2: [a] MODEL: no such file: models/Qwen3-8B-Q5.gguf (did you mean Qwen3-8B-Q4.gguf?)",
+        "models.conf:3: [a] MMPROJ: no such file: models/far/away.gguf (there is no folder models/far)",
+        "models.conf:5: [b] MODEL: 2 of 4 shards missing in models: s-00002-of-00004.gguf, s-00004-of-00004.gguf",
+        "models.conf:7: [c] MODEL: is not the first of its shards: models/s-00003-of-00004.gguf (write s-00001-of-00004.gguf)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "warning"),
+    [
+        ("N_GPU_LAYERS = 99", "--n-gpu-layers 99 keeps --fit from moving layers (use auto, or"),
+        ("ngl = all\nfit = on", "--n-gpu-layers all keeps --fit from moving layers"),
+        ("EXTRA_ARGS = -ngl 40", "--n-gpu-layers 40 keeps --fit from moving layers"),
+        ("TENSOR_SPLIT = 3,2", "--tensor-split keeps --fit from moving layers (write FIT = off"),
+        ("n-cpu-moe = 12", "--n-cpu-moe keeps --fit from moving layers"),
+        ("keep-context = on", "keep-context is accepted, but this version does not act on it"),
+        ("sampler-policy = force", "sampler-policy is accepted, but this version does not act"),
+        ("api-key = x", "api-key is ignored: Paddock sets --api-key itself"),
+        ("models-max = 3", "models-max is ignored: Paddock sets --models-max itself"),
+        ("defrag-thold = 0.1", "--defrag-thold is deprecated"),
+        ('chat-template-kwargs = {"a": "b;c"}', 'would cut chat-template-kwargs to \'{"a": "b\''),
+        ("grammar = x #y", "llama.cpp's own preset reader would cut grammar to 'x'"),
+    ],
+)
+def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
+    (said,) = yard.warnings(P + keys + "\n")
+    assert warning in said
+    assert said.startswith("models.conf:3: [p] ")
+    assert yard.errors(P + keys + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *("N_GPU_LAYERS = auto", "N_GPU_LAYERS = 99\nFIT = off", "ngl = 0", "NAME = a; b # c"),
+        *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = off", "tags = x"),
+    ],
+)
+def test_what_is_fine_is_not_mentioned(yard, keys):
+    assert yard.problems(P + keys + "\n") == []
+
+
+def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
+    shared = "[*]\nN_GPU_LAYERS = 99\nkeep-context = on\n"
+    said = yard.warnings(shared + P + "[q]\nMODEL = m.gguf\n")
+    assert [line.split("] ")[0] for line in said] == ["models.conf:2: [*", "models.conf:3: [*"]
