@@ -1,0 +1,134 @@
+"""list, show and check read models.conf themselves; the engine's flags are a real engine's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Paddock
+
+GOOD = """\
+[*]
+ctx-size = 2048
+
+[glm]
+NAME = GLM Flash
+SPEED = ~147 t/s
+MODEL = glm.gguf
+CTX_SIZE = 4096
+EXTRA_ARGS = --temp 0.7 --chat-template "a b"
+aliases = flash
+
+[bench-glm]
+MODEL = glm.gguf
+
+[secret]
+MODEL = glm.gguf
+hidden = true
+"""
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "glm.gguf").write_bytes(b"GGUF")
+    file = tmp_path / "models.conf"
+    file.write_text(GOOD)
+    return file
+
+
+def test_a_good_file_passes_the_check(paddock: Paddock, conf: Path) -> None:
+    result = paddock("check", conf)
+    assert result.status == 0
+    assert f"{conf}: 3 profiles, no errors" in result.out
+
+
+def test_every_problem_is_listed_with_its_line_and_the_status_is_1(
+    paddock: Paddock, conf: Path
+) -> None:
+    conf.write_text(GOOD + "\n[bad]\nMODEL = glm.gguf\nctx-sise = 5\n[worse]\nCTX_SIZE = 1\n")
+    result = paddock("check", conf)
+    assert result.status == 1
+    assert f"{conf}:21: [bad]" in result.out
+    assert "ctx-size" in result.out.split("[bad]")[1]  # the nearest key
+    assert "[worse]" in result.out
+    assert "2 errors" in result.out
+
+
+def test_the_check_speaks_json(paddock: Paddock, conf: Path) -> None:
+    conf.write_text(GOOD + "\n[bad]\n")
+    result = paddock("check", conf, "--json")
+    told = json.loads(result.out)
+    assert (result.status, told["ok"]) == (1, False)
+    assert told["problems"][0]["section"] == "bad"
+
+
+def test_a_file_that_is_not_there_is_a_problem_and_no_traceback(
+    paddock: Paddock, tmp_path: Path
+) -> None:
+    result = paddock("check", tmp_path / "none.conf")
+    assert result.status == 1
+    assert "none.conf" in result.out
+
+
+def test_show_tells_where_each_flag_comes_from_and_what_it_overrides(
+    paddock: Paddock, conf: Path
+) -> None:
+    result = paddock("show", "flash", "--config", conf)
+    assert result.status == 0
+    rows = {line.split()[0]: line for line in result.out.splitlines() if line.startswith("--")}
+    assert "4096" in rows["--ctx-size"]
+    assert "[glm] CTX_SIZE, line 8" in rows["--ctx-size"]
+    assert "2048 ([*] ctx-size, line 2)" in rows["--ctx-size"]
+    assert "[glm] EXTRA_ARGS, line 9" in rows["--chat-template"]
+
+
+def test_show_prints_a_command_for_the_shell(paddock: Paddock, conf: Path) -> None:
+    result = paddock("show", "glm", "--config", conf, "--argv")
+    assert result.out.count("\n") == 1
+    assert f"--model {conf.parent}/models/glm.gguf" in result.out
+    assert "--chat-template 'a b'" in result.out
+
+
+def test_show_speaks_json(paddock: Paddock, conf: Path) -> None:
+    told = json.loads(paddock("show", "glm", "--config", conf, "--json").out)
+    context = next(flag for flag in told["flags"] if flag["name"] == "--ctx-size")
+    assert context["values"] == ["4096"]
+    assert context["origin"] == {"section": "glm", "key": "CTX_SIZE", "line": 8}
+    assert "--ctx-size" in told["argv"]
+
+
+def test_an_unknown_profile_is_told_with_the_known_ones(paddock: Paddock, conf: Path) -> None:
+    result = paddock("show", "qwen", "--config", conf)
+    assert result.status == 1
+    assert "no profile 'qwen'" in result.err
+    assert "glm, bench-glm, secret" in result.err
+
+
+def test_the_list_works_without_a_daemon(paddock: Paddock, conf: Path) -> None:
+    result = paddock("list", "--config", conf)
+    main, bench = result.out.split("benchmark profiles")
+    assert "GLM Flash" in main
+    assert "~147 t/s" in main
+    assert "bench-glm" in bench
+    assert "secret" not in result.out
+    assert "secret" in paddock("list", "--config", conf, "--all").out
+
+
+def test_the_list_falls_back_to_the_usual_file_and_says_so(
+    paddock: Paddock, conf: Path, tmp_path: Path
+) -> None:
+    usual = tmp_path / ".config" / "paddock"
+    usual.mkdir(parents=True)
+    (usual / "models.conf").write_text(GOOD)
+    (usual / "models").symlink_to(conf.parent / "models")
+    result = paddock("list", "--json")
+    assert "no daemon answers" in result.err
+    assert [profile["id"] for profile in json.loads(result.out)] == ["glm", "bench-glm"]
+
+
+def test_a_settings_file_that_is_wrong_is_told(paddock: Paddock, conf: Path) -> None:
+    (conf.parent / "paddock.toml").write_text("lisen = 'x'\n")
+    result = paddock("check", conf)
+    assert result.status == 1
+    assert "did you mean 'listen'" in result.err

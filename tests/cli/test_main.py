@@ -1,0 +1,130 @@
+"""The command line as a whole: help, errors, exit status, and what it must not import."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Paddock
+
+VERBS = [
+    "serve",
+    "start",
+    "stop",
+    "restart",
+    "status",
+    "events",
+    "switch",
+    "ask",
+    "unload",
+    "cancel",
+    "logs",
+    "list",
+    "show",
+    "check",
+    "demo",
+    "version",
+]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(paddock: Paddock, verb: str) -> None:
+    result = paddock(verb, "--help")
+    assert result.status == 0
+    assert f"Usage: paddock {verb}" in result.out
+    assert "Example: " in result.out
+    assert "paddock" in result.out.split("Example: ")[1]
+
+
+def test_paddock_alone_lists_its_verbs(paddock: Paddock) -> None:
+    result = paddock()
+    assert result.status == 0
+    assert all(f" {verb} " in result.out for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "events", "switch glm", "ask glm hi", "unload", "cancel", "logs", "restart"],
+)
+def test_without_a_daemon_each_verb_says_so_and_what_to_do(paddock: Paddock, command: str) -> None:
+    result = paddock(*command.split())
+    assert (result.status, result.out) == (1, "")
+    assert result.err == (
+        "error: no daemon answers at http://127.0.0.1:1\n"
+        "hint: start one with `paddock start`, or name another with --url or PADDOCK_URL\n"
+    )
+
+
+def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
+    result = paddock("stop")
+    assert (result.status, result.err) == (0, "")
+    assert "nothing to stop" in result.out
+
+
+def test_the_version_is_told_without_a_daemon(paddock: Paddock) -> None:
+    assert json.loads(paddock("version", "--json").out) == {"paddock": "0.1.0"}
+
+
+@pytest.mark.parametrize("command", ["statsu", "switch", "status --nonsense", "logs -n -1"])
+def test_a_command_line_that_is_wrong_ends_with_2(paddock: Paddock, command: str) -> None:
+    assert paddock(*command.split()).status == 2
+
+
+def test_an_address_that_is_none_is_an_error_and_no_traceback(paddock: Paddock) -> None:
+    result = paddock("status", "--url", "ftp://here")
+    assert result.status == 1
+    assert "no address of a daemon" in result.err
+
+
+def in_a_process(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environ = os.environ | {"PADDOCK_URL": "http://127.0.0.1:1"} | env
+    return subprocess.run(args, capture_output=True, text=True, env=environ, timeout=60)
+
+
+@pytest.mark.parametrize("args", ["status", "status --help"])
+def test_looking_at_the_status_imports_nothing_heavy(args: str) -> None:
+    program = (
+        "import sys, runpy\n"
+        f"sys.argv = ['paddock', *{args!r}.split()]\n"
+        "try: runpy.run_module('paddock', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)\n"
+    )
+    loaded = set(in_a_process(sys.executable, "-c", program).stderr.split())
+    assert "paddock.cli.status" in loaded
+    heavy = {"aiohttp", "textual", "numpy", "gguf", "uvloop", "asyncio", "paddock.daemon"}
+    heavy |= {"rich.progress"} if "--help" in args else {"rich"}
+    assert loaded & heavy == set()
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`paddock --help | true`: the pipe breaks while help is printed."""
+    script = f"{sys.executable} -m paddock version --json | true; echo ${{PIPESTATUS[0]}}"
+    result = in_a_process("bash", "-c", script)
+    assert result.stderr == ""
+    assert result.stdout.strip() in ("0", "1")
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from paddock.cli import main, version\n"
+        "sys.argv = ['paddock', 'version']\n"
+        "version.connect = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "main.run()\n"
+    )
+    assert in_a_process(sys.executable, "-c", program).returncode == 128 + signal.SIGINT
+
+
+def test_names_are_completed_silently_when_no_daemon_answers() -> None:
+    env = {
+        "_PADDOCK_COMPLETE": "complete_bash",
+        "COMP_WORDS": "paddock switch g",
+        "COMP_CWORD": "2",
+    }
+    script = "import sys; sys.argv = ['paddock']; from paddock.cli.main import run; run()"
+    result = in_a_process(sys.executable, "-c", script, **env)
+    assert (result.stdout.strip(), result.stderr) == ("", "")
