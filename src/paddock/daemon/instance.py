@@ -1,0 +1,359 @@
+"""One instance's run: its process, what it tells, how far its load is, and its end, as one task."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import SIGKILL
+from typing import Protocol
+
+import aiohttp
+
+from paddock.api.types import Speed
+from paddock.core import phase as ph
+from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.records import Record, Records
+from paddock.llama import client
+from paddock.llama.follow import LineFile, Watch, last_lines, read_from
+from paddock.llama.output import (
+    PlacementReader,
+    StateLine,
+    Timing,
+    failure_reason,
+    load_hint,
+    parse_state,
+    parse_timing,
+)
+from paddock.llama.process import Child
+from paddock.llama.vitals import Vitals
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 0.2  # seconds between looks at /proc while loading: nothing tells of memory or bytes
+_SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
+_TOLD_LINES = 20  # of the log, in the cause of a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an instance is reached."""
+
+    instance: InstanceId
+    profile: ProfileId
+    session: aiohttp.ClientSession
+    base_url: str = client.BASE_URL
+
+
+class Listener(Protocol):
+    """Whoever wants to know about an instance: the daemon."""
+
+    def phase_changed(self, instance: "Instance") -> None: ...
+    def progressed(self, instance: "Instance") -> None: ...
+    def request_timed(
+        self, instance: "Instance", prompt: Timing | None, answer: Timing
+    ) -> None: ...
+
+
+class Instance:
+    """A live llama-server and all that is known of it. `run` is its life."""
+
+    def __init__(
+        self,
+        record: Record,
+        records: Records,
+        listener: Listener,
+        *,
+        stall_timeout: float,
+        log_limit: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.id = InstanceId(record.instance)
+        self.profile = ProfileId(record.profile)
+        self.record = record
+        self.phase: ph.Phase = ph.Starting()
+        self.phase_since = clock()
+        self.started_at = clock()
+        self.adopted = False
+        self.speed: Speed | None = None
+        self.n_ctx: int | None = None
+        self.child: Child | None = None
+        self.mib_done: int | None = None
+        self._records, self._listener, self._clock = records, listener, clock
+        self._stall_timeout = stall_timeout
+        plumbing = records.plumbing(record.number)
+        self._state_file = LineFile(plumbing.state)
+        self._log_file = LineFile(plumbing.log, limit=log_limit)
+        self._tail: deque[str] = deque(maxlen=200)
+        self._placement = PlacementReader()
+        self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
+        self._speaks_protocol = False
+        self._stop_why: str | None = None
+        self._told_to_stop = asyncio.Event()
+        self._over_event = asyncio.Event()
+        self._stalled = False
+        self._session: aiohttp.ClientSession | None = None
+
+    # ---- what others may look at ----
+
+    @property
+    def placement(self) -> PlacementReader:
+        return self._placement
+
+    @property
+    def endpoint(self) -> Endpoint:
+        if self._session is None:
+            self._session = client.connect(self.record.socket)
+        return Endpoint(self.id, self.profile, self._session)
+
+    @property
+    def log_paths(self) -> list[Path]:
+        path = self._log_file.path
+        return [path.with_name("log.1"), path]
+
+    # ---- orders ----
+
+    async def follow_log(self, path: Path, watch: Watch) -> AsyncIterator[bytes]:
+        """What is written to its log from now on, until it ends."""
+        offset = path.stat().st_size  # noqa: ASYNC240  # one system call
+        while not self._over_event.is_set():
+            async with asyncio.TaskGroup() as group:
+                waits = [
+                    group.create_task(watch.changed()),
+                    group.create_task(self._over_event.wait()),
+                ]
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for wait in waits:
+                    wait.cancel()
+            offset, data = read_from(path, offset)
+            if data:
+                yield data
+
+    def stop(self, why: str) -> None:
+        """End it: our connections to it first, as it waits for open requests for ever."""
+        self._stop_why = why
+        self._told_to_stop.set()
+
+    def kill(self) -> None:
+        """The last resort, where its run can no longer end it."""
+        if self.child:
+            self.child.signal(SIGKILL)
+
+    # ---- taking over from an earlier daemon ----
+
+    def catch_up(self) -> None:
+        """Take over what its files tell from before this daemon; its old requests are not counted."""
+        self.adopted = True
+        for line in self._log_file.read():
+            self._tail.append(line)
+            self._placement.feed(line)
+        for line in self._state_file.read():
+            if (state := parse_state(line)) and state.n_ctx:
+                self.n_ctx = state.n_ctx
+
+    def is_young(self) -> bool:
+        """Whether it may simply not listen yet: it was started less than a moment ago."""
+        age = datetime.now(UTC) - datetime.fromisoformat(self.record.created)
+        return age.total_seconds() < _SILENT_AT_FIRST
+
+    def note_ready(self) -> None:
+        """It answers already."""
+        self.phase = ph.Ready()
+
+    async def close(self) -> None:
+        """Let go of it without having run it."""
+        await self._hang_up()
+
+    # ---- life ----
+
+    async def run(self, start: Callable[[], Child], *, ready: Callable[[], None]) -> Cause:
+        """Start it (or take it over) and see it through to its end; why it ended.
+
+        `ready` is called once, when it can serve. Cancelled, it leaves the process alive: the next
+        daemon will take it over.
+        """
+        try:
+            self.child = start()
+            self._vitals = Vitals(self.child.pid)
+        except OSError as error:
+            return self._over(Cause("spawn_failed", f"cannot start {self.record.argv[0]}: {error}"))
+        if not self.adopted:
+            self._save_identity(self.child)
+        watch = Watch(self._state_file.path, self._log_file.path)
+        try:
+            code = await self._see_through(self.child, watch, ready)
+        finally:
+            watch.close()
+            self.child.close()
+            await self._hang_up()
+        self._read_everything(ready, at_end=True)
+        self._records.close(self.record)
+        return self._over(self._why_it_ended(code))
+
+    async def _see_through(
+        self, child: Child, watch: Watch, ready: Callable[[], None]
+    ) -> int | None:
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._listen(watch, ready)),
+                group.create_task(self._look(self._vitals)),
+                group.create_task(self._probe(ready)),
+                group.create_task(self._obey(child)),
+            ]
+            code = await child.wait()
+            for helper in helpers:
+                helper.cancel()
+        child.signal(SIGKILL)  # a wrapper script may have left others behind
+        return code
+
+    async def _listen(self, watch: Watch, ready: Callable[[], None]) -> None:
+        self._read_everything(ready)
+        while True:
+            await watch.changed()
+            self._read_everything(ready)
+
+    def _read_everything(self, ready: Callable[[], None], *, at_end: bool = False) -> None:
+        for line in self._log_file.read():
+            self._hear_log(line)
+        if at_end and (rest := self._log_file.rest()):
+            self._hear_log(rest)
+        for line in self._state_file.read():
+            if state := parse_state(line):
+                self._hear_state(state, ready)
+
+    def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
+        self._speaks_protocol = True
+        if state.state == "loading":
+            if state.fraction == 1.0 and isinstance(self.phase, ph.Loading):
+                self._move(ph.Warming())
+            else:
+                if not isinstance(self.phase, ph.Loading):
+                    self._vitals.rebase()  # what came before was the program itself
+                self._move(ph.Loading(state.part, state.fraction or None))
+        elif state.state == "ready":
+            self.n_ctx = state.n_ctx
+            self._become_ready(ready)
+
+    def _hear_log(self, line: str) -> None:
+        self._tail.append(line)
+        if ph.is_loading(self.phase):
+            self._placement.feed(line)
+            self._take_hint(load_hint(line))
+        elif timing := parse_timing(line):
+            self._note_timing(timing)
+
+    def _take_hint(self, hint: str | None) -> None:
+        if hint == "fitting" and isinstance(self.phase, ph.Starting | ph.Loading):
+            self._move(ph.Fitting())
+        elif hint == "loading" and isinstance(self.phase, ph.Starting | ph.Fitting):
+            self._move(ph.Loading("text_model"))
+        elif hint == "warming":
+            self._move(ph.Warming())
+
+    def _note_timing(self, timing: Timing) -> None:
+        if timing.kind == "prompt":
+            if len(self._prompts) > 64:  # their generations never came: cancelled requests
+                self._prompts.clear()
+            self._prompts[timing.task] = timing
+            return
+        prompt = self._prompts.pop(timing.task, None)
+        self.speed = Speed(prompt=prompt.speed if prompt else None, generation=timing.speed)
+        self._listener.request_timed(self, prompt, timing)
+
+    def _become_ready(self, ready: Callable[[], None]) -> None:
+        if not ph.is_loading(self.phase):
+            return
+        if self.record.load_seconds is None:
+            self.record.load_seconds = self._clock() - self.started_at
+            self._records.save(self.record)
+        self._move(ph.Ready())
+        ready()
+
+    async def _probe(self, ready: Callable[[], None]) -> None:
+        """Ask an engine that does not speak the protocol whether it is ready."""
+        pause = 0.05
+        while ph.is_loading(self.phase):
+            await asyncio.sleep(pause)
+            if self._speaks_protocol and not self.adopted:
+                return
+            if await client.health(self.endpoint.session) == "ready":
+                self._become_ready(ready)
+            pause = min(pause * 1.2, 0.5)
+
+    async def _look(self, vitals: Vitals) -> None:
+        """Watch bytes and memory while it loads: progress where it tells none, and signs of life."""
+        last_sign, seen_log = self._clock(), -1
+        while ph.is_loading(self.phase):
+            await asyncio.sleep(_LOOK_EVERY)
+            if vitals.look() or self._log_file.offset != seen_log:
+                last_sign, seen_log = self._clock(), self._log_file.offset
+            self.mib_done = vitals.mib_loaded
+            self._estimate_fraction(vitals)
+            if self._clock() - last_sign > self._stall_timeout:
+                self._stalled = True
+                self._told_to_stop.set()
+            if ph.is_loading(self.phase):
+                self._listener.progressed(self)
+
+    def _estimate_fraction(self, vitals: Vitals) -> None:
+        """On the CPU with mmap the engine tells only 0 and 1; bytes read and mapped tell more."""
+        if not isinstance(self.phase, ph.Loading) or not self.record.size_mib:
+            return
+        seen = min(vitals.mib_loaded / self.record.size_mib, 1.0)
+        if seen > (self.phase.fraction or 0.0):
+            self.phase = ph.Loading(self.phase.part, seen)
+
+    async def _obey(self, child: Child) -> None:
+        await self._told_to_stop.wait()
+        self._move(ph.Stopping(self._stop_why or ""))
+        await self._hang_up()
+        await child.stop(self.record.stop_timeout)
+
+    async def _hang_up(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _move(self, phase: ph.Phase) -> None:
+        if phase == self.phase or not ph.may_follow(self.phase, phase):
+            return
+        before, self.phase = self.phase, phase
+        if type(phase) is type(before):
+            self._listener.progressed(self)
+            return
+        self.phase_since = self._clock()
+        self._listener.phase_changed(self)
+
+    def _over(self, cause: Cause) -> Cause:
+        self._over_event.set()
+        meant = self._stop_why is not None and not self._stalled
+        self._move(ph.Stopped() if meant else ph.Failed(cause))
+        return cause
+
+    def _save_identity(self, child: Child) -> None:
+        identity = child.identity
+        record = self.record
+        record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
+        self._records.save(record)
+
+    def _why_it_ended(self, code: int | None) -> Cause:
+        lines = list(self._tail) or last_lines(self.log_paths, _TOLD_LINES)
+        told = tuple(line for line in lines[-_TOLD_LINES:])
+        if self._stop_why is not None:
+            return Cause("stopped", f"{self.id} was stopped: {self._stop_why}", exit_code=code)
+        if self._stalled:
+            text = f"no sign of life for {self._stall_timeout:.0f} s while loading {self.profile}"
+            return Cause(
+                "stalled", text, "see its log; raise stall-timeout for a slow disk", code, told
+            )
+        reason = failure_reason(lines)
+        text = f"{self.profile} {_ended(code)}" + (f": {reason}" if reason else "")
+        return Cause("load_failed", text, f"`paddock logs {self.id}` shows all of it", code, told)
+
+
+def _ended(code: int | None) -> str:
+    if code is None:
+        return "ended"
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

@@ -1,0 +1,100 @@
+"""The files by which a later daemon finds the instances of an earlier one.
+
+`STATE/instances/<number>/` holds an instance's record, log, state lines and FIFO; `RUNTIME/<number>.sock`
+is its socket. Everything is private to the user: logs may hold prompts.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from paddock.llama.process import Plumbing
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """What must be known to take an instance over."""
+
+    instance: str
+    number: int
+    profile: str
+    fingerprint: str
+    argv: list[str]
+    engine: str
+    engine_version: str
+    socket: str
+    size_mib: int
+    created: str
+    stop_timeout: float
+    pid: int = 0  # 0: it was not started yet, or its daemon died at that very moment
+    started: int = 0
+    boot: str = ""
+    load_seconds: float | None = None
+    ended: bool = False
+
+
+class Records:
+    """All instance folders of one state folder."""
+
+    def __init__(self, state_dir: Path, runtime_dir: Path, *, kept: int) -> None:
+        self._root = state_dir / "instances"
+        self._runtime = runtime_dir
+        self._kept = kept
+        for folder in (state_dir, self._root, runtime_dir):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runtime_dir.chmod(0o700)
+
+    def plumbing(self, number: int) -> Plumbing:
+        return Plumbing(self._root / str(number))
+
+    def socket(self, number: int) -> Path:
+        """Where the instance of this number listens; a leftover of that name is removed."""
+        path = self._runtime / f"{number}.sock"
+        path.unlink(missing_ok=True)
+        return path
+
+    def save(self, record: Record) -> None:
+        """Write it so that a crash leaves the old or the new one, never half of one."""
+        folder = self._root / str(record.number)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        partial = folder / "record.json.part"
+        partial.touch(mode=0o600)
+        partial.write_bytes(msgspec.json.encode(record))
+        partial.replace(folder / "record.json")
+
+    def close(self, record: Record) -> None:
+        """Note that it has ended; its log stays readable until newer ones push it out."""
+        record.ended = True
+        self.save(record)
+        Path(record.socket).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self.plumbing(record.number).stdin.unlink()
+        self._forget_oldest()
+
+    def __iter__(self) -> Iterator[Record]:
+        """All readable records, oldest first."""
+        for number in self._numbers():
+            with suppress(OSError, msgspec.MsgspecError):
+                data = (self._root / str(number) / "record.json").read_bytes()
+                yield msgspec.json.decode(data, type=Record)
+
+    def next_number(self) -> int:
+        return max(self._numbers(), default=0) + 1
+
+    def log_files(self, name: str) -> list[Path]:
+        """The log of an instance, or of the newest one of a profile, oldest file first; empty: none."""
+        found = [r for r in self if name in (r.instance, r.profile)]
+        if not found:
+            return []
+        log = self.plumbing(found[-1].number).log
+        return [path for path in (log.with_name("log.1"), log) if path.exists()]
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(entry.name) for entry in self._root.iterdir() if entry.name.isdecimal())
+
+    def _forget_oldest(self) -> None:
+        ended = [record.number for record in self if record.ended]
+        for number in ended[: -self._kept or None]:
+            shutil.rmtree(self._root / str(number), ignore_errors=True)

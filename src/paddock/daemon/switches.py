@@ -1,0 +1,121 @@
+"""Switches under way: since when, how far, and how long they will still take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paddock.api.types import Progress, Stage
+from paddock.core import phase as ph
+from paddock.core.books import Ready, Starting, Stopping
+from paddock.core.model import ProfileId
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.instance import Instance
+
+_STAGES: dict[type[ph.Phase], Stage] = {
+    ph.Starting: "starting",
+    ph.Fitting: "fitting",
+    ph.Loading: "loading",
+    ph.Warming: "warming",
+    ph.Ready: "ready",
+    ph.Stopping: "stopping",
+    ph.Stopped: "stopping",
+    ph.Failed: "failed",
+}
+
+
+@dataclass(slots=True)
+class _Switch:
+    since: float
+    last: tuple[Stage, str] | None = None  # as last told
+
+
+class Switches:
+    """From the first wish for a profile to ready, failed or cancelled."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        instance_of: Callable[[ProfileId], Instance | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._scheduler, self._instance_of, self._clock = scheduler, instance_of, clock
+        self._open: dict[ProfileId, _Switch] = {}
+        self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
+
+    def begin(self, profile: ProfileId) -> None:
+        """Somebody waits for it now, if nobody did before."""
+        self._open.setdefault(profile, _Switch(self._clock()))
+
+    def end(self, profile: ProfileId) -> float:
+        """Seconds that it took."""
+        switch = self._open.pop(profile, None)
+        return self._clock() - switch.since if switch else 0.0
+
+    def abandon(self, still_wanted: set[ProfileId]) -> None:
+        """Forget those that nobody wants any more and that never began."""
+        for profile in set(self._open) - still_wanted:
+            live = self._scheduler.live_of(profile)
+            if live is None or not isinstance(live.phase, Starting):
+                del self._open[profile]
+
+    @property
+    def underway(self) -> list[ProfileId]:
+        return list(self._open)
+
+    def changed(self, profile: ProfileId) -> Progress | None:
+        """Its progress, if its stage is another than when last asked."""
+        switch = self._open.get(profile)
+        if switch is None:
+            return None
+        progress = self.progress(profile)
+        told = (progress.stage, progress.part)
+        if told == switch.last:
+            return None
+        switch.last = told
+        return progress
+
+    def progress(self, profile: ProfileId) -> Progress:
+        """How far it is now."""
+        switch = self._open.get(profile)
+        elapsed = self._clock() - switch.since if switch else 0.0
+        live = self._scheduler.live_of(profile)
+        instance = self._instance_of(profile)
+        if live and instance and isinstance(live.phase, Starting | Ready):
+            return self._loading(profile, instance, elapsed)
+        stage, part = self._waiting(profile)
+        return Progress(stage=stage, part=part, elapsed=round(elapsed, 3))
+
+    def _loading(self, profile: ProfileId, instance: Instance, elapsed: float) -> Progress:
+        phase = instance.phase
+        loading = isinstance(phase, ph.Loading)
+        return Progress(
+            stage=_STAGES[type(phase)],
+            part=phase.part if isinstance(phase, ph.Loading) else "",
+            fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
+            elapsed=round(elapsed, 3),
+            eta=self._eta(profile, instance),
+            mib_done=min(instance.mib_done or 0, instance.record.size_mib) if loading else None,
+            mib_total=instance.record.size_mib or None,
+        )
+
+    def _eta(self, profile: ProfileId, instance: Instance) -> float | None:
+        """What the last load took, less what this one has taken."""
+        expected = self.expected.get(profile)
+        if expected is None or not ph.is_loading(instance.phase):
+            return None
+        return round(max(0.0, expected - (self._clock() - instance.started_at)), 1)
+
+    def _waiting(self, profile: ProfileId) -> tuple[Stage, str]:
+        others = self._scheduler.in_the_way(profile)
+        if not others:
+            return "queued", ""
+        names = ", ".join(live.profile for live in others)
+        phases = [live.phase for live in others]
+        if any(isinstance(phase, Stopping) and not phase.exited for phase in phases):
+            return "stopping", names
+        if any(isinstance(phase, Stopping) for phase in phases):
+            return "memory", names
+        return "draining", names
+
+
+def _rounded(fraction: float | None) -> float | None:
+    return None if fraction is None else round(fraction, 3)

@@ -1,0 +1,172 @@
+"""What people see of the stable: wire types made from the scheduler's books and the instances."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from paddock import __version__
+from paddock.api import types as wire
+from paddock.config.profile import Profile
+from paddock.core import phase as ph
+from paddock.core.books import Live, Ready, Starting, Stopping
+from paddock.core.model import Demand, InstanceId, ProfileId
+from paddock.daemon.instance import Instance
+from paddock.daemon.refusals import as_failure
+
+if TYPE_CHECKING:
+    from paddock.daemon.daemon import Daemon
+
+_PHASES: dict[type[ph.Phase], wire.Phase] = {
+    ph.Starting: "starting",
+    ph.Fitting: "fitting",
+    ph.Loading: "loading",
+    ph.Warming: "warming",
+    ph.Ready: "ready",
+    ph.Stopping: "stopping",
+    ph.Stopped: "stopping",
+    ph.Failed: "failed",
+}
+
+
+class View:
+    """Reads everything, changes nothing."""
+
+    def __init__(self, daemon: "Daemon") -> None:
+        self._daemon = daemon
+
+    def status(self) -> wire.Status:
+        daemon = self._daemon
+        engine = daemon.roster.default_engine()
+        return wire.Status(
+            version=__version__,
+            pid=daemon.pid,
+            started_at=daemon.started_at,
+            current=daemon.current(),
+            instances=[self.instance(instance) for instance in daemon.instances.values()],
+            queue={str(profile): n for profile, n in daemon.scheduler.waiting().items()},
+            devices=daemon.ledger.devices(self.booked()),
+            config=daemon.config,
+            engine=engine.name if engine else "",
+            engine_version=engine.version if engine else "",
+            state_dir=str(daemon.paths.state_dir),
+            listen=daemon.listen,
+        )
+
+    def booked(self) -> dict[InstanceId, tuple[int, Demand]]:
+        """What each live instance is booked with, and its process, by instance."""
+        daemon = self._daemon
+        return {
+            live.id: (instance.record.pid, live.demand)
+            for live in daemon.scheduler.live.values()
+            if (instance := daemon.instances.get(live.id))
+        }
+
+    def instance(self, instance: Instance) -> wire.InstanceInfo:
+        daemon = self._daemon
+        live = daemon.scheduler.live.get(instance.id)
+        since = daemon.clock_to_time(instance.phase_since)
+        placement = instance.placement.placement
+        if instance.n_ctx:
+            placement.n_ctx = instance.n_ctx
+        return wire.InstanceInfo(
+            id=instance.id,
+            profile=instance.profile,
+            phase=_phase(instance, live),
+            since=since,
+            engine=instance.record.engine,
+            engine_version=instance.record.engine_version,
+            pid=instance.record.pid or None,
+            leases=len(live.phase.leases) if live and isinstance(live.phase, Ready) else 0,
+            stale=bool(live and daemon.scheduler.is_stale(live)),
+            adopted=instance.adopted,
+            progress=self._progress(instance),
+            load_seconds=_rounded(instance.record.load_seconds),
+            placement=placement if placement.buffers else None,
+            speed=instance.speed,
+            demand_mib={str(device): mib for device, mib in live.demand.items()} if live else {},
+            failure=as_failure(instance.phase.cause)
+            if isinstance(instance.phase, ph.Failed)
+            else None,
+        )
+
+    def _progress(self, instance: Instance) -> wire.Progress | None:
+        if not ph.is_loading(instance.phase):
+            return None
+        return self._daemon.progress_of(instance.profile)
+
+    def profiles(self) -> list[wire.ProfileInfo]:
+        waiting = self._daemon.scheduler.waiting()
+        profiles = self._daemon.roster.stable.profiles.values()
+        return [self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles]
+
+    def _profile(self, profile: Profile, waiting: int) -> wire.ProfileInfo:
+        daemon, name = self._daemon, ProfileId(profile.id)
+        live = daemon.scheduler.live_of(name)
+        setback = daemon.scheduler.setback(name)
+        used = daemon.last_used.get(name)
+        return wire.ProfileInfo(
+            id=profile.id,
+            state=self.state(name),
+            title=profile.title,
+            description=profile.description,
+            aliases=list(profile.aliases),
+            bench=profile.is_bench,
+            hidden=profile.hidden,
+            pin=profile.pin,
+            priority=profile.priority,
+            ttl=profile.ttl,
+            engine=profile.engine or "",
+            ctx_size=profile.ctx_size,
+            size_mib=daemon.roster.size_mib(profile) or None,
+            speed_text=profile.speed_text,
+            expected_speed=profile.expected_speed,
+            speed=daemon.speeds.get(name),
+            instance=live.id if live else None,
+            stale=bool(live and daemon.scheduler.is_stale(live)),
+            waiting=waiting,
+            last_used=_iso(used) if used else None,
+            last_load_seconds=_rounded(daemon.switches.expected.get(name)),
+            failure=as_failure(setback.cause) if setback and not _is_up(live) else None,
+            args=list(profile.argv),
+        )
+
+    def state(self, profile: ProfileId) -> wire.State:
+        """A profile's state in one word."""
+        scheduler = self._daemon.scheduler
+        match (live := scheduler.live_of(profile)) and live.phase:
+            case Starting():
+                return "loading"
+            case Ready(leaving=True):
+                return "draining"
+            case Ready(closed_since=float()):
+                return "draining"
+            case Ready(leases=leases):
+                return "busy" if leases else "ready"
+            case Stopping(exited=False):
+                return "stopping"
+            case _:
+                return self._state_without_instance(profile)
+
+    def _state_without_instance(self, profile: ProfileId) -> wire.State:
+        if profile in self._daemon.switches.underway:
+            return "queued"
+        return "failed" if self._daemon.scheduler.setback(profile) else "unloaded"
+
+
+def _phase(instance: Instance, live: Live | None) -> wire.Phase:
+    if isinstance(instance.phase, ph.Ready) and live and isinstance(live.phase, Ready):
+        if live.phase.leaving or live.phase.closed_since is not None:
+            return "draining"
+        return "busy" if live.phase.leases else "ready"
+    return _PHASES[type(instance.phase)]
+
+
+def _is_up(live: Live | None) -> bool:
+    return live is not None and isinstance(live.phase, Ready)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

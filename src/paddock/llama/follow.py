@@ -1,0 +1,105 @@
+"""Follow the files that a server writes to, line by line, without polling (inotify)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from asyncinotify import Inotify, Mask
+
+_CHUNK = 1 << 16
+_LONGEST_LINE = 1 << 16  # a line without an end is cut here: no unbounded buffer
+
+
+class LineFile:
+    """A growing file, read as lines. It may be cut down by `trim`; the writer must append."""
+
+    def __init__(self, path: Path, *, limit: int = 0) -> None:
+        self.path = path
+        self.offset = 0
+        self._limit = limit  # bytes; beyond it the older half moves to `PATH.1`; 0 = never
+        self._rest = b""
+
+    def read(self) -> Iterator[str]:
+        """The complete lines that came since the last call."""
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(self.offset)
+            while data := file.read(_CHUNK):
+                self.offset += len(data)
+                yield from self._split(data)
+        if self._limit and self.offset > self._limit:
+            self._trim()
+
+    def rest(self) -> str:
+        """The last line, where it has no end: what a dying process could still say."""
+        rest, self._rest = self._rest, b""
+        return rest.decode(errors="replace")
+
+    def _split(self, data: bytes) -> Iterator[str]:
+        *lines, rest = (self._rest + data).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        self._rest = rest
+        for line in lines:
+            yield line.decode(errors="replace")
+
+    def _trim(self) -> None:
+        """Keep what there is as `PATH.1` and start again at zero.
+
+        The writer holds the file open, so it is copied and cut, not renamed. A line written in
+        between is lost to later readers; our own reading has passed `offset` already.
+        """
+        older = self.path.with_name(self.path.name + ".1")
+        partial = older.with_name(older.name + ".part")
+        with self.path.open("rb") as source, partial.open("wb") as copy:
+            partial.chmod(0o600)
+            while data := source.read(_CHUNK):
+                copy.write(data)
+        partial.replace(older)
+        os.truncate(self.path, 0)
+        self.offset = 0
+
+
+class Watch:
+    """Wakes its reader when one of some files was written to."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._inotify = Inotify()
+        for path in paths:
+            path.touch(mode=0o600)
+            self._inotify.add_watch(path, Mask.MODIFY)
+
+    async def changed(self) -> None:
+        """Return when something was written since the last call."""
+        await self._inotify.get()
+
+    def close(self) -> None:
+        self._inotify.close()
+
+
+def read_from(path: Path, offset: int) -> tuple[int, bytes]:
+    """What the file holds behind `offset` (one chunk at most) and where to go on; from 0 if it was cut."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(offset if offset <= size else 0)
+        data = file.read(_CHUNK)
+        return file.tell(), data
+    return offset, b""
+
+
+def last_lines(paths: list[Path], count: int) -> list[str]:
+    """The last `count` lines of these files, which follow one another; only their ends are read."""
+    lines: list[str] = []
+    for path in reversed(paths):
+        lines = _tail(path, count - len(lines)) + lines
+        if len(lines) >= count:
+            break
+    return lines
+
+
+def _tail(path: Path, count: int, *, width: int = 400) -> list[str]:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - count * width))
+        return file.read().decode(errors="replace").splitlines()[-count:] if count > 0 else []
+    return []

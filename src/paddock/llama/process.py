@@ -1,0 +1,192 @@
+"""One llama-server process: started, recognised again by a later daemon, ended, never left behind.
+
+A child leads its own session, so it outlives us and its whole group can be signalled. Its standard
+input is a FIFO that it holds open itself (opened read-write, it never reaches end of file: with the
+router's child protocol on, end of file would end the server), and any later daemon can write the
+exit command into it. Its output goes to files, so that no slow reader can block it. The end of a
+process is seen through a pidfd: at once, also for a process that is not our child.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from paddock.llama.output import EXIT_COMMAND
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process, told apart from a later one with the same number."""
+
+    pid: int
+    started: int  # clock ticks since boot: field 22 of /proc/PID/stat, see proc(5)
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """The identity of the process that has this number now; None if there is none."""
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, *rest = stat.rsplit(")", 1)[1].split()
+        if state in "ZX":
+            return None
+        return cls(pid, int(rest[18]), _BOOT_ID.read_text().strip())
+
+    def is_alive(self) -> bool:
+        return Identity.of(self.pid) == self
+
+
+@dataclass(frozen=True, slots=True)
+class Plumbing:
+    """The files between a child and us, all in its own 0700 folder."""
+
+    folder: Path
+
+    @property
+    def stdin(self) -> Path:
+        return self.folder / "stdin"
+
+    @property
+    def state(self) -> Path:
+        """Its standard output: the lines of the child protocol."""
+        return self.folder / "state"
+
+    @property
+    def log(self) -> Path:
+        """Its standard error."""
+        return self.folder / "log"
+
+    def create(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkfifo(self.stdin, 0o600)
+
+
+class Child:
+    """A running process, ours or inherited, and the group it leads."""
+
+    def __init__(
+        self, identity: Identity, plumbing: Plumbing, own: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self.identity = identity
+        self._plumbing = plumbing
+        self._own = own
+        self._pidfd = os.pidfd_open(identity.pid)
+        self._ended = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(self._pidfd, self._note_end)
+
+    @property
+    def pid(self) -> int:
+        return self.identity.pid
+
+    async def wait(self) -> int | None:
+        """Its exit code once it has ended (negative: the signal); None for an inherited process."""
+        await asyncio.shield(self._ended)
+        return self._own.wait() if self._own else None
+
+    async def stop(self, grace: float) -> int | None:
+        """Ask, wait for `grace` seconds, insist; its exit code once it and its group are gone."""
+        self.ask_to_exit()
+        try:
+            async with asyncio.timeout(grace):
+                await self.wait()
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
+        code = await self.wait()
+        self.signal(signal.SIGKILL)  # a wrapper script may have left others behind
+        return code
+
+    def ask_to_exit(self) -> None:
+        """Both ways that llama-server knows.
+
+        While loading, only SIGTERM ends it. Once ready, with the child protocol on, SIGTERM alone
+        leaves it waiting for its standard input for ever (seen with build 11434).
+        """
+        self.signal(signal.SIGTERM)
+        with suppress(OSError):  # nobody reads any more
+            fifo = os.open(self._plumbing.stdin, os.O_WRONLY | os.O_NONBLOCK)
+            try:
+                os.write(fifo, EXIT_COMMAND.encode())
+            finally:
+                os.close(fifo)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the whole group, if any of it is left."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        """Stop looking at it; it lives on."""
+        if self._pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def _note_end(self) -> None:
+        self.close()
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+
+def spawn(argv: Sequence[str], env: Mapping[str, str], plumbing: Plumbing) -> Child:
+    """Start `argv` as the leader of a new session. Raises OSError if it cannot be started."""
+    plumbing.create()
+    stdin = os.open(plumbing.stdin, os.O_RDWR)
+    try:
+        with _appending(plumbing.state) as state, _appending(plumbing.log) as log:
+            own = subprocess.Popen(
+                list(argv),
+                env=dict(env),
+                stdin=stdin,
+                stdout=state,
+                stderr=log,
+                start_new_session=True,
+            )
+    finally:
+        os.close(stdin)
+    identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
+    return Child(identity, plumbing, own)
+
+
+def adopt(identity: Identity, plumbing: Plumbing) -> Child | None:
+    """The process that an earlier daemon started; None if it is gone."""
+    try:
+        child = Child(identity, plumbing)
+    except ProcessLookupError:
+        return None
+    if (
+        not identity.is_alive()
+    ):  # asked after the pidfd was opened: the number cannot change hands now
+        child.close()
+        return None
+    return child
+
+
+def find_by_argument(word: str) -> int | None:
+    """The process that has `word` on its command line: for a record that was cut short."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and word in _arguments(entry):
+            return int(entry.name)
+    return None
+
+
+def _arguments(entry: Path) -> list[str]:
+    try:
+        return (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _appending(path: Path) -> BinaryIO:
+    path.touch(mode=0o600)
+    return path.open("ab")

@@ -1,0 +1,129 @@
+"""The one page where real things are put together: options -> a running daemon."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddock.config.paths import paths
+from paddock.config.settings import Paths, Settings, load_settings
+from paddock.daemon.daemon import Daemon
+from paddock.errors import ConfigError, DaemonAlreadyRuns
+from paddock.http.server import build_app, serving
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the command line says; None: the settings file's, or the default."""
+
+    config: Path | None = None
+    settings: Path | None = None
+    models_dir: Path | None = None
+    state_dir: Path | None = None
+    listen: str | None = None
+    engine: str | None = None
+    insecure: bool = False
+
+
+def resolve(options: ServeOptions) -> tuple[Paths, Settings]:
+    """Where things lie and what is set. Raises ConfigError."""
+    found = paths(options.config, options.models_dir, options.state_dir, os.environ)
+    overrides = {
+        "listen": options.listen,
+        "engine": options.engine,
+        "insecure": options.insecure or None,
+    }
+    settings = load_settings(options.settings or found.settings, overrides)
+    if settings.models_dir and not options.models_dir:
+        folder = found.config.parent / Path(settings.models_dir).expanduser()
+        found = paths(options.config, folder, options.state_dir, os.environ)
+    return found, settings
+
+
+async def serve(options: ServeOptions) -> None:
+    """Be the daemon until a signal or `POST /shutdown` ends it.
+
+    Raises ConfigError, EngineError or DaemonAlreadyRuns, and OSError for an address that is taken;
+    then no model that ran before has been touched.
+    """
+    where, settings = resolve(options)
+    with _alone(where.state_dir):
+        daemon = Daemon(where, settings)
+        async with running(daemon) as addresses:
+            _log.info("paddock answers at http://%s", addresses[0])
+            await daemon.ended()
+
+
+@asynccontextmanager
+async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
+    """A daemon and its HTTP server inside the block; gives the bound addresses.
+
+    The socket is bound before instances are touched, so that an address that is taken costs nothing;
+    it answers once they have been taken over.
+    """
+    async with AsyncExitStack() as stack:
+        await daemon.prepare()
+        addresses = await stack.enter_async_context(
+            serving(build_app(daemon), daemon.settings.listen)
+        )
+        daemon.listen = addresses
+        with _signals(daemon):
+            async with asyncio.TaskGroup() as group:
+                started = asyncio.Event()
+                life = group.create_task(daemon.run(started))
+                waiting = group.create_task(started.wait())
+                await asyncio.wait([life, waiting], return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                try:
+                    yield addresses
+                finally:
+                    daemon.shut_down()
+                    await daemon.ended()
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder's lock: two daemons would fight over the same instances."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state_dir / "daemon.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            raise DaemonAlreadyRuns(
+                f"a daemon (pid {pid}) already runs on {state_dir}",
+                hint="`paddock stop` ends it; --state-dir gives a second one its own folder",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _signals(daemon: Daemon) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it with its models, SIGHUP reads models.conf again."""
+    loop = asyncio.get_running_loop()
+    orders = {
+        signal.SIGINT: daemon.shut_down,
+        signal.SIGTERM: daemon.shut_down,
+        signal.SIGHUP: daemon.reload_soon,
+    }
+    for number, order in orders.items():
+        loop.add_signal_handler(number, order)
+    try:
+        yield
+    finally:
+        for number in orders:
+            loop.remove_signal_handler(number)
+
+
+__all__ = ["ConfigError", "ServeOptions", "resolve", "running", "serve"]
