@@ -51,6 +51,7 @@ class Stall:
     progress: Progress = field(default_factory=lambda: Progress(stage="loading", fraction=0.42))
     leases: int = 0
     loads: int = 0
+    looks: int = 0  # how often somebody asked how far it is
 
 
 class Lease:
@@ -62,6 +63,7 @@ class Lease:
 
     @property
     def progress(self) -> Progress:
+        self._stall.looks += 1
         return self._stall.progress
 
     def _is_granted(self) -> bool:

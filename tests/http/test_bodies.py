@@ -1,0 +1,104 @@
+"""Bodies: bounded, announced or not; and what cannot be read is refused before anything loads."""
+
+import asyncio
+import gzip
+
+import pytest
+
+from paddock.errors import BadRequest
+from paddock.http import body
+from tests.http import sockets
+
+CHAT = "/v1/chat/completions"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def _reply_to(yard, *parts):
+    reader, writer = await asyncio.open_connection(*yard.address)
+    for part in parts:
+        writer.write(part)
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return head
+
+
+async def test_a_body_that_announces_too_much_is_refused_unread(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"}, max_body=1)
+    head = await _reply_to(yard, HEAD + b"Content-Length: 1048577\r\n\r\n{")
+    assert head.startswith(b"HTTP/1.1 413")
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on_or_not(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"}, max_body=1)
+    expect = HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    assert (await _reply_to(yard, expect % 2)).startswith(b"HTTP/1.1 100")
+    assert (await _reply_to(yard, expect % (2 << 20))).startswith(b"HTTP/1.1 413")
+
+
+async def test_a_chunked_body_is_refused_when_it_grows_too_large(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"}, max_body=1)
+    chunks = [sockets.chunk(b" " * 65536) for _ in range(17)]
+    head = await _reply_to(yard, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *chunks)
+    assert head.startswith(b"HTTP/1.1 413")
+
+
+async def test_a_small_body_that_unpacks_to_a_large_one_is_refused(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"}, max_body=1)
+    bomb = gzip.compress(b" " * (4 << 20))
+    head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    assert (await _reply_to(yard, head + bomb)).startswith(b"HTTP/1.1 413")
+
+
+async def test_a_large_body_arrives_whole(open_yard, tmp_path):
+    async def say(writer):
+        writer.write(sockets.plain(b"{}"))
+        await writer.drain()
+
+    async with sockets.instance(tmp_path / "s", say) as heard:
+        yard = await open_yard({"a": tmp_path / "s"})
+        text = "x" * (5 << 20)
+        status, _ = await yard.post(CHAT, {"messages": text})
+    assert status == 200
+    assert text.encode() in heard.body()
+
+
+async def test_half_a_body_holds_nothing_and_harms_nobody(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"})
+    _, writer = await asyncio.open_connection(*yard.address)
+    writer.write(HEAD + b'Content-Length: 100\r\n\r\n{"mod')
+    await writer.drain()
+    writer.close()
+    assert (await yard.get("/health"))[0] == 200
+    assert yard.stable.stalls["a"].leases == 0
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b'{"model": 7}', b'{"model": "a"', b"\xff"])
+async def test_what_is_not_a_json_object_is_a_400(open_yard, tmp_path, text):
+    yard = await open_yard({"a": tmp_path / "s"})
+    async with yard.http.post(yard.base + CHAT, data=text) as reply:
+        assert reply.status == 400
+        assert (await reply.json())["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "stream"),
+    [
+        (b"{}", None, False),
+        (b'{"model":null,"stream":null}', None, None),
+        (b'{"messages":[{"model":"no","stream":true}],"model":"a/b"}', "a/b", False),
+        (b'{"stream":true,"model":"\\u00e4"}', "\u00e4", True),
+    ],
+)
+def test_only_the_outermost_fields_count(text, model, stream):
+    wish = body.wish(text, "application/json")
+    assert (wish.model, wish.stream) == (model, stream)
+
+
+def test_a_form_without_a_boundary_is_refused():
+    with pytest.raises(BadRequest):
+        body.wish(b"x", "multipart/form-data")
+
+
+def test_a_form_may_be_streamed():
+    text = b'--B\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n--B--\r\n'
+    assert body.wish(text, "multipart/form-data; boundary=B").stream is True
