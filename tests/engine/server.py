@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,13 @@ def ready(command: Sequence[str], folder: Path, *flags: str) -> Iterator[Server]
         yield server
 
 
+@cache
 def engine_command(kind: str) -> tuple[str, ...]:
     """The command of this engine; skips the test where it is not to be had."""
     wanted = os.environ.get("PADDOCK_TEST_LLAMA_SERVER", kind) if kind == "native" else kind
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            return find_engine(wanted, cache_dir=Path(cache)).command
+            return find_engine(wanted, cache_dir=Path(folder)).command
         except EngineError as error:
             pytest.skip(f"{error}: {error.hint} (tests: PADDOCK_TEST_LLAMA_SERVER=PATH)")
 
