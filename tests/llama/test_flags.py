@@ -28,7 +28,17 @@ def test_every_option_of_the_real_text_is_read(flags):
 
 @pytest.mark.parametrize(
     "key",
-    "ctx-size --ctx-size c -c LLAMA_ARG_CTX_SIZE CTX-SIZE --Ctx-Size llama_arg_ctx_size --ctx_size".split(),
+    [
+        "ctx-size",
+        "--ctx-size",
+        "c",
+        "-c",
+        "LLAMA_ARG_CTX_SIZE",
+        "CTX-SIZE",
+        "--Ctx-Size",
+        "llama_arg_ctx_size",
+        "--ctx_size",
+    ],
 )
 def test_an_option_is_found_by_every_spelling(flags, key):
     found = flags.find(key)
