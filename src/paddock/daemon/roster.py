@@ -141,7 +141,12 @@ async def _facts(path: Path) -> Facts | None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await child.communicate()
+    try:
+        out, err = await child.communicate()
+    except asyncio.CancelledError:
+        child.kill()
+        await child.communicate()
+        raise
     if child.returncode:
         _log.warning("cannot read %s: %s", path, err.decode(errors="replace").strip()[-300:])
         return None

@@ -1,0 +1,19 @@
+"""Models that all tests share: written once, answering what their names promise."""
+
+from pathlib import Path
+
+import pytest
+
+from paddock.llama.scripted import ScriptedModel, write, write_split
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `alpha`, `beta`, `gamma` (tiny), `endless` (talks on), `split` (three shards)."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("alpha", "beta", "gamma"):
+        write(folder / f"{name}.gguf", ScriptedModel(say=f"I am {name}.", name=name))
+    write(folder / "endless.gguf", ScriptedModel(say="On and on.", name="endless", endless=True))
+    write_split(folder / "split", ScriptedModel(say="I am split.", name="split"), shards=3)
+    (folder / "broken.gguf").write_bytes((folder / "alpha.gguf").read_bytes()[:50_000])
+    return folder
