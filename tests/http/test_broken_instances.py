@@ -5,6 +5,7 @@ import json
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.http import sockets
 from tests.http.conftest import until
@@ -95,7 +96,9 @@ async def test_half_a_short_reply_is_a_502(open_yard, tmp_path):
 
 
 async def test_half_a_long_reply_is_seen_torn(open_yard, tmp_path):
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     async with sockets.instance(tmp_path / "s", says(head, sockets.chunk(b'{"a":'))):
         yard = await open_yard({"a": tmp_path / "s"})
         async with yard.http.post(yard.base + CHAT, json={}) as reply:
@@ -184,7 +187,7 @@ async def test_upstream_finds_ids_with_slashes_and_keeps_path_and_query(open_yar
     async with sockets.instance(tmp_path / "s", says(sockets.plain(b"{}"))) as heard:
         yard = await open_yard({"org/a": tmp_path / "s", "org": tmp_path / "nobody"})
         url = yard.base + "/upstream/org/a/v1/some%20thing?x=%2F"
-        async with yard.http.put(aiohttp.client.URL(url, encoded=True), data=b"body") as reply:
+        async with yard.http.put(URL(url, encoded=True), data=b"body") as reply:
             assert reply.headers["x-paddock-profile"] == "org/a"
     assert heard.head().startswith("put /v1/some%20thing?x=%2f http/1.1")
     assert heard.body() == b"body"

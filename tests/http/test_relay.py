@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import anthropic
 import openai
@@ -11,7 +12,7 @@ from paddock.api.types import Progress
 from paddock.errors import LoadFailed, QueueFull
 from tests.http.conftest import until
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: Any = [{"role": "user", "content": "hello"}]
 SAID = "Hello from the paddock."
 QUICK = {"keep_alive_after": 0.01, "keep_alive_after_plain": 0.01, "keep_alive_every": 0.01}
 
@@ -117,7 +118,9 @@ async def test_a_client_that_does_not_stream_gets_white_space_and_then_its_json(
 async def test_a_load_that_fails_at_once_is_a_proper_error_in_each_shape(open_yard, talker):
     yard = await open_yard({"tiny": talker}, ready=False)
     stall = yard.stable.stalls["tiny"]
-    stall.refusal = LoadFailed("tiny ended (exit code 1)", hint="see its log", detail=("E no tensor",))
+    stall.refusal = LoadFailed(
+        "tiny ended (exit code 1)", hint="see its log", detail=("E no tensor",)
+    )
     stall.ready.set()
     ask = {"model": "tiny", "messages": HELLO, "max_tokens": 9}
     status, reply = await yard.post("/v1/chat/completions", ask)
@@ -187,7 +190,7 @@ async def test_an_unknown_model_is_a_404_in_the_clients_shape(open_yard, talker)
     async with anthropic_of(yard) as client:
         with pytest.raises(anthropic.NotFoundError) as refused:
             await client.messages.create(model="nope", messages=HELLO, max_tokens=1)
-    assert refused.value.body["error"]["type"] == "not_found_error"
+    assert refused.value.response.json()["error"]["type"] == "not_found_error"
 
 
 async def test_llama_servers_own_refusals_reach_anthropic_clients_in_their_shape(open_yard, talker):

@@ -30,7 +30,7 @@ _VALUES: dict[State, str] = {
 }
 
 
-class Status(msgspec.Struct, omit_defaults=True):
+class ModelStatus(msgspec.Struct, omit_defaults=True):
     """How a model is, in the router's words."""
 
     value: str  # `unloaded`, `loading`, `loaded`
@@ -51,7 +51,7 @@ class Model(msgspec.Struct, kw_only=True):
     display_name: str
     aliases: list[str]
     tags: list[str] = []
-    status: Status
+    status: ModelStatus
     meta: dict[str, Any]
     paddock: ProfileInfo
 
@@ -92,9 +92,9 @@ def model(profile: ProfileInfo, created: int, created_at: str) -> Model:
     )
 
 
-def _status(profile: ProfileInfo) -> Status:
+def _status(profile: ProfileInfo) -> ModelStatus:
     failure = profile.failure
-    return Status(
+    return ModelStatus(
         value=_VALUES[profile.state],
         args=profile.args,
         failed=failure is not None,

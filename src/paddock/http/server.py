@@ -122,14 +122,25 @@ def _stray(front: Front) -> _Handle:
             front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
             if request.method == "OPTIONS":
                 return _preflight(request)
-            raise NoSuchThing(
-                f"there is no {request.method} {request.path} here",
-                hint="GET /openapi.json lists what there is; /upstream/PROFILE/… reaches the rest",
-            )
+            return await _nothing(request)
         except PaddockError as error:
             return errors.refusal(error, LLAMA.shape)
 
     return stray
+
+
+async def _nothing(request: web.Request) -> web.Response:
+    """404, or 405 where the path has other methods."""
+    error = NoSuchThing(
+        f"there is no {request.method} {request.path} here",
+        hint="GET /openapi.json lists what there is; /upstream/PROFILE/… reaches the rest",
+    )
+    found = [await resource.resolve(request) for resource in request.app.router.resources()]
+    allowed = sorted({method for _, methods in found for method in methods} - {"*"})
+    response = errors.refusal(error, LLAMA.shape, 405 if allowed else 404)
+    if allowed:
+        response.headers["allow"] = ", ".join(allowed)
+    return response
 
 
 def _preflight(request: web.Request) -> web.Response:

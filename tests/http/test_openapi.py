@@ -1,0 +1,30 @@
+"""The document cannot miss a route, and names only schemas that it has."""
+
+import re
+
+from paddock.http.openapi import describe, methods_of, path_of
+from paddock.http.routes import ROUTES
+
+
+async def test_every_registered_route_is_described(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "s"})
+    _, document = await yard.get("/openapi.json")
+    described = {(m, path) for path, item in document["paths"].items() for m in item}
+    registered = {(m, path_of(route)) for route in ROUTES for m in methods_of(route)}
+    assert described == registered
+
+
+def test_no_route_is_given_twice():
+    named = [(m, path_of(route)) for route in ROUTES for m in methods_of(route)]
+    assert len(named) == len(set(named))
+
+
+def test_every_reference_has_its_schema():
+    document = describe(ROUTES)
+    names = set(re.findall(r"#/components/schemas/([\w.]+)", str(document)))
+    assert names <= set(document["components"]["schemas"])
+    assert {"Status", "SwitchRequest", "SwitchResult", "Snapshot", "ErrorBody"} <= names
+
+
+def test_every_route_says_what_it_is():
+    assert all(route.summary for route in ROUTES)
