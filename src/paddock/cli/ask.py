@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -78,17 +78,20 @@ class _Printer:
 
     def __init__(self) -> None:
         self._kind = ""
+        self._is_open = False  # the last line has no end yet
 
     def show(self, piece: Piece) -> None:
-        if self._kind and self._kind != piece.kind:
+        if self._kind != piece.kind:
             self.end()
         self._kind = piece.kind
-        if piece.kind == "reasoning":
-            print(paint(piece.text, "dim", sys.stderr), end="", file=sys.stderr, flush=True)
-        else:
-            print(piece.text, end="", flush=True)
+        self._is_open = not piece.text.endswith("\n")
+        text = paint(piece.text, "dim", sys.stderr) if piece.kind == "reasoning" else piece.text
+        print(text, end="", file=self._stream(), flush=True)
 
     def end(self) -> None:
-        if self._kind:
-            print(file=sys.stderr if self._kind == "reasoning" else sys.stdout, flush=True)
-        self._kind = ""
+        if self._is_open:
+            print(file=self._stream(), flush=True)
+        self._is_open = False
+
+    def _stream(self) -> IO[str]:
+        return sys.stderr if self._kind == "reasoning" else sys.stdout

@@ -25,18 +25,18 @@ ctx-size = 4096
 parallel = 1
 
 [tiny]
-NAME = A few hundred kilobytes
+NAME = The smallest of the three
 MODEL = tiny.gguf
 aliases = small
 
 [thinker]
-NAME = A mixture of experts that thinks first
+NAME = One that thinks before it answers
 MODEL = thinker.gguf
 CTX_SIZE = 8192
 temp = 0.6
 
 [big]
-NAME = Some hundred MB of real bytes
+NAME = Half a gigabyte of experts, real bytes
 MODEL = big.gguf
 EXTRA_ARGS = --load-mode none
 """
@@ -64,16 +64,16 @@ def scripts() -> dict[str, ScriptedModel]:
         ),
         "thinker": ScriptedModel(
             name="thinker",
-            arch="qwen3moe",
             think="They want to know who answers. Only I can say this sentence.",
-            say="I thought about it: you reached the thinker, a mixture of experts.",
+            say="I thought about it, and it is me: the thinker.",
             target_mib=64,
         ),
         "big": ScriptedModel(
             name="big",
-            say="I am the big one, and you could watch my weights come from the disk.",
+            arch="qwen3moe",  # large to load, light to run
+            say="I am the big one, and you could watch my experts come from the disk.",
             layers=16,
-            target_mib=400,
+            target_mib=500,
             dense=True,  # real bytes: the bar shows real reading
         ),
     }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paddock.api.types import Progress
 
 _TENTH = 0.1  # of a stage, between two plain lines
+_LOADED = ("warming", "ready")  # all bytes are where they belong
 _PARTS = {"text_model": "", "mmproj_model": "projector", "spec_model": "draft model"}
 
 
@@ -55,18 +56,18 @@ class Lines:
 
 
 class Bar:
-    """Rich's bar; it runs to and fro while nobody knows how far a stage is."""
+    """Rich's bar; it runs to and fro until somebody knows how far it is, and then never goes back."""
 
     def __init__(self, bars: RichProgress, model: str) -> None:
         self._bars = bars
         self._task: TaskID = bars.add_task(model, total=None, stage="", amount="", time="")
 
     def show(self, progress: Progress) -> None:
-        known = progress.fraction is not None
+        share = 1.0 if progress.stage in _LOADED else progress.fraction
         self._bars.update(
             self._task,
-            total=1.0 if known else None,
-            completed=progress.fraction or 0.0,
+            total=None if share is None else 1.0,
+            completed=share,
             stage=_stage(progress, per_cent=False),
             amount=_mib(progress),
             time=", ".join(filter(None, [seconds(progress.elapsed), _left(progress)])),
@@ -96,9 +97,9 @@ def _stage(progress: Progress, *, per_cent: bool = True) -> str:
 
 
 def _mib(progress: Progress) -> str:
-    if progress.mib_total is None:
+    if progress.mib_total is None or progress.mib_done is None:
         return ""
-    return f"{progress.mib_done or 0} of {mib(progress.mib_total)}"
+    return f"{progress.mib_done} of {mib(progress.mib_total)}"
 
 
 def _left(progress: Progress) -> str:

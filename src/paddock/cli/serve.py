@@ -17,6 +17,7 @@ from paddock.cli.options import (
     SettingsFile,
     StateDir,
 )
+from paddock.errors import PaddockError
 
 EXAMPLE = (
     "Example: paddock serve --config models.conf --models-dir ~/models --listen 127.0.0.1:8080"
@@ -53,7 +54,13 @@ def serve(
         engine=engine,
         insecure=insecure,
     )
-    uvloop.run(serve_forever(options))
+    try:
+        uvloop.run(serve_forever(options))
+    except OSError as error:
+        raise PaddockError(
+            f"cannot serve: {error.strerror or error}",
+            hint="another program may have the address; --listen HOST:PORT chooses another",
+        ) from error
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
