@@ -1,6 +1,7 @@
 """The document cannot miss a route, and names only schemas that it has."""
 
 import re
+from pathlib import Path
 
 from paddock.http.openapi import describe, methods_of, path_of
 from paddock.http.routes import ROUTES
@@ -28,3 +29,8 @@ def test_every_reference_has_its_schema():
 
 def test_every_route_says_what_it_is():
     assert all(route.summary for route in ROUTES)
+
+
+def test_the_page_of_the_manual_names_every_route():
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    assert [p for p in {path_of(route) for route in ROUTES} if f"{p}`" not in text] == []

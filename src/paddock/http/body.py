@@ -59,14 +59,14 @@ async def read(request: web.Request, limit: int) -> bytes:
     check_length(request, limit)
     content = request.content
     first = await content.readany()
-    if content.at_eof():  # nearly always: no copy
+    if content.at_eof() and len(first) <= limit:  # nearly always: no copy
         return first
     whole = bytearray(first)
-    while chunk := await content.readany():
+    while len(whole) <= limit:
+        if not (chunk := await content.readany()):
+            return bytes(whole)
         whole += chunk
-        if len(whole) > limit:
-            raise _too_large(limit)
-    return bytes(whole)
+    raise _too_large(limit)
 
 
 def wish(body: bytes, content_type: str) -> Wish:
