@@ -45,13 +45,13 @@ async def instance(path: Path, say: Say) -> AsyncIterator[Heard]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.requests.append(await _request(reader))
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch(reader, heard))
-            try:
-                await say(writer)
-            finally:
-                writer.close()
-                watching.cancel()
+        both = {asyncio.ensure_future(say(writer)), asyncio.ensure_future(_watch(reader, heard))}
+        done, pending = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for task in done:
+            task.exception()  # a hang-up in the midst of a write is no news
+        writer.close()
 
     server = await asyncio.start_unix_server(serve, path)
     try:
