@@ -1,0 +1,179 @@
+"""What a switch costs: from the request to the first token of a model that is not loaded.
+
+    make bench-switch       or: python bench/switch.py [--rounds 5] [--engine PATH] [--json]
+
+Three ways in turn, in one run: Paddock; a bare llama-server started with the same argv, asked as
+soon as it listens (the least that is possible); and llama-server's own router mode, where the
+engine has one (a native llama-server). The page cache is warm; the medians are shown.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig import daemon, first_token_at, free_port, interleaved, program, save, show
+
+from paddock.api.client import Client
+from paddock.engine.engine import Engine
+from paddock.engine.locate import find_engine
+from paddock.errors import PaddockError
+from paddock.llama.scripted import ScriptedModel, write
+
+MODELS = {"tiny": None, "mb-300": 286, "gb-1": 954}  # MiB; None: as small as it gets
+_LOOK_EVERY = 0.002  # seconds
+_AIM = "\naim: Paddock at most 3 % or 50 ms (whichever is more) over bare"
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """The three ways to a model; each starts from one that is not loaded."""
+
+    folder: Path
+    engine: Engine
+    paddock: Client
+    router: Client | None
+
+    def contenders(self, model: str) -> dict[str, Callable[[], Numbers]]:
+        ways = {"bare": lambda: self._bare(model), "paddock": lambda: self._paddock(model)}
+        return ways | ({"router": lambda: self._router(model)} if self.router else {})
+
+    def _bare(self, model: str) -> Numbers:
+        """As a program that knows no better: start it, ask until it is healthy, then for an answer."""
+        port, log = free_port(), self.folder / "bare.log"
+        profile = next(p for p in self.paddock.models() if p.id == model)
+        address = ("--host", "127.0.0.1", "--port", str(port))
+        begun = time.perf_counter()
+        with program([*self.engine.command, *profile.args, *address], log) as process:
+            client = Client(f"http://127.0.0.1:{port}")
+            while not _is_healthy(client):
+                if process.poll() is not None:
+                    sys.exit(f"the bare server ended: {log.read_text()}")
+                time.sleep(_LOOK_EVERY)
+            return {"seconds": first_token_at(client, model) - begun}
+
+    def _paddock(self, model: str) -> Numbers:
+        self.paddock.unload(now=True)
+        while self.paddock.status().instances:
+            time.sleep(_LOOK_EVERY)
+        return _asked(self.paddock, model)
+
+    def _router(self, model: str) -> Numbers:
+        assert self.router
+        for name, value in _router_states(self.router).items():
+            if value != "unloaded":
+                with self.router.connection.exchange("POST", "/models/unload", {"model": name}):
+                    pass
+        while set(_router_states(self.router).values()) != {"unloaded"}:
+            time.sleep(_LOOK_EVERY)
+        return _asked(self.router, model)
+
+
+def _router_states(router: Client) -> dict[str, str]:
+    with router.connection.exchange("GET", "/models") as response:
+        listed = json.loads(response.read())["data"]
+    return {model["id"]: model["status"]["value"] for model in listed}
+
+
+def main() -> None:
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="paddock-bench-") as name:
+        result = _measure(Path(name), options)
+    if options.json:
+        save(result, as_json=True)
+    else:
+        _print(result)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--engine", help="`native`, `embedded` or a path; default: the first found")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Numbers]]:
+    engine = find_engine(options.engine, cache_dir=folder)
+    _write(folder)
+    with ExitStack() as stack:
+        client, _ = stack.enter_context(daemon(folder, options.engine or engine.name))
+        router = (
+            stack.enter_context(_router(folder, engine))
+            if engine.flags.find("models-preset")
+            else None
+        )
+        rig = Rig(folder, engine, client, router)
+        result = {}
+        for model in MODELS:
+            print(model, file=sys.stderr)
+            contenders = rig.contenders(model)
+            for warm in contenders.values():
+                warm()
+            result[model] = interleaved(options.rounds, contenders)
+        return result
+
+
+@contextmanager
+def _router(folder: Path, engine: Engine) -> Iterator[Client]:
+    """llama-server in router mode over the same file: one model at a time."""
+    port = free_port()
+    argv = [*engine.command, "--models-preset", folder / "models.conf", "--models-max", "1"]
+    argv += ["--host", "127.0.0.1", "--port", str(port)]
+    client = Client(f"http://127.0.0.1:{port}")
+    with program(argv, folder / "router.log") as process:
+        while not _is_healthy(client):
+            if process.poll() is not None:
+                sys.exit(f"the router ended: {(folder / 'router.log').read_text()}")
+            time.sleep(_LOOK_EVERY)
+        yield client
+
+
+def _write(folder: Path) -> None:
+    """The models and a models.conf in llama.cpp's own vocabulary, so that the router reads it too."""
+    sections = ["[*]\nctx-size = 4096\nparallel = 1\n"]
+    for name, size in MODELS.items():
+        script = ScriptedModel(name=name, say="Here.", target_mib=size, dense=True)
+        path = write(folder / f"{name}.gguf", script)
+        sections.append(f"[{name}]\nmodel = {path}\n")
+    (folder / "models.conf").write_text("\n".join(sections))
+
+
+def _asked(client: Client, model: str) -> Numbers:
+    begun = time.perf_counter()
+    return {"seconds": first_token_at(client, model) - begun}
+
+
+def _is_healthy(client: Client) -> bool:
+    try:
+        return client.health()
+    except PaddockError:  # 503: it loads
+        return False
+
+
+def _print(result: dict[str, dict[str, Numbers]]) -> None:
+    rows = []
+    for model, sides in result.items():
+        bare = sides["bare"]["seconds"]
+        rows += [
+            (
+                f"{model}: {side}",
+                numbers["seconds"],
+                numbers["seconds"] - bare,
+                numbers["seconds"] / bare,
+            )
+            for side, numbers in sides.items()
+        ]
+    show("request to first token, medians", ("", "seconds", "over bare", "ratio"), rows)
+    print(_AIM)
+
+
+if __name__ == "__main__":
+    main()
