@@ -1,0 +1,208 @@
+"""The property machine is worth its time: each planted bug is found, by the promise that it breaks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from paddock.core import books, scheduler, settle
+from paddock.core.books import Books, Live, Promise, Ready, Starting, Stopping, Waiter, Want
+from paddock.core.effects import Effect, Grant, Refuse
+from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
+from paddock.core.room import Resident, fits, leavers
+from paddock.core.scheduler import Scheduler
+from paddock.core.settle import stop
+from tests.core.test_properties import Stable
+
+HUNT = settings(
+    max_examples=400,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # the shortest history is of no interest here
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def hunt(promise: str, buggy: type[Scheduler] = Scheduler) -> None:
+    class Planted(Stable):
+        scheduler = buggy
+
+    with pytest.raises(AssertionError, match=f"^{promise}"):
+        run_state_machine_as_test(Planted, settings=HUNT)
+
+
+def test_a_kill_under_a_client_is_noticed(monkeypatch):
+    def may_leave(self: Books, live: Live, want: Want, now: float) -> bool:
+        return isinstance(live.phase, Ready)  # whoever uses it
+
+    monkeypatch.setattr(Books, "may_leave", may_leave)
+    hunt("killed under a client")
+
+
+def test_a_ttl_that_forgets_to_look_for_requests_is_noticed(monkeypatch):
+    def ttl_end(self: Books, live: Live) -> float | None:
+        spec, phase = self.specs.get(live.profile), live.phase
+        if spec is None or not spec.ttl or not isinstance(phase, Ready):
+            return None
+        return phase.idle_since + spec.ttl
+
+    monkeypatch.setattr(Books, "ttl_end", ttl_end)
+    hunt("killed under a client")
+
+
+def test_a_leaked_lease_is_noticed():
+    class Leaking(Scheduler):
+        def _note_left(self, ticket: Ticket, now: float) -> None:
+            live = self._books.live.get(self._books.leased.get(ticket, InstanceId("")))
+            if live and isinstance(live.phase, Ready) and len(live.phase.leases) > 1:
+                return  # only the last one is taken off
+            super()._note_left(ticket, now)
+
+    hunt("leaked lease", Leaking)
+
+
+def test_a_lease_that_outlives_its_crashed_instance_is_noticed():
+    class Leaking(Scheduler):
+        def _note_left(self, ticket: Ticket, now: float) -> None:
+            if self._books.leased.get(ticket, InstanceId("")) not in self.live:
+                self._books.waiting.pop(ticket, None)
+                return
+            super()._note_left(ticket, now)
+
+    hunt("leaked lease", Leaking)
+
+
+def test_a_double_load_is_noticed(monkeypatch):
+    def live_of(self: Books, profile: ProfileId) -> Live | None:
+        mine = [live for live in self.live.values() if live.profile == profile]
+        return next((live for live in mine if not live.is_told), None)  # the old one still leaves
+
+    monkeypatch.setattr(Books, "live_of", live_of)
+    hunt("double load")
+
+
+def test_a_waiter_lost_when_a_load_fails_is_noticed(monkeypatch):
+    def refuse_all(books: Books, profile: ProfileId, cause: Cause) -> Iterator[Refuse]:
+        waiters = [w for w in books.waiting.values() if w.profile == profile]
+        for waiter in waiters:
+            del books.waiting[waiter.ticket]
+        yield from (Refuse(waiter.ticket, cause) for waiter in waiters[:1])
+
+    monkeypatch.setattr(scheduler, "refuse_all", refuse_all)
+    hunt("lost waiter")
+
+
+def test_a_waiter_forgotten_behind_a_full_instance_is_noticed(monkeypatch):
+    def wants(self: Books, now: float) -> list[Want]:
+        loading = any(isinstance(live.phase, Starting) for live in self.live.values())
+        return [] if loading or not self.live else honest(self, now)
+
+    honest = Books.wants
+    monkeypatch.setattr(Books, "wants", wants)
+    hunt("lost waiter")
+
+
+def test_a_deadline_that_is_never_given_is_noticed(monkeypatch):
+    monkeypatch.setattr(Books, "next_deadline", lambda self, now: None)
+    hunt("lost waiter|starved")
+
+
+def test_starvation_is_noticed(monkeypatch):
+    monkeypatch.setattr(Books, "is_due", lambda self, want, now: False)
+    hunt("starved")
+
+
+def test_letting_newcomers_overtake_the_impatient_is_noticed(monkeypatch):
+    monkeypatch.setattr(settle, "_close_only", lambda books, closed, now: None)
+    hunt("starved")
+
+
+def test_over_committed_memory_is_noticed(monkeypatch):
+    def has_room(self: Books, demand: Demand, promises: object, doomed: object) -> bool:
+        staying = [live.demand for live in self.live.values() if not live.is_told]
+        return fits(demand, staying, self.room)  # as if who was told to go were gone
+
+    monkeypatch.setattr(Books, "has_room", has_room)
+    hunt("memory over-committed")
+
+
+def test_counting_one_device_only_is_noticed(monkeypatch):
+    def fits_first(wanted: Demand, beside: Iterable[Demand], room: Room) -> bool:
+        first = dict(list(room.capacity.items())[:1])
+        return fits(wanted, beside, replace(room, capacity=first))
+
+    monkeypatch.setattr(books, "fits", fits_first)
+    hunt("memory over-committed")
+
+
+def test_loads_that_overlap_are_noticed(monkeypatch):
+    monkeypatch.setattr(Books, "may_load", lambda self, demand: True)
+    hunt("loads overlap")
+
+
+def _may_go(books: Books, live: Live) -> bool:
+    return isinstance(live.phase, Ready) and not books.is_pinned(live)
+
+
+def test_evicting_what_could_stay_is_noticed(monkeypatch):
+    def has_room(
+        self: Books, demand: Demand, promises: list[Promise], doomed: set[InstanceId]
+    ) -> bool:
+        movable = any(_may_go(self, live) for live in self.live.values())
+        return not movable and honest(self, demand, promises, doomed)
+
+    def all_leave(
+        wanted: Demand, candidates: list[Resident], staying: list[Demand], room: Room
+    ) -> list[Resident] | None:
+        return candidates if leavers(wanted, candidates, staying, room) is not None else None
+
+    honest = Books.has_room
+    monkeypatch.setattr(Books, "has_room", has_room)
+    monkeypatch.setattr(books, "leavers", all_leave)
+    hunt("evicted though everything fits")
+
+
+def test_ignoring_the_limit_of_requests_is_noticed(monkeypatch):
+    def may_serve(books: Books, phase: Ready, waiter: Waiter) -> bool:
+        closed = phase.closed_since is not None and waiter.since >= phase.closed_since
+        return not phase.leaving and not closed
+
+    monkeypatch.setattr(settle, "_may_serve", may_serve)
+    hunt("too many at once")
+
+
+def test_granting_what_is_on_its_way_out_is_noticed(monkeypatch):
+    def grant(books: Books) -> Iterator[Grant]:
+        yield from honest(books)
+        for waiter in list(books.waiting.values()):
+            live = books.live_of(waiter.profile)
+            if live and isinstance(live.phase, Stopping):
+                del books.waiting[waiter.ticket]
+                books.leased[waiter.ticket] = live.id
+                yield Grant(waiter.ticket, live.id)
+
+    honest = settle._grant
+    monkeypatch.setattr(settle, "_grant", grant)
+    hunt("granted what is not ready")
+
+
+def test_a_second_order_to_stop_is_noticed(monkeypatch):
+    class Twice(Scheduler):
+        def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
+            yield from super()._note_closing(keep=keep)
+            yield from (stop(live, "closing") for live in self.live.values() if not keep)
+
+    hunt("stopped twice", Twice)
+
+
+def test_a_deadline_that_has_passed_is_noticed(monkeypatch):
+    def next_deadline(self: Books, now: float) -> float | None:
+        return min((waiter.since + 5 for waiter in self.waiting.values()), default=None)
+
+    monkeypatch.setattr(Books, "next_deadline", next_deadline)
+    hunt("busy loop")

@@ -1,0 +1,169 @@
+"""What holds in every history: Hypothesis drives the scheduler through an honest world."""
+
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from paddock.core.model import Cause, DeviceId, ProfileId, Room, Rules, Spec
+from paddock.core.scheduler import Scheduler
+from tests.core.world import Process, World
+
+GPU, GPU2, HOST = DeviceId("gpu0"), DeviceId("gpu1"), DeviceId("host")
+NAMES = [ProfileId(name) for name in "abcd"]
+BROKEN = Cause("load_failed", "out of memory", exit_code=1)
+
+names = st.sampled_from(NAMES)
+whose = st.integers(0, 11)  # which of those that there are, counted round
+mib = st.sampled_from([0, 2, 3, 5, 6, 9, 12])
+rooms = st.builds(
+    Room,
+    st.fixed_dictionaries({GPU: st.sampled_from([8, 10, 16]), GPU2: st.sampled_from([4, 10])}),
+    st.sampled_from([0, 0, 1, 2]),
+)
+policies = st.builds(
+    Rules,
+    patience=st.sampled_from([5.0, 30.0]),
+    queue_limit=st.sampled_from([3, 256]),
+    drain_timeout=st.sampled_from([0.0, 0.0, 12.0]),
+    crashes=st.sampled_from([1, 3]),
+)
+
+
+def spec_of(name: ProfileId) -> st.SearchStrategy[Spec]:
+    return st.builds(
+        Spec,
+        st.just(name),
+        st.fixed_dictionaries({GPU: mib, GPU2: mib, HOST: st.sampled_from([0, 0, 1])}),
+        elastic=st.booleans(),
+        fingerprint=st.sampled_from(["old", "new"]),
+        pin=st.sampled_from([False, False, False, True]),
+        priority=st.integers(0, 2),
+        ttl=st.sampled_from([0.0, 0.0, 20.0]),
+        concurrency=st.sampled_from([0, 0, 1, 2]),
+    )
+
+
+class Stable(RuleBasedStateMachine):
+    """Anything may happen at any time, but processes keep to the order of their lives."""
+
+    scheduler: type[Scheduler] = Scheduler
+    world: World
+
+    @initialize(
+        rules=policies,
+        room=rooms,
+        specs=st.tuples(*map(spec_of, NAMES)),
+        ending=st.sampled_from(["quiet", "crowded", "crowded", "closed", "kept"]),
+    )
+    def begin(self, rules: Rules, room: Room, specs: tuple[Spec, ...], ending: str) -> None:
+        self.world = World(self.scheduler, rules, specs, room)
+        self.ending = ending
+
+    # Which processes there are to choose from; a rule with none is not tried.
+
+    def moving(self) -> list[Process]:
+        return [p for p in self.world.processes.values() if p.told or p.state != "ready"]
+
+    def alive(self) -> list[Process]:
+        return [p for p in self.world.processes.values() if p.state != "exited"]
+
+    def too_late(self) -> list[Process]:
+        return [p for p in self.world.processes.values() if p.told and p.state == "loading"]
+
+    @rule(name=names, insist=st.sampled_from([False, False, False, True]))
+    def ask(self, name: ProfileId, insist: bool) -> None:
+        self.world.ask(name, insist=insist)
+
+    @rule(asked=st.lists(names, min_size=2, max_size=4))
+    def several_ask(self, asked: list[ProfileId]) -> None:
+        for name in asked:
+            self.world.ask(name)
+
+    @precondition(lambda self: self.world.leased)
+    @rule(index=whose)
+    def finish(self, index: int) -> None:
+        tickets = list(self.world.leased)
+        self.world.leave(tickets[index % len(tickets)])
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(index=whose)
+    def give_up(self, index: int) -> None:
+        tickets = list(self.world.waiting)
+        self.world.leave(tickets[index % len(tickets)])
+
+    @precondition(lambda self: self.moving())
+    @rule(index=whose)
+    def proceed(self, index: int) -> None:
+        moving = self.moving()
+        self.world.proceed(moving[index % len(moving)])
+
+    @precondition(lambda self: self.moving())
+    @rule()
+    def all_proceed(self) -> None:
+        for process in self.moving():
+            self.world.proceed(process)
+
+    @precondition(lambda self: self.too_late())
+    @rule()
+    def get_ready_too_late(self) -> None:
+        self.world.get_ready(self.too_late()[0])
+
+    @precondition(lambda self: self.alive())
+    @rule(index=whose)
+    def crash(self, index: int) -> None:
+        alive = self.alive()
+        self.world.end(alive[index % len(alive)], BROKEN)
+
+    @rule()
+    def reach_the_deadline(self) -> None:
+        self.world.pass_time(self.world.scheduler.deadline or self.world.now + 1)
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 11.0, 40.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.world.pass_time(self.world.now + seconds)
+
+    @rule(name=names, order=st.sampled_from(["cancel", "unload", "unload now"]))
+    def order(self, name: ProfileId, order: str) -> None:
+        if order == "cancel":
+            self.world.cancel(name)
+        else:
+            self.world.unload(name, now=order == "unload now")
+
+    @rule(spec=st.one_of(*map(spec_of, NAMES)), change=st.sampled_from(["removed", "pin", "all"]))
+    def configure(self, spec: Spec, change: str) -> None:
+        old = self.world.specs.get(spec.id, spec)
+        others = [other for other in self.world.specs.values() if other.id != spec.id]
+        changed = replace(old, pin=spec.pin) if change == "pin" else spec
+        self.world.configure(others if change == "removed" else [*others, changed])
+
+    @precondition(lambda self: self.alive())
+    @rule(room=rooms)
+    def measure(self, room: Room) -> None:
+        self.world.measure(room)
+
+    @precondition(lambda self: self.alive())
+    @rule()
+    def restart(self) -> None:
+        self.world.restart(self.scheduler)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world") or not self.world.is_sound:
+            return  # the history has ended already
+        if self.ending in ("closed", "kept"):
+            self.world.close(keep=self.ending == "kept")
+        elif self.ending == "crowded":
+            for name in self.world.specs:
+                self.world.ask(name)
+        self.world.settle(crowded=self.ending == "crowded")
+
+
+TestStable = Stable.TestCase
+TestStable.settings = settings(
+    max_examples=250,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)

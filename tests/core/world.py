@@ -1,0 +1,307 @@
+"""An honest world around the scheduler: it performs every effect, and asserts what may never be.
+
+Processes load, get ready, exit and give their memory back when they are told to `proceed`, or in
+their usual times when the world is left to `settle`. Each assertion says in a few words which
+promise was broken; the tests with planted bugs look for these words.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from typing import Literal
+
+from paddock.core import events as ev
+from paddock.core.books import Ready
+from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
+from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.scheduler import Scheduler
+
+ENDED = Cause("exited", "it ended")
+
+
+@dataclass(slots=True)
+class Process:
+    instance: InstanceId
+    profile: ProfileId
+    demand: Demand
+    since: float  # in this state
+    state: Literal["loading", "ready", "exited"] = "loading"  # exited: its memory is not free yet
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    profile: ProfileId
+    since: float
+    instance: InstanceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long everything takes, in seconds, when nobody disturbs."""
+
+    load: float = 5.0
+    request: float = 2.0
+    exit: float = 1.0
+    free: float = 0.5
+
+
+class World:
+    def __init__(
+        self, scheduler: type[Scheduler], rules: Rules, specs: Iterable[Spec], room: Room
+    ) -> None:
+        self.now = 0.0
+        self.pace = Pace()
+        self.rules = rules
+        self.processes: dict[InstanceId, Process] = {}
+        self.waiting: dict[Ticket, Request] = {}
+        self.leased: dict[Ticket, Request] = {}
+        self.spawns = 0
+        self.is_sound = True
+        self.is_crowded = False
+        self._pending: set[ProfileId] = set()  # asked for, and not started since
+        self._tickets = 0
+        self._begin(scheduler)
+        self.configure(specs)
+        self.measure(room)
+
+    def _begin(self, scheduler: type[Scheduler]) -> None:
+        self.scheduler = scheduler(self.rules, first_number=self.spawns + 1)
+
+    # ---- what happens ----
+
+    def ask(self, profile: ProfileId, *, insist: bool = False) -> Ticket:
+        self._tickets += 1
+        ticket = Ticket(self._tickets)
+        self.waiting[ticket] = Request(profile, self.now)
+        self._pending.add(profile)
+        self.feed(ev.Asked(ticket, profile, insist))
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        self.waiting.pop(ticket, None)
+        self.leased.pop(ticket, None)
+        self.feed(ev.Left(ticket))
+
+    def proceed(self, process: Process) -> None:
+        """It goes its way: to ready, or once told to go, to its end; then its memory is free."""
+        if process.state == "exited":
+            del self.processes[process.instance]
+            self.feed(ev.MemoryFreed(process.instance))
+        elif process.told:
+            self.end(process)
+        elif process.state == "loading":
+            self.get_ready(process)
+
+    def get_ready(self, process: Process) -> None:
+        process.state, process.since = "ready", self.now
+        self.feed(ev.BecameReady(process.instance))
+
+    def end(self, process: Process, cause: Cause = ENDED) -> None:
+        process.state, process.since = "exited", self.now
+        self.feed(ev.Exited(process.instance, cause))
+
+    def configure(self, specs: Iterable[Spec]) -> None:
+        self.specs = {spec.id: spec for spec in specs}
+        self._pending &= self.specs.keys()
+        self.feed(ev.Configured(tuple(self.specs.values())))
+
+    def measure(self, room: Room) -> None:
+        self.room = room
+        self.feed(ev.Measured(room))
+
+    def cancel(self, profile: ProfileId) -> None:
+        self._pending.discard(profile)
+        self.feed(ev.CancelAsked(profile))
+
+    def unload(self, profile: ProfileId, *, now: bool) -> None:
+        self._pending.discard(profile)
+        self.feed(ev.UnloadAsked(profile, now))
+
+    def restart(self, scheduler: type[Scheduler]) -> None:
+        """The daemon dies and comes back: every connection is cut, what is alive is adopted."""
+        self.waiting, self.leased, self._pending = {}, {}, set()
+        self._begin(scheduler)
+        self.configure(self.specs.values())
+        self.measure(self.room)
+        known = {i: p for i, p in self.processes.items() if p.state != "exited" and not p.told}
+        self.processes = known  # what was told to go is gone by then
+        for process in self.processes.values():
+            self._adopt(process)
+
+    def _adopt(self, process: Process) -> None:
+        spec = self.specs.get(process.profile)
+        process.demand = self.need(process.profile)
+        fingerprint = spec.fingerprint if spec else ""
+        is_ready = process.state == "ready"
+        self.feed(ev.Adopted(process.instance, process.profile, fingerprint, is_ready))
+
+    def close(self, *, keep: bool) -> None:
+        self.feed(ev.ClosingDown(keep))
+        self.promise(not self.waiting, "lost waiter")
+
+    def pass_time(self, until: float) -> None:
+        """Wake the scheduler at every deadline that it gives on the way."""
+        while self.scheduler.deadline is not None and self.scheduler.deadline <= until:
+            self.now = self.scheduler.deadline
+            self.feed(ev.TimePassed())
+        self.now = until
+
+    # ---- what is ordered ----
+
+    def feed(self, event: ev.Event) -> None:
+        self.is_sound = False  # until every promise was found kept
+        staying = [p for p in self.processes.values() if not p.told and p.state != "exited"]
+        for effect in self.scheduler.handle(event, self.now):
+            self._perform(effect, event, staying)
+        deadline = self.scheduler.deadline
+        self.promise(deadline is None or deadline > self.now, "busy loop")
+        self._compare_leases()
+        self.is_sound = True
+
+    def _perform(self, effect: Effect, event: ev.Event, staying: list[Process]) -> None:
+        match effect:
+            case Spawn(instance, profile):
+                staying.append(self._spawn(instance, profile))
+            case Stop(instance):
+                self._stop(effect, event, staying)
+                self.processes[instance].told = True
+                self.processes[instance].since = self.now
+            case Grant(ticket, instance):
+                self._grant(ticket, instance)
+            case Refuse(ticket):
+                self.promise(ticket in self.waiting, "refused who did not wait")
+                request = self.waiting.pop(ticket)
+                if all(other.profile != request.profile for other in self.waiting.values()):
+                    self._pending.discard(request.profile)
+            case SwitchDone():
+                pass
+
+    def _spawn(self, instance: InstanceId, profile: ProfileId) -> Process:
+        demand, others = self.need(profile), self.processes.values()
+        self.promise(all(p.profile != profile for p in others), "double load")
+        beside = [p.demand for p in others]
+        self.promise(self._has_room(demand, beside), "memory over-committed")
+        loads = [p.demand for p in others if p.state == "loading"]
+        overlap = any(mib and load.get(d) for load in loads for d, mib in demand.items())
+        self.promise(not overlap, "loads overlap")
+        self.spawns += 1
+        self._pending.discard(profile)
+        self.processes[instance] = Process(instance, profile, demand, self.now)
+        return self.processes[instance]
+
+    def _stop(self, effect: Stop, event: ev.Event, staying: list[Process]) -> None:
+        process = self.processes[effect.instance]
+        self.promise(not process.told and process.state != "exited", "stopped twice")
+        used = any(request.instance == process.instance for request in self.leased.values())
+        ordered = isinstance(event, ev.ClosingDown | ev.UnloadAsked) and effect.why != "evicted"
+        self.promise(not used or ordered or self._drain_is_over(effect), "killed under a client")
+        if effect.why == "evicted":
+            self.promise(not self._all_fits(staying), "evicted though everything fits")
+
+    def _drain_is_over(self, effect: Stop) -> bool:
+        limit = self.rules.drain_timeout
+        patient = any(r.since + limit <= self.now for r in self.waiting.values())
+        return bool(limit) and effect.why == "evicted" and patient
+
+    def _all_fits(self, staying: list[Process]) -> bool:
+        wanted = self._pending - {p.profile for p in staying}
+        demands = [*(p.demand for p in staying), *(self.need(profile) for profile in wanted)]
+        return self._has_room(dict.fromkeys(self.room.capacity, 0), demands[1:]) and all(
+            sum(demand.get(d, 0) for demand in demands) <= mib
+            for d, mib in self.room.capacity.items()
+        )
+
+    def _grant(self, ticket: Ticket, instance: InstanceId) -> None:
+        self.promise(ticket in self.waiting, "granted who did not wait")
+        request, process = self.waiting.pop(ticket), self.processes[instance]
+        self.promise(process.state == "ready" and not process.told, "granted what is not ready")
+        self.promise(request.profile == process.profile, "granted another profile")
+        self.leased[ticket] = Request(request.profile, self.now, instance)
+        spec, using = self.specs[request.profile], [r.instance for r in self.leased.values()]
+        crowd = using.count(instance)
+        self.promise(not spec.concurrency or crowd <= spec.concurrency, "too many at once")
+
+    def _has_room(self, demand: Demand, beside: list[Demand]) -> bool:
+        if self.room.max_instances and len(beside) >= self.room.max_instances:
+            return False
+        return all(
+            not mib or sum(other.get(d, 0) for other in beside) + mib <= self.room.capacity[d]
+            for d, mib in demand.items()
+            if d in self.room.capacity
+        )
+
+    def need(self, profile: ProfileId) -> Demand:
+        spec = self.specs.get(profile)
+        if spec is None or not spec.elastic:
+            return spec.demand if spec else {}
+        return {d: min(mib, self.room.capacity.get(d, mib)) for d, mib in spec.demand.items()}
+
+    def _compare_leases(self) -> None:
+        booked = {
+            ticket
+            for live in self.scheduler.live.values()
+            if isinstance(live.phase, Ready)
+            for ticket in live.phase.leases
+        }
+        self.promise(booked <= self.leased.keys(), "leaked lease")
+
+    def promise(self, kept: bool, words: str) -> None:
+        if not kept:
+            self.is_sound = False
+            raise AssertionError(words)
+
+    # ---- left to itself ----
+
+    def agenda(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """What will happen when nobody disturbs, and when."""
+        for process in self.processes.values():
+            if process.told or process.state != "ready":
+                yield process.since + self._takes(process), partial(self.proceed, process)
+        for ticket, request in self.leased.items():
+            end = self._hand_over if self.is_crowded else self.leave
+            yield request.since + self.pace.request, partial(end, ticket)
+
+    def _takes(self, process: Process) -> float:
+        if process.state == "exited":
+            return self.pace.free
+        return self.pace.exit if process.told else self.pace.load
+
+    def step(self, extra: Iterable[tuple[float, Callable[[], None]]] = ()) -> bool:
+        """Go on to whatever comes next; whether anything does."""
+        coming = [*self.agenda(), *extra]
+        if self.scheduler.deadline is not None:
+            coming.append((self.scheduler.deadline, partial(self.feed, ev.TimePassed())))
+        if not coming:
+            return False
+        moment, act = min(coming, key=lambda item: item[0])
+        self.now = max(self.now, moment)
+        act()
+        return True
+
+    def settle(self, *, crowded: bool) -> None:
+        """All who wait are answered in the end, even while those served come again and again."""
+        in_time = not crowded or self._stay_crowded()
+        steps = takewhile(bool, (self.step() for _ in range(2000)))
+        self.promise(sum(steps) < 2000, "never at rest")
+        self.promise(not self.waiting, "lost waiter")
+        self.promise(in_time, "starved")
+        self.promise(not self.scheduler._books.leased, "leaked lease")
+
+    def _stay_crowded(self) -> bool:
+        """Whoever leaves is at once followed by another; whether those first in line get through."""
+        line, pace = set(self.waiting), self.pace
+        turns = len(line) + len(self.specs) + len(self.processes) + 2
+        turn = pace.load + pace.exit + pace.free + 2 * pace.request
+        end = self.now + self.rules.patience + turns * turn
+        self.is_crowded = True
+        while line & self.waiting.keys() and self.now < end and self.step():
+            pass
+        self.is_crowded = False
+        return not line & self.waiting.keys()
+
+    def _hand_over(self, ticket: Ticket) -> None:
+        """Somebody asks for the same a moment before this one leaves: it is never idle."""
+        self.ask(self.leased[ticket].profile)
+        self.leave(ticket)
