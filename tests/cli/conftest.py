@@ -1,5 +1,6 @@
 """The program `paddock`, run as a user runs it: in-process, with its own argv and an empty home."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,18 @@ Paddock = Callable[..., Result]
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for all tests: what an engine says of itself is remembered there."""
     return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def program(paddock: Paddock) -> Paddock:
+    """The same in a process of its own, for what leaves a daemon behind that is nobody's child."""
+
+    def call(*args: object) -> Result:
+        command = [sys.executable, "-m", "paddock", *map(str, args)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return call
 
 
 @pytest.fixture

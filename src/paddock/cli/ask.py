@@ -42,10 +42,10 @@ def ask(
     from paddock.cli.asking import answered
 
     text = "\n".join(sys.stdin.read() if word == "-" else word for word in prompt)
-    tell(answered(connect(url, key), model, text, max_tokens=max_tokens), model)
+    tell(answered(connect(url, key), model, text, max_tokens=max_tokens))
 
 
-def tell(answer: Iterable[Told], model: str) -> tuple[str, SwitchEnded | None]:
+def tell(answer: Iterable[Told]) -> tuple[str, SwitchEnded | None]:
     """Draw the load's bar, then print the answer as it comes; gives the answer and the load's end."""
     from paddock.api.chat import Piece
     from paddock.api.types import SwitchEnded, SwitchProgress
@@ -58,7 +58,7 @@ def tell(answer: Iterable[Told], model: str) -> tuple[str, SwitchEnded | None]:
         for told in answer:
             match told:
                 case SwitchProgress():
-                    display = display or bars.enter_context(shown(model))
+                    display = display or bars.enter_context(shown(told.profile))
                     display.show(told.progress)
                 case SwitchEnded():
                     ended = told

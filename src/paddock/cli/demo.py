@@ -84,7 +84,7 @@ def _ask(scene: Stage, model: str, api: Api) -> tuple[str, SwitchEnded | None]:
     from paddock.cli.asking import answered
 
     print(paint(f"{_API_NAMES[api]}, model={model}: {_PROMPT}", "dim"), flush=True)
-    answer, ended = tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200), model)
+    answer, ended = tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200))
     if ended:
         print(paint(f"(ready after {seconds(ended.seconds)})", "dim"))
     return answer, ended

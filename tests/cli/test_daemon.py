@@ -1,0 +1,163 @@
+"""The verbs against a real daemon with a real engine, from `paddock start` to `paddock stop`."""
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from paddock.api.client import Client
+from paddock.api.types import Status
+from paddock.llama.scripted import ScriptedModel, write
+from tests.cli.conftest import Paddock
+
+CONF = """\
+[*]
+ctx-size = 512
+parallel = 1
+
+[alpha]
+NAME = The first
+MODEL = alpha.gguf
+aliases = a
+
+[beta]
+MODEL = beta.gguf
+
+[broken]
+MODEL = broken.gguf
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    folder: Path
+    listen: str
+    client: Client
+
+    @property
+    def start(self) -> tuple[object, ...]:
+        return (
+            "start",
+            "--config",
+            self.folder,
+            "--state-dir",
+            self.folder / "state",
+            "--listen",
+            self.listen,
+        )
+
+
+@pytest.fixture
+def home(program: Paddock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A configuration of its own and a free port; what was started there is ended after the test."""
+    (tmp_path / "models").mkdir()
+    write(tmp_path / "models" / "alpha.gguf", ScriptedModel(say="Alpha speaking.", think="Who?"))
+    write(tmp_path / "models" / "beta.gguf", ScriptedModel(say="Beta speaking."))
+    (tmp_path / "models" / "broken.gguf").write_bytes(b"GGUF and nothing more")
+    (tmp_path / "models.conf").write_text(CONF)
+    (tmp_path / "paddock.toml").write_text("max-instances = 1\n")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listen = f"127.0.0.1:{listener.getsockname()[1]}"
+    monkeypatch.setenv("PADDOCK_URL", f"http://{listen}")
+    yield Home(tmp_path, listen, Client(f"http://{listen}"))
+    program("stop")
+
+
+def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
+    assert program(*home.start).status == 0
+
+    asked = program("ask", "a", "who is there?")
+    assert (asked.status, asked.out) == (0, "Alpha speaking.\n")
+    assert "Who?" in asked.err  # reasoning
+    assert "alpha: loading" in asked.err or "alpha: warming" in asked.err
+
+    switched = program("switch", "beta")
+    assert switched.out.startswith("beta is ready")
+    status = program("status")
+    assert "beta" in status.out
+    assert "Host" in status.out
+    told = json.loads(program("status", "--json").out)
+    assert [instance["profile"] for instance in told["instances"]] == ["beta"]
+
+    listed = json.loads(program("list", "--json").out)
+    assert {one["id"]: one["state"] for one in listed} == {
+        "alpha": "unloaded",
+        "beta": "ready",
+        "broken": "unloaded",
+    }
+    assert "ready" in program("show", "beta").out.splitlines()[0]
+    assert "print_timing" in program("logs", "alpha").out  # of an instance that has ended
+    assert len(program("logs", "-n", "3").out.splitlines()) == 3
+
+    assert program("unload").out == "unloading: beta\n"
+    assert program("cancel").out == "nothing was loading\n"
+
+
+def test_a_switch_that_fails_tells_why_and_ends_with_1(program: Paddock, home: Home) -> None:
+    program(*home.start)
+    failed = program("switch", "broken")
+    assert (failed.status, failed.out) == (1, "")
+    assert "error: " in failed.err
+    as_json = program("switch", "broken", "--json")
+    assert as_json.status == 1
+    unknown = program("switch", "nobody")
+    assert unknown.status == 1
+    assert "nobody" in unknown.err
+
+
+def test_a_switch_can_be_asked_for_without_waiting(program: Paddock, home: Home) -> None:
+    program(*home.start)
+    job = json.loads(program("switch", "alpha", "--no-wait", "--json").out)
+    assert job["outcome"] in ("running", "ready")
+    assert json.loads(program("switch", "alpha", "--json").out)["outcome"] == "ready"
+    assert home.client.job(job["job"]).outcome == "ready"
+    assert program("switch", "alpha").out == "alpha is ready already\n"
+
+
+def test_start_is_idempotent_and_refuses_to_stand_in_for_another(
+    program: Paddock, home: Home, tmp_path: Path
+) -> None:
+    assert program(*home.start).out.startswith(f"started at http://{home.listen}")
+    assert program(*home.start).out.startswith(f"already running at http://{home.listen}")
+    other = program("start", "--config", tmp_path / "other.conf", "--listen", home.listen)
+    assert other.status == 1
+    assert "a daemon with another file runs" in other.err
+    pid = home.client.status().pid
+    assert f"stopped (pid {pid})" in program("stop").out
+    assert not _runs(pid)
+
+
+def test_a_daemon_that_cannot_start_shows_the_end_of_its_log(program: Paddock, home: Home) -> None:
+    (home.folder / "models.conf").write_text("[alpha]\nctx-sise = 5\n")
+    failed = program(*home.start)
+    assert failed.status == 1
+    assert "the daemon ended at once" in failed.err
+    assert "ctx-sise" in failed.err
+    assert "daemon.log" in failed.err
+
+
+def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
+    program(*home.start)
+    program("switch", "alpha")
+    before = home.client.status()
+    restarted = program("restart")
+    assert "1 models adopted" in restarted.out, restarted.err
+    after = home.client.status()
+    assert after.pid != before.pid
+    assert _model_pids(after) == _model_pids(before)
+    assert after.instances[0].adopted
+
+
+def _model_pids(status: Status) -> list[int | None]:
+    return [instance.pid for instance in status.instances]
+
+
+def _runs(pid: int) -> bool:
+    """A process that has ended but that nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
