@@ -74,7 +74,8 @@ def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], roo
         f"{device}: needs {mib} MiB of {room.capacity[device]}"
         + "".join(f", {name} keeps {demand[device]}" for name, demand in rows if demand.get(device))
         for device, mib in wanted.items()
-        if device in room.capacity
+        if mib > 0
+        and device in room.capacity
         and sum(d.get(device, 0) for _, d in rows) + mib > room.capacity[device]
     ]
     return "; ".join(parts)

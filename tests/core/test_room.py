@@ -1,0 +1,167 @@
+"""What fits and who must leave, for any devices, any demands and any pins."""
+
+from itertools import combinations
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from paddock.core.model import Demand, DeviceId, InstanceId, ProfileId, Room, Spec
+from paddock.core.room import Resident, arithmetic, fits, leavers, need, shares_device
+
+GPU, GPU2, HOST = DeviceId("gpu0"), DeviceId("gpu1"), DeviceId("host")
+TEN = Room({GPU: 10})
+
+demands = st.dictionaries(st.sampled_from([GPU, GPU2, HOST]), st.integers(0, 12))
+rooms = st.builds(
+    Room,
+    st.dictionaries(st.sampled_from([GPU, GPU2]), st.integers(0, 20)),
+    st.sampled_from([0, 1, 2, 3]),
+)
+residents = st.lists(
+    st.builds(
+        Resident,
+        st.uuids().map(lambda uuid: InstanceId(str(uuid))),
+        demands,
+        busy=st.booleans(),
+        outdated=st.booleans(),
+        priority=st.integers(-1, 1),
+        cost=st.floats(0, 60),
+        last_used=st.floats(0, 100),
+    ),
+    max_size=5,
+)
+
+
+def resident(name: str, mib: int = 4, **rest: bool | float) -> Resident:
+    facts = {"busy": False, "outdated": False, "priority": 0, "cost": 10.0, "last_used": 0.0}
+    return Resident(InstanceId(name), {GPU: mib}, **(facts | rest))  # type: ignore[arg-type]
+
+
+def names(chosen: tuple[Resident, ...] | None) -> list[str]:
+    assert chosen is not None
+    return [resident.instance for resident in chosen]
+
+
+def others(candidates: list[Resident], chosen: tuple[Resident, ...]) -> list[Demand]:
+    return [c.demand for c in candidates if c not in chosen]
+
+
+# ---- who must leave ----
+
+
+@given(demands, residents, st.lists(demands, max_size=3), rooms)
+def test_when_they_have_left_there_is_room(wanted, candidates, staying, room):
+    chosen = leavers(wanted, candidates, staying, room)
+    if chosen is not None:
+        assert fits(wanted, [*staying, *others(candidates, chosen)], room)
+
+
+@given(demands, residents, st.lists(demands, max_size=3), rooms)
+def test_none_leaves_who_could_stay(wanted, candidates, staying, room):
+    for spared in (chosen := leavers(wanted, candidates, staying, room) or ()):
+        fewer = tuple(c for c in chosen if c is not spared)
+        assert not fits(wanted, [*staying, *others(candidates, fewer)], room)
+
+
+@given(demands, residents, st.lists(demands, max_size=3), rooms)
+def test_there_is_no_answer_exactly_when_not_even_all_would_do(wanted, candidates, staying, room):
+    chosen = leavers(wanted, candidates, staying, room)
+    assert (chosen is None) == (not fits(wanted, staying, room))
+
+
+@given(demands, residents, st.lists(demands, max_size=3), rooms)
+def test_the_busy_leave_only_where_the_idle_are_not_enough(wanted, candidates, staying, room):
+    chosen = leavers(wanted, candidates, staying, room)
+    busy = [c.demand for c in candidates if c.busy]
+    if chosen and fits(wanted, [*staying, *busy], room):
+        assert not any(c.busy for c in chosen)
+
+
+def test_who_leaves_first():
+    """Idle before busy, gone from models.conf, low priority, cheap, long unused: in this order."""
+    ranks = [
+        resident("long unused", last_used=1.0),
+        resident("used", last_used=2.0),
+        resident("dear", cost=20.0),
+        resident("high", priority=1, cost=1.0),
+        resident("busy", busy=True, priority=-1, cost=1.0),
+        resident("busy and dear", busy=True, cost=99.0),
+    ]
+    ranks.insert(0, resident("outdated", outdated=True, priority=9, cost=99.0))
+    for first, second in combinations(ranks, 2):
+        assert names(leavers({GPU: 2}, [second, first], [], TEN)) == []
+        assert names(leavers({GPU: 6}, [second, first], [], TEN)) == [first.instance]
+
+
+def test_the_cost_counts_by_what_it_frees():
+    small, large = resident("small", 2, cost=10.0), resident("large", 8, cost=20.0)
+    assert names(leavers({GPU: 2}, [small, large], [], TEN)) == ["large"]
+
+
+def test_who_frees_nothing_where_it_matters_stays():
+    far = Resident(InstanceId("far"), {GPU2: 4}, False, False, 0, 0.1, 0.0)
+    near = resident("near", 8)
+    assert names(leavers({GPU: 4}, [far, near], [], TEN)) == ["near"]
+
+
+# ---- what fits ----
+
+
+@given(demands, st.lists(demands, max_size=3), rooms)
+def test_fitting_is_keeping_every_sum_within_the_device(wanted, beside, room):
+    crowded = room.max_instances and len(beside) >= room.max_instances
+    sums = {d: mib + sum(b.get(d, 0) for b in beside) for d, mib in wanted.items() if mib}
+    within = all(total <= room.capacity.get(d, total) for d, total in sums.items())
+    assert fits(wanted, beside, room) == (within and not crowded)
+
+
+@given(demands, st.lists(demands, max_size=3), demands, rooms)
+def test_what_fits_beside_many_fits_beside_fewer(wanted, beside, another, room):
+    if fits(wanted, [*beside, another], room):
+        assert fits(wanted, beside, room)
+
+
+@given(demands, rooms)
+def test_an_elastic_profile_fits_alone_and_a_stiff_one_is_taken_at_its_word(demand, room):
+    elastic = Spec(ProfileId("a"), demand)
+    stiff = Spec(ProfileId("a"), demand, elastic=False)
+    assert fits(need(elastic, room), [], room)
+    assert need(stiff, room) == demand
+
+
+def test_a_full_device_that_is_not_wanted_does_not_matter():
+    assert fits({GPU: 0, GPU2: 5}, [{GPU: 99}], Room({GPU: 10, GPU2: 5}))
+
+
+@given(demands, demands)
+def test_sharing_a_device_is_mutual(one, other):
+    common = {d for d in one if one[d] and other.get(d)}
+    assert shares_device(one, other) == shares_device(other, one) == bool(common)
+
+
+# ---- why it does not fit ----
+
+
+@given(demands, st.lists(demands, max_size=3), rooms)
+def test_there_is_always_a_reason_for_what_does_not_fit(wanted, staying, room):
+    rows = [(InstanceId(f"x.{n}"), demand) for n, demand in enumerate(staying)]
+    if not fits(wanted, staying, room):
+        assert arithmetic(wanted, rows, room)
+
+
+def test_the_reason_names_each_device_and_who_keeps_it():
+    rows = [(InstanceId("a.1"), {GPU: 6}), (InstanceId("b.2"), {GPU2: 1, GPU: 0})]
+    words = arithmetic({GPU: 5, GPU2: 8, HOST: 99}, rows, Room({GPU: 10, GPU2: 8}))
+    assert words == ("gpu0: needs 5 MiB of 10, a.1 keeps 6; gpu1: needs 8 MiB of 8, b.2 keeps 1")
+
+
+def test_the_reason_does_not_blame_a_device_that_is_not_wanted():
+    rows = [(InstanceId("a.1"), {GPU: 12})]
+    words = arithmetic({GPU: 0, GPU2: 9}, rows, Room({GPU: 10, GPU2: 8}))
+    assert words == "gpu1: needs 9 MiB of 8"
+
+
+def test_the_reason_counts_instances_where_their_number_is_the_limit():
+    rows = [(InstanceId("a.1"), {GPU: 1})]
+    words = arithmetic({GPU: 1}, rows, Room({GPU: 10}, max_instances=1))
+    assert words == "1 of at most 1 instances are pinned"
