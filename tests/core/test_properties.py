@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -159,7 +160,9 @@ class Stable(RuleBasedStateMachine):
         self.world.settle(crowded=self.ending == "crowded")
 
 
-TestStable = Stable.TestCase
+TestStable = pytest.mark.timeout(500)(
+    Stable.TestCase
+)  # the search for the shortest history takes long
 TestStable.settings = settings(
     max_examples=250,
     stateful_step_count=40,
