@@ -45,7 +45,7 @@ def wrapper(path: Path, body: str) -> Path:
     command = " ".join(f"'{word}'" for word in engine_command())
     path.write_text(
         "#!/bin/sh\n"
-        f"real() {{ {command} \"$@\"; }}\n"
+        f'real() {{ {command} "$@"; }}\n'
         f'case "$1" in --help|--version) exec {command} "$@";; esac\n'
         f'{body}\nexec {command} "$@"\n'
     )
@@ -60,7 +60,12 @@ class Yard:
     url: str
     http: aiohttp.ClientSession
     paths: Paths
-    daemon: Daemon | None = None
+    own: Daemon | None = None  # where it runs in this process
+
+    @property
+    def daemon(self) -> Daemon:
+        assert self.own is not None
+        return self.own
 
     async def get(self, path: str) -> Any:
         async with self.http.get(self.url + path) as reply:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.daemon.daemon import Daemon
 from paddock.errors import ConfigError, DaemonAlreadyRuns
-from paddock.http.server import build_app, serving
+from paddock.http.server import bind, build_app, serving
 
 _log = logging.getLogger(__name__)
 
@@ -65,27 +65,23 @@ async def serve(options: ServeOptions) -> None:
 async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
     """A daemon and its HTTP server inside the block; gives the bound addresses.
 
-    The socket is bound before instances are touched, so that an address that is taken costs nothing;
+    The address is bound before instances are touched, so that one that is taken costs nothing;
     it answers once they have been taken over.
     """
-    async with AsyncExitStack() as stack:
-        await daemon.prepare()
-        addresses = await stack.enter_async_context(
-            serving(build_app(daemon), daemon.settings.listen)
-        )
-        daemon.listen = addresses
-        with _signals(daemon):
-            async with asyncio.TaskGroup() as group:
-                started = asyncio.Event()
-                life = group.create_task(daemon.run(started))
-                waiting = group.create_task(started.wait())
-                await asyncio.wait([life, waiting], return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                try:
+    await daemon.prepare()
+    with closing(bind(daemon.settings.listen)) as bound, _signals(daemon):
+        async with asyncio.TaskGroup() as group:
+            started = asyncio.Event()
+            group.create_task(daemon.run(started))
+            await started.wait()
+            try:
+                async with serving(build_app(daemon), bound) as addresses:
+                    daemon.listen = addresses
                     yield addresses
-                finally:
-                    daemon.shut_down()
-                    await daemon.ended()
+                    daemon.bus.close()
+            finally:
+                daemon.shut_down()
+                await daemon.ended()
 
 
 @contextmanager

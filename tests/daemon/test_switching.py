@@ -95,7 +95,9 @@ async def test_a_failed_load_says_why_and_brings_back_what_ran(tmp_path: Path, m
         after = await home.until_phase("alpha", "ready")
         assert after.current == "alpha"
         again, reply = await home.ask("broken")
-        assert again == 503, "not tried again at once, as it would evict a working model for nothing"
+        assert again == 503, (
+            "not tried again at once, as it would evict a working model for nothing"
+        )
         assert "not tried again" in reply["error"]["message"]
 
 

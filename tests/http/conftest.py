@@ -15,11 +15,12 @@ import pytest
 
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
-from paddock.http.server import build_app, serving
-from paddock.llama import client
+from paddock.core.model import InstanceId, ProfileId
+from paddock.daemon.instance import Endpoint
+from paddock.http.server import bind, build_app, serving
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine import server
-from tests.http.stable import Endpoint, Stable, Stall
+from tests.http.stable import Stable, Stall
 
 
 def engine() -> list[str]:
@@ -82,7 +83,8 @@ async def open_yard() -> AsyncIterator[Open]:
         ) -> Yard:
             stalls = []
             for name, socket in sockets.items():
-                session = await stack.enter_async_context(client.connect(str(socket)))
+                endpoint = Endpoint(InstanceId(f"{name}.1"), ProfileId(name), str(socket))
+                stack.push_async_callback(endpoint.hang_up)
                 profile = Profile(
                     id=name,
                     line=1,
@@ -91,13 +93,13 @@ async def open_yard() -> AsyncIterator[Open]:
                     aliases=(f"{name}-alias",),
                     hidden=hidden,
                 )
-                stall = Stall(profile, Endpoint(f"{name}.1", name, session))
+                stall = Stall(profile, endpoint)
                 if ready:
                     stall.ready.set()
                 stalls.append(stall)
             stable = Stable(msgspec.structs.replace(Settings(), **settings), stalls)
             app = build_app(stable)  # type: ignore[arg-type]  # the same interface
-            [bound] = await stack.enter_async_context(serving(app, "127.0.0.1:0", grace=1.0))
+            [bound] = await stack.enter_async_context(serving(app, bind("127.0.0.1:0"), grace=1.0))
             stack.callback(stable.bus.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             return Yard(stable, f"http://{bound}", session)

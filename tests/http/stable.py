@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import aiohttp
-
 from paddock.api.types import (
     AnyEvent,
     ConfigInfo,
@@ -28,16 +26,9 @@ from paddock.api.types import (
 )
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
+from paddock.daemon.instance import Endpoint
 from paddock.daemon.metrics import Metrics
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    instance: str
-    profile: str
-    session: aiohttp.ClientSession
-    base_url: str = "http://instance"
 
 
 @dataclass

@@ -16,7 +16,7 @@ from paddock.api.types import (
 )
 from paddock.errors import CannotFit, ConfigError
 from paddock.http import router
-from paddock.http.server import build_app, serving
+from paddock.http.server import bind, build_app, serving
 from tests.http.conftest import until
 from tests.http.stable import finished, stepped
 
@@ -217,6 +217,6 @@ async def test_what_is_not_there_is_said_so(yard):
 async def test_a_follower_does_not_hold_the_end(open_yard, tmp_path):
     yard = await open_yard({"a": tmp_path / "a"})
     yard.stable.logs["a"] = [tmp_path / "log"]
-    async with serving(build_app(yard.stable), "127.0.0.1:0", grace=600) as [bound]:
+    async with serving(build_app(yard.stable), bind("127.0.0.1:0"), grace=600) as [bound]:
         reply = await yard.http.get(f"http://{bound}/logs/a?follow=1")
     assert await reply.read() == b""

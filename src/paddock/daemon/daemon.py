@@ -33,8 +33,8 @@ from paddock.daemon.refusals import as_error, as_failure, failure_of
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
-from paddock.engine.launch import command, environment
 from paddock.daemon.watch import written
+from paddock.engine.launch import command, environment
 from paddock.errors import ConfigError, EngineError, ModelMissing, NoSuchThing, NotLoaded
 from paddock.llama import client
 from paddock.llama.follow import Watch

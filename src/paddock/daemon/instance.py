@@ -4,19 +4,18 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
 from typing import Protocol
 
-import aiohttp
-
 from paddock.api.types import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.records import Record, Records
+from paddock.errors import UpstreamGone
 from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines, read_from
 from paddock.llama.output import (
@@ -37,14 +36,46 @@ _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen ye
 _TOLD_LINES = 20  # of the log, in the cause of a failure
 
 
-@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an instance is reached."""
+    """Where an instance is reached, and who is using it."""
 
-    instance: InstanceId
-    profile: ProfileId
-    session: aiohttp.ClientSession
-    base_url: str = client.BASE_URL
+    __slots__ = ("_users", "base_url", "gone", "instance", "profile", "session")
+
+    def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
+        self.instance = instance
+        self.profile = profile
+        self.base_url = client.BASE_URL
+        self.session = client.connect(socket)
+        self.gone = False
+        self._users: set[asyncio.Task[object]] = set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Use it inside the block. Raises UpstreamGone there when the instance is to be stopped.
+
+        aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
+        user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._users.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.gone and task.uncancel() == 0:
+                raise UpstreamGone(
+                    f"{self.profile} was stopped in the middle of the reply"
+                ) from None
+            raise
+        finally:
+            self._users.discard(task)
+
+    async def hang_up(self) -> None:
+        """Close every connection to it: llama-server waits for open requests for ever."""
+        self.gone = True
+        for task in self._users:
+            task.cancel()
+        await self.session.close()
 
 
 class Listener(Protocol):
@@ -94,7 +125,7 @@ class Instance:
         self._told_to_stop = asyncio.Event()
         self._over_event = asyncio.Event()
         self._stalled = False
-        self._session: aiohttp.ClientSession | None = None
+        self._endpoint: Endpoint | None = None
 
     # ---- what others may look at ----
 
@@ -104,9 +135,9 @@ class Instance:
 
     @property
     def endpoint(self) -> Endpoint:
-        if self._session is None:
-            self._session = client.connect(self.record.socket)
-        return Endpoint(self.id, self.profile, self._session)
+        if self._endpoint is None:
+            self._endpoint = Endpoint(self.id, self.profile, self.record.socket)
+        return self._endpoint
 
     @property
     def log_paths(self) -> list[Path]:
@@ -312,9 +343,9 @@ class Instance:
         await child.stop(self.record.stop_timeout)
 
     async def _hang_up(self) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        if self._endpoint is not None:
+            endpoint, self._endpoint = self._endpoint, None
+            await endpoint.hang_up()
 
     def _move(self, phase: ph.Phase) -> None:
         if phase == self.phase or not ph.may_follow(self.phase, phase):

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -144,8 +145,9 @@ async def _facts(path: Path) -> Facts | None:
     try:
         out, err = await child.communicate()
     except asyncio.CancelledError:
-        child.kill()
-        await child.communicate()
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            child.kill()
+        await child.wait()
         raise
     if child.returncode:
         _log.warning("cannot read %s: %s", path, err.decode(errors="replace").strip()[-300:])

@@ -93,11 +93,12 @@ class Exchange:
     ) -> web.StreamResponse:
         """Wait for admission, ask the instance, relay its reply."""
         endpoint = await self.admitted(lease)
-        reply = await self._asked(lease, endpoint, path, content)
-        try:
-            return await self._relay(endpoint, reply)
-        finally:
-            reply.close()  # a connection whose reply was read to its end is in the pool by now
+        with endpoint.in_use():
+            reply = await self._asked(lease, endpoint, path, content)
+            try:
+                return await self._relay(endpoint, reply)
+            finally:
+                reply.close()  # a connection whose reply was read to its end is in the pool by now
 
     async def admitted(self, lease: "Lease") -> "Endpoint":
         """Wait until the lease is granted, with signs of life where the client can take them."""

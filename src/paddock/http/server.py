@@ -5,6 +5,7 @@ cancels the handler, its lease ends, and the upstream connection closes.
 """
 
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -48,20 +49,36 @@ def build_app(daemon: "Daemon") -> web.Application:
     return app
 
 
+def bind(listen: str) -> socket.socket:
+    """A socket on `host:port` (port 0: any) that nobody can connect to yet.
+
+    OSError where the address cannot be bound.
+    """
+    host, port = address(listen)
+    family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(where)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 @asynccontextmanager
 async def serving(
-    app: web.Application, listen: str, *, grace: float = _GRACE
+    app: web.Application, bound: socket.socket, *, grace: float = _GRACE
 ) -> AsyncIterator[list[str]]:
-    """Listen on `host:port` (port 0: any) inside the block; gives the bound `host:port`s.
+    """Serve on this socket inside the block; gives its `host:port`s.
 
-    OSError where the address cannot be bound. At the end, requests have `grace` seconds.
+    At the end, requests have `grace` seconds.
     """
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=grace)
     await runner.setup()
     try:
-        host, port = address(listen)
-        await web.TCPSite(runner, host, port).start()
-        yield [_text(bound) for bound in runner.addresses]
+        await web.SockSite(runner, bound).start()
+        yield [_text(name) for name in runner.addresses]
     finally:
         await runner.cleanup()
 

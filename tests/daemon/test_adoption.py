@@ -1,0 +1,197 @@
+"""A daemon's death, by order or by kill -9, drops no model: the next one takes them over."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.yard import Process, Yard, places, process, servers, sweep, wrapper
+
+CONF = """
+[alpha]
+model = alpha.gguf
+[endless]
+model = endless.gguf
+"""
+
+
+def here(tmp_path: Path, models: Path, conf: str = CONF):
+    return msgspec.structs.replace(
+        places(tmp_path / "yard", conf),
+        models_dir=models,
+        runtime_dir=tmp_path / "yard" / "state" / "run",
+    )
+
+
+async def _yard(daemon: Process, http: aiohttp.ClientSession) -> Yard:
+    return Yard(daemon.url, http, daemon.paths)
+
+
+async def test_kill_9_while_ready(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            before = await _yard(first, http)
+            assert await before.answer("alpha") == "I am alpha."
+            [instance] = (await before.status()).instances
+            first.end(signal.SIGKILL)
+            assert servers(paths) == [instance.pid]
+            with process(paths) as second:
+                after = await _yard(second, http)
+                [adopted] = (await after.status()).instances
+                assert (adopted.id, adopted.pid, adopted.phase) == (
+                    "alpha.1",
+                    instance.pid,
+                    "ready",
+                )
+                assert adopted.adopted
+                assert adopted.placement == instance.placement
+                assert await after.answer("alpha") == "I am alpha."
+                assert second.end(signal.SIGTERM) == 0
+                assert servers(paths) == [], "SIGTERM ends the models too"
+
+
+async def test_kill_9_while_loading(tmp_path: Path, models: Path):
+    slow = wrapper(tmp_path / "slow", "sleep 3")
+    paths = here(tmp_path, models, f"[slow]\nmodel = alpha.gguf\nengine = {slow}\n")
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            before = await _yard(first, http)
+            await before.post("/switch", {"model": "slow", "wait": False})
+            loading = await before.until_phase("slow", "starting")
+            first.end(signal.SIGKILL)
+            with process(paths) as second:
+                after = await _yard(second, http)
+                [adopted] = (await after.status()).instances
+                assert (adopted.pid, adopted.phase) == (loading.instances[0].pid, "starting")
+                assert await after.answer("slow") == "I am alpha."
+                assert [i.id for i in (await after.status()).instances] == ["slow.1"]
+
+
+async def test_kill_9_while_generating(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            before = await _yard(first, http)
+            body = {
+                "model": "endless",
+                "messages": [{"role": "user", "content": "go"}],
+                "stream": True,
+            }
+            async with http.post(before.url + "/v1/chat/completions", json=body) as reply:
+                assert await reply.content.readline()
+                first.end(signal.SIGKILL)
+                with pytest.raises(aiohttp.ClientError):
+                    await reply.read()
+            with process(paths) as second:
+                after = await _yard(second, http)
+                assert await after.answer("endless", max_tokens=8)
+                assert [i.id for i in (await after.status()).instances] == ["endless.1"]
+
+
+async def test_an_ordered_end_can_keep_the_models(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            before = await _yard(first, http)
+            await before.answer("alpha")
+            await before.post("/shutdown", {"keep": True})
+            assert first.popen.wait(20) == 0
+            assert len(servers(paths)) == 1
+            with process(paths) as second:
+                after = await _yard(second, http)
+                assert [i.id for i in (await after.status()).instances] == ["alpha.1"]
+                await after.post("/unload", {})
+                await after.until(lambda s: not s.instances)
+                assert servers(paths) == []
+
+
+async def test_an_instance_that_died_meanwhile_is_forgotten(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            await (await _yard(first, http)).answer("alpha")
+            first.end(signal.SIGKILL)
+            sweep(paths)
+            with process(paths) as second:
+                after = await _yard(second, http)
+                assert not (await after.status()).instances
+                assert await after.answer("alpha") == "I am alpha."
+
+
+async def test_an_instance_that_hangs_is_reaped(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            await (await _yard(first, http)).answer("alpha")
+            [pid] = servers(paths)
+            first.end(signal.SIGKILL)
+            _make_old(paths.state_dir)
+            os.kill(pid, signal.SIGSTOP)
+            with process(paths) as second:
+                assert not (await (await _yard(second, http)).status()).instances
+                assert servers(paths) == []
+
+
+async def test_a_record_cut_short_still_leads_to_its_process(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            await (await _yard(first, http)).answer("alpha")
+            first.end(signal.SIGKILL)
+            record = next((paths.state_dir / "instances").glob("*/record.json"))
+            told = json.loads(record.read_text())
+            record.write_text(json.dumps({**told, "pid": 0, "started": 0, "boot": ""}))
+            with process(paths) as second:
+                after = await _yard(second, http)
+                assert [i.pid for i in (await after.status()).instances] == [told["pid"]]
+
+
+def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    with process(paths) as first:
+        with pytest.raises(AssertionError, match=rf"pid {first.popen.pid}\) already runs"):
+            Process(paths)
+        assert json.load(urllib.request.urlopen(first.url + "/health"))
+
+
+def test_an_address_that_is_taken_costs_nothing(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    with process(paths) as first, socket.create_server(("127.0.0.1", 0)) as taken:
+        urllib.request.urlopen(
+            urllib.request.Request(
+                first.url + "/switch",
+                data=b'{"model": "alpha"}',
+                headers={"content-type": "application/json"},
+            )
+        ).read()
+        first.end(signal.SIGKILL)
+        with pytest.raises(AssertionError, match="in use"):
+            Process(paths, "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert len(servers(paths)) == 1
+
+
+def _make_old(state_dir: Path) -> None:
+    """A server that does not answer is given half a minute after its start; this one had it."""
+    record = next((state_dir / "instances").glob("*/record.json"))
+    told = json.loads(record.read_text())
+    record.write_text(json.dumps({**told, "created": "2026-01-01T00:00:00.000Z"}))
+
+
+async def test_both_daemons_number_instances_on(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        for expected in ("alpha.1", "alpha.2"):
+            with process(paths) as daemon:
+                home = await _yard(daemon, http)
+                await home.answer("alpha")
+                assert [i.id for i in (await home.status()).instances] == [expected]
+                daemon.end(signal.SIGINT)
+        await asyncio.sleep(0)

@@ -1,0 +1,79 @@
+"""models.conf is watched: a change touches only what changed, a broken file touches nothing."""
+
+from pathlib import Path
+
+import msgspec
+
+from paddock.api.types import ConfigChanged
+from tests.yard import HEADER, places, yard
+
+CONF = "[alpha]\nmodel = alpha.gguf\n[beta]\nmodel = beta.gguf\n"
+
+
+def here(tmp_path: Path, models: Path):
+    return msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+
+
+async def test_a_new_profile_can_be_asked_for_at_once(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with yard(paths) as home:
+        assert (await home.ask("gamma"))[0] == 404
+        loaded = (await home.status()).config.loaded_at
+        paths.config.write_text(HEADER + CONF + "[gamma]\nmodel = gamma.gguf\n")
+        await home.until(lambda s: s.config.loaded_at != loaded)
+        assert await home.answer("gamma") == "I am gamma."
+
+
+async def test_a_changed_profile_goes_on_running_until_its_next_switch(
+    tmp_path: Path, models: Path
+):
+    paths = here(tmp_path, models)
+    async with yard(paths) as home:
+        await home.answer("alpha")
+        await home.answer("beta")
+        changed = CONF.replace("alpha.gguf\n", "alpha.gguf\ntemp = 0.9\n")
+        partial = paths.config.with_name("new")
+        partial.write_text(HEADER + changed)
+        partial.replace(paths.config)  # as editors do
+        status = await home.until(lambda s: any(i.stale for i in s.instances))
+        assert {i.id: i.stale for i in status.instances} == {"alpha.1": True, "beta.2": False}
+        assert await home.answer("alpha") == "I am alpha."
+        assert (await home.post("/switch", {"model": "alpha"}))[0] == 200
+        ids = sorted(i.id for i in (await home.status()).instances if i.phase == "ready")
+        assert ids == ["alpha.3", "beta.2"]
+        params = (await home.get("/props?model=alpha"))["default_generation_settings"]["params"]
+        assert round(params["temperature"], 2) == 0.9
+
+
+async def test_a_broken_file_changes_nothing_and_is_told_everywhere(
+    tmp_path: Path, models: Path, caplog
+):
+    paths = here(tmp_path, models)
+    async with yard(paths) as home:
+        await home.answer("alpha")
+        with home.daemon.bus.subscribe() as events:
+            await anext(events)
+            paths.config.write_text(HEADER + CONF + "ctxx-size = 4\n")
+            told = await anext(e async for e in events if isinstance(e, ConfigChanged))
+        assert told.config.error is not None
+        assert told.config.error.code == "config_invalid"
+        assert "ctxx-size" in str(told.config.error.log)
+        error = (await home.status()).config.error
+        assert error is not None
+        assert "line" in str(error.log) or ":" in str(error.log)
+        assert "ctxx-size" in caplog.text
+        assert await home.answer("alpha") == "I am alpha."
+        paths.config.write_text(HEADER + CONF)
+        await home.until(lambda s: s.config.error is None)
+
+
+async def test_a_removed_profile_is_no_longer_served_but_its_instance_is_not_killed(
+    tmp_path: Path, models: Path
+):
+    paths = here(tmp_path, models)
+    async with yard(paths) as home:
+        await home.answer("alpha")
+        paths.config.write_text(HEADER + CONF.split("[beta]")[0].replace("[alpha]", "[other]"))
+        await home.until(lambda s: any(i.stale for i in s.instances))
+        assert (await home.ask("alpha"))[0] == 404
+        assert [i.id for i in (await home.status()).instances] == ["alpha.1"]
