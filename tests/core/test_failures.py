@@ -256,6 +256,16 @@ def test_who_asks_after_a_cancel_gets_a_fresh_load_when_the_old_process_is_gone(
     assert s(5, freed("a.1")) == [spawn("a.2")]
 
 
+def test_nobody_else_leaves_where_a_cancelled_load_makes_room():
+    s = Story(spec("a", 4), B, C)
+    s.used(0, "a", "a.1")
+    assert s(1, asked(1, "b")) == [spawn("b.2")]
+    s(2, cancel("b"))
+    assert s(3, asked(2, "c")) == []
+    s(4, exited("b.2"))
+    assert s(5, freed("b.2")) == [spawn("c.3")]
+
+
 def test_cancelling_what_nobody_loads_does_nothing():
     s = Story(A)
     s.used(0, "a", "a.1")

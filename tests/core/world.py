@@ -206,7 +206,8 @@ class World:
         return bool(limit) and effect.why == "evicted" and patient
 
     def _all_fits(self, staying: list[Process]) -> bool:
-        wanted = self._pending - {p.profile for p in staying}
+        asked = self._pending | {request.profile for request in self.waiting.values()}
+        wanted = asked - {p.profile for p in staying}
         demands = [*(p.demand for p in staying), *(self.need(profile) for profile in wanted)]
         return self._has_room(dict.fromkeys(self.room.capacity, 0), demands[1:]) and all(
             sum(demand.get(d, 0) for demand in demands) <= mib

@@ -194,7 +194,8 @@ class Books:
         return spec is not None and spec.pin and not live.is_going
 
     def may_ever_leave(self, live: Live) -> bool:
-        return not self.is_pinned(live) and not isinstance(live.phase, Stopping)
+        """Whether it can be chosen to leave; who was told to go already makes room anyway."""
+        return not self.is_pinned(live) and not live.is_told
 
     def _as_resident(self, live: Live) -> Resident:
         spec = self.specs.get(live.profile)

@@ -56,7 +56,7 @@ class Scheduler:
 
     def in_the_way(self, profile: ProfileId) -> list[Live]:
         """Whom a waiting profile waits for: those that are leaving, else those that would have to."""
-        leaving = [live for live in self.live.values() if isinstance(live.phase, Stopping)]
+        leaving = [live for live in self.live.values() if live.is_told]
         if leaving or profile not in self._books.specs:
             return leaving
         return self._books.choose_leavers(profile, [], set()) or []

@@ -134,7 +134,7 @@ def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
 
 def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
-    somebody_leaves = any(isinstance(live.phase, Stopping) for live in books.live.values())
+    somebody_leaves = any(live.is_told for live in books.live.values())
     for profile in list(books.restoring):
         demand = books.need(profile)
         if books.live_of(profile) is None and books.has_room(demand, [], set()):
