@@ -26,7 +26,7 @@ from paddock.api.types import (
 )
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
-from paddock.daemon.instance import Endpoint
+from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.metrics import Metrics
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 

@@ -17,29 +17,26 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
-from paddock.core import phase as ph
-from paddock.core.books import Ready
-from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Ticket
+from paddock.core.books import Ready, Starting
+from paddock.core.model import InstanceId, ProfileId, Rules, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
 from paddock.daemon.jobs import Job, Jobs
+from paddock.daemon.keeper import Keeper
 from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.metrics import Metrics
-from paddock.daemon.records import Record, Records
-from paddock.daemon.refusals import as_error, as_failure, failure_of
+from paddock.daemon.records import Records
+from paddock.daemon.refusals import as_error, failure_of
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
 from paddock.daemon.watch import written
-from paddock.engine.launch import command, environment
 from paddock.errors import ConfigError, EngineError, ModelMissing, NoSuchThing, NotLoaded
-from paddock.llama import client
 from paddock.llama.follow import Watch
-from paddock.llama.output import Timing
-from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
 
 _log = logging.getLogger(__name__)
 _MEASURE_EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
@@ -63,28 +60,29 @@ class Daemon:
         self.scheduler = Scheduler(_rules(settings), first_number=self.records.next_number())
         self.roster = Roster(paths, settings)
         self.ledger = Ledger(settings)
-        self.instances: dict[InstanceId, Instance] = {}
         self.switches = Switches(self.scheduler, self.instance_of, clock)
         self.config = wire.ConfigInfo(path=str(paths.config), loaded_at="")
         self.last_used: dict[ProfileId, datetime] = {}
-        self.speeds: dict[ProfileId, wire.Speed] = {}
         self.listen: list[str] = []
         self.view = View(self)
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
         self.jobs = Jobs(self)
+        self.herald = Herald(
+            self.bus, self.metrics, self.switches, self.view, self.scheduler, clock
+        )
+        self.keeper = Keeper(
+            settings, self.records, self.roster, self.ledger, self.herald, self.feed, clock
+        )
         self.keep = False  # whether instances survive this daemon
         self._tickets = count(1)
         self._leases: dict[Ticket, Lease] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
-        self._lives: dict[InstanceId, asyncio.Task[None]] = {}
-        self._queue: dict[ProfileId, int] = {}
         self._current: ProfileId | None = None
         self._ending = asyncio.Event()
         self._ended_event = asyncio.Event()
         self._changes = Changes()
-        self._history: History | None = None
 
     # ---- life ----
 
@@ -94,13 +92,13 @@ class Daemon:
 
     async def run(self, started: asyncio.Event) -> None:
         """Take over what lives, say that it has `started`, serve until `shut_down`."""
-        self._history = await History.open(self.paths.state_dir / "history.sqlite")
-        last_loads = await self._history.last_loads()
+        self.herald.history = history = await History.open(self.paths.state_dir / "history.sqlite")
+        last_loads = await history.last_loads()
         self.switches.expected = {ProfileId(name): took for name, took in last_loads.items()}
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                await self._begin()
+                await self._begin(group)
                 helpers = [
                     group.create_task(self._measure_often()),
                     group.create_task(self._watch_config()),
@@ -110,18 +108,21 @@ class Daemon:
                 await self._ending.wait()
                 await self._end(helpers)
         finally:
-            await self._history.close()
+            await history.close()
             self._ended_event.set()
 
     async def ended(self) -> None:
         """Return when `run` has."""
         await self._ended_event.wait()
 
-    async def _begin(self) -> None:
+    async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.measure()
         self._configure()
-        await self._adopt_all()
-        self._tell_config(self._changes)
+        await self.keeper.adopt_all(group)
+        for live in self.scheduler.live.values():
+            if isinstance(live.phase, Starting):
+                self.switches.begin(live.profile)
+        self.herald.config_changed(self.config, self._changes)
         for profile in self.roster.stable.profiles.values():
             if profile.preload:
                 self.jobs.start(ProfileId(profile.id), insist=False)
@@ -132,12 +133,9 @@ class Daemon:
         if self._timer:
             self._timer.cancel()
         self.feed(ev.ClosingDown(self.keep))
-        if self.keep:
-            for life in self._lives.values():
-                life.cancel()
-        if self._lives:
-            await asyncio.wait(list(self._lives.values()))
+        await (self.keeper.leave() if self.keep else self.keeper.all_ended())
         self.jobs.close()
+        await self.herald.finish()
         self.bus.close()
 
     def shut_down(self, *, keep: bool = False) -> None:
@@ -153,8 +151,8 @@ class Daemon:
         for effect in self.scheduler.handle(event, self.clock()):
             self._perform(effect)
         self._arm()
-        if self._queue or self.switches.underway or not isinstance(event, ev.Asked | ev.Left):
-            self._tell_queue()
+        if not self.herald.is_quiet or not isinstance(event, ev.Asked | ev.Left):
+            self.herald.queue_changed()
 
     def _arm(self) -> None:
         """Wake up no later than at the deadline; too early does no harm."""
@@ -182,17 +180,20 @@ class Daemon:
                 if lease := self._leases.get(ticket):
                     lease.refuse(as_error(cause))
             case ef.Spawn(instance, profile):
-                self._bring_to_life(instance, profile)
+                assert self._group is not None
+                self.switches.begin(profile)
+                self.keeper.bring_to_life(self._group, instance, profile)
             case ef.Stop(instance, why):
-                if live := self.instances.get(instance):
+                if live := self.keeper.instances.get(instance):
                     live.stop(why)
             case ef.SwitchDone():
-                self._switch_done(effect)
+                self.herald.switch_ended(effect, self.keeper.instances.get(effect.instance))
+                self.jobs.note_restored(effect.profile, list(effect.restoring))
             case _:
                 assert_never(effect)
 
     def _granted(self, ticket: Ticket, instance: InstanceId) -> None:
-        live = self.instances[instance]
+        live = self.keeper.instances[instance]
         self._current = live.profile
         self.last_used[live.profile] = datetime.now(UTC)
         if lease := self._leases.get(ticket):
@@ -212,7 +213,8 @@ class Daemon:
             self.give_back(lease)
             raise lease.refusal
         if lease.endpoint is None:
-            self._tell_queue(wanted=lease.profile)
+            self.switches.begin(lease.profile)
+            self.herald.queue_changed()
         return lease
 
     def loaded(self, profile: str) -> Lease:
@@ -300,166 +302,7 @@ class Daemon:
 
     def instance_of(self, profile: ProfileId) -> Instance | None:
         live = self.scheduler.live_of(profile)
-        return self.instances.get(live.id) if live else None
-
-    def _bring_to_life(self, instance: InstanceId, profile: ProfileId) -> None:
-        assert self._group is not None
-        self.switches.begin(profile)
-        self._lives[instance] = self._group.create_task(self._new_life(instance, profile))
-
-    async def _new_life(self, instance: InstanceId, profile: ProfileId) -> None:
-        try:
-            record = self._new_record(instance, self.roster[profile])
-        except (EngineError, OSError) as error:
-            message = error.message if isinstance(error, EngineError) else str(error)
-            hint = error.hint if isinstance(error, EngineError) else ""
-            self._ended(instance, Cause("engine_unusable", message, hint))
-            return
-        live = self._track(record)
-        environ = environment(self.roster.engine(self.roster[profile]), os.environ)
-        plumbing = self.records.plumbing(record.number)
-        await self._live(live, lambda: spawn(record.argv, environ, plumbing))
-
-    def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
-        engine = self.roster.engine(profile)
-        number = int(instance.rsplit(".", 1)[1])
-        socket = str(self.records.socket(number))
-        record = Record(
-            instance=instance,
-            number=number,
-            profile=profile.id,
-            fingerprint=profile.fingerprint,
-            argv=command(engine, profile, socket=socket),
-            engine=engine.name,
-            engine_version=engine.version,
-            socket=socket,
-            size_mib=self.roster.size_mib(profile),
-            created=timestamp(),
-            stop_timeout=profile.stop_timeout or self.settings.stop_timeout,
-        )
-        self.records.save(record)
-        return record
-
-    def _track(self, record: Record) -> Instance:
-        live = Instance(
-            record,
-            self.records,
-            self,
-            stall_timeout=self.settings.stall_timeout,
-            log_limit=self.settings.log_size << 20,
-            clock=self.clock,
-        )
-        self.instances[live.id] = live
-        return live
-
-    async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
-        try:
-            cause = await live.run(start, ready=lambda: self.feed(ev.BecameReady(live.id)))
-        except asyncio.CancelledError:
-            if not self._ending.is_set():
-                live.kill()
-            raise
-        except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
-            _log.exception("instance %s", live.id)
-            live.kill()
-            cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
-        await self._ended_and_freed(live, cause)
-
-    async def _ended_and_freed(self, live: Instance, cause: Cause) -> None:
-        failed = isinstance(live.phase, ph.Failed)
-        _log.info("instance %s ended: %s", live.id, cause.message)
-        self._ended(live.id, cause, failed=failed)
-        await self.ledger.freed(live.record.pid, within=_MEMORY_WAIT)
-        self.instances.pop(live.id, None)
-        self._lives.pop(live.id, None)
-        self.measure()
-        self.feed(ev.MemoryFreed(live.id))
-
-    def _ended(self, instance: InstanceId, cause: Cause, *, failed: bool = True) -> None:
-        profile = self.scheduler.live[instance].profile
-        self.feed(ev.Exited(instance, cause))
-        failure = as_failure(cause) if failed else None
-        self.bus.publish(wire.InstanceEnded(instance=instance, profile=profile, failure=failure))
-        if instance not in self.instances:  # it never lived: no memory to wait for
-            self._lives.pop(instance, None)
-            self.feed(ev.MemoryFreed(instance))
-
-    def _switch_done(self, done: ef.SwitchDone) -> None:
-        live = self.instances.get(done.instance)
-        seconds = self.switches.end(done.profile)
-        self.metrics.switch_done(done.profile, done.outcome, seconds)
-        self.bus.publish(
-            wire.SwitchEnded(
-                profile=done.profile,
-                outcome=done.outcome,
-                seconds=round(seconds, 3),
-                instance=done.instance,
-                restored=list(done.restoring),
-                failure=as_failure(done.cause) if done.cause else None,
-            )
-        )
-        _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
-        self.jobs.note_restored(done.profile, list(done.restoring))
-        if live:
-            self._remember_load(live, done.outcome)
-
-    def _remember_load(self, live: Instance, outcome: str) -> None:
-        seconds = self.clock() - live.started_at
-        if outcome == "ready":
-            self.switches.expected[live.profile] = seconds
-        if self._history and self._group:
-            record = live.record
-            self._group.create_task(
-                self._history.add_load(
-                    record.profile,
-                    record.fingerprint,
-                    record.engine_version,
-                    ended_at=timestamp(),
-                    seconds=seconds,
-                    outcome=outcome,
-                )
-            )
-
-    # ---- adoption ----
-
-    async def _adopt_all(self) -> None:
-        for record in list(self.records):
-            if not record.ended:
-                await self._adopt(record)
-
-    async def _adopt(self, record: Record) -> None:
-        child = self._find_child(record)
-        if child is None:
-            self.records.close(record)
-            return
-        live = self._track(record)
-        live.catch_up()
-        state = await client.health(live.endpoint.session)
-        if state == "silent" and not live.is_young():
-            _log.warning("instance %s does not answer: ending it", record.instance)
-            await child.stop(record.stop_timeout)
-            await live.close()
-            self.records.close(record)
-            del self.instances[live.id]
-            return
-        self._take_over(live, child, ready=state == "ready")
-
-    def _find_child(self, record: Record) -> Child | None:
-        identity = Identity(record.pid, record.started, record.boot)
-        if not record.pid and (pid := find_by_argument(record.socket)):
-            identity = Identity.of(pid) or identity
-        return adopt(identity, self.records.plumbing(record.number)) if identity.pid else None
-
-    def _take_over(self, live: Instance, child: Child, *, ready: bool) -> None:
-        assert self._group is not None
-        _log.info("instance %s was taken over, %s", live.id, "ready" if ready else "loading")
-        record = live.record
-        self.feed(ev.Adopted(live.id, live.profile, record.fingerprint, ready))
-        if ready:
-            live.note_ready()
-        else:
-            self.switches.begin(live.profile)
-        self._lives[live.id] = self._group.create_task(self._live(live, lambda: child))
+        return self.keeper.instances.get(live.id) if live else None
 
     # ---- configuration and devices ----
 
@@ -478,10 +321,10 @@ class Daemon:
         except (ConfigError, EngineError) as error:
             _log.error("%s: not in force: %s %s", self.paths.config, error, "; ".join(error.detail))
             self.config.error = failure_of(error)
-            self.bus.publish(wire.ConfigChanged(config=self.config))
+            self.herald.config_changed(self.config)
             raise
         self._configure()
-        self._tell_config(changes)
+        self.herald.config_changed(self.config, changes)
         if await self.roster.read_facts():
             self._configure()
 
@@ -507,16 +350,6 @@ class Daemon:
         specs = self.roster.specs(self.ledger.pool, self.switches.expected, gpus=self.ledger.gpus)
         self.feed(ev.Configured(specs))
 
-    def _tell_config(self, changes: Changes) -> None:
-        self.bus.publish(
-            wire.ConfigChanged(
-                config=self.config,
-                changed=list(changes.changed),
-                added=list(changes.added),
-                removed=list(changes.removed),
-            )
-        )
-
     async def _measure_often(self) -> None:
         while True:
             await asyncio.sleep(_MEASURE_EVERY)
@@ -525,52 +358,6 @@ class Daemon:
     def measure(self) -> None:
         """Read the devices and let the scheduler know what there is."""
         self.feed(ev.Measured(self.ledger.read(self.view.booked())))
-
-    # ---- what instances tell ----
-
-    def phase_changed(self, instance: Instance) -> None:
-        info = self.view.instance(instance)
-        state = self.view.state(instance.profile)
-        self.bus.publish(wire.InstanceChanged(instance=info, state=state))
-        self.progressed(instance)
-
-    def progressed(self, instance: Instance) -> None:
-        if instance.profile in self.switches.underway:
-            progress = self.switches.progress(instance.profile)
-            self.bus.publish(
-                wire.SwitchProgress(
-                    profile=instance.profile, instance=instance.id, progress=progress
-                )
-            )
-
-    def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
-        tokens = prompt.tokens if prompt else 0
-        if instance.speed:
-            self.speeds[instance.profile] = instance.speed
-            self.bus.publish(
-                wire.SpeedMeasured(
-                    profile=instance.profile,
-                    instance=instance.id,
-                    speed=instance.speed,
-                    prompt_tokens=tokens,
-                    generated_tokens=answer.tokens,
-                )
-            )
-        self.metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
-
-    def _tell_queue(self, wanted: ProfileId | None = None) -> None:
-        """Tell what changed for those who wait: how many they are, and for whom they wait."""
-        if wanted:
-            self.switches.begin(wanted)
-        before, self._queue = self._queue, self.scheduler.waiting()
-        for profile in {**before, **self._queue}:
-            if before.get(profile) != self._queue.get(profile):
-                waiting = self._queue.get(profile, 0)
-                self.bus.publish(wire.QueueChanged(profile=profile, waiting=waiting))
-        self.switches.abandon(set(self._queue))
-        for profile in self.switches.underway:
-            if progress := self.switches.changed(profile):
-                self.bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
 
     # ---- views ----
 
@@ -595,7 +382,7 @@ class Daemon:
     async def log_follow(self, name: str) -> AsyncIterator[bytes]:
         """What its log gets from now on, until the instance ends."""
         path = self.log_files(name)[-1]
-        live = next((x for x in self.instances.values() if path in x.log_paths), None)
+        live = next((x for x in self.keeper.instances.values() if path in x.log_paths), None)
         if live is None:
             return
         watch = Watch(path)

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
@@ -14,8 +13,8 @@ from typing import Protocol
 from paddock.api.types import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.records import Record, Records
-from paddock.errors import UpstreamGone
 from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines, read_from
 from paddock.llama.output import (
@@ -36,48 +35,6 @@ _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen ye
 _TOLD_LINES = 20  # of the log, in the cause of a failure
 
 
-class Endpoint:
-    """Where an instance is reached, and who is using it."""
-
-    __slots__ = ("_users", "base_url", "gone", "instance", "profile", "session")
-
-    def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
-        self.instance = instance
-        self.profile = profile
-        self.base_url = client.BASE_URL
-        self.session = client.connect(socket)
-        self.gone = False
-        self._users: set[asyncio.Task[object]] = set()
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Use it inside the block. Raises UpstreamGone there when the instance is to be stopped.
-
-        aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
-        user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
-        """
-        task = asyncio.current_task()
-        assert task is not None
-        self._users.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self.gone and task.uncancel() == 0:
-                raise UpstreamGone(
-                    f"{self.profile} was stopped in the middle of the reply"
-                ) from None
-            raise
-        finally:
-            self._users.discard(task)
-
-    async def hang_up(self) -> None:
-        """Close every connection to it: llama-server waits for open requests for ever."""
-        self.gone = True
-        for task in self._users:
-            task.cancel()
-        await self.session.close()
-
-
 class Listener(Protocol):
     """Whoever wants to know about an instance: the daemon."""
 
@@ -86,6 +43,7 @@ class Listener(Protocol):
     def request_timed(
         self, instance: "Instance", prompt: Timing | None, answer: Timing
     ) -> None: ...
+    def ended(self, instance: "Instance", cause: Cause | None) -> None: ...
 
 
 class Instance:

@@ -41,7 +41,7 @@ class View:
             pid=daemon.pid,
             started_at=daemon.started_at,
             current=daemon.current(),
-            instances=[self.instance(instance) for instance in daemon.instances.values()],
+            instances=[self.instance(instance) for instance in daemon.keeper.instances.values()],
             queue={str(profile): n for profile, n in daemon.scheduler.waiting().items()},
             devices=daemon.ledger.devices(self.booked()),
             config=daemon.config,
@@ -57,7 +57,7 @@ class View:
         return {
             live.id: (instance.record.pid, live.demand)
             for live in daemon.scheduler.live.values()
-            if (instance := daemon.instances.get(live.id))
+            if (instance := daemon.keeper.instances.get(live.id))
         }
 
     def instance(self, instance: Instance) -> wire.InstanceInfo:
@@ -119,7 +119,7 @@ class View:
             size_mib=daemon.roster.size_mib(profile) or None,
             speed_text=profile.speed_text,
             expected_speed=profile.expected_speed,
-            speed=daemon.speeds.get(name),
+            speed=daemon.herald.speeds.get(name),
             instance=live.id if live else None,
             stale=bool(live and daemon.scheduler.is_stale(live)),
             waiting=waiting,

@@ -20,7 +20,7 @@ from paddock.http.front import Front, Route
 from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
-    from paddock.daemon.instance import Endpoint
+    from paddock.daemon.endpoint import Endpoint
     from paddock.daemon.lease import Lease
 
 log = logging.getLogger(__name__)

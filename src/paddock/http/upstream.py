@@ -15,7 +15,7 @@ from yarl import URL
 from paddock.errors import UpstreamGone
 
 if TYPE_CHECKING:
-    from paddock.daemon.instance import Endpoint
+    from paddock.daemon.endpoint import Endpoint
 
 # What llama-server reads. Never a key, a cookie, an origin or a forwarded address.
 REQUEST_HEADERS = (

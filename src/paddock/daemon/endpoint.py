@@ -1,0 +1,51 @@
+"""Where an instance is reached, and who is using it at the moment."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from paddock.core.model import InstanceId, ProfileId
+from paddock.errors import UpstreamGone
+from paddock.llama import client
+
+
+class Endpoint:
+    """Where an instance is reached, and who is using it."""
+
+    __slots__ = ("_users", "base_url", "gone", "instance", "profile", "session")
+
+    def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
+        self.instance = instance
+        self.profile = profile
+        self.base_url = client.BASE_URL
+        self.session = client.connect(socket)
+        self.gone = False
+        self._users: set[asyncio.Task[object]] = set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Use it inside the block. Raises UpstreamGone there when the instance is to be stopped.
+
+        aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
+        user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._users.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.gone and task.uncancel() == 0:
+                raise UpstreamGone(
+                    f"{self.profile} was stopped in the middle of the reply"
+                ) from None
+            raise
+        finally:
+            self._users.discard(task)
+
+    async def hang_up(self) -> None:
+        """Close every connection to it: llama-server waits for open requests for ever."""
+        self.gone = True
+        for task in self._users:
+            task.cancel()
+        await self.session.close()

@@ -1,0 +1,158 @@
+"""Tells what happens: events on the bus, counts for Prometheus, loads for the history."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from paddock.api import types as wire
+from paddock.config.explain import Changes
+from paddock.core.effects import SwitchDone
+from paddock.core.model import Cause, ProfileId
+from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.history import History
+from paddock.daemon.instance import Instance
+from paddock.daemon.metrics import Metrics
+from paddock.daemon.refusals import as_failure
+from paddock.daemon.switches import Switches
+from paddock.daemon.view import View
+from paddock.llama.output import Timing
+
+_log = logging.getLogger(__name__)
+
+
+class Queue(Protocol):
+    """Who waits: the scheduler."""
+
+    def waiting(self) -> dict[ProfileId, int]: ...
+
+
+class Herald:
+    """The one place from which facts go out; it decides nothing."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        metrics: Metrics,
+        switches: Switches,
+        view: View,
+        queue: Queue,
+        clock: Callable[[], float],
+    ) -> None:
+        self._bus, self._metrics, self._switches = bus, metrics, switches
+        self._view, self._queue, self._clock = view, queue, clock
+        self._told: dict[ProfileId, int] = {}  # the queue as last told
+        self._records: set[asyncio.Task[None]] = set()
+        self.history: History | None = None
+        self.speeds: dict[ProfileId, wire.Speed] = {}  # of the last request
+
+    # ---- of instances (daemon.instance.Listener) ----
+
+    def phase_changed(self, instance: Instance) -> None:
+        state = self._view.state(instance.profile)
+        self._bus.publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
+        self.progressed(instance)
+
+    def progressed(self, instance: Instance) -> None:
+        if instance.profile in self._switches.underway:
+            progress = self._switches.progress(instance.profile)
+            self._bus.publish(
+                wire.SwitchProgress(
+                    profile=instance.profile, instance=instance.id, progress=progress
+                )
+            )
+
+    def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
+        tokens = prompt.tokens if prompt else 0
+        self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
+        if instance.speed:
+            self.speeds[instance.profile] = instance.speed
+            self._bus.publish(
+                wire.SpeedMeasured(
+                    profile=instance.profile,
+                    instance=instance.id,
+                    speed=instance.speed,
+                    prompt_tokens=tokens,
+                    generated_tokens=answer.tokens,
+                )
+            )
+
+    def ended(self, instance: Instance, cause: Cause | None) -> None:
+        """`cause`: why, where it was not meant to."""
+        failure = as_failure(cause) if cause else None
+        self._bus.publish(
+            wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
+        )
+
+    # ---- of switches ----
+
+    def switch_ended(self, done: SwitchDone, instance: Instance | None) -> None:
+        seconds = self._switches.end(done.profile)
+        self._metrics.switch_done(done.profile, done.outcome, seconds)
+        self._bus.publish(
+            wire.SwitchEnded(
+                profile=done.profile,
+                outcome=done.outcome,
+                seconds=round(seconds, 3),
+                instance=done.instance,
+                restored=list(done.restoring),
+                failure=as_failure(done.cause) if done.cause else None,
+            )
+        )
+        _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
+        if instance:
+            self._remember(instance, done.outcome)
+
+    def _remember(self, instance: Instance, outcome: str) -> None:
+        seconds = self._clock() - instance.started_at
+        if outcome == "ready":
+            self._switches.expected[instance.profile] = seconds
+        if self.history:
+            record = instance.record
+            writing = self.history.add_load(
+                record.profile,
+                record.fingerprint,
+                record.engine_version,
+                ended_at=timestamp(),
+                seconds=seconds,
+                outcome=outcome,
+            )
+            task = asyncio.create_task(writing)  # awaited by `finish`
+            self._records.add(task)
+            task.add_done_callback(self._records.discard)
+
+    async def finish(self) -> None:
+        """Return when everything is written down."""
+        if self._records:
+            await asyncio.wait(self._records)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to tell."""
+        return not self._told and not self._switches.underway
+
+    def queue_changed(self) -> None:
+        """Tell what changed for those who wait: how many they are, and for whom they wait."""
+        before, self._told = self._told, self._queue.waiting()
+        for profile in {**before, **self._told}:
+            if before.get(profile) != self._told.get(profile):
+                waiting = self._told.get(profile, 0)
+                self._bus.publish(wire.QueueChanged(profile=profile, waiting=waiting))
+        self._switches.abandon(set(self._told))
+        for profile in self._switches.underway:
+            if progress := self._switches.changed(profile):
+                self._bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
+
+    # ---- of models.conf ----
+
+    def config_changed(self, config: wire.ConfigInfo, changes: Changes | None = None) -> None:
+        """`changes`: what is new in force; None where nothing is, and `config.error` says why."""
+        changes = changes or Changes()
+        self._bus.publish(
+            wire.ConfigChanged(
+                config=config,
+                changed=list(changes.changed),
+                added=list(changes.added),
+                removed=list(changes.removed),
+            )
+        )

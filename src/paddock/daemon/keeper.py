@@ -1,0 +1,185 @@
+"""The lives of the instances: begun, taken over from an earlier daemon, seen through to their ends."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+
+from paddock.config.profile import Profile
+from paddock.config.settings import Settings
+from paddock.core import events as ev
+from paddock.core import phase as ph
+from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.bus import timestamp
+from paddock.daemon.instance import Instance, Listener
+from paddock.daemon.ledger import Ledger
+from paddock.daemon.records import Record, Records
+from paddock.daemon.roster import Roster
+from paddock.engine.launch import command, environment
+from paddock.errors import PaddockError
+from paddock.llama import client
+from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
+
+_log = logging.getLogger(__name__)
+_MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
+
+
+class Keeper:
+    """Owns every instance of this daemon; tells the scheduler, through `feed`, what becomes of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        roster: Roster,
+        ledger: Ledger,
+        listener: Listener,
+        feed: Callable[[ev.Event], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.instances: dict[InstanceId, Instance] = {}
+        self._settings, self._records, self._roster = settings, records, roster
+        self._ledger, self._listener, self._feed, self._clock = ledger, listener, feed, clock
+        self._lives: dict[InstanceId, asyncio.Task[None]] = {}
+        self._leaving = False
+
+    # ---- beginnings ----
+
+    def bring_to_life(
+        self, group: asyncio.TaskGroup, instance: InstanceId, profile: ProfileId
+    ) -> None:
+        """Start this instance of this profile; its end, even an immediate one, is told by `feed`."""
+        self._lives[instance] = group.create_task(self._new_life(instance, profile))
+
+    async def _new_life(self, instance: InstanceId, profile: ProfileId) -> None:
+        try:
+            record = self._new_record(instance, self._roster[profile])
+            environ = environment(self._roster.engine(self._roster[profile]), os.environ)
+        except PaddockError as error:
+            self._stillborn(instance, Cause(error.code, error.message, error.hint))
+        except OSError as error:
+            self._stillborn(
+                instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
+            )
+        else:
+            plumbing = self._records.plumbing(record.number)
+            live = self._track(record)
+            await self._live(live, lambda: spawn(record.argv, environ, plumbing))
+
+    def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
+        engine = self._roster.engine(profile)
+        number = int(instance.rsplit(".", 1)[1])
+        socket = str(self._records.socket(number))
+        record = Record(
+            instance=instance,
+            number=number,
+            profile=profile.id,
+            fingerprint=profile.fingerprint,
+            argv=command(engine, profile, socket=socket),
+            engine=engine.name,
+            engine_version=engine.version,
+            socket=socket,
+            size_mib=self._roster.size_mib(profile),
+            created=timestamp(),
+            stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
+        )
+        self._records.save(record)
+        return record
+
+    def _track(self, record: Record) -> Instance:
+        live = Instance(
+            record,
+            self._records,
+            self._listener,
+            stall_timeout=self._settings.stall_timeout,
+            log_limit=self._settings.log_size << 20,
+            clock=self._clock,
+        )
+        self.instances[live.id] = live
+        return live
+
+    # ---- taking over ----
+
+    async def adopt_all(self, group: asyncio.TaskGroup) -> None:
+        """Take over what an earlier daemon left alive and well; end what it left unwell."""
+        for record in list(self._records):
+            if not record.ended:
+                await self._adopt(group, record)
+
+    async def _adopt(self, group: asyncio.TaskGroup, record: Record) -> None:
+        child = self._find_child(record)
+        if child is None:
+            self._records.close(record)
+            return
+        live = self._track(record)
+        live.catch_up()
+        health = await client.health(live.endpoint.session)
+        if health == "silent" and not live.is_young():
+            await self._reap(live, child)
+        else:
+            self._take_over(group, live, child, ready=health == "ready")
+
+    def _find_child(self, record: Record) -> Child | None:
+        identity = Identity(record.pid, record.started, record.boot)
+        if not record.pid and (pid := find_by_argument(record.socket)):
+            identity = Identity.of(pid) or identity
+            record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
+            self._records.save(record)
+        return adopt(identity, self._records.plumbing(record.number)) if identity.pid else None
+
+    async def _reap(self, live: Instance, child: Child) -> None:
+        _log.warning("instance %s does not answer: ending it", live.id)
+        await child.stop(live.record.stop_timeout)
+        await live.close()
+        self._records.close(live.record)
+        del self.instances[live.id]
+
+    def _take_over(
+        self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool
+    ) -> None:
+        _log.info("instance %s was taken over, %s", live.id, "ready" if ready else "loading")
+        self._feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
+        if ready:
+            live.note_ready()
+        self._lives[live.id] = group.create_task(self._live(live, lambda: child))
+
+    # ---- lives and ends ----
+
+    async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        try:
+            cause = await live.run(start, ready=lambda: self._feed(ev.BecameReady(live.id)))
+        except asyncio.CancelledError:
+            if not self._leaving:
+                live.kill()
+            raise
+        except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
+            _log.exception("instance %s", live.id)
+            live.kill()
+            cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
+        _log.info("instance %s ended: %s", live.id, cause.message)
+        self._feed(ev.Exited(live.id, cause))
+        self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
+        await self._ledger.freed(live.record.pid, within=_MEMORY_WAIT)
+        del self.instances[live.id]
+        self._gone(live.id)
+
+    def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
+        _log.warning("instance %s could not be started: %s", instance, cause.message)
+        self._feed(ev.Exited(instance, cause))
+        self._gone(instance)
+
+    def _gone(self, instance: InstanceId) -> None:
+        del self._lives[instance]
+        self._feed(ev.MemoryFreed(instance))
+
+    async def leave(self) -> None:
+        """Let go of all instances and leave them alive, for the next daemon to take over."""
+        self._leaving = True
+        for life in self._lives.values():
+            life.cancel()
+        await self.all_ended()
+
+    async def all_ended(self) -> None:
+        """Return when no instance is left."""
+        if self._lives:
+            await asyncio.wait(list(self._lives.values()))
