@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format native bench bench-relay bench-switch clean
+.PHONY: help venv demo test check format native bench bench-relay bench-switch pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-switch: $(STAMP) ## What a switch costs, against a bare llama-server and i
 bench/bin/%: bench/%.rs
 	@mkdir -p bench/bin
 	rustc -O --edition 2021 -o $@ $<
+
+pictures: $(STAMP) ## Take the pictures of the documents anew, from real runs (needs tmux)
+	$(BIN)/python tools/picture.py docs/pictures/demo.svg $(BIN)/paddock demo
 
 venv: $(STAMP) ## The environment for development, in .venv
 

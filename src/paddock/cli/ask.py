@@ -45,12 +45,11 @@ def ask(
     tell(answered(connect(url, key), model, text, max_tokens=max_tokens))
 
 
-def tell(answer: Iterable[Told]) -> tuple[str, SwitchEnded | None]:
-    """Draw the load's bar, then print the answer as it comes; gives the answer and the load's end."""
+def tell(answer: Iterable[Told]) -> SwitchEnded | None:
+    """Draw the load's bar, then print the answer as it comes; gives the load's end, if it loaded."""
     from paddock.api.chat import Piece
     from paddock.api.types import SwitchEnded, SwitchProgress
 
-    said: list[str] = []
     ended = None
     printer = _Printer()
     with ExitStack() as bars:
@@ -68,9 +67,8 @@ def tell(answer: Iterable[Told]) -> tuple[str, SwitchEnded | None]:
                 case Piece():
                     bars.close()
                     printer.show(told)
-                    said += [told.text] if told.kind == "content" else []
     printer.end()
-    return "".join(said), ended
+    return ended
 
 
 class _Printer:

@@ -41,7 +41,6 @@ class Turn:
     switch_seconds: float | None
     placement: str
     speed: float | None
-    answer: str
 
 
 def demo(folder: Folder = None, keep: Keep = False, engine: EngineName = None) -> None:
@@ -72,22 +71,19 @@ def _introduce(scene: Stage) -> None:
 def _turn(scene: Stage, model: str, first: int) -> Turn:
     """Ask one model through both APIs; the first question switches to it."""
     print(f"\n{paint(model, 'bold')} ({mib(scene.sizes_mib[model])})")
-    answer, ended = _ask(scene, model, _APIS[first % 2])
+    ended = _ask(scene, model, _APIS[first % 2])
     _ask(scene, model, _APIS[(first + 1) % 2])
     placement, measured = _placement_and_speed(scene, model)
     took = ended.seconds if ended else None
-    return Turn(model, scene.sizes_mib[model], took, placement, measured, answer)
+    return Turn(model, scene.sizes_mib[model], took, placement, measured)
 
 
-def _ask(scene: Stage, model: str, api: Api) -> tuple[str, SwitchEnded | None]:
+def _ask(scene: Stage, model: str, api: Api) -> SwitchEnded | None:
     from paddock.cli.ask import tell
     from paddock.cli.asking import answered
 
     print(paint(f"{_API_NAMES[api]}, model={model}: {_PROMPT}", "dim"), flush=True)
-    answer, ended = tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200))
-    if ended:
-        print(paint(f"(ready after {seconds(ended.seconds)})", "dim"))
-    return answer, ended
+    return tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200))
 
 
 def _placement_and_speed(scene: Stage, model: str) -> tuple[str, float | None]:
@@ -101,19 +97,19 @@ def _placement_and_speed(scene: Stage, model: str) -> tuple[str, float | None]:
 
 def _sum_up(turns: list[Turn]) -> None:
     print()
-    headers = ["MODEL", "SIZE", "SWITCH", "PLACEMENT", "SPEED", "SAID"]
+    headers = ["MODEL", "SIZE", "SWITCH", "PLACEMENT", "SPEED"]
     print_table(headers, [_row(turn) for turn in turns])
+    print()
 
 
 def _row(turn: Turn) -> list[str]:
     took = seconds(turn.switch_seconds)
-    said = turn.answer if len(turn.answer) < 40 else turn.answer[:39] + "…"
-    return [turn.model, mib(turn.size_mib), took, turn.placement, speed(turn.speed), said]
+    return [turn.model, mib(turn.size_mib), took, turn.placement, speed(turn.speed)]
 
 
 def _farewell(scene: Stage) -> None:
     paddock, url = _program(), scene.client.url
-    print(f"""
+    print(f"""\
 the daemon goes on running (pid {scene.pid}); try
 
   export PADDOCK_URL={url}

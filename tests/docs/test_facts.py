@@ -1,0 +1,73 @@
+"""Tables that repeat what the code says, say the same; the README's profiles are good ones."""
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from paddock.config.models_conf import read
+from paddock.errors import PaddockError
+from tests.config.stables import flags_of_the_build
+from tests.docs.pages import ROOT, blocks, text
+
+PROJECT = tomllib.loads(text("pyproject.toml"))["project"]
+ONLY_FOR_THE_COMMAND_LINE = {"daemon_unreachable", "daemon_already_runs"}
+
+
+def errors(root: type[PaddockError] = PaddockError) -> Iterator[type[PaddockError]]:
+    for error in root.__subclasses__():
+        yield error
+        yield from errors(error)
+
+
+def codes_of_the_page() -> dict[str, int]:
+    rows = re.findall(r"^\| ((?:`\w+` ?)+) \| (\d{3}) \|", text("docs/api.md"), re.MULTILINE)
+    return {code: int(status) for names, status in rows for code in re.findall(r"\w+", names)}
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    real = {error.code: error.status for error in errors()}
+    over_http = {c: s for c, s in real.items() if c not in ONLY_FOR_THE_COMMAND_LINE}
+    assert codes_of_the_page() == over_http
+
+
+def test_the_changelog_begins_with_the_version_at_hand() -> None:
+    latest = re.search(r"^## \[?([\d.]+)", text("CHANGELOG.md"), re.MULTILINE)
+    assert latest
+    assert latest[1] == PROJECT["version"]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["embedded"]]
+    page = text("docs/decisions/0001-dependencies.md")
+    reasons = re.findall(r"^\| [^|]+ \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
+    explained = {name for cell in reasons for name in re.findall(r"`([\w-]+)`", cell)}
+    assert explained == {re.split(r"[^\w-]", one)[0] for one in wanted}
+
+
+@pytest.mark.parametrize(
+    ("language", "parse"), [("toml", tomllib.loads), ("json", json.loads), ("python", ast.parse)]
+)
+def test_the_readmes_snippets_can_be_parsed(language: str, parse: Callable[[str], object]) -> None:
+    found = blocks(text("README.md"), language)
+    assert found
+    assert all(parse(snippet) for snippet in found)
+
+
+def test_the_readmes_models_conf_is_good_and_has_the_models_it_speaks_of(tmp_path: Path) -> None:
+    conf = tmp_path / "models.conf"
+    conf.write_text(blocks(text("README.md"), "ini")[0])
+    stable, problems = read(conf, flags_for=flags_of_the_build)
+    assert stable is not None
+    assert [str(problem) for problem in problems if problem.kind != "file"] == []
+    assert {"glm-flash", "qwen-coder"} == stable.profiles.keys()
+    asked = set(re.findall(r'"?model"?\s*[:=]\s*"(?:paddock/)?([\w-]+)"', text("README.md")))
+    assert asked <= stable.profiles.keys()
+
+
+def test_the_tree_names_its_licence() -> None:
+    assert PROJECT["license"] in (ROOT / "LICENSE").read_text()
