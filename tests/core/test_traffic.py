@@ -51,9 +51,13 @@ def switch_time(pace: Pace) -> float:
     return pace.exit + pace.free + pace.load
 
 
+def patience(pace: Pace, rules: Rules) -> float:
+    return max(rules.patience, 2 * pace.load)
+
+
 def longest_wait(pace: Pace, rules: Rules, profiles: int) -> float:
     """Its patience ends; whoever came before it is switched to, served and drained; then it."""
-    return rules.patience + profiles * (switch_time(pace) + 2 * pace.request)
+    return patience(pace, rules) + profiles * (switch_time(pace) + 2 * pace.request)
 
 
 def most_loads(pace: Pace, rules: Rules, profiles: int) -> float:
@@ -62,7 +66,7 @@ def most_loads(pace: Pace, rules: Rules, profiles: int) -> float:
     And none is made before the one before it has served somebody.
     """
     by_tenure = HOUR / (switch_time(pace) + rules.tenure * pace.load)
-    by_patience = profiles * HOUR / (switch_time(pace) + rules.patience)
+    by_patience = profiles * HOUR / (switch_time(pace) + patience(pace, rules))
     by_nature = HOUR / (switch_time(pace) + pace.request)
     return min(by_tenure + by_patience, by_nature) + profiles
 
@@ -72,6 +76,7 @@ PACES = [
     Pace(load=5, request=1),
     Pace(load=5, request=12),
     Pace(load=20, request=3),
+    Pace(load=45, request=3),
 ]
 pytestmark = pytest.mark.parametrize("pace", PACES, ids=str)
 
@@ -96,7 +101,7 @@ def test_many_requests_share_each_switch(pace):
     """Where each request cost a switch, both numbers would be the same."""
     traffic = Traffic(pace, "a", "b")
     traffic.run()
-    stay = min(traffic.rules.tenure * pace.load, traffic.rules.patience - switch_time(pace))
+    stay = min(traffic.rules.tenure * pace.load, patience(pace, traffic.rules) - switch_time(pace))
     full_stays = traffic.spawns - 3  # the first of each has no tenure yet, the last is cut short
     assert traffic.served >= full_stays * max(1, stay // pace.request)
 
@@ -110,7 +115,7 @@ def test_one_who_waits_for_a_model_that_is_never_idle_gets_through(pace):
     traffic.come("b")
     while ticket in traffic.waiting:
         assert traffic.step()
-    limit = traffic.rules.patience + pace.request + switch_time(pace)
+    limit = patience(pace, traffic.rules) + pace.request + switch_time(pace)
     assert traffic.now - asked_at <= limit + 1e-6
 
 

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Literal
 
 from paddock.core import events as ev
-from paddock.core.books import Ready
+from paddock.core.books import Ready, Starting
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
 from paddock.core.scheduler import Scheduler
@@ -295,12 +295,22 @@ class World:
         line, pace = set(self.waiting), self.pace
         turns = len(line) + len(self.specs) + len(self.processes) + 2
         turn = pace.load + pace.exit + pace.free + 2 * pace.request
-        end = self.now + self.rules.patience + turns * turn
+        dearest = self._dearest_load()
+        patience = max(self.rules.patience, 2 * dearest)
+        end = self.now + patience + turns * turn
         self.is_crowded = True
         while line & self.waiting.keys() and self.now < end and self.step():
             pass
         self.is_crowded = False
         return not line & self.waiting.keys()
+
+    def _dearest_load(self) -> float:
+        """What the slowest profile costs, by the books or once its load that is under way is over."""
+        books = self.scheduler._books
+        costs = [books.cost(profile) for profile in self.specs]
+        phases = [live.phase for live in books.live.values()]
+        starts = [phase.since for phase in phases if isinstance(phase, Starting)]
+        return max([*costs, *(self.now - since + self.pace.load for since in starts)], default=0.0)
 
     def _hand_over(self, ticket: Ticket) -> None:
         """Somebody asks for the same a moment before this one leaves: it is never idle."""

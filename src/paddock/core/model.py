@@ -41,7 +41,7 @@ class Room:
 class Rules:
     """The numbers of the policy, in seconds unless said otherwise."""
 
-    patience: float = 30.0  # how long a waiting request may be overtaken
+    patience: float = 30.0  # how long a waiting request may be overtaken, slow loads longer
     queue_limit: int = 256  # waiting requests per profile
     drain_timeout: float = (
         0.0  # after this a switch no longer waits for running requests; 0 = for ever
