@@ -132,3 +132,14 @@ def test_a_settings_file_that_is_wrong_is_told(paddock: Paddock, conf: Path) -> 
     result = paddock("check", conf)
     assert result.status == 1
     assert "did you mean 'listen'" in result.err
+
+
+@pytest.mark.parametrize("verb", ["serve", "start", "list"])
+def test_without_any_file_the_newcomer_is_told_what_to_do(
+    paddock: Paddock, tmp_path: Path, verb: str
+) -> None:
+    missing = tmp_path / "models.conf"
+    refused = paddock(verb, "--config", str(missing))
+    assert refused.status == 1
+    assert f"there is no {missing}" in refused.err
+    assert "write one" in refused.err

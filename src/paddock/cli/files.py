@@ -12,8 +12,10 @@ from paddock.config.profile import Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
-from paddock.errors import EngineError, UnknownModel
+from paddock.errors import ConfigError, EngineError, UnknownModel
 from paddock.llama.flags import FlagSet
+
+_NO_FILE = "write one, or name yours with --config; `paddock demo` needs none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,13 @@ class Files:
 
     def stable(self) -> Stable:
         """The stable; ConfigError lists every error of the file."""
+        self.must_exist()
         return load(self.paths.config, models_dir=self.paths.models_dir, flags_for=self._flags)
+
+    def must_exist(self) -> None:
+        """Raise where there is no models.conf at all: the first thing that a newcomer meets."""
+        if not self.paths.config.exists():
+            raise ConfigError(f"there is no {self.paths.config}", hint=_NO_FILE)
 
     def profile(self, name: str) -> Profile:
         """The profile of this name or alias."""

@@ -41,10 +41,12 @@ def serve(
     """
     import uvloop
 
+    from paddock.cli.files import open_files
     from paddock.serve import ServeOptions
     from paddock.serve import serve as serve_forever
 
     _log_to_stderr(verbose=verbose)
+    open_files(config, settings).must_exist()
     options = ServeOptions(
         config=config,
         settings=settings,

@@ -50,6 +50,7 @@ def start(
     if client.health():
         _already(client, files, is_sure=config is None)
         return
+    files.must_exist()
     given = {
         "--config": config and config.absolute(),
         "--settings": settings and settings.absolute(),
