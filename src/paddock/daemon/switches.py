@@ -10,17 +10,6 @@ from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.instance import Instance
 
-_STAGES: dict[type[ph.Phase], Stage] = {
-    ph.Starting: "starting",
-    ph.Fitting: "fitting",
-    ph.Loading: "loading",
-    ph.Warming: "warming",
-    ph.Ready: "ready",
-    ph.Stopping: "stopping",
-    ph.Stopped: "stopping",
-    ph.Failed: "failed",
-}
-
 
 @dataclass(slots=True)
 class _Switch:
@@ -79,7 +68,9 @@ class Switches:
         elapsed = self._clock() - switch.since if switch else 0.0
         live = self._scheduler.live_of(profile)
         instance = self._instance_of(profile)
-        if live and instance and isinstance(live.phase, Starting | Ready):
+        if live and isinstance(live.phase, Starting | Ready):
+            if instance is None:  # its start was ordered a moment ago: it waits for nobody now
+                return Progress(stage="starting", elapsed=round(elapsed, 3))
             return self._loading(profile, instance, elapsed)
         stage, part = self._waiting(profile)
         return Progress(stage=stage, part=part, elapsed=round(elapsed, 3))
@@ -88,7 +79,7 @@ class Switches:
         phase = instance.phase
         loading = isinstance(phase, ph.Loading)
         return Progress(
-            stage=_STAGES[type(phase)],
+            stage=instance.phase_name,
             part=phase.part if isinstance(phase, ph.Loading) else "",
             fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
             elapsed=round(elapsed, 3),
