@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,7 @@ async def serve(options: ServeOptions) -> None:
     with _alone(where.state_dir):
         daemon = Daemon(where, settings)
         async with running(daemon) as addresses:
+            _calm_the_collector()
             _log.info("paddock answers at http://%s", addresses[0])
             await daemon.ended()
 
@@ -82,6 +84,17 @@ async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
             finally:
                 daemon.shut_down()
                 await daemon.ended()
+
+
+def _calm_the_collector() -> None:
+    """Have Python look for cyclic garbage seldom, and not among what was made until now.
+
+    Requests leave next to none, but looking took 3 % of the CPU time under load, and a look at
+    everything 45 ms, in which nobody was answered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @contextmanager

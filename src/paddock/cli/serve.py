@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
 
+from paddock.cli.log_lines import log_to_stderr
 from paddock.cli.options import (
     Config,
     EngineName,
@@ -45,7 +44,7 @@ def serve(
     from paddock.serve import ServeOptions
     from paddock.serve import serve as serve_forever
 
-    _log_to_stderr(verbose=verbose)
+    log_to_stderr(verbose=verbose)
     open_files(config, settings).must_exist()
     options = ServeOptions(
         config=config,
@@ -63,11 +62,3 @@ def serve(
             f"cannot serve: {error.strerror or error}",
             hint="another program may have the address; --listen HOST:PORT chooses another",
         ) from error
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )

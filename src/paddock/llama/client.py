@@ -6,13 +6,14 @@ from typing import Literal
 import aiohttp
 
 BASE_URL = "http://instance"
+_KEPT_ALIVE = 4.0  # seconds; llama-server closes a connection that was idle for 5
 Health = Literal["ready", "loading", "silent"]
 
 
 def connect(socket: str) -> aiohttp.ClientSession:
     """A session whose every connection goes to `socket`; no limits and no time-outs of its own."""
     return aiohttp.ClientSession(
-        connector=aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=30),
+        connector=aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEPT_ALIVE),
         timeout=aiohttp.ClientTimeout(),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
