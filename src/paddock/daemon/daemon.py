@@ -5,14 +5,12 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import assert_never
 
 from paddock.api import types as wire
-from paddock.config.explain import Changes
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
@@ -20,7 +18,9 @@ from paddock.core import events as ev
 from paddock.core.books import Ready, Starting
 from paddock.core.model import InstanceId, ProfileId, Rules, Ticket
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.configuration import Configuration
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
@@ -30,17 +30,15 @@ from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.records import Records
-from paddock.daemon.refusals import as_error, failure_of
+from paddock.daemon.refusals import as_error
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
-from paddock.daemon.watch import written
-from paddock.errors import ConfigError, EngineError, ModelMissing, NoSuchThing, NotLoaded
+from paddock.errors import ModelMissing, NoSuchThing, NotLoaded
 from paddock.llama.follow import Watch
 
 _log = logging.getLogger(__name__)
 _MEASURE_EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
-_MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (gpu.md: 0.4 s seen)
 
 
 class Daemon:
@@ -61,7 +59,6 @@ class Daemon:
         self.roster = Roster(paths, settings)
         self.ledger = Ledger(settings)
         self.switches = Switches(self.scheduler, self.instance_of, clock)
-        self.config = wire.ConfigInfo(path=str(paths.config), loaded_at="")
         self.last_used: dict[ProfileId, datetime] = {}
         self.listen: list[str] = []
         self.view = View(self)
@@ -74,21 +71,23 @@ class Daemon:
         self.keeper = Keeper(
             settings, self.records, self.roster, self.ledger, self.herald, self.feed, clock
         )
+        self.configuration = Configuration(
+            self.roster, self.ledger, self.switches, self.herald, self.feed
+        )
         self.keep = False  # whether instances survive this daemon
         self._tickets = count(1)
         self._leases: dict[Ticket, Lease] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._time_passed, clock)
         self._group: asyncio.TaskGroup | None = None
         self._current: ProfileId | None = None
         self._ending = asyncio.Event()
         self._ended_event = asyncio.Event()
-        self._changes = Changes()
 
     # ---- life ----
 
     async def prepare(self) -> None:
         """Read models.conf. Raises ConfigError or EngineError; nothing was touched then."""
-        self._changes = await self._read_config()
+        await self.configuration.read()
 
     async def run(self, started: asyncio.Event) -> None:
         """Take over what lives, say that it has `started`, serve until `shut_down`."""
@@ -101,8 +100,8 @@ class Daemon:
                 await self._begin(group)
                 helpers = [
                     group.create_task(self._measure_often()),
-                    group.create_task(self._watch_config()),
-                    group.create_task(self._refine()),
+                    group.create_task(self.configuration.watch()),
+                    group.create_task(self.configuration.refine()),
                 ]
                 started.set()
                 await self._ending.wait()
@@ -117,12 +116,11 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.measure()
-        self._configure()
+        self.configuration.put_in_force()
         await self.keeper.adopt_all(group)
         for live in self.scheduler.live.values():
             if isinstance(live.phase, Starting):
                 self.switches.begin(live.profile)
-        self.herald.config_changed(self.config, self._changes)
         for profile in self.roster.stable.profiles.values():
             if profile.preload:
                 self.jobs.start(ProfileId(profile.id), insist=False)
@@ -130,8 +128,7 @@ class Daemon:
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
-        if self._timer:
-            self._timer.cancel()
+        self._alarm.cancel()
         self.feed(ev.ClosingDown(self.keep))
         await (self.keeper.leave() if self.keep else self.keeper.all_ended())
         self.jobs.close()
@@ -150,26 +147,11 @@ class Daemon:
         """Let the scheduler know, and do what it says."""
         for effect in self.scheduler.handle(event, self.clock()):
             self._perform(effect)
-        self._arm()
+        self._alarm.set(self.scheduler.deadline)
         if not self.herald.is_quiet or not isinstance(event, ev.Asked | ev.Left):
             self.herald.queue_changed()
 
-    def _arm(self) -> None:
-        """Wake up no later than at the deadline; too early does no harm."""
-        deadline, timer = self.scheduler.deadline, self._timer
-        if deadline is None or (timer is not None and not timer.cancelled()):
-            if deadline is None or (timer and timer.when() <= deadline + self._loop_offset()):
-                return
-            if timer:
-                timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, deadline - self.clock()), self._time_passed)
-
-    def _loop_offset(self) -> float:
-        return asyncio.get_running_loop().time() - self.clock()
-
     def _time_passed(self) -> None:
-        self._timer = None
         self.feed(ev.TimePassed())
 
     def _perform(self, effect: ef.Effect) -> None:
@@ -306,49 +288,18 @@ class Daemon:
 
     # ---- configuration and devices ----
 
-    async def _read_config(self) -> Changes:
-        changes = await self.roster.read()
-        warnings = [str(problem) for problem in self.roster.stable.warnings]
-        self.config = wire.ConfigInfo(
-            path=str(self.paths.config), loaded_at=timestamp(), warnings=warnings
-        )
-        return changes
-
     async def reload(self) -> None:
         """Read models.conf again. Raises ConfigError; then what was in force stays in force."""
-        try:
-            changes = await self._read_config()
-        except (ConfigError, EngineError) as error:
-            _log.error("%s: not in force: %s %s", self.paths.config, error, "; ".join(error.detail))
-            self.config.error = failure_of(error)
-            self.herald.config_changed(self.config)
-            raise
-        self._configure()
-        self.herald.config_changed(self.config, changes)
-        if await self.roster.read_facts():
-            self._configure()
+        await self.configuration.reload()
 
     def reload_soon(self) -> None:
         """Like `reload`, for those who cannot wait; what goes wrong is told to the log and the bus."""
         if self._group:
-            self._group.create_task(self._reload_quietly())
+            self._group.create_task(self.configuration.reload_quietly())
 
-    async def _reload_quietly(self) -> None:
-        with suppress(ConfigError, EngineError):  # told in `reload`
-            await self.reload()
-
-    async def _watch_config(self) -> None:
-        async for _ in written(self.paths.config):
-            await self._reload_quietly()
-
-    async def _refine(self) -> None:
-        """Replace the first estimates, made of file sizes alone, by those from the files' headers."""
-        if await self.roster.read_facts():
-            self._configure()
-
-    def _configure(self) -> None:
-        specs = self.roster.specs(self.ledger.pool, self.switches.expected, gpus=self.ledger.gpus)
-        self.feed(ev.Configured(specs))
+    @property
+    def config(self) -> wire.ConfigInfo:
+        return self.configuration.info
 
     async def _measure_often(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
-from typing import Protocol
+from typing import Literal, Protocol
 
 from paddock.api.types import Speed
 from paddock.core import phase as ph
@@ -33,6 +33,19 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.2  # seconds between looks at /proc while loading: nothing tells of memory or bytes
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
 _TOLD_LINES = 20  # of the log, in the cause of a failure
+
+
+PhaseName = Literal["starting", "fitting", "loading", "warming", "ready", "stopping", "failed"]
+_NAMES: dict[type[ph.Phase], PhaseName] = {
+    ph.Starting: "starting",
+    ph.Fitting: "fitting",
+    ph.Loading: "loading",
+    ph.Warming: "warming",
+    ph.Ready: "ready",
+    ph.Stopping: "stopping",
+    ph.Stopped: "stopping",
+    ph.Failed: "failed",
+}
 
 
 class Listener(Protocol):
@@ -86,6 +99,10 @@ class Instance:
         self._endpoint: Endpoint | None = None
 
     # ---- what others may look at ----
+
+    @property
+    def phase_name(self) -> PhaseName:
+        return _NAMES[type(self.phase)]
 
     @property
     def placement(self) -> PlacementReader:
@@ -331,7 +348,7 @@ class Instance:
         lines = list(self._tail) or last_lines(self.log_paths, _TOLD_LINES)
         told = tuple(line for line in lines[-_TOLD_LINES:])
         if self._stop_why is not None:
-            return Cause("stopped", f"{self.id} was stopped: {self._stop_why}", exit_code=code)
+            return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
         if self._stalled:
             text = f"no sign of life for {self._stall_timeout:.0f} s while loading {self.profile}"
             return Cause(

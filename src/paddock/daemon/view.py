@@ -15,17 +15,6 @@ from paddock.daemon.refusals import as_failure
 if TYPE_CHECKING:
     from paddock.daemon.daemon import Daemon
 
-_PHASES: dict[type[ph.Phase], wire.Phase] = {
-    ph.Starting: "starting",
-    ph.Fitting: "fitting",
-    ph.Loading: "loading",
-    ph.Warming: "warming",
-    ph.Ready: "ready",
-    ph.Stopping: "stopping",
-    ph.Stopped: "stopping",
-    ph.Failed: "failed",
-}
-
 
 class View:
     """Reads everything, changes nothing."""
@@ -157,7 +146,7 @@ def _phase(instance: Instance, live: Live | None) -> wire.Phase:
         if live.phase.leaving or live.phase.closed_since is not None:
             return "draining"
         return "busy" if live.phase.leases else "ready"
-    return _PHASES[type(instance.phase)]
+    return instance.phase_name
 
 
 def _is_up(live: Live | None) -> bool:

@@ -1,0 +1,80 @@
+"""models.conf while the daemon runs: read, watched, and put in force as a whole or not at all."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from paddock.api.types import ConfigInfo
+from paddock.config.explain import Changes
+from paddock.core import events as ev
+from paddock.daemon.bus import timestamp
+from paddock.daemon.herald import Herald
+from paddock.daemon.ledger import Ledger
+from paddock.daemon.refusals import failure_of
+from paddock.daemon.roster import Roster
+from paddock.daemon.switches import Switches
+from paddock.daemon.watch import written
+from paddock.errors import ConfigError, EngineError
+
+_log = logging.getLogger(__name__)
+
+
+class Configuration:
+    """Keeps the roster, and the scheduler's view of it, as models.conf says."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        switches: Switches,
+        herald: Herald,
+        feed: Callable[[ev.Event], None],
+    ) -> None:
+        self._roster, self._ledger, self._switches = roster, ledger, switches
+        self._herald, self._feed = herald, feed
+        self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
+
+    async def read(self) -> Changes:
+        """Read the file. Raises ConfigError or EngineError, and then nothing has changed."""
+        changes = await self._roster.read()
+        stable = self._roster.stable
+        self.info = ConfigInfo(
+            path=str(stable.path),
+            loaded_at=timestamp(),
+            warnings=[str(problem) for problem in stable.warnings],
+        )
+        return changes
+
+    async def reload(self) -> None:
+        """Read it again and put it in force, or tell everybody why not. Raises as `read` does."""
+        try:
+            changes = await self.read()
+        except (ConfigError, EngineError) as error:
+            _log.error("%s: not in force: %s %s", self.info.path, error, "; ".join(error.detail))
+            self.info.error = failure_of(error)
+            self._herald.config_changed(self.info)
+            raise
+        self.put_in_force()
+        self._herald.config_changed(self.info, changes)
+        await self.refine()
+
+    async def reload_quietly(self) -> None:
+        with suppress(ConfigError, EngineError):  # told in `reload`
+            await self.reload()
+
+    async def watch(self) -> None:
+        """Reload after each change of the file, for ever."""
+        async for _ in written(self._roster.stable.path):
+            await self.reload_quietly()
+
+    async def refine(self) -> None:
+        """Replace estimates made of file sizes alone by those from the files' headers."""
+        if await self._roster.read_facts():
+            self.put_in_force()
+
+    def put_in_force(self) -> None:
+        """Tell the scheduler what profiles there are and what they need."""
+        specs = self._roster.specs(
+            self._ledger.pool, self._switches.expected, gpus=self._ledger.gpus
+        )
+        self._feed(ev.Configured(specs))
