@@ -156,8 +156,9 @@ class Instance:
             self._tail.append(line)
             self._placement.feed(line)
         for line in self._state_file.read():
-            if (state := parse_state(line)) and state.n_ctx:
-                self.n_ctx = state.n_ctx
+            if state := parse_state(line):
+                self._speaks_protocol = True
+                self.n_ctx = state.n_ctx or self.n_ctx
 
     def is_young(self) -> bool:
         """Whether it may simply not listen yet: it was started less than a moment ago."""
@@ -313,9 +314,10 @@ class Instance:
 
     async def _obey(self, child: Child) -> None:
         await self._told_to_stop.wait()
+        listens = self._speaks_protocol and isinstance(self.phase, ph.Ready)
         self._move(ph.Stopping(self._stop_why or ""))
         await self._hang_up()
-        await child.stop(self.record.stop_timeout)
+        await child.stop(self.record.stop_timeout, by_command=listens)
 
     async def _hang_up(self) -> None:
         if self._endpoint is not None:

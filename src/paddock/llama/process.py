@@ -94,29 +94,37 @@ class Child:
         await asyncio.shield(self._ended)
         return self._own.wait() if self._own else None
 
-    async def stop(self, grace: float) -> int | None:
-        """Ask, wait for `grace` seconds, insist; its exit code once it and its group are gone."""
-        self.ask_to_exit()
-        try:
-            async with asyncio.timeout(grace):
-                await self.wait()
-        except TimeoutError:
-            self.signal(signal.SIGKILL)
-        code = await self.wait()
-        self.signal(signal.SIGKILL)  # a wrapper script may have left others behind
-        return code
+    async def stop(self, grace: float, *, by_command: bool = False) -> int | None:
+        """Ask, wait for `grace` seconds, insist; its exit code once it and its group are gone.
 
-    def ask_to_exit(self) -> None:
-        """Both ways that llama-server knows.
-
-        While loading, only SIGTERM ends it. Once ready, with the child protocol on, SIGTERM alone
-        leaves it waiting for its standard input for ever (seen with build 11434).
+        `by_command`: it is ready and speaks the child protocol, so it is asked by its exit command,
+        and by SIGTERM only when half of the grace has passed. While loading, only SIGTERM ends it.
+        Ready, SIGTERM alone leaves it waiting for its standard input for ever, and both at once
+        leave it hanging in one of eight tries (build 11434, with a request just cut off).
         """
-        self.signal(signal.SIGTERM)
+        if by_command:
+            self._write(EXIT_COMMAND)
+            if not await self._ends_within(grace / 2):
+                self.signal(signal.SIGTERM)
+                await self._ends_within(grace / 2)
+        else:
+            self.signal(signal.SIGTERM)
+            await self._ends_within(grace)
+        self.signal(signal.SIGKILL)  # also for others that a wrapper script may have left behind
+        return await self.wait()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+                return True
+        return False
+
+    def _write(self, command: str) -> None:
         with suppress(OSError):  # nobody reads any more
             fifo = os.open(self._plumbing.stdin, os.O_WRONLY | os.O_NONBLOCK)
             try:
-                os.write(fifo, EXIT_COMMAND.encode())
+                os.write(fifo, command.encode())
             finally:
                 os.close(fifo)
 
