@@ -1,4 +1,4 @@
-"""What both benchmarks need: a daemon of their own, interleaved rounds, medians, a table."""
+"""What both benchmarks need: a daemon of their own, interleaved rounds, a table."""
 
 import json
 import os
@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+
+import psutil
 
 from paddock.api.chat import ask
 from paddock.api.client import Client
 from paddock.cli.background import end, serve_command, spawn, wait_healthy
 
+Numbers = dict[str, float]
 HERE = Path(__file__).resolve().parent
 
 
@@ -56,18 +58,30 @@ def daemon(folder: Path, engine: str | Path, **env: str) -> Iterator[tuple[Clien
 
 
 def interleaved(
-    rounds: int, contenders: dict[str, Callable[[], dict[str, float]]]
-) -> dict[str, dict[str, float]]:
-    """Run every contender once a round, in turn; the median of each of its numbers."""
-    seen: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+    rounds: int, contenders: dict[str, Callable[[], Numbers]]
+) -> dict[str, dict[str, list[float]]]:
+    """Run every contender once a round, each time in another order; each one's numbers by name."""
+    seen: dict[str, list[Numbers]] = {name: [] for name in contenders}
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
-        for name, measure in contenders.items():
-            seen[name].append(measure())
+        for name in _rotated(list(contenders), number):
+            seen[name].append(contenders[name]())
     return {
-        name: {key: median(one[key] for one in results) for key in results[0]}
+        name: {key: [one[key] for one in results] for key in results[0]}
         for name, results in seen.items()
     }
+
+
+def _rotated(names: list[str], by: int) -> list[str]:
+    """So that none always comes after the same other one, and inherits its after-effects."""
+    at = by % len(names)
+    return names[at:] + names[:at]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of the processors until now."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def first_token_at(client: Client, model: str) -> float:

@@ -4,7 +4,8 @@
 
 Three ways in turn, in one run: Paddock; a bare llama-server started with the same argv, asked as
 soon as it listens (the least that is possible); and llama-server's own router mode, where the
-engine has one (a native llama-server). The page cache is warm; the medians are shown.
+engine has one (a native llama-server). The page cache is warm. Shown are the medians, and the best
+rounds, which other programs on the machine disturbed least.
 """
 
 import argparse
@@ -16,8 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-from rig import daemon, first_token_at, free_port, interleaved, program, save, show
+from rig import Numbers, daemon, first_token_at, free_port, interleaved, program, save, show
 
 from paddock.api.client import Client
 from paddock.engine.engine import Engine
@@ -29,7 +31,8 @@ MODELS = {"tiny": None, "mb-300": 286, "gb-1": 954}  # MiB; None: as small as it
 _LOOK_EVERY = 0.002  # seconds
 _AIM = "\naim: Paddock at most 3 % or 50 ms (whichever is more) over bare"
 
-Numbers = dict[str, float]
+
+Result = dict[str, dict[str, dict[str, list[float]]]]  # by model, way and number: each round's
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Numbers]]:
+def _measure(folder: Path, options: argparse.Namespace) -> Result:
     engine = find_engine(options.engine, cache_dir=folder)
     _write(folder)
     with ExitStack() as stack:
@@ -125,7 +128,13 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, N
 def _router(folder: Path, engine: Engine) -> Iterator[Client]:
     """llama-server in router mode over the same file: one model at a time."""
     port = free_port()
-    argv = [*engine.command, "--models-preset", folder / "models.conf", "--models-max", "1"]
+    argv: list[str | Path] = [
+        *engine.command,
+        "--models-preset",
+        folder / "models.conf",
+        "--models-max",
+        "1",
+    ]
     argv += ["--host", "127.0.0.1", "--port", str(port)]
     client = Client(f"http://127.0.0.1:{port}")
     with program(argv, folder / "router.log") as process:
@@ -158,21 +167,21 @@ def _is_healthy(client: Client) -> bool:
         return False
 
 
-def _print(result: dict[str, dict[str, Numbers]]) -> None:
-    rows = []
-    for model, sides in result.items():
-        bare = sides["bare"]["seconds"]
-        rows += [
-            (
-                f"{model}: {side}",
-                numbers["seconds"],
-                numbers["seconds"] - bare,
-                numbers["seconds"] / bare,
-            )
-            for side, numbers in sides.items()
-        ]
-    show("request to first token, medians", ("", "seconds", "over bare", "ratio"), rows)
+def _print(result: Result) -> None:
+    rows = [
+        (f"{model}: {way}", *_compared(numbers["seconds"], ways["bare"]["seconds"]))
+        for model, ways in result.items()
+        for way, numbers in ways.items()
+    ]
+    headers = ("", "median", "over bare", "ratio", "best", "over bare")
+    show("request to first token, seconds", headers, rows)
     print(_AIM)
+
+
+def _compared(seconds: list[float], bare: list[float]) -> tuple[float, ...]:
+    middle, least = median(seconds), min(seconds)
+    ratio = middle / median(bare)
+    return middle, middle - median(bare), ratio, least, least - min(bare)
 
 
 if __name__ == "__main__":
