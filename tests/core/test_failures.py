@@ -2,7 +2,7 @@
 
 import pytest
 
-from paddock.core.effects import Refuse
+from paddock.core.effects import Refuse, Spawn
 from paddock.core.model import Cause, ProfileId
 from tests.core.story import (
     BROKEN,
@@ -317,3 +317,22 @@ def test_memory_is_not_free_before_the_process_is_gone():
     s(1, asked(1, "b"))
     assert s(2, freed("a.1")) == []
     assert s.gone(3, "a.1") == [spawn("b.2")]
+
+
+def test_a_changed_profile_that_fails_gives_way_to_the_version_that_ran():
+    s = Story(spec("a", fingerprint="old"), B)
+    s.used(0, "a", "a.1")
+    s(1, configured(spec("a", fingerprint="new"), B))
+    assert s(2, asked(1, "a", insist=True)) == [stop("a.1", "outdated")]
+    [renewed] = s.gone(3, "a.1")
+    assert isinstance(renewed, Spawn)
+    assert (renewed.instance, renewed.fingerprint) == ("a.2", "new")
+    assert s(4, exited("a.2", BROKEN)) == [
+        refuse(1, BROKEN),
+        done("a.2", "failed", BROKEN, back="a"),
+    ]
+    [restored] = s(5, freed("a.2"))
+    assert isinstance(restored, Spawn)
+    assert (restored.instance, restored.fingerprint) == ("a.3", "old")
+    assert s(6, asked(2, "a")) == [], "served by what ran before, failed version or not"
+    assert s(7, ready("a.3")) == [done("a.3"), grant(2, "a.3")]

@@ -77,3 +77,18 @@ async def test_a_removed_profile_is_no_longer_served_but_its_instance_is_not_kil
         await home.until(lambda s: any(i.stale for i in s.instances))
         assert (await home.ask("alpha"))[0] == 404
         assert [i.id for i in (await home.status()).instances] == ["alpha.1"]
+
+
+async def test_a_changed_profile_that_fails_gives_way_to_the_version_that_ran(
+    tmp_path: Path, models: Path
+):
+    paths = here(tmp_path, models)
+    async with yard(paths) as home:
+        await home.answer("alpha")
+        paths.config.write_text(HEADER + CONF.replace("alpha.gguf", "broken.gguf"))
+        await home.until(lambda s: any(i.stale for i in s.instances))
+        status, result = await home.post("/switch", {"model": "alpha"})
+        assert status == 502
+        assert result["restored"] == ["alpha"]
+        await home.until_phase("alpha", "ready")
+        assert await home.answer("alpha") == "I am alpha."

@@ -20,6 +20,7 @@ class Ready:
     idle_since: float
     leases: set[Ticket] = field(default_factory=set)
     leaving: bool = False  # it goes when the last lease ends, and gets no new ones
+    renewed: bool = False  # it goes because a person switched to the changed profile
     closed_since: float | None = None  # no new leases while somebody waits for its room
 
 
@@ -113,6 +114,7 @@ class Books:
     owed: dict[ProfileId, tuple[ProfileId, ...]] = field(default_factory=dict)  # who left for whom
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
+    ran: dict[ProfileId, str] = field(default_factory=dict)  # fingerprint that last got ready
     closing: bool = False
 
     def live_of(self, profile: ProfileId) -> Live | None:

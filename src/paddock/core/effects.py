@@ -1,6 +1,6 @@
 """What must be done about it. The only way decisions leave the scheduler."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
@@ -13,6 +13,8 @@ Outcome = Literal["ready", "failed", "cancelled"]
 class Spawn:
     instance: InstanceId
     profile: ProfileId
+    # Which version of the profile: the newest, or the one that ran before a failed switch.
+    fingerprint: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

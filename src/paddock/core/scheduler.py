@@ -104,7 +104,8 @@ class Scheduler:
             books.restoring.remove(event.profile)
         live = books.live_of(event.profile)
         if event.insist and live and isinstance(live.phase, Ready) and books.is_stale(live):
-            live.phase.leaving = True  # to switch to a changed profile means to the changed one
+            # To switch to a changed profile means to the changed one.
+            live.phase.leaving = live.phase.renewed = True
 
     def _objection(self, event: ev.Asked, now: float) -> Cause | None:
         profile, books = event.profile, self._books
@@ -135,6 +136,7 @@ class Scheduler:
         if not live.adopted:
             self._books.costs[live.profile] = now - live.phase.since
         live.phase = Ready(since=now, idle_since=now)
+        self._books.ran[live.profile] = live.fingerprint
         setback = self._books.setbacks.get(live.profile)
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
             del self._books.setbacks[live.profile]
@@ -197,11 +199,14 @@ class Scheduler:
             if old[profile].fingerprint != _fingerprint(books.specs.get(profile)):
                 del books.setbacks[profile]
         books.restoring = [p for p in books.restoring if p in books.specs]
+        books.ran = {p: version for p, version in books.ran.items() if p in books.specs}
         for profile in books.begun.keys() - books.specs.keys():
             del books.begun[profile]
             bring_back(books, books.owed.pop(profile, ()))
 
     def _note_adopted(self, event: ev.Adopted, now: float) -> None:
+        if event.ready:
+            self._books.ran[event.profile] = event.fingerprint
         phase = Ready(since=now, idle_since=now) if event.ready else Starting(now)
         self._books.live[event.instance] = Live(
             event.instance,
@@ -216,7 +221,7 @@ class Scheduler:
         yield from self._give_up(profile, Cause("cancelled", f"{profile} was unloaded"))
         for live in self._books.live.values():
             if live.profile == profile and isinstance(live.phase, Ready):
-                live.phase.leaving = True
+                live.phase.leaving, live.phase.renewed = True, False
                 if at_once:
                     yield stop(live, "unloaded")
 

@@ -77,9 +77,18 @@ def _end_what_is_over(books: Books, now: float) -> Iterator[Stop]:
         if not isinstance(phase, Ready):
             continue
         if phase.leaving and not phase.leases:
+            if phase.renewed and live.profile in books.specs:
+                _renew(books, live.profile, now)
             yield stop(live, "outdated" if books.is_stale(live) else "unloaded")
         elif (end := books.ttl_end(live)) is not None and end <= now:
             yield stop(live, "idle")
+
+
+def _renew(books: Books, profile: ProfileId, now: float) -> None:
+    """Its changed profile comes next; if that fails, the version that ran comes back."""
+    priority = books.specs[profile].priority
+    books.begun[profile] = Want(profile, now, insist=True, priority=priority)
+    _owe(books, profile, [profile])
 
 
 def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
@@ -114,12 +123,16 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
 
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
     books.begun[want.profile] = want
-    owed = books.owed.get(want.profile, ())
-    fresh = [live.profile for live in leaving if live.profile not in owed]
-    books.owed[want.profile] = (*owed, *fresh)
+    _owe(books, want.profile, [live.profile for live in leaving])
     for live in leaving:
         books.evicted_at[live.profile] = now
         yield stop(live, "evicted")
+
+
+def _owe(books: Books, profile: ProfileId, leaving: list[ProfileId]) -> None:
+    """Note who leaves for it, to come back if it fails."""
+    owed = books.owed.get(profile, ())
+    books.owed[profile] = (*owed, *(p for p in leaving if p not in owed))
 
 
 def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
@@ -149,17 +162,19 @@ def _spawn(
     books: Books, numbers: "count[int]", profile: ProfileId, now: float, *, restored: bool = False
 ) -> Spawn:
     instance = InstanceId(f"{profile}.{next(numbers)}")
+    newest = books.specs[profile].fingerprint
+    version = books.ran.get(profile, newest) if restored else newest
     books.begun.pop(profile, None)
     books.live[instance] = Live(
         instance,
         profile,
         books.need(profile),
-        books.specs[profile].fingerprint,
+        version,
         Starting(now),
         replaced=books.owed.pop(profile, ()),
         restored=restored,
     )
-    return Spawn(instance, profile)
+    return Spawn(instance, profile, version)
 
 
 def _refuse_as_impossible(books: Books, profile: ProfileId) -> Iterator[Refuse]:

@@ -161,10 +161,10 @@ class Daemon:
             case ef.Refuse(ticket, cause):
                 if lease := self._leases.get(ticket):
                     lease.refuse(as_error(cause))
-            case ef.Spawn(instance, profile):
+            case ef.Spawn(instance, profile, fingerprint):
                 assert self._group is not None
                 self.switches.begin(profile)
-                self.keeper.bring_to_life(self._group, instance, profile)
+                self.keeper.bring_to_life(self._group, instance, profile, fingerprint)
             case ef.Stop(instance, why):
                 if live := self.keeper.instances.get(instance):
                     live.stop(why)

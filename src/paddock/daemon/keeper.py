@@ -46,15 +46,17 @@ class Keeper:
     # ---- beginnings ----
 
     def bring_to_life(
-        self, group: asyncio.TaskGroup, instance: InstanceId, profile: ProfileId
+        self, group: asyncio.TaskGroup, instance: InstanceId, profile: ProfileId, fingerprint: str
     ) -> None:
-        """Start this instance of this profile; its end, even an immediate one, is told by `feed`."""
-        self._lives[instance] = group.create_task(self._new_life(instance, profile))
+        """Start this instance of this version of the profile; its end is told by `feed`."""
+        life = self._new_life(instance, profile, fingerprint)
+        self._lives[instance] = group.create_task(life)
 
-    async def _new_life(self, instance: InstanceId, profile: ProfileId) -> None:
+    async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
         try:
-            record = self._new_record(instance, self._roster[profile])
-            environ = environment(self._roster.engine(self._roster[profile]), os.environ)
+            profile = self._roster.version(name, fingerprint)
+            record = self._new_record(instance, profile)
+            environ = environment(self._roster.engine(profile), os.environ)
         except PaddockError as error:
             self._stillborn(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from paddock.placement.estimate import estimate
 _log = logging.getLogger(__name__)
 _ASSUMED_SPEED = 1500.0  # MiB/s: what a cold load brought in on a fast disk, until one was measured
 _MIB = 1 << 20
+_VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
 class Roster:
@@ -34,6 +36,7 @@ class Roster:
         self._paths, self._settings = paths, settings
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, Facts | None] = {}
+        self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
 
     # ---- looking up ----
 
@@ -46,6 +49,18 @@ class Roster:
         raise UnknownModel(
             f"there is no model {profile!r}", hint=f"there are: {some}" if some else ""
         )
+
+    def version(self, profile: ProfileId, fingerprint: str) -> Profile:
+        """The profile as it was when it had this fingerprint, else as it is. Raises UnknownModel."""
+        then = self._versions.get(fingerprint)
+        return then if then and then.id == profile else self[profile]
+
+    def _remember_versions(self) -> None:
+        for profile in self.stable.profiles.values():
+            self._versions[profile.fingerprint] = profile
+            self._versions.move_to_end(profile.fingerprint)
+        while len(self._versions) > len(self.stable.profiles) + _VERSIONS_KEPT:
+            self._versions.popitem(last=False)
 
     def engine(self, profile: Profile) -> Engine:
         """The engine that runs it. Raises EngineError."""
@@ -73,6 +88,7 @@ class Roster:
             flags_for=self._flags_for,
         )
         old, self.stable = self.stable, new
+        self._remember_versions()
         return compare(old, new)
 
     def _flags_for(self, engine: str | None) -> FlagSet | None:
