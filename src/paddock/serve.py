@@ -41,6 +41,8 @@ def resolve(options: ServeOptions) -> tuple[Paths, Settings]:
         "engine": options.engine,
         "insecure": options.insecure or None,
     }
+    if options.settings and not options.settings.exists():
+        raise ConfigError(f"there is no settings file {options.settings}")
     settings = load_settings(options.settings or found.settings, overrides)
     if settings.models_dir and not options.models_dir:
         folder = found.config.parent / Path(settings.models_dir).expanduser()

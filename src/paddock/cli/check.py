@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paddock.cli.options import EngineName, Json, ModelsDir, SettingsFile
+from paddock.cli.options import Config, EngineName, Json, ModelsDir, SettingsFile
 from paddock.cli.terminal import paint, print_json
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ File = Annotated[
 
 def check(
     file: File = None,
+    config: Config = None,
     settings: SettingsFile = None,
     models_dir: ModelsDir = None,
     engine: EngineName = None,
@@ -34,7 +35,7 @@ def check(
     """
     from paddock.cli.files import open_files
 
-    files = open_files(file, settings, models_dir, engine)
+    files = open_files(file or config, settings, models_dir, engine)
     stable, problems = files.read()
     is_good = stable is not None and not any(problem.fails_check for problem in problems)
     if as_json:

@@ -4,13 +4,16 @@
 is its socket. Everything is private to the user: logs may hold prompts.
 """
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
 
 
@@ -44,7 +47,7 @@ class Records:
         self._kept = kept
         for folder in (state_dir, self._root, runtime_dir):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        runtime_dir.chmod(0o700)
+        _keep_private(runtime_dir)
 
     def plumbing(self, number: int) -> Plumbing:
         return Plumbing(self._root / str(number))
@@ -98,3 +101,14 @@ class Records:
         ended = [record.number for record in self if record.ended]
         for number in ended[: -self._kept or None]:
             shutil.rmtree(self._root / str(number), ignore_errors=True)
+
+
+def _keep_private(folder: Path) -> None:
+    """Sockets lie here: whoever else could write to it could answer in a model's place."""
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        raise ConfigError(
+            f"{folder} is not a folder of yours: instances' sockets cannot lie there",
+            hint="remove it, or name another place with --state-dir",
+        )
+    folder.chmod(0o700)
