@@ -12,7 +12,7 @@ _LONGEST_LINE = 1 << 16  # a line without an end is cut here: no unbounded buffe
 
 
 class LineFile:
-    """A growing file, read as lines. It may be cut down by `trim`; the writer must append."""
+    """A growing file, read as lines. It may be cut down, by us or by anybody; the writer must append."""
 
     def __init__(self, path: Path, *, limit: int = 0) -> None:
         self.path = path
@@ -23,12 +23,17 @@ class LineFile:
     def read(self) -> Iterator[str]:
         """The complete lines that came since the last call."""
         with suppress(FileNotFoundError), self.path.open("rb") as file:
+            self._rewind_if_cut(file.seek(0, os.SEEK_END))
             file.seek(self.offset)
             while data := file.read(_CHUNK):
                 self.offset += len(data)
                 yield from self._split(data)
         if self._limit and self.offset > self._limit:
             self._trim()
+
+    def _rewind_if_cut(self, size: int) -> None:
+        if size < self.offset:
+            self.offset, self._rest = 0, b""
 
     def rest(self) -> str:
         """The last line, where it has no end: what a dying process could still say."""
@@ -97,9 +102,16 @@ def last_lines(paths: list[Path], count: int) -> list[str]:
     return lines
 
 
-def _tail(path: Path, count: int, *, width: int = 400) -> list[str]:
+def _tail(path: Path, count: int) -> list[str]:
+    if count <= 0:
+        return []
+    blocks: list[bytes] = []
     with suppress(FileNotFoundError), path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - count * width))
-        return file.read().decode(errors="replace").splitlines()[-count:] if count > 0 else []
-    return []
+        start, ends = file.seek(0, os.SEEK_END), 0
+        while start and ends <= count:  # one more: the first line of what was read may be a part
+            start, end = max(0, start - _CHUNK), start
+            file.seek(start)
+            blocks.append(file.read(end - start))
+            ends += blocks[-1].count(b"\n")
+    lines = b"".join(reversed(blocks)).removesuffix(b"\n").split(b"\n") if blocks else []
+    return [line.decode(errors="replace") for line in lines[-count:]]

@@ -90,7 +90,10 @@ class Child:
         return self.identity.pid
 
     async def wait(self) -> int | None:
-        """Its exit code once it has ended (negative: the signal); None for an inherited process."""
+        """Its exit code once it has ended (negative: the signal); None for an inherited process.
+
+        Whatever is left of its group has been killed by then.
+        """
         await asyncio.shield(self._ended)
         return self._own.wait() if self._own else None
 
@@ -141,6 +144,11 @@ class Child:
             self._pidfd = -1
 
     def _note_end(self) -> None:
+        """It ended. A wrapper script may have left others behind: they go with it.
+
+        A child of ours is not reaped yet, so its number cannot have become another group's.
+        """
+        self.signal(signal.SIGKILL)
         self.close()
         if not self._ended.done():
             self._ended.set_result(None)
@@ -172,20 +180,28 @@ def adopt(identity: Identity, plumbing: Plumbing) -> Child | None:
         child = Child(identity, plumbing)
     except ProcessLookupError:
         return None
-    if (
-        not identity.is_alive()
-    ):  # asked after the pidfd was opened: the number cannot change hands now
-        child.close()
-        return None
-    return child
+    if identity.is_alive():  # asked after the pidfd was opened: the number cannot change hands now
+        return child
+    child.close()
+    return None
 
 
 def find_by_argument(word: str) -> int | None:
-    """The process that has `word` on its command line: for a record that was cut short."""
+    """The leader of a group that has `word` on its command line: for a record that was cut short.
+
+    A wrapper script and the server that it started both have it; only the leader is a `Child`.
+    """
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and word in _arguments(entry):
+        if entry.name.isdecimal() and word in _arguments(entry) and _leads(int(entry.name)):
             return int(entry.name)
     return None
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def _arguments(entry: Path) -> list[str]:
