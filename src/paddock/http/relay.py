@@ -8,6 +8,7 @@ connection, because only that stops llama-server's generation.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ class Exchange:
         status, outcome = _CLIENT_LEFT, "left"
         try:
             response = await relayed()
+            await self._delivered(response)
             status, outcome = response.status, "done"
         except PaddockError as error:
             status, outcome = error.status, error.code
@@ -87,6 +89,12 @@ class Exchange:
         finally:
             self._account(status, outcome)
         return response
+
+    async def _delivered(self, response: web.StreamResponse) -> None:
+        """Send it now: else the client would wait until its line was written, some 25 µs."""
+        with suppress(ConnectionError):  # it left; aiohttp finds that out itself
+            await response.prepare(self.request)
+            await response.write_eof()
 
     async def through(
         self, lease: "Lease", path: str, content: upstream.Body
