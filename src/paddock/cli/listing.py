@@ -22,7 +22,6 @@ from paddock.cli.terminal import complain, mib, print_json, print_table, seconds
 
 if TYPE_CHECKING:
     from paddock.api.types import ProfileInfo
-    from paddock.config.profile import Profile
 
 EXAMPLE = "Example: paddock list --all"
 All = Annotated[bool, typer.Option("--all", "-a", help="Hidden profiles as well.")]
@@ -69,32 +68,10 @@ def _from_file(
     config: Path | None, settings: Path | None, models_dir: Path | None, engine: str | None
 ) -> list[ProfileInfo]:
     from paddock.cli.files import open_files
+    from paddock.config.describe import described
 
     stable = open_files(config, settings, models_dir, engine).stable()
-    return [unloaded(profile) for profile in stable.profiles.values()]
-
-
-def unloaded(profile: Profile) -> ProfileInfo:
-    """What the daemon would say of a profile that nobody has asked for yet."""
-    from paddock.api.types import ProfileInfo
-
-    return ProfileInfo(
-        id=profile.id,
-        state="unloaded",
-        title=profile.title,
-        description=profile.description,
-        aliases=list(profile.aliases),
-        bench=profile.is_bench,
-        hidden=profile.hidden,
-        pin=profile.pin,
-        priority=profile.priority,
-        ttl=profile.ttl,
-        engine=profile.engine or "",
-        ctx_size=profile.ctx_size,
-        speed_text=profile.speed_text,
-        expected_speed=profile.expected_speed,
-        args=list(profile.argv),
-    )
+    return [described(profile) for profile in stable.profiles.values()]
 
 
 def _print(profiles: list[ProfileInfo]) -> None:

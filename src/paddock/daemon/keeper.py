@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 
+from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
@@ -81,7 +82,7 @@ class Keeper:
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
-            size_mib=self._roster.size_mib(profile),
+            size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.config import models_conf
+from paddock.config.describe import size_mib
 from paddock.config.explain import Changes, compare
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
@@ -20,7 +21,7 @@ from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError, UnknownModel
 from paddock.llama.flags import FlagSet
-from paddock.llama.gguf import Facts, shards
+from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimate
 
 _log = logging.getLogger(__name__)
@@ -72,11 +73,6 @@ class Roster:
         except EngineError:
             return None
 
-    def size_mib(self, profile: Profile) -> int:
-        """Of all its files on the disk; 0 where none is there (yet)."""
-        files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
-        return sum(_size(file) for file in files if file) // _MIB
-
     # ---- reading ----
 
     async def read(self) -> Changes:
@@ -121,25 +117,18 @@ class Roster:
             priority=profile.priority,
             ttl=profile.ttl,
             concurrency=profile.concurrency,
-            cost=costs.get(ProfileId(profile.id), self.size_mib(profile) / _ASSUMED_SPEED),
+            cost=costs.get(ProfileId(profile.id), size_mib(profile) / _ASSUMED_SPEED),
         )
 
     def _estimate(self, profile: Profile, gpus: int) -> int:
         return estimate(
             self._facts.get(profile.model) if profile.model else None,
-            size_bytes=self.size_mib(profile) * _MIB,
+            size_bytes=size_mib(profile) * _MIB,
             ctx_tokens=profile.ctx_size,
             cache_type_k=_value(profile, "--cache-type-k"),
             cache_type_v=_value(profile, "--cache-type-v"),
             gpus=gpus,
         )
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
 
 
 def _value(profile: Profile, name: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from paddock import __version__
 from paddock.api import types as wire
+from paddock.config.describe import described
 from paddock.config.profile import Profile
 from paddock.core import phase as ph
 from paddock.core.books import Live, Ready, Starting, Stopping
@@ -92,31 +93,16 @@ class View:
         live = daemon.scheduler.live_of(name)
         setback = daemon.scheduler.setback(name)
         used = daemon.last_used.get(name)
-        return wire.ProfileInfo(
-            id=profile.id,
-            state=self.state(name),
-            title=profile.title,
-            description=profile.description,
-            aliases=list(profile.aliases),
-            bench=profile.is_bench,
-            hidden=profile.hidden,
-            pin=profile.pin,
-            priority=profile.priority,
-            ttl=profile.ttl,
-            engine=profile.engine or "",
-            ctx_size=profile.ctx_size,
-            size_mib=daemon.roster.size_mib(profile) or None,
-            speed_text=profile.speed_text,
-            expected_speed=profile.expected_speed,
-            speed=daemon.herald.speeds.get(name),
-            instance=live.id if live else None,
-            stale=bool(live and daemon.scheduler.is_stale(live)),
-            waiting=waiting,
-            last_used=_iso(used) if used else None,
-            last_load_seconds=_rounded(daemon.switches.expected.get(name)),
-            failure=as_failure(setback.cause) if setback and not _is_up(live) else None,
-            args=list(profile.argv),
-        )
+        info = described(profile)
+        info.state = self.state(name)
+        info.speed = daemon.herald.speeds.get(name)
+        info.instance = live.id if live else None
+        info.stale = bool(live and daemon.scheduler.is_stale(live))
+        info.waiting = waiting
+        info.last_used = _iso(used) if used else None
+        info.last_load_seconds = _rounded(daemon.switches.expected.get(name))
+        info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
+        return info
 
     def state(self, profile: ProfileId) -> wire.State:
         """A profile's state in one word."""

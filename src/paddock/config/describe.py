@@ -1,0 +1,43 @@
+"""A profile as the API tells it, as far as that needs no daemon: the file's words and the files' sizes."""
+
+from math import ceil
+from pathlib import Path
+
+from paddock.api.types import ProfileInfo
+from paddock.config.profile import Profile
+from paddock.llama.gguf import shards
+
+
+def described(profile: Profile) -> ProfileInfo:
+    """What can be told of a profile without a daemon: nothing of it is loaded."""
+    return ProfileInfo(
+        id=profile.id,
+        state="unloaded",
+        title=profile.title,
+        description=profile.description,
+        aliases=list(profile.aliases),
+        bench=profile.is_bench,
+        hidden=profile.hidden,
+        pin=profile.pin,
+        priority=profile.priority,
+        ttl=profile.ttl,
+        engine=profile.engine or "",
+        ctx_size=profile.ctx_size,
+        size_mib=size_mib(profile) or None,
+        speed_text=profile.speed_text,
+        expected_speed=profile.expected_speed,
+        args=list(profile.argv),
+    )
+
+
+def size_mib(profile: Profile) -> int:
+    """Of all its files on the disk, shards and projector, rounded up; 0 where none is there (yet)."""
+    files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
+    return ceil(sum(_size(file) for file in files if file) / (1 << 20))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
