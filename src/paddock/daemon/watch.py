@@ -17,17 +17,26 @@ async def written(path: Path) -> AsyncIterator[None]:
     Its folder is watched, as most editors put a new file in the old one's place; where the file is
     a link, so is the folder of what it points to.
     """
-    names = {path.name, path.resolve().name}  # noqa: ASYNC240  # one system call, once
     with Inotify() as inotify:
-        for folder in {path.parent, path.resolve().parent}:  # noqa: ASYNC240
-            inotify.add_watch(folder, _CHANGES)
+        watched: set[Path] = set()
         while True:
+            names = _watch(inotify, path, watched)
             await _next_of(inotify, names)
             with suppress(TimeoutError):
                 while True:
                     async with asyncio.timeout(_SETTLE):
                         await _next_of(inotify, names)
             yield
+
+
+def _watch(inotify: Inotify, path: Path, watched: set[Path]) -> set[str]:
+    """Watch the folders of the file and of what it points to now; the names to look for in them."""
+    target = path.resolve()
+    for folder in {path.parent, target.parent} - watched:
+        if folder.is_dir():  # a link may lead nowhere
+            inotify.add_watch(folder, _CHANGES)
+            watched.add(folder)
+    return {path.name, target.name}
 
 
 async def _next_of(inotify: Inotify, names: set[str]) -> None:

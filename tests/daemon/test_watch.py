@@ -1,0 +1,126 @@
+"""A file as editors write it: in place, by replacing it, through a link."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from paddock.daemon.watch import written
+
+
+class Told:
+    """Counts what a watch tells."""
+
+    def __init__(self, path: Path) -> None:
+        self._changes = written(path)
+        self._next: asyncio.Task[None] | None = None
+
+    async def listen(self) -> None:
+        self._next = asyncio.ensure_future(anext(self._changes))  # `after` and `close` await it
+        await asyncio.sleep(0)  # from now on it is watched
+
+    async def after(self, change: Callable[[], object]) -> None:
+        """Return when it was told."""
+        if self._next is None:
+            await self.listen()
+        assert self._next is not None
+        change()
+        await self._next
+        await self.listen()
+
+    def is_told(self) -> bool:
+        return self._next is not None and self._next.done()
+
+    async def close(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.wait([self._next])
+        await self._changes.aclose()  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def watching(path: Path) -> AsyncIterator[Told]:
+    told = Told(path)
+    await told.listen()
+    try:
+        yield told
+    finally:
+        await told.close()
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    path = tmp_path / "models.conf"
+    path.write_text("one")
+    return path
+
+
+def replace(path: Path, text: str) -> None:
+    other = path.with_name(path.name + "~")
+    other.write_text(text)
+    other.replace(path)
+
+
+async def test_written_in_place(conf):
+    async with watching(conf) as told:
+        await told.after(lambda: conf.write_text("two"))
+        await told.after(lambda: conf.write_text("three"))
+
+
+async def test_replaced_as_most_editors_do(conf):
+    async with watching(conf) as told:
+        await told.after(lambda: replace(conf, "two"))
+        await told.after(lambda: replace(conf, "three"))
+
+
+async def test_removed_and_written_again(conf):
+    async with watching(conf) as told:
+        await told.after(conf.unlink)
+        await told.after(lambda: conf.write_text("two"))
+
+
+async def test_other_files_in_its_folder_do_not_matter(conf):
+    async with watching(conf) as told:
+        conf.with_name("models.conf.swp").write_text("x")
+        conf.with_name("other").write_text("x")
+        await told.after(lambda: conf.write_text("two"))
+        assert not told.is_told()
+
+
+async def test_behind_a_link_the_file_itself_is_watched_too(conf, tmp_path):
+    folder = tmp_path / "dotfiles"
+    folder.mkdir()
+    link = folder / "link.conf"
+    link.symlink_to(conf)
+    async with watching(link) as told:
+        await told.after(lambda: conf.write_text("two"))
+        await told.after(lambda: replace(conf, "three"))
+
+
+async def test_a_link_that_is_turned_is_followed_to_its_new_file(conf, tmp_path):
+    """As a dotfile manager does it: each generation lies in a folder of its own."""
+    generations = [tmp_path / name / "real.conf" for name in ("1", "2")]
+    for path in generations:
+        path.parent.mkdir()
+        path.write_text("x")
+    link = tmp_path / "link.conf"
+    link.symlink_to(generations[0])
+
+    def turn() -> None:
+        fresh = tmp_path / "fresh"
+        fresh.symlink_to(generations[1])
+        os.replace(fresh, link)
+
+    async with watching(link) as told:
+        await told.after(turn)
+        await told.after(lambda: generations[1].write_text("y"))
+
+
+async def test_a_link_to_nowhere_is_watched_until_it_leads_somewhere(tmp_path):
+    link = tmp_path / "link.conf"
+    link.symlink_to(tmp_path / "nowhere" / "models.conf")
+    async with watching(link) as told:
+        await told.after(lambda: replace(link, "one"))
