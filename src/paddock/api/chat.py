@@ -38,7 +38,10 @@ def ask(
     with client.connection.exchange(
         "POST", path, request, accept="text/event-stream", patient=True
     ) as response:
-        yield from read(_messages(pieces(response)))
+        messages = _messages(pieces(response))
+        yield from read(messages)
+        for _ in messages:  # to the last byte: who leaves before it counts as one who hung up
+            pass
 
 
 def _messages(stream: Iterable[bytes]) -> Iterator[Message | Comment]:
