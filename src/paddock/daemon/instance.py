@@ -15,6 +15,7 @@ from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.records import Record, Records
+from paddock.daemon.stages import Stages
 from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines, read_from
 from paddock.llama.output import (
@@ -90,6 +91,7 @@ class Instance:
         self._log_file = LineFile(plumbing.log, limit=log_limit)
         self._tail: deque[str] = deque(maxlen=200)
         self._placement = PlacementReader()
+        self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
         self._speaks_protocol = False
         self._stop_why: str | None = None
@@ -233,12 +235,7 @@ class Instance:
     def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
         self._speaks_protocol = True
         if state.state == "loading":
-            if state.fraction == 1.0 and isinstance(self.phase, ph.Loading):
-                self._move(ph.Warming())
-            else:
-                if not isinstance(self.phase, ph.Loading):
-                    self._vitals.rebase()  # what came before was the program itself
-                self._move(ph.Loading(state.part, state.fraction or None))
+            self._move(self._stages.after_state(self.phase, state))
         elif state.state == "ready":
             self.n_ctx = state.n_ctx
             self._become_ready(ready)
@@ -247,17 +244,9 @@ class Instance:
         self._tail.append(line)
         if ph.is_loading(self.phase):
             self._placement.feed(line)
-            self._take_hint(load_hint(line))
+            self._move(self._stages.after_hint(self.phase, load_hint(line)))
         elif timing := parse_timing(line):
             self._note_timing(timing)
-
-    def _take_hint(self, hint: str | None) -> None:
-        if hint == "fitting" and isinstance(self.phase, ph.Starting | ph.Loading):
-            self._move(ph.Fitting())
-        elif hint == "loading" and isinstance(self.phase, ph.Starting | ph.Fitting):
-            self._move(ph.Loading("text_model"))
-        elif hint == "warming":
-            self._move(ph.Warming())
 
     def _note_timing(self, timing: Timing) -> None:
         if timing.kind == "prompt":
@@ -297,20 +286,14 @@ class Instance:
             if vitals.look() or self._log_file.offset != seen_log:
                 last_sign, seen_log = self._clock(), self._log_file.offset
             self.mib_done = vitals.mib_loaded
-            self._estimate_fraction(vitals)
+            self.phase = self._stages.after_look(
+                self.phase, mib_done=vitals.mib_loaded, mib_total=self.record.size_mib
+            )
             if self._clock() - last_sign > self._stall_timeout:
                 self._stalled = True
                 self._told_to_stop.set()
             if ph.is_loading(self.phase):
                 self._listener.progressed(self)
-
-    def _estimate_fraction(self, vitals: Vitals) -> None:
-        """On the CPU with mmap the engine tells only 0 and 1; bytes read and mapped tell more."""
-        if not isinstance(self.phase, ph.Loading) or not self.record.size_mib:
-            return
-        seen = min(vitals.mib_loaded / self.record.size_mib, 1.0)
-        if seen > (self.phase.fraction or 0.0):
-            self.phase = ph.Loading(self.phase.part, seen)
 
     async def _obey(self, child: Child) -> None:
         await self._told_to_stop.wait()
@@ -328,6 +311,8 @@ class Instance:
         if phase == self.phase or not ph.may_follow(self.phase, phase):
             return
         before, self.phase = self.phase, phase
+        if isinstance(phase, ph.Loading) and isinstance(before, ph.Starting | ph.Fitting):
+            self._vitals.rebase()  # what came before was the program itself, and fit's trials
         if type(phase) is type(before):
             self._listener.progressed(self)
             return

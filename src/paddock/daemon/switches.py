@@ -68,6 +68,8 @@ class Switches:
         elapsed = self._clock() - switch.since if switch else 0.0
         live = self._scheduler.live_of(profile)
         instance = self._instance_of(profile)
+        if live and isinstance(live.phase, Ready) and live.is_going and switch:
+            return Progress(stage="draining", elapsed=round(elapsed, 3))  # its outdated instance
         if live and isinstance(live.phase, Starting | Ready):
             if instance is None:  # its start was ordered a moment ago: it waits for nobody now
                 return Progress(stage="starting", elapsed=round(elapsed, 3))
@@ -99,11 +101,11 @@ class Switches:
         others = self._scheduler.in_the_way(profile)
         if not others:
             return "queued", ""
-        names = ", ".join(live.profile for live in others)
-        phases = [live.phase for live in others]
-        if any(isinstance(phase, Stopping) and not phase.exited for phase in phases):
+        names = ", ".join(live.profile for live in others if live.profile != profile)
+        told = [live.phase for live in others if live.is_told]
+        if any(not isinstance(phase, Stopping) or not phase.exited for phase in told):
             return "stopping", names
-        if any(isinstance(phase, Stopping) for phase in phases):
+        if told:
             return "memory", names
         return "draining", names
 
