@@ -1,7 +1,6 @@
 """A file as editors write it: in place, by replacing it, through a link."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -112,7 +111,7 @@ async def test_a_link_that_is_turned_is_followed_to_its_new_file(conf, tmp_path)
     def turn() -> None:
         fresh = tmp_path / "fresh"
         fresh.symlink_to(generations[1])
-        os.replace(fresh, link)
+        fresh.replace(link)
 
     async with watching(link) as told:
         await told.after(turn)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
@@ -21,13 +22,19 @@ GPU, HOST = DeviceId(estimate.GPU), DeviceId(estimate.HOST)  # the two pools
 Booked = Mapping[InstanceId, tuple[int, Demand]]  # pid and demand of each live instance
 
 
+class Driver(Protocol):
+    """Whoever reads the GPUs."""
+
+    def read(self) -> list[Gpu]: ...
+
+
 class Ledger:
     """Reads the devices; keeps the last reading."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, driver: Driver | None = None) -> None:
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
-        self._driver = Gpus()
+        self._driver = driver or Gpus()
         self._gpus: tuple[Gpu, ...] = ()
         self._memory: Memory | None = None
 
