@@ -1,6 +1,7 @@
 """Events: in order, resumable, and never waiting for a slow reader."""
 
 import asyncio
+from typing import Any
 
 from paddock.api.types import ConfigInfo, QueueChanged, Snapshot, Status
 from paddock.daemon.bus import Bus
@@ -18,7 +19,7 @@ def told(waiting: int) -> QueueChanged:
     return QueueChanged(profile="a", waiting=waiting)
 
 
-async def take(events, count: int) -> list:
+async def take(events, count: int) -> list[Any]:
     async with asyncio.timeout(5):
         return [await anext(events) for _ in range(count)]
 

@@ -68,7 +68,7 @@ async def test_eleven_requests_during_a_load_share_it(tmp_path: Path, models: Pa
 async def test_a_request_is_finished_before_its_model_leaves(tmp_path: Path, models: Path):
     async with yard(here(tmp_path, models), max_instances=1, patience=0.0) as home:
         async with asyncio.TaskGroup() as group:
-            long = group.create_task(home.answer("endless", max_tokens=300))
+            long = group.create_task(home.answer("endless", max_tokens=900))
             await home.until(lambda s: any(i.leases for i in s.instances))
             other = group.create_task(home.answer("alpha"))
         assert len(long.result()) > 1000

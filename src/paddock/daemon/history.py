@@ -4,6 +4,7 @@ from pathlib import Path
 
 import aiosqlite
 
+_KEPT = 10_000  # loads
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS loads (
     id INTEGER PRIMARY KEY,
@@ -48,6 +49,9 @@ class History:
             "INSERT INTO loads (profile, fingerprint, engine, ended_at, seconds, outcome) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             (profile, fingerprint, engine, ended_at, seconds, outcome),
+        )
+        await self._database.execute(
+            "DELETE FROM loads WHERE id <= (SELECT max(id) FROM loads) - ?", (_KEPT,)
         )
         await self._database.commit()
 

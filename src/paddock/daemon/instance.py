@@ -161,6 +161,8 @@ class Instance:
             if state := parse_state(line):
                 self._speaks_protocol = True
                 self.n_ctx = state.n_ctx or self.n_ctx
+        if self.record.placement:  # its lines may have been trimmed from the log long ago
+            self._placement.placement = self.record.placement
 
     def is_young(self) -> bool:
         """Whether it may simply not listen yet: it was started less than a moment ago."""
@@ -255,7 +257,8 @@ class Instance:
             self._prompts[timing.task] = timing
             return
         prompt = self._prompts.pop(timing.task, None)
-        self.speed = Speed(prompt=prompt.speed if prompt else None, generation=timing.speed)
+        if timing.speed is not None:  # an answer of one token tells no speed
+            self.speed = Speed(prompt=prompt.speed if prompt else None, generation=timing.speed)
         self._listener.request_timed(self, prompt, timing)
 
     def _become_ready(self, ready: Callable[[], None]) -> None:
@@ -263,6 +266,7 @@ class Instance:
             return
         if self.record.load_seconds is None:
             self.record.load_seconds = self._clock() - self.started_at
+            self.record.placement = self._placement.placement
             self._records.save(self.record)
         self._move(ph.Ready())
         ready()

@@ -67,6 +67,7 @@ class Keeper:
         else:
             plumbing = self._records.plumbing(record.number)
             live = self._track(record)
+            self._listener.phase_changed(live)
             await self._live(live, lambda: spawn(record.argv, environ, plumbing))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.api.types import Placement
 from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
 
@@ -35,6 +36,7 @@ class Record(msgspec.Struct, kw_only=True):
     started: int = 0
     boot: str = ""
     load_seconds: float | None = None
+    placement: Placement | None = None  # as its log told it until it was ready
     ended: bool = False
 
 

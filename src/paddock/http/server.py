@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FRONT = web.AppKey("front", Front)
+_LINGER = 2.0  # seconds in which the rest of a refused body is read before the connection closes
 _GRACE = 5.0  # how long requests may go on once the end has come
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
@@ -74,7 +75,13 @@ async def serving(
 
     At the end, requests have `grace` seconds.
     """
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=grace)
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=grace,
+        lingering_time=_LINGER,
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, bound).start()
