@@ -10,7 +10,7 @@ from typing import assert_never
 
 from paddock.core import events as ev
 from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
-from paddock.core.effects import Effect, Outcome, Refuse, Stop, SwitchDone
+from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
 from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Spec, Ticket
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
@@ -27,9 +27,53 @@ class Scheduler:
 
     def handle(self, event: ev.Event, now: float) -> list[Effect]:
         """Take note of `event`; what must be done about it, in this order."""
+        if (effects := self._at_once(event, now)) is not None:
+            return effects
         effects = [*self._note(event, now), *settle(self._books, self._numbers, now)]
         self.deadline = self._books.next_deadline(now)
         return effects
+
+    # ---- the short way ----
+    # Nearly every event is a request for what is ready, or its end, while nobody waits: then there
+    # is nothing else to decide. (Measured: 31 µs of a relayed request's 350 on the long way.)
+
+    def _at_once(self, event: ev.Event, now: float) -> list[Effect] | None:
+        """The effects, if the event changes nothing for anybody else; None: the long way."""
+        books = self._books
+        if books.waiting or books.begun or books.restoring or books.closing:
+            return None
+        if self.deadline is not None and self.deadline <= now:
+            return None
+        if isinstance(event, ev.Asked):
+            return self._serve_at_once(event)
+        if isinstance(event, ev.Left):
+            return self._leave_at_once(event.ticket, now)
+        return None
+
+    def _serve_at_once(self, event: ev.Asked) -> list[Effect] | None:
+        books = self._books
+        spec, live = books.specs.get(event.profile), books.live_of(event.profile)
+        if spec is None or live is None or not isinstance(live.phase, Ready):
+            return None
+        phase = live.phase
+        is_full = spec.concurrency and len(phase.leases) >= spec.concurrency
+        if event.insist or phase.leaving or phase.closed_since is not None or is_full:
+            return None
+        books.leased[event.ticket] = live.id
+        phase.leases.add(event.ticket)
+        return [Grant(event.ticket, live.id)]
+
+    def _leave_at_once(self, ticket: Ticket, now: float) -> list[Effect] | None:
+        """Not for the last to leave where that starts a clock, or lets the instance go."""
+        books = self._books
+        live = books.live.get(books.leased.get(ticket, InstanceId("")))
+        if live is None or not isinstance(live.phase, Ready):
+            return None
+        phase, spec = live.phase, books.specs.get(live.profile)
+        if len(phase.leases) < 2 and (phase.leaving or (spec is not None and spec.ttl)):
+            return None
+        self._note_left(ticket, now)
+        return []
 
     # ---- what others may look at ----
 

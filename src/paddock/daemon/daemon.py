@@ -59,7 +59,7 @@ class Daemon:
         self.roster = Roster(paths, settings)
         self.ledger = Ledger(settings)
         self.switches = Switches(self.scheduler, self.instance_of, clock)
-        self.last_used: dict[ProfileId, datetime] = {}
+        self.last_used: dict[ProfileId, float] = {}  # by the clock
         self.listen: list[str] = []
         self.view = View(self)
         self.bus = Bus(self._snapshot)
@@ -177,7 +177,7 @@ class Daemon:
     def _granted(self, ticket: Ticket, instance: InstanceId) -> None:
         live = self.keeper.instances[instance]
         self._current = live.profile
-        self.last_used[live.profile] = datetime.now(UTC)
+        self.last_used[live.profile] = self.clock()
         if lease := self._leases.get(ticket):
             lease.grant(live.endpoint)
 

@@ -1,6 +1,5 @@
 """What people see of the stable: wire types made from the scheduler's books and the instances."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paddock import __version__
@@ -99,7 +98,7 @@ class View:
         info.instance = live.id if live else None
         info.stale = bool(live and daemon.scheduler.is_stale(live))
         info.waiting = waiting
-        info.last_used = _iso(used) if used else None
+        info.last_used = None if used is None else daemon.clock_to_time(used)
         info.last_load_seconds = _rounded(daemon.switches.expected.get(name))
         info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
         return info
@@ -141,7 +140,3 @@ def _is_up(live: Live | None) -> bool:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
