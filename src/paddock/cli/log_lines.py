@@ -1,18 +1,25 @@
 """The daemon's log on stderr: `2026-11-24 03:14:05,123 INFO    paddock.http.relay: request …`.
 
 There is a line for every request, so what a line costs is a part of what a request costs: made the
-standard way 30 µs in a busy daemon, of the 300 that a request takes; made this way 19.
+standard way 30 µs in a busy daemon, of the 300 that a request takes; made this way 19. Writing each
+to a file by itself cost another 50 µs, so lines go out in bunches.
 """
 
+import asyncio
 import logging
 import sys
 import time
+from contextlib import nullcontext
+from typing import TextIO
+
+_BUNCH = 200  # lines
+_LATE = 0.1  # seconds
 
 
 def log_to_stderr(*, verbose: bool) -> None:
     """From here on; `verbose`: what helps to find a bug, too."""
     _skip_what_no_line_shows()
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stderr) if sys.stderr.isatty() else Bunches(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
 
@@ -21,6 +28,42 @@ def _skip_what_no_line_shows() -> None:
     """The caller, the thread and the process; see "Optimization" in Python's logging HOWTO."""
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+class Bunches(logging.StreamHandler[TextIO]):
+    """Writes lines together, at most a tenth of a second late; a warning goes out at once.
+
+    At the end of the process, logging's own shutdown flushes it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._lines: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(stream)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+        if record.levelno >= logging.WARNING or len(self._lines) >= _BUNCH:
+            self.flush()
+        elif self._timer is None:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        try:
+            self._timer = asyncio.get_running_loop().call_later(_LATE, self._due)
+        except RuntimeError:  # no loop: nothing would ever flush it
+            self.flush()
+
+    def _due(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join(lines) + "\n")
+            super().flush()
 
 
 class Lines(logging.Formatter):

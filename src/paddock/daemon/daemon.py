@@ -38,6 +38,7 @@ from paddock.errors import ModelMissing, NoSuchThing, NotLoaded
 from paddock.llama.follow import Watch
 
 _log = logging.getLogger(__name__)
+_OF_REQUESTS = (ev.Asked, ev.Left)
 _MEASURE_EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
 
 
@@ -148,7 +149,7 @@ class Daemon:
         for effect in self.scheduler.handle(event, self.clock()):
             self._perform(effect)
         self._alarm.set(self.scheduler.deadline)
-        if not self.herald.is_quiet or not isinstance(event, ev.Asked | ev.Left):
+        if not self.herald.is_quiet or not isinstance(event, _OF_REQUESTS):
             self.herald.queue_changed()
 
     def _time_passed(self) -> None:

@@ -1,0 +1,64 @@
+"""The daemon's log: whole lines, in order, late by no more than a moment, warnings at once."""
+
+import asyncio
+import io
+import logging
+
+import pytest
+
+from paddock.cli.log_lines import Bunches, Lines
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def log(out: io.StringIO) -> logging.Logger:
+    handler = Bunches(out)
+    handler.setFormatter(Lines())
+    logger = logging.Logger("paddock.test")
+    logger.addHandler(handler)
+    return logger
+
+
+def said(out: io.StringIO) -> list[str]:
+    return [line.partition(": ")[2] for line in out.getvalue().splitlines()]
+
+
+async def test_lines_go_out_together_and_soon(log: logging.Logger, out: io.StringIO):
+    log.info("one")
+    log.info("two")
+    assert out.getvalue() == ""
+    async with asyncio.timeout(5):
+        while not out.getvalue():
+            await asyncio.sleep(0.01)
+    assert said(out) == ["one", "two"]
+    log.info("three")
+    async with asyncio.timeout(5):
+        while len(said(out)) < 3:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_warning_takes_those_before_it_along_at_once(log: logging.Logger, out: io.StringIO):
+    log.info("one")
+    log.warning("two")
+    assert said(out) == ["one", "two"]
+
+
+async def test_a_flood_is_not_kept_in_memory(log: logging.Logger, out: io.StringIO):
+    for number in range(250):
+        log.info("%d", number)
+    assert len(said(out)) == 200
+
+
+def test_without_a_loop_nothing_is_held_back(log: logging.Logger, out: io.StringIO):
+    log.info("one")
+    assert said(out) == ["one"]
+
+
+async def test_the_end_of_the_process_flushes(log: logging.Logger, out: io.StringIO):
+    log.info("last words")
+    log.handlers[0].flush()
+    assert said(out) == ["last words"]
