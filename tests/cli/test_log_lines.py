@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,12 +16,14 @@ def out() -> io.StringIO:
 
 
 @pytest.fixture
-def log(out: io.StringIO) -> logging.Logger:
+def log(out: io.StringIO) -> Iterator[logging.Logger]:
     handler = Bunches(out)
     handler.setFormatter(Lines())
-    logger = logging.Logger("paddock.test")
+    logger = logging.getLogger("paddock.test_log_lines")
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
-    return logger
+    yield logger
+    logger.removeHandler(handler)
 
 
 def said(out: io.StringIO) -> list[str]:
