@@ -73,22 +73,27 @@ async def test_a_load_on_the_cpu_tells_how_far_it_is_and_then_how_long_it_takes(
 ):
     """With mmap the server itself tells 0 and 1 only; the rest is read from /proc."""
     paths = here(tmp_path, heavy.parent, f"[heavy]\nmodel = {heavy.name}\n")
+    loads: list[list[Progress]] = []
     async with yard(paths) as home:
-        make_cold(heavy)
-        first = await switch(home, "heavy")
-        await home.post("/unload", {"model": "heavy"})
-        await home.until(lambda s: not s.instances)
-        second = await switch(home, "heavy")
-    told = fractions(first)
-    assert any(0 < fraction < 1 for fraction in told), told
-    assert told == sorted(told)
+        while len(loads) < 2 or (not seen_halfway(loads) and len(loads) < 8):
+            make_cold(heavy)  # a fast disk may still have it between two looks: then once more
+            loads.append(await switch(home, "heavy"))
+            await home.post("/unload", {"model": "heavy"})
+            await home.until(lambda s: not s.instances)
+    assert seen_halfway(loads), loads
     size = heavy.stat().st_size >> 20
-    assert {p.mib_total for p in first if p.stage == "loading"} <= {size, size + 1}
-    assert all((p.mib_done or 0) <= size + 1 for p in first)
-    assert all(p.eta is None for p in first)
-    etas = [p.eta for p in second if p.eta is not None]
+    for load in loads:
+        assert fractions(load) == sorted(fractions(load))
+        assert {p.mib_total for p in load if p.stage == "loading"} <= {size, size + 1}
+        assert all((p.mib_done or 0) <= size + 1 for p in load)
+    assert all(p.eta is None for p in loads[0])
+    etas = [p.eta for p in loads[1] if p.eta is not None]
     assert etas
     assert etas == sorted(etas, reverse=True)
+
+
+def seen_halfway(loads: list[list[Progress]]) -> bool:
+    return any(0 < fraction < 1 for load in loads for fraction in fractions(load))
 
 
 async def test_the_stages_of_a_switch_come_in_their_order(tmp_path: Path, models: Path):
