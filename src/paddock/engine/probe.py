@@ -22,7 +22,7 @@ from paddock.engine.environment import engine_environment
 from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
 
-TIMEOUT = 30.0  # seconds for one question; 0.4 were measured with CUDA, reference/gpu.md a
+TIMEOUT = 30.0  # seconds for one question; 0.4 were measured with CUDA on an H200
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """NVIDIA's GPUs, read through NVML. A machine without a driver simply has none.
 
 NVML counts what the CUDA context and the driver take as used too: an idle GPU shows 480 to 615 MiB
-(reference/gpu.md b), so `free` is what a new process can have, less its own context.
+(measured on an H200, driver 580), so `free` is what a new process can have, less its own context.
 """
 
 import logging

@@ -16,11 +16,11 @@ GPU, HOST = "gpu", "host"  # the ledger's two pools
 _MIB = 1 << 20
 
 # What a process needs on a GPU beside weights and context: 526 MiB of CUDA context, up to 198 that
-# appear with the first real batch, up to 298 of compute buffer (reference/gpu.md b). Each further
+# appear with the first real batch, up to 298 of compute buffer (measured: build 11434, H200). Each further
 # GPU has a context of its own.
 _GPU_ALLOWANCE = 1024
 # Anonymous memory beside weights and context without a GPU: 136 MiB for a 1 GB model
-# (reference/llama-server.md 5c), twice that for wider ones.
+# (measured: build 11434, CPU), twice that for wider ones.
 _HOST_ALLOWANCE = 272
 _DEFAULT_CONTEXT = 4096  # tokens, where neither profile nor file says one: fit's least (--fit-ctx)
 
