@@ -1,14 +1,13 @@
 """How much memory a profile will need, before anything is loaded: a simple sum. Pure.
 
-A seam: llama.cpp's own plan (`--fit`'s projection) will take its place, device by device. Until then the sum is meant to be a little too large: it counts every layer that keeps keys and values
+A seam: llama.cpp's own plan (`--fit`'s projection) will take its place, device by device. Until
+then the sum is meant to be a little too large: it counts every layer that keeps keys and values
 with the whole context, also where the model slides a window over it, and all weights as on the GPU.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import ceil
 
-from paddock.host.gpus import Gpu
-from paddock.host.memory import Memory
 from paddock.llama.gguf import Facts
 
 GPU, HOST = "gpu", "host"  # the ledger's two pools
@@ -16,8 +15,8 @@ GPU, HOST = "gpu", "host"  # the ledger's two pools
 _MIB = 1 << 20
 
 # What a process needs on a GPU beside weights and context: 526 MiB of CUDA context, up to 198 that
-# appear with the first real batch, up to 298 of compute buffer (measured: build 11434, H200). Each further
-# GPU has a context of its own.
+# appear with the first real batch, up to 298 of compute buffer (measured: build 11434, H200). Each
+# further GPU has a context of its own.
 _GPU_ALLOWANCE = 1024
 # Anonymous memory beside weights and context without a GPU: 136 MiB for a 1 GB model
 # (measured: build 11434, CPU), twice that for wider ones.
@@ -72,22 +71,3 @@ def _token_bytes(facts: Facts, type_k: str, type_v: str) -> float:
 
 def _cache_bytes(cache_type: str) -> float:
     return _CACHE_BYTES.get(cache_type.lower(), 2)
-
-
-def capacity(gpus: Sequence[Gpu], memory: Memory, *, margin_mib: int) -> dict[str, int]:
-    """MiB that all instances together may take, by pool; `margin_mib` stays free on each device.
-
-    All GPUs are one pool, as fit spreads a model over them. A pool whose size nobody knows is left
-    out, which means no limit.
-    """
-    pool, totals = (GPU, [g.total_mib for g in gpus]) if gpus else (HOST, [memory.total_mib])
-    known = [max(0, total - margin_mib) for total in totals if total is not None]
-    return {pool: sum(known)} if known else {}
-
-
-def demand(total_mib: int, pools: Mapping[str, int]) -> dict[str, int]:
-    """What an instance of `total_mib` books, by pool of `capacity`.
-
-    What exceeds the pool goes to RAM, by fit, so no more than the whole pool is asked for.
-    """
-    return {pool: min(total_mib, size) for pool, size in pools.items()}
