@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from paddock.cli.log_lines import log_to_stderr
 from paddock.cli.options import (
     Config,
     EngineName,
@@ -41,6 +40,7 @@ def serve(
     import uvloop
 
     from paddock.cli.files import open_files
+    from paddock.cli.log_lines import log_to_stderr
     from paddock.serve import ServeOptions
     from paddock.serve import serve as serve_forever
 
