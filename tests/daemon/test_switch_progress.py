@@ -24,8 +24,8 @@ ORDER = [
 
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 MB that have to be read."""
-    model = ScriptedModel(say="I am heavy.", name="heavy", dense=True, target_mib=300)
+    """600 MB that have to be read."""
+    model = ScriptedModel(say="I am heavy.", name="heavy", dense=True, target_mib=600)
     return write(tmp_path_factory.mktemp("heavy") / "heavy.gguf", model)
 
 

@@ -31,7 +31,9 @@ from paddock.llama.process import Child
 from paddock.llama.vitals import Vitals
 
 _log = logging.getLogger(__name__)
-_LOOK_EVERY = 0.2  # seconds between looks at /proc while loading: nothing tells of memory or bytes
+# Seconds between looks at /proc while loading, as nothing tells of memory or bytes: soon at first,
+# since a small model is loaded in a moment, then less often.
+_FIRST_LOOK, _LOOK_EVERY = 0.04, 0.2
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
 _TOLD_LINES = 20  # of the log, in the cause of a failure
 
@@ -285,8 +287,10 @@ class Instance:
     async def _look(self, vitals: Vitals) -> None:
         """Watch bytes and memory while it loads: progress where it tells none, and signs of life."""
         last_sign, seen_log = self._clock(), -1
+        pause = _FIRST_LOOK
         while ph.is_loading(self.phase):
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.1, _LOOK_EVERY)
             if vitals.look() or self._log_file.offset != seen_log:
                 last_sign, seen_log = self._clock(), self._log_file.offset
             self.mib_done = vitals.mib_loaded
