@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.api.types import Placement
+from paddock.api.placement import Placement
 from paddock.llama.output import (
     PlacementReader,
     StateLine,

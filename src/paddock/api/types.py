@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from paddock.api.placement import Placement, Plan, Speed, Verdict
+
 Phase = Literal[
     "starting", "fitting", "loading", "warming", "ready", "busy", "draining", "stopping", "failed"
 ]
@@ -50,34 +52,6 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     mib_total: int | None = None
 
 
-class Buffer(msgspec.Struct, kw_only=True):
-    """One buffer that llama.cpp reported."""
-
-    device: str  # `CUDA0`, `RPC0`, `Host`
-    kind: Literal["model", "context", "compute", "output"]
-    mib: float
-
-
-class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Where an instance's bytes lie, as its own log tells it."""
-
-    buffers: list[Buffer] = []
-    layers: int | None = None
-    layers_offloaded: int | None = None  # as printed; proves nothing on its own
-    layers_overflowing: int | None = None
-    graph_splits: int | None = None  # prompt graph
-    graph_splits_tg: int | None = None  # generation graph, where it differs
-    n_ctx: int | None = None
-    warnings: list[str] = []  # fit's own complaints
-
-
-class Speed(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Of the last finished request, tokens/s."""
-
-    prompt: float | None = None
-    generation: float | None = None
-
-
 class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     profile: str
@@ -92,6 +66,8 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     progress: Progress | None = None
     load_seconds: float | None = None
     placement: Placement | None = None
+    plan: Plan | None = None  # what was expected of it
+    verdict: Verdict | None = None
     speed: Speed | None = None
     demand_mib: dict[str, int] = {}  # what the ledger books for it, by device
     failure: Failure | None = None
@@ -114,6 +90,7 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     speed_text: str = ""
     expected_speed: float | None = None
     speed: Speed | None = None  # last measured
+    verdict: Verdict | None = None  # of its last load
     instance: str | None = None
     stale: bool = False
     waiting: int = 0
@@ -123,15 +100,36 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     args: list[str] = []
 
 
+class ForeignUse(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A program that is none of ours and takes memory of a device."""
+
+    pid: int
+    name: str  # of its program: `Xorg`, `firefox`
+    mib: int | None = None  # None where the driver does not tell
+
+
 class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One device of the ledger. None where nobody could tell."""
 
-    name: str
+    name: str  # `CUDA0`, where an engine has named it; else `GPU0`, `Host`
     kind: Literal["gpu", "host"]
+    id: str = ""  # stable: a PCI address, `RPC0[host:port]`, `host`
     description: str = ""
     total_mib: int | None = None
     free_mib: int | None = None
-    booked_mib: dict[str, int] = {}  # by instance
+    booked_mib: dict[str, int] = {}  # by instance: what the scheduler counts on
+    used_mib: dict[str, int] = {}  # by instance: what it was measured to hold
+    foreign_mib: int | None = None  # taken by programs that are none of ours
+    foreign: list[ForeignUse] = []  # the largest of them
+    drives_display: bool | None = None
+    utilization: float | None = None  # 0 to 1
+    temperature_c: int | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    clock_mhz: int | None = None
+    throttled: list[str] = []  # why it runs slower than it could: `thermal`, `power`
+    swap_total_mib: int | None = None  # of the host
+    swap_used_mib: int | None = None
 
 
 class ConfigInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -241,6 +239,14 @@ class SpeedMeasured(Event, tag="speed", kw_only=True):
     generated_tokens: int = 0
 
 
+class VerdictReached(Event, tag="verdict", kw_only=True):
+    """A load was compared with its plan and its history, for the first time or anew."""
+
+    profile: str
+    instance: str
+    verdict: Verdict
+
+
 class ConfigChanged(Event, tag="config", kw_only=True):
     """models.conf was read again: what changed, or why nothing did."""
 
@@ -258,6 +264,7 @@ AnyEvent = (
     | SwitchEnded
     | QueueChanged
     | SpeedMeasured
+    | VerdictReached
     | ConfigChanged
 )
 

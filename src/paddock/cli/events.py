@@ -79,6 +79,9 @@ def _fact(event: AnyEvent) -> str:
         case types.SpeedMeasured():
             prompt, generation = speed(event.speed.prompt), speed(event.speed.generation)
             return f"prompt {prompt or 'unknown'}, generation {generation or 'unknown'}"
+        case types.VerdictReached():
+            why = "; ".join(reason.message for reason in event.verdict.reasons)
+            return f"{event.verdict.state}{f': {why}' if why else ''}"
         case types.ConfigChanged():
             return _config_fact(event)
 

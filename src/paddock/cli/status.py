@@ -9,7 +9,8 @@ from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.terminal import clock, mib, paint, print_json, print_table, seconds, speed, state
 
 if TYPE_CHECKING:
-    from paddock.api.types import DeviceInfo, InstanceInfo, Placement, Status
+    from paddock.api.placement import Placement
+    from paddock.api.types import DeviceInfo, InstanceInfo, Status
 
 EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
 

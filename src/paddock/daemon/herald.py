@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from paddock.api import types as wire
+from paddock.api.placement import Speed
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
@@ -44,7 +45,7 @@ class Herald:
         self._told: dict[ProfileId, int] = {}  # the queue as last told
         self._records: set[asyncio.Task[None]] = set()
         self.history: History | None = None
-        self.speeds: dict[ProfileId, wire.Speed] = {}  # of the last request
+        self.speeds: dict[ProfileId, Speed] = {}  # of the last request
 
     # ---- of instances (daemon.instance.Listener) ----
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Literal, Protocol
 
-from paddock.api.types import Speed
+from paddock.api.placement import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.endpoint import Endpoint

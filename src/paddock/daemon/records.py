@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.api.types import Placement
+from paddock.api.placement import Placement
 from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from paddock.api.types import Buffer, Placement
+from paddock.api.placement import Buffer, Placement
 
 STATE_PREFIX = "cmd_child_to_router:state:"
 EXIT_COMMAND = "cmd_router_to_child:exit\n"

@@ -1,0 +1,173 @@
+"""Wire types about memory and speed: where a model lies or would lie, and whether that is as it should be.
+
+MiB are binary, speeds are tokens/s. Devices carry the engine's own names (`CUDA0`, `RPC1`, `Host`).
+"""
+
+from typing import Literal
+
+import msgspec
+
+BufferKind = Literal["model", "context", "compute", "output"]
+VerdictState = Literal["verified", "degraded", "unknown"]
+
+
+class Buffer(msgspec.Struct, kw_only=True):
+    """One buffer that llama.cpp reported."""
+
+    device: str  # `CUDA0`, `RPC0`, `Host`
+    kind: BufferKind
+    mib: float
+
+
+class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where an instance's bytes lie, as its own log tells it."""
+
+    buffers: list[Buffer] = []
+    layers: int | None = None
+    layers_offloaded: int | None = None  # as printed; proves nothing on its own
+    layers_overflowing: int | None = None  # layers of which parts lie elsewhere
+    graph_splits: int | None = None  # prompt graph
+    graph_splits_tg: int | None = None  # generation graph, where it differs
+    n_ctx: int | None = None
+    warnings: list[str] = []  # fit's own complaints
+
+
+class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a profile will take of one device, in MiB."""
+
+    device: str
+    id: str = ""  # the ledger's own name: a PCI address, `RPC0[host:port]`, `host`
+    model: int = 0
+    context: int = 0
+    compute: int = 0
+    overhead: int = 0  # beside llama.cpp's own buffers: the driver's context and libraries
+    margin: int = 0  # what the profile wants to stay free (--fit-target)
+    available: int | None = None  # what there is when all of our own instances have left
+    layers: int | None = None
+    overflowing: int = 0  # of these layers, those of which parts lie elsewhere
+
+    @property
+    def total(self) -> int:
+        """All that the device must have for it, MiB, the margin not counted."""
+        return self.model + self.context + self.compute + self.overhead
+
+    @property
+    def left(self) -> int | None:
+        """MiB that stay free, margin included; negative where it does not fit."""
+        return None if self.available is None else self.available - self.total
+
+
+class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where a profile's bytes will lie, before anything is loaded."""
+
+    profile: str
+    fingerprint: str = ""
+    source: Literal["engine", "estimate"]  # llama.cpp's own fit, or our sum of the file's facts
+    engine: str = ""
+    engine_version: str = ""
+    made_at: str = ""
+    seconds: float = 0.0  # that planning took
+    devices: list[DevicePlan] = []  # in the engine's order, the host last
+    n_ctx: int | None = None  # tokens; what fit left
+    n_ctx_wanted: int | None = None  # asked for, or trained
+    layers: int | None = None
+    layers_on_devices: int | None = None
+    experts_in_ram: int = 0  # layers of which experts lie in host memory
+    graph_splits: int | None = None
+    fits: bool = True  # False: loading it would fail, or llama.cpp would give up fitting
+    steps: list[str] = []  # what fit had to do, in words
+    notes: list[str] = []  # why, in words: who takes the memory, what goes where
+    warnings: list[str] = []  # what the owner should know before loading it
+
+    def device(self, name: str) -> DevicePlan | None:
+        """What it takes of the device of this name."""
+        return next((d for d in self.devices if d.device == name), None)
+
+
+class Speed(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Of the last finished request, tokens/s."""
+
+    prompt: float | None = None
+    generation: float | None = None
+
+
+class Reason(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One finding about a load. Each code has its heading in docs/troubleshooting.md."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Whether a load lies and runs as it should."""
+
+    state: VerdictState = "unknown"
+    reasons: list[Reason] = []  # what is wrong, and why where that can be known
+    placement: VerdictState = "unknown"
+    speed: VerdictState = "unknown"
+    generation: float | None = None  # median of what was measured in this load, tokens/s
+    prompt: float | None = None
+    expected_generation: float | None = None  # from `SPEED`, or the best of the same kind of load
+    samples: int = 0  # measured requests behind these numbers
+
+
+class LoadEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One load of a profile, as the history remembers it."""
+
+    id: int
+    instance: str
+    profile: str
+    fingerprint: str
+    engine: str = ""
+    engine_version: str = ""
+    devices: str = ""  # driver and devices, as one comparable text
+    ended_at: str = ""  # when it got ready, failed or was cancelled
+    seconds: float = 0.0
+    outcome: str = ""  # `ready`, `failed`, `cancelled`
+    cause: str = ""  # why it failed
+    placement: Placement | None = None
+    verdict: Verdict | None = None
+    generation: float | None = None  # median tokens/s of what it served
+    prompt: float | None = None
+    samples: int = 0
+
+
+class History(msgspec.Struct, kw_only=True):
+    """Loads of one profile, the newest first."""
+
+    profile: str
+    loads: list[LoadEntry]
+
+
+class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Whether two profiles can be resident together."""
+
+    one: str
+    other: str
+    fits: bool
+    why: str = ""  # the sum that does not work out
+
+
+class Plans(msgspec.Struct, kw_only=True):
+    """All profiles on this machine."""
+
+    plans: list[Plan]
+    pairs: list[Pair]
+
+
+class Advice(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that could be better. Each code has its heading in docs/troubleshooting.md."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    hint: str = ""
+    profile: str = ""  # empty: the machine
+    line: int = 0  # of models.conf, where one is to blame
+
+
+class Checkup(msgspec.Struct, kw_only=True):
+    """What `paddock doctor` found."""
+
+    advice: list[Advice]
