@@ -18,6 +18,7 @@ from paddock.core.events import (
     Left,
     Measured,
     MemoryFreed,
+    Placed,
     TimePassed,
     UnloadAsked,
 )
@@ -84,6 +85,10 @@ def left(ticket: int) -> Left:
 
 def ready(instance: str) -> BecameReady:
     return BecameReady(InstanceId(instance))
+
+
+def placed(instance: str, mib: int) -> Placed:
+    return Placed(InstanceId(instance), {GPU: mib})
 
 
 def exited(instance: str, cause: Cause = ENDED) -> Exited:

@@ -3,6 +3,7 @@
 from paddock.core.events import ClosingDown
 from paddock.core.model import Cause, ProfileId
 from tests.core.story import (
+    GPU,
     A,
     B,
     C,
@@ -114,7 +115,7 @@ def test_a_profile_that_grew_too_large_brings_back_what_left_in_vain():
     s.used(0, "b", "b.2")
     assert s(1, asked(1, "d")) == [stop("a.1"), stop("b.2")]
     s.gone(2, "a.1")
-    changed = configured(spec("a", 4), spec("b", 4), spec("d", 11, elastic=False))
+    changed = configured(spec("a", 4), spec("b", 4), spec("d", 11, stiff=frozenset({GPU})))
     [refusal, back] = s(3, changed)
     assert refused([refusal]) == {1: "cannot_fit"}
     assert back == spawn("a.3")

@@ -7,17 +7,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from paddock.core.model import Cause, DeviceId, ProfileId, Room, Rules, Spec
+from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Process, World
 
-GPU, GPU2, HOST = DeviceId("gpu0"), DeviceId("gpu1"), DeviceId("host")
+GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 NAMES = [ProfileId(name) for name in "abcd"]
 BROKEN = Cause("load_failed", "out of memory", exit_code=1)
 
 names = st.sampled_from(NAMES)
 whose = st.integers(0, 11)  # which of those that there are, counted round
 mib = st.sampled_from([0, 2, 3, 5, 6, 9, 12])
+margins = st.sampled_from([0, 1])
 rooms = st.builds(
     Room,
     st.fixed_dictionaries({GPU: st.sampled_from([8, 10, 16]), GPU2: st.sampled_from([4, 10])}),
@@ -37,7 +38,8 @@ def spec_of(name: ProfileId) -> st.SearchStrategy[Spec]:
         Spec,
         st.just(name),
         st.fixed_dictionaries({GPU: mib, GPU2: mib, HOST: st.sampled_from([0, 0, 1])}),
-        elastic=st.booleans(),
+        margin=st.fixed_dictionaries({GPU: st.sampled_from([0, 0, 1, 2]), GPU2: margins}),
+        stiff=st.frozensets(st.sampled_from([GPU, GPU2, HOST])),
         fingerprint=st.sampled_from(["old", "new"]),
         pin=st.sampled_from([False, False, False, True]),
         priority=st.integers(0, 2),

@@ -5,10 +5,10 @@ from itertools import combinations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from paddock.core.model import Demand, DeviceId, InstanceId, ProfileId, Room, Spec
+from paddock.core.model import HOST, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
 from paddock.core.room import Resident, arithmetic, fits, leavers, need, shares_device
 
-GPU, GPU2, HOST = DeviceId("gpu0"), DeviceId("gpu1"), DeviceId("host")
+GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 TEN = Room({GPU: 10})
 
 demands = st.dictionaries(st.sampled_from([GPU, GPU2, HOST]), st.integers(0, 12))
@@ -124,7 +124,7 @@ def test_what_fits_beside_many_fits_beside_fewer(wanted, beside, another, room):
 @given(demands, rooms)
 def test_an_elastic_profile_fits_alone_and_a_stiff_one_is_taken_at_its_word(demand, room):
     elastic = Spec(ProfileId("a"), demand)
-    stiff = Spec(ProfileId("a"), demand, elastic=False)
+    stiff = Spec(ProfileId("a"), demand, stiff=frozenset(demand))
     assert fits(need(elastic, room), [], room)
     assert need(stiff, room) == demand
 
@@ -136,7 +136,27 @@ def test_a_full_device_that_is_not_wanted_does_not_matter():
 @given(demands, demands)
 def test_sharing_a_device_is_mutual(one, other):
     common = {d for d in one if one[d] and other.get(d)}
-    assert shares_device(one, other) == shares_device(other, one) == bool(common)
+    assert shares_device(one, other) == shares_device(other, one)
+    assert shares_device(one, other) or common <= {HOST}
+
+
+def test_loads_share_the_hosts_memory_but_come_one_at_a_time_where_they_go_nowhere_else():
+    spills, on_the_gpu, only_there = {GPU: 5, HOST: 2}, {GPU2: 5, HOST: 1}, {HOST: 4, GPU: 0}
+    assert not shares_device(spills, on_the_gpu)
+    assert not shares_device(spills, only_there)
+    assert shares_device(only_there, {HOST: 1})
+
+
+@given(demands, demands, rooms)
+def test_a_margin_is_wanted_beside_the_demand_and_only_where_there_is_one(demand, margin, room):
+    spec = Spec(ProfileId("a"), demand, margin, stiff=frozenset(demand))
+    assert need(spec, room) == {d: m + margin.get(d, 0) if m else 0 for d, m in demand.items()}
+    assert fits(need(Spec(ProfileId("a"), demand, margin), room), [], room)
+
+
+def test_a_device_that_people_know_by_a_name_is_called_so():
+    room = Room({GPU: 10}, names={GPU: "CUDA0"})
+    assert arithmetic({GPU: 11}, [], room) == "CUDA0: needs 11 MiB of 10"
 
 
 # ---- why it does not fit ----

@@ -14,7 +14,7 @@ from typing import Literal
 from paddock.core import events as ev
 from paddock.core.books import Ready, Starting
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
-from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.model import HOST, Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
 from paddock.core.scheduler import Scheduler
 
 ENDED = Cause("exited", "it ended")
@@ -97,6 +97,14 @@ class World:
     def get_ready(self, process: Process) -> None:
         process.state, process.since = "ready", self.now
         self.feed(ev.BecameReady(process.instance))
+        self._place(process)
+
+    def _place(self, process: Process) -> None:
+        """What it really holds is read: all that it booked but the margin, which stays free."""
+        spec = self.specs.get(process.profile)
+        margin = spec.margin if spec else {}
+        process.demand = {d: max(0, mib - margin.get(d, 0)) for d, mib in process.demand.items()}
+        self.feed(ev.Placed(process.instance, process.demand))
 
     def end(self, process: Process, cause: Cause = ENDED) -> None:
         process.state, process.since = "exited", self.now
@@ -136,6 +144,8 @@ class World:
         fingerprint = spec.fingerprint if spec else ""
         is_ready = process.state == "ready"
         self.feed(ev.Adopted(process.instance, process.profile, fingerprint, is_ready))
+        if is_ready:
+            self._place(process)
 
     def close(self, *, keep: bool) -> None:
         self.feed(ev.ClosingDown(keep))
@@ -184,8 +194,7 @@ class World:
         beside = [p.demand for p in others]
         self.promise(self._has_room(demand, beside), "memory over-committed")
         loads = [p.demand for p in others if p.state == "loading"]
-        overlap = any(mib and load.get(d) for load in loads for d, mib in demand.items())
-        self.promise(not overlap, "loads overlap")
+        self.promise(not any(_collide(demand, load) for load in loads), "loads overlap")
         self.spawns += 1
         self._pending.discard(profile)
         self.processes[instance] = Process(instance, profile, demand, self.now)
@@ -235,9 +244,13 @@ class World:
 
     def need(self, profile: ProfileId) -> Demand:
         spec = self.specs.get(profile)
-        if spec is None or not spec.elastic:
-            return spec.demand if spec else {}
-        return {d: min(mib, self.room.capacity.get(d, mib)) for d, mib in spec.demand.items()}
+        if spec is None:
+            return {}
+        wanted = {d: mib + spec.margin.get(d, 0) if mib else 0 for d, mib in spec.demand.items()}
+        return {
+            d: mib if d in spec.stiff else min(mib, self.room.capacity.get(d, mib))
+            for d, mib in wanted.items()
+        }
 
     def _compare_leases(self) -> None:
         booked = {
@@ -316,3 +329,9 @@ class World:
         """Somebody asks for the same a moment before this one leaves: it is never idle."""
         self.ask(self.leased[ticket].profile)
         self.leave(ticket)
+
+
+def _collide(one: Demand, other: Demand) -> bool:
+    """Whether they take memory of one GPU, or both of nothing but the host."""
+    mine, theirs = ({d for d, mib in demand.items() if mib} for demand in (one, other))
+    return any(d != HOST for d in mine & theirs) or mine == theirs == {HOST}

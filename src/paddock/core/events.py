@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from paddock.core.model import Cause, InstanceId, ProfileId, Room, Spec, Ticket
+from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Spec, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,14 @@ class Adopted:
 @dataclass(frozen=True, slots=True)
 class BecameReady:
     instance: InstanceId
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a ready instance really holds was measured: it takes the place of what was planned."""
+
+    instance: InstanceId
+    demand: Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,7 @@ Event = (
     | Left
     | Adopted
     | BecameReady
+    | Placed
     | Exited
     | MemoryFreed
     | UnloadAsked

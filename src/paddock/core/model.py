@@ -11,6 +11,8 @@ Ticket = NewType("Ticket", int)  # one request, from asking to leaving
 
 Demand = Mapping[DeviceId, int]  # MiB by device
 
+HOST = DeviceId("host")  # the machine's own memory
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -18,7 +20,10 @@ class Spec:
 
     id: ProfileId
     demand: Demand = field(default_factory=dict)
-    elastic: bool = True  # llama.cpp's fit shrinks it to what there is: alone, it always fits
+    margin: Demand = field(default_factory=dict)  # MiB that must stay free beside it when it loads
+    # Devices on which it takes all of its demand or fails. On the others llama.cpp's fit shrinks it
+    # to what there is: alone, it always fits.
+    stiff: frozenset[DeviceId] = frozenset()
     fingerprint: str = ""  # a running instance with another one is stale
     pin: bool = False
     priority: int = 0
@@ -35,6 +40,10 @@ class Room:
         default_factory=dict
     )  # MiB; unlisted devices: no limit
     max_instances: int = 0  # 0 = no limit
+    names: Mapping[DeviceId, str] = field(default_factory=dict)  # for people: `CUDA0`
+
+    def name(self, device: DeviceId) -> str:
+        return self.names.get(device, device)
 
 
 @dataclass(frozen=True, slots=True)

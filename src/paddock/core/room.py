@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from paddock.core.model import Demand, InstanceId, Room, Spec
+from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,16 @@ class Resident:
 
 
 def need(spec: Spec, room: Room) -> Demand:
-    """What must be free for `spec`: its demand, cut to the devices where fit would shrink it."""
-    if not spec.elastic:
-        return spec.demand
-    return {d: min(mib, room.capacity.get(d, mib)) for d, mib in spec.demand.items()}
+    """What must be free for `spec`: demand and margin, cut to the devices where fit would shrink it."""
+    return {device: _need_of(device, spec, room) for device in spec.demand}
+
+
+def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:
+    wanted = spec.demand[device]
+    if wanted <= 0:
+        return 0
+    wanted += spec.margin.get(device, 0)
+    return wanted if device in spec.stiff else min(wanted, room.capacity.get(device, wanted))
 
 
 def fits(wanted: Demand, beside: Iterable[Demand], room: Room) -> bool:
@@ -61,8 +67,17 @@ def leavers(
 
 
 def shares_device(one: Demand, other: Demand) -> bool:
-    """Whether both take memory on one device."""
-    return any(mib > 0 and other.get(device, 0) > 0 for device, mib in one.items())
+    """Whether a load of one would count the other's memory as free.
+
+    llama.cpp fits to what the GPUs have free at that moment. Of the host's memory it takes what it
+    needs, so that only loads that go nowhere else come one at a time there, for the disk's sake.
+    """
+    mine, theirs = _devices(one), _devices(other)
+    return bool(mine & theirs - {HOST}) or mine == theirs == {HOST}
+
+
+def _devices(demand: Demand) -> set[DeviceId]:
+    return {device for device, mib in demand.items() if mib > 0}
 
 
 def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], room: Room) -> str:
@@ -71,7 +86,7 @@ def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], roo
     if room.max_instances and len(rows) >= room.max_instances:
         return f"{len(rows)} of at most {room.max_instances} instances are pinned"
     parts = [
-        f"{device}: needs {mib} MiB of {room.capacity[device]}"
+        f"{room.name(device)}: needs {mib} MiB of {room.capacity[device]}"
         + "".join(f", {name} keeps {demand[device]}" for name, demand in rows if demand.get(device))
         for device, mib in wanted.items()
         if mib > 0

@@ -11,7 +11,7 @@ from typing import assert_never
 from paddock.core import events as ev
 from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
-from paddock.core.model import Cause, InstanceId, ProfileId, Rules, Spec, Ticket
+from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
@@ -121,6 +121,8 @@ class Scheduler:
                 self._note_freed(instance)
             case ev.Measured(room):
                 self._books.room = room
+            case ev.Placed(instance, demand):
+                self._note_placed(instance, demand)
             case ev.Configured():
                 yield from self._note_configured(event)
             case ev.Adopted():
@@ -185,6 +187,11 @@ class Scheduler:
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
             del self._books.setbacks[live.profile]
         yield SwitchDone(live.profile, instance, "ready")
+
+    def _note_placed(self, instance: InstanceId, demand: Demand) -> None:
+        live = self._books.live.get(instance)
+        if live and isinstance(live.phase, Ready):
+            live.demand = demand
 
     def _note_exited(self, instance: InstanceId, cause: Cause, now: float) -> Iterator[Effect]:
         live = self._books.live.get(instance)
