@@ -1,8 +1,12 @@
 """The machine's memory, as the kernel counts it. None where nobody could tell."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+from paddock.host import kernel
 
 _MIB = 1 << 20
 
@@ -15,10 +19,16 @@ class Memory:
     available_mib: int | None = None
     swap_total_mib: int | None = None
     swap_used_mib: int | None = None
+    # percent of the last 10 s in which some task stood still for want of memory
+    pressure_some_10: float | None = None
+    pages_swapped_in: int | None = None  # since boot; while it grows, somebody waits for swap
 
 
-def read_memory() -> Memory:
-    """Read it now (MemTotal, MemAvailable and swap of /proc/meminfo). Never raises."""
+def read_memory(*, proc: Path = kernel.PROC) -> Memory:
+    """Read it now (MemTotal, MemAvailable and swap of /proc/meminfo). Never raises.
+
+    `proc` is where pressure and swap-ins are read, which psutil does not tell.
+    """
     try:
         ram, swap = psutil.virtual_memory(), psutil.swap_memory()
     except (OSError, RuntimeError):  # no /proc, as in some sandboxes
@@ -28,4 +38,12 @@ def read_memory() -> Memory:
         available_mib=ram.available // _MIB,
         swap_total_mib=swap.total // _MIB,
         swap_used_mib=swap.used // _MIB,
+        pressure_some_10=_pressure(kernel.text(proc / "pressure" / "memory")),
+        pages_swapped_in=kernel.fields(proc / "vmstat").get("pswpin"),
     )
+
+
+def _pressure(told: str | None) -> float | None:
+    """From `some avg10=0.22 avg60=…` (Documentation/accounting/psi.rst); some kernels have it off."""
+    some = re.match(r"some avg10=(\d+\.\d+)", told or "")
+    return float(some[1]) if some else None

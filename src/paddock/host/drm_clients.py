@@ -1,0 +1,103 @@
+"""Which process holds how much of AMD's VRAM: from its open files, and from ROCm's own books.
+
+Each open file of a card tells its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst),
+for the processes that we may look into: our own user's, or all for root. ROCm's driver keeps books
+of its own for everybody to read, /sys/class/kfd/kfd/proc/PID/vram_GPU in bytes (the rocm-smi library
+reads them: rocm_smi_kfd.cc). A process in both is counted once, with the larger figure.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from paddock.host import kernel
+from paddock.host.processes import pids
+
+Usage = dict[str, dict[int, int]]  # MiB, by PCI address and pid
+
+_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+# What lies in VRAM now; the same in kernels before 6.13, which know no other; what was asked for.
+_KEYS = ("drm-resident-vram", "drm-memory-vram", "drm-total-vram")
+
+
+def vram(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Usage:
+    """Who holds at least a MiB of a card. Never raises."""
+    found: Usage = defaultdict(dict)
+    for address, pid, size in (*_by_files(proc), *_by_rocm(sys)):
+        mib = size >> 20
+        if mib > found[address].get(pid, 0):
+            found[address][pid] = mib
+    return found
+
+
+def _by_files(proc: Path) -> Iterator[tuple[str, int, int]]:
+    for pid in pids(proc):
+        for address, size in _held(proc / str(pid)).items():
+            yield address, pid, size
+
+
+def _held(process: Path) -> dict[str, int]:
+    """Bytes by card. A file opened once and duplicated is one client, and tells the same each time."""
+    clients: dict[tuple[str, str], int] = {}
+    for number in _nodes(process):
+        facts = _facts(process / "fdinfo" / number)
+        told = next((facts[key] for key in _KEYS if key in facts), None)
+        if told is not None and facts.get("drm-driver") == "amdgpu":
+            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(told)
+    held: dict[str, int] = defaultdict(int)
+    for (address, _), size in clients.items():
+        held[address] += size
+    return held
+
+
+def _nodes(process: Path) -> Iterator[str]:
+    """Numbers of its open files that are cards: `5`, for /dev/dri/renderD128."""
+    with suppress(OSError), os.scandir(process / "fd") as files:
+        for file in files:
+            with suppress(OSError):  # closed meanwhile
+                # There are thousands of files: making a Path of each takes longer than the call.
+                if os.readlink(file.path).startswith("/dev/dri/"):  # noqa: PTH115
+                    yield file.name
+
+
+def _facts(fdinfo: Path) -> dict[str, str]:
+    lines = (kernel.text(fdinfo) or "").splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): said.strip() for key, _, said in pairs}
+
+
+def _bytes(said: str) -> int:
+    """`1536 KiB`; a number without a unit is bytes."""
+    number, _, unit = said.partition(" ")
+    return int(number) * _UNITS.get(unit, 0) if number.isdecimal() else 0
+
+
+def _by_rocm(sys: Path) -> Iterator[tuple[str, int, int]]:
+    root = sys / "class" / "kfd" / "kfd"
+    held = [(book, pid) for pid in pids(root / "proc") for book in _books(root, pid)]
+    addresses = _rocm_addresses(root / "topology" / "nodes") if held else {}
+    for book, pid in held:
+        address, size = addresses.get(book.name.removeprefix("vram_")), kernel.number(book)
+        if address and size:
+            yield address, pid, size
+
+
+def _books(root: Path, pid: int) -> Iterable[Path]:
+    return (root / "proc" / str(pid)).glob("vram_*")
+
+
+def _rocm_addresses(nodes: Path) -> dict[str, str]:
+    """PCI addresses by ROCm's own number of a GPU; nodes that are CPUs have the number 0."""
+    found = {}
+    for node in nodes.glob("*"):
+        number, facts = kernel.text(node / "gpu_id"), kernel.fields(node / "properties")
+        if number and number != "0" and "location_id" in facts:
+            found[number] = _located(facts.get("domain", 0), facts["location_id"])
+    return found
+
+
+def _located(domain: int, place: int) -> str:
+    """From bus, device and function in 8, 5 and 3 bits."""
+    return f"{domain:04x}:{place >> 8 & 0xFF:02x}:{place >> 3 & 0x1F:02x}.{place & 7:x}"

@@ -1,0 +1,67 @@
+"""A GPU and the processes on it, as numbers: the words that all drivers share."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Vendor = Literal["nvidia", "amd"]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process that holds memory of a GPU; how much is unknown in some containers."""
+
+    pid: int
+    used_mib: int | None
+    name: str = ""  # of its program, as /proc/PID/comm has it: 15 letters at most
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One device at one moment, memory in MiB.
+
+    `index` counts in PCI order, whatever CUDA_VISIBLE_DEVICES says; NVIDIA's come first and have NVML's.
+    `used_mib` leaves out what the driver keeps for itself, where it tells that: `total` is then more
+    than `free` and `used` together. `processes` are those that we may see, one entry a process.
+    """
+
+    index: int
+    name: str
+    total_mib: int | None = None
+    free_mib: int | None = None
+    used_mib: int | None = None
+    processes: tuple[GpuProcess, ...] = ()
+    id: str = ""  # PCI address, as llama.cpp prints it: `0000:00:06.0`
+    vendor: Vendor = "nvidia"
+    driver: str = ""  # its version
+    drives_display: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """How hard a GPU works at one moment. None where its driver does not tell."""
+
+    utilization: float | None = None  # 0 to 1: share of the last moments in which anything ran
+    temperature_c: int | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    clock_mhz: int | None = None
+    max_clock_mhz: int | None = None
+    throttled: tuple[str, ...] = ()  # what holds its clock down: `thermal`, `power`, `hardware`
+
+
+class Driver(Protocol):
+    """Whoever reads the GPUs of one vendor. None of these raises."""
+
+    def read(self) -> list[Gpu]:
+        """Memory and processes: what a decision needs."""
+
+    def telemetry(self) -> dict[str, Telemetry]:
+        """The rest, by `Gpu.id`: for whoever looks on."""
+
+    def close(self) -> None: ...
+
+
+def pci_address(said: str) -> str:
+    """As llama.cpp prints it: lower case, a domain of four digits; NVML's has eight."""
+    domain, _, rest = said.strip().lower().partition(":")
+    return f"{domain[-8:].lstrip('0'):0>4}:{rest}" if rest else ""
