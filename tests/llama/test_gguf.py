@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
-from paddock.llama.gguf import GgufError, missing_shards, read_facts, shards, size_bytes
+from paddock.llama.gguf import Facts, GgufError, missing_shards, read_facts, shards, size_bytes
 from paddock.llama.scripted import ScriptedModel, write, write_split
+from tests.llama.headers import facts_of, header
 
 
 def test_a_dense_model_keeps_keys_and_values_in_every_layer(tmp_path: Path):
@@ -34,6 +37,41 @@ def test_experts_are_counted(tmp_path: Path):
     script = ScriptedModel(say="Hi.", arch="qwen3moe", experts=6, experts_used=2)
     facts = read_facts(write(tmp_path / "m.gguf", script))
     assert (facts.experts, facts.experts_used) == (6, 2)
+
+
+def test_it_says_what_it_is_called_and_how_much_it_is(tmp_path: Path):
+    named = {"general__name": "Some Model", "general__size_label": "30B-A3B"}
+    facts = facts_of(tmp_path, "llama", **named)
+    assert (facts.name, facts.size_label) == ("Some Model", "30B-A3B")
+    script = ScriptedModel(say="Hi.", vocab=1000, name="scripted")
+    facts = read_facts(write(tmp_path / "m.gguf", script))
+    assert (facts.name, facts.n_vocab, facts.kind) == ("scripted", 1000, "model")
+    assert facts.n_params == 2 * 1000 * 256 + 9 * 256 + 4 * (
+        2 * 256 * 256 + 2 * 128 * 256 + 3 * 512 * 256
+    )
+
+
+@pytest.mark.parametrize(
+    ("arch", "declared", "kind"),
+    [
+        ("clip", "mmproj", "projector"),
+        ("clip", "model", "projector"),  # before there was a word for it
+        ("llama", "adapter", "adapter"),
+        ("llama", "model", "model"),
+    ],
+)
+def test_what_is_no_model_says_so(tmp_path: Path, arch: str, declared: str, kind: str):
+    tensors = {"v.blk.0.attn_q.weight": np.zeros((2, 2), np.float32)}
+    facts = facts_of(tmp_path, arch, tensors, general__type=declared)
+    assert (facts.kind, facts.n_params) == (kind, 4)
+    assert kind == "model" or (facts.layer_bytes, facts.output_bytes) == ((), 0)
+
+
+def test_facts_of_an_earlier_version_can_still_be_read():
+    old = b'{"architecture":"llama","n_layers":2,"kv_layers":2,"size_bytes":9,"shards":["a.gguf"]}'
+    facts = msgspec.json.decode(old, type=Facts)
+    assert (facts.kind, facts.windowed, facts.recurrent_layers) == ("model", None, 0)
+    assert (facts.windowed_layers, facts.bits_per_weight) == (0, None)
 
 
 def test_any_shard_stands_for_the_whole_model(tmp_path: Path):
@@ -73,6 +111,46 @@ def test_another_file_is_no_gguf(tmp_path: Path, content: bytes):
     (tmp_path / "m.gguf").write_bytes(content)
     with pytest.raises(GgufError, match="is not a GGUF file"):
         read_facts(tmp_path / "m.gguf")
+
+
+def test_a_header_that_makes_no_sense_is_told(tmp_path: Path):
+    for count in (100_000, "many"):
+        path = header(tmp_path / "m.gguf", "llama", {"block_count": count})
+        with pytest.raises(GgufError, match="makes no sense"):
+            read_facts(path)
+
+
+def test_a_type_of_the_future_asks_for_a_newer_library(tmp_path: Path):
+    tensors = {"token_embd.weight": np.zeros((1, 32), np.float32)}
+    path = header(tmp_path / "m.gguf", "llama", {}, tensors)
+    data = path.read_bytes()
+    name = data.index(b"token_embd.weight")
+    kind = name + len(b"token_embd.weight") + 4 + 2 * 8  # behind the number of dimensions and them
+    path.write_bytes(data[:kind] + bytes([250]) + data[kind + 1 :])
+    with pytest.raises(GgufError, match="newer than our gguf library"):
+        read_facts(path)
+
+
+def test_a_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path):
+    path = header(tmp_path / "m.gguf", "llama", {"general.name": "Flash-X"})
+    path.write_bytes(path.read_bytes().replace(b"Flash-X", b"Flash-\xff"))
+    assert read_facts(path).name == "Flash-\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_large_vocabulary_costs_little_memory(tmp_path: Path):
+    tokens = [f"token{i}" for i in range(150_000)]
+    keys = {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": [1] * len(tokens)}
+    path = header(tmp_path / "m.gguf", "llama", keys)
+    code = (
+        "import resource, sys; from pathlib import Path; import gguf\n"
+        "from paddock.llama.gguf import read_facts\n"
+        "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = used(); facts = read_facts(Path(sys.argv[1])); print(facts.n_vocab, used() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    n_vocab, kib = map(int, done.stdout.split())
+    assert n_vocab == 150_000
+    assert kib < 30_000  # gguf's own reader takes ten times as much
 
 
 def in_a_process(path: Path) -> subprocess.CompletedProcess[str]:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.api.placement import Placement
 from paddock.llama.output import (
-    PlacementReader,
     StateLine,
     failure_reason,
     load_hint,
@@ -23,17 +21,6 @@ HERE = Path(__file__).parent
 
 def lines(name: str) -> list[str]:
     return (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-
-
-def placement(told: list[str]) -> Placement:
-    reader = PlacementReader()
-    for line in told:
-        reader.feed(line)
-    return reader.placement
-
-
-def sizes(told: list[str]) -> dict[tuple[str, str], float]:
-    return {(b.device, b.kind): b.mib for b in placement(told).buffers}
 
 
 # ---- the child protocol ----
@@ -85,114 +72,6 @@ def test_the_log_announces_fitting_before_loading():
     hints = [hint for line in lines("log-11434-shards") if (hint := load_hint(line))]
     assert hints == ["fitting", "loading", "loading", "warming", "listening", "listening"]
     assert [h for line in lines("log-11434-embedded") if (h := load_hint(line))] == hints
-
-
-# ---- placement ----
-
-
-def test_keys_and_values_and_recurrent_state_are_both_context():
-    told = lines("log-11434-hybrid")
-    assert sizes(told) == {
-        ("Host", "model"): 3.32,
-        ("Host", "output"): 0.0,
-        ("Host", "context"): 4.3,
-        ("Host", "compute"): 11.66,
-    }
-    found = placement(told)
-    assert (found.layers, found.n_ctx, found.graph_splits, found.warnings) == (5, 4096, 1, [])
-
-
-def test_the_embedded_server_tells_no_layers():
-    found = placement(lines("log-11434-embedded"))
-    assert (found.layers, found.n_ctx, found.graph_splits) == (None, 4096, 1)
-
-
-def test_shards_add_up():
-    assert sizes(lines("log-11434-shards"))["Host", "model"] == 2.7
-
-
-def test_a_draft_model_adds_its_buffers_and_nothing_else():
-    told = lines("log-11434-draft")
-    drafts = [i for i, line in enumerate(told) if "offloaded" in line][-1]
-    told[drafts] = told[drafts].replace("5/5", "1/3")  # here both have 5
-    found = placement(told)
-    held = {b.kind: b.mib for b in found.buffers}
-    assert held == {"model": 16.59, "output": 0.0, "context": 16.0, "compute": 22.04}
-    assert (found.layers_offloaded, found.layers) == (5, 5)
-
-
-def test_fits_trials_are_not_added_up_into_the_real_load():
-    told = lines("log-11434-level-5")
-    assert sum("model buffer size" in line for line in told) == 2
-    assert sizes(told)["Host", "model"] == 2.7
-    assert sizes(told)["Host", "compute"] == 9.52
-
-
-def test_devices_behind_rpc_are_told_by_their_names():
-    """Both buffers are called `RPC0[…]`."""
-    found = placement(lines("log-11434-rpc"))
-    assert {(b.device, b.mib) for b in found.buffers if b.kind == "model"} == {
-        ("Host", 199.08),
-        ("RPC0", 121.69),
-        ("RPC1", 66.46),
-    }
-    assert (found.layers_offloaded, found.layers_overflowing, found.graph_splits) == (13, 3, 9)
-
-
-def test_layers_overflowing_are_those_of_the_last_trial_on_each_device():
-    """Made-up: fit prints the line of a device once per step it settles; here RPC0's twice."""
-    told = lines("log-11434-rpc")
-    line = next(line for line in told if "( 1 overflowing)" in line)
-    again = told.index(line)
-    told[again:again] = [line.replace("( 1", "( 4")]
-    assert placement(told).layers_overflowing == 3
-
-
-def test_an_unknown_rpc_endpoint_keeps_its_buffers_name():
-    line = "0.1.1 I load_tensors: RPC0[10.0.0.7:50052] model buffer size =   137.32 MiB"
-    assert sizes([line]) == {("RPC0[10.0.0.7:50052]", "model"): 137.32}
-
-
-def test_the_buffers_of_a_gpu():
-    told = [
-        "common_params_fit_impl: projected to use 24233 MiB of device memory vs. 142629 MiB of free device memory",
-        "common_fit_params: fitting params to free memory took 0.24 seconds",
-        "load_tensors: offloaded 33/33 layers to GPU",
-        "load_tensors:        CUDA0 model buffer size =  7605.33 MiB",
-        "load_tensors:    CUDA_Host model buffer size =   266.16 MiB",
-        "llama_kv_cache:      CUDA0 KV buffer size = 16384.00 MiB",
-        "sched_reserve:      CUDA0 compute buffer size =   244.01 MiB",
-        "sched_reserve: graph: nodes = 1001, splits = 2, input objects = 4, input tensors = 9",
-    ]
-    assert sizes(told) == {
-        ("CUDA0", "model"): 7605.33,
-        ("Host", "model"): 266.16,
-        ("CUDA0", "context"): 16384.0,
-        ("CUDA0", "compute"): 244.01,
-    }
-
-
-def test_a_graph_reserved_anew_replaces_its_buffer_and_a_second_cache_adds_to_it():
-    told = [
-        "llama_context: constructing llama_context",
-        "llama_kv_cache:      CUDA0 KV buffer size =  1024.00 MiB",
-        "llama_kv_cache:      CUDA0 KV buffer size =    64.00 MiB",
-        "sched_reserve:      CUDA0 compute buffer size =   300.00 MiB",
-        "sched_reserve:      CUDA0 compute buffer size =   244.01 MiB",
-    ]
-    assert sizes(told) == {("CUDA0", "context"): 1088.0, ("CUDA0", "compute"): 244.01}
-
-
-def test_splits_that_differ_for_prompt_and_generation():
-    told = "sched_reserve: graph (pp bs=512, tg bs=1): nodes = 1993 / 1993, splits = 343 / 2, input"
-    found = placement([told])
-    assert (found.graph_splits, found.graph_splits_tg) == (343, 2)
-
-
-def test_fits_complaint_is_a_warning():
-    assert placement(lines("log-cuda-out-of-memory")).warnings == [
-        "failed to fit params to free device memory: n_gpu_layers already set by user to 99, abort"
-    ]
 
 
 # ---- timings ----

@@ -20,12 +20,23 @@ WEATHER = {
 
 
 @pytest.mark.parametrize("kind", ENGINES)
-@pytest.mark.parametrize("arch", ["llama", "qwen3moe", "mamba", "jamba"])
+@pytest.mark.parametrize("arch", ["llama", "gemma3", "qwen3moe", "mamba", "jamba"])
 def test_a_model_of_each_architecture_answers_its_sentence(tmp_path: Path, kind: str, arch: Arch):
     sentence = f"Hello, this is {arch} speaking."
     model = write(tmp_path / "m.gguf", ScriptedModel(say=sentence, arch=arch, experts=4))
     with ready(engine_command(kind), tmp_path, "--model", str(model), *SMALL) as server:
         assert server.answer() == sentence
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_padded_vocabulary_changes_neither_the_answer_nor_the_log(tmp_path: Path, kind: str):
+    model = write(tmp_path / "m.gguf", ScriptedModel(say="Still the same.", vocab=5000))
+    flags = ("--model", str(model), *SMALL, "--verbosity", "5")
+    with ready(engine_command(kind), tmp_path, *flags) as server:
+        assert server.answer() == "Still the same."
+        log = server.err.read_text() + server.out.read_text()
+    assert "n_vocab               = 5000" in log
+    assert log.count("<|pad") < 10
 
 
 @pytest.mark.parametrize("kind", ENGINES)
@@ -56,7 +67,7 @@ def test_an_endless_one_is_only_stopped_by_the_limit(tmp_path: Path):
         assert server.chat(max_tokens=40)["content"].startswith("On and on.On and on.")
 
 
-@pytest.mark.parametrize("arch", ["llama", "qwen3moe", "mamba", "jamba"])
+@pytest.mark.parametrize("arch", ["llama", "gemma3", "qwen3moe", "mamba", "jamba"])
 def test_a_target_size_is_met_and_takes_no_room_on_disk(tmp_path: Path, arch: Arch):
     script = ScriptedModel(say="Big.", arch=arch, target_mib=64)
     facts = write(tmp_path / "m.gguf", script).stat()

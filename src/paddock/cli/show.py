@@ -1,4 +1,4 @@
-"""`paddock show`: one profile's effective command line, and where each flag comes from."""
+"""`paddock show`: one profile, its file's facts and its command line with the origin of each flag."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paddock.api.address import DEFAULT_URL
+from paddock.cli.facts import facts_of, print_facts, print_typed
 from paddock.cli.options import (
     Config,
     EngineName,
@@ -44,9 +45,9 @@ def show(
     argv: Argv = False,
     as_json: Json = False,
 ) -> None:
-    """Show a profile's command line, and where each flag comes from.
+    """Show a profile: the facts of its model file, and its command line with each flag's origin.
 
-    What the daemon itself adds when it starts one (its socket and its log's form) is left out.
+    What was typed about the model is told apart from what its file says. What the daemon itself adds when it starts one (its socket and its log's form) is left out.
     """
     from paddock.cli.files import open_files
 
@@ -56,10 +57,15 @@ def show(
     runner = files.engine(profile.engine)
     if argv:
         print(shlex.join([*runner.command, *profile.argv]))
-    elif as_json:
-        print_json(_as_json(profile, runner))
-    else:
-        _print(profile, runner, live, files.paths.config)
+        return
+    facts, problem = facts_of(profile, files.paths.state_dir)
+    if as_json:
+        print_json(_as_json(profile, runner) | {"facts": facts, "facts_problem": problem})
+        return
+    _print_head(profile, runner, live, files.paths.config)
+    print_facts(profile, facts, problem)
+    print_typed(profile, facts)
+    _print_flags(profile)
 
 
 def _live(url: str, key: str | None, model: str) -> tuple[Path | None, ProfileInfo | None]:
@@ -75,9 +81,7 @@ def _live(url: str, key: str | None, model: str) -> tuple[Path | None, ProfileIn
     return (path if path.is_file() else None), found
 
 
-def _print(profile: Profile, runner: Engine, live: ProfileInfo | None, file: Path) -> None:
-    from paddock.config import explain
-
+def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file: Path) -> None:
     title = f", {profile.title}" if profile.title else ""
     now = f", {state(live.state)}" if live else ""
     print(f"{paint(profile.id, 'bold')}{title}{now}")
@@ -87,6 +91,11 @@ def _print(profile: Profile, runner: Engine, live: ProfileInfo | None, file: Pat
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
     print()
+
+
+def _print_flags(profile: Profile) -> None:
+    from paddock.config import explain
+
     rows = [
         [row.flag, shlex.join(row.values), row.origin, "; ".join(row.overridden)]
         for row in explain.show(profile)
@@ -101,4 +110,5 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "engine_version": runner.version,
         "argv": [*runner.command, *profile.argv],
         "flags": profile.flags,
+        "comments": profile.comments,
     }

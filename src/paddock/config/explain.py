@@ -21,7 +21,7 @@ class Changes:
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()  # in any way but the lines where it is written
+    changed: tuple[str, ...] = ()  # in any way but its comments and the lines where it is written
     restarts: tuple[str, ...] = ()  # those of `changed` whose instance would start differently
 
     def __bool__(self) -> bool:
@@ -43,7 +43,7 @@ def _overridden(values: tuple[str, ...], origin: Origin) -> str:
 
 
 def compare(old: Stable, new: Stable) -> Changes:
-    """Moved lines and a changed order of profiles are no change."""
+    """Moved lines, other comments and a changed order of profiles are no change."""
     both = [id_ for id_ in new.profiles if id_ in old.profiles]
     changed = [i for i in both if _substance(old.profiles[i]) != _substance(new.profiles[i])]
     return Changes(
@@ -57,6 +57,7 @@ def compare(old: Stable, new: Stable) -> Changes:
 
 
 def _substance(profile: Profile) -> tuple[object, ...]:
-    """All but the flags' origins and the line."""
-    kept = (name for name in Profile.__dataclass_fields__ if name not in {"line", "flags"})
+    """All but the flags' origins, the line and the comments."""
+    left_out = {"line", "flags", "comments"}
+    kept = (name for name in Profile.__dataclass_fields__ if name not in left_out)
     return (profile.argv, *(getattr(profile, name) for name in kept))

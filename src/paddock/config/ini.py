@@ -6,11 +6,12 @@ its own, tagged with its line; what is given twice is then the caller's to judge
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ParsingError, RawConfigParser
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paddock.config.comments import Lines
 from paddock.config.profile import Problem
 
 _HEADER = re.compile(r"\[(?P<name>.+)\]")
@@ -31,6 +32,7 @@ class Section:
     name: str
     line: int  # of its header; 0 for what stands before the first one
     entries: tuple[Entry, ...]
+    comments: tuple[str, ...] = ()  # as typed, with their # or ;
 
 
 def read_text(path: Path) -> str | Problem:
@@ -60,7 +62,14 @@ def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem,
     sections = tuple(reader.sections())
     problems += [_indented(file, s) for s in sections if s.name and not s.line]
     problems += [p for s in sections for e in s.entries if (p := _continuation(file, s, e))]
-    return tuple(map(_cut_short, sections)), tuple(problems)
+    return tuple(_with_comments(map(_cut_short, sections), text)), tuple(problems)
+
+
+def _with_comments(sections: Iterable[Section], text: str) -> Iterator[Section]:
+    lines = Lines(io.StringIO(text, newline=None))
+    for section in sections:
+        last = max((entry.line for entry in section.entries), default=section.line)
+        yield replace(section, comments=lines.comments(section.line, last))
 
 
 class _Reader:

@@ -117,6 +117,7 @@ class _Reading:
             model=files.get("--model"),
             mmproj=files.get("--mmproj"),
             flags=flags,
+            comments=section.comments,
             **self._fields(under.fields | over.fields),
         )
 

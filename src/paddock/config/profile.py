@@ -57,7 +57,10 @@ class Profile:
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     keep_context: bool = False
     sampler_policy: Literal["default", "force"] = "default"
+    on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
+    probe: bool = True  # whether its speed may be measured with a short request when it is idle
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
+    comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
 
     @property
     def is_bench(self) -> bool:

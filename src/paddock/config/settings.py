@@ -31,7 +31,9 @@ class Settings(
     allowed_origins: tuple[str, ...] = ()  # web pages of other origins that may call us
     max_body: int = 64  # MiB of one request
     max_instances: int = 0  # 0: as many as fit in memory
-    memory_margin: int = 512  # MiB that the ledger keeps free on each device
+    memory_margin: int = 512  # MiB of RAM that stay free; GPUs have each profile's FIT_TARGET
+    plan_ahead: bool = True  # plan all profiles while nothing else happens
+    probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
     queue_limit: int = 256  # waiting requests per profile
     drain_timeout: float = 0.0  # how long a switch waits for running requests, 0 = for ever

@@ -53,6 +53,8 @@ PADDOCK_KEYS = {
     "concurrency": FieldKey("concurrency", values.count),
     "keep-context": FieldKey("keep_context", values.boolean),
     "sampler-policy": FieldKey("sampler_policy", values.one_of("default", "force")),
+    "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
+    "probe": FieldKey("probe", values.boolean),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
 }
 

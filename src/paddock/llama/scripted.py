@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Arch = Literal["llama", "qwen3moe", "mamba", "jamba"]
+Arch = Literal["llama", "gemma3", "qwen3moe", "mamba", "jamba"]
 FileType = Literal["f32", "f16", "q8_0", "q4_0"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedModel:
-    """What it says and what shape it has. `jamba` is hybrid: every second layer has attention."""
+    """What it says and what shape it has.
+
+    `jamba` is hybrid: every second layer has attention. `gemma3` slides a window over its keys and
+    values in five of six layers.
+    """
 
     say: str
     name: str = "scripted"
@@ -36,6 +40,7 @@ class ScriptedModel:
     experts_used: int = 2
     vocab: int = 0  # pad the vocabulary to so many tokens
     ctx: int = 32768  # training context in the header
+    window: int = 512  # tokens, gemma3 only
     ftype: FileType = "q8_0"
     target_mib: int | None = None  # size: scales `ff`, or `experts`, or `layers` of a mamba
     dense: bool = False  # real, incompressible bytes instead of holes: same answer, real disk I/O
@@ -46,7 +51,7 @@ class ScriptedModel:
         return self.embd // self.heads
 
     def has_attention(self, layer: int) -> bool:
-        return self.arch in ("llama", "qwen3moe") or (self.arch == "jamba" and layer % 2 == 1)
+        return layer % 2 == 1 if self.arch == "jamba" else self.arch != "mamba"
 
 
 def write(path: Path, model: ScriptedModel) -> Path:

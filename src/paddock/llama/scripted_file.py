@@ -122,6 +122,8 @@ def _add_header(writer: GGUFWriter, model: ScriptedModel) -> None:
     writer.add_feed_forward_length(0 if model.arch == "mamba" else model.ff)
     writer.add_layer_norm_rms_eps(1e-5)
     _add_attention(writer, model)
+    if model.arch == "gemma3":
+        writer.add_sliding_window(model.window)
     if model.arch in ("mamba", "jamba"):
         _add_recurrence(writer, model)
     if model.arch == "qwen3moe":

@@ -1,7 +1,7 @@
 """The tensors of a scripted model: names, shapes and types as llama.cpp's loaders expect them.
 
 Shapes are in numpy's order, the reverse of GGUF's. Sources of names and shapes: llama.cpp's
-`src/models/{llama,qwen3moe,mamba,jamba}.cpp`.
+`src/models/{llama,gemma3,qwen3moe,mamba,jamba}.cpp`.
 """
 
 from collections.abc import Iterator
@@ -72,6 +72,9 @@ def tensors(model: ScriptedModel, vocab_size: int) -> Iterator[Tensor]:
         if model.arch != "mamba":
             yield _norm(block + "ffn_norm", model.embd)
             yield from (_experts if model.arch == "qwen3moe" else _feed_forward)(model, block)
+        if model.arch == "gemma3":
+            yield _norm(block + "post_attention_norm", model.embd)
+            yield _norm(block + "post_ffw_norm", model.embd)
     yield _norm("output_norm", model.embd)
     yield Tensor("output.weight", (vocab_size, model.embd), F16, "output")
 
@@ -93,7 +96,7 @@ def _attention(model: ScriptedModel, block: str) -> Iterator[Tensor]:
     yield _weight(model, block + "attn_k", kv_width, model.embd)
     yield _weight(model, block + "attn_v", kv_width, model.embd)
     yield _weight(model, block + "attn_output", model.embd, width)
-    if model.arch == "qwen3moe":
+    if model.arch in ("gemma3", "qwen3moe"):
         yield _norm(block + "attn_q_norm", model.head_dim)
         yield _norm(block + "attn_k_norm", model.head_dim)
 

@@ -23,6 +23,7 @@ class Kind(IntEnum):
     NORMAL = 1
     CONTROL = 3
     USER_DEFINED = 4
+    UNUSED = 5
 
 
 def _byte_alphabet() -> list[str]:
@@ -102,8 +103,8 @@ def vocabulary_of(model: ScriptedModel) -> Vocabulary:
         words.learn(word)
     _add_specials(words)
     _add_script(words, model)
-    while len(words.tokens) < model.vocab:
-        words.add(f"<|pad{len(words.tokens)}|>", Kind.CONTROL)
+    while len(words.tokens) < model.vocab:  # of control tokens llama-server would log each
+        words.add(f"<|pad{len(words.tokens)}|>", Kind.UNUSED)
     return words
 
 

@@ -1,0 +1,43 @@
+"""Which comments of models.conf belong to which section: for people to read, never for what runs.
+
+Those of a section stand directly above its header, between its keys, or directly below the last
+one. What an empty line cuts off from the last key is a heading of the file, or about another one.
+"""
+
+from collections.abc import Iterable
+
+_MARKS = ("#", ";")
+
+
+class Lines:
+    """The lines of a file, counted from 1."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = ["", *lines]
+
+    def comments(self, header: int, last: int) -> tuple[str, ...]:
+        """Of the section whose header is in line `header` (0: none) and whose last key in `last`."""
+        last = max(header, last)
+        numbers = [*self._above(header), *range(header + 1, last + 1), *self._below(last)]
+        return tuple(self._lines[n].strip() for n in numbers if self._is_comment(n))
+
+    def _above(self, header: int) -> range:
+        first = header
+        while first > 1 and self._is_comment(first - 1):
+            first -= 1
+        return range(first, header)
+
+    def _below(self, last: int) -> range:
+        """Up to the next empty line, but what stands directly above a header is that one's."""
+        end = last + 1
+        while last and end < len(self._lines) and self._lines[end].strip():
+            if self._is_header(end):
+                return range(last + 1, max(last + 1, self._above(end).start))
+            end += 1
+        return range(last + 1, end)
+
+    def _is_comment(self, number: int) -> bool:
+        return self._lines[number].lstrip().startswith(_MARKS)
+
+    def _is_header(self, number: int) -> bool:
+        return self._lines[number].startswith("[")

@@ -1,0 +1,260 @@
+"""What llama.cpp tells while it fits a model to the memory there is. Pure.
+
+At `-lv 5` (build 11434; common/fit.cpp, src/llama-model.cpp, src/llama-context.cpp) every trial of
+`--fit` prints which layer it assigns to which device, which tensors it moves away, the splits of
+its graph, and a table of MiB by device; then its shape and, at the end, the shape that was chosen.
+`FitReader` collects the trials and finds the one that will be loaded.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) MiB free")
+_LAYER = re.compile(r"load_tensors: layer\s+(\d+) assigned to device ([^\s,]+), is_swa = (\d)")
+_MOVED = re.compile(r"tensor blk\.(\d+)\.\S+ \(.*\) buffer type overridden to (\S+)")
+_N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
+_SPLITS = re.compile(r"sched_reserve: graph.*?splits = (\d+)(?: / (\d+))?,")
+_ROW = re.compile(
+    r"common_memory_breakdown_print: \|\s+- (?P<name>.+?)\s+\|\s*(?:(?P<total>\d+) =\s*(?P<free>\d+) \+ \()?"
+    r"\s*(?P<self>\d+) =\s*(?P<model>\d+) \+\s*(?P<context>\d+) \+\s*(?P<compute>\d+)"
+)
+_SHAPE = re.compile(
+    r"common_params_fit_impl: id=(\d+), n_layer=\s*(\d+), n_part=\s*(\d+),.*mem=\s*(-?\d+) MiB"
+)
+_CHOSEN = re.compile(
+    r"common_params_fit_impl:\s+- (\S+) \(.*?\)\s*:\s+(\d+) layers(?: \(\s*(\d+) overflowing\))?,\s+(-?\d+) MiB used"
+)
+_REDUCED = re.compile(r"context size reduced from (\d+) to (\d+)")
+_COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*|encountered an error .*)")
+_PROJECTOR = re.compile(r"\[mtmd\] adding ([\d.]+) MiB to fit_params_target for device (\S+)")
+_TRAINED = re.compile(r"print_info: n_ctx_train\s+= (\d+)")
+HOST = "Host"
+DONE = "fitting params to free memory took"
+
+
+def is_host(buffer: str) -> bool:
+    """Whether a buffer of this name lies in the machine's own memory (pinned or mapped too)."""
+    return buffer.startswith(("CPU", "AMX", "Host")) or buffer.endswith("_Host")
+
+
+@dataclass(frozen=True, slots=True)
+class FitDevice:
+    """A device as the engine sees it, before anything of the model lies on it."""
+
+    name: str  # `CUDA0`, `RPC1`
+    description: str  # `NVIDIA H100 80GB HBM3`; of RPC devices the endpoint
+    address: str | None  # of its PCI slot, `0000:00:06.0`; None where it has none
+    free_mib: int
+    total_mib: int | None = None
+
+
+def device_of(line: str) -> FitDevice | None:
+    """The device that a line says is used; of its memory only what is free."""
+    if "using device" not in line or not (found := _DEVICE.search(line)):
+        return None
+    address = None if found[3] == "unknown id" else found[3].lower()
+    return FitDevice(found[1], found[2], address, int(found[4]))
+
+
+@dataclass(slots=True)
+class Sizes:
+    """MiB on one device."""
+
+    model: int = 0
+    context: int = 0
+    compute: int = 0
+
+    def add(self, other: "Sizes") -> None:
+        self.model += other.model
+        self.context += other.context
+        self.compute += other.compute
+
+    @property
+    def total(self) -> int:
+        return self.model + self.context + self.compute
+
+
+@dataclass(slots=True)
+class Trial:
+    """One placement that fit measured without allocating it."""
+
+    is_extra: bool = False  # of the draft model, which shares the devices
+    n_ctx: int | None = None
+    sizes: dict[str, Sizes] = field(default_factory=dict)  # by device; everything else is `Host`
+    layers: dict[str, int] = field(default_factory=dict)  # by device; `Host` for the CPU
+    windowed: int = 0  # layers with a sliding window
+    layers_moved_to_host: set[int] = field(default_factory=set)  # those with tensors in RAM
+    splits: int | None = None
+    splits_tg: int | None = None
+    shape: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # layers, overflowing, MiB
+
+    @property
+    def n_layers(self) -> int:
+        return sum(self.layers.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What fit chose, and what it would take."""
+
+    devices: tuple[FitDevice, ...]
+    trial: Trial
+    draft: Trial | None
+    projector_mib: dict[str, float]  # by device
+    overflowing: dict[str, int]  # layers by device
+    n_ctx: int | None  # tokens that will be loaded
+    n_ctx_train: int | None
+    reduced_from: int | None  # the context before fit cut it
+    complaint: str  # why fit gave up; then what was asked for is loaded as it is
+    is_exact: bool  # whether the trial was measured with the context that was chosen
+
+
+class FitReader:
+    """Feed it every line up to `DONE`; `fit` then tells what was chosen."""
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self._devices: dict[str, FitDevice] = {}
+        self._trials: list[Trial] = []
+        self._open: Trial | None = None
+        self._is_extra = False
+        self._chosen: dict[str, tuple[int, int, int]] = {}
+        self._projector: dict[str, float] = {}
+        self._reduced: tuple[int, int] | None = None
+        self._trained: int | None = None
+        self._complaint = ""
+
+    def feed(self, line: str) -> None:
+        """Take note of one line of the log."""
+        if "load_tensors: layer" in line:
+            self._hear_layer(line)
+        elif " overridden to " in line:
+            self._hear_move(line)
+        elif "common_memory_breakdown_print" in line:
+            self._hear_table(line)
+        elif "common_params_fit_impl" in line:
+            self._hear_fit(line)
+        elif "llama_context: n_ctx" in line or "sched_reserve: graph" in line:
+            self._hear_context(line)
+        else:
+            self._hear_rest(line)
+
+    @property
+    def first_trial_is_over(self) -> bool:
+        """Whether what was asked for has been measured: nothing more is of use without fit."""
+        return bool(self._trials) and self._open is None
+
+    def fit(self) -> Fit | None:
+        """What was chosen; None where nothing was measured."""
+        self._close()
+        own = [trial for trial in self._trials if not trial.is_extra]
+        if not own:
+            return None
+        trial = self._accepted(own)
+        reduced_from, n_ctx = self._reduced or (None, trial.n_ctx)
+        drafts = [t for t in self._trials if t.is_extra]
+        return Fit(
+            devices=tuple(self._devices.values()),
+            trial=trial,
+            draft=next((d for d in reversed(drafts) if d.n_ctx == trial.n_ctx), None),
+            projector_mib=self._projector,
+            overflowing={name: shape[1] for name, shape in self._chosen.items()},
+            n_ctx=n_ctx,
+            n_ctx_train=self._trained,
+            reduced_from=reduced_from,
+            complaint=self._complaint,
+            is_exact=n_ctx == trial.n_ctx,
+        )
+
+    def _accepted(self, own: list[Trial]) -> Trial:
+        """The trial of the chosen shape; the first where what was asked for stays as it is.
+
+        A shape is told in whole layers, several trials may have it, and a device's figure is told
+        before the next ones are filled: of those with the shape the nearest in MiB, the last.
+        """
+        if not self._chosen or self._complaint:
+            return own[0] if not self._reduced else own[-1]
+        names = list(self._devices)
+        wanted = {names.index(name): shape for name, shape in self._chosen.items() if name in names}
+        alike = [t for t in own if all(t.shape.get(i, ())[:2] == s[:2] for i, s in wanted.items())]
+        if not alike:
+            return own[-1]
+        return min(
+            reversed(alike), key=lambda t: sum(abs(t.shape[i][2] - wanted[i][2]) for i in wanted)
+        )
+
+    # ---- lines ----
+
+    def _hear_layer(self, line: str) -> None:
+        if found := _LAYER.search(line):
+            trial = self._trial()
+            name = HOST if is_host(found[2]) else found[2]
+            trial.layers[name] = trial.layers.get(name, 0) + 1
+            trial.windowed += found[3] == "1"
+
+    def _hear_move(self, line: str) -> None:
+        if (found := _MOVED.search(line)) and is_host(found[2]):
+            self._trial().layers_moved_to_host.add(int(found[1]))
+
+    def _hear_context(self, line: str) -> None:
+        if found := _N_CTX.search(line):
+            self._trial().n_ctx = int(found[1])
+        elif found := _SPLITS.search(line):
+            trial = self._trial()
+            trial.splits, trial.splits_tg = int(found[1]), int(found[2]) if found[2] else None
+
+    def _hear_table(self, line: str) -> None:
+        if not (found := _ROW.search(line)):
+            return
+        name = found["name"].partition(" (")[0]
+        sizes = Sizes(int(found["model"]), int(found["context"]), int(found["compute"]))
+        if name in self._devices and found["total"]:
+            device = self._devices[name]
+            total = int(found["total"])
+            self._devices[name] = FitDevice(
+                device.name, device.description, device.address, device.free_mib, total
+            )
+        else:
+            name = HOST
+        self._trial().sizes.setdefault(name, Sizes()).add(sizes)
+
+    def _hear_fit(self, line: str) -> None:
+        self._close()
+        if found := _SHAPE.search(line):
+            if self._trials:
+                shape = int(found[2]), int(found[3]), int(found[4])
+                self._last_own().shape[int(found[1])] = shape
+        elif found := _CHOSEN.search(line):
+            self._chosen[found[1]] = int(found[2]), int(found[3] or 0), int(found[4])
+        elif found := _REDUCED.search(line):
+            self._reduced = int(found[1]), int(found[2])
+        else:
+            self._is_extra = "device memory data for the extra model" in line
+
+    def _hear_rest(self, line: str) -> None:
+        if device := device_of(line):
+            self._devices.setdefault(device.name, device)
+        elif found := _COMPLAINT.search(line):
+            self._complaint = found[1]
+        elif found := _PROJECTOR.search(line):
+            self._projector[found[2]] = self._projector.get(found[2], 0.0) + float(found[1])
+        elif self._trained is None and (found := _TRAINED.search(line)):
+            self._trained = int(found[1])
+        if DONE in line:
+            self._close()
+            self.is_done = True
+
+    def _trial(self) -> Trial:
+        if self._open is None:
+            self._open = Trial(is_extra=self._is_extra)
+        return self._open
+
+    def _close(self) -> None:
+        """The table's last row ends a trial; the next line of fit's own is the sign of it."""
+        trial, self._open = self._open, None
+        if trial and trial.sizes:
+            self._trials.append(trial)
+            self._is_extra = False
+
+    def _last_own(self) -> Trial:
+        return next((t for t in reversed(self._trials) if not t.is_extra), self._trials[-1])

@@ -1,0 +1,187 @@
+"""The placement of a loaded model, from llama-server's log. Pure.
+
+The lines come on standard error and need `-lv 4` (build 11434: src/llama-model.cpp,
+src/llama-context.cpp, common/fit.cpp).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from paddock.api.placement import Buffer, Placement
+from paddock.llama.fit_log import DONE, HOST, FitDevice, device_of, is_host
+
+_MIB = r"\s*=\s*([\d.]+) MiB"
+_BUFFER = re.compile(
+    r"(?:load_tensors|llama_kv_cache\w*|llama_memory_recurrent|sched_reserve|llama_context):"
+    r"\s+(\S+)\s+(model|KV|RS|compute|output) buffer size" + _MIB
+)
+_OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers to GPU")
+_OVERFLOWING = re.compile(
+    r"common_params_fit_impl:\s+- (.*?):\s+\d+ layers \(\s*(\d+) overflowing\)"
+)
+_SPLITS = re.compile(r"sched_reserve: graph.*?splits = (\d+)(?: / (\d+))?,")
+_SPLITS_PLAIN = re.compile(r"graph splits = (\d+)")
+_N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
+_N_CTX_SLOT = re.compile(r"n_ctx_slot = (\d+)")
+_COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*)")
+_FILE_SIZE = re.compile(r"print_info: file size\s+= ([\d.]+) (MiB|GiB)")
+_KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
+    "model": "model",
+    "KV": "context",
+    "RS": "context",
+    "compute": "compute",
+    "output": "output",
+}
+
+
+@dataclass(slots=True)
+class _Part:
+    """The buffers of one model, or of one context."""
+
+    file_mib: float | None
+    sizes: dict[tuple[str, str], float] = field(default_factory=dict)  # MiB by buffer and kind
+
+    @property
+    def is_mapped(self) -> bool:
+        return any(buffer.endswith("_Mapped") and is_host(buffer) for buffer, _ in self.sizes)
+
+    def is_told_otherwise(self, buffer: str, kind: str) -> bool:
+        """Whether `mapped_in_ram` counts it."""
+        return kind == "model" and self.is_mapped and is_host(buffer)
+
+    def mapped_in_ram(self) -> float:
+        """MiB of weights that the host computes with, each once."""
+        weights = {b: mib for (b, kind), mib in self.sizes.items() if kind == "model"}
+        mapped = sum(mib for b, mib in weights.items() if is_host(b) and b.endswith("_Mapped"))
+        copied = sum(mib for b, mib in weights.items() if is_host(b) and not b.endswith("_Mapped"))
+        elsewhere = sum(mib for b, mib in weights.items() if not is_host(b))
+        if self.file_mib is None:
+            return max(mapped, copied)
+        return max(min(mapped, self.file_mib - elsewhere), copied, 0.0)
+
+
+class PlacementReader:
+    """Collects the placement from log lines.
+
+    What is printed several times adds up: one line per shard, per cache of a sliding window, and all
+    again for a draft model. Only a context's own compute and output buffers may be printed anew.
+    Fit's trials print buffers from `-lv 5` on; they are forgotten when fit is done.
+
+    Two lines must not be taken at their word. `CPU_Mapped` is the span of the mapped file, layers on
+    GPUs included: what lies in RAM is the file less what the devices hold. `CPU_REPACK` holds the
+    same weights as the mapped ones once more, in another order.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[_Part] = []
+        self._loads = self._contexts = 0
+        self._overflowing: dict[str, int] = {}  # layers by device
+        self._file_mib: float | None = None  # of the weights, as the header adds them up
+        self.devices: dict[str, FitDevice] = {}  # by name, with what was free before this load
+        self.placement = Placement()
+
+    def feed(self, line: str) -> bool:
+        """Whether the line told something about the placement."""
+        if found := _BUFFER.search(line):
+            self._add_buffer(found[1], found[2], float(found[3]))
+            return True
+        if device := device_of(line):
+            self.devices.setdefault(device.name, device)
+            self.placement.free[device.name] = device.free_mib
+            return True
+        return self._feed_chapter(line) or self._feed_fit(line) or self._feed_counts(line)
+
+    def _add_buffer(self, name: str, kind: str, mib: float) -> None:
+        if not self._parts:
+            self._parts.append(_Part(self._file_mib))
+        sizes, key = self._parts[-1].sizes, (name, kind)
+        sizes[key] = mib if kind in ("compute", "output") else sizes.get(key, 0.0) + mib
+        self.placement.buffers = _merged(self._sums())
+
+    def _sums(self) -> dict[tuple[str, str], float]:
+        """MiB by device and kind, over all models and contexts."""
+        sums: dict[tuple[str, str], float] = {}
+        for part in self._parts:
+            for (buffer, what), size in part.sizes.items():
+                if not part.is_told_otherwise(buffer, what):
+                    place = self._device(buffer), what
+                    sums[place] = sums.get(place, 0.0) + size
+            if part.is_mapped:
+                place = HOST, "model"
+                sums[place] = sums.get(place, 0.0) + part.mapped_in_ram()
+        return sums
+
+    def _device(self, buffer: str) -> str:
+        """The device behind a buffer's name.
+
+        Pinned and mapped memory is the host's. An RPC buffer is called by its device's place among
+        those of its endpoint (`RPC0[ENDPOINT]`), whatever the number of the device.
+        """
+        if is_host(buffer):
+            return HOST
+        if not buffer.startswith("RPC") or "[" not in buffer:
+            return buffer
+        place, endpoint = buffer[3:].rstrip("]").split("[", 1)
+        names = [d.name for d in self.devices.values() if d.description == endpoint]
+        return names[int(place)] if int(place) < len(names) else buffer
+
+    def _feed_chapter(self, line: str) -> bool:
+        """Whether the line begins a model or a context."""
+        if "load_tensors: loading model tensors" in line:
+            self._loads += 1
+        elif "llama_context: constructing llama_context" in line:
+            self._contexts += 1
+        else:
+            return False
+        self._parts.append(_Part(self._file_mib))
+        return True
+
+    def _feed_fit(self, line: str) -> bool:
+        placement = self.placement
+        if DONE in line:
+            self._parts, self.devices, self._loads, self._contexts = [], {}, 0, 0
+            self.placement = Placement(
+                layers_overflowing=placement.layers_overflowing, warnings=placement.warnings
+            )
+        elif found := _OVERFLOWING.search(line):
+            self._overflowing[found[1]] = int(found[2])
+            placement.layers_overflowing = sum(self._overflowing.values())
+        elif found := _COMPLAINT.search(line):
+            placement.warnings = [*placement.warnings, found[1]]
+        else:
+            return False
+        return True
+
+    def _feed_counts(self, line: str) -> bool:
+        """Of the model that answers: a draft model, loaded after it, has layers and splits too."""
+        placement = self.placement
+        if found := _FILE_SIZE.search(line):
+            self._file_mib = float(found[1]) * (1024 if found[2] == "GiB" else 1)
+        elif found := _N_CTX_SLOT.search(line):
+            placement.n_ctx = int(found[1])
+        elif self._loads <= 1 and (found := _OFFLOADED.search(line)):
+            placement.layers_offloaded, placement.layers = int(found[1]), int(found[2])
+        elif self._contexts > 1:
+            return False
+        elif found := _SPLITS.search(line):
+            placement.graph_splits = int(found[1])
+            placement.graph_splits_tg = int(found[2]) if found[2] else None
+        elif found := _SPLITS_PLAIN.search(line):
+            placement.graph_splits = int(found[1])
+        elif found := _N_CTX.search(line):
+            placement.n_ctx = int(found[1])
+        else:
+            return False
+        return True
+
+
+def _merged(sums: Mapping[tuple[str, str], float]) -> list[Buffer]:
+    """One buffer for each device and kind: keys and values, and recurrent state, are both context."""
+    merged: dict[tuple[str, str], Buffer] = {}
+    for (device, name), mib in sums.items():
+        kind = _KINDS[name]
+        buffer = merged.setdefault((device, kind), Buffer(device=device, kind=kind, mib=0.0))
+        buffer.mib = round(buffer.mib + mib, 2)
+    return list(merged.values())

@@ -1,0 +1,112 @@
+"""What fit chose, from what real engines printed while they looked for it.
+
+`fit-11434-h100-*.txt` were printed by build 11434 at `-lv 5` on two H100, of which another program
+held 72 and 76 of 80 GiB but in `-fits`; `-rpc-moe` on two RPC devices of 260 and 180 MiB. Trials in
+the middle of a long search were taken out, and lines that tell nothing.
+"""
+
+from pathlib import Path
+
+from paddock.llama.fit_log import Fit, FitReader, Sizes
+
+HERE = Path(__file__).parent
+
+
+def lines(name: str) -> list[str]:
+    return (HERE / f"fit-11434-{name}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def fit_of(told: list[str]) -> Fit:
+    reader = FitReader()
+    for line in told:
+        reader.feed(line)
+    fit = reader.fit()
+    assert fit is not None
+    return fit
+
+
+def test_what_fits_is_taken_as_asked_for():
+    fit = fit_of(lines("h100-fits"))
+    assert fit.trial.sizes == {
+        "CUDA0": Sizes(3757, 8704, 724),
+        "CUDA1": Sizes(4317, 7680, 684),
+        "Host": Sizes(1002, 0, 592),
+    }
+    assert fit.trial.layers == {"CUDA0": 17, "CUDA1": 16}
+    assert (fit.n_ctx, fit.n_ctx_train, fit.reduced_from) == (131072, 131072, None)
+    assert (fit.trial.splits, fit.overflowing, fit.complaint, fit.is_exact) == (3, {}, "", True)
+
+
+def test_devices_come_with_their_slots_and_what_was_free():
+    first, second = fit_of(lines("h100-moe")).devices
+    assert (first.name, first.address) == ("CUDA0", "0000:00:06.0")
+    assert (first.total_mib, first.free_mib) == (81079, 8348)
+    assert (second.description, second.free_mib) == ("NVIDIA H100 80GB HBM3", 4252)
+    assert [d.address for d in fit_of(lines("rpc-moe")).devices] == [None, None]
+
+
+def test_experts_that_do_not_fit_overflow_and_are_counted_by_layer():
+    """The real load that followed had buffers of 7,234.67 and 3,126.17 MiB, and 92 / 49 splits."""
+    fit = fit_of(lines("h100-moe"))
+    assert {name: s.total for name, s in fit.trial.sizes.items()} == {
+        "CUDA0": 7234,
+        "CUDA1": 3125,
+        "Host": 7754,
+    }
+    assert fit.trial.layers == {"CUDA0": 21, "CUDA1": 28}
+    assert fit.overflowing == {"CUDA0": 1, "CUDA1": 23}
+    assert len(fit.trial.layers_moved_to_host) == 22
+    assert (fit.trial.splits, fit.trial.splits_tg) == (92, 49)
+
+
+def test_of_a_dense_model_the_trial_of_the_chosen_layers_counts():
+    """The last device's own line says 3,011 MiB: told before the first one was filled."""
+    fit = fit_of(lines("h100-dense"))
+    assert fit.trial.layers == {"CUDA0": 25, "CUDA1": 8}
+    assert fit.trial.sizes["CUDA1"].total == 3121
+    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (12800, 131072, True)
+
+
+def test_where_fit_gives_up_what_was_asked_for_is_loaded():
+    fit = fit_of(lines("h100-ngl-99"))
+    assert "n_gpu_layers already set by user to 99" in fit.complaint
+    assert fit.trial.sizes["CUDA0"].total == 10962
+    assert fit.trial.sizes["CUDA0"].total > fit.devices[0].free_mib
+
+
+def test_parts_of_a_layer_may_overflow_to_the_next_device():
+    fit = fit_of(lines("rpc-moe"))
+    assert fit.trial.layers == {"RPC0": 9, "RPC1": 4}
+    assert fit.overflowing == {"RPC0": 1, "RPC1": 0}
+    assert fit.trial.layers_moved_to_host == set()
+    assert fit.trial.sizes["RPC0"] == Sizes(137, 40, 20)
+
+
+def test_a_context_that_was_only_reckoned_is_not_exact():
+    """Made-up: with one device llama.cpp does not measure the context that it cuts to."""
+    told = lines("h100-fits")
+    cut = (
+        "0.9 I common_params_fit_impl: context size reduced from 131072 to 5632 -> need 9 MiB less"
+    )
+    done = next(i for i, line in enumerate(told) if "successfully fit" in line)
+    fit = fit_of([*told[:done], cut, *told[done:]])
+    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (5632, 131072, False)
+
+
+def test_a_draft_model_is_kept_apart():
+    """Made-up from a real trial: what is measured for the extra model is not the model's own."""
+    told = lines("h100-fits")
+    first = next(i for i, line in enumerate(told) if "assigned to device" in line)
+    end = max(i for i, line in enumerate(told) if "breakdown_print" in line)
+    extra = (
+        "0.9 I common_params_fit_impl: getting device memory data for the extra model at a context"
+    )
+    fit = fit_of([*told[: end + 1], extra, *told[first:]])
+    assert fit.draft is not None
+    assert fit.draft.sizes["CUDA0"] == fit.trial.sizes["CUDA0"] == Sizes(3757, 8704, 724)
+
+
+def test_without_a_trial_there_is_no_fit():
+    reader = FitReader()
+    reader.feed("0.1 E srv  llama_server: failed to load model")
+    assert reader.fit() is None
