@@ -216,6 +216,20 @@ def test_a_log_comes_in_pieces_by_an_escaped_name() -> None:
         assert b"".join(client.logs("a/b", 5, follow=True)) == b"one\ntwo\n"
 
 
+def test_a_history_is_asked_for_by_an_escaped_name_with_or_without_a_limit() -> None:
+    asked = []
+
+    def told(handler: Handler) -> None:
+        asked.append(handler.path)
+        entry = {"id": 7, "instance": "a/b.1", "profile": "a/b", "fingerprint": "f", "seconds": 2.5}
+        handler.reply({"profile": "a/b", "loads": [entry]})
+
+    with daemon(told) as client:
+        assert [load.seconds for load in client.history("a/b", 5).loads] == [2.5]
+        client.history("a/b")
+    assert asked == ["/history/a%2Fb?limit=5", "/history/a%2Fb"]
+
+
 def test_an_openai_answer_has_reasoning_content_and_the_news_of_the_load() -> None:
     def chat(handler: Handler) -> None:
         handler.stream(

@@ -13,6 +13,7 @@ import msgspec
 
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, error_of, pieces, refusal
+from paddock.api.placement import History
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
     AnyEvent,
@@ -105,6 +106,11 @@ class Client:
     def job(self, job: str) -> SwitchResult:
         """How a switch stands that was asked for with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
+
+    def history(self, profile: str, limit: int | None = None) -> History:
+        """The last loads of a profile, also of one that models.conf no longer has."""
+        query = f"?limit={limit}" if limit is not None else ""
+        return self._call("GET", f"/history/{quote(profile, safe='')}{query}", History)
 
     def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
         """Unload one model or all; `now` does not wait for running requests. Gives their names."""

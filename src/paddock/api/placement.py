@@ -29,6 +29,7 @@ class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
     graph_splits: int | None = None  # prompt graph
     graph_splits_tg: int | None = None  # generation graph, where it differs
     n_ctx: int | None = None
+    free: dict[str, int] = {}  # MiB of each device just before this load
     warnings: list[str] = []  # fit's own complaints
 
 
@@ -43,6 +44,7 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     overhead: int = 0  # beside llama.cpp's own buffers: the driver's context and libraries
     margin: int = 0  # what the profile wants to stay free (--fit-target)
     available: int | None = None  # what there is when all of our own instances have left
+    size: int | None = None  # of the whole device
     layers: int | None = None
     overflowing: int = 0  # of these layers, those of which parts lie elsewhere
 
@@ -115,7 +117,7 @@ class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
 class LoadEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One load of a profile, as the history remembers it."""
 
-    id: int
+    id: int = 0  # its number, given when it is written down
     instance: str
     profile: str
     fingerprint: str
