@@ -23,6 +23,8 @@ from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
 from paddock.serve import running
 
+# Nothing happens of which a test does not know: no plans before they are asked for, no probes.
+QUIET = {"listen": "127.0.0.1:0", "plan_ahead": False, "probe_after": 0.0}
 HEADER = "[*]\nthreads = 1\nctx-size = 1024\nparallel = 1\n"
 
 
@@ -117,7 +119,7 @@ def places(root: Path, conf: str) -> Paths:
 @asynccontextmanager
 async def yard(paths: Paths, **settings: Any) -> AsyncIterator[Yard]:
     """A daemon in this process; its models end with it."""
-    chosen = Settings(**{"listen": "127.0.0.1:0", "engine": _engine_name(), **settings})
+    chosen = Settings(**{**QUIET, "engine": _engine_name(), **settings})
     paths.state_dir.mkdir(exist_ok=True)
     daemon = Daemon(paths, chosen)
     async with running(daemon) as addresses, aiohttp.ClientSession() as http:

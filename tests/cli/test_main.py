@@ -22,6 +22,7 @@ VERBS = [
     "unload",
     "cancel",
     "logs",
+    "history",
     "list",
     "show",
     "check",
@@ -47,7 +48,17 @@ def test_paddock_alone_lists_its_verbs(paddock: Paddock) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["status", "events", "switch glm", "ask glm hi", "unload", "cancel", "logs", "restart"],
+    [
+        "status",
+        "events",
+        "switch glm",
+        "ask glm hi",
+        "unload",
+        "cancel",
+        "logs",
+        "history glm",
+        "restart",
+    ],
 )
 def test_without_a_daemon_each_verb_says_so_and_what_to_do(paddock: Paddock, command: str) -> None:
     result = paddock(*command.split())

@@ -116,6 +116,8 @@ async def test_logs_of_instances_that_are_gone_stay_readable(home):
         for name in ("alpha", "beta", "alpha"):
             await yard.answer(name)
         assert "alpha.gguf" in await _text(yard, "/logs/alpha.1")
+        await yard.post("/unload", {})  # so that the log grows no more
+        await yard.until(lambda s: not s.instances)
         assert await _text(yard, "/logs/alpha") == await _text(yard, "/logs/alpha.3")
         assert "beta.gguf" in await _text(yard, "/logs/beta")
         assert len((await _text(yard, "/logs/beta?lines=3")).splitlines()) == 3

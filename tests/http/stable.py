@@ -27,6 +27,7 @@ from paddock.api.types import (
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.daemon.endpoint import Endpoint
+from paddock.daemon.history import History
 from paddock.daemon.metrics import Metrics
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 
@@ -110,6 +111,13 @@ class Job:
         return self.result
 
 
+@dataclass
+class Chronicle:
+    """Of it, the front uses what it wrote down."""
+
+    history: History | None = None
+
+
 class Bus:
     """Numbered events for any number of readers."""
 
@@ -160,6 +168,7 @@ class Stable:
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )
+        self.chronicle = Chronicle()
         self.cancelled: list[str | None] = []
         self.ended: list[bool] = []
         self.reloaded = 0

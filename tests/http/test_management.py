@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from paddock.api.placement import History, LoadEntry
 from paddock.api.types import (
     AnyEvent,
     ErrorBody,
@@ -14,6 +15,7 @@ from paddock.api.types import (
     SwitchProgress,
     SwitchResult,
 )
+from paddock.daemon import history
 from paddock.errors import CannotFit, ConfigError
 from paddock.http import router
 from paddock.http.server import bind, build_app, serving
@@ -191,6 +193,49 @@ async def test_logs_are_read_in_order_by_lines_and_followed(yard, tmp_path):
         assert await reply.content.readline() == b"four\n"
         yard.stable.tail.put_nowait(None)
         assert await reply.read() == b""
+
+
+@pytest.fixture
+async def past(yard, tmp_path):
+    yard.stable.chronicle.history = opened = await history.History.open(tmp_path / "history.sqlite")
+    yield opened
+    await opened.close()
+
+
+async def _loaded(past, profile, *seconds):
+    for took in seconds:
+        entry = LoadEntry(instance=f"{profile}.1", profile=profile, fingerprint="f", seconds=took)
+        await past.add_load(entry)
+
+
+async def _told(yard, path):
+    status, text, _ = await _raw(yard, "GET", path)
+    assert status == 200
+    found = msgspec.json.decode(text, type=History)
+    return found.profile, [entry.seconds for entry in found.loads]
+
+
+async def test_a_history_is_found_by_id_or_alias_the_newest_first(yard, past):
+    await _loaded(past, "a", 1.0, 2.0, 3.0)
+    assert await _told(yard, "/history/a") == ("a", [3.0, 2.0, 1.0])
+    assert await _told(yard, "/history/a-alias?limit=2") == ("a", [3.0, 2.0])
+    assert await _told(yard, "/history/b") == ("b", [])
+
+
+async def test_a_history_outlives_its_profile(yard, past):
+    await _loaded(past, "org/gone", 1.0)
+    assert await _told(yard, "/history/org/gone") == ("org/gone", [1.0])
+    status, body = await yard.get("/history/never")
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_a_history_without_a_file_is_empty(yard):
+    assert await _told(yard, "/history/a") == ("a", [])
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "", "1001", "1.5"])
+async def test_a_limit_that_is_none_is_refused(yard, past, limit):
+    assert (await yard.get(f"/history/a?limit={limit}"))[0] == 400
 
 
 async def test_metrics_tell_the_past_and_the_present(yard):

@@ -24,7 +24,7 @@ def test_every_reference_has_its_schema():
     document = describe(ROUTES)
     names = set(re.findall(r"#/components/schemas/([\w.]+)", str(document)))
     assert names <= set(document["components"]["schemas"])
-    assert {"Status", "SwitchRequest", "SwitchResult", "Snapshot", "ErrorBody"} <= names
+    assert {"Status", "SwitchRequest", "SwitchResult", "Snapshot", "History", "ErrorBody"} <= names
 
 
 def test_every_route_says_what_it_is():

@@ -7,9 +7,11 @@ from contextlib import suppress
 from paddock.api.types import ConfigInfo
 from paddock.config.explain import Changes
 from paddock.core import events as ev
+from paddock.core.model import ProfileId
 from paddock.daemon.bus import timestamp
+from paddock.daemon.demands import spec_of
 from paddock.daemon.herald import Herald
-from paddock.daemon.ledger import Ledger
+from paddock.daemon.plans import Plans
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
@@ -25,12 +27,12 @@ class Configuration:
     def __init__(
         self,
         roster: Roster,
-        ledger: Ledger,
+        plans: Plans,
         switches: Switches,
         herald: Herald,
         feed: Callable[[ev.Event], None],
     ) -> None:
-        self._roster, self._ledger, self._switches = roster, ledger, switches
+        self._roster, self._plans, self._switches = roster, plans, switches
         self._herald, self._feed = herald, feed
         self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
 
@@ -74,7 +76,10 @@ class Configuration:
 
     def put_in_force(self) -> None:
         """Tell the scheduler what profiles there are and what they need."""
-        specs = self._roster.specs(
-            self._ledger.pool, self._switches.expected, gpus=self._ledger.gpus
-        )
-        self._feed(ev.Configured(specs))
+        expected = self._switches.expected
+        specs = [
+            spec_of(profile, self._plans.of(profile), measured_cost=expected.get(ProfileId(name)))
+            for name, profile in self._roster.stable.profiles.items()
+        ]
+        self._feed(ev.Configured(tuple(specs)))
+        self._plans.wake()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import assert_never
 
 from paddock.api import types as wire
+from paddock.api.placement import Verdict
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
@@ -20,6 +21,7 @@ from paddock.core.model import InstanceId, ProfileId, Rules, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
@@ -29,6 +31,8 @@ from paddock.daemon.keeper import Keeper
 from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.metrics import Metrics
+from paddock.daemon.plans import Plans
+from paddock.daemon.probes import Probes
 from paddock.daemon.records import Records
 from paddock.daemon.refusals import as_error
 from paddock.daemon.roster import Roster
@@ -58,7 +62,7 @@ class Daemon:
         self.records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
         self.scheduler = Scheduler(_rules(settings), first_number=self.records.next_number())
         self.roster = Roster(paths, settings)
-        self.ledger = Ledger(settings)
+        self.ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
         self.switches = Switches(self.scheduler, self.instance_of, clock)
         self.last_used: dict[ProfileId, float] = {}  # by the clock
         self.listen: list[str] = []
@@ -66,14 +70,48 @@ class Daemon:
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
         self.jobs = Jobs(self)
+        self.plans = Plans(
+            self.roster,
+            self.ledger,
+            state_dir=paths.state_dir,
+            booked=self.view.booked,
+            is_calm=self._is_calm,
+            changed=self._plans_changed,
+            ahead=settings.plan_ahead,
+        )
+        self.probes = Probes(self._profile_of, after=settings.probe_after)
+        self.chronicle = Chronicle(
+            self.ledger,
+            self.scheduler,
+            self.records,
+            profile_of=self._profile_of,
+            plan_of=self.plans.engine_plan,
+            told=self._judged,
+            clock=clock,
+        )
         self.herald = Herald(
-            self.bus, self.metrics, self.switches, self.view, self.scheduler, clock
+            self.bus,
+            self.metrics,
+            self.switches,
+            self.view,
+            self.scheduler,
+            self.chronicle,
+            self.probes,
+            clock,
         )
         self.keeper = Keeper(
-            settings, self.records, self.roster, self.ledger, self.herald, self.feed, clock
+            settings,
+            self.records,
+            self.roster,
+            self.ledger,
+            self.plans,
+            self.herald,
+            self.feed,
+            self._got_ready,
+            clock,
         )
         self.configuration = Configuration(
-            self.roster, self.ledger, self.switches, self.herald, self.feed
+            self.roster, self.plans, self.switches, self.herald, self.feed
         )
         self.keep = False  # whether instances survive this daemon
         self._tickets = count(1)
@@ -92,9 +130,12 @@ class Daemon:
 
     async def run(self, started: asyncio.Event) -> None:
         """Take over what lives, say that it has `started`, serve until `shut_down`."""
-        self.herald.history = history = await History.open(self.paths.state_dir / "history.sqlite")
+        self.chronicle.history = history = await History.open(
+            self.paths.state_dir / "history.sqlite"
+        )
         last_loads = await history.last_loads()
         self.switches.expected = {ProfileId(name): took for name, took in last_loads.items()}
+        await self.chronicle.recall([ProfileId(name) for name in self.roster.stable.profiles])
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -103,10 +144,13 @@ class Daemon:
                     group.create_task(self._measure_often()),
                     group.create_task(self.configuration.watch()),
                     group.create_task(self.configuration.refine()),
+                    group.create_task(self.plans.run()),
                 ]
+                writer = group.create_task(self.chronicle.run())
                 started.set()
                 await self._ending.wait()
                 await self._end(helpers)
+                writer.cancel()
         finally:
             await history.close()
             self._ended_event.set()
@@ -130,10 +174,11 @@ class Daemon:
         for helper in helpers:
             helper.cancel()
         self._alarm.cancel()
+        self.probes.end()
         self.feed(ev.ClosingDown(self.keep))
         await (self.keeper.leave() if self.keep else self.keeper.all_ended())
         self.jobs.close()
-        await self.herald.finish()
+        await self.chronicle.finish()
         self.bus.close()
 
     def shut_down(self, *, keep: bool = False) -> None:
@@ -179,6 +224,7 @@ class Daemon:
         live = self.keeper.instances[instance]
         self._current = live.profile
         self.last_used[live.profile] = self.clock()
+        self.probes.disturb(instance)
         if lease := self._leases.get(ticket):
             lease.grant(live.endpoint)
 
@@ -308,8 +354,41 @@ class Daemon:
             self.measure()
 
     def measure(self) -> None:
-        """Read the devices and let the scheduler know what there is."""
+        """Read the devices; let the scheduler know what there is, and what each instance holds."""
         self.feed(ev.Measured(self.ledger.read(self.view.booked())))
+        for instance in list(self.keeper.instances.values()):
+            self._measure(instance)
+        self.plans.wake()
+
+    def _got_ready(self, instance: Instance) -> None:
+        """It serves: see what it really holds, and how fast it is."""
+        self.measure()
+        if instance.adopted:
+            self.chronicle.adopted(instance)
+        elif self._group:
+            self.probes.arm(self._group, instance)
+
+    def _judged(self, instance: Instance, verdict: Verdict) -> None:
+        self.herald.verdict_reached(instance, verdict)
+
+    def _profile_of(self, profile: ProfileId) -> Profile | None:
+        return self.roster.stable.find(profile)
+
+    def _measure(self, instance: Instance) -> None:
+        live = self.scheduler.live.get(instance.id)
+        if live is None or not isinstance(live.phase, Ready) or not instance.is_placed:
+            return
+        reader = instance.placement
+        held = self.ledger.measured(instance.record.pid, reader.placement, reader.devices.values())
+        if held != live.demand:
+            self.feed(ev.Placed(instance.id, held))
+
+    def _is_calm(self) -> bool:
+        """Whether nothing loads or ends, so that free memory stays as it is."""
+        return all(isinstance(live.phase, Ready) for live in self.scheduler.live.values())
+
+    def _plans_changed(self) -> None:
+        self.configuration.put_in_force()
 
     # ---- views ----
 

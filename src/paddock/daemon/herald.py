@@ -1,19 +1,19 @@
-"""Tells what happens: events on the bus, counts for Prometheus, loads for the history."""
+"""Tells what happens: events on the bus, counts for Prometheus, loads and speeds for the chronicle."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from paddock.api import types as wire
-from paddock.api.placement import Speed
+from paddock.api.placement import Verdict
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
-from paddock.daemon.bus import Bus, timestamp
-from paddock.daemon.history import History
+from paddock.daemon.bus import Bus
+from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.instance import Instance
 from paddock.daemon.metrics import Metrics
+from paddock.daemon.probes import Probes
 from paddock.daemon.refusals import as_failure
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
@@ -38,14 +38,14 @@ class Herald:
         switches: Switches,
         view: View,
         queue: Queue,
+        chronicle: Chronicle,
+        probes: Probes,
         clock: Callable[[], float],
     ) -> None:
         self._bus, self._metrics, self._switches = bus, metrics, switches
         self._view, self._queue, self._clock = view, queue, clock
         self._told: dict[ProfileId, int] = {}  # the queue as last told
-        self._records: set[asyncio.Task[None]] = set()
-        self.history: History | None = None
-        self.speeds: dict[ProfileId, Speed] = {}  # of the last request
+        self._chronicle, self._probes = chronicle, probes
 
     # ---- of instances (daemon.instance.Listener) ----
 
@@ -65,9 +65,12 @@ class Herald:
 
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
         tokens = prompt.tokens if prompt else 0
-        self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
+        is_probe = self._probes.is_probing(instance.id)
+        if not is_probe:
+            self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
+        self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
         if instance.speed:
-            self.speeds[instance.profile] = instance.speed
+            self._chronicle.speeds[instance.profile] = instance.speed
             self._bus.publish(
                 wire.SpeedMeasured(
                     profile=instance.profile,
@@ -78,8 +81,16 @@ class Herald:
                 )
             )
 
+    def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
+        """Whether it lies and runs as it should."""
+        self._bus.publish(
+            wire.VerdictReached(profile=instance.profile, instance=instance.id, verdict=verdict)
+        )
+
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         """`cause`: why, where it was not meant to."""
+        self._chronicle.ended(instance.id)
+        self._probes.disturb(instance.id)
         failure = as_failure(cause) if cause else None
         self._bus.publish(
             wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
@@ -102,30 +113,10 @@ class Herald:
         )
         _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
         if instance:
-            self._remember(instance, done.outcome)
-
-    def _remember(self, instance: Instance, outcome: str) -> None:
-        seconds = self._clock() - instance.started_at
-        if outcome == "ready":
-            self._switches.expected[instance.profile] = seconds
-        if self.history:
-            record = instance.record
-            writing = self.history.add_load(
-                record.profile,
-                record.fingerprint,
-                record.engine_version,
-                ended_at=timestamp(),
-                seconds=seconds,
-                outcome=outcome,
-            )
-            task = asyncio.create_task(writing)  # awaited by `finish`
-            self._records.add(task)
-            task.add_done_callback(self._records.discard)
-
-    async def finish(self) -> None:
-        """Return when everything is written down."""
-        if self._records:
-            await asyncio.wait(self._records)
+            took = self._clock() - instance.started_at
+            if done.outcome == "ready":
+                self._switches.expected[instance.profile] = took
+            self._chronicle.load_ended(instance, done.outcome, took, done.cause)
 
     @property
     def is_quiet(self) -> bool:

@@ -19,7 +19,6 @@ from paddock.daemon.stages import Stages
 from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines, read_from
 from paddock.llama.output import (
-    PlacementReader,
     StateLine,
     Timing,
     failure_reason,
@@ -27,6 +26,7 @@ from paddock.llama.output import (
     parse_state,
     parse_timing,
 )
+from paddock.llama.placement_log import PlacementReader
 from paddock.llama.process import Child
 from paddock.llama.vitals import Vitals
 
@@ -111,6 +111,11 @@ class Instance:
     @property
     def placement(self) -> PlacementReader:
         return self._placement
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its log told where it lies."""
+        return bool(self._placement.placement.buffers)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -239,7 +244,10 @@ class Instance:
     def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
         self._speaks_protocol = True
         if state.state == "loading":
-            self._move(self._stages.after_state(self.phase, state))
+            after = self._stages.after_state(self.phase, state)
+            if isinstance(after, ph.Warming) and isinstance(self.phase, ph.Starting | ph.Fitting):
+                self._move(ph.Loading(state.part, 1.0))  # the log tells of its begin too late
+            self._move(after)
         elif state.state == "ready":
             self.n_ctx = state.n_ctx
             self._become_ready(ready)

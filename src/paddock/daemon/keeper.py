@@ -14,6 +14,7 @@ from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
+from paddock.daemon.plans import Plans
 from paddock.daemon.records import Record, Records
 from paddock.daemon.roster import Roster
 from paddock.engine.launch import command, environment
@@ -34,13 +35,17 @@ class Keeper:
         records: Records,
         roster: Roster,
         ledger: Ledger,
+        plans: Plans,
         listener: Listener,
         feed: Callable[[ev.Event], None],
+        got_ready: Callable[[Instance], None],
         clock: Callable[[], float],
     ) -> None:
         self.instances: dict[InstanceId, Instance] = {}
         self._settings, self._records, self._roster = settings, records, roster
-        self._ledger, self._listener, self._feed, self._clock = ledger, listener, feed, clock
+        self._ledger, self._plans = ledger, plans
+        self._listener, self._feed, self._clock = listener, feed, clock
+        self._got_ready = got_ready
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._leaving = False
 
@@ -65,6 +70,7 @@ class Keeper:
                 instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
             )
         else:
+            await self._plans.stand_aside()
             plumbing = self._records.plumbing(record.number)
             live = self._track(record)
             self._listener.phase_changed(live)
@@ -145,13 +151,14 @@ class Keeper:
         self._feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
         if ready:
             live.note_ready()
+            self._got_ready(live)
         self._lives[live.id] = group.create_task(self._live(live, lambda: child))
 
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
         try:
-            cause = await live.run(start, ready=lambda: self._feed(ev.BecameReady(live.id)))
+            cause = await live.run(start, ready=lambda: self._became_ready(live))
         except asyncio.CancelledError:
             if not self._leaving:
                 live.kill()
@@ -166,6 +173,10 @@ class Keeper:
         await self._ledger.freed(live.record.pid, within=_MEMORY_WAIT)
         del self.instances[live.id]
         self._gone(live.id)
+
+    def _became_ready(self, live: Instance) -> None:
+        self._feed(ev.BecameReady(live.id))
+        self._got_ready(live)
 
     def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)

@@ -1,76 +1,215 @@
-"""The simple ledger: what the machine has, what other programs take, what instances are booked with.
+"""The ledger: what every device holds, for whom, and what all of our instances together may take.
 
-With GPUs, all of them are one pool, over which llama.cpp's fit spreads a model; without, the pool is
-the host's memory. The next step replaces these estimates by llama.cpp's own plan, device by device;
-the scheduler only ever sees `Room` and `Demand`, and need not change for that.
+GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices) is
+known as far as an engine told it, in a rehearsal or while it loaded. Devices go by an identity that
+no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from paddock.api.types import DeviceInfo
-from paddock.config.settings import Settings
-from paddock.core.model import Demand, DeviceId, InstanceId, Room
-from paddock.host.gpus import Gpu, Gpus
-from paddock.host.memory import Memory, read_memory
-from paddock.placement import estimate
+import msgspec
 
-GPU, HOST = DeviceId(estimate.GPU), DeviceId(estimate.HOST)  # the two pools
-Booked = Mapping[InstanceId, tuple[int, Demand]]  # pid and demand of each live instance
+from paddock.api.placement import Placement, Plan
+from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.config.settings import Settings
+from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
+from paddock.host.gpus import Gpu, Gpus, Telemetry
+from paddock.host.memory import Memory, read_memory
+from paddock.host.processes import largest, own_mib, session_of
+from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.llama.fit_log import FitDevice
+from paddock.placement.devices import (
+    HOST_OVERHEAD,
+    Reading,
+    Taker,
+    ids_of,
+    overhead_of,
+)
+
+_TAKERS_TOLD = 5  # programs per device
 
 
 class Driver(Protocol):
     """Whoever reads the GPUs."""
 
     def read(self) -> list[Gpu]: ...
+    def telemetry(self) -> dict[str, Telemetry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A live instance as the ledger sees it."""
+
+    pid: int
+    demand: Demand  # what it is booked with
+
+
+Booked = Mapping[InstanceId, Holding]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A device that only an engine can see, MiB."""
+
+    name: str
+    total: int | None
+    available: int  # when all of our instances have left
+
+
+@dataclass(slots=True)
+class _Known:
+    """What engines told."""
+
+    names: dict[DeviceId, str] = field(default_factory=dict)
+    told: dict[DeviceId, _Told] = field(default_factory=dict)
 
 
 class Ledger:
     """Reads the devices; keeps the last reading."""
 
-    def __init__(self, settings: Settings, *, driver: Driver | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, driver: Driver | None = None, memory_file: Path | None = None
+    ) -> None:
+        """`memory_file`: where measured overheads are kept for the next daemon."""
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
         self._driver = driver or Gpus()
         self._gpus: tuple[Gpu, ...] = ()
         self._memory: Memory | None = None
+        self._known = _Known()
+        self._file = memory_file
+        self.overheads: dict[str, int] = _remembered(memory_file)  # MiB by the engine's name
+        self.readings: dict[DeviceId, Reading] = {}
 
-    @property
-    def pool(self) -> DeviceId:
-        """On which every profile is booked."""
-        return GPU if self._gpus else HOST
+    # ---- reading ----
 
     def read(self, booked: Booked) -> Room:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
-        pids = {pid for pid, _ in booked.values()}
-        capacity = self._gpu_capacity(pids) if self._gpus else self._host_capacity(pids)
-        room = {} if capacity is None else {self.pool: max(0, capacity)}
-        return Room(capacity=room, max_instances=self._max_instances)
+        readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
+        readings += [self._told_reading(i, told, booked) for i, told in self._known.told.items()]
+        readings.append(self._host_reading(booked))
+        self.readings = {reading.id: reading for reading in readings}
+        return Room(
+            capacity=dict(self._capacities()),
+            max_instances=self._max_instances,
+            names={reading.id: reading.name for reading in readings},
+        )
 
-    def _gpu_capacity(self, pids: set[int]) -> int | None:
-        """Free, and what our own processes hold, less the margin, over all GPUs."""
-        total = 0
-        for gpu in self._gpus:
-            if gpu.free_mib is None:
-                return None
-            ours = sum(p.used_mib or 0 for p in gpu.processes if p.pid in pids)
-            total += gpu.free_mib + ours - self._margin
-        return total
+    def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
+        for reading in self.readings.values():
+            if reading.available_mib is not None:
+                kept = self._margin if reading.id == HOST else 0
+                yield reading.id, max(0, reading.available_mib - kept)
 
-    def _host_capacity(self, pids: set[int]) -> int | None:
-        """Available, and what our own processes hold for themselves: mapped files count as available."""
-        memory = self._memory
-        if memory is None or memory.available_mib is None:
-            return None
-        return memory.available_mib + sum(_own_mib(pid) for pid in pids) - self._margin
+    def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
+        id_, shares = _id(gpu), self._shares(gpu, booked)
+        ours = {holding.pid for holding in booked.values()}
+        return Reading(
+            id=id_,
+            name=self._known.names.get(id_, f"GPU{gpu.index}"),
+            total_mib=gpu.total_mib,
+            free_mib=gpu.free_mib,
+            ours_mib=sum(shares.values()),
+            takers=tuple(
+                Taker(p.name, p.used_mib)
+                for p in gpu.processes
+                if p.pid not in ours and session_of(p.pid) not in ours
+            ),
+            drives_display=gpu.drives_display,
+        )
+
+    def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
+        """MiB of each instance: of its process and those of its session, a wrapper's child included.
+
+        What a driver does not tell, as in some containers, is taken to be what was booked.
+        """
+        sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
+        shares: dict[InstanceId, int] = {}
+        for instance, holding in booked.items():
+            own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
+            if own:
+                told = [p.used_mib for p in own if p.used_mib is not None]
+                shares[instance] = sum(told) if told else holding.demand.get(_id(gpu), 0)
+        return shares
+
+    def _told_reading(self, id_: DeviceId, told: _Told, booked: Booked) -> Reading:
+        ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
+        return Reading(id_, told.name, told.total, told.available - ours, ours)
+
+    def _host_reading(self, booked: Booked) -> Reading:
+        """Available memory; mapped files, ours too, count as available already."""
+        memory = self._memory or Memory()
+        ours = sum(own_mib(holding.pid) for holding in booked.values())
+        return Reading(HOST, HOST_NAME, memory.total_mib, memory.available_mib, ours)
+
+    def host_takers(self, booked: Booked) -> tuple[Taker, ...]:
+        """Who else takes the machine's memory; looks at every process, so not for each reading."""
+        ours = {holding.pid for holding in booked.values()}
+        found = largest(_TAKERS_TOLD + len(ours))
+        return tuple(Taker(p.name, p.mib) for p in found if p.pid not in ours)[:_TAKERS_TOLD]
 
     @property
-    def gpus(self) -> int:
-        return len(self._gpus)
+    def memory(self) -> Memory:
+        """As last read."""
+        return self._memory or Memory()
+
+    @property
+    def device_set(self) -> str:
+        """Driver and devices, as one text that changes when they do."""
+        gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({_id(gpu)})" for gpu in self._gpus]
+        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
+
+    # ---- what engines tell ----
+
+    def learn(self, plan: Plan) -> None:
+        """An engine named its devices, and told of those that only it can see."""
+        for device in plan.devices:
+            id_ = DeviceId(device.id)
+            self._known.names[id_] = device.device
+            if id_.startswith("RPC") and device.available is not None:
+                self._known.told[id_] = _Told(device.device, device.size, device.available)
+
+    def measured(self, pid: int, placement: Placement, devices: Iterable[FitDevice]) -> Demand:
+        """What an instance holds of each device, MiB: by its driver, else by its own log."""
+        ids = ids_of(list(devices), self.readings)
+        self._known.names |= {id_: name for name, id_ in ids.items()}
+        held = dict.fromkeys(ids, 0.0) | {HOST_NAME: 0.0}
+        for buffer in placement.buffers:
+            held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
+        demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
+        for name, mib in held.items():
+            if mib:
+                id_ = ids.get(name, DeviceId(name))
+                demand[id_] = self._measured_on(id_, name, round(mib), pid)
+        return demand
+
+    def _measured_on(self, id_: DeviceId, name: str, mib: int, pid: int) -> int:
+        gpu = next((gpu for gpu in self._gpus if _id(gpu) == id_), None)
+        told = [
+            p.used_mib
+            for p in (gpu.processes if gpu else ())
+            if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
+        ]
+        if not told:
+            return mib + overhead_of(name, self.overheads)
+        self._note_overhead(name, max(0, sum(told) - mib))
+        return sum(told)
+
+    def _note_overhead(self, name: str, mib: int) -> None:
+        """The driver's share grows with the first real batch: the most that was seen counts."""
+        if mib > self.overheads.get(name, -1):
+            self.overheads[name] = mib
+            if self._file:
+                with suppress(OSError):
+                    self._file.write_bytes(msgspec.json.encode(self.overheads))
+
+    # ---- waiting and telling ----
 
     async def freed(self, pid: int, *, within: float) -> None:
         """Return when no GPU holds memory for this ended process any more, at most after `within` s."""
@@ -84,39 +223,66 @@ class Ledger:
     def _holds_memory(self, pid: int) -> bool:
         return any(process.pid == pid for gpu in self._driver.read() for process in gpu.processes)
 
+    def telemetry(self) -> dict[DeviceId, Telemetry]:
+        """How hard each GPU works now; asks the drivers anew."""
+        return {DeviceId(id_): what for id_, what in self._driver.telemetry().items()}
+
     def devices(self, booked: Booked) -> list[DeviceInfo]:
-        """Each device as last read, and what is booked on the pool it belongs to."""
-        gpus = [
-            DeviceInfo(
-                name=f"GPU{gpu.index}",
-                kind="gpu",
-                description=gpu.name,
-                total_mib=gpu.total_mib,
-                free_mib=gpu.free_mib,
-                booked_mib=_booked_on(GPU, booked),
-            )
-            for gpu in self._gpus
+        """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
+        by_id, telemetry = {_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
+        return [
+            self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
+            for reading in self.readings.values()
         ]
-        memory = self._memory
-        host = DeviceInfo(
-            name="Host",
-            kind="host",
-            description="RAM",
-            total_mib=memory.total_mib if memory else None,
-            free_mib=memory.available_mib if memory else None,
-            booked_mib=_booked_on(HOST, booked),
+
+    def _info(
+        self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None
+    ) -> DeviceInfo:
+        is_host = reading.id == HOST
+        info = DeviceInfo(
+            name=reading.name,
+            kind="host" if is_host else "gpu",
+            id=reading.id,
+            description="RAM" if is_host else gpu.name if gpu else reading.id,
+            total_mib=reading.total_mib,
+            free_mib=reading.free_mib,
+            booked_mib={
+                str(i): h.demand[reading.id] for i, h in booked.items() if reading.id in h.demand
+            },
+            foreign_mib=reading.foreign_mib,
+            drives_display=reading.drives_display,
         )
-        return [*gpus, host]
+        if is_host:
+            info.used_mib = {str(i): own_mib(h.pid) for i, h in booked.items()}
+            info.swap_total_mib = self.memory.swap_total_mib
+            info.swap_used_mib = self.memory.swap_used_mib
+        if gpu:
+            shares = self._shares(gpu, booked)
+            info.used_mib = {str(i): mib for i, mib in shares.items()}
+            info.foreign = _foreign(gpu, {h.pid for h in booked.values()})
+        if telemetry:
+            info.utilization = telemetry.utilization
+            info.temperature_c = telemetry.temperature_c
+            info.power_w, info.power_limit_w = telemetry.power_w, telemetry.power_limit_w
+            info.clock_mhz = telemetry.clock_mhz
+            info.throttled = list(telemetry.throttled)
+        return info
 
 
-def _booked_on(device: DeviceId, booked: Booked) -> dict[str, int]:
-    return {str(name): demand[device] for name, (_, demand) in booked.items() if device in demand}
+def _id(gpu: Gpu) -> DeviceId:
+    return DeviceId(gpu.id or f"gpu{gpu.index}")
 
 
-def _own_mib(pid: int) -> int:
-    """Memory that is the process's own (RssAnon of proc(5)), in MiB."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) >> 10
-    return 0
+def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
+    """The largest programs that are none of ours."""
+    others = [p for p in gpu.processes if p.pid not in ours and session_of(p.pid) not in ours]
+    ranked = sorted(others, key=lambda p: -(p.used_mib or 0))[:_TAKERS_TOLD]
+    return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
+
+
+def _remembered(file: Path | None) -> dict[str, int]:
+    if file is None:
+        return {}
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, int])
+    return {}

@@ -37,6 +37,7 @@ class Record(msgspec.Struct, kw_only=True):
     boot: str = ""
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log told it until it was ready
+    load_id: int | None = None  # of this load in the history
     ended: bool = False
 
 

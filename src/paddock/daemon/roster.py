@@ -1,32 +1,23 @@
-"""The profiles in force: models.conf as last read without errors, with engines, facts and estimates."""
+"""The profiles in force: models.conf as last read without errors, with engines and facts."""
 
 import asyncio
 import logging
-import os
-import sys
 from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from paddock.config import models_conf
-from paddock.config.describe import size_mib
 from paddock.config.explain import Changes, compare
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
-from paddock.core.model import DeviceId, ProfileId, Spec
+from paddock.core.model import ProfileId
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError, UnknownModel
+from paddock.llama.facts import read_in_child
 from paddock.llama.flags import FlagSet
-from paddock.llama.gguf import Facts
-from paddock.placement.estimate import estimate
+from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
-_ASSUMED_SPEED = 1500.0  # MiB/s: what a cold load brought in on a fast disk, until one was measured
-_MIB = 1 << 20
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
@@ -95,66 +86,16 @@ class Roster:
         """Read the headers of model files not seen yet; whether any were."""
         unseen = {p.model for p in self.stable.profiles.values() if p.model} - set(self._facts)
         for path in sorted(unseen):
-            self._facts[path] = await _facts(path)
+            self._facts[path] = await self._read_facts(path)
         return bool(unseen)
 
-    # ---- for the scheduler ----
+    async def _read_facts(self, path: Path) -> Facts | None:
+        try:
+            return await read_in_child(path, cache_dir=self._paths.state_dir)
+        except GgufError as error:
+            _log.warning("cannot read %s: %s", path, error)
+            return None
 
-    def specs(
-        self, pool: DeviceId, costs: Mapping[ProfileId, float], *, gpus: int
-    ) -> tuple[Spec, ...]:
-        """All profiles as the scheduler sees them; `costs` are the last measured load times."""
-        return tuple(self._spec(p, pool, costs, gpus) for p in self.stable.profiles.values())
-
-    def _spec(
-        self, profile: Profile, pool: DeviceId, costs: Mapping[ProfileId, float], gpus: int
-    ) -> Spec:
-        return Spec(
-            id=ProfileId(profile.id),
-            demand={pool: self._estimate(profile, gpus)},
-            fingerprint=profile.fingerprint,
-            pin=profile.pin,
-            priority=profile.priority,
-            ttl=profile.ttl,
-            concurrency=profile.concurrency,
-            cost=costs.get(ProfileId(profile.id), size_mib(profile) / _ASSUMED_SPEED),
-        )
-
-    def _estimate(self, profile: Profile, gpus: int) -> int:
-        return estimate(
-            self._facts.get(profile.model) if profile.model else None,
-            size_bytes=size_mib(profile) * _MIB,
-            ctx_tokens=profile.ctx_size,
-            cache_type_k=_value(profile, "--cache-type-k"),
-            cache_type_v=_value(profile, "--cache-type-v"),
-            gpus=gpus,
-        )
-
-
-def _value(profile: Profile, name: str) -> str:
-    flag = profile.flag(name)
-    return flag.values[0] if flag and flag.values else "f16"
-
-
-async def _facts(path: Path) -> Facts | None:
-    """Read in a child process: the gguf library needs numpy, and this one should stay small."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "paddock.llama.gguf",
-        os.fspath(path),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await child.communicate()
-    except asyncio.CancelledError:
-        with suppress(ProcessLookupError):  # it has just ended by itself
-            child.kill()
-        await child.wait()
-        raise
-    if child.returncode:
-        _log.warning("cannot read %s: %s", path, err.decode(errors="replace").strip()[-300:])
-        return None
-    return msgspec.json.decode(out, type=Facts)
+    def facts(self, profile: Profile) -> Facts | None:
+        """What its file says of itself, once it was read and where it could be."""
+        return self._facts.get(profile.model) if profile.model else None

@@ -10,6 +10,7 @@ from paddock.core import phase as ph
 from paddock.core.books import Live, Ready, Starting, Stopping
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.daemon.instance import Instance
+from paddock.daemon.ledger import Holding
 from paddock.daemon.refusals import as_failure
 
 if TYPE_CHECKING:
@@ -40,11 +41,11 @@ class View:
             listen=daemon.listen,
         )
 
-    def booked(self) -> dict[InstanceId, tuple[int, Demand]]:
-        """What each live instance is booked with, and its process, by instance."""
+    def booked(self) -> dict[InstanceId, Holding]:
+        """What each live instance is booked with, and its process."""
         daemon = self._daemon
         return {
-            live.id: (instance.record.pid, live.demand)
+            live.id: Holding(instance.record.pid, live.demand)
             for live in daemon.scheduler.live.values()
             if (instance := daemon.keeper.instances.get(live.id))
         }
@@ -71,11 +72,18 @@ class View:
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,
             speed=instance.speed,
-            demand_mib={str(device): mib for device, mib in live.demand.items()} if live else {},
+            demand_mib=self._named(live.demand) if live else {},
+            plan=daemon.plans.engine_plan(instance.record.fingerprint),
+            verdict=daemon.chronicle.verdict_of(instance.id),
             failure=as_failure(instance.phase.cause)
             if isinstance(instance.phase, ph.Failed)
             else None,
         )
+
+    def _named(self, demand: Demand) -> dict[str, int]:
+        """By the names that people know devices by."""
+        readings = self._daemon.ledger.readings
+        return {readings[d].name if d in readings else str(d): mib for d, mib in demand.items()}
 
     def _progress(self, instance: Instance) -> wire.Progress | None:
         if not ph.is_loading(instance.phase):
@@ -94,7 +102,8 @@ class View:
         used = daemon.last_used.get(name)
         info = described(profile)
         info.state = self.state(name)
-        info.speed = daemon.herald.speeds.get(name)
+        info.speed = daemon.chronicle.speeds.get(name)
+        info.verdict = daemon.chronicle.verdicts.get(name)
         info.instance = live.id if live else None
         info.stale = bool(live and daemon.scheduler.is_stale(live))
         info.waiting = waiting

@@ -1,6 +1,6 @@
 """The command line and the environment of an instance: its profile, then what Paddock itself needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.engine.engine import Engine
@@ -36,3 +36,14 @@ def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:
     """What the child sees: nothing of the user's llama.cpp settings, and the child protocol on."""
     # Any value switches the router's child protocol on (tools/server/server-models.cpp).
     return {**engine_environment(base), **dict(engine.env), "LLAMA_SERVER_ROUTER_PORT": "1"}
+
+
+def rehearsal(
+    engine: Engine, profile: Profile, *, socket: str, changes: Sequence[str] = ()
+) -> list[str]:
+    """The argv that has this engine fit this profile and tell every trial (`placement.rehearsal`).
+
+    `changes` come last, and the last flag wins.
+    """
+    told = ["--verbosity", "5", "--log-colors", "off"]
+    return [*engine.command, *profile.argv, "--host", socket, *told, *changes]

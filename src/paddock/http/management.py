@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from paddock.api.placement import History
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -20,6 +21,7 @@ from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
 
 T = TypeVar("T")
+_LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
 
 _ABOUT = """\
 This is Paddock {version}: llama.cpp models behind one address.
@@ -86,6 +88,16 @@ async def switch(front: Front, request: web.Request, route: Route) -> web.Stream
 async def job(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """How a switch is going, or how it went; always 200, the outcome is in the body."""
     return reply(front.daemon.job(request.match_info["job"]).result)
+
+
+async def history(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The loads of one profile, also of one that models.conf no longer has."""
+    name, limit = _id_or_name(front, request.match_info["model"]), _limit(request)
+    past = front.daemon.chronicle.history
+    loads = await past.loads(name, limit=limit) if past else []
+    if not loads:
+        name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
+    return reply(History(profile=name, loads=loads))
 
 
 async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -164,6 +176,20 @@ async def _read(
 
 def _id(front: Front, model: str | None) -> str | None:
     return front.daemon.resolve(model).id if model else None
+
+
+def _id_or_name(front: Front, model: str) -> str:
+    try:
+        return front.daemon.resolve(model).id
+    except UnknownModel:
+        return model
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(_LOADS))
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_LOADS:
+        raise BadRequest(f"{text!r} is not a number of loads from 1 to {_MOST_LOADS}")
+    return int(text)
 
 
 def _status_of(result: SwitchResult) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import types
+from paddock.api import placement, types
 from paddock.http import logs, management, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
@@ -93,6 +93,14 @@ MANAGEMENT = (
         "Make a profile ready; `wait: false` gives 202 and a job, `Accept: text/event-stream` its progress",
     ),
     _get("/jobs/{job}", management.job, types.SwitchResult, "How a switch goes or went"),
+    Route(
+        "GET",
+        "/history/{model:.+}",
+        management.history,
+        "How the loads of a profile went, the newest first: times, placements, speeds, verdicts",
+        gives=placement.History,
+        query=("limit",),
+    ),
     _do("/unload", management.unload, types.ModelRequest, types.ModelResult, "Unload one or all"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
     _do("/reload", management.reload, None, types.ModelResult, "Read models.conf again"),

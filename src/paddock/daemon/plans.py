@@ -1,0 +1,158 @@
+"""Plans of all profiles: made one after another while nothing else happens, remade when memory changed.
+
+A rehearsal starts the engine and takes some GPU memory for the driver's context. So none runs while
+an instance loads or ends (`stand_aside` ends one that does), nor beside residents that leave no room.
+Until a plan is made, an estimate from the file's facts stands in for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from paddock.api.placement import Plan
+from paddock.config.profile import Profile
+from paddock.core.model import HOST, DeviceId
+from paddock.daemon.ledger import Booked, Ledger
+from paddock.daemon.roster import Roster
+from paddock.errors import PaddockError
+from paddock.placement.estimate import estimated
+from paddock.placement.planner import Planner
+from paddock.placement.planning import Circumstances
+from paddock.placement.shelf import Shelf, holds
+
+_log = logging.getLogger(__name__)
+# MiB that must be free of each GPU where ours are resident: a driver's context of 530, and some room.
+_ROOM_TO_REHEARSE = 1024
+
+
+class Plans:
+    """What each profile will take. `run` makes the plans, `wake` has it look again."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        *,
+        state_dir: Path,
+        booked: Callable[[], Booked],
+        is_calm: Callable[[], bool],
+        changed: Callable[[], None],
+        ahead: bool,
+    ) -> None:
+        """`is_calm`: nothing loads or ends. `changed` is called when a plan is new. `ahead`: make
+        plans before anybody asks for them."""
+        self._roster, self._ledger = roster, ledger
+        self._booked, self._is_calm, self._changed = booked, is_calm, changed
+        self._ahead = ahead
+        self._planner = Planner(Shelf(state_dir / "plans"))
+        self._made: dict[str, Plan] = {}  # by fingerprint
+        self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._busy = asyncio.Lock()
+        self._wake = asyncio.Event()
+
+    # ---- looking up ----
+
+    def of(self, profile: Profile) -> Plan:
+        """The engine's plan where there is one, even if memory has changed since; else an estimate."""
+        return self._made.get(profile.fingerprint) or self._estimate(profile)
+
+    def engine_plan(self, fingerprint: str) -> Plan | None:
+        """What the engine itself planned for this version of a profile."""
+        return self._made.get(fingerprint)
+
+    def _estimate(self, profile: Profile) -> Plan:
+        return estimated(profile, self._roster.facts(profile), self._around())
+
+    def _around(self) -> Circumstances:
+        """The machine now. What is ours is given by what the scheduler books."""
+        ours: dict[DeviceId, int] = {}
+        for holding in self._booked().values():
+            for device, mib in holding.demand.items():
+                ours[device] = ours.get(device, 0) + mib
+        for id_, reading in self._ledger.readings.items():
+            ours[id_] = reading.ours_mib
+        return Circumstances(self._ledger.readings, self._ledger.overheads, ours)
+
+    # ---- making ----
+
+    async def run(self) -> None:
+        """Make the plans that are missing or hold no more, each time it is woken, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for profile in list(self._roster.stable.profiles.values()):
+                if self._ahead and self._is_wanted(profile) and self._may_rehearse():
+                    await self._make(profile)
+
+    def wake(self) -> None:
+        """Memory, profiles or instances have changed."""
+        self._wake.set()
+
+    async def make(self, profile: Profile) -> Plan:
+        """The plan as of now, made if need be; an estimate where an engine cannot be asked now."""
+        if self._is_wanted(profile) or profile.fingerprint in self._failed:
+            if not self._may_rehearse():
+                plan = self.of(profile)
+                if plan.source == "estimate":
+                    plan.notes = ["an estimate: something is loading, or no GPU has room for a "
+                                  "rehearsal beside what is resident", *plan.notes]  # fmt: skip
+                return plan
+            await self._make(profile)
+        return self.of(profile)
+
+    async def stand_aside(self) -> None:
+        """End what is being planned: the memory is wanted. It is planned again later."""
+        if self._busy.locked():
+            self._planner.cancel()
+            async with self._busy:  # until its process is gone
+                self.wake()
+
+    def _is_wanted(self, profile: Profile) -> bool:
+        if profile.fingerprint in self._failed:
+            return False
+        plan = self._made.get(profile.fingerprint)
+        return plan is None or not holds(plan, self._ledger.readings)
+
+    def _may_rehearse(self) -> bool:
+        if not self._is_calm():
+            return False
+        return not self._booked() or all(
+            reading.free_mib is None or reading.free_mib >= _ROOM_TO_REHEARSE
+            for id_, reading in self._ledger.readings.items()
+            if id_ != HOST
+        )
+
+    async def _make(self, profile: Profile) -> None:
+        async with self._busy:
+            if not self._is_calm():
+                return
+            try:
+                engine = self._roster.engine(profile)
+            except PaddockError as error:
+                _log.warning("no plan for %s: %s", profile.id, error)
+                self._failed.add(profile.fingerprint)
+                return
+            around, facts = self._around(), self._roster.facts(profile)
+            try:
+                plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
+            except asyncio.CancelledError:
+                self._planner.cancel()  # the thread ends with its process, in a moment
+                raise
+            self._keep(profile, plan)
+
+    def _keep(self, profile: Profile, plan: Plan) -> None:
+        if plan.source == "engine":
+            _log.info("plan for %s: %s", profile.id, "; ".join(plan.steps) or "as asked for")
+            self._made[profile.fingerprint] = plan
+            self._ledger.learn(plan)
+            self._failed.discard(profile.fingerprint)
+            self._changed()
+        elif "cancelled" not in (plan.notes or [""])[0]:
+            _log.info("no plan for %s: %s", profile.id, plan.notes[0] if plan.notes else "")
+            self._failed.add(profile.fingerprint)
+
+    def forget(self, fingerprints: Mapping[str, object]) -> None:
+        """Keep only the plans of these versions, and try those again that could not be made."""
+        self._made = {f: plan for f, plan in self._made.items() if f in fingerprints}
+        self._failed.clear()

@@ -1,0 +1,87 @@
+"""Measures the speed of a model that was just loaded and that nobody uses yet, with one short request.
+
+Only right after a load, when its slots are empty, so that no cached prompt is lost; and only until
+somebody asks: a request ends the probe, and measures the speed itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiohttp
+
+from paddock.config.profile import Profile
+from paddock.core.model import InstanceId, ProfileId
+from paddock.daemon.instance import Instance
+from paddock.errors import PaddockError
+
+_log = logging.getLogger(__name__)
+_PROMPT, _ANSWER = 256, 64  # tokens: 0.1 s on a GPU, some seconds where layers lie in RAM
+_VOCABULARY = 256  # every one has as many tokens
+_NO_TEXT = ("--embedding", "--embeddings", "--rerank", "--reranking")  # they generate nothing
+
+
+class Probes:
+    """At most one for each instance."""
+
+    def __init__(self, profile_of: Callable[[ProfileId], Profile | None], *, after: float) -> None:
+        """`after`: idle seconds before a probe, 0 for none at all."""
+        self._profile_of, self._after = profile_of, after
+        self._running: dict[InstanceId, asyncio.Task[None]] = {}
+        self._probed: set[InstanceId] = set()
+
+    def arm(self, group: asyncio.TaskGroup, instance: Instance) -> None:
+        """It has just got ready: probe it, if its profile allows that and nobody comes before."""
+        profile = self._profile_of(instance.profile)
+        if self._after <= 0 or profile is None or not profile.probe or instance.n_ctx is None:
+            return
+        if any(profile.flag(name) for name in _NO_TEXT):
+            return
+        task = group.create_task(self._probe(instance))
+        self._running[instance.id] = task
+        task.add_done_callback(lambda _: self._running.pop(instance.id, None))
+
+    def disturb(self, instance: InstanceId) -> None:
+        """Somebody uses it, or it ends."""
+        if self._running and (task := self._running.pop(instance, None)):
+            task.cancel()
+
+    def is_probing(self, instance: InstanceId) -> bool:
+        """Whether the request that has just been timed was a probe."""
+        return instance in self._probed
+
+    def end(self) -> None:
+        """None is needed any more."""
+        for task in list(self._running.values()):
+            task.cancel()
+
+    async def _probe(self, instance: Instance) -> None:
+        await asyncio.sleep(self._after)
+        self._probed.add(instance.id)
+        try:
+            with suppress(aiohttp.ClientError, OSError, PaddockError):
+                await _ask(instance)
+                await asyncio.sleep(1.0)  # its log is read in a moment
+        finally:
+            self._probed.discard(instance.id)
+
+
+async def _ask(instance: Instance) -> None:
+    """One request whose answer nobody reads. Streamed, so that hanging up ends it at once."""
+    length = min(_PROMPT, (instance.n_ctx or 0) // 8)
+    body = {
+        "prompt": [(17 * i + 3) % _VOCABULARY for i in range(max(length, 1))],
+        "n_predict": _ANSWER,
+        "ignore_eos": True,
+        "cache_prompt": False,
+        "stream": True,
+    }
+    endpoint = instance.endpoint
+    with endpoint.in_use():
+        async with endpoint.session.post(f"{endpoint.base_url}/completion", json=body) as reply:
+            if reply.status != 200:
+                _log.info("%s refuses to be probed: %s", instance.id, reply.status)
+                return
+            async for _ in reply.content.iter_any():
+                pass

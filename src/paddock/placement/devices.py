@@ -1,0 +1,128 @@
+"""Devices as plans see them: what there is of each when all of our own instances have left. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from paddock.config.profile import Profile
+from paddock.core.model import HOST, DeviceId
+from paddock.llama.fit_log import FitDevice
+
+DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)
+
+# MiB that a process takes of a GPU beside llama.cpp's buffers, until it was measured on this machine:
+# the driver's context and what cuBLAS loads (590 on an H100 and an H200 with CUDA 13). What lies
+# behind RPC is the other process's.
+_OVERHEADS = {"CUDA": 600, "ROCm": 500, "Vulkan": 300, "SYCL": 500}
+# Anonymous memory of a process beside its buffers (136 MiB for a 1 GB model, twice that for wider
+# ones; measured: build 11434, CPU).
+HOST_OVERHEAD = 272
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A program that is none of ours."""
+
+    name: str
+    mib: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One device at one moment, MiB. None where nobody could tell."""
+
+    id: DeviceId
+    name: str  # for people: the engine's name where it is known
+    total_mib: int | None
+    free_mib: int | None
+    ours_mib: int = 0  # held by our instances; free again when they have left
+    takers: tuple[Taker, ...] = ()
+    drives_display: bool | None = None
+
+    @property
+    def available_mib(self) -> int | None:
+        """What there is when all of ours have left."""
+        return None if self.free_mib is None else self.free_mib + self.ours_mib
+
+    @property
+    def foreign_mib(self) -> int | None:
+        """What other programs and the driver itself take."""
+        if self.total_mib is None or self.available_mib is None:
+            return None
+        return max(0, self.total_mib - self.available_mib)
+
+
+Readings = Mapping[DeviceId, Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """`--fit-target`: MiB that stay free, by place in the engine's order of devices."""
+
+    values: tuple[int, ...] = ()  # as written; one stands for all, missing ones are the default
+
+    def at(self, place: int) -> int:
+        if len(self.values) == 1:
+            return self.values[0]
+        return self.values[place] if place < len(self.values) else DEFAULT_MARGIN
+
+
+def margins_of(profile: Profile) -> Margins:
+    """The profile's own margins."""
+    flag = profile.flag("--fit-target")
+    words = re.split(r"[,/]+", flag.values[0]) if flag and flag.values else []
+    return Margins(tuple(int(word) for word in words if word.strip().isdecimal()))
+
+
+def fits_itself(profile: Profile) -> bool:
+    """Whether llama.cpp may change what does not fit: the default, unless the profile says no."""
+    flag = profile.flag("--fit")
+    return flag is None or flag.values != ("off",)
+
+
+def overhead_of(device: str, measured: Mapping[str, int]) -> int:
+    """MiB beside llama.cpp's buffers on the device of this engine name; measured ones come first."""
+    kind = device.rstrip("0123456789")
+    return measured.get(device, _OVERHEADS.get(kind, 0))
+
+
+def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, DeviceId]:
+    """The ledger's identity of each device of an engine, by the engine's name for it.
+
+    A GPU is its PCI address, whatever an engine calls it; without one (an old build) the only GPU
+    of that size. An RPC device is its place among those of its endpoint, as llama.cpp names its
+    buffers.
+    """
+    ids: dict[str, DeviceId] = {}
+    seen: dict[str, int] = {}  # RPC devices by endpoint
+    for device in devices:
+        if device.name.startswith("RPC"):
+            place = seen.setdefault(device.description, 0)
+            seen[device.description] += 1
+            ids[device.name] = DeviceId(f"RPC{place}[{device.description}]")
+        elif device.address:
+            ids[device.name] = DeviceId(device.address)
+        else:
+            ids[device.name] = _by_size(device, readings) or DeviceId(device.name)
+    return ids
+
+
+def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:
+    """A driver and an engine count the same card's memory within a few hundred MiB."""
+    alike = [
+        r.id
+        for r in readings.values()
+        if r.id != HOST and r.total_mib and abs(r.total_mib - (device.total_mib or 0)) < 1024
+    ]
+    return alike[0] if len(alike) == 1 else None
+
+
+def gpus(readings: Readings) -> list[Reading]:
+    return [reading for id_, reading in readings.items() if id_ != HOST]
+
+
+def told(takers: Iterable[Taker], *, most: int = 3) -> str:
+    """The largest of them by name: `Xorg, firefox`."""
+    ranked = sorted(takers, key=lambda t: -(t.mib or 0))
+    names = list(dict.fromkeys(taker.name for taker in ranked if taker.name))
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -1,0 +1,170 @@
+"""Makes plans: asks the profile's engine, falls back on the facts of the file. Blocking.
+
+The question is what a profile takes when all of our own instances have left, since that is what the
+scheduler must know before it lets any of them go. While some are resident, the engine sees less free
+memory than that. Then fit's targets are lowered by what they hold, below zero if need be (build
+11434 reads `--fit-target` with `stoull`, computes in int64, and so takes negative ones), and the
+split over several devices is given as their free memory would make it.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from paddock.api.placement import Plan
+from paddock.config.profile import Profile
+from paddock.engine.engine import Engine
+from paddock.engine.environment import engine_environment
+from paddock.engine.launch import rehearsal
+from paddock.llama.fit_log import Fit
+from paddock.llama.gguf import Facts, missing_shards
+from paddock.placement.devices import fits_itself, ids_of, margins_of
+from paddock.placement.estimate import estimated
+from paddock.placement.planning import Circumstances, plan_of
+from paddock.placement.rehearsal import Outcome, Rehearsal
+from paddock.placement.shelf import Shelf, holds, key_of
+
+_SPLIT_IS_SET = "tensor_split already set by user"
+_SPLITTERS = ("--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe", "--split-mode")
+
+
+class Planner:
+    """One plan at a time; `cancel` may come from another thread."""
+
+    def __init__(self, shelf: Shelf | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        self._shelf = shelf
+        self._environ = engine_environment(environ) | {"LLAMA_SERVER_ROUTER_PORT": "1"}
+        self._lock = threading.Lock()
+        self._current: Rehearsal | None = None
+        self._generation = 0  # of cancellations: a plan that was begun before one ends
+
+    def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
+        """The plan that was made before, where it still holds."""
+        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        return plan if plan and holds(plan, around.readings) else None
+
+    def plan(
+        self, profile: Profile, engine: Engine, facts: Facts | None, around: Circumstances
+    ) -> Plan:
+        """The engine's plan, remembered or made now; where it tells none, an estimate that says why."""
+        if known := self.remembered(profile, engine, around):
+            return known
+        begun = time.monotonic()
+        outcome = self._ask(profile, engine, around)
+        if outcome.fit is None:
+            plan = estimated(profile, facts, around)
+            plan.notes = [f"an estimate: {outcome.reason}", *plan.notes]
+        else:
+            plan = plan_of(profile, outcome.fit, around)
+        plan.engine, plan.engine_version = engine.name, engine.version
+        plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        plan.seconds = round(time.monotonic() - begun, 3)
+        if self._shelf and outcome.fit:
+            self._shelf.put(key_of(profile, engine), plan)
+        return plan
+
+    def cancel(self) -> None:
+        """End what is being planned, at once: its GPU memory is wanted."""
+        with self._lock:
+            self._generation += 1
+            if self._current:
+                self._current.cancel()
+
+    # ---- asking the engine ----
+
+    def _ask(self, profile: Profile, engine: Engine, around: Circumstances) -> Outcome:
+        if reason := _unaskable(profile, engine):
+            return Outcome(None, reason)
+        with tempfile.TemporaryDirectory(
+            prefix="paddock-plan-", ignore_cleanup_errors=True
+        ) as folder:
+            return self._try(profile, engine, around, Path(folder))
+
+    def _try(
+        self, profile: Profile, engine: Engine, around: Circumstances, folder: Path
+    ) -> Outcome:
+        generation, fits = self._generation, fits_itself(profile)
+        numbers = count(1)
+
+        def run(*changes: str) -> Outcome:
+            # A socket of its own each time, as one that is left behind is in the way; llama-server
+            # takes only what ends so for a Unix socket.
+            socket = str(folder / f"{next(numbers)}.sock")
+            argv = rehearsal(engine, profile, socket=socket, changes=("--fit", "on", *changes))
+            return self._run(argv, generation, fits=fits)
+
+        outcome, changes = run(), tuple[str, ...]()
+        if outcome.fit and fits and any(around.ours.values()):
+            outcome, changes = _as_if_alone(profile, outcome, around, run)
+        fit = outcome.fit
+        if fit and fits and not fit.is_exact and fit.n_ctx:
+            exact = run(*changes, "--ctx-size", str(fit.n_ctx))
+            if exact.fit:
+                return Outcome(replace(exact.fit, reduced_from=fit.reduced_from))
+        return outcome
+
+    def _run(self, argv: Sequence[str], generation: int, *, fits: bool) -> Outcome:
+        with self._lock:
+            if generation != self._generation:
+                return Outcome(None, "cancelled")
+            current = self._current = Rehearsal()
+        try:
+            return current.run(argv, self._environ, fits=fits)
+        finally:
+            with self._lock:
+                self._current = None
+
+
+def _as_if_alone(
+    profile: Profile, outcome: Outcome, around: Circumstances, run: Callable[..., Outcome]
+) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome as if our instances had left, and the flags that gave it."""
+    fit = outcome.fit
+    assert fit is not None
+    free = _free_then(fit, around)
+    targets = ("--fit-target", ",".join(map(str, _targets(profile, fit, free))))
+    if len(fit.devices) > 1 and not any(profile.flag(name) for name in _SPLITTERS):
+        split = ("--tensor-split", ",".join(map(str, free)))
+        alone = run(*targets, *split)
+        if alone.fit and _SPLIT_IS_SET not in alone.fit.complaint:
+            return alone, (*targets, *split)
+    return run(*targets), targets
+
+
+def _free_then(fit: Fit, around: Circumstances) -> list[int]:
+    """MiB that the engine would see free of each device, in its own order."""
+    ids = ids_of(fit.devices, around.readings)
+    return [_free(d.free_mib, d.total_mib, around.ours.get(ids[d.name], 0)) for d in fit.devices]
+
+
+def _free(now: int, total: int | None, ours: int) -> int:
+    return now + ours if total is None else min(total, now + ours)
+
+
+def _targets(profile: Profile, fit: Fit, free: Sequence[int]) -> list[int]:
+    margins = margins_of(profile)
+    return [
+        margins.at(place) - (then - device.free_mib)
+        for place, (device, then) in enumerate(zip(fit.devices, free, strict=True))
+    ]
+
+
+def _unaskable(profile: Profile, engine: Engine) -> str:
+    """Why the engine cannot be asked; empty where it can."""
+    if profile.model is None:
+        return "llama-server fetches the model itself"
+    if not profile.model.is_file():
+        return f"there is no {profile.model}"
+    with suppress(OSError):
+        if missing := missing_shards(profile.model):
+            return f"missing: {missing[0].name}"
+    if engine.flags.find("fit") is None:
+        return f"{engine.name} {engine.version} has no --fit"
+    return ""

@@ -1,0 +1,112 @@
+"""From what an engine's fit chose to a plan in the words of the API. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.config.profile import Profile
+from paddock.core.model import HOST as HOST_ID
+from paddock.core.model import DeviceId
+from paddock.llama.fit_log import HOST, Fit, FitDevice, Sizes
+from paddock.placement.devices import (
+    HOST_OVERHEAD,
+    Margins,
+    Readings,
+    fits_itself,
+    ids_of,
+    margins_of,
+    overhead_of,
+)
+from paddock.placement.words import explain
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a plan is made for, besides the profile: the machine at this moment."""
+
+    readings: Readings
+    overheads: Mapping[str, int]  # measured ones, MiB by the engine's device name
+    ours: Mapping[DeviceId, int]  # MiB that will be free as well when our instances have left
+
+    def available(self, device: FitDevice, id_: DeviceId) -> int:
+        """MiB for the process as a whole, its driver's context included."""
+        reading = self.readings.get(id_)
+        if reading and reading.available_mib is not None:
+            return reading.available_mib
+        return device.free_mib + self.ours.get(id_, 0)
+
+
+def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
+    """The plan that this fit is; explained, but for its maker and time."""
+    margins = margins_of(profile) if fits_itself(profile) else Margins((0,))
+    ids = ids_of(fit.devices, around.readings)
+    devices = [
+        _device_plan(fit, device, ids[device.name], margins.at(place), around)
+        for place, device in enumerate(fit.devices)
+    ]
+    devices.append(_host_plan(fit, around))
+    plan = Plan(
+        profile=profile.id,
+        fingerprint=profile.fingerprint,
+        source="engine",
+        devices=devices,
+        n_ctx=fit.n_ctx,
+        n_ctx_wanted=fit.reduced_from or profile.ctx_size or fit.n_ctx,
+        layers=fit.trial.n_layers or None,
+        layers_on_devices=fit.trial.n_layers - fit.trial.layers.get(HOST, 0),
+        experts_in_ram=len(fit.trial.layers_moved_to_host),
+        graph_splits=fit.trial.splits,
+        fits=not fit.complaint and not _is_over_full(devices),
+    )
+    explain(plan, around.readings, complaint=fit.complaint)
+    return plan
+
+
+def _device_plan(
+    fit: Fit, device: FitDevice, id_: DeviceId, margin: int, around: Circumstances
+) -> DevicePlan:
+    sizes = _sizes(fit, device.name)
+    is_used = sizes.total > 0
+    return DevicePlan(
+        device=device.name,
+        id=id_,
+        model=sizes.model,
+        context=sizes.context,
+        compute=sizes.compute,
+        overhead=overhead_of(device.name, around.overheads) if is_used else 0,
+        margin=margin,
+        available=around.available(device, id_),
+        size=device.total_mib,
+        layers=fit.trial.layers.get(device.name, 0),
+        overflowing=fit.overflowing.get(device.name, 0),
+    )
+
+
+def _host_plan(fit: Fit, around: Circumstances) -> DevicePlan:
+    sizes, reading = _sizes(fit, HOST), around.readings.get(HOST_ID)
+    return DevicePlan(
+        device=HOST,
+        id=HOST_ID,
+        model=sizes.model,
+        context=sizes.context,
+        compute=sizes.compute,
+        overhead=HOST_OVERHEAD,
+        available=reading.available_mib if reading else None,
+        size=reading.total_mib if reading else None,
+        layers=fit.trial.layers.get(HOST, 0),
+    )
+
+
+def _sizes(fit: Fit, name: str) -> Sizes:
+    """Of the model, its draft and its projector together."""
+    sizes = Sizes()
+    for trial in (fit.trial, fit.draft):
+        if trial and name in trial.sizes:
+            sizes.add(trial.sizes[name])
+    sizes.model += round(fit.projector_mib.get(name, 0.0))
+    return sizes
+
+
+def _is_over_full(devices: list[DevicePlan]) -> bool:
+    """Whether a GPU would be over-full; the host swaps instead, which is told as a warning."""
+    return any(d.left is not None and d.left < 0 for d in devices if d.device != HOST)

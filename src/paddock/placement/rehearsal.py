@@ -1,0 +1,123 @@
+"""Has an engine fit a model without loading it: the real program, ended before it reads a weight.
+
+llama-server first measures trial placements without allocating anything (`common_params_fit`), then
+loads. At `-lv 5` it tells all of the first; with its last word on it the process is killed. So a
+plan is what this very build would do with these very flags, projector and draft model included.
+Costs 0.1 s on a CPU, 0.6 to 8 s on GPUs (measured: two H100, one trial to fourteen), and while it
+runs the driver's context on each GPU (about 530 MiB with CUDA).
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from paddock.llama.fit_log import DONE, Fit, FitReader
+from paddock.llama.output import failure_reason
+
+_LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
+_REMEMBERED = 40  # lines, to say why it ended
+# Seconds between stopping and killing a client of RPC servers. One whose client is gone while it
+# answers dies of SIGPIPE (ggml-rpc-server, build 11434), and with it all that others have on it. A
+# stopped client sends nothing more, and what it asked last is answered in a moment.
+_LAST_ANSWER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the rehearsal told: a fit, or why there is none."""
+
+    fit: Fit | None
+    reason: str = ""
+
+
+class Rehearsal:
+    """One run of an engine up to the end of its fitting. Blocking: for a thread, or a command line."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_cancelled = False
+
+    def run(self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True) -> Outcome:
+        """Start it, listen, end it. `fits`: whether it may change what was asked for (`--fit on`).
+
+        Without, the first trial tells all, and the rest is not waited for.
+        """
+        try:
+            process = self._start(argv, environ)
+        except OSError as error:
+            return Outcome(None, f"{argv[0]} cannot be started: {error.strerror}")
+        if process is None:
+            return Outcome(None, "cancelled")
+        alarm = threading.Timer(_LIMIT, self.cancel)
+        alarm.start()
+        try:
+            return self._listen(process, fits=fits)
+        finally:
+            alarm.cancel()
+            self._end(process)
+
+    def cancel(self) -> None:
+        """End it at once, from any thread; `run` then returns without a fit."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._process:
+                _send(self._process, signal.SIGKILL)
+
+    def _start(
+        self, argv: Sequence[str], environ: Mapping[str, str]
+    ) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._is_cancelled:
+                return None
+            self._process = subprocess.Popen(
+                argv,
+                env=dict(environ),
+                stdin=subprocess.PIPE,  # with the child protocol on, it ends when we do
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a wrapper's children end with it
+            )
+            return self._process
+
+    def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> Outcome:
+        reader, last = FitReader(), deque[str](maxlen=_REMEMBERED)
+        assert process.stderr is not None
+        for raw in process.stderr:
+            line = raw.decode(errors="replace").rstrip("\n")
+            last.append(line)
+            reader.feed(line)
+            if reader.is_done or (not fits and reader.first_trial_is_over):
+                break
+        if fit := reader.fit():
+            return Outcome(fit) if reader.is_done or not fits else Outcome(None, self._why(last))
+        return Outcome(None, self._why(last))
+
+    def _why(self, last: Sequence[str]) -> str:
+        if self._is_cancelled:
+            return "cancelled"
+        return failure_reason(last) or f"it ended without a word on {DONE.split(' took')[0]}"
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        _send(process, signal.SIGSTOP)  # from here on it allocates nothing
+        if "--rpc" in process.args:  # type: ignore[operator]  # a list
+            time.sleep(_LAST_ANSWER)
+        _send(process, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stderr):
+            if pipe:
+                pipe.close()
+        with self._lock:
+            self._process = None
+
+
+def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To the whole session. Not reaped yet, so its number cannot belong to anybody else."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

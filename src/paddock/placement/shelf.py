@@ -1,0 +1,94 @@
+"""Plans that were made before, one JSON file each: planning takes seconds on GPUs.
+
+A plan is for one profile's flags, one engine build and one state of the model's files; those are its
+key. It also holds for a certain amount of free memory, which `holds` compares.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.config.profile import Profile
+from paddock.core.model import HOST, DeviceId
+from paddock.engine.engine import Engine
+from paddock.llama.gguf import shards
+from paddock.placement.devices import Readings
+
+_FORMAT = 1
+_CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
+_KEPT = 500  # plans
+
+
+class Shelf:
+    """A folder of plans; one that cannot be read or written is as good as empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, key: str) -> Plan | None:
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self._folder / f"{key}.json").read_bytes(), type=Plan)
+        return None
+
+    def put(self, key: str, plan: Plan) -> None:
+        """Write it whole or not at all."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".plan-")  # 0600
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(plan))
+            Path(name).replace(self._folder / f"{key}.json")
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in found[:-_KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def key_of(profile: Profile, engine: Engine) -> str:
+    """Changes when the profile's flags, the engine or the model's files do."""
+    parts = [str(_FORMAT), profile.fingerprint, engine.identity, *_stamps(profile)]
+    return sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _stamps(profile: Profile) -> Iterable[str]:
+    files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
+    for path in filter(None, files):
+        with suppress(OSError):
+            facts = path.stat()
+            yield f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
+
+
+def holds(plan: Plan, readings: Readings) -> bool:
+    """Whether fit would choose the same with the memory that there is now.
+
+    What had to be cut to size is cut anew where a device's memory has changed. What was placed as
+    asked for stays so while it fits; only over several devices the shares follow their free memory.
+    """
+    devices = [device for device in plan.devices if device.id != HOST]
+    known = {d.id: readings[DeviceId(d.id)] for d in devices if DeviceId(d.id) in readings}
+    if any(":" in d.id and not d.id.startswith("RPC") and d.id not in known for d in devices):
+        return False  # a card is gone
+    return all(
+        _device_holds(device, known[device.id].available_mib, plan, len(devices))
+        for device in devices
+        if device.id in known
+    )
+
+
+def _device_holds(device: DevicePlan, available: int | None, plan: Plan, count: int) -> bool:
+    if available is None or device.available is None:
+        return True
+    change = available - device.available
+    if plan.steps or not plan.fits:
+        return abs(change) <= _CLOSE
+    if count > 1 and abs(change) > max(_CLOSE, device.available // 50):
+        return False
+    return available - device.total >= device.margin

@@ -1,0 +1,308 @@
+"""Whether a load lies and runs as it should: compared with its plan, its profile and its history. Pure.
+
+What is found has a code with a heading in docs/troubleshooting.md, and comes in two kinds: what is
+worse than it should be, and what else is different that may be the cause.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
+from paddock.llama.fit_log import HOST
+from paddock.placement.words import gib
+
+_SLOW = 0.85  # of what was expected; single runs of one load differ by up to 10 % (benchmarks.md)
+_SHARE, _MIB = 0.05, 16  # a device's MiB may differ from the plan by the larger of the two
+_TELLING = 256  # MiB of free memory that are missing
+
+# What is worse, and what may be the cause.
+FINDINGS = (
+    "fit-gave-up",
+    "more-in-ram",
+    "context-smaller",
+    "more-splits",
+    "placement-differs",
+    "slower-than-expected",
+    "slower-than-best",
+)
+CAUSES = (
+    "foreign-memory",
+    "shared-memory",
+    "engine-changed",
+    "profile-changed",
+    "devices-changed",
+    "context-grown",
+    "thermal-limit",
+    "power-limit",
+    "swapping",
+    "device-shared",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One load as it is now."""
+
+    profile: str
+    fingerprint: str
+    engine_version: str
+    devices: str  # driver and device set, as one comparable text
+    placement: Placement
+    ctx_asked: int | None = None  # tokens; None where the profile leaves it open
+    foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
+    beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What was measured of a load, each figure from one request that had its devices for itself."""
+
+    generation: Sequence[float] = ()  # tokens/s
+    prompt: Sequence[float] = ()
+    throttled: frozenset[str] = frozenset()  # of its devices while it worked: `thermal`, `power`
+    pages_swapped_in: int = 0  # while it worked
+    was_shared: bool = False  # whether requests were left out because others worked there too
+
+
+def verdict(
+    load: Load,
+    plan: Plan | None,
+    pace: Pace,
+    *,
+    last: LoadEntry | None,
+    comparable: Sequence[LoadEntry],
+    expected: float | None,
+) -> Verdict:
+    """`last`: the ready load before this one; `comparable`: earlier ones of the same profile hash,
+    engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s."""
+    lies = list(_placement_findings(load, plan, last))
+    goal = expected or _best(comparable)
+    generation = median(pace.generation) if pace.generation else None
+    runs = list(_speed_findings(generation, expected, _best(comparable)))
+    causes: list[Reason] = []
+    if lies or runs:
+        causes += _causes(load, plan, last)
+    if runs:
+        causes += _speed_causes(pace, load)
+    placement = _placement_state(load, plan, last, lies)
+    speed: VerdictState = "unknown"
+    if generation is not None and goal is not None:
+        speed = "degraded" if runs else "verified"
+    return Verdict(
+        state=_worst(placement, speed),
+        reasons=[*lies, *runs, *causes],
+        placement=placement,
+        speed=speed,
+        generation=_rounded(generation),
+        prompt=_rounded(median(pace.prompt) if pace.prompt else None),
+        expected_generation=_rounded(goal),
+        samples=len(pace.generation),
+    )
+
+
+def by_device(placement: Placement) -> dict[str, float]:
+    """MiB of each device."""
+    sums: dict[str, float] = {}
+    for buffer in placement.buffers:
+        sums[buffer.device] = sums.get(buffer.device, 0.0) + buffer.mib
+    return sums
+
+
+def _worst(placement: VerdictState, speed: VerdictState) -> VerdictState:
+    if "degraded" in (placement, speed):
+        return "degraded"
+    return placement
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+# ---- where it lies ----
+
+
+def _placement_state(
+    load: Load, plan: Plan | None, last: LoadEntry | None, found: list[Reason]
+) -> VerdictState:
+    if found:
+        return "degraded"
+    has_measure = plan is not None or (last is not None and last.placement is not None)
+    return "verified" if load.placement.buffers and has_measure else "unknown"
+
+
+def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
+    now, before = load.placement, last.placement if last else None
+    if now.warnings:
+        yield Reason(
+            code="fit-gave-up",
+            message=f"llama.cpp gave up fitting it: {now.warnings[0].rpartition(': ')[2]}",
+            hint="leave N_GPU_LAYERS at auto and out of the way of --fit, or write FIT = off",
+        )
+    found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
+    yield from found
+    if not found and plan is not None:
+        yield from _differences(now, plan)
+
+
+def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iterator[Reason]:
+    planned = plan.layers_on_devices if plan else None
+    layers = [n for n in (planned, before.layers_offloaded if before else None) if n is not None]
+    wanted = max(layers, default=None)
+    if wanted and now.layers_offloaded is not None and now.layers_offloaded < wanted:
+        yield Reason(
+            code="more-in-ram",
+            message=f"{now.layers_offloaded} layers on devices, of {wanted} that should be",
+            hint="free GPU memory and load it again: paddock unload, paddock switch",
+        )
+        return
+    over = [_overflowing(plan), before.layers_overflowing if before else None]
+    least = min((n for n in over if n is not None), default=None)
+    if least is not None and (now.layers_overflowing or 0) > least:
+        yield Reason(
+            code="more-in-ram",
+            message=f"parts of {now.layers_overflowing} layers lie elsewhere, of {least} that must",
+            hint="free GPU memory and load it again: paddock unload, paddock switch",
+        )
+
+
+def _overflowing(plan: Plan | None) -> int | None:
+    return sum(device.overflowing for device in plan.devices) if plan else None
+
+
+def _context(load: Load, plan: Plan | None) -> Iterator[Reason]:
+    wanted = load.ctx_asked or (plan.n_ctx if plan else None)
+    if wanted and load.placement.n_ctx and load.placement.n_ctx < wanted:
+        yield Reason(
+            code="context-smaller",
+            message=f"a context of {load.placement.n_ctx} tokens, of {wanted} that there should be",
+            hint="free GPU memory, or write the CTX_SIZE that it can have",
+        )
+
+
+def _splits(now: Placement, plan: Plan | None, before: Placement | None) -> Iterator[Reason]:
+    counts = [plan.graph_splits if plan else None, before.graph_splits if before else None]
+    wanted = min((n for n in counts if n is not None), default=None)
+    if wanted is not None and now.graph_splits is not None and now.graph_splits > wanted:
+        yield Reason(
+            code="more-splits",
+            message=f"{now.graph_splits} graph splits instead of {wanted}",
+            hint="a margin of its own for each GPU often lowers them: docs/placement.md",
+        )
+
+
+def _differences(now: Placement, plan: Plan) -> Iterator[Reason]:
+    held = by_device(now)
+    for device in plan.devices:
+        planned = device.model + device.context + device.compute
+        mib = held.get(device.device, 0.0)
+        if abs(mib - planned) > max(_SHARE * planned, _MIB):
+            yield Reason(
+                code="placement-differs",
+                message=f"{device.device} holds {gib(mib)}, planned were {gib(planned)}",
+                hint="`paddock plan` shows what was expected, `paddock history` what was before",
+            )
+
+
+# ---- how it runs ----
+
+
+def _best(loads: Iterable[LoadEntry]) -> float | None:
+    return max((load.generation for load in loads if load.generation), default=None)
+
+
+def _speed_findings(
+    generation: float | None, expected: float | None, best: float | None
+) -> Iterator[Reason]:
+    if generation is None:
+        return
+    if expected and generation < _SLOW * expected:
+        yield Reason(
+            code="slower-than-expected",
+            message=f"{generation:.1f} tokens/s, SPEED says {expected:g}",
+            hint="if it never was faster, correct SPEED",
+        )
+    if best and generation < _SLOW * best:
+        yield Reason(
+            code="slower-than-best",
+            message=f"{generation:.1f} tokens/s, {best:.1f} were measured with the same profile, "
+            "engine and devices",
+            hint="`paddock history` shows when it changed",
+        )
+
+
+# ---- what may be the cause ----
+
+
+def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
+    yield from _memory_causes(load, plan, last)
+    if last is None:
+        return
+    if last.engine_version != load.engine_version:
+        yield Reason(
+            code="engine-changed",
+            message=f"the engine is {load.engine_version}, it was {last.engine_version}",
+        )
+    if last.fingerprint != load.fingerprint:
+        yield Reason(code="profile-changed", message="the profile's flags were others then")
+    if last.devices and last.devices != load.devices:
+        yield Reason(
+            code="devices-changed",
+            message=f"driver and devices are {load.devices}, they were {last.devices}",
+        )
+    if last.placement and (last.placement.n_ctx or 0) < (load.placement.n_ctx or 0):
+        message = f"the context is {load.placement.n_ctx} tokens, it was {last.placement.n_ctx}"
+        yield Reason(code="context-grown", message=message)
+
+
+def _memory_causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
+    """Devices of which less was free than when it lay well, or than was planned for."""
+    before = last.placement.free if last and last.placement else {}
+    for device, free in load.placement.free.items():
+        then = max(before.get(device, 0), _planned_free(plan, device))
+        if then - free < _TELLING:
+            continue
+        missing = gib(then - free)
+        if others := load.beside.get(device):
+            message = f"{device} had {missing} less free: {others} lies there too"
+            yield Reason(code="shared-memory", message=message)
+        else:
+            foreign, names = load.foreign.get(device, (0, ""))
+            by = f" ({names})" if names else ""
+            message = f"{device} had {missing} less free; other programs hold {gib(foreign)}{by}"
+            yield Reason(
+                code="foreign-memory", message=message, hint="close them, or lower CTX_SIZE"
+            )
+
+
+def _planned_free(plan: Plan | None, device: str) -> int:
+    """What an engine would have seen free: the driver's context is taken by then."""
+    planned = plan.device(device) if plan else None
+    if planned is None or planned.available is None or device == HOST:
+        return 0
+    return planned.available - planned.overhead
+
+
+def _speed_causes(pace: Pace, load: Load) -> Iterator[Reason]:
+    if "thermal" in pace.throttled:
+        yield Reason(
+            code="thermal-limit",
+            message="its GPU was too hot and slowed down",
+            hint="look at fans and airflow",
+        )
+    if {"power", "hardware"} & pace.throttled:
+        yield Reason(
+            code="power-limit",
+            message="its GPU ran at its power limit",
+            hint="`paddock status` shows the limit in force",
+        )
+    if pace.pages_swapped_in > 0:
+        yield Reason(
+            code="swapping",
+            message="the machine read from swap while it worked",
+            hint="unload what lies in RAM, or use a smaller quantisation",
+        )
+    if pace.was_shared:
+        names = ", ".join(sorted(set(load.beside.values())))
+        by = f": {names}" if names else ""
+        yield Reason(code="device-shared", message=f"others worked on its devices too{by}")

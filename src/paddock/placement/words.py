@@ -1,0 +1,91 @@
+"""A plan in words: what fit had to do, who takes the memory, what its owner should know. Pure."""
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.core.model import HOST, DeviceId
+from paddock.placement.devices import Readings, told
+
+_WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
+
+
+def explain(plan: Plan, readings: Readings, *, complaint: str = "") -> None:
+    """Fill in the plan's steps, notes and warnings."""
+    plan.steps = _steps(plan)
+    plan.notes = _notes(plan, readings)
+    plan.warnings = _warnings(plan, complaint)
+
+
+def gib(mib: float) -> str:
+    """As people read it: `2.9 GiB`, below one GiB `512 MiB`."""
+    return f"{mib / 1024:.1f} GiB" if abs(mib) >= 1024 else f"{mib:.0f} MiB"
+
+
+def on_gpus(plan: Plan) -> list[DevicePlan]:
+    return [device for device in plan.devices if device.id != HOST]
+
+
+def on_host(plan: Plan) -> DevicePlan | None:
+    return next((device for device in plan.devices if device.id == HOST), None)
+
+
+def layers_in_ram(plan: Plan) -> int:
+    """Layers that the CPU computes though there are devices."""
+    if not on_gpus(plan) or plan.layers is None or plan.layers_on_devices is None:
+        return 0
+    return plan.layers - plan.layers_on_devices
+
+
+def spills(plan: Plan) -> bool:
+    """Whether layers or experts lie in RAM though there are devices."""
+    return layers_in_ram(plan) > 0 or plan.experts_in_ram > 0
+
+
+def _steps(plan: Plan) -> list[str]:
+    steps = []
+    if plan.n_ctx and plan.n_ctx_wanted and plan.n_ctx < plan.n_ctx_wanted:
+        steps.append(f"context cut from {plan.n_ctx_wanted} to {plan.n_ctx} tokens")
+    if plan.experts_in_ram:
+        steps.append(f"{_count(plan.experts_in_ram, 'expert layer')} to RAM")
+    if count := layers_in_ram(plan):
+        steps.append(f"{count} of {plan.layers} layers to RAM")
+    return steps
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _notes(plan: Plan, readings: Readings) -> list[str]:
+    notes = []
+    for device in on_gpus(plan):
+        reading = readings.get(DeviceId(device.id))
+        foreign = reading.foreign_mib if reading else None
+        if reading and reading.takers and foreign and foreign >= _WORTH_TELLING:
+            names = told(reading.takers)
+            notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
+    if plan.experts_in_ram:
+        notes.append(
+            f"{_count(plan.experts_in_ram, 'expert layer')} {_goes(plan.experts_in_ram)} to RAM"
+        )
+    if count := layers_in_ram(plan):
+        notes.append(f"{_count(count, 'whole layer')} {_goes(count)} to RAM")
+    return notes
+
+
+def _goes(number: int) -> str:
+    return "goes" if number == 1 else "go"
+
+
+def _warnings(plan: Plan, complaint: str) -> list[str]:
+    warnings = []
+    if complaint:
+        warnings.append(f"llama.cpp gives up fitting it: {complaint.rpartition(': ')[2]}")
+    for device in on_gpus(plan):
+        if device.left is not None and device.left < 0:
+            have = gib(device.available or 0)
+            warnings.append(f"{device.device}: needs {gib(device.total)} of {have}")
+    host = on_host(plan)
+    if host and host.left is not None and host.left < 0:
+        warnings.append(
+            f"RAM: needs {gib(host.total)} of {gib(host.available or 0)}; the machine would swap"
+        )
+    return warnings
