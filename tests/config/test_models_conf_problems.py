@@ -3,8 +3,9 @@
 import pytest
 
 from paddock.config.models_conf import read
+from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
-from tests.config.stables import no_engine
+from tests.config.stables import flags_of_the_build, no_engine
 
 P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
 
@@ -157,7 +158,7 @@ def test_missing_files_do_not_stop_the_daemon_but_fail_the_check(yard):
     assert yard.warnings(text) == [
         "models.conf:2: [a] MODEL: no such file: models/Qwen3-8B-Q5.gguf (did you mean Qwen3-8B-Q4.gguf?)",
         "models.conf:3: [a] MMPROJ: no such file: models/far/away.gguf (there is no folder models/far)",
-        "models.conf:5: [b] MODEL: 2 of 4 shards missing in models: s-00002-of-00004.gguf, s-00004-of-00004.gguf",
+        "models.conf:5: [b] MODEL: 2 of 4 shards missing in models: s-00002-of-00004.gguf, s-00004-of-00004.gguf (download all of them into one folder)",
         "models.conf:7: [c] MODEL: is not the first of its shards: models/s-00003-of-00004.gguf (write s-00001-of-00004.gguf)",
     ]
 
@@ -201,3 +202,81 @@ def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
     shared = "[*]\nN_GPU_LAYERS = 99\nkeep-context = on\n"
     said = yard.warnings(shared + P + "[q]\nMODEL = m.gguf\n")
     assert [line.split("] ")[0] for line in said] == ["models.conf:2: [*", "models.conf:3: [*"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ("N_GPU_LAYERS = 99", "numeric-gpu-layers"),
+        ("TENSOR_SPLIT = 3,2", "fit-blocked"),
+        ("EXTRA_ARGS = --cpu-moe", "fit-blocked"),
+        ("MMPROJ = none.gguf", "missing-file"),
+        ("model-draft = d-00001-of-00002.gguf", "missing-shards"),
+        ("defrag-thold = 0.1", "deprecated-flag"),
+        ("EXTRA_ARGS = --defrag-thold 0.1", "deprecated-flag"),
+        ("c = 4096\nEXTRA_ARGS = -c 8192", "duplicate-flag"),
+        ("ctx-sise = 5", "unknown-flag"),
+        ("EXTRA_ARGS = --jinjo", "unknown-flag"),
+        ("EXTRA_ARGS = --no-mmap", "unknown-flag"),
+        ("draft-max = 4", "unknown-flag"),
+        ("engine = /no/such/llama-server", "no-engine"),
+        ("ttl = soon", ""),
+    ],
+)
+def test_what_the_manual_has_a_heading_for_carries_its_code(yard, keys, code):
+    (yard.models / "d-00001-of-00002.gguf").touch()
+
+    def flags_for(engine):
+        if engine and "no/such" in engine:
+            raise EngineError(f"there is no program {engine}")
+        return flags_of_the_build(engine)
+
+    (problem,) = yard.problems(P + keys + "\n", flags_for)
+    assert problem.code == code
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            "CTX_SIZE = 4096\nEXTRA_ARGS = -c 8192",
+            "models.conf:4: [p] --ctx-size is given twice: 8192 counts, 4096 of CTX_SIZE, line 3, "
+            "does not (keep one of them)",
+        ),
+        (
+            "EXTRA_ARGS = -ub 512 --jinja -ub 1024",
+            "models.conf:3: [p] --ubatch-size is given twice: 1024 counts, 512 of EXTRA_ARGS, "
+            "line 3, does not (keep one of them)",
+        ),
+        (
+            "jinja = on\nEXTRA_ARGS = --no-jinja",
+            "models.conf:4: [p] --no-jinja is given twice: --no-jinja counts, --jinja of jinja, "
+            "line 3, does not (keep one of them)",
+        ),
+        (
+            "override-kv = a=int:1\nEXTRA_ARGS = --override-kv b=int:2",
+            "models.conf:4: [p] --override-kv is given twice: b=int:2 counts, a=int:1 of "
+            "override-kv, line 3, does not (keep one of them)",
+        ),
+    ],
+)
+def test_a_flag_that_is_given_twice_within_a_section(yard, keys, said):
+    assert yard.warnings(P + keys + "\n") == [said]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[*]\nc = 4096\nEXTRA_ARGS = -ub 256\n" + P + "c = 8192\n",  # defaults are to be replaced
+        "[*]\nc = 4096\nEXTRA_ARGS = -c 8192\n" + P + "EXTRA_ARGS = --jinja\n",  # void altogether
+        P + "EXTRA_ARGS = --logit-bias 1-100 --logit-bias 2-100\n",  # llama-server adds them up
+    ],
+)
+def test_what_is_replaced_on_purpose_is_not_given_twice(yard, text):
+    assert yard.problems(text) == []
+
+
+def test_twice_in_the_defaults_is_told_once_and_there(yard):
+    text = "[*]\nc = 4096\nEXTRA_ARGS = -c 8192\n" + P + "[q]\nMODEL = m.gguf\n"
+    (said,) = yard.warnings(text)
+    assert said.startswith("models.conf:3: [*] --ctx-size is given twice: 8192 counts, 4096 of c")

@@ -27,12 +27,12 @@ class Files:
 
     def read(self) -> tuple[Stable | None, tuple[Problem, ...]]:
         """The stable, None if the file has errors, and all problems."""
-        return read(self.paths.config, models_dir=self.paths.models_dir, flags_for=self._flags)
+        return read(self.paths.config, models_dir=self.paths.models_dir, flags_for=self.flags)
 
     def stable(self) -> Stable:
         """The stable; ConfigError lists every error of the file."""
         self.must_exist()
-        return load(self.paths.config, models_dir=self.paths.models_dir, flags_for=self._flags)
+        return load(self.paths.config, models_dir=self.paths.models_dir, flags_for=self.flags)
 
     def must_exist(self) -> None:
         """Raise where there is no models.conf at all: the first thing that a newcomer meets."""
@@ -53,8 +53,8 @@ class Files:
         """The engine of this name, or the one that the settings choose."""
         return find_engine(name or self.settings.engine, cache_dir=self.paths.state_dir)
 
-    def _flags(self, name: str | None) -> FlagSet | None:
-        """None where no engine is installed; one that was asked for by name must be there."""
+    def flags(self, name: str | None) -> FlagSet | None:
+        """Of this engine. None where no engine is installed; one that was asked for by name must be there."""
         try:
             return self.engine(name).flags
         except EngineError:

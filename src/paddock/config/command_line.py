@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from paddock.config.profile import ProblemCode
 from paddock.config.vocabulary import EXITING, RESERVED, SUCCESSORS, VALUE_RULES, WELL_KNOWN
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
@@ -22,6 +23,7 @@ class Option:
 class Complaint:
     message: str
     hint: str = ""
+    code: ProblemCode = ""
 
 
 def read_tail(text: str, flags: FlagSet | None) -> Iterator[Option | Complaint]:
@@ -59,7 +61,8 @@ def forbidden(spec: FlagSpec) -> Complaint | None:
     if not EXITING.isdisjoint(spec.spellings):
         return Complaint(f"{spec.name} makes llama-server print something and end")
     if spec.removed:
-        return Complaint(f"{spec.name} was removed from this llama-server", spec.help)
+        message = f"{spec.name} was removed from this llama-server"
+        return Complaint(message, spec.help, "unknown-flag")
     return None
 
 
@@ -68,13 +71,16 @@ def unknown(word: str, flags: FlagSet) -> Complaint:
     flag, equals, _ = word.partition("=")
     if equals and flags.find(flag):
         return Complaint(
-            f"unknown flag {word!r}", f"write the value as a word of its own: {flag} …"
+            f"unknown flag {word!r}",
+            f"write the value as a word of its own: {flag} …",
+            "unknown-flag",
         )
     if successor := SUCCESSORS.get(word.lstrip("-").lower()):
         hint = f"newer llama-servers have --{' '.join(successor)} instead"
-        return Complaint(f"unknown flag {word!r}", hint)
+        return Complaint(f"unknown flag {word!r}", hint, "unknown-flag")
     nearest = flags.nearest(word)
-    return Complaint(f"unknown flag {word!r}", f"did you mean {nearest}?" if nearest else "")
+    hint = f"did you mean {nearest}?" if nearest else ""
+    return Complaint(f"unknown flag {word!r}", hint, "unknown-flag")
 
 
 def _is_flag(word: str) -> bool:

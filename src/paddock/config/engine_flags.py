@@ -45,11 +45,13 @@ class EngineFlags:
         try:
             flags = self._flags_for(name)
         except EngineError as error:
-            self._findings.error(error.message, line=line, section=section, hint=error.hint)
+            self._findings.error(
+                error.message, line=line, section=section, hint=error.hint, code="no-engine"
+            )
             return None
         if flags is None:
             message = "no engine is installed: flags and their values were not checked"
-            self._findings.warning(message, line=line, section=section)
+            self._findings.warning(message, line=line, section=section, code="no-engine")
         return flags
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from paddock.config.profile import Problem
+from paddock.config.profile import Problem, ProblemCode
 
 
 class Findings:
@@ -17,20 +17,28 @@ class Findings:
         self._found.update(dict.fromkeys(problems))
 
     def error(
-        self, message: str, *, line: int, section: str = "", key: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        line: int,
+        section: str = "",
+        key: str = "",
+        hint: str = "",
+        code: ProblemCode = "",
     ) -> None:
-        self._add("error", message, hint, line, section, key)
+        self._add("error", message, hint, line, section, key, code)
 
     def warning(
-        self, message: str, *, line: int, section: str = "", key: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        line: int,
+        section: str = "",
+        key: str = "",
+        hint: str = "",
+        code: ProblemCode = "",
     ) -> None:
-        self._add("warning", message, hint, line, section, key)
-
-    def file_missing(
-        self, message: str, *, line: int, section: str, key: str, hint: str = ""
-    ) -> None:
-        """A model file that is not there: one profile cannot run, the others can."""
-        self.add([Problem("warning", message, hint, self.file, line, section, key, kind="file")])
+        self._add("warning", message, hint, line, section, key, code)
 
     def _add(
         self,
@@ -40,8 +48,9 @@ class Findings:
         line: int,
         section: str,
         key: str,
+        code: ProblemCode,
     ) -> None:
-        self.add([Problem(severity, message, hint, self.file, line, section, key)])
+        self.add([Problem(severity, message, hint, self.file, line, section, key, code=code)])
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -1,18 +1,23 @@
-"""What is doubtful in a profile that can be used all the same."""
+"""What is doubtful in a profile that can be used all the same, as far as models.conf and flags tell.
+
+What only the model files or the machine can tell is in `paddock.placement.advice`: reading
+models.conf anew must stay fast.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from paddock.config.model_files import MODEL_FLAGS, missing
-from paddock.config.profile import Flag, Origin, Problem, Profile
-from paddock.config.vocabulary import REMOTE
+from paddock.config.profile import Flag, Origin, Problem, ProblemCode, Profile
+from paddock.config.vocabulary import EXTRA_ARGS, REMOTE
 from paddock.llama.flags import FlagSet
 
 # Set by hand, these make llama.cpp's fit give up just when the model does not fit (common/fit.cpp,
 # "already set by user, abort"), after it has already cut an unset context to 4096 tokens.
 FIT_BLOCKERS = ("--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe", "--n-cpu-ffn")
 
-_FITTABLE = frozenset({"auto", "-1", "0"})  # 0: nothing on a GPU, hence nothing to move
+FITTABLE = frozenset({"auto", "-1", "0"})  # 0: nothing on a GPU, hence nothing to move
 
 
 def lint(
@@ -21,6 +26,7 @@ def lint(
     """Warnings about one profile. `origins` tells where its own fields were written."""
     yield from _files(profile, file)
     yield from _fit(profile, flags, file)
+    yield from _twice(profile, file)
     yield from _not_yet(profile, origins, file)
 
 
@@ -30,24 +36,43 @@ def _files(profile: Profile, file: str) -> Iterator[Problem]:
         return
     for flag in profile.flags:
         if flag.name in MODEL_FLAGS:
-            for message, hint in missing(Path(flag.values[0])):
-                yield _at(flag, f"{flag.origin.key}: {message}", hint, file, profile, is_file=True)
+            for gone in missing(Path(flag.values[0])):
+                message = f"{flag.origin.key}: {gone.message}"
+                yield _at(flag, gone.code, message, gone.hint, file, profile, kind="file")
 
 
 def _fit(profile: Profile, flags: FlagSet | None, file: str) -> Iterator[Problem]:
     if not flags or not flags.find("fit") or _is_off(profile.flag("--fit")):
         return
     layers = profile.flag("--n-gpu-layers")
-    if layers and layers.values[0] not in _FITTABLE:
+    if layers and layers.values[0] not in FITTABLE:
         message = f"{' '.join(layers.argv)} keeps --fit from moving layers"
-        yield _at(layers, message, "use auto, or FIT = off", file, profile)
+        hint = "use auto, or FIT = off"
+        yield _at(layers, "numeric-gpu-layers", message, hint, file, profile)
     for flag in filter(None, map(profile.flag, FIT_BLOCKERS)):
         message = f"{flag.name} keeps --fit from moving layers"
-        yield _at(flag, message, "write FIT = off if that is meant", file, profile)
+        hint = "write FIT = off if that is meant"
+        yield _at(flag, "fit-blocked", message, hint, file, profile)
 
 
 def _is_off(fit: Flag | None) -> bool:
     return fit is not None and fit.values == ("off",)
+
+
+def _twice(profile: Profile, file: str) -> Iterator[Problem]:
+    """Within one section: inside its EXTRA_ARGS, or there and as a key. Two keys are an error."""
+    for flag in profile.flags:
+        if flag.origin.key.lower() == EXTRA_ARGS:
+            for values, other in flag.overrides:
+                if other.section == flag.origin.section:
+                    message = _counts(flag, values, other)
+                    yield _at(flag, "duplicate-flag", message, "keep one of them", file, profile)
+
+
+def _counts(flag: Flag, values: tuple[str, ...], other: Origin) -> str:
+    kept = " ".join(flag.values) or flag.name
+    place = f"{other.key}, line {other.line},"
+    return f"{flag.name} is given twice: {kept} counts, {' '.join(values)} of {place} does not"
 
 
 def _not_yet(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
@@ -59,9 +84,15 @@ def _not_yet(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iter
 
 
 def _at(
-    flag: Flag, message: str, hint: str, file: str, profile: Profile, *, is_file: bool = False
+    flag: Flag,
+    code: ProblemCode,
+    message: str,
+    hint: str,
+    file: str,
+    profile: Profile,
+    *,
+    kind: Literal["", "file"] = "",
 ) -> Problem:
     where = flag.origin
     section = where.section or profile.id
-    kind = "file" if is_file else ""
-    return Problem("warning", message, hint, file, where.line, section, where.key, kind)  # type: ignore[arg-type]
+    return Problem("warning", message, hint, file, where.line, section, where.key, kind, code)

@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from paddock.config.profile import ProblemCode
 from paddock.llama.flags import FlagSpec
 
 # The hints by which the help names a file or folder; `--hf-file` is a name inside a repository.
@@ -48,24 +50,34 @@ def at_home(text: str) -> str:
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
-def missing(path: Path) -> Iterator[tuple[str, str]]:
-    """What of this file or its further shards is not there: message and hint."""
+class Missing(NamedTuple):
+    """Something of a model that is not there."""
+
+    code: ProblemCode
+    message: str
+    hint: str = ""
+
+
+def missing(path: Path) -> Iterator[Missing]:
+    """What of this file or its further shards is not there."""
     shard = _SHARD.fullmatch(path.name)
     if shard and int(shard["index"]) != 1:
         first = f"{shard['stem']}-00001-of-{shard['count']}.gguf"
-        yield f"is not the first of its shards: {path}", f"write {first}"
+        message = f"is not the first of its shards: {path}"
+        yield Missing("missing-shards", message, f"write {first}")
     elif not path.is_file():
-        yield f"no such file: {path}", _like(path)
+        yield Missing("missing-file", f"no such file: {path}", _like(path))
     elif shard:
         yield from _missing_shards(path, shard)
 
 
-def _missing_shards(path: Path, shard: re.Match[str]) -> Iterator[tuple[str, str]]:
+def _missing_shards(path: Path, shard: re.Match[str]) -> Iterator[Missing]:
     count = int(shard["count"])
     names = [f"{shard['stem']}-{i:05}-of-{count:05}.gguf" for i in range(2, count + 1)]
     gone = [name for name in names if not (path.parent / name).is_file()]
     if gone:
-        yield f"{len(gone)} of {count} shards missing in {path.parent}: {', '.join(gone)}", ""
+        message = f"{len(gone)} of {count} shards missing in {path.parent}: {', '.join(gone)}"
+        yield Missing("missing-shards", message, "download all of them into one folder")
 
 
 def _like(path: Path) -> str:

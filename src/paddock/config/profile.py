@@ -89,6 +89,20 @@ class Profile:
         return sha256(text.encode()).hexdigest()[:16]
 
 
+# Those that have their heading in docs/troubleshooting.md; empty: a slip that its message explains.
+ProblemCode = Literal[
+    "",
+    "deprecated-flag",
+    "duplicate-flag",
+    "fit-blocked",
+    "missing-file",
+    "missing-shards",
+    "no-engine",
+    "numeric-gpu-layers",
+    "unknown-flag",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong or doubtful in a configuration file."""
@@ -101,6 +115,7 @@ class Problem:
     section: str = ""
     key: str = ""
     kind: Literal["", "file"] = ""  # `file`: a model file is not as the profile needs it
+    code: ProblemCode = ""
 
     @property
     def fails_check(self) -> bool:

@@ -10,7 +10,7 @@ from paddock.config.findings import Findings
 from paddock.config.ini import Entry, Section
 from paddock.config.layers import Setting
 from paddock.config.model_files import Folders
-from paddock.config.profile import Origin
+from paddock.config.profile import Origin, ProblemCode
 from paddock.config.vocabulary import (
     EXTRA_ARGS,
     IGNORED,
@@ -103,9 +103,11 @@ class _Reading:
             arity = 0 if entry.value.lower() in {"true", "false"} else 1
             return _Meaning(canonical, spec=guessed(canonical, arity))
         if entry.key.lower() in WRAPPER_FLAGS:
-            self._err(entry, f"{entry.key} stands for {canonical}, which this engine lacks")
+            message = f"{entry.key} stands for {canonical}, which this engine lacks"
+            self._err(entry, message, code="unknown-flag")
             return None
-        self._err(entry, f"unknown key {entry.key!r}", _hint(entry.key, self._flags))
+        hint = _hint(entry.key, self._flags)
+        self._err(entry, f"unknown key {entry.key!r}", hint, code="unknown-flag")
         return None
 
     def _is_first(self, entry: Entry, identity: str) -> bool:
@@ -137,7 +139,7 @@ class _Reading:
 
     def _take_flag(self, entry: Entry, spec: FlagSpec, *, negated: bool) -> None:
         if complaint := forbidden(spec):
-            self._err(entry, complaint.message, complaint.hint)
+            self._err(entry, complaint.message, complaint.hint, code=complaint.code)
             return
         try:
             words = argv_words(spec, entry.value, negated=negated) if entry.value else ()
@@ -150,13 +152,13 @@ class _Reading:
     def _tail(self, entry: Entry) -> Iterator[Setting]:
         for item in read_tail(entry.value, self._flags):
             if isinstance(item, Complaint):
-                self._err(entry, f"{entry.key}: {item.message}", item.hint)
+                self._err(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)
             else:
                 yield self._setting(entry, item.spec, item.words)
 
     def _setting(self, entry: Entry, spec: FlagSpec, words: tuple[str, ...]) -> Setting:
         if spec.deprecated:
-            self._warn(entry, f"{spec.name} is deprecated", spec.help)
+            self._warn(entry, f"{spec.name} is deprecated", spec.help, code="deprecated-flag")
         origin = Origin(self._section.name, entry.key, entry.line)
         placed = tuple(self._folders.place(spec, value) for value in words[1:])
         return Setting(spec, (*words[:1], *placed), origin)
@@ -173,14 +175,16 @@ class _Reading:
                 "Paddock does not; keep it out of files that llama-server --models-preset reads",
             )
 
-    def _err(self, entry: Entry, message: str, hint: str = "") -> None:
+    def _err(self, entry: Entry, message: str, hint: str = "", *, code: ProblemCode = "") -> None:
+        section = self._section.name
         self._findings.error(
-            message, line=entry.line, section=self._section.name, key=entry.key, hint=hint
+            message, line=entry.line, section=section, key=entry.key, hint=hint, code=code
         )
 
-    def _warn(self, entry: Entry, message: str, hint: str = "") -> None:
+    def _warn(self, entry: Entry, message: str, hint: str = "", *, code: ProblemCode = "") -> None:
+        section = self._section.name
         self._findings.warning(
-            message, line=entry.line, section=self._section.name, key=entry.key, hint=hint
+            message, line=entry.line, section=section, key=entry.key, hint=hint, code=code
         )
 
 

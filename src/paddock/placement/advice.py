@@ -1,0 +1,120 @@
+"""What could be better: every rule, and what they say of profiles and of the machine. Pure.
+
+A rule is a function of one patient, or of the machine, and its name is its code. What models.conf
+alone tells is found while that is read (`config.lint`), and told here with the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import get_args
+
+from paddock.api.placement import Advice
+from paddock.config.profile import Problem, ProblemCode
+from paddock.placement.advice_files import (
+    cache_type_refused,
+    context_shift_recurrent,
+    large_ubatch,
+    unreadable_file,
+    v_cache_without_flash_attention,
+    wrong_kind_of_file,
+)
+from paddock.placement.advice_machine import (
+    environment_overrides,
+    gpus_unseen,
+    llama_config_file,
+    swapped_out,
+)
+from paddock.placement.advice_memory import (
+    does_not_fit,
+    margins_miscounted,
+    one_margin_for_all,
+    ram_exceeded,
+)
+from paddock.placement.advice_speed import dense_in_ram, overrides_not_needed, speed_contradicted
+from paddock.placement.patient import Finding, Machine, Patient
+
+RULES: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    unreadable_file,
+    wrong_kind_of_file,
+    v_cache_without_flash_attention,
+    cache_type_refused,
+    does_not_fit,
+    ram_exceeded,
+    dense_in_ram,
+    overrides_not_needed,
+    one_margin_for_all,
+    margins_miscounted,
+    large_ubatch,
+    context_shift_recurrent,
+    speed_contradicted,
+)
+MACHINE_RULES: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
+    gpus_unseen,
+    swapped_out,
+    llama_config_file,
+    environment_overrides,
+)
+OTHER = "models-conf"  # whatever else is wrong with the file; the message says it all
+_RANK = {"error": 0, "warning": 1, "info": 2}
+
+
+def code_of(rule: Callable[..., object]) -> str:
+    return rule.__name__.replace("_", "-")
+
+
+CODES = (
+    *(code_of(rule) for rule in RULES),
+    *(code_of(rule) for rule in MACHINE_RULES),
+    *filter(None, get_args(ProblemCode)),
+    OTHER,
+)
+
+
+def advise(patient: Patient) -> list[Advice]:
+    """What the rules find in one profile."""
+    return [
+        _told(code_of(rule), finding, patient.profile.id)
+        for rule in RULES
+        for finding in rule(patient)
+    ]
+
+
+def advise_machine(machine: Machine) -> list[Advice]:
+    return [_told(code_of(rule), found) for rule in MACHINE_RULES for found in rule(machine)]
+
+
+def advice_of(problem: Problem) -> Advice:
+    """What was found while models.conf was read. A profile whose file is missing cannot run."""
+    shared = f"[{problem.section}] " if problem.section == "*" else ""
+    return Advice(
+        code=problem.code or OTHER,
+        severity="error" if problem.fails_check else "warning",
+        message=shared + problem.message,
+        hint=problem.hint,
+        profile="" if shared else problem.section,
+        line=problem.line,
+    )
+
+
+def checkup(
+    problems: Iterable[Problem], patients: Sequence[Patient], machine: Machine
+) -> list[Advice]:
+    """All of it: the machine first, then profile by profile, what is worst first."""
+    found = [
+        *advise_machine(machine),
+        *(advice for patient in patients for advice in advise(patient)),
+        *map(advice_of, problems),
+    ]
+    known = ["", *(patient.profile.id for patient in patients), *(a.profile for a in found)]
+    place = {name: number for number, name in reversed(list(enumerate(known)))}
+    return sorted(found, key=lambda a: (place[a.profile], _RANK[a.severity]))
+
+
+def _told(code: str, finding: Finding, profile: str = "") -> Advice:
+    return Advice(
+        code=code,
+        severity=finding.severity,
+        message=finding.message,
+        hint=finding.hint,
+        profile=profile,
+        line=finding.at.origin.line if finding.at else 0,
+    )

@@ -1,0 +1,170 @@
+"""Rules that need a profile's flags and the headers of its files, nothing of the machine. Pure.
+
+What llama.cpp refuses is read from `llama_init_from_model` in src/llama-context.cpp, build 11434.
+"""
+
+from collections.abc import Iterator
+
+from paddock.api.placement import Plan
+from paddock.llama.gguf import Facts, GgufError
+from paddock.placement.estimate import logits_mib
+from paddock.placement.patient import Finding, Patient, number, value
+from paddock.placement.words import gib, on_gpus, spills
+
+BATCH, UBATCH = 2048, 512  # tokens: llama-server's defaults
+# Values in a block of a quantised cache type (ggml's GGML_QUANT_SIZES); the others have no blocks.
+_BLOCK = dict.fromkeys(("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), 32)
+_BROKEN = ("is not a GGUF file", "is truncated or damaged", "cannot be read")  # gguf_read.py
+_WANTED = {"--model": "model", "--model-draft": "model", "--mmproj": "projector"}
+_BELONGS = {
+    "projector": "write it as MMPROJ, and the model itself as MODEL",
+    "adapter": "give it as lora, and the model itself as MODEL",
+    "imatrix": "it is for quantising, llama-server has no use for it",
+    "model": "write it as MODEL; a projector's file is often called mmproj-….gguf",
+}
+
+
+def unreadable_file(patient: Patient) -> Iterator[Finding]:
+    """A file that is there and is no whole GGUF; what only our own reader cannot read may be sound."""
+    for name, error in patient.files.items():
+        if isinstance(error, GgufError) and (flag := patient.profile.flag(name)):
+            is_certain = any(words in error.message for words in _BROKEN)
+            message = f"{flag.origin.key}: {error.message}"
+            yield Finding("error" if is_certain else "warning", message, error.hint, flag)
+
+
+def wrong_kind_of_file(patient: Patient) -> Iterator[Finding]:
+    """A projector where a model should be, or the other way round."""
+    for name, facts in patient.files.items():
+        flag = patient.profile.flag(name)
+        if flag is None or not isinstance(facts, Facts) or facts.kind == _WANTED[name]:
+            continue
+        kind = facts.kind if facts.kind.isprintable() else "unknown"
+        message = (
+            f"{flag.origin.key}: {flag.values[0]} is of the kind {kind!r}, not a {_WANTED[name]}"
+        )
+        yield Finding("error", message, _BELONGS.get(facts.kind, ""), flag)
+
+
+# ---- the KV cache ----
+
+
+def v_cache_without_flash_attention(patient: Patient) -> Iterator[Finding]:
+    """llama.cpp says `quantized V cache requires flash_attn to be enabled`, and ends."""
+    profile = patient.profile
+    cache = profile.flag("--cache-type-v")
+    if cache is None or cache.values[0] not in _BLOCK:
+        return
+    attention = profile.flag("--flash-attn")
+    if attention and attention.values == ("off",):
+        message = f"a V cache of {cache.values[0]} needs flash attention, and that is off"
+        yield Finding("error", message, "write FLASH_ATTN = auto, or KV_CACHE_TYPE_V = f16", cache)
+    elif patient.facts and patient.facts.architecture == "grok":
+        message = f"a V cache of {cache.values[0]} needs flash attention, which grok cannot have"
+        yield Finding("error", message, "write KV_CACHE_TYPE_V = f16", cache)
+
+
+def cache_type_refused(patient: Patient) -> Iterator[Finding]:
+    """Types that this model's heads rule out; a type that the build lacks is an error of the parser."""
+    facts, profile = patient.facts, patient.profile
+    if facts is None:
+        return
+    type_k, type_v = (value(profile, f"--cache-type-{which}", "f16") for which in "kv")
+    at = profile.flag("--cache-type-k") or profile.flag("--cache-type-v")
+    if _is_latent(facts) and type_k != type_v:
+        message = f"{facts.architecture} keeps keys and values as one: {type_k} and {type_v} differ"
+        hint = f"write KV_CACHE_TYPE_K and KV_CACHE_TYPE_V = {type_k}"
+        yield Finding("error", message, hint, at)
+    if value(profile, "--flash-attn", "auto") != "off":
+        lengths_k = (facts.key_length, facts.key_length_swa)
+        lengths_v = (facts.value_length, facts.value_length_swa)
+        yield from _undivided(patient, "K", type_k, lengths_k)
+        yield from _undivided(patient, "V", type_v, lengths_v)
+
+
+def _is_latent(facts: Facts) -> bool:
+    return facts.value_length == 0
+
+
+def _undivided(
+    patient: Patient, which: str, cache_type: str, lengths: tuple[int | None, ...]
+) -> Iterator[Finding]:
+    """A head's length must be a multiple of the type's blocks."""
+    block = _BLOCK.get(cache_type)
+    odd = next((n for n in lengths if n and block and n % block), None)
+    if odd is not None:
+        flag = patient.profile.flag(f"--cache-type-{which.lower()}")
+        message = f"{which} cache: {cache_type} has blocks of {block}, which do not divide a head of {odd}"
+        yield Finding("error", message, f"write KV_CACHE_TYPE_{which} = f16", flag)
+
+
+def context_shift_recurrent(patient: Patient) -> Iterator[Finding]:
+    """A shift takes tokens out of attention's cache; a recurrent state still holds them.
+
+    llama_memory_recurrent::seq_rm does nothing where the end stays, and says that it can shift.
+    """
+    facts = patient.facts
+    if facts is None or not facts.recurrent_layers or not _shifts(patient):
+        return
+    flag = patient.profile.flag("--context-shift")
+    message = (
+        f"context shift, while {facts.recurrent_layers} of {facts.n_layers} layers keep a recurrent"
+        " state, which cannot forget what the shift drops"
+    )
+    yield Finding("warning", message, "write context-shift = off", flag)
+
+
+def _shifts(patient: Patient) -> bool:
+    """Set, or the default: builds without `--context-shift` could only switch it off."""
+    if patient.profile.flag("--context-shift"):
+        return True
+    if patient.profile.flag("--no-context-shift") or patient.flags is None:
+        return False
+    found = patient.flags.find("--context-shift")
+    if found:
+        return "default: enabled" in found[0].help
+    return patient.flags.find("--no-context-shift") is not None
+
+
+# ---- batches ----
+
+
+def large_ubatch(patient: Patient) -> Iterator[Finding]:
+    """`-b X -ub X`: the physical batch is what compute buffers are made for."""
+    profile = patient.profile
+    batch, ubatch = (
+        number(profile, "--batch-size", BATCH),
+        number(profile, "--ubatch-size", UBATCH),
+    )
+    cost = _cost(patient, ubatch)
+    if ubatch <= UBATCH or batch != ubatch or not cost:
+        return
+    plan = patient.plan
+    is_short = plan is not None and (spills(plan) or bool(plan.steps) or not plan.fits)
+    yield Finding(
+        "warning" if is_short else "info",
+        f"-b and -ub are both {ubatch}: compute buffers take {cost} more than with -ub 512",
+        "-ub 512 is llama-server's own; 2048 read prompts 4 % faster (dense 32B on an H200)",
+        profile.flag("--ubatch-size"),
+    )
+
+
+def _cost(patient: Patient, ubatch: int) -> str:
+    """By two plans of the engine; without them what the logits of a batch take."""
+    plan, small = patient.plan, patient.small_batch
+    if plan and small and plan.source == small.source == "engine":
+        return _difference(plan, small)
+    if facts := patient.facts:
+        mib = logits_mib(facts, ubatch) - logits_mib(facts, UBATCH)
+        return f"about {gib(mib)}" if mib > 0 else ""
+    return ""
+
+
+def _difference(plan: Plan, small: Plan) -> str:
+    devices = on_gpus(plan) or plan.devices
+    costs = {
+        device.device: device.compute - then.compute
+        for device in devices
+        if (then := small.device(device.device))
+    }
+    return ", ".join(f"{gib(mib)} of {name}" for name, mib in costs.items() if mib > 0)

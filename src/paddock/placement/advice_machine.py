@@ -1,0 +1,97 @@
+"""Rules about the machine, whatever the profile. Pure."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from paddock.api.placement import Plan
+from paddock.config.vocabulary import WELL_KNOWN, WRAPPER_FLAGS
+from paddock.core.model import HOST
+from paddock.llama.flags import FlagSet
+from paddock.placement.devices import Reading, Readings
+from paddock.placement.patient import Finding, Machine
+from paddock.placement.words import gib, on_gpus
+
+SYSTEM_CONFIG = Path("/etc/llama.cpp/config.ini")
+_PREFIX = "LLAMA_ARG_"
+_WORTH_TELLING = 64  # MiB of a process in swap: pages that nobody needs always end up there
+
+
+def environment_overrides(machine: Machine) -> Iterator[Finding]:
+    """`LLAMA_ARG_…`: our instances do not get them, a llama-server by hand does."""
+    found = {n: _key(n, machine.flags) for n in sorted(machine.environ) if n.startswith(_PREFIX)}
+    if not found:
+        return
+    listed = ", ".join(f"{name} ({key})" for name, key in found.items())
+    yield Finding(
+        "info",
+        f"the environment sets flags of llama-server: {listed}",
+        "Paddock's instances do not see them; a llama-server started by hand takes them for what its"
+        f" command line leaves open, so it may run otherwise: unset {' '.join(found)}",
+    )
+
+
+def _key(name: str, flags: FlagSet | None) -> str:
+    """As models.conf would say it: `CTX_SIZE`, `ubatch-size`."""
+    found = (flags or WELL_KNOWN).find(name)
+    if found is None:
+        return name.removeprefix(_PREFIX).lower().replace("_", "-")
+    wrappers = {flag: key.upper() for key, flag in WRAPPER_FLAGS.items()}
+    return wrappers.get(found[0].name, found[0].name.removeprefix("--"))
+
+
+def llama_config_file(machine: Machine) -> Iterator[Finding]:
+    """llama.cpp's own config.ini, below the command line: for whatever that leaves open."""
+    for path, keys in machine.config_files.items():
+        sets = f"sets {', '.join(keys)}" if keys else "is there"
+        if path == SYSTEM_CONFIG:
+            yield Finding(
+                "warning",
+                f"{path} {sets}: for every llama-server of this machine, Paddock's included",
+                "write into models.conf what profiles need, since that comes first, or remove the file",
+            )
+        else:
+            yield Finding(
+                "info",
+                f"{path} {sets}: for a llama-server that is started by hand",
+                "Paddock's instances do not read it; write into models.conf what profiles need",
+            )
+
+
+def gpus_unseen(machine: Machine) -> Iterator[Finding]:
+    """A driver lists GPUs, and an engine uses none: it was built without them, or lacks a library."""
+    names = ", ".join(reading.name for reading in _of_drivers(machine.readings))
+    if not names:
+        return
+    for engine, plans in _by_engine(machine.plans).items():
+        if not any(on_gpus(plan) for plan in plans):
+            message = f"there are GPUs ({names}), and {engine} uses none of them"
+            hint = (
+                "use a llama-server built with CUDA, ROCm or Vulkan; does --list-devices show any?"
+            )
+            yield Finding("warning", message, hint)
+
+
+def _of_drivers(readings: Readings) -> list[Reading]:
+    """Those behind RPC are an engine's own."""
+    return [r for id_, r in readings.items() if id_ != HOST and not id_.startswith("RPC")]
+
+
+def _by_engine(plans: tuple[Plan, ...]) -> Mapping[str, list[Plan]]:
+    found: dict[str, list[Plan]] = {}
+    for plan in plans:
+        if plan.source == "engine":
+            found.setdefault(f"{plan.engine} {plan.engine_version}".strip(), []).append(plan)
+    return found
+
+
+def swapped_out(machine: Machine) -> Iterator[Finding]:
+    """A resident model reads its own memory back from disk when it is asked."""
+    for profile, mib in machine.swapped.items():
+        if mib >= _WORTH_TELLING:
+            used = machine.memory.swap_used_mib
+            of = f", of {gib(used)} that the machine swapped" if used else ""
+            message = f"{gib(mib)} of {profile}, which is loaded, lie in swap{of}"
+            hint = (
+                f"RAM was short: `paddock unload {profile}` and load it again, or keep less loaded"
+            )
+            yield Finding("warning", message, hint)

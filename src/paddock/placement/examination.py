@@ -1,0 +1,94 @@
+"""Gathers what the rules of advice look at: headers of files, llama.cpp's own settings. Blocking."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from paddock.api.placement import Plan
+from paddock.config.ini import parse_ini, read_text
+from paddock.config.model_files import MODEL_FLAGS, missing
+from paddock.config.profile import Flag, Problem, Profile
+from paddock.llama.facts import read
+from paddock.llama.gguf import Facts, GgufError
+from paddock.placement.advice_files import BATCH, UBATCH
+from paddock.placement.advice_machine import SYSTEM_CONFIG
+from paddock.placement.advice_speed import forcing
+from paddock.placement.patient import Patient, number, value
+from paddock.placement.words import layers_in_ram
+
+# What a whole file sets: keys before the first section, and those of the sections of these names
+# (common_params_apply_system_config in llama.cpp's common/arg.cpp).
+_SHARED_SECTIONS = ("", "*", "default")
+
+
+def read_files(profile: Profile, *, cache_dir: Path) -> dict[str, Facts | GgufError]:
+    """The facts of the profile's files by their flag, or what is wrong with one; missing ones apart."""
+    found: dict[str, Facts | GgufError] = {}
+    for flag in profile.flags:
+        if flag.name in MODEL_FLAGS and not any(missing(Path(flag.values[0]))):
+            try:
+                found[flag.name] = read(Path(flag.values[0]), cache_dir=cache_dir)
+            except GgufError as error:
+                found[flag.name] = error
+    return found
+
+
+# ---- the same profile, but for one thing ----
+
+
+def unforced(profile: Profile) -> Profile | None:
+    """Without what keeps tensors in RAM by hand; None where nothing does."""
+    forcers = list(forcing(profile))
+    return _with(profile, (f for f in profile.flags if f not in forcers)) if forcers else None
+
+
+def unbound(profile: Profile, plan: Plan) -> Profile | None:
+    """With a context that fit may cut; None where all layers lie on devices, or it may already."""
+    is_bound = profile.ctx_size and layers_in_ram(plan)
+    return _without(profile, "--ctx-size") if is_bound else None
+
+
+def with_small_batch(profile: Profile) -> Profile | None:
+    """With the usual ubatch; None where it has no larger one."""
+    ubatch = number(profile, "--ubatch-size", UBATCH)
+    is_large = ubatch > UBATCH and ubatch == number(profile, "--batch-size", BATCH)
+    return _without(profile, "--ubatch-size") if is_large else None
+
+
+def _without(profile: Profile, name: str) -> Profile:
+    return _with(profile, (flag for flag in profile.flags if flag.name != name))
+
+
+def _with(profile: Profile, flags: Iterable[Flag]) -> Profile:
+    return replace(profile, flags=tuple(flags))
+
+
+def plans_for_gpus(patients: Iterable[Patient]) -> tuple[Plan, ...]:
+    """The plans of those that do not keep away from GPUs."""
+    wanting = (p for p in patients if value(p.profile, "--device", "") != "none")
+    return tuple(patient.plan for patient in wanting if patient.plan)
+
+
+# ---- llama.cpp's own settings ----
+
+
+def config_files(environ: Mapping[str, str]) -> dict[Path, tuple[str, ...]]:
+    """The config.ini files that a llama-server by hand would read, each with the keys that it sets."""
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
+    places = (SYSTEM_CONFIG, home / "llama.cpp" / "config.ini")
+    return {path: _keys(path) for path in places if _is_there(path)}
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def _keys(path: Path) -> tuple[str, ...]:
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return ()
+    sections, _ = parse_ini(text, str(path))
+    return tuple(e.key for s in sections if s.name in _SHARED_SECTIONS for e in s.entries)

@@ -1,0 +1,65 @@
+"""Readings of the machine's devices for plans: made by the daemon's ledger, or without a daemon."""
+
+from collections.abc import Collection, Mapping
+
+from paddock.core.model import HOST, DeviceId
+from paddock.host.gpus import Gpu, GpuProcess, Gpus
+from paddock.host.memory import Memory, read_memory
+from paddock.host.processes import largest, session_of
+from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.placement.devices import Reading, Taker
+
+_TAKERS_TOLD = 5  # programs
+
+
+def survey() -> dict[DeviceId, Reading]:
+    """Everything as it is now, none of it ours."""
+    drivers = Gpus()
+    try:
+        readings = [gpu_reading(gpu) for gpu in drivers.read()]
+    finally:
+        drivers.close()
+    readings.append(host_reading(read_memory(), takers=host_takers()))
+    return {reading.id: reading for reading in readings}
+
+
+def gpu_id(gpu: Gpu) -> DeviceId:
+    """Its PCI address, which no engine can change; where the driver hides that, its number."""
+    return DeviceId(gpu.id or f"gpu{gpu.index}")
+
+
+def gpu_reading(
+    gpu: Gpu,
+    *,
+    names: Mapping[DeviceId, str] | None = None,
+    ours: Collection[int] = (),
+    ours_mib: int = 0,
+) -> Reading:
+    """`names`: as engines call them; `ours`: the processes of our instances, each a session's leader."""
+    id_ = gpu_id(gpu)
+    return Reading(
+        id=id_,
+        name=(names or {}).get(id_, f"GPU{gpu.index}"),
+        total_mib=gpu.total_mib,
+        free_mib=gpu.free_mib,
+        ours_mib=ours_mib,
+        takers=tuple(Taker(p.name, p.used_mib) for p in foreign(gpu, ours)),
+        drives_display=gpu.drives_display,
+    )
+
+
+def foreign(gpu: Gpu, ours: Collection[int]) -> list[GpuProcess]:
+    """The processes that are none of ours, the largest first."""
+    others = [p for p in gpu.processes if p.pid not in ours and session_of(p.pid) not in ours]
+    return sorted(others, key=lambda p: -(p.used_mib or 0))
+
+
+def host_reading(memory: Memory, *, ours_mib: int = 0, takers: tuple[Taker, ...] = ()) -> Reading:
+    """RAM: available memory is free, since mapped files, ours too, can be given back."""
+    return Reading(HOST, HOST_NAME, memory.total_mib, memory.available_mib, ours_mib, takers=takers)
+
+
+def host_takers(ours: Collection[int] = ()) -> tuple[Taker, ...]:
+    """Who else takes the machine's memory; looks at every process, so not for each reading."""
+    found = largest(_TAKERS_TOLD + len(ours))
+    return tuple(Taker(p.name, p.mib) for p in found if p.pid not in ours)[:_TAKERS_TOLD]

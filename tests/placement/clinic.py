@@ -1,0 +1,66 @@
+"""Patients for the rules of advice: real models.conf files, real model files, real plans."""
+
+from pathlib import Path
+
+from paddock.api.placement import Advice
+from paddock.cli.files import open_files
+from paddock.cli.patients import planned
+from paddock.cli.planning import Local
+from paddock.config.models_conf import load
+from paddock.config.profile import Profile
+from paddock.llama.scripted import ScriptedModel, write
+from paddock.placement.advice import advise
+from paddock.placement.examination import read_files
+from paddock.placement.patient import Patient
+from tests.config.stables import FLAGS, flags_of_the_build
+from tests.yard import engine_command
+
+DENSE = ScriptedModel(say="Hi.", name="dense", layers=12, embd=512, heads=8, kv_heads=4, target_mib=200)  # fmt: skip
+MOE = ScriptedModel(
+    say="Hi.", name="moe", arch="qwen3moe", layers=12, embd=512, heads=8, kv_heads=4, experts_used=8,
+    target_mib=200,
+)  # fmt: skip
+
+
+class Clinic:
+    """A folder with models and a models.conf of one profile `p`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "models").mkdir()
+        self.model(ScriptedModel(say="Hi."))
+
+    def model(self, model: ScriptedModel, name: str = "m") -> Path:
+        return write(self.folder / "models" / f"{name}.gguf", model)
+
+    def profile(self, keys: str = "", *, shared: str = "") -> Profile:
+        """MODEL stands in line 4, the keys follow."""
+        text = f"[*]\n{shared}\n[p]\nMODEL = m.gguf\n{keys}\n"
+        (self.folder / "models.conf").write_text(text)
+        return load(self.folder / "models.conf", flags_for=flags_of_the_build).profiles["p"]
+
+    def patient(self, keys: str = "", *, shared: str = "") -> Patient:
+        """With its files, without plans."""
+        profile = self.profile(keys, shared=shared)
+        found = read_files(profile, cache_dir=self.folder / "cache")
+        return Patient(profile=profile, flags=FLAGS, files=found)
+
+    def planned(self, keys: str, *, shared: str) -> Patient:
+        """With the plans of the tests' engine."""
+        patient = self.patient(keys, shared=f"parallel = 1\nthreads = 1\n{shared}")
+        files = open_files(
+            self.folder / "models.conf",
+            engine=engine_command()[0],
+            state_dir=self.folder / "state",
+        )
+        return next(planned(Local(files), [patient]))
+
+
+def found(patient: Patient, code: str) -> Advice:
+    """The one piece of advice of this code."""
+    (advice,) = [advice for advice in advise(patient) if advice.code == code]
+    return advice
+
+
+def codes(patient: Patient) -> list[str]:
+    return [advice.code for advice in advise(patient)]

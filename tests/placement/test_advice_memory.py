@@ -1,0 +1,201 @@
+"""What plans tell of memory: real plans over unequal devices, and readings where those need a display."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.core.model import HOST, DeviceId
+from paddock.placement.devices import Reading, Taker
+from paddock.placement.patient import Patient
+from tests.placement.clinic import DENSE, MOE, Clinic, codes, found
+from tests.rig import needs_rig, rig
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    return Clinic(tmp_path)
+
+
+def margins(line: str) -> list[int]:
+    """The list in a ready line of a hint."""
+    return [int(mib) for mib in line.split("FIT_TARGET = ")[1].split()[0].strip(",:").split(",")]
+
+
+# ---- whether it fits ----
+
+
+@needs_rig
+def test_layers_set_by_hand_on_a_model_that_does_not_fit(clinic: Clinic, tmp_path: Path):
+    clinic.model(DENSE)
+    with rig(tmp_path, 260, 180) as devices:
+        patient = clinic.planned("CTX_SIZE = 16384\nN_GPU_LAYERS = 99", shared=devices.flag)
+    advice = found(patient, "does-not-fit")
+    assert (advice.severity, advice.line) == ("error", 9)
+    assert "RPC0 would have to hold 400 MiB of 260 MiB; RPC1" in advice.message
+    assert "llama.cpp gives up fitting it: n_gpu_layers already set by user to 99" in advice.message
+    assert advice.hint == "write N_GPU_LAYERS = auto, or lower CTX_SIZE"
+
+
+@needs_rig
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("FIT = off", "write FIT = on, or lower CTX_SIZE"),
+        ("TENSOR_SPLIT = 1,1", "leave out --tensor-split, so that --fit can place it"),
+    ],
+)
+def test_whatever_keeps_fit_from_its_work_is_named(
+    clinic: Clinic, tmp_path: Path, key: str, hint: str
+):
+    clinic.model(DENSE)
+    with rig(tmp_path, 260, 180) as devices:
+        advice = found(
+            clinic.planned(f"CTX_SIZE = 16384\n{key}", shared=devices.flag), "does-not-fit"
+        )
+    assert (advice.severity, advice.line, advice.hint) == ("error", 9, hint)
+
+
+def test_one_device_that_is_too_small_on_a_made_up_plan(clinic: Clinic):
+    device = DevicePlan(device="CUDA0", id="0000:01:00.0", model=9000, available=8000)
+    plan = Plan(profile="p", source="estimate", fits=False, devices=[device])
+    advice = found(replace(clinic.patient(), plan=plan), "does-not-fit")
+    assert advice.message == (
+        "it does not fit: CUDA0 would have to hold 8.8 GiB of 7.8 GiB (estimated)"
+    )
+    assert (advice.severity, advice.hint) == ("warning", "lower CTX_SIZE, or free GPU memory")
+
+
+def _in_ram(clinic: Clinic, keys: str = "") -> Patient:
+    host = DevicePlan(device="Host", id=HOST, model=3000, available=2048)
+    takers = (Taker("firefox", 5000), Taker("java", 300))
+    reading = Reading(HOST, "Host", 8192, 2048, takers=takers)
+    plan = Plan(profile="p", source="engine", fits=True, devices=[host])
+    return replace(clinic.patient(keys), plan=plan, readings={HOST: reading})
+
+
+def test_ram_that_is_exceeded_on_made_up_readings(clinic: Clinic):
+    advice = found(_in_ram(clinic), "ram-exceeded")
+    assert advice.severity == "warning"
+    assert advice.message == (
+        "its part in RAM is 2.9 GiB, and 2.0 GiB can be had; most is held by firefox, java"
+    )
+    assert "`on-swap = refuse` would not load it" in advice.hint
+    refused = found(_in_ram(clinic, "on-swap = refuse"), "ram-exceeded")
+    assert refused.severity == "error"
+    assert "`on-swap = refuse` keeps it from being loaded" in refused.hint
+
+
+@needs_rig
+def test_a_profile_that_fits_is_not_mentioned(clinic: Clinic, tmp_path: Path):
+    clinic.model(MOE)
+    with rig(tmp_path, 260, 180) as devices:
+        keys = "CTX_SIZE = 2048\nFIT_TARGET = 10"
+        assert codes(clinic.planned(keys, shared=devices.flag)) == []
+
+
+# ---- margins ----
+
+
+@needs_rig
+@pytest.mark.parametrize(
+    ("given", "what", "right"),
+    [
+        ("10,20,30", "3 margins for 2 devices (RPC0, RPC1): the rest is ignored", "10,20"),
+        ("10,20,30,40", "4 margins for 2 devices", "10,20"),
+    ],
+)
+def test_more_margins_than_devices(
+    clinic: Clinic, tmp_path: Path, given: str, what: str, right: str
+):
+    with rig(tmp_path, 260, 180) as devices:
+        patient = clinic.planned(f"FIT_TARGET = {given}", shared=devices.flag)
+    advice = found(patient, "margins-miscounted")
+    assert (advice.severity, advice.line) == ("warning", 8)
+    assert what in advice.message
+    assert advice.hint == f"write FIT_TARGET = {right}"
+
+
+@needs_rig
+def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
+    with rig(tmp_path, 200, 200, 200) as devices:
+        advice = found(
+            clinic.planned("FIT_TARGET = 10,20", shared=devices.flag), "margins-miscounted"
+        )
+    assert "2 margins for 3 devices (RPC0, RPC1, RPC2): the rest gets 1024 each" in advice.message
+    assert advice.hint == "write FIT_TARGET = 10,20,1024"
+
+
+@needs_rig
+def test_one_margin_stands_for_all_and_without_fit_none_matters(clinic: Clinic, tmp_path: Path):
+    with rig(tmp_path, 260, 180) as devices:
+        for margins_of in ("FIT_TARGET = 10", "FIT_TARGET = 10,20,30\nFIT = off"):
+            keys = f"{margins_of}\nCTX_SIZE = 2048"
+            assert codes(clinic.planned(keys, shared=devices.flag)) == []
+
+
+def _beside(patient: Patient, place: int, **facts: object) -> Patient:
+    """One of the planned devices as a driver would tell of it, the others with nothing on them."""
+    assert patient.plan
+    readings = {}
+    for number, device in enumerate(patient.plan.devices[:-1]):
+        told = facts if number == place else {}
+        id_ = DeviceId(device.id)
+        readings[id_] = Reading(id_, device.device, 24000, 23500, **told)  # type: ignore[arg-type]
+    return replace(patient, readings=readings)
+
+
+@needs_rig
+def test_one_margin_for_unequal_devices_on_made_up_readings(clinic: Clinic, tmp_path: Path):
+    clinic.model(DENSE)
+    with rig(tmp_path, 260, 180) as devices:
+        patient = clinic.planned("CTX_SIZE = 16384\nFIT_TARGET = 20", shared=devices.flag)
+        default = clinic.planned("CTX_SIZE = 16384", shared=devices.flag)
+        own = clinic.planned("CTX_SIZE = 16384\nFIT_TARGET = 512", shared=devices.flag)
+    assert "one-margin-for-all" not in codes(_beside(patient, 0))
+    advice = found(_beside(patient, 1, drives_display=True), "one-margin-for-all")
+    assert (advice.severity, advice.line) == ("warning", 9)  # layers went to RAM: it matters
+    assert advice.message == "FIT_TARGET 20 for all GPUs, but RPC1 drives a display"
+    assert advice.hint == "write FIT_TARGET = 20,1024 (in the order RPC0, RPC1)"
+    takers = (Taker("Xorg", 900), Taker("firefox", 300))
+    advice = found(_beside(default, 0, takers=takers), "one-margin-for-all")
+    assert advice.line == 0
+    assert advice.message == (
+        "the usual margin of 1024 MiB on all GPUs, but RPC0 has 1.2 GiB taken by other programs "
+        "(Xorg, firefox)"
+    )
+    assert advice.hint.startswith("write FIT_TARGET = 1024,256 ")
+    assert margins(found(_beside(own, 1, drives_display=True), "one-margin-for-all").hint) == (
+        [256, 1024]
+    )
+
+
+@needs_rig
+def test_a_little_of_others_and_a_list_of_margins_are_fine_on_made_up_readings(
+    clinic: Clinic, tmp_path: Path
+):
+    with rig(tmp_path, 260, 180) as devices:
+        one = clinic.planned("FIT_TARGET = 20\nCTX_SIZE = 2048", shared=devices.flag)
+        listed = clinic.planned("FIT_TARGET = 20,30\nCTX_SIZE = 2048", shared=devices.flag)
+    assert codes(_beside(one, 0, takers=(Taker("gpu-monitor", 200),))) == []
+    assert codes(_beside(listed, 0, drives_display=True)) == []
+    everywhere = _beside(one, 0, drives_display=True)
+    same = {id_: replace(r, drives_display=True) for id_, r in everywhere.readings.items()}
+    assert codes(replace(everywhere, readings=same)) == []
+
+
+@needs_rig
+def test_a_driver_that_names_nobody_still_counts_on_made_up_readings(
+    clinic: Clinic, tmp_path: Path
+):
+    """In a container processes are hidden: what is taken beyond the driver's own share is foreign."""
+    with rig(tmp_path, 260, 180) as devices:
+        patient = clinic.planned("FIT_TARGET = 20\nCTX_SIZE = 2048", shared=devices.flag)
+    assert "one-margin-for-all" not in codes(_beside(patient, 0, ours_mib=500))
+    hidden = _beside(patient, 0)
+    first = next(iter(hidden.readings))
+    taken = {**hidden.readings, first: replace(hidden.readings[first], free_mib=20000)}
+    advice = found(replace(hidden, readings=taken), "one-margin-for-all")
+    assert advice.severity == "info"  # it fits as it is
+    assert "RPC0 has 3.3 GiB taken by other programs" in advice.message
