@@ -8,10 +8,10 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -22,17 +22,30 @@ SOURCE = Path(__file__).with_name("memlie.c")
 MISSING = "needs llama-server with RPC, and ggml-rpc-server beside it: `make native` builds both"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rig:
     """Devices RPC0, RPC1, … of these sizes, in this order."""
 
     endpoints: tuple[str, ...]
-    processes: tuple[subprocess.Popen[bytes], ...] = ()
+    serve: Callable[[int, int], subprocess.Popen[bytes]]  # port, MiB
+    processes: list[subprocess.Popen[bytes]]
 
     @property
     def flag(self) -> str:
-        """The line of models.conf that has a profile use them."""
+        """The line of models.conf that has a profile use all of them."""
         return f"rpc = {','.join(self.endpoints)}\n"
+
+    def only(self, place: int) -> str:
+        """The line of models.conf that has a profile use one of them."""
+        return f"rpc = {self.endpoints[place]}\n"
+
+    def resize(self, place: int, mib: int) -> None:
+        """The device tells of another size from now on; what lay on it is gone."""
+        port = int(self.endpoints[place].rpartition(":")[2])
+        self.processes[place].kill()
+        self.processes[place].wait()
+        self.processes[place] = self.serve(port, mib)
+        _wait_for(port)
 
 
 @cache
@@ -55,14 +68,12 @@ def rig(folder: Path, *mib: int, fragile: bool = False) -> Iterator[Rig]:
     program, library = rpc_server(), _library(folder)
     assert program is not None
     ports = [_free_port() for _ in mib]
-    processes = [
-        _serve(program, library, port, size, fragile=fragile)
-        for port, size in zip(ports, mib, strict=True)
-    ]
+    serve = partial(_serve, program, library, fragile=fragile)
+    processes = [serve(port, size) for port, size in zip(ports, mib, strict=True)]
     try:
         for port in ports:
             _wait_for(port)
-        yield Rig(tuple(f"127.0.0.1:{port}" for port in ports), tuple(processes))
+        yield Rig(tuple(f"127.0.0.1:{port}" for port in ports), serve, processes)
     finally:
         for process in processes:
             process.kill()

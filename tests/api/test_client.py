@@ -230,6 +230,19 @@ def test_a_history_is_asked_for_by_an_escaped_name_with_or_without_a_limit() -> 
     assert asked == ["/history/a%2Fb?limit=5", "/history/a%2Fb"]
 
 
+def test_the_doctor_is_asked_for_profiles_by_escaped_names_or_for_all() -> None:
+    asked: list[str] = []
+
+    def told(handler: Handler) -> None:
+        asked.append(handler.path)
+        handler.reply({"advice": [{"code": "fit-blocked", "severity": "warning", "message": "x"}]})
+
+    with daemon(told) as client:
+        assert [one.code for one in client.doctor(["a/b", "c d"]).advice] == ["fit-blocked"]
+        client.doctor()
+    assert asked == ["/doctor?model=a%2Fb&model=c+d", "/doctor"]
+
+
 def test_an_openai_answer_has_reasoning_content_and_the_news_of_the_load() -> None:
     def chat(handler: Handler) -> None:
         handler.stream(

@@ -114,7 +114,7 @@ def test_a_switch_can_be_asked_for_without_waiting(program: Paddock, home: Home)
     assert job["outcome"] in ("running", "ready")
     assert json.loads(program("switch", "alpha", "--json").out)["outcome"] == "ready"
     assert home.client.job(job["job"]).outcome == "ready"
-    assert program("switch", "alpha").out == "alpha is ready already\n"
+    assert program("switch", "alpha").out.startswith("alpha is ready already")
 
 
 def test_start_is_idempotent_and_refuses_to_stand_in_for_another(

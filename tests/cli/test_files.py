@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from paddock.llama.scripted import ScriptedModel, write
 from tests.cli.conftest import Paddock
 
 GOOD = """\
@@ -31,7 +32,7 @@ hidden = true
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "glm.gguf").write_bytes(b"GGUF")
+    write(tmp_path / "models" / "glm.gguf", ScriptedModel(say="Hi."))
     file = tmp_path / "models.conf"
     file.write_text(GOOD)
     return file

@@ -26,6 +26,7 @@ VERBS = [
     "list",
     "show",
     "check",
+    "doctor",
     "demo",
     "version",
 ]

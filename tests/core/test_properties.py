@@ -23,6 +23,7 @@ rooms = st.builds(
     Room,
     st.fixed_dictionaries({GPU: st.sampled_from([8, 10, 16]), GPU2: st.sampled_from([4, 10])}),
     st.sampled_from([0, 0, 1, 2]),
+    exclusive=st.sampled_from([frozenset(), frozenset(), frozenset({GPU2})]),
 )
 policies = st.builds(
     Rules,

@@ -16,6 +16,7 @@ rooms = st.builds(
     Room,
     st.dictionaries(st.sampled_from([GPU, GPU2]), st.integers(0, 20)),
     st.sampled_from([0, 1, 2, 3]),
+    exclusive=st.sampled_from([frozenset(), frozenset({GPU2})]),
 )
 residents = st.lists(
     st.builds(
@@ -110,6 +111,7 @@ def test_who_frees_nothing_where_it_matters_stays():
 @given(demands, st.lists(demands, max_size=3), rooms)
 def test_fitting_is_keeping_every_sum_within_the_device(wanted, beside, room):
     crowded = room.max_instances and len(beside) >= room.max_instances
+    crowded = crowded or any(wanted.get(d) and b.get(d) for b in beside for d in room.exclusive)
     sums = {d: mib + sum(b.get(d, 0) for b in beside) for d, mib in wanted.items() if mib}
     within = all(total <= room.capacity.get(d, total) for d, total in sums.items())
     assert fits(wanted, beside, room) == (within and not crowded)
@@ -185,3 +187,11 @@ def test_the_reason_counts_instances_where_their_number_is_the_limit():
     rows = [(InstanceId("a.1"), {GPU: 1})]
     words = arithmetic({GPU: 1}, rows, Room({GPU: 10}, max_instances=1))
     assert words == "1 of at most 1 instances are pinned"
+
+
+def test_a_device_that_serves_one_at_a_time_is_not_shared_however_much_is_free():
+    room = Room({GPU: 10}, exclusive=frozenset({GPU}), names={GPU: "RPC0"})
+    assert fits({GPU: 1}, [{GPU2: 9}], room)
+    assert not fits({GPU: 1}, [{GPU: 1}], room)
+    words = arithmetic({GPU: 1}, [(InstanceId("a.1"), {GPU: 1})], room)
+    assert words == "RPC0: serves one instance at a time, a.1 keeps it"

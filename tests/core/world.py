@@ -14,7 +14,18 @@ from typing import Literal
 from paddock.core import events as ev
 from paddock.core.books import Ready, Starting
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
-from paddock.core.model import HOST, Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.model import (
+    HOST,
+    Cause,
+    Demand,
+    DeviceId,
+    InstanceId,
+    ProfileId,
+    Room,
+    Rules,
+    Spec,
+    Ticket,
+)
 from paddock.core.scheduler import Scheduler
 
 ENDED = Cause("exited", "it ended")
@@ -218,9 +229,15 @@ class World:
         asked = self._pending | {request.profile for request in self.waiting.values()}
         wanted = asked - {p.profile for p in staying}
         demands = [*(p.demand for p in staying), *(self.need(profile) for profile in wanted)]
-        return self._has_room(dict.fromkeys(self.room.capacity, 0), demands[1:]) and all(
-            sum(demand.get(d, 0) for demand in demands) <= mib
-            for d, mib in self.room.capacity.items()
+        return (
+            self._has_room(dict.fromkeys(self.room.capacity, 0), demands[1:])
+            and all(
+                sum(demand.get(d, 0) for demand in demands) <= mib
+                for d, mib in self.room.capacity.items()
+            )
+            and all(
+                sum(bool(demand.get(d)) for demand in demands) <= 1 for d in self.room.exclusive
+            )
         )
 
     def _grant(self, ticket: Ticket, instance: InstanceId) -> None:
@@ -237,10 +254,14 @@ class World:
         if self.room.max_instances and len(beside) >= self.room.max_instances:
             return False
         return all(
-            not mib or sum(other.get(d, 0) for other in beside) + mib <= self.room.capacity[d]
+            not mib or self._is_free(d, mib, [other.get(d, 0) for other in beside])
             for d, mib in demand.items()
-            if d in self.room.capacity
         )
+
+    def _is_free(self, device: DeviceId, mib: int, taken: list[int]) -> bool:
+        if device in self.room.exclusive and any(taken):
+            return False
+        return device not in self.room.capacity or sum(taken) + mib <= self.room.capacity[device]
 
     def need(self, profile: ProfileId) -> Demand:
         spec = self.specs.get(profile)

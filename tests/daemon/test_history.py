@@ -242,7 +242,12 @@ async def test_a_speed_of_a_load_that_is_forgotten_is_no_error(path: Path):
         first = await history.add_load(load())
         await history.add_load(load())
         await tell(history, first, 1.0)
-        await history.set_verdict(first, Verdict())
+        await history.set_verdict(
+            first,
+            Verdict(
+                state="unknown",
+            ),
+        )
         await history.set_placement(first, Placement())
         assert await ids(history) == [2]
     assert raw(path, "SELECT count(*) FROM speeds") == [(0,)]

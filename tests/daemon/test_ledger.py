@@ -1,105 +1,293 @@
 """What the ledger makes of readings: the machine's own memory, and GPUs that are made up."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
+from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
-from paddock.core.model import DeviceId, InstanceId
-from paddock.daemon.ledger import GPU, HOST, Booked, Ledger
-from paddock.host.gpus import Gpu, GpuProcess
+from paddock.core.model import HOST, Demand, DeviceId, InstanceId
+from paddock.daemon.ledger import Booked, Holding, Ledger
+from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import read_memory
+from paddock.llama.fit_log import FitDevice
+from paddock.placement.devices import HOST_OVERHEAD, Taker
 
+FIRST, SECOND = DeviceId("0000:00:06.0"), DeviceId("0000:00:07.0")
+FAR = DeviceId("RPC0[10.0.0.7:50052]")
 NOTHING: Booked = {}
-ALPHA = InstanceId("alpha.1")
+ALPHA, BETA = InstanceId("alpha.1"), InstanceId("beta.2")
+XORG = GpuProcess(99, 300, "Xorg")
 
 
 class MadeUpGpus:
     """A driver that says what it was told to say."""
 
-    def __init__(self, *gpus: Gpu) -> None:
-        self.gpus = gpus
+    def __init__(self, *gpus: Gpu, telemetry: dict[str, Telemetry] | None = None) -> None:
+        self.gpus, self._telemetry = gpus, telemetry or {}
 
     def read(self) -> list[Gpu]:
         return list(self.gpus)
 
-
-def ledger(*gpus: Gpu, **settings) -> Ledger:
-    return Ledger(Settings(**settings), driver=MadeUpGpus(*gpus))
-
-
-def gpu(index: int, total: int, free: int | None, *used: tuple[int, int | None]) -> Gpu:
-    processes = tuple(GpuProcess(pid, mib) for pid, mib in used)
-    return Gpu(index, f"GPU {index}", total, free, processes=processes)
+    def telemetry(self) -> dict[str, Telemetry]:
+        return self._telemetry
 
 
-def test_without_a_gpu_the_pool_is_the_hosts_memory_less_the_margin():
+def ledger(*gpus: Gpu, memory_file: Path | None = None, **settings: Any) -> Ledger:
+    return Ledger(Settings(**settings), driver=MadeUpGpus(*gpus), memory_file=memory_file)
+
+
+def gpu(index: int, free: int | None, *processes: GpuProcess, total: int | None = 24000, **rest: Any) -> Gpu:  # fmt: skip
+    id_ = (FIRST, SECOND)[index]
+    return Gpu(index, "NVIDIA RTX 4090", total, free, None, processes, id_, driver="580", **rest)
+
+
+def holding(pid: int, **demand: int) -> Holding:
+    ids = {"first": FIRST, "second": SECOND, "far": FAR, "host": HOST}
+    return Holding(pid, {ids[name]: mib for name, mib in demand.items()})
+
+
+@contextmanager
+def running(code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that leads a session of its own, as instances do, and has done what it was told."""
+    argv, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+def said(process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
+
+
+# ---- RAM ----
+
+
+def test_without_a_gpu_there_is_the_machines_memory_less_the_margin():
     books = ledger(memory_margin=1000, max_instances=3)
     room = books.read(NOTHING)
     memory = read_memory()
     assert memory.total_mib is not None
-    assert books.pool == HOST
+    assert list(room.capacity) == [HOST]
     assert 0 <= room.capacity[HOST] <= memory.total_mib - 1000
-    assert room.max_instances == 3
+    assert (room.max_instances, room.names) == (3, {HOST: "Host"})
+    assert books.device_set == "no GPU"
 
 
 def test_what_an_instance_holds_for_itself_is_not_counted_twice():
-    code = "held = b'x' * (200 << 20); print(flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with running("held = b'x' * (200 << 20); print(flush=True); input()") as process:
+        said(process)
         books = ledger(memory_margin=0)
         strange = books.read(NOTHING).capacity[HOST]
-        ours = books.read({ALPHA: (process.pid, {HOST: 300})}).capacity[HOST]
-        process.kill()
+        ours = books.read({ALPHA: holding(process.pid, host=300)}).capacity[HOST]
+        assert books.readings[HOST].ours_mib >= 200
     assert ours - strange > 100, "its 200 MiB, less what the machine did meanwhile"
 
 
-def test_two_made_up_gpus_are_one_pool_and_each_keeps_its_margin():
-    books = ledger(gpu(0, 24000, 23000), gpu(1, 12000, 11000), memory_margin=500)
-    assert books.read(NOTHING).capacity == {GPU: 23000 + 11000 - 2 * 500}
-    assert (books.pool, books.gpus) == (GPU, 2)
+# ---- GPUs ----
+
+
+def test_the_margin_is_for_ram_only_as_each_profile_has_its_own_for_gpus():
+    room = ledger(gpu(0, 23000), gpu(1, 11000), memory_margin=500).read(NOTHING)
+    assert (room.capacity[FIRST], room.capacity[SECOND]) == (23000, 11000)
+    assert room.names == {FIRST: "GPU0", SECOND: "GPU1", HOST: "Host"}
 
 
 def test_on_made_up_gpus_what_is_ours_may_be_taken_again_and_what_is_foreign_may_not():
-    first = gpu(0, 24000, 10000, (7, 8000), (99, 6000))
-    second = gpu(1, 12000, 9000, (7, 3000))
-    books = ledger(first, second, memory_margin=0)
-    booked: Booked = {ALPHA: (7, {GPU: 11000})}
-    assert books.read(booked).capacity == {GPU: 10000 + 8000 + 9000 + 3000}
-    assert books.read(NOTHING).capacity == {GPU: 19000}
+    first = gpu(0, 10000, GpuProcess(7, 8000, "llama-server"), GpuProcess(99, 6000, "blender"))
+    second = gpu(1, 9000, GpuProcess(7, 3000, "llama-server"), total=12000)
+    books = ledger(first, second)
+    room = books.read({ALPHA: holding(7, first=8100, second=3100)})
+    assert (room.capacity[FIRST], room.capacity[SECOND]) == (18000, 12000)
+    assert books.readings[FIRST].takers == (Taker("blender", 6000),)
+    assert (books.readings[FIRST].foreign_mib, books.readings[SECOND].foreign_mib) == (6000, 0)
+    assert books.read(NOTHING).capacity[FIRST] == 10000
+    assert [t.name for t in books.readings[FIRST].takers] == ["llama-server", "blender"]
+
+
+def test_what_a_wrappers_child_holds_is_ours():
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+        "print(child.pid, flush=True); input()"
+    )
+    with running(code) as wrapper:
+        child = GpuProcess(int(said(wrapper)), 8000, "llama-server")
+        books = ledger(gpu(0, 15000, child, XORG))
+        assert books.read({ALPHA: holding(wrapper.pid)}).capacity[FIRST] == 23000
+        assert books.readings[FIRST].takers == (Taker("Xorg", 300),)
+
+
+def test_where_a_made_up_driver_hides_how_much_what_is_booked_counts():
+    books = ledger(gpu(0, 15000, GpuProcess(7, None), GpuProcess(8, None)))
+    assert books.read({ALPHA: holding(7, first=8000)}).capacity[FIRST] == 23000
+    assert books.read({ALPHA: holding(9, first=8000)}).capacity[FIRST] == 15000  # not there yet
+
+
+def test_where_a_made_up_driver_hides_every_process_what_is_booked_counts_once_it_is_in_use():
+    """As in containers, and in Windows' subsystem for Linux."""
+    booked = {ALPHA: holding(7, first=8000), BETA: holding(8, second=50)}
+    assert ledger(gpu(0, 15000)).read(booked).capacity[FIRST] == 23000
+    assert ledger(gpu(0, 23900)).read(booked).capacity[FIRST] == 23900
 
 
 def test_a_made_up_gpu_that_is_over_full_leaves_nothing_and_not_less():
-    assert ledger(gpu(0, 8000, 100), memory_margin=500).read(NOTHING).capacity == {GPU: 0}
+    assert ledger(gpu(0, 0, GpuProcess(99, 24000))).read(NOTHING).capacity[FIRST] == 0
 
 
 def test_a_made_up_gpu_that_tells_nothing_sets_no_limit():
-    room = ledger(gpu(0, 24000, 20000), gpu(1, 0, None)).read(NOTHING)
-    assert room.capacity == {}
+    books = ledger(gpu(0, 20000), gpu(1, None, total=None))
+    assert SECOND not in books.read(NOTHING).capacity
+    assert books.readings[SECOND].foreign_mib is None
 
 
-def test_made_up_gpus_that_come_and_go_change_the_pool():
-    driver = MadeUpGpus(gpu(0, 24000, 20000))
-    books = Ledger(Settings(memory_margin=0), driver=driver)
-    assert list(books.read(NOTHING).capacity) == [GPU]
+def test_without_an_address_a_made_up_gpu_goes_by_its_number():
+    books = ledger(Gpu(3, "GPU", 8000, 7000))
+    assert books.read(NOTHING).capacity[DeviceId("gpu3")] == 7000
+
+
+def test_made_up_gpus_that_come_and_go_change_what_there_is():
+    driver = MadeUpGpus(gpu(0, 20000))
+    books = Ledger(Settings(), driver=driver)
+    assert set(books.read(NOTHING).capacity) == {FIRST, HOST}
+    assert books.device_set == f"nvidia 580: NVIDIA RTX 4090 ({FIRST})"
     driver.gpus = ()
-    assert list(books.read(NOTHING).capacity) == [HOST]
+    assert set(books.read(NOTHING).capacity) == {HOST}
 
 
-def test_devices_show_what_is_booked_on_their_pool():
-    books = ledger(gpu(0, 24000, 20000), gpu(1, 12000, 11000))
-    booked: Booked = {ALPHA: (os.getpid(), {GPU: 5000}), InstanceId("beta.2"): (1, {HOST: 70})}
-    books.read(booked)
-    devices = books.devices(booked)
-    assert [(d.name, d.kind, d.booked_mib) for d in devices] == [
-        ("GPU0", "gpu", {"alpha.1": 5000}),
-        ("GPU1", "gpu", {"alpha.1": 5000}),
-        ("Host", "host", {"beta.2": 70}),
+# ---- what engines tell ----
+
+
+def plan(*devices: DevicePlan) -> Plan:
+    return Plan(profile="m", source="engine", fits=True, devices=list(devices))
+
+
+def test_engines_names_are_peoples_names():
+    books = ledger(gpu(0, 20000), gpu(1, 10000))
+    books.learn(plan(DevicePlan(device="CUDA0", id=SECOND), DevicePlan(device="Host", id=HOST)))
+    assert books.read(NOTHING).names == {FIRST: "GPU0", SECOND: "CUDA0", HOST: "Host"}
+
+
+def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
+    books = ledger(gpu(0, 20000))
+    books.learn(plan(DevicePlan(device="RPC0", id=FAR, available=16000, size=16384)))
+    room = books.read({ALPHA: holding(7, far=5000)})
+    assert (room.capacity[FAR], room.names[FAR]) == (16000, "RPC0")
+    assert room.exclusive == {FAR}
+    reading = books.readings[FAR]
+    assert (reading.free_mib, reading.ours_mib, reading.total_mib) == (11000, 5000, 16384)
+    assert reading.foreign_mib == 384
+    assert books.device_set.endswith(f"; {FAR}")
+
+
+def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
+    books = ledger()
+    books.learn(plan(DevicePlan(device="RPC0", id=FAR)))
+    assert FAR not in books.read(NOTHING).capacity
+
+
+# ---- what an instance really holds ----
+
+PLACED = Placement(
+    buffers=[
+        Buffer(device="CUDA0", kind="model", mib=7605.33),
+        Buffer(device="CUDA0", kind="context", mib=1024.0),
+        Buffer(device="CUDA1", kind="model", mib=0.0),
+        Buffer(device="RPC0", kind="model", mib=500.0),
+        Buffer(device="Host", kind="model", mib=532.0),
+        Buffer(device="Host", kind="compute", mib=20.4),
     ]
-    assert devices[0].free_mib == 20000
+)
+DEVICES = [
+    FitDevice("CUDA0", "NVIDIA RTX 4090", FIRST, 23000),
+    FitDevice("CUDA1", "NVIDIA RTX 4090", SECOND, 23000),
+    FitDevice("RPC0", "10.0.0.7:50052", None, 16000),
+]
+
+
+def measured(books: Ledger, pid: int = 7, devices: list[FitDevice] = DEVICES, **more: bool) -> Demand:  # fmt: skip
+    books.read({ALPHA: holding(pid)})
+    return books.measured(pid, PLACED, devices, **more)
+
+
+def test_by_its_log_it_holds_its_buffers_and_the_drivers_share():
+    assert measured(ledger(gpu(0, 15000), gpu(1, 23000))) == {
+        FIRST: 8629 + 600,
+        FAR: 500,
+        HOST: 552 + HOST_OVERHEAD,
+    }
+
+
+def test_by_a_made_up_driver_it_holds_what_the_driver_says():
+    books = ledger(gpu(0, 15000, GpuProcess(7, 9354), XORG))
+    assert measured(books)[FIRST] == 9354
+    assert books.overheads == {"CUDA0": 9354 - 8629}
+    assert books.read(NOTHING).names[FIRST] == "CUDA0"
+
+
+def test_what_was_measured_once_is_assumed_from_then_on():
+    driver = MadeUpGpus(gpu(0, 15000, GpuProcess(7, 9354)))
+    books = Ledger(Settings(), driver=driver)
+    measured(books)
+    driver.gpus = (gpu(0, 15000, GpuProcess(7, None)),)
+    assert measured(books)[FIRST] == 9354
+
+
+def test_the_most_that_was_measured_is_remembered_for_the_next_daemon(tmp_path: Path):
+    """It grows with the first real batch."""
+    file = tmp_path / "overheads.json"
+    for mib, known in ((9300, 671), (9354, 725), (9310, 725)):
+        books = ledger(gpu(0, 15000, GpuProcess(7, mib)), memory_file=file)
+        assert measured(books)[FIRST] == mib
+        assert books.overheads == ledger(memory_file=file).overheads == {"CUDA0": known}
+
+
+def test_a_driver_that_says_less_than_the_log_has_no_share():
+    books = ledger(gpu(0, 15000, GpuProcess(7, 8000)))
+    assert measured(books)[FIRST] == 8000
+    assert books.overheads == {"CUDA0": 0}
+
+
+def test_what_a_projector_takes_is_not_remembered_as_the_drivers_share():
+    books = ledger(gpu(0, 15000, GpuProcess(7, 10254)))
+    assert measured(books, has_projector=True)[FIRST] == 10254
+    assert books.overheads == {}
+
+
+def test_where_its_log_has_lost_its_beginning_the_made_up_driver_knows_its_gpus():
+    """As of an instance that an earlier daemon started, long ago."""
+    books = ledger(gpu(0, 23000, XORG), gpu(1, 15000, GpuProcess(7, 9354)))
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST), DevicePlan(device="RPC0", id=FAR)))
+    placed = Placement(buffers=[b for b in PLACED.buffers if b.device != "CUDA1"])
+    books.read({ALPHA: holding(7)})
+    assert books.measured(7, placed, []) == {SECOND: 9354, FAR: 500, HOST: 552 + HOST_OVERHEAD}
+
+
+def test_a_device_that_nobody_knows_keeps_its_name():
+    assert measured(ledger(), devices=[])[DeviceId("CUDA0")] == 8629 + 600
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"CUDA0": "many"}', b"\xff"])
+def test_a_file_of_overheads_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes):
+    file = tmp_path / "overheads.json"
+    file.write_bytes(content)
+    assert ledger(memory_file=file).overheads == {}
+
+
+def test_without_a_place_to_keep_them_overheads_are_kept_in_mind(tmp_path: Path):
+    books = ledger(gpu(0, 15000, GpuProcess(7, 9354)), memory_file=tmp_path)
+    measured(books)
+    assert books.overheads == {"CUDA0": 725}
+
+
+# ---- waiting ----
 
 
 async def test_memory_of_a_made_up_gpu_is_free_once_the_driver_lists_the_process_no_more():
@@ -108,7 +296,7 @@ async def test_memory_of_a_made_up_gpu_is_free_once_the_driver_lists_the_process
 
         def read(self) -> list[Gpu]:
             self.reads += 1
-            return [gpu(0, 24000, 1000, (7, 9000))] if self.reads < 4 else [gpu(0, 24000, 10000)]
+            return [gpu(0, 1000, GpuProcess(7, 9000))] if self.reads < 4 else [gpu(0, 10000)]
 
     driver = Forgetful()
     books = Ledger(Settings(), driver=driver)
@@ -118,7 +306,57 @@ async def test_memory_of_a_made_up_gpu_is_free_once_the_driver_lists_the_process
 
 
 async def test_a_made_up_driver_that_never_lets_go_is_waited_for_only_so_long():
-    books = ledger(gpu(0, 24000, 1000, (7, 9000)))
+    books = ledger(gpu(0, 1000, GpuProcess(7, 9000)))
     books.read(NOTHING)
     await books.freed(7, within=0.05)
-    assert DeviceId("gpu") in books.read(NOTHING).capacity
+    assert books.readings[FIRST].free_mib == 1000
+
+
+async def test_without_a_gpu_nothing_is_waited_for():
+    books = ledger()
+    books.read(NOTHING)
+    await books.freed(7, within=30.0)
+
+
+# ---- for people ----
+
+
+def devices(books: Ledger, booked: Booked) -> dict[str, DeviceInfo]:
+    books.read(booked)
+    return {info.name: info for info in books.devices(booked)}
+
+
+def test_devices_show_who_holds_what_and_how_hard_they_work():
+    busy = Telemetry(0.97, 71, 350.5, 450.0, 2520, 2700, ("power",))
+    programs = [GpuProcess(90 + n, 10 * n, f"p{n}") for n in range(7)]
+    first = gpu(0, 14000, GpuProcess(7, 9000, "llama-server"), *programs, drives_display=True)
+    books = Ledger(Settings(), driver=MadeUpGpus(first, gpu(1, 23000), telemetry={FIRST: busy}))
+    found = devices(books, {ALPHA: holding(7, first=9100), BETA: holding(8, host=70)})
+    info = found["GPU0"]
+    assert (info.kind, info.id, info.description) == ("gpu", FIRST, "NVIDIA RTX 4090")
+    assert (info.total_mib, info.free_mib, info.drives_display) == (24000, 14000, True)
+    assert (info.booked_mib, info.used_mib) == ({ALPHA: 9100}, {ALPHA: 9000})
+    assert info.foreign_mib == 1000
+    assert [(f.name, f.mib) for f in info.foreign[:2]] == [("p6", 60), ("p5", 50)]
+    assert len(info.foreign) == 5
+    assert (info.utilization, info.temperature_c, info.clock_mhz) == (0.97, 71, 2520)
+    assert (info.power_w, info.power_limit_w, info.throttled) == (350.5, 450.0, ["power"])
+    assert found["GPU1"].utilization is None
+
+
+def test_the_host_shows_what_is_booked_on_it_and_its_swap():
+    with running("print(flush=True); input()") as process:
+        said(process)
+        info = devices(ledger(), {BETA: holding(process.pid, host=70)})["Host"]
+    assert (info.kind, info.description) == ("host", "RAM")
+    assert info.booked_mib == {BETA: 70}
+    assert 1 <= info.used_mib[BETA] < 70
+    assert info.swap_total_mib == read_memory().swap_total_mib
+
+
+def test_a_device_that_only_an_engine_sees_is_shown_by_its_endpoint():
+    books = ledger()
+    books.learn(plan(DevicePlan(device="RPC0", id=FAR, available=16000, size=16384)))
+    info = devices(books, NOTHING)["RPC0"]
+    assert (info.kind, info.id, info.description) == ("gpu", FAR, FAR)
+    assert (info.total_mib, info.free_mib, info.used_mib) == (16384, 16000, {})

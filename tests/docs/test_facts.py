@@ -11,6 +11,7 @@ import pytest
 
 from paddock import errors
 from paddock.config.models_conf import read
+from paddock.placement.verify import CAUSES, FINDINGS
 from tests.config.stables import flags_of_the_build
 from tests.docs.pages import ROOT, blocks, text
 
@@ -39,6 +40,11 @@ def test_so_are_the_codes_of_other_rooms_and_no_others() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     real = set(re.findall(r'^    code(?:: ClassVar\[str\])? = "(\w+)"', sources, re.MULTILINE))
     assert rows_of_the_page().keys() == real - ONLY_FOR_THE_COMMAND_LINE - {"error"}
+
+
+@pytest.mark.parametrize("code", [*FINDINGS, *CAUSES])
+def test_every_reason_of_a_verdict_is_explained(code: str) -> None:
+    assert f"\n### `{code}`\n\n" in text("docs/troubleshooting.md")
 
 
 def test_the_changelog_begins_with_the_version_at_hand() -> None:

@@ -111,6 +111,23 @@ class Job:
         return self.result
 
 
+class Logbook:
+    """Logs that a test wrote, and a tail that it goes on writing."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Path]] = {}
+        self.tail: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def files(self, name: str) -> list[Path]:
+        if name not in self.logs:
+            raise NoSuchThing(f"there is no log of {name!r}")
+        return self.logs[name]
+
+    async def follow(self, name: str) -> AsyncIterator[bytes]:
+        while (line := await self.tail.get()) is not None:
+            yield line
+
+
 @dataclass
 class Chronicle:
     """Of it, the front uses what it wrote down."""
@@ -173,8 +190,7 @@ class Stable:
         self.ended: list[bool] = []
         self.reloaded = 0
         self.broken: PaddockError | None = None
-        self.logs: dict[str, list[Path]] = {}
-        self.tail: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.logbook = Logbook()
 
     def resolve(self, model: str | None) -> Profile:
         if not model:
@@ -256,15 +272,6 @@ class Stable:
 
     def shut_down(self, *, keep: bool) -> None:
         self.ended.append(keep)
-
-    def log_files(self, name: str) -> list[Path]:
-        if name not in self.logs:
-            raise NoSuchThing(f"there is no log of {name!r}")
-        return self.logs[name]
-
-    async def log_follow(self, name: str) -> AsyncIterator[bytes]:
-        while (line := await self.tail.get()) is not None:
-            yield line
 
 
 def stepped(name: str, fraction: float) -> SwitchProgress:

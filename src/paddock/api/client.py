@@ -4,7 +4,7 @@ Synchronous, on the standard library and msgspec alone. Every method raises `Pad
 server's refusal with its code, hint and log lines, or `DaemonUnreachable`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPResponse
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, urlencode
@@ -13,7 +13,7 @@ import msgspec
 
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, error_of, pieces, refusal
-from paddock.api.placement import History
+from paddock.api.placement import Checkup, History, Plan, Plans
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
     AnyEvent,
@@ -106,6 +106,22 @@ class Client:
     def job(self, job: str) -> SwitchResult:
         """How a switch stands that was asked for with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
+
+    def plan(self, profile: str) -> Plan:
+        """Where a profile would lie, by its engine; takes seconds where that must be asked."""
+        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan)
+
+    def plans(self) -> Plans:
+        """All plans as they are known now, and which pairs fit together."""
+        return self._call("GET", "/plans", Plans)
+
+    def doctor(self, profiles: Iterable[str] = ()) -> Checkup:
+        """What could be better about these profiles, without a name all, and about the machine.
+
+        Takes as long as the plans that are missing.
+        """
+        query = urlencode([("model", profile) for profile in profiles])
+        return self._call("GET", f"/doctor?{query}" if query else "/doctor", Checkup, patient=True)
 
     def history(self, profile: str, limit: int | None = None) -> History:
         """The last loads of a profile, also of one that models.conf no longer has."""

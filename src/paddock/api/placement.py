@@ -65,6 +65,7 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     profile: str
     fingerprint: str = ""
     source: Literal["engine", "estimate"]  # llama.cpp's own fit, or our sum of the file's facts
+    fits: bool  # False: loading it would fail, or llama.cpp would give up fitting
     engine: str = ""
     engine_version: str = ""
     made_at: str = ""
@@ -76,7 +77,6 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     layers_on_devices: int | None = None
     experts_in_ram: int = 0  # layers of which experts lie in host memory
     graph_splits: int | None = None
-    fits: bool = True  # False: loading it would fail, or llama.cpp would give up fitting
     steps: list[str] = []  # what fit had to do, in words
     notes: list[str] = []  # why, in words: who takes the memory, what goes where
     warnings: list[str] = []  # what the owner should know before loading it
@@ -104,7 +104,7 @@ class Reason(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether a load lies and runs as it should."""
 
-    state: VerdictState = "unknown"
+    state: VerdictState
     reasons: list[Reason] = []  # what is wrong, and why where that can be known
     placement: VerdictState = "unknown"
     speed: VerdictState = "unknown"

@@ -18,7 +18,16 @@ from paddock.cli.options import (
     Url,
     connect,
 )
-from paddock.cli.terminal import complain, mib, print_json, print_table, seconds, speed, state
+from paddock.cli.terminal import (
+    complain,
+    mib,
+    print_json,
+    print_table,
+    seconds,
+    speed,
+    state,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from paddock.api.types import ProfileInfo
@@ -75,7 +84,17 @@ def _from_file(
 
 
 def _print(profiles: list[ProfileInfo]) -> None:
-    headers = ["MODEL", "STATE", "SPEED", "CONTEXT", "SIZE", "LOADS IN", "ALIASES", "TITLE"]
+    headers = [
+        "MODEL",
+        "STATE",
+        "VERDICT",
+        "SPEED",
+        "CONTEXT",
+        "SIZE",
+        "LOADS IN",
+        "ALIASES",
+        "TITLE",
+    ]
     print_table(headers, [_row(profile) for profile in profiles])
 
 
@@ -83,6 +102,7 @@ def _row(profile: ProfileInfo) -> list[str]:
     return [
         profile.id,
         state(profile.state) + (" (stale)" if profile.stale else ""),
+        verdict(profile.verdict),
         _speed(profile),
         str(profile.ctx_size or ""),
         mib(profile.size_mib),

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
-from paddock.cli.terminal import clock, mib, paint, print_json, print_table, seconds, speed, state
+from paddock.cli.terminal import (
+    clock,
+    mib,
+    paint,
+    print_json,
+    print_table,
+    seconds,
+    speed,
+    state,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from paddock.api.placement import Placement
@@ -53,7 +63,9 @@ def _instances(instances: list[InstanceInfo]) -> None:
         print("\nnothing is loaded; `paddock list` shows what there is")
         return
     print()
-    headers = ["MODEL", "STATE", "PLACEMENT", "SPEED", "REQUESTS", "LOADED IN", "NOTES"]
+    headers = [
+        "MODEL", "STATE", "VERDICT", "PLACEMENT", "SPEED", "REQUESTS", "LOADED IN", "NOTES"
+    ]  # fmt: skip
     print_table(headers, [_instance_row(instance) for instance in instances])
 
 
@@ -62,6 +74,7 @@ def _instance_row(instance: InstanceInfo) -> list[str]:
     return [
         instance.profile,
         state(_phase(instance)),
+        verdict(instance.verdict),
         placed(instance.placement),
         speed(measured),
         str(instance.leases or ""),
@@ -81,19 +94,45 @@ def _notes(instance: InstanceInfo) -> list[str]:
     notes = ["models.conf says something else by now"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
     notes += [instance.failure.message] if instance.failure else []
+    if instance.verdict:
+        return notes + [reason.message for reason in instance.verdict.reasons]
     return notes + (instance.placement.warnings if instance.placement else [])
 
 
 def _devices(devices: list[DeviceInfo]) -> None:
     if devices:
         print()
-        print_table(["DEVICE", "FREE", "OF", "BOOKED", ""], [_device_row(d) for d in devices])
+        headers = ["DEVICE", "FREE", "OF", "BOOKED", "OTHERS", "NOW", ""]
+        print_table(headers, [_device_row(d) for d in devices])
 
 
 def _device_row(device: DeviceInfo) -> list[str]:
     booked = ", ".join(f"{name} {mib(held)}" for name, held in device.booked_mib.items())
     free, total = mib(device.free_mib) or "unknown", mib(device.total_mib) or "unknown"
-    return [device.name, free, total, booked, device.description]
+    return [device.name, free, total, booked, _others(device), _now(device), device.description]
+
+
+def _others(device: DeviceInfo) -> str:
+    """What other programs hold, and which."""
+    if device.kind == "host" or not device.foreign_mib:
+        return ""
+    names = ", ".join(dict.fromkeys(use.name for use in device.foreign if use.name))
+    return f"{mib(device.foreign_mib)} ({names})" if names else mib(device.foreign_mib)
+
+
+def _now(device: DeviceInfo) -> str:
+    """How hard it works."""
+    parts = []
+    if device.utilization is not None:
+        parts.append(f"{device.utilization:.0%}")
+    if device.temperature_c is not None:
+        parts.append(f"{device.temperature_c} °C")
+    if device.power_w is not None:
+        parts.append(f"{device.power_w:.0f} W")
+    parts += [paint(f"{why} limit", "yellow") for why in device.throttled]
+    if device.swap_used_mib:
+        parts.append(f"swap {mib(device.swap_used_mib)}")
+    return ", ".join(parts)
 
 
 def _queue(queue: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,7 +38,22 @@ def switch(
         return
     ended = watched(client, model)
     took = f" after {seconds(ended.seconds)}" if ended.seconds >= 0.05 else " already"
-    print(f"{ended.profile} is ready{took}")
+    print(f"{ended.profile} is ready{took}{_found(client, ended)}")
+
+
+def _found(client: Client, ended: SwitchEnded) -> str:
+    """Whether it lies as it should, and what is wrong: that is known a moment after it is ready."""
+    from paddock.cli.terminal import verdict
+
+    for _ in range(20):
+        live = next((i for i in client.status().instances if i.id == ended.instance), None)
+        if live is None:
+            return ""
+        if live.verdict:
+            reasons = "".join(f"\n  {reason.message}" for reason in live.verdict.reasons)
+            return f", {verdict(live.verdict)}{reasons}"
+        time.sleep(0.05)
+    return ""
 
 
 def watched(client: Client, model: str) -> SwitchEnded:

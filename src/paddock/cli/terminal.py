@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import zip_longest
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paddock.api.placement import Verdict
 
 _SGR = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _STATE_COLOURS = {
@@ -33,6 +36,14 @@ def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
 def state(text: str) -> str:
     """A state's first word in its colour: whatever is neither settled nor broken is under way."""
     return paint(text, _STATE_COLOURS.get(text.split()[0], "yellow"))
+
+
+_VERDICT_COLOURS = {"verified": "green", "degraded": "yellow", "unknown": "dim"}
+
+
+def verdict(found: Verdict | None) -> str:
+    """Whether a load lies and runs as it should, in one coloured word."""
+    return paint(found.state, _VERDICT_COLOURS[found.state]) if found else ""
 
 
 def print_json(value: object) -> None:

@@ -40,6 +40,7 @@ class Room:
         default_factory=dict
     )  # MiB; unlisted devices: no limit
     max_instances: int = 0  # 0 = no limit
+    exclusive: frozenset[DeviceId] = frozenset()  # they serve one instance at a time
     names: Mapping[DeviceId, str] = field(default_factory=dict)  # for people: `CUDA0`
 
     def name(self, device: DeviceId) -> str:

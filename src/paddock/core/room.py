@@ -37,11 +37,17 @@ def fits(wanted: Demand, beside: Iterable[Demand], room: Room) -> bool:
     others = list(beside)
     if room.max_instances and len(others) >= room.max_instances:
         return False
-    return all(
-        mib <= 0 or sum(other.get(device, 0) for other in others) + mib <= room.capacity[device]
-        for device, mib in wanted.items()
-        if device in room.capacity
-    )
+    return not any(_is_short(device, mib, others, room) for device, mib in wanted.items())
+
+
+def _is_short(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> bool:
+    """Whether this much of a device is not to be had beside the others."""
+    if mib <= 0:
+        return False
+    taken = [other.get(device, 0) for other in others]
+    if device in room.exclusive and any(taken):
+        return True
+    return device in room.capacity and sum(taken) + mib > room.capacity[device]
 
 
 def leavers(
@@ -85,15 +91,18 @@ def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], roo
     rows = list(staying)
     if room.max_instances and len(rows) >= room.max_instances:
         return f"{len(rows)} of at most {room.max_instances} instances are pinned"
-    parts = [
-        f"{room.name(device)}: needs {mib} MiB of {room.capacity[device]}"
-        + "".join(f", {name} keeps {demand[device]}" for name, demand in rows if demand.get(device))
-        for device, mib in wanted.items()
-        if mib > 0
-        and device in room.capacity
-        and sum(d.get(device, 0) for _, d in rows) + mib > room.capacity[device]
-    ]
-    return "; ".join(parts)
+    demands = [demand for _, demand in rows]
+    short = [d for d, mib in wanted.items() if _is_short(d, mib, demands, room)]
+    return "; ".join(_sum(device, wanted[device], rows, room) for device in short)
+
+
+def _sum(device: DeviceId, mib: int, rows: Sequence[tuple[InstanceId, Demand]], room: Room) -> str:
+    name = room.name(device)
+    keepers = [(who, demand[device]) for who, demand in rows if demand.get(device)]
+    if device in room.exclusive and keepers:
+        return f"{name}: serves one instance at a time, {keepers[0][0]} keeps it"
+    kept = "".join(f", {who} keeps {held}" for who, held in keepers)
+    return f"{name}: needs {mib} MiB of {room.capacity[device]}{kept}"
 
 
 def _reluctance(resident: Resident, wanted: Demand) -> tuple[bool, bool, int, float, float]:

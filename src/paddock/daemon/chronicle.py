@@ -18,7 +18,8 @@ from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.records import Records
 from paddock.llama.output import Timing
-from paddock.placement.devices import told
+from paddock.placement.devices import ids_of, told
+from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load, Pace, verdict
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class _Case:
     throttled: set[str] = field(default_factory=set)
     swapped_before: int | None = None  # the machine's counter of pages when it got ready
     was_shared: bool = False
+    is_crowded: bool = False  # since its requests began, others work on its devices too
     written_at: float = float("-inf")
     judged_at: float = float("-inf")
     verdict: Verdict | None = None
@@ -118,11 +120,14 @@ class Chronicle:
         if outcome == "ready":
             case = self._open(instance)
             self._work.put_nowait(lambda: self._begin(case, entry))
+            self._work.put_nowait(lambda: self._compare(case))
         else:
             self._work.put_nowait(lambda: self._write(entry))
 
     def adopted(self, instance: Instance) -> None:
         """A ready instance of an earlier daemon: its load is in the history already."""
+        if instance.id in self._cases:
+            return  # it was still loading then, and its load has just ended
         case = self._open(instance)
         case.load_id = instance.record.load_id
         self._work.put_nowait(lambda: self._compare(case))
@@ -163,18 +168,24 @@ class Chronicle:
         record, reader = instance.record, instance.placement
         placement = reader.placement
         placement.n_ctx = instance.n_ctx or placement.n_ctx
-        readings = {reading.name: reading for reading in self._ledger.readings.values()}
-        names = [name for name in reader.devices if name in readings]
+        known = self._ledger.readings
+        ids = ids_of(list(reader.devices.values()), known)
+        readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
         is_same = profile is not None and profile.fingerprint == record.fingerprint
+        own = profile if is_same else None
         return Load(
             profile=record.profile,
             fingerprint=record.fingerprint,
             engine_version=record.engine_version,
             devices=self._ledger.device_set,
             placement=placement,
-            ctx_asked=profile.ctx_size if profile and is_same else None,
-            foreign={n: (readings[n].foreign_mib or 0, told(readings[n].takers)) for n in names},
-            beside={n: who for n in names if (who := self._beside(instance, readings[n].id))},
+            ctx_asked=own.ctx_size if own else None,
+            streams=streams_of(own) if own else 1,
+            has_projector=own is not None and own.mmproj is not None,
+            foreign={name: (r.foreign_mib or 0, told(r.takers)) for name, r in readings.items()},
+            beside={
+                name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
+            },
         )
 
     def _beside(self, instance: Instance, device: DeviceId) -> str:
@@ -191,7 +202,6 @@ class Chronicle:
             case.load_id = case.instance.record.load_id = await self.history.add_load(entry)
             if not case.instance.record.ended:
                 self._records.save(case.instance.record)
-        await self._compare(case)
 
     async def _compare(self, case: _Case) -> None:
         record = case.instance.record
@@ -208,6 +218,14 @@ class Chronicle:
 
     # ---- speeds ----
 
+    def began(self, instance: InstanceId) -> None:
+        """A request was let in. Whoever it overlaps may be gone when a speed is told."""
+        for case in self._cases.values():
+            if not self._is_alone(case.instance):
+                case.is_crowded = True
+            elif case.instance.id == instance:
+                case.is_crowded = False
+
     def timed(
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
@@ -215,7 +233,7 @@ class Chronicle:
         case = self._cases.get(instance.id)
         if case is None or (answer.tokens < _LEAST_GENERATED and not _is_long(prompt)):
             return
-        if not self._is_alone(instance):
+        if case.is_crowded or not self._is_alone(instance):
             case.was_shared = True
             return
         speed = Speed(

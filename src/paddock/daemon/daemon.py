@@ -4,14 +4,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import assert_never
 
 from paddock.api import types as wire
-from paddock.api.placement import Verdict
+from paddock.api.placement import Plan, Verdict
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
@@ -23,6 +22,7 @@ from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration
+from paddock.daemon.gauge import Gauge
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
@@ -30,6 +30,7 @@ from paddock.daemon.jobs import Job, Jobs
 from paddock.daemon.keeper import Keeper
 from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
+from paddock.daemon.logbook import Logbook
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.plans import Plans
 from paddock.daemon.probes import Probes
@@ -38,12 +39,10 @@ from paddock.daemon.refusals import as_error
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
-from paddock.errors import ModelMissing, NoSuchThing, NotLoaded
-from paddock.llama.follow import Watch
+from paddock.errors import ModelMissing, NotLoaded
 
 _log = logging.getLogger(__name__)
 _OF_REQUESTS = (ev.Asked, ev.Left)
-_MEASURE_EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
 
 
 class Daemon:
@@ -70,12 +69,22 @@ class Daemon:
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
         self.jobs = Jobs(self)
+        self.gauge = Gauge(
+            self.ledger,
+            self.scheduler,
+            booked=self.view.booked,
+            instances=lambda: self.keeper.instances,
+            feed=self.feed,
+            changed=self._measured,
+        )
+        self.logbook = Logbook(self.records, self.roster, lambda: self.keeper.instances)
         self.plans = Plans(
             self.roster,
             self.ledger,
             state_dir=paths.state_dir,
             booked=self.view.booked,
-            is_calm=self._is_calm,
+            measure=self.gauge.measure,
+            is_calm=self.gauge.is_calm,
             changed=self._plans_changed,
             ahead=settings.plan_ahead,
         )
@@ -141,7 +150,7 @@ class Daemon:
                 self._group = group
                 await self._begin(group)
                 helpers = [
-                    group.create_task(self._measure_often()),
+                    group.create_task(self.gauge.run()),
                     group.create_task(self.configuration.watch()),
                     group.create_task(self.configuration.refine()),
                     group.create_task(self.plans.run()),
@@ -160,7 +169,7 @@ class Daemon:
         await self._ended_event.wait()
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
-        self.measure()
+        self.gauge.measure()
         self.configuration.put_in_force()
         await self.keeper.adopt_all(group)
         for live in self.scheduler.live.values():
@@ -348,21 +357,9 @@ class Daemon:
     def config(self) -> wire.ConfigInfo:
         return self.configuration.info
 
-    async def _measure_often(self) -> None:
-        while True:
-            await asyncio.sleep(_MEASURE_EVERY)
-            self.measure()
-
-    def measure(self) -> None:
-        """Read the devices; let the scheduler know what there is, and what each instance holds."""
-        self.feed(ev.Measured(self.ledger.read(self.view.booked())))
-        for instance in list(self.keeper.instances.values()):
-            self._measure(instance)
-        self.plans.wake()
-
     def _got_ready(self, instance: Instance) -> None:
         """It serves: see what it really holds, and how fast it is."""
-        self.measure()
+        self.gauge.measure()
         if instance.adopted:
             self.chronicle.adopted(instance)
         elif self._group:
@@ -374,20 +371,11 @@ class Daemon:
     def _profile_of(self, profile: ProfileId) -> Profile | None:
         return self.roster.stable.find(profile)
 
-    def _measure(self, instance: Instance) -> None:
-        live = self.scheduler.live.get(instance.id)
-        if live is None or not isinstance(live.phase, Ready) or not instance.is_placed:
-            return
-        reader = instance.placement
-        held = self.ledger.measured(instance.record.pid, reader.placement, reader.devices.values())
-        if held != live.demand:
-            self.feed(ev.Placed(instance.id, held))
-
-    def _is_calm(self) -> bool:
-        """Whether nothing loads or ends, so that free memory stays as it is."""
-        return all(isinstance(live.phase, Ready) for live in self.scheduler.live.values())
+    def _measured(self) -> None:
+        self.plans.wake()  # made after the gauge
 
     def _plans_changed(self) -> None:
+        self.gauge.measure()  # of devices that only an engine can tell of
         self.configuration.put_in_force()
 
     # ---- views ----
@@ -398,30 +386,16 @@ class Daemon:
     def profiles(self) -> list[wire.ProfileInfo]:
         return self.view.profiles()
 
+    async def plan(self, profile: Profile) -> Plan:
+        """Where it would lie if all others had left; its engine is asked if need be."""
+        return await self.plans.make(profile)
+
+    def known_plans(self) -> list[Plan]:
+        """One for each profile: its engine's, or an estimate until that was asked."""
+        return [self.plans.of(profile) for profile in self.roster.stable.profiles.values()]
+
     def _snapshot(self) -> wire.Snapshot:
         return wire.Snapshot(status=self.status(), profiles=self.profiles())
-
-    def log_files(self, name: str) -> list[Path]:
-        """Of an instance, or of a profile's latest one; oldest first. Raises NoSuchThing."""
-        known = self.roster.stable.find(name)
-        if files := self.records.log_files(known.id if known else name):
-            return files
-        raise NoSuchThing(
-            f"there is no log of {name!r}", hint="name a profile or an instance of GET /status"
-        )
-
-    async def log_follow(self, name: str) -> AsyncIterator[bytes]:
-        """What its log gets from now on, until the instance ends."""
-        path = self.log_files(name)[-1]
-        live = next((x for x in self.keeper.instances.values() if path in x.log_paths), None)
-        if live is None:
-            return
-        watch = Watch(path)
-        try:
-            async for data in live.follow_log(path, watch):
-                yield data
-        finally:
-            watch.close()
 
 
 def _rules(settings: Settings) -> Rules:

@@ -20,16 +20,16 @@ from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
-from paddock.host.processes import largest, own_mib, session_of
+from paddock.host.processes import own_mib, session_of
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.llama.fit_log import FitDevice
 from paddock.placement.devices import (
     HOST_OVERHEAD,
     Reading,
-    Taker,
     ids_of,
     overhead_of,
 )
+from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
 
 _TAKERS_TOLD = 5  # programs per device
 
@@ -98,6 +98,7 @@ class Ledger:
         return Room(
             capacity=dict(self._capacities()),
             max_instances=self._max_instances,
+            exclusive=frozenset(self._known.told),  # ggml-rpc-server answers one client at a time
             names={reading.id: reading.name for reading in readings},
         )
 
@@ -108,20 +109,11 @@ class Ledger:
                 yield reading.id, max(0, reading.available_mib - kept)
 
     def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
-        id_, shares = _id(gpu), self._shares(gpu, booked)
-        ours = {holding.pid for holding in booked.values()}
-        return Reading(
-            id=id_,
-            name=self._known.names.get(id_, f"GPU{gpu.index}"),
-            total_mib=gpu.total_mib,
-            free_mib=gpu.free_mib,
-            ours_mib=sum(shares.values()),
-            takers=tuple(
-                Taker(p.name, p.used_mib)
-                for p in gpu.processes
-                if p.pid not in ours and session_of(p.pid) not in ours
-            ),
-            drives_display=gpu.drives_display,
+        return gpu_reading(
+            gpu,
+            names=self._known.names,
+            ours={holding.pid for holding in booked.values()},
+            ours_mib=sum(self._shares(gpu, booked).values()),
         )
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
@@ -129,13 +121,15 @@ class Ledger:
 
         What a driver does not tell, as in some containers, is taken to be what was booked.
         """
+        if not gpu.processes:
+            return _hidden(gpu, booked)
         sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
         shares: dict[InstanceId, int] = {}
         for instance, holding in booked.items():
             own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
             if own:
                 told = [p.used_mib for p in own if p.used_mib is not None]
-                shares[instance] = sum(told) if told else holding.demand.get(_id(gpu), 0)
+                shares[instance] = sum(told) if told else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
     def _told_reading(self, id_: DeviceId, told: _Told, booked: Booked) -> Reading:
@@ -143,16 +137,8 @@ class Ledger:
         return Reading(id_, told.name, told.total, told.available - ours, ours)
 
     def _host_reading(self, booked: Booked) -> Reading:
-        """Available memory; mapped files, ours too, count as available already."""
-        memory = self._memory or Memory()
         ours = sum(own_mib(holding.pid) for holding in booked.values())
-        return Reading(HOST, HOST_NAME, memory.total_mib, memory.available_mib, ours)
-
-    def host_takers(self, booked: Booked) -> tuple[Taker, ...]:
-        """Who else takes the machine's memory; looks at every process, so not for each reading."""
-        ours = {holding.pid for holding in booked.values()}
-        found = largest(_TAKERS_TOLD + len(ours))
-        return tuple(Taker(p.name, p.mib) for p in found if p.pid not in ours)[:_TAKERS_TOLD]
+        return host_reading(self.memory, ours_mib=ours)
 
     @property
     def memory(self) -> Memory:
@@ -162,7 +148,7 @@ class Ledger:
     @property
     def device_set(self) -> str:
         """Driver and devices, as one text that changes when they do."""
-        gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({_id(gpu)})" for gpu in self._gpus]
+        gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
         return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
 
     # ---- what engines tell ----
@@ -175,31 +161,53 @@ class Ledger:
             if id_.startswith("RPC") and device.available is not None:
                 self._known.told[id_] = _Told(device.device, device.size, device.available)
 
-    def measured(self, pid: int, placement: Placement, devices: Iterable[FitDevice]) -> Demand:
-        """What an instance holds of each device, MiB: by its driver, else by its own log."""
-        ids = ids_of(list(devices), self.readings)
-        self._known.names |= {id_: name for name, id_ in ids.items()}
-        held = dict.fromkeys(ids, 0.0) | {HOST_NAME: 0.0}
+    def measured(
+        self,
+        pid: int,
+        placement: Placement,
+        devices: Iterable[FitDevice],
+        *,
+        has_projector: bool = False,
+    ) -> Demand:
+        """What an instance holds of each device, MiB: by its driver, else by its own log.
+
+        A projector is in no line of the log: then what the driver tells more is not its overhead.
+        """
+        held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
             held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
         demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
+        ids = self._ids(pid, list(held), list(devices))
         for name, mib in held.items():
             if mib:
-                id_ = ids.get(name, DeviceId(name))
-                demand[id_] = self._measured_on(id_, name, round(mib), pid)
+                told = self._told_by_driver(ids[name], pid)
+                if told is not None and not has_projector:
+                    self._note_overhead(name, max(0, told - round(mib)))
+                overhead = overhead_of(name, self.overheads)
+                demand[ids[name]] = round(mib) + overhead if told is None else told
         return demand
 
-    def _measured_on(self, id_: DeviceId, name: str, mib: int, pid: int) -> int:
-        gpu = next((gpu for gpu in self._gpus if _id(gpu) == id_), None)
+    def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
+        """The identities of these devices; where its log has lost its beginning, by its driver."""
+        ids = ids_of(devices, self.readings)
+        self._known.names |= {id_: name for name, id_ in ids.items()}
+        known = {name: id_ for id_, name in self._known.names.items()}
+        own = [gpu_id(gpu) for gpu in self._gpus if self._told_by_driver(gpu_id(gpu), pid)]
+        gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
+        if len(gpus) == len(own):
+            known |= zip(gpus, own, strict=True)
+        known |= ids
+        return {name: known.get(name, DeviceId(name)) for name in names}
+
+    def _told_by_driver(self, id_: DeviceId, pid: int) -> int | None:
+        """MiB of this process and its session."""
+        gpu = next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
         told = [
             p.used_mib
             for p in (gpu.processes if gpu else ())
             if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
         ]
-        if not told:
-            return mib + overhead_of(name, self.overheads)
-        self._note_overhead(name, max(0, sum(told) - mib))
-        return sum(told)
+        return sum(told) if told else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
         """The driver's share grows with the first real batch: the most that was seen counts."""
@@ -229,7 +237,7 @@ class Ledger:
 
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
-        by_id, telemetry = {_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
+        by_id, telemetry = {gpu_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
         return [
             self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
             for reading in self.readings.values()
@@ -269,14 +277,18 @@ class Ledger:
         return info
 
 
-def _id(gpu: Gpu) -> DeviceId:
-    return DeviceId(gpu.id or f"gpu{gpu.index}")
+def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
+    """What is booked, on a GPU that lists no process though so much of it is in use."""
+    shares = {i: mib for i, holding in booked.items() if (mib := holding.demand.get(gpu_id(gpu)))}
+    used = gpu.used_mib
+    if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
+        used = gpu.total_mib - gpu.free_mib
+    return shares if sum(shares.values()) <= (used or 0) else {}
 
 
 def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
     """The largest programs that are none of ours."""
-    others = [p for p in gpu.processes if p.pid not in ours and session_of(p.pid) not in ours]
-    ranked = sorted(others, key=lambda p: -(p.used_mib or 0))[:_TAKERS_TOLD]
+    ranked = foreign(gpu, ours)[:_TAKERS_TOLD]
     return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
 
 

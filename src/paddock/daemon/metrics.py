@@ -25,6 +25,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 
 # A generation takes from milliseconds to many minutes, a load from a second to many minutes.
 _REQUEST_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_MIB = 1 << 20
 _SWITCH_SECONDS = (0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600)
 
 
@@ -100,10 +101,50 @@ class _Present(Collector):
         yield _gauge("paddock_leases", "Requests being served.", "profile", leases)
         phases = Tally(instance.phase for instance in status.instances)
         yield _gauge("paddock_instances", "Instances, by phase.", "phase", phases)
+        yield from _loads(status)
+        yield from _devices(status)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing, so that registering does not ask for a status before the daemon runs."""
         return ()
+
+
+def _loads(status: Status) -> Iterable[Metric]:
+    """Where each instance lies, and whether it lies and runs as it should."""
+    verdicts = GaugeMetricFamily(
+        "paddock_verdict",
+        "1 for what was found of a load: verified, degraded or unknown.",
+        labels=("profile", "state"),
+    )
+    placed = GaugeMetricFamily(
+        "paddock_placement_bytes",
+        "Memory of an instance, as its own log tells it.",
+        labels=("profile", "device", "kind"),
+    )
+    for instance in status.instances:
+        if instance.verdict:
+            verdicts.add_metric((instance.profile, instance.verdict.state), 1)
+        for buffer in instance.placement.buffers if instance.placement else ():
+            placed.add_metric((instance.profile, buffer.device, buffer.kind), buffer.mib * _MIB)
+    yield verdicts
+    yield placed
+
+
+def _devices(status: Status) -> Iterable[Metric]:
+    """What each device has, and who takes it."""
+    memory = GaugeMetricFamily(
+        "paddock_device_bytes",
+        "Memory of a device: total, free, or taken by other programs (foreign).",
+        labels=("device", "what"),
+    )
+    for device in status.devices:
+        sizes = {
+            "total": device.total_mib, "free": device.free_mib, "foreign": device.foreign_mib
+        }  # fmt: skip
+        for what, mib in sizes.items():
+            if mib is not None:
+                memory.add_metric((device.name, what), mib * _MIB)
+    yield memory
 
 
 def _gauge(name: str, help_text: str, label: str, values: Mapping[Any, int]) -> Metric:

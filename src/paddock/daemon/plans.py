@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
-from paddock.core.model import HOST, DeviceId
+from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.roster import Roster
 from paddock.errors import PaddockError
@@ -36,14 +36,16 @@ class Plans:
         *,
         state_dir: Path,
         booked: Callable[[], Booked],
+        measure: Callable[[], None],
         is_calm: Callable[[], bool],
         changed: Callable[[], None],
         ahead: bool,
     ) -> None:
-        """`is_calm`: nothing loads or ends. `changed` is called when a plan is new. `ahead`: make
+        """`measure` reads the devices anew. `is_calm`: nothing loads or ends. `changed` is called when a plan is new. `ahead`: make
         plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
-        self._booked, self._is_calm, self._changed = booked, is_calm, changed
+        self._booked, self._measure = booked, measure
+        self._is_calm, self._changed = is_calm, changed
         self._ahead = ahead
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
@@ -82,7 +84,7 @@ class Plans:
             await self._wake.wait()
             self._wake.clear()
             for profile in list(self._roster.stable.profiles.values()):
-                if self._ahead and self._is_wanted(profile) and self._may_rehearse():
+                if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
                     await self._make(profile)
 
     def wake(self) -> None:
@@ -91,8 +93,9 @@ class Plans:
 
     async def make(self, profile: Profile) -> Plan:
         """The plan as of now, made if need be; an estimate where an engine cannot be asked now."""
+        self._measure()
         if self._is_wanted(profile) or profile.fingerprint in self._failed:
-            if not self._may_rehearse():
+            if not self._may_rehearse(profile):
                 plan = self.of(profile)
                 if plan.source == "estimate":
                     plan.notes = ["an estimate: something is loading, or no GPU has room for a "
@@ -114,13 +117,16 @@ class Plans:
         plan = self._made.get(profile.fingerprint)
         return plan is None or not holds(plan, self._ledger.readings)
 
-    def _may_rehearse(self) -> bool:
+    def _may_rehearse(self, profile: Profile) -> bool:
+        booked = self._booked().values()
         if not self._is_calm():
             return False
-        return not self._booked() or all(
+        if any(_share_a_server(profile, holding.demand) for holding in booked):
+            return False
+        return not booked or all(
             reading.free_mib is None or reading.free_mib >= _ROOM_TO_REHEARSE
             for id_, reading in self._ledger.readings.items()
-            if id_ != HOST
+            if id_ != HOST and not id_.startswith("RPC")
         )
 
     async def _make(self, profile: Profile) -> None:
@@ -133,6 +139,7 @@ class Plans:
                 _log.warning("no plan for %s: %s", profile.id, error)
                 self._failed.add(profile.fingerprint)
                 return
+            self._measure()  # what was read ten seconds ago may have left since
             around, facts = self._around(), self._roster.facts(profile)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
@@ -143,7 +150,8 @@ class Plans:
 
     def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
-            _log.info("plan for %s: %s", profile.id, "; ".join(plan.steps) or "as asked for")
+            told = plan.steps if plan.fits else plan.warnings
+            _log.info("plan for %s: %s", profile.id, "; ".join(told) or "as asked for")
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)
@@ -156,3 +164,10 @@ class Plans:
         """Keep only the plans of these versions, and try those again that could not be made."""
         self._made = {f: plan for f, plan in self._made.items() if f in fingerprints}
         self._failed.clear()
+
+
+def _share_a_server(profile: Profile, demand: Demand) -> bool:
+    """Whether a rehearsal would wait for an RPC server, which answers one client at a time."""
+    flag = profile.flag("--rpc")
+    endpoints = flag.values[0].split(",") if flag and flag.values else []
+    return any(id_.startswith("RPC") and e in id_ for id_ in demand for e in endpoints)

@@ -15,13 +15,13 @@ _TAIL = 100  # lines shown before following, unless told
 async def logs(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The log of an instance, or of a profile's latest: all, its last lines, or on and on."""
     name = request.match_info["name"]
-    files = front.daemon.log_files(name)
+    files = front.daemon.logbook.files(name)
     follow = request.query.get("follow", "0") in {"1", "true"}
     lines = _lines(request, _TAIL if follow else None)
     past = await asyncio.to_thread(_read, files, lines)
     if not follow:
         return web.Response(body=past, content_type="text/plain", charset="utf-8")
-    return await _follow(front, request, past, front.daemon.log_follow(name))
+    return await _follow(front, request, past, front.daemon.logbook.follow(name))
 
 
 async def _follow(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.api.placement import History
+from paddock.api.placement import History, Plans
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -15,10 +15,12 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
+from paddock.daemon.checkup import examine
 from paddock.errors import BadRequest, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
+from paddock.placement.pairs import pairs
 
 T = TypeVar("T")
 _LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
@@ -98,6 +100,25 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
     return reply(History(profile=name, loads=loads))
+
+
+async def plans(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """All plans as they are known now, without asking any engine, and which pairs fit together."""
+    known = front.daemon.known_plans()
+    return reply(Plans(plans=known, pairs=pairs(known)))
+
+
+async def plan(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The plan of one profile as of now; the engine is asked if need be."""
+    profile = front.daemon.resolve(request.match_info["model"])
+    return reply(await front.daemon.plan(profile))
+
+
+async def doctor(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What could be better about these profiles, without a name all, and about the machine."""
+    named = [front.daemon.resolve(name) for name in request.query.getall("model", [])]
+    every = list(front.daemon.roster.stable.profiles.values())
+    return reply(await examine(front.daemon, named or every))
 
 
 async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -1,12 +1,11 @@
-"""A plan from the facts of the file alone, for engines that cannot be asked: an estimate. Pure.
+"""A plan from the facts of the file alone, where no engine was asked yet or can be: an estimate. Pure.
 
-It follows llama.cpp's order (common/fit.cpp): cut a context that nobody asked for, then move experts
-of the last layers, or the first whole layers, to RAM. Meant to be a little too large.
+It follows llama.cpp: where the devices are too small, a context that nobody asked for is cut, then
+experts or whole layers stay in RAM (`shares`). Meant to be a little too large.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 
 from paddock.api.placement import DevicePlan, Plan
@@ -16,6 +15,7 @@ from paddock.core.model import HOST
 from paddock.llama.gguf import Facts
 from paddock.placement.devices import (
     HOST_OVERHEAD,
+    Margins,
     Reading,
     fits_itself,
     gpus,
@@ -23,278 +23,193 @@ from paddock.placement.devices import (
     overhead_of,
 )
 from paddock.placement.planning import Circumstances
+from paddock.placement.shares import Layer, Share, spread, squeeze
+from paddock.placement.sizes import STEP, Needs, context_mib, logits_mib, number, value
 from paddock.placement.words import explain
 
-_MIB = 1 << 20
-_UBATCH = 512  # tokens: llama-server's default
-_LEAST_CONTEXT = 4096  # tokens: fit's least (--fit-ctx)
-# MiB of compute buffer beside the logits of one ubatch (measured: 20 to 60, build 11434).
-_COMPUTE_BESIDE_LOGITS = 64
+__all__ = ["context_mib", "estimated", "logits_mib"]
 
-# Bytes per value of a cache type: a block's size over its values (ggml's GGML_QUANT_SIZES).
-_CACHE_BYTES: Mapping[str, float] = {
-    "f32": 4, "f16": 2, "bf16": 2,
-    "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32,
-    "iq4_nl": 18 / 32,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """MiB of one layer's weights, experts apart, and of its keys, values and state."""
-
-    weights: float
-    experts: float
-    context: float
-
-    @property
-    def total(self) -> float:
-        return self.weights + self.experts + self.context
-
-
-@dataclass(slots=True)
-class _Share:
-    """One device, and what was put on it."""
-
-    reading: Reading
-    free: float  # MiB for the model, without margin, overhead and compute
-    layers: list[_Layer]
-    moved: int = 0  # of its layers, from the end, those whose experts went to RAM
-
-    @property
-    def experts_moved(self) -> float:
-        return sum(layer.experts for layer in self.layers[len(self.layers) - self.moved :])
-
-    @property
-    def used(self) -> float:
-        return sum(layer.total for layer in self.layers) - self.experts_moved
+_COPIES = 4  # of a graph's inputs where devices work in turn (GGML_SCHED_MAX_COPIES)
+_PLENTY = 1 << 30  # MiB, of a device that does not tell
+# Set by hand, these keep fit from moving layers (common/fit.cpp).
+_FIXED = ("--n-gpu-layers", "--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe")
 
 
 def estimated(profile: Profile, facts: Facts | None, around: Circumstances) -> Plan:
     """The plan as far as the file's facts tell it; explained, and marked as an estimate."""
-    devices = gpus(around.readings) if _wants_gpus(profile) else []
+    devices = _devices(profile, around)
     if facts is None:
         return _by_size(profile, devices, around)
-    tokens = _wanted_context(profile, facts)
-    shares, rest = _spread(profile, facts, devices, tokens, around)
-    wanted = tokens
-    if _is_over_full(shares) and not profile.ctx_size and fits_itself(profile):
-        tokens = _fitting_context(profile, facts, shares, tokens)
-        shares, rest = _spread(profile, facts, devices, tokens, around)
-    if fits_itself(profile):
-        rest += _squeeze(shares, has_experts=bool(facts.experts))
-    return _plan(profile, facts, shares, rest, around, n_ctx=tokens, wanted=wanted)
+    case = _Case(Needs(profile, facts), devices, around)
+    layout = case.as_asked(case.needs.tokens)
+    if layout.is_over_full and fits_itself(profile):
+        layout = case.fitted(layout)
+    return case.plan(layout)
 
 
-def logits_mib(facts: Facts, ubatch: int) -> int:
-    """MiB of compute buffer that one ubatch of so many tokens takes for its logits, f32.
+@dataclass(slots=True)
+class _Layout:
+    """Where everything lies with a context of so many tokens."""
 
-    The larger part of that buffer (measured: 298 MiB at 512 tokens and 151,936 words, build 11434).
-    """
-    return ceil((facts.n_vocab or 0) * ubatch * 4 / _MIB)
+    tokens: int
+    shares: list[Share]
+    rest: list[Layer]  # in RAM, the first ones
 
+    @property
+    def used(self) -> float:
+        return sum(share.used for share in self.shares)
 
-def context_mib(facts: Facts, tokens: int, type_k: str, type_v: str, *, slots: int = 1) -> int:
-    """MiB of keys, values and recurrent state for a context of so many tokens."""
-    layers = _layers(facts, tokens, type_k, type_v, slots)
-    return ceil(sum(layer.context for layer in layers))
+    @property
+    def missing(self) -> float:
+        return sum(share.missing for share in self.shares)
 
+    @property
+    def is_over_full(self) -> bool:
+        return any(share.missing > 0 for share in self.shares)
 
-# ---- what there is to place ----
+    @property
+    def layers(self) -> list[Layer]:
+        return [*self.rest, *(layer for share in self.shares for layer in share.layers)]
 
-
-def _wanted_context(profile: Profile, facts: Facts) -> int:
-    return profile.ctx_size or facts.n_ctx_train or _LEAST_CONTEXT
-
-
-def _wants_gpus(profile: Profile) -> bool:
-    layers, device = profile.flag("--n-gpu-layers"), profile.flag("--device")
-    return not (layers and layers.values == ("0",)) and not (device and device.values == ("none",))
-
-
-def _value(profile: Profile, name: str, default: str) -> str:
-    flag = profile.flag(name)
-    return flag.values[0] if flag and flag.values else default
-
-
-def _number(profile: Profile, name: str, default: int) -> int:
-    text = _value(profile, name, "")
-    return int(text) if text.isdecimal() else default
+    @property
+    def copies(self) -> int:
+        """Of a graph's inputs; one where anything lies in RAM (`pipeline_parallel` in llama.cpp)."""
+        is_whole = not self.rest and not any(share.slim for share in self.shares)
+        return _COPIES if is_whole and len(self.shares) > 1 else 1
 
 
-def _layers(facts: Facts, tokens: int, type_k: str, type_v: str, slots: int) -> list[_Layer]:
-    count = facts.n_layers
-    keys = (facts.key_length or 0) * _cache_bytes(type_k)
-    values = (facts.value_length or 0) * _cache_bytes(type_v)
-    state = facts.state_bytes * slots / max(1, sum(facts.recurrent))
-    layers = []
-    for i in range(count):
-        heads = facts.kv_heads[i] if i < len(facts.kv_heads) else 0
-        cached = heads * (keys + values) * _cells(facts, i, tokens)
-        recurrent = state if i < len(facts.recurrent) and facts.recurrent[i] else 0.0
-        layers.append(
-            _Layer(
-                weights=_at(facts.layer_bytes, i) / _MIB,
-                experts=_at(facts.expert_bytes, i) / _MIB,
-                context=(cached + recurrent) / _MIB,
-            )
-        )
-    return layers
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A model to be placed on these devices."""
 
+    needs: Needs
+    devices: Sequence[Reading]
+    around: Circumstances
 
-def _cells(facts: Facts, layer: int, tokens: int) -> int:
-    """A window is kept with one ubatch more (llama-kv-cache-iswa.cpp), in steps of 256."""
-    if facts.window and facts.windowed and layer < len(facts.windowed) and facts.windowed[layer]:
-        return min(tokens, ceil((facts.window + _UBATCH) / 256) * 256)
-    return tokens
+    # ---- where it goes ----
 
+    def as_asked(self, tokens: int) -> _Layout:
+        """As without fit."""
+        layers, profile = self.needs.layers(tokens), self.needs.profile
+        count = number(profile, "--n-gpu-layers", len(layers)) if self.devices else 0
+        rest = layers[: max(0, len(layers) - count)]
+        shares = [self._share(place) for place in range(len(self.devices))]
+        spread(layers[len(rest) :], shares)
+        self._keep_experts(shares, len(rest))
+        return self._with_compute(_Layout(tokens, shares, rest))
 
-def _at(values: Sequence[int], place: int) -> int:
-    return values[place] if place < len(values) else 0
+    def fitted(self, layout: _Layout) -> _Layout:
+        """As fit changes it: the context where it may, then the places of layers where it may."""
+        needs = self.needs
+        if not needs.profile.ctx_size and layout.missing > 0 and needs.least_tokens < layout.tokens:
+            layout = self.as_asked(self._cut(layout))
+            if not layout.is_over_full and len(layout.shares) == 1:
+                return layout
+        if any(needs.profile.flag(name) for name in _FIXED):
+            return layout
+        inputs = needs.inputs(layout.tokens)
+        shares = [replace(share, compute=needs.work() + inputs) for share in layout.shares]
+        # Devices never work in turn where parts of layers were moved, as those of experts are.
+        may_work_in_turn = len(shares) > 1 and not needs.facts.experts
+        in_turn = (_COPIES - 1) * inputs if may_work_in_turn else 0.0
+        layout = _Layout(layout.tokens, shares, squeeze(layout.layers, shares, in_turn=in_turn))
+        return self._with_compute(layout) if may_work_in_turn else layout
 
+    def _share(self, place: int) -> Share:
+        reading = self.devices[place]
+        available = _PLENTY if reading.available_mib is None else reading.available_mib
+        taken = overhead_of(reading.name, self.around.overheads) + self._beside(place)
+        return Share(available - taken, self._margin(place), 0.0)
 
-def _cache_bytes(cache_type: str) -> float:
-    return _CACHE_BYTES.get(cache_type.lower(), 2)
+    def _beside(self, place: int) -> int:
+        return 0 if place else self.needs.beside
 
+    def _margin(self, place: int) -> int:
+        profile = self.needs.profile
+        return (margins_of(profile) if fits_itself(profile) else Margins((0,))).at(place)
 
-# ---- where it goes ----
-
-
-def _spread(
-    profile: Profile,
-    facts: Facts,
-    devices: Sequence[Reading],
-    tokens: int,
-    around: Circumstances,
-) -> tuple[list[_Share], list[_Layer]]:
-    """Layers over the devices in proportion to their free memory, and those that stay in RAM."""
-    slots = _number(profile, "--parallel", 4)
-    types = _value(profile, "--cache-type-k", "f16"), _value(profile, "--cache-type-v", "f16")
-    layers = _layers(facts, tokens, *types, slots)
-    layers.append(_Layer(facts.output_bytes / _MIB, 0.0, 0.0))
-    count = min(_number(profile, "--n-gpu-layers", len(layers)), len(layers)) if devices else 0
-    rest, placed = layers[: len(layers) - count], layers[len(layers) - count :]
-    compute = _compute(profile, facts)
-    margins = margins_of(profile)
-    shares = [
-        _Share(reading, _free(reading, margins.at(i), compute, around), [])
-        for i, reading in enumerate(devices)
-    ]
-    total = sum(max(share.free, 1.0) for share in shares)
-    bounds = list(accumulate(max(share.free, 1.0) / total for share in shares))
-    for i, layer in enumerate(placed):
-        place = next(
-            p for p, bound in enumerate(bounds) if i / len(placed) < bound or p == len(bounds) - 1
-        )
-        shares[place].layers.append(layer)
-    return _without_experts(profile, shares), rest
-
-
-def _free(reading: Reading, margin: int, compute: int, around: Circumstances) -> float:
-    available = reading.available_mib
-    if available is None:
-        return float("inf")
-    return available - margin - compute - overhead_of(reading.name, around.overheads)
-
-
-def _without_experts(profile: Profile, shares: list[_Share]) -> list[_Share]:
-    """`--cpu-moe` keeps all experts in RAM."""
-    if profile.flag("--cpu-moe"):
+    def _keep_experts(self, shares: Iterable[Share], first: int) -> None:
+        """Those of the model's first layers, of which the first so many lie in RAM anyway."""
         for share in shares:
-            share.moved = len(share.layers)
-    return shares
+            count = max(0, min(self.needs.experts_kept - first, len(share.whole)))
+            first += len(share.whole)
+            share.slim, share.whole = share.whole[:count], share.whole[count:]
 
+    def _with_compute(self, layout: _Layout) -> _Layout:
+        for share in layout.shares:
+            share.compute = self.needs.work() + layout.copies * self.needs.inputs(layout.tokens)
+        return layout
 
-def _compute(profile: Profile, facts: Facts) -> int:
-    ubatch = _number(profile, "--ubatch-size", _UBATCH)
-    return logits_mib(facts, ubatch) + _COMPUTE_BESIDE_LOGITS
+    def _cut(self, most: _Layout) -> int:
+        """The context with which all layers are on the devices, at least fit's least."""
+        least = self.as_asked(self.needs.least_tokens)
+        goal = sum(share.free - share.margin for share in most.shares) - self._waste(most)
+        part = max(0.0, (goal - least.used) / max(most.used - least.used, 1e-9))
+        tokens = least.tokens + int((most.tokens - least.tokens) * part)
+        step = STEP * self.needs.streams
+        return max(least.tokens, tokens // step * step)
 
+    def _waste(self, layout: _Layout) -> float:
+        """Several devices are not filled to the last: half a layer each, of experts a matrix of one."""
+        count, facts = len(layout.shares), self.needs.facts
+        weights = sum(x.weights + x.experts for share in layout.shares for x in share.whole)
+        half = weights / max(1, facts.n_layers) / (6 if facts.experts else 2)
+        return (count + 1) * half if count > 1 else 0.0
 
-def _is_over_full(shares: Sequence[_Share]) -> bool:
-    return any(share.used > share.free for share in shares)
+    # ---- in the words of the API ----
 
-
-def _fitting_context(profile: Profile, facts: Facts, shares: Sequence[_Share], tokens: int) -> int:
-    """The context that leaves every layer on its device, in steps of 256 and at least fit's least."""
-    least = _number(profile, "--fit-ctx", _LEAST_CONTEXT)
-    missing = sum(share.used - share.free for share in shares)
-    context = sum(layer.context for share in shares for layer in share.layers)
-    kept = max(0.0, 1 - missing / context) if context else 0.0
-    return max(least, int(tokens * kept) // 256 * 256)
-
-
-def _squeeze(shares: Sequence[_Share], *, has_experts: bool) -> list[_Layer]:
-    """Make each share fit: experts of its last layers to RAM, else whole layers; the latter."""
-    rest: list[_Layer] = []
-    for share in shares:
-        while share.used > share.free and has_experts and share.moved < len(share.layers):
-            share.moved += 1
-        while share.used > share.free and share.layers:
-            rest.append(share.layers.pop(0))
-            share.moved = min(share.moved, len(share.layers))
-    return rest
-
-
-# ---- as a plan ----
-
-
-def _plan(
-    profile: Profile,
-    facts: Facts,
-    shares: Sequence[_Share],
-    rest: Sequence[_Layer],
-    around: Circumstances,
-    *,
-    n_ctx: int,
-    wanted: int,
-) -> Plan:
-    compute, margins = _compute(profile, facts), margins_of(profile)
-    devices = [_device(share, margins.at(i), compute, around) for i, share in enumerate(shares)]
-    in_ram = sum(layer.weights + layer.experts for layer in rest)
-    in_ram += facts.input_bytes / _MIB + sum(share.experts_moved for share in shares)
-    host = around.readings.get(HOST)
-    devices.append(
-        DevicePlan(
-            device="Host",
-            id=HOST,
-            model=ceil(in_ram),
-            context=ceil(sum(layer.context for layer in rest)),
-            compute=_COMPUTE_BESIDE_LOGITS if shares else compute,
-            overhead=HOST_OVERHEAD,
-            available=host.available_mib if host else None,
-            layers=len(rest),
+    def plan(self, layout: _Layout) -> Plan:
+        devices = [self._device(layout, place) for place in range(len(self.devices))]
+        count = len(layout.layers)
+        plan = Plan(
+            profile=self.needs.profile.id,
+            fingerprint=self.needs.profile.fingerprint,
+            source="estimate",
+            devices=[*devices, self._host(layout)],
+            n_ctx=layout.tokens,
+            n_ctx_wanted=self.needs.tokens,
+            layers=count,
+            layers_on_devices=count - len(layout.rest),
+            experts_in_ram=sum(device.overflowing for device in devices),
+            fits=not any(d.left is not None and d.left < 0 for d in devices),
         )
-    )
-    plan = Plan(
-        profile=profile.id,
-        fingerprint=profile.fingerprint,
-        source="estimate",
-        devices=devices,
-        n_ctx=n_ctx,
-        n_ctx_wanted=wanted,
-        layers=facts.n_layers + 1,
-        layers_on_devices=facts.n_layers + 1 - len(rest),
-        experts_in_ram=sum(share.moved for share in shares),
-        fits=not any(d.left is not None and d.left < 0 for d in devices[:-1]),
-    )
-    explain(plan, around.readings)
-    return plan
+        explain(plan, self.around.readings)
+        return plan
+
+    def _device(self, layout: _Layout, place: int) -> DevicePlan:
+        reading, share, beside = self.devices[place], layout.shares[place], self._beside(place)
+        weights = sum(x.weights for x in share.layers) + sum(x.experts for x in share.whole)
+        is_used = bool(share.layers) or beside > 0
+        return DevicePlan(
+            device=reading.name,
+            id=reading.id,
+            model=ceil(weights) + beside,
+            context=ceil(sum(layer.context for layer in share.layers)),
+            compute=ceil(share.compute) if share.layers else 0,
+            overhead=overhead_of(reading.name, self.around.overheads) if is_used else 0,
+            margin=self._margin(place),
+            available=reading.available_mib,
+            size=reading.total_mib,
+            layers=len(share.layers),
+            overflowing=sum(1 for layer in share.slim if layer.experts),
+        )
+
+    def _host(self, layout: _Layout) -> DevicePlan:
+        needs = self.needs
+        model = needs.facts.input_bytes / (1 << 20) + (0 if self.devices else needs.beside)
+        model += sum(layer.weights + layer.experts for layer in layout.rest)
+        model += sum(layer.experts for share in layout.shares for layer in share.slim)
+        compute = layout.copies * needs.inputs(layout.tokens) + (needs.work() if layout.rest else 0)
+        return _host_plan(
+            self.around,
+            model=ceil(model),
+            context=ceil(sum(layer.context for layer in layout.rest)),
+            compute=ceil(compute),
+            layers=len(layout.rest),
+        )
 
 
-def _device(share: _Share, margin: int, compute: int, around: Circumstances) -> DevicePlan:
-    weights = sum(layer.weights + layer.experts for layer in share.layers) - share.experts_moved
-    return DevicePlan(
-        device=share.reading.name,
-        id=share.reading.id,
-        model=ceil(weights),
-        context=ceil(sum(layer.context for layer in share.layers)),
-        compute=compute if share.layers else 0,
-        overhead=overhead_of(share.reading.name, around.overheads) if share.layers else 0,
-        margin=margin,
-        available=share.reading.available_mib,
-        layers=len(share.layers),
-        overflowing=share.moved,
-    )
+# ---- without facts ----
 
 
 def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances) -> Plan:
@@ -309,21 +224,51 @@ def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances
             overhead=overhead_of(reading.name, around.overheads),
             margin=margins_of(profile).at(place),
             available=reading.available_mib,
+            size=reading.total_mib,
         )
         for place, reading in enumerate(devices)
     ]
-    host = around.readings.get(HOST)
-    plans.append(
-        DevicePlan(
-            device="Host",
-            id=HOST,
-            model=0 if devices else size,
-            overhead=HOST_OVERHEAD,
-            available=host.available_mib if host else None,
-        )
-    )
+    plans.append(_host_plan(around, model=0 if devices else size))
     plan = Plan(
-        profile=profile.id, fingerprint=profile.fingerprint, source="estimate", devices=plans
+        profile=profile.id,
+        fingerprint=profile.fingerprint,
+        source="estimate",
+        fits=True,
+        devices=plans,
     )
     explain(plan, around.readings)
     return plan
+
+
+def _host_plan(
+    around: Circumstances,
+    *,
+    model: int,
+    context: int = 0,
+    compute: int = 0,
+    layers: int | None = None,
+) -> DevicePlan:
+    host = around.readings.get(HOST)
+    return DevicePlan(
+        device="Host",
+        id=HOST,
+        model=model,
+        context=context,
+        compute=compute,
+        overhead=HOST_OVERHEAD,
+        available=host.available_mib if host else None,
+        size=host.total_mib if host else None,
+        layers=layers,
+    )
+
+
+def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
+    """Those that the profile would use, in llama.cpp's order: what lies behind RPC comes first."""
+    chosen = value(profile, "--device", "").split(",")
+    if chosen == ["none"] or value(profile, "--n-gpu-layers", "") == "0":
+        return []
+    endpoints = value(profile, "--rpc", "").split(",")
+    near = [r for r in gpus(around.readings) if not r.id.startswith("RPC")]
+    far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
+    named = [reading for reading in (*far, *near) if reading.name in chosen]
+    return named or [*far, *near]

@@ -8,6 +8,7 @@ split over several devices is given as their free memory would make it.
 """
 
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -101,7 +102,7 @@ class Planner:
             return self._run(argv, generation, fits=fits)
 
         outcome, changes = run(), tuple[str, ...]()
-        if outcome.fit and fits and any(around.ours.values()):
+        if outcome.fit and fits and _are_shared(outcome.fit, around):
             outcome, changes = _as_if_alone(profile, outcome, around, run)
         fit = outcome.fit
         if fit and fits and not fit.is_exact and fit.n_ctx:
@@ -122,6 +123,11 @@ class Planner:
                 self._current = None
 
 
+def _are_shared(fit: Fit, around: Circumstances) -> bool:
+    """Whether instances of ours lie on its devices now."""
+    return any(around.ours.get(id_) for id_ in ids_of(fit.devices, around.readings).values())
+
+
 def _as_if_alone(
     profile: Profile, outcome: Outcome, around: Circumstances, run: Callable[..., Outcome]
 ) -> tuple[Outcome, tuple[str, ...]]:
@@ -139,13 +145,19 @@ def _as_if_alone(
 
 
 def _free_then(fit: Fit, around: Circumstances) -> list[int]:
-    """MiB that the engine would see free of each device, in its own order."""
+    """MiB that the engine would see free of each device, in its own order.
+
+    Never more than its driver tells: what ours held when they were last looked at may be free by now.
+    """
     ids = ids_of(fit.devices, around.readings)
-    return [_free(d.free_mib, d.total_mib, around.ours.get(ids[d.name], 0)) for d in fit.devices]
-
-
-def _free(now: int, total: int | None, ours: int) -> int:
-    return now + ours if total is None else min(total, now + ours)
+    return [
+        min(
+            device.free_mib + around.ours.get(ids[device.name], 0),
+            device.total_mib or sys.maxsize,
+            max(device.free_mib, around.available(device, ids[device.name])),
+        )
+        for device in fit.devices
+    ]
 
 
 def _targets(profile: Profile, fit: Fit, free: Sequence[int]) -> list[int]:

@@ -29,11 +29,15 @@ class Circumstances:
     ours: Mapping[DeviceId, int]  # MiB that will be free as well when our instances have left
 
     def available(self, device: FitDevice, id_: DeviceId) -> int:
-        """MiB for the process as a whole, its driver's context included."""
+        """MiB for the process as a whole, its driver's context included.
+
+        What only engines can see is as this one sees it: a reading of it is from an earlier plan.
+        """
         reading = self.readings.get(id_)
-        if reading and reading.available_mib is not None:
+        if reading and reading.available_mib is not None and not id_.startswith("RPC"):
             return reading.available_mib
-        return device.free_mib + self.ours.get(id_, 0)
+        free = device.free_mib + self.ours.get(id_, 0)
+        return free if device.total_mib is None else min(free, device.total_mib)
 
 
 def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
@@ -56,7 +60,7 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
         layers_on_devices=fit.trial.n_layers - fit.trial.layers.get(HOST, 0),
         experts_in_ram=len(fit.trial.layers_moved_to_host),
         graph_splits=fit.trial.splits,
-        fits=not fit.complaint and not _is_over_full(devices),
+        fits=not fit.complaint and (fits_itself(profile) or not _is_over_full(devices)),
     )
     explain(plan, around.readings, complaint=fit.complaint)
     return plan
@@ -108,5 +112,9 @@ def _sizes(fit: Fit, name: str) -> Sizes:
 
 
 def _is_over_full(devices: list[DevicePlan]) -> bool:
-    """Whether a GPU would be over-full; the host swaps instead, which is told as a warning."""
+    """Whether a GPU would be over-full; the host swaps instead, which is told as a warning.
+
+    Where fit is content, so is llama.cpp: what its last trial is over the target, for inputs of
+    devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp).
+    """
     return any(d.left is not None and d.left < 0 for d in devices if d.device != HOST)

@@ -42,7 +42,7 @@ class Rehearsal:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_cancelled = False
+        self._is_cancelled = self._is_late = False
 
     def run(self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True) -> Outcome:
         """Start it, listen, end it. `fits`: whether it may change what was asked for (`--fit on`).
@@ -55,7 +55,7 @@ class Rehearsal:
             return Outcome(None, f"{argv[0]} cannot be started: {error.strerror}")
         if process is None:
             return Outcome(None, "cancelled")
-        alarm = threading.Timer(_LIMIT, self.cancel)
+        alarm = threading.Timer(_LIMIT, self._give_up)
         alarm.start()
         try:
             return self._listen(process, fits=fits)
@@ -67,6 +67,18 @@ class Rehearsal:
         """End it at once, from any thread; `run` then returns without a fit."""
         with self._lock:
             self._is_cancelled = True
+            if self._process and _asks_rpc(self._process):
+                _send(self._process, signal.SIGSTOP)
+                threading.Timer(_LAST_ANSWER, self._kill).start()  # whoever cancels has no time
+            elif self._process:
+                _send(self._process, signal.SIGKILL)
+
+    def _give_up(self) -> None:
+        self._is_late = True
+        self.cancel()
+
+    def _kill(self) -> None:
+        with self._lock:
             if self._process:
                 _send(self._process, signal.SIGKILL)
 
@@ -100,13 +112,15 @@ class Rehearsal:
         return Outcome(None, self._why(last))
 
     def _why(self, last: Sequence[str]) -> str:
+        if self._is_late:
+            return f"it was not done after {_LIMIT:g} s"
         if self._is_cancelled:
             return "cancelled"
         return failure_reason(last) or f"it ended without a word on {DONE.split(' took')[0]}"
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         _send(process, signal.SIGSTOP)  # from here on it allocates nothing
-        if "--rpc" in process.args:  # type: ignore[operator]  # a list
+        if _asks_rpc(process):
             time.sleep(_LAST_ANSWER)
         _send(process, signal.SIGKILL)
         process.wait()
@@ -115,6 +129,10 @@ class Rehearsal:
                 pipe.close()
         with self._lock:
             self._process = None
+
+
+def _asks_rpc(process: subprocess.Popen[bytes]) -> bool:
+    return "--rpc" in process.args  # type: ignore[operator]  # a list
 
 
 def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -50,6 +50,8 @@ class Load:
     devices: str  # driver and device set, as one comparable text
     placement: Placement
     ctx_asked: int | None = None  # tokens; None where the profile leaves it open
+    streams: int = 1  # caches that have their part of the context each: the placement has one's
+    has_projector: bool = False  # no line of a log tells where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
 
@@ -142,7 +144,7 @@ def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -
     found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
     yield from found
     if not found and plan is not None:
-        yield from _differences(now, plan)
+        yield from _differences(load, plan)
 
 
 def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iterator[Reason]:
@@ -156,7 +158,7 @@ def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
             hint="free GPU memory and load it again: paddock unload, paddock switch",
         )
         return
-    over = [_overflowing(plan), before.layers_overflowing if before else None]
+    over = [_overflowing(plan), _overflowed(before) if before else None]
     least = min((n for n in over if n is not None), default=None)
     if least is not None and (now.layers_overflowing or 0) > least:
         yield Reason(
@@ -170,9 +172,18 @@ def _overflowing(plan: Plan | None) -> int | None:
     return sum(device.overflowing for device in plan.devices) if plan else None
 
 
+def _overflowed(before: Placement) -> int | None:
+    """What fit leaves as asked for it does not print."""
+    return (before.layers_overflowing or 0) if before.buffers else None
+
+
 def _context(load: Load, plan: Plan | None) -> Iterator[Reason]:
-    wanted = load.ctx_asked or (plan.n_ctx if plan else None)
-    if wanted and load.placement.n_ctx and load.placement.n_ctx < wanted:
+    """Fit cuts only a context that is left open. One that is asked for is loaded, or nothing is; a
+    slot then has no more of it than the model was trained for."""
+    if load.ctx_asked or plan is None or not plan.n_ctx or not load.placement.n_ctx:
+        return
+    wanted = plan.n_ctx // load.streams
+    if load.placement.n_ctx < (1 - _SHARE) * wanted:
         yield Reason(
             code="context-smaller",
             message=f"a context of {load.placement.n_ctx} tokens, of {wanted} that there should be",
@@ -191,12 +202,14 @@ def _splits(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
         )
 
 
-def _differences(now: Placement, plan: Plan) -> Iterator[Reason]:
-    held = by_device(now)
+def _differences(load: Load, plan: Plan) -> Iterator[Reason]:
+    """Where other MiB lie than planned; of a projector it is only planned where it lies."""
+    held = by_device(load.placement)
     for device in plan.devices:
         planned = device.model + device.context + device.compute
         mib = held.get(device.device, 0.0)
-        if abs(mib - planned) > max(_SHARE * planned, _MIB):
+        more = mib - planned if load.has_projector else abs(mib - planned)
+        if more > max(_SHARE * planned, _MIB):
             yield Reason(
                 code="placement-differs",
                 message=f"{device.device} holds {gib(mib)}, planned were {gib(planned)}",
@@ -250,8 +263,9 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
             code="devices-changed",
             message=f"driver and devices are {load.devices}, they were {last.devices}",
         )
-    if last.placement and (last.placement.n_ctx or 0) < (load.placement.n_ctx or 0):
-        message = f"the context is {load.placement.n_ctx} tokens, it was {last.placement.n_ctx}"
+    before = last.placement.n_ctx if last.placement else None
+    if before is not None and before < (load.placement.n_ctx or 0):
+        message = f"the context is {load.placement.n_ctx} tokens, it was {before}"
         yield Reason(code="context-grown", message=message)
 
 

@@ -1,0 +1,211 @@
+"""`paddock plan`: where a profile would lie, before anything is loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import (
+    Config,
+    EngineName,
+    Json,
+    Key,
+    MaybeModel,
+    ModelsDir,
+    SettingsFile,
+    Url,
+    connect,
+)
+from paddock.cli.terminal import complain, mib, paint, print_json, print_table, seconds
+from paddock.errors import BadRequest, DaemonUnreachable
+
+if TYPE_CHECKING:
+    from paddock.api.placement import DevicePlan, Pair, Plan, Plans
+
+EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
+All = Annotated[
+    bool, typer.Option("--all", "-a", help="Every profile, and which pairs fit together.")
+]
+
+
+def plan(
+    model: MaybeModel = None,
+    show_all: All = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+    models_dir: ModelsDir = None,
+    engine: EngineName = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a profile's weights, context and buffers would lie, as llama.cpp would place them now.
+
+    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own
+    instances hold, and plans as if they had left. Without one, or with --config, this machine is
+    read here. Exit status 1 if the plan cannot be loaded.
+    """
+    if (model is None) != show_all:
+        raise BadRequest("name a profile, or say --all", hint=EXAMPLE)
+    ask = _source(url, key, config, settings, models_dir, engine)
+    if model is not None:
+        found = ask.one(model)
+        print_json(found) if as_json else _print_one(found)
+        sys.exit(0 if found.fits else 1)
+    whole = ask.every()
+    print_json(whole) if as_json else _print_all(whole)
+
+
+# ---- who is asked ----
+
+
+class _Source:
+    """Gives plans: a daemon, or this machine without one."""
+
+    def __init__(self, one: Callable[[str], Plan], names: Callable[[], Iterable[str]]) -> None:
+        self.one, self._names = one, names
+
+    def every(self) -> Plans:
+        """All plans, one after another, told on stderr as they come."""
+        from paddock.api.placement import Plans
+        from paddock.placement.pairs import pairs
+
+        found = []
+        for name in self._names():
+            if sys.stderr.isatty():
+                complain(f"planning {name} …")
+            found.append(self.one(name))
+        return Plans(plans=found, pairs=pairs(found))
+
+
+def _source(
+    url: str,
+    key: str | None,
+    config: Path | None,
+    settings: Path | None,
+    models_dir: Path | None,
+    engine: str | None,
+) -> _Source:
+    if config is None:
+        client = connect(url, key)
+        try:
+            names = [profile.id for profile in client.models()]
+        except DaemonUnreachable as error:
+            complain(f"{error.message}; planning here")
+        else:
+            return _Source(client.plan, lambda: names)
+    return _local(config, settings, models_dir, engine)
+
+
+def _local(
+    config: Path | None, settings: Path | None, models_dir: Path | None, engine: str | None
+) -> _Source:
+    from paddock.cli.files import open_files
+    from paddock.cli.planning import Local
+
+    here = Local(open_files(config, settings, models_dir, engine))
+    return _Source(lambda name: here.plan(here.files.profile(name)), here.names)
+
+
+# ---- one profile ----
+
+
+def _print_one(found: Plan) -> None:
+    print(f"{paint(found.profile, 'bold')}, {_maker(found)}")
+    headers = [
+        "DEVICE", "LAYERS", "WEIGHTS", "CONTEXT", "COMPUTE", "DRIVER", "ALL", "OF", "LEFT", "MARGIN"
+    ]  # fmt: skip
+    print_table(headers, [_device_row(device) for device in found.devices])
+    print(_summary(found))
+    for note in found.notes:
+        print(f"  {note}")
+    for warning in found.warnings:
+        print(paint(f"warning: {warning}", "yellow"))
+
+
+def _maker(found: Plan) -> str:
+    engine = f"{found.engine} {found.engine_version}".strip()
+    if found.source == "estimate":
+        return f"{paint('estimated', 'yellow')} from the file's header ({engine or 'no engine'})"
+    return f"planned by {engine} in {seconds(found.seconds)}"
+
+
+def _device_row(device: DevicePlan) -> list[str]:
+    layers = str(device.layers or "")
+    if device.overflowing:
+        layers += f" ({device.overflowing} in part)"
+    left = mib(device.left)
+    if device.left is not None and device.left < 0:
+        left = paint(f"-{mib(-device.left)}", "red")
+    return [
+        device.device,
+        layers,
+        mib(device.model),
+        mib(device.context),
+        mib(device.compute),
+        mib(device.overhead) if device.overhead else "",
+        mib(device.total),
+        mib(device.available),
+        left,
+        mib(device.margin) if device.margin else "",
+    ]
+
+
+def _summary(found: Plan) -> str:
+    parts = []
+    if found.n_ctx:
+        wanted = found.n_ctx_wanted or found.n_ctx
+        asked = f" of {wanted}" if wanted > found.n_ctx else ""
+        parts.append(f"context {found.n_ctx}{asked} tokens")
+    if found.layers:
+        parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
+    if found.graph_splits:
+        parts.append(f"{found.graph_splits} graph splits")
+    return ", ".join(parts)
+
+
+# ---- all of them ----
+
+
+def _print_all(whole: Plans) -> None:
+    names = list(dict.fromkeys(d.device for plan in whole.plans for d in plan.devices))
+    headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
+    print_table(headers, [_row(plan, names) for plan in whole.plans])
+    available = [_available(whole.plans, name) for name in names]
+    print(f"\navailable: {', '.join(text for text in available if text)}")
+    _print_pairs(whole.pairs)
+
+
+def _row(found: Plan, names: Sequence[str]) -> list[str]:
+    held = [device.total if (device := found.device(name)) else 0 for name in names]
+    layers = f"{found.layers_on_devices}/{found.layers}" if found.layers else ""
+    steps = "; ".join(found.steps) or "as asked for"
+    return [
+        found.profile,
+        str(found.n_ctx or ""),
+        *(mib(total) if total else "" for total in held),
+        layers,
+        steps if found.fits else paint("; ".join(found.warnings), "red"),
+        found.source,
+    ]
+
+
+def _available(plans: Sequence[Plan], name: str) -> str:
+    known = [d.available for plan in plans if (d := plan.device(name)) and d.available is not None]
+    return f"{name} {mib(known[0])}" if known else ""
+
+
+def _print_pairs(pairs: Sequence[Pair]) -> None:
+    if together := [f"{pair.one} + {pair.other}" for pair in pairs if pair.fits]:
+        print(f"\nfit together: {', '.join(together)}")
+    apart = [pair for pair in pairs if not pair.fits]
+    if apart:
+        print("\nexclude each other:")
+        print_table(
+            ["PAIR", "BECAUSE"], [[f"{pair.one} + {pair.other}", pair.why] for pair in apart]
+        )
