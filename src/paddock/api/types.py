@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from paddock.api.activity import RequestInfo, Totals
 from paddock.api.placement import Placement, Plan, Speed, Verdict
 
 Phase = Literal[
@@ -152,6 +153,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     engine_version: str = ""
     state_dir: str = ""
     listen: list[str] = []
+    requests: list[RequestInfo] = []
+    totals: Totals | None = None
 
 
 class SwitchRequest(msgspec.Struct, kw_only=True):
@@ -247,6 +250,18 @@ class VerdictReached(Event, tag="verdict", kw_only=True):
     verdict: Verdict
 
 
+class Activity(Event, tag="activity", kw_only=True):
+    """What goes on just now: told every second while somebody looks on and something moves.
+
+    A reading, not a fact: it is not repeated to readers that resume.
+    """
+
+    requests: list[RequestInfo]
+    devices: list[DeviceInfo]
+    totals: Totals
+    pressure: float | None = None  # percent of the last 10 s in which tasks waited for memory
+
+
 class ConfigChanged(Event, tag="config", kw_only=True):
     """models.conf was read again: what changed, or why nothing did."""
 
@@ -265,6 +280,7 @@ AnyEvent = (
     | QueueChanged
     | SpeedMeasured
     | VerdictReached
+    | Activity
     | ConfigChanged
 )
 

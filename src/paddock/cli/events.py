@@ -53,6 +53,8 @@ def _subject(event: AnyEvent) -> str:
             return event.instance.profile
         case types.ConfigChanged():
             return event.config.path
+        case types.Activity():
+            return "paddock"
         case _:
             return event.profile
 
@@ -79,6 +81,8 @@ def _fact(event: AnyEvent) -> str:
         case types.SpeedMeasured():
             prompt, generation = speed(event.speed.prompt), speed(event.speed.generation)
             return f"prompt {prompt or 'unknown'}, generation {generation or 'unknown'}"
+        case types.Activity():
+            return f"{len(event.requests)} requests"
         case types.VerdictReached():
             why = "; ".join(reason.message for reason in event.verdict.reasons)
             return f"{event.verdict.state}{f': {why}' if why else ''}"

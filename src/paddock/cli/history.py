@@ -12,7 +12,7 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Model, Url, connect
-from paddock.cli.sparkline import levels_of, sparkline
+from paddock.tui.sparkline import levels_of, sparkline
 from paddock.cli.status import placed
 from paddock.cli.terminal import paint, print_json, print_table, seconds, speed, state
 

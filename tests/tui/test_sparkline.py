@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.cli.sparkline import ASCII, BLOCKS, GAP, levels_of, sparkline
+from paddock.tui.sparkline import ASCII, BLOCKS, GAP, levels_of, sparkline
 
 numbers = st.floats(-1e9, 1e9)
 series = st.lists(st.one_of(st.none(), numbers), max_size=50)

@@ -1,0 +1,64 @@
+"""Wire types about what goes on just now, and what a switch would do. MiB, seconds, tokens/s."""
+
+from typing import Literal
+
+import msgspec
+
+from paddock.api.placement import VerdictState
+
+RequestPhase = Literal["queued", "prompt", "generating"]
+
+
+class RequestInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One request that the gateway is serving."""
+
+    id: int
+    profile: str
+    instance: str | None = None  # None while it waits for one
+    surface: str = ""  # `openai`, `anthropic`, `llama`…
+    client: str = ""  # as it calls itself, `User-Agent` up to the first blank
+    phase: RequestPhase = "queued"
+    since: str = ""  # when it came, ISO 8601
+    age: float = 0.0  # seconds
+    prompt_tokens: int | None = None
+    prompt_fraction: float | None = None  # 0 to 1, while the prompt is read
+    generated_tokens: int | None = None
+    speed: float | None = None  # of its phase, tokens/s, as far as the instance tells
+
+
+class Totals(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Since the daemon began."""
+
+    requests: int = 0
+    failed: int = 0  # answered with an error, or left by the client
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+
+
+class Leaver(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who would have to leave for a switch."""
+
+    profile: str
+    busy: bool = False
+    idle: float | None = None  # seconds without a request
+
+
+class Need(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a profile would take of one device."""
+
+    device: str
+    mib: int
+    of: int | None = None  # MiB that there are when all of ours have left
+
+
+class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What would happen if a profile were switched to now."""
+
+    profile: str
+    state: str  # of the profile: `ready` means that nothing would happen
+    leavers: list[Leaver] = []
+    needs: list[Need] = []
+    refused: str = ""  # the sum that does not work out, where it would be refused
+    seconds: float | None = None  # what its last load took
+    verdict: VerdictState | None = None  # of its last load
+    summary: str = ""  # all of it in one sentence

@@ -1,0 +1,82 @@
+"""What the dashboard knows: the fold of everything that the daemon told. Pure.
+
+Screens and widgets draw a `View` and hold no truth of their own. `paddock.tui.fold` makes one from
+the events; here are only the words, and what is read off them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from paddock.api.activity import RequestInfo, Totals
+from paddock.api.types import (
+    ConfigInfo,
+    DeviceInfo,
+    Failure,
+    InstanceInfo,
+    ProfileInfo,
+    Progress,
+)
+
+Link = Literal["connecting", "live", "lost"]
+NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch under way, or one that has just failed and was not yet read."""
+
+    profile: str
+    progress: Progress
+    began: float  # by the dashboard's clock
+    told: float  # when the progress was told, by the same clock
+    failure: Failure | None = None
+    restored: tuple[str, ...] = ()  # who was brought back after a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line of what happened, for the foot of the screen."""
+
+    kind: NoticeKind
+    text: str
+    at: float  # by the dashboard's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The last minutes of one number, oldest first, one value a second; None where nobody told."""
+
+    values: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the screens draw."""
+
+    link: Link = "connecting"
+    link_error: str = ""  # why it is lost, in words
+    version: str = ""
+    engine: str = ""
+    url: str = ""
+    current: str | None = None
+    config: ConfigInfo | None = None
+    models: tuple[ProfileInfo, ...] = ()  # in the file's order
+    instances: Mapping[str, InstanceInfo] = field(default_factory=dict)  # by id, live ones
+    switches: Mapping[str, Switch] = field(default_factory=dict)  # by profile
+    devices: tuple[DeviceInfo, ...] = ()
+    requests: tuple[RequestInfo, ...] = ()
+    waiting: Mapping[str, int] = field(default_factory=dict)  # requests by profile
+    totals: Totals = field(default_factory=Totals)
+    pressure: float | None = None  # of memory, percent
+    traces: Mapping[str, Trace] = field(default_factory=dict)  # `generation`, `used:CUDA0`, …
+    notices: tuple[Notice, ...] = ()  # the newest last
+    last_seq: int = 0
+
+    def model(self, profile: str) -> ProfileInfo | None:
+        return next((m for m in self.models if m.id == profile), None)
+
+    def instance_of(self, profile: str) -> InstanceInfo | None:
+        """Its live instance; the newest, if an old one is still leaving."""
+        found = [i for i in self.instances.values() if i.profile == profile]
+        return found[-1] if found else None
