@@ -37,7 +37,7 @@ from paddock.daemon.ledger import Ledger
 from paddock.daemon.records import Record, Records
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import Memory
-from paddock.llama.output import Timing
+from paddock.llama.output import TaskLine, Timing
 from tests.yard import places, yard
 
 GPU = DeviceId("0000:00:06.0")
@@ -76,6 +76,7 @@ class Silence:
 
     def phase_changed(self, instance: Instance) -> None: ...
     def progressed(self, instance: Instance) -> None: ...
+    def task_told(self, instance: Instance, told: TaskLine) -> None: ...
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None: ...
     def ended(self, instance: Instance, cause: Cause | None) -> None: ...
 

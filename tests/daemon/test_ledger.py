@@ -312,6 +312,22 @@ async def test_a_made_up_driver_that_never_lets_go_is_waited_for_only_so_long():
     assert books.readings[FIRST].free_mib == 1000
 
 
+async def test_a_made_up_amd_card_is_waited_for_after_the_process_is_gone():
+    class Slow(MadeUpGpus):
+        reads = 0
+
+        def read(self) -> list[Gpu]:
+            self.reads += 1
+            listed = (GpuProcess(7, 9000),) if self.reads == 1 else ()
+            return [gpu(0, 1000 if self.reads < 5 else 9900, *listed, vendor="amd")]
+
+    driver = Slow()
+    books = Ledger(Settings(), driver=driver)
+    books.read(NOTHING)
+    await books.freed(7, within=30.0)
+    assert driver.reads == 5
+
+
 async def test_without_a_gpu_nothing_is_waited_for():
     books = ledger()
     books.read(NOTHING)

@@ -98,12 +98,24 @@ def test_a_draft_model_is_kept_apart():
     told = lines("h100-fits")
     first = next(i for i, line in enumerate(told) if "assigned to device" in line)
     end = max(i for i, line in enumerate(told) if "breakdown_print" in line)
-    extra = (
-        "0.9 I common_params_fit_impl: getting device memory data for the extra model at a context"
-    )
+    extra = "0.9 I operator(): getting device memory data for the extra model at a context size of"
     fit = fit_of([*told[: end + 1], extra, *told[first:]])
     assert fit.draft is not None
     assert fit.draft.sizes["CUDA0"] == fit.trial.sizes["CUDA0"] == Sizes(3757, 8704, 724)
+    assert fit.trial.layers == {"CUDA0": 17, "CUDA1": 16}
+
+
+def test_slots_with_caches_of_their_own_have_the_context_of_the_second_trial():
+    """Made up from a real trial: without --ctx-size, fit measures again with the context of all."""
+    told = lines("h100-fits")
+    first = next(i for i, line in enumerate(told) if "assigned to device" in line)
+    end = max(i for i, line in enumerate(told) if "breakdown_print" in line)
+    unset = (
+        "0.9 I common_params_fit_impl: context size unset and KV cache not unified -> using 262144"
+    )
+    again = [line.replace("n_ctx                 = 131072", "n_ctx                 = 262144") for line in told[first : end + 1]]  # fmt: skip
+    fit = fit_of([*told[: end + 1], unset, *again, *told[end + 1 :]])
+    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (262144, None, True)
 
 
 def test_without_a_trial_there_is_no_fit():

@@ -1,7 +1,6 @@
 """What planning is tried on: profiles, devices that are there or made up, and what a real load gets."""
 
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -59,7 +58,6 @@ class Loaded:
 
     reader: PlacementReader = field(default_factory=PlacementReader)
     layers: dict[str, int] = field(default_factory=dict)  # of the model itself, by device
-    splits: int | None = None
 
     def mib(self, device: str) -> float:
         return sum(b.mib for b in self.reader.placement.buffers if b.device == device)
@@ -74,10 +72,10 @@ class Loaded:
             self.layers[name] = self.layers.get(name, 0) + 1
 
 
-def really(profile: Profile, engine: Engine, folder: Path, changes: Sequence[str] = ()) -> Loaded:
+def really(profile: Profile, engine: Engine, folder: Path) -> Loaded:
     """Load it, listen until it is there, end it."""
     socket = str(folder / f"{next(_numbers)}.sock")
-    argv = rehearsal(engine, profile, socket=socket, changes=("--no-warmup", *changes))
+    argv = rehearsal(engine, profile, socket=socket, changes=("--no-warmup",))
     found = Loaded()
     with subprocess.Popen(
         argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"

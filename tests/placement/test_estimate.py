@@ -171,11 +171,15 @@ def test_without_fit_or_with_layers_set_by_hand_nothing_is_moved():
     by_hand = plan("--n-gpu-layers 99", "--ctx-size 8192", on=small)
     assert (by_hand.layers_on_devices, by_hand.fits) == (33, False)
     assert by_hand.warnings[0].startswith("CUDA0: needs ")
+    by_itself = plan("--n-gpu-layers auto", "--ctx-size 8192", on=small)
+    assert by_itself.layers_on_devices == plan("--ctx-size 8192", on=small).layers_on_devices
+    assert by_itself.fits
 
 
 def test_slots_that_were_asked_for_have_the_trained_context_each_if_fit_may_give_it():
     assert plan("--parallel 2").n_ctx == 2 * 131072
     assert plan("--parallel 2", "--kv-unified").n_ctx == plan().n_ctx == 131072
+    assert plan("--parallel -1").n_ctx == 131072  # llama-server chooses
     assert plan("--parallel 2", "--fit off").n_ctx == 131072
 
 

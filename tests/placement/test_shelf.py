@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from paddock.api.placement import DevicePlan, Plan
-from paddock.core.model import HOST
+from paddock.core.model import HOST, DeviceId
 from paddock.placement import shelf as module
-from paddock.placement.devices import Readings
+from paddock.placement.devices import Reading, Readings
 from paddock.placement.shelf import Shelf, holds
-from tests.placement.ground import around, gpu
+from tests.placement.ground import around
 
 FIRST, SECOND, FAR = "0000:00:06.0", "0000:00:07.0", "RPC0[10.0.0.7:50052]"
 
@@ -28,9 +28,7 @@ def plan(*devices: DevicePlan, fits: bool = True, **rest: Any) -> Plan:
 def now(**available: int | None) -> Readings:
     """The machine as it is, by the last figure of a slot; nothing of it is ours."""
     ids = {"first": FIRST, "second": SECOND, "far": FAR}
-    readings = [gpu(name, 0, id_=ids[name]) for name in available]
-    for reading, mib in zip(readings, available.values(), strict=True):
-        object.__setattr__(reading, "free_mib", mib)
+    readings = [Reading(DeviceId(ids[n]), n, None, mib) for n, mib in available.items()]
     return around(*readings, ram=100).readings
 
 

@@ -48,7 +48,12 @@ class Gauge:
         if live is None or not isinstance(live.phase, Ready) or not instance.is_placed:
             return
         reader = instance.placement
-        held = self._ledger.measured(instance.record.pid, reader.placement, reader.devices.values())
+        held = self._ledger.measured(
+            instance.record.pid,
+            reader.placement,
+            reader.devices.values(),
+            has_projector="--mmproj" in instance.record.argv,
+        )
         if held != live.demand:
             self._feed(ev.Placed(instance.id, held))
 

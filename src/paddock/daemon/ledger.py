@@ -6,6 +6,7 @@ no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
 import asyncio
+import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -220,16 +221,36 @@ class Ledger:
     # ---- waiting and telling ----
 
     async def freed(self, pid: int, *, within: float) -> None:
-        """Return when no GPU holds memory for this ended process any more, at most after `within` s."""
+        """Return when no GPU holds memory for this ended process any more, at most after `within` s.
+
+        NVIDIA lists a process until its memory is free. AMD's driver may give it back after the
+        process is gone; there the free memory itself is looked at, against the last reading.
+        """
         if not self._gpus:
             return  # the kernel has taken host memory back before the exit was told
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while self._holds_memory(pid):  # noqa: ASYNC110  # a driver tells nobody
+                held = self._held_on_amd(pid)
+                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver tells nobody
                     await asyncio.sleep(0.02)
 
-    def _holds_memory(self, pid: int) -> bool:
-        return any(process.pid == pid for gpu in self._driver.read() for process in gpu.processes)
+    def _held_on_amd(self, pid: int) -> dict[DeviceId, int]:
+        """MiB that must be free of each card before its share counts as given back."""
+        return {
+            gpu_id(gpu): gpu.free_mib + round(0.8 * process.used_mib)
+            for gpu in self._gpus
+            for process in gpu.processes
+            if gpu.vendor == "amd" and process.pid == pid
+            if gpu.free_mib is not None and process.used_mib is not None
+        }
+
+    def _holds_memory(self, pid: int, wanted: Mapping[DeviceId, int]) -> bool:
+        for gpu in self._driver.read():
+            if any(process.pid == pid for process in gpu.processes):
+                return True
+            if gpu.free_mib is not None and gpu.free_mib < wanted.get(gpu_id(gpu), 0):
+                return True
+        return False
 
     def telemetry(self) -> dict[DeviceId, Telemetry]:
         """How hard each GPU works now; asks the drivers anew."""
@@ -242,6 +263,17 @@ class Ledger:
             self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
             for reading in self.readings.values()
         ]
+
+    def twin(self) -> "Ledger":
+        """One that knows the same, for a thread to read with: no decision sees what it reads."""
+        twin = copy.copy(self)
+        twin._known = _Known(dict(self._known.names), dict(self._known.told))
+        return twin
+
+    def read_devices(self, booked: Booked) -> list[DeviceInfo]:
+        """Each device as of now."""
+        self.read(booked)
+        return self.devices(booked)
 
     def _info(
         self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None

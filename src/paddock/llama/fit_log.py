@@ -132,6 +132,9 @@ class FitReader:
             self._hear_move(line)
         elif "common_memory_breakdown_print" in line:
             self._hear_table(line)
+        elif "data for the extra model" in line:  # of a lambda, which calls itself `operator()`
+            self._close()
+            self._is_extra = True
         elif "common_params_fit_impl" in line:
             self._hear_fit(line)
         elif "llama_context: n_ctx" in line or "sched_reserve: graph" in line:
@@ -167,13 +170,17 @@ class FitReader:
         )
 
     def _accepted(self, own: list[Trial]) -> Trial:
-        """The trial of the chosen shape; the first where what was asked for stays as it is.
+        """The trial of the chosen shape; what was asked for where that stays as it is.
+
+        Slots with caches of their own get the trained context each, if none is asked for: then it is
+        measured once more, with the larger one.
 
         A shape is told in whole layers, several trials may have it, and a device's figure is told
         before the next ones are filled: of those with the shape the nearest in MiB, the last.
         """
         if not self._chosen or self._complaint:
-            return own[0] if not self._reduced else own[-1]
+            n_ctx = self._reduced[1] if self._reduced else max(t.n_ctx or 0 for t in own)
+            return next((t for t in own if t.n_ctx == n_ctx), own[-1])
         names = list(self._devices)
         wanted = {names.index(name): shape for name, shape in self._chosen.items() if name in names}
         alike = [t for t in own if all(t.shape.get(i, ())[:2] == s[:2] for i, s in wanted.items())]
@@ -228,8 +235,6 @@ class FitReader:
             self._chosen[found[1]] = int(found[2]), int(found[3] or 0), int(found[4])
         elif found := _REDUCED.search(line):
             self._reduced = int(found[1]), int(found[2])
-        else:
-            self._is_extra = "device memory data for the extra model" in line
 
     def _hear_rest(self, line: str) -> None:
         if device := device_of(line):

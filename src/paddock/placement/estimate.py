@@ -10,6 +10,7 @@ from math import ceil
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.describe import size_mib
+from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Profile
 from paddock.core.model import HOST
 from paddock.llama.gguf import Facts
@@ -31,8 +32,6 @@ __all__ = ["context_mib", "estimated", "logits_mib"]
 
 _COPIES = 4  # of a graph's inputs where devices work in turn (GGML_SCHED_MAX_COPIES)
 _PLENTY = 1 << 30  # MiB, of a device that does not tell
-# Set by hand, these keep fit from moving layers (common/fit.cpp).
-_FIXED = ("--n-gpu-layers", "--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe")
 
 
 def estimated(profile: Profile, facts: Facts | None, around: Circumstances) -> Plan:
@@ -105,7 +104,7 @@ class _Case:
             layout = self.as_asked(self._cut(layout))
             if not layout.is_over_full and len(layout.shares) == 1:
                 return layout
-        if any(needs.profile.flag(name) for name in _FIXED):
+        if _is_fixed(needs.profile):
             return layout
         inputs = needs.inputs(layout.tokens)
         shares = [replace(share, compute=needs.work() + inputs) for share in layout.shares]
@@ -272,3 +271,9 @@ def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
     far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
     named = [reading for reading in (*far, *near) if reading.name in chosen]
     return named or [*far, *near]
+
+
+def _is_fixed(profile: Profile) -> bool:
+    """Whether something set by hand keeps fit from moving layers."""
+    layers = value(profile, "--n-gpu-layers", "auto")
+    return layers not in FITTABLE or any(profile.flag(name) for name in FIT_BLOCKERS)

@@ -57,8 +57,10 @@ def streams_of(profile: Profile) -> int:
 
     They do where llama-server chooses the number of slots itself (build 11434).
     """
-    shares = not profile.flag("--parallel") or bool(profile.flag("--kv-unified"))
-    return 1 if shares else max(1, number(profile, "--parallel", _SLOTS))
+    is_auto = not value(profile, "--parallel", "-1").isdecimal()
+    if is_auto or profile.flag("--kv-unified"):
+        return 1
+    return max(1, number(profile, "--parallel", _SLOTS))
 
 
 @dataclass(frozen=True, slots=True)

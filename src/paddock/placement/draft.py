@@ -1,0 +1,148 @@
+"""Decides what a new profile asks for: the context that its model can have on this machine. Pure.
+
+By the facts of the file alone (`estimate`), which is meant to be a little too careful: what is chosen
+here should lie as planned when it is loaded.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+from paddock.api.placement import Plan
+from paddock.config.model_kinds import Model
+from paddock.config.model_names import profile_id, unique
+from paddock.config.profile import Flag, Origin, Profile
+from paddock.placement.draft_machine import Machine
+from paddock.placement.estimate import estimated
+from paddock.placement.sizes import Needs
+from paddock.placement.words import layers_in_ram, on_host, spills
+
+STEP = 4096  # tokens
+LONGEST = 131_072  # more than most tools ever send
+_UNKNOWN = 8192  # trained, where the file does not say
+# Where the model does not fit on the GPUs: every token takes room from layers or experts.
+_WITH_EXPERTS_IN_RAM, _IN_RAM = 32_768, 8192
+# For embeddings llama-server takes an input as one ubatch, of 512 tokens unless told otherwise, and
+# refuses a longer one (build 11434). Four slots share the context.
+_INPUTS, _LONGEST_INPUT, _UBATCH = 8192, 2048, 512
+_RAM_LEFT = 512  # MiB, the setting `memory-margin`
+
+Reason = Literal["trained", "enough", "memory", "experts", "layers", "ram", "too-large", "input"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """So many tokens, and why not more."""
+
+    tokens: int
+    reason: Reason
+    mib: int = 0  # that keys, values and state take, f16
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One profile to be."""
+
+    id: str
+    model: Model
+    context: Context
+
+    @property
+    def ubatch(self) -> int:
+        """Tokens; 0 where llama-server's own will do."""
+        tokens = min(self.context.tokens, _LONGEST_INPUT)
+        return tokens if self.model.use != "chat" and tokens > _UBATCH else 0
+
+
+def entries(models: Sequence[Model], machine: Machine, *, longest: int = LONGEST) -> list[Entry]:
+    """A profile for each, those for chat first."""
+    files = [model.file for model in models]
+    ids = unique([(profile_id(file.name, file.repository), file.owner) for file in files])
+    contexts = [context_for(model, machine, longest=longest) for model in models]
+    found = map(Entry, ids, models, contexts)
+    return sorted(found, key=lambda entry: (entry.model.use != "chat", entry.id))
+
+
+def context_for(model: Model, machine: Machine, *, longest: int = LONGEST) -> Context:
+    """As much of the trained context as lies on the GPUs with the weights; without GPUs a moderate one."""
+    case = _Case(model, machine)
+    if model.use != "chat":
+        return Context(min(case.trained, _INPUTS, longest), "input")
+    if not machine.cards:
+        return case.in_ram("ram")
+    if tokens := case.longest(longest, _is_on_gpus):
+        return Context(tokens, case.why_not_more(tokens, longest), case.mib(tokens))
+    moderate = min(longest, _WITH_EXPERTS_IN_RAM)
+    if model.facts.experts and (tokens := case.longest(moderate, _has_only_experts_in_ram)):
+        return Context(tokens, "experts", case.mib(tokens))
+    return case.in_ram("layers")
+
+
+def plain_profile(model: Path, *flags: tuple[str, str], mmproj: Path | None = None) -> Profile:
+    """A profile that no file holds, to be planned."""
+    origin = Origin("paddock", "init")
+    said = (("--model", str(model)), *flags, *((("--mmproj", str(mmproj)),) if mmproj else ()))
+    words = tuple(Flag(name, (value,), origin) for name, value in said)
+    return Profile("draft", 0, model, words, mmproj=mmproj)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One model on this machine."""
+
+    model: Model
+    machine: Machine
+
+    @property
+    def trained(self) -> int:
+        return self.model.facts.n_ctx_train or _UNKNOWN
+
+    def longest(self, most: int, is_good: Callable[[Plan], bool]) -> int:
+        """The longest context up to `most` whose plan is good; 0 where none is."""
+        most = min(self.trained, most)
+        steps: Sequence[int] = range(STEP, most + 1, STEP) or (most,)
+        count = bisect_left(steps, True, key=lambda tokens: not is_good(self._plan(tokens)))
+        return steps[count - 1] if count else 0
+
+    def in_ram(self, reason: Reason) -> Context:
+        tokens = self.longest(_IN_RAM, _has_ram)
+        if tokens:
+            return Context(tokens, reason, self.mib(tokens))
+        return Context(min(self.trained, STEP), "too-large")
+
+    def why_not_more(self, tokens: int, longest: int) -> Reason:
+        if tokens + STEP > self.trained:
+            return "trained"
+        return "enough" if tokens + STEP > longest else "memory"
+
+    def mib(self, tokens: int) -> int:
+        layers = Needs(self._profile(tokens), self.model.facts).layers(tokens)
+        return ceil(sum(layer.context for layer in layers))
+
+    def _plan(self, tokens: int) -> Plan:
+        return estimated(self._profile(tokens), self.model.facts, self.machine.circumstances)
+
+    def _profile(self, tokens: int) -> Profile:
+        flags = [("--ctx-size", str(tokens))]
+        if self.machine.target:
+            flags.append(("--fit-target", self.machine.target))
+        projector = self.model.projector
+        return plain_profile(
+            self.model.file.path, *flags, mmproj=projector.path if projector else None
+        )
+
+
+def _is_on_gpus(plan: Plan) -> bool:
+    return plan.fits and not spills(plan)
+
+
+def _has_only_experts_in_ram(plan: Plan) -> bool:
+    return plan.fits and not layers_in_ram(plan) and _has_ram(plan)
+
+
+def _has_ram(plan: Plan) -> bool:
+    host = on_host(plan)
+    return host is None or host.left is None or host.left >= _RAM_LEFT

@@ -1,0 +1,120 @@
+"""The machine that models.conf is drafted for: its GPUs in the engine's order, each with its margin. Pure.
+
+`FIT_TARGET` counts devices as the engine does. CUDA puts the fastest first unless
+`CUDA_DEVICE_ORDER=PCI_BUS_ID`, NVML goes by PCI slots; so a plan of the engine is asked for the order.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.core.model import HOST, DeviceId
+from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
+from paddock.placement.devices import Reading, Readings, gpus, told
+from paddock.placement.planning import Circumstances
+from paddock.placement.words import gib, on_gpus
+
+_WORTH_A_MARGIN = 256  # MiB in the hands of other programs
+_DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H100 and an H200)
+# They hold models of their own, and leave when Paddock takes their place.
+_FORERUNNERS = frozenset({"llama-server", "ollama"})
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One GPU. Without `use` it does nothing but compute."""
+
+    reading: Reading  # under the engine's name for it
+    model: str = ""  # `NVIDIA GeForce RTX 4090`; "" where only the engine knows it
+    use: str = ""  # what else it does, in words
+
+    @property
+    def margin(self) -> int:
+        """MiB to leave free."""
+        return BUSY_MARGIN if self.use else QUIET_MARGIN
+
+    def __str__(self) -> str:
+        size = gib(self.reading.total_mib) if self.reading.total_mib else ""
+        what = ", ".join(filter(None, (self.model, size)))
+        return f"{self.reading.name}  {what or 'a GPU'}: {self.use or 'only computes'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """All of it. `engine` told the order of the cards; else `problem` says why none did."""
+
+    cards: tuple[Card, ...] = ()
+    host: Reading = field(default_factory=lambda: Reading(HOST, "Host", None, None))
+    engine: str = ""
+    problem: str = ""
+    idle: tuple[str, ...] = ()  # GPUs that the drivers know and the engine does not use
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """As plans want it."""
+        readings = {card.reading.id: card.reading for card in self.cards}
+        return Circumstances(readings | {HOST: self.host}, overheads={}, ours={})
+
+    @property
+    def target(self) -> str:
+        """The value of `FIT_TARGET`: one where all are alike, "" without GPUs."""
+        margins = [card.margin for card in self.cards]
+        return ",".join(map(str, margins if len(set(margins)) > 1 else margins[:1]))
+
+
+def machine_of(
+    readings: Readings,
+    *,
+    models: Mapping[DeviceId, str],
+    plan: Plan | None = None,
+    problem: str = "",
+) -> Machine:
+    """`models`: what the cards are called; `plan`: of any model, made by the engine."""
+    near = [_relieved(reading) for reading in gpus(readings)]
+    used = _as_planned(near, on_gpus(plan)) if plan else near
+    names = {reading.id for reading in used}
+    return Machine(
+        cards=tuple(Card(r, models.get(r.id, ""), _use(r)) for r in used),
+        host=readings.get(HOST, Reading(HOST, "Host", None, None)),
+        engine=f"{plan.engine} {plan.engine_version}".strip() if plan else "",
+        problem=problem,
+        idle=tuple(models.get(r.id) or r.name for r in near if r.id not in names),
+    )
+
+
+def _relieved(reading: Reading) -> Reading:
+    """As it will be when those whose place Paddock takes have left."""
+    leaving = [taker for taker in reading.takers if taker.name in _FORERUNNERS]
+    if not leaving or reading.free_mib is None:
+        return reading
+    free = reading.free_mib + sum(taker.mib or 0 for taker in leaving)
+    staying = tuple(taker for taker in reading.takers if taker not in leaving)
+    return replace(reading, free_mib=free, takers=staying)
+
+
+def _as_planned(readings: Iterable[Reading], devices: Iterable[DevicePlan]) -> list[Reading]:
+    """In the plan's order, under the engine's names; what only the engine knows is as it says."""
+    known = {reading.id: reading for reading in readings}
+    return [
+        replace(known[id_], name=device.device)
+        if (id_ := DeviceId(device.id)) in known
+        else Reading(id_, device.device, device.size, device.available)
+        for device in devices
+    ]
+
+
+def _use(reading: Reading) -> str:
+    """What needs more room than a margin for computing; where nobody tells, it may be anything."""
+    if reading.drives_display:
+        return "drives a display"
+    mib = _foreign_mib(reading)
+    if mib > _WORTH_A_MARGIN:
+        by = f" ({told(reading.takers)})" if reading.takers else ""
+        return f"{gib(mib)} of it are taken by other programs{by}"
+    return "nobody tells whether it drives a display" if reading.drives_display is None else ""
+
+
+def _foreign_mib(reading: Reading) -> int:
+    """By the programs' own figures; in a container the driver may tell none."""
+    known = [taker.mib for taker in reading.takers if taker.mib is not None]
+    return sum(known) if known else max(0, (reading.foreign_mib or 0) - _DRIVER_MIB)
