@@ -71,7 +71,7 @@ class RecentlyFailed(LoadFailed):
 
 
 class Cancelled(PaddockError):
-    """The user cancelled the load."""
+    """The user cancelled the load, or the request."""
 
     code = "cancelled"
     status = 503

@@ -14,6 +14,7 @@ from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.errors import (
     DaemonUnreachable,
     LoadFailed,
+    NoSuchThing,
     PaddockError,
     Unauthorized,
     UnknownModel,
@@ -86,6 +87,27 @@ def test_the_profiles_are_found_within_the_list_that_serves_all_apis() -> None:
     listed = {"id": "glm", "status": {}, "paddock": {"id": "glm", "state": "ready"}}
     with daemon(lambda h: h.reply({"data": [listed]})) as client:
         assert [(p.id, p.state) for p in client.models()] == [("glm", "ready")]
+
+
+def test_a_request_is_ended_by_its_number() -> None:
+    paths: list[str] = []
+
+    def answer(handler: Handler) -> None:
+        paths.append(f"{handler.command} {handler.path}")
+        handler.reply({"success": True})
+
+    with daemon(answer) as client:
+        client.cancel_request(7)
+    assert paths == ["POST /requests/7/cancel"]
+    gone = {"error": {"code": "not_found", "message": "there is no request 7 in flight"}}
+    with daemon(lambda h: h.reply(gone, 404)) as client, pytest.raises(NoSuchThing):
+        client.cancel_request(7)
+
+
+def test_a_preview_is_asked_for_by_name() -> None:
+    told = {"profile": "a/b", "state": "ready", "summary": "is ready"}
+    with daemon(lambda h: h.reply(told, 200 if h.path == "/preview/a%2Fb" else 404)) as client:
+        assert client.preview("a/b").summary == "is ready"
 
 
 def test_a_refusal_comes_back_as_the_same_class_of_error_with_its_hint_and_log() -> None:

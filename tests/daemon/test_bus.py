@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from paddock.api.types import ConfigInfo, QueueChanged, Snapshot, Status
+from paddock.api.activity import Totals
+from paddock.api.types import Activity, ConfigInfo, QueueChanged, Snapshot, Status
 from paddock.daemon.bus import Bus
 
 
@@ -80,3 +81,72 @@ async def test_closing_ends_a_waiting_reader():
         await take(events, 1)
         asyncio.get_running_loop().call_soon(b.close)
         assert [e async for e in events] == []
+
+
+# ---- readings ----
+
+
+def reading(requests: int) -> Activity:
+    return Activity(requests=[], devices=[], totals=Totals(requests=requests))
+
+
+async def test_readings_go_to_those_who_want_them_after_the_facts_and_with_the_last_number():
+    b = bus()
+    with b.subscribe(readings=True) as events, b.subscribe() as others:
+        await take(events, 1)
+        await take(others, 1)
+        b.publish_volatile(reading(1))
+        b.publish(told(2))
+        fact, shown = await take(events, 2)
+        assert (fact.waiting, shown.totals.requests) == (2, 1)
+        assert shown.seq == fact.seq == b.seq, "it may be resumed from"
+        assert shown.time
+        b.publish(told(3))
+        assert [e.waiting for e in await take(events, 1)] == [3]
+        assert [e.waiting for e in await take(others, 2)] == [2, 3]
+
+
+async def test_a_slow_reader_misses_older_readings_but_no_fact():
+    b = bus()
+    with b.subscribe(readings=True) as events:
+        await take(events, 1)
+        for n in range(1000):
+            b.publish_volatile(reading(n))
+            if n % 10 == 0:
+                b.publish(told(n))
+        *facts, last = await take(events, 101)
+        assert [e.waiting for e in facts] == list(range(0, 1000, 10))
+        assert last.totals.requests == 999
+
+
+async def test_readings_are_not_repeated_to_who_resumes():
+    b = bus()
+    b.publish(told(1))
+    seen = b.seq
+    b.publish_volatile(reading(1))
+    b.publish(told(2))
+    with b.subscribe(after=seen, readings=True) as events:
+        assert [e.waiting for e in await take(events, 1)] == [2]
+        b.publish_volatile(reading(5))
+        assert [e.totals.requests for e in await take(events, 1)] == [5]
+
+
+async def test_a_snapshot_holds_more_than_an_older_reading():
+    b = bus()
+    with b.subscribe(readings=True) as events:
+        b.publish_volatile(reading(1))
+        await take(events, 1)
+        b.publish_volatile(reading(2))
+        assert [e.totals.requests for e in await take(events, 1)] == [2]
+
+
+async def test_who_wants_readings_is_waited_for():
+    b = bus()
+    waiting = asyncio.create_task(b.wait_watched())
+    with b.subscribe():
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        with b.subscribe(readings=True):
+            await waiting
+            assert b.is_watched
+        assert not b.is_watched

@@ -376,3 +376,13 @@ def test_a_device_that_only_an_engine_sees_is_shown_by_its_endpoint():
     info = devices(books, NOTHING)["RPC0"]
     assert (info.kind, info.id, info.description) == ("gpu", FAR, FAR)
     assert (info.total_mib, info.free_mib, info.used_mib) == (16384, 16000, {})
+
+
+def test_what_a_twin_reads_for_people_no_decision_sees():
+    driver = MadeUpGpus(gpu(0, 9000))
+    own = Ledger(Settings(), driver=driver)
+    own.read(NOTHING)
+    driver.gpus = (gpu(0, 500),)
+    seen = own.twin().read_devices(NOTHING)
+    assert [device.free_mib for device in seen if device.kind == "gpu"] == [500]
+    assert own.readings[FIRST].free_mib == 9000

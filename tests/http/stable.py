@@ -5,6 +5,7 @@ socket; what a test wants to happen in between (a wait, a refusal), it says in p
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from paddock.config.settings import Settings
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.history import History
 from paddock.daemon.metrics import Metrics
+from paddock.daemon.requests import Requests
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 
 
@@ -157,7 +159,9 @@ class Bus:
             queue.put_nowait(None)
 
     @contextmanager
-    def subscribe(self, after: int | None) -> Iterator[AsyncIterator[AnyEvent]]:
+    def subscribe(
+        self, after: int | None, *, readings: bool = False
+    ) -> Iterator[AsyncIterator[AnyEvent]]:
         queue: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
         first = [self._snapshot()] if after is None else [e for e in self.past if e.seq > after]
         for event in first:
@@ -182,6 +186,7 @@ class Stable:
         self.settings = settings
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self.status)
+        self.requests = Requests(time.monotonic, lambda _: "2026-11-24T00:00:00Z")
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )

@@ -265,3 +265,9 @@ async def test_a_follower_does_not_hold_the_end(open_yard, tmp_path):
     async with serving(build_app(yard.stable), bind("127.0.0.1:0"), grace=600) as [bound]:
         reply = await yard.http.get(f"http://{bound}/logs/a?follow=1")
     assert await reply.read() == b""
+
+
+@pytest.mark.parametrize("number", ["7", "seven", "-1"])
+async def test_a_request_that_is_over_cannot_be_cancelled(yard, number):
+    status, reply = await yard.post(f"/requests/{number}/cancel", {})
+    assert (status, reply["error"]["code"]) == (404, "not_found")

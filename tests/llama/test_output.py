@@ -10,9 +10,11 @@ import pytest
 
 from paddock.llama.output import (
     StateLine,
+    TaskLine,
     failure_reason,
     load_hint,
     parse_state,
+    parse_task,
     parse_timing,
 )
 
@@ -93,6 +95,39 @@ def test_a_time_too_short_to_measure_has_no_speed():
     timings = [t for line in lines("log-11434-requests") if (t := parse_timing(line))]
     assert round(timings[1].speed or 0) == 4269
     assert timings[-1].speed is None
+
+
+# ---- tasks ----
+
+
+def test_a_task_is_followed_from_its_launch_to_its_release():
+    """A long prompt (task 0) and a long answer (task 17), both cancelled."""
+    told = [t for line in lines("log-11434-tasks") if (t := parse_task(line))]
+    assert told == [
+        TaskLine(0, "launched", 18001),
+        TaskLine(0, "reading", 0),
+        TaskLine(0, "reading", 256),
+        TaskLine(0, "reading", 1767, 561.8),
+        TaskLine(0, "reading", 1767),
+        TaskLine(0, "released"),
+        TaskLine(17, "launched", 5),
+        TaskLine(17, "reading", 0),
+        TaskLine(17, "generating", 484, 161.08),
+        TaskLine(17, "generating", 790, 101.73),
+        TaskLine(17, "released"),
+    ]
+
+
+def test_short_requests_tell_their_tasks_too_and_the_idle_slot_tells_none():
+    told = [t for line in lines("log-11434-requests") if (t := parse_task(line))]
+    assert [t.task for t in told if t.kind == "launched"] == [0, 41, 1761]
+    assert [t.task for t in told if t.kind == "released"] == [0, 41, 1761]
+    assert not any(parse_task(line) for line in lines("log-11434-level-5") if "task -1" in line)
+
+
+def test_a_build_that_tells_no_speed_of_the_last_seconds_tells_the_mean():
+    line = "0.1 I slot print_timing: id  0 | task 9 | n_gen =   1582, tg = 526.95 t/s"
+    assert parse_task(line) == TaskLine(9, "generating", 1582, 526.95)
 
 
 # ---- failures ----

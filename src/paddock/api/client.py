@@ -5,14 +5,16 @@ server's refusal with its code, hint and log lines, or `DaemonUnreachable`.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.connection import Connection, error_of, pieces, refusal
+from paddock.api.connection import Connection, Line, error_of, pieces, refusal
 from paddock.api.placement import Checkup, History, Plan, Plans
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
@@ -45,6 +47,7 @@ class _Head(msgspec.Struct):
 
 _EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _HEAD = msgspec.json.Decoder(_Head)
+_SILENCE = 45.0  # seconds: three signs of life have not come
 _KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
 
 
@@ -128,6 +131,15 @@ class Client:
         query = f"?limit={limit}" if limit is not None else ""
         return self._call("GET", f"/history/{quote(profile, safe='')}{query}", History)
 
+    def preview(self, model: str) -> Preview:
+        """What a switch to this model would do now. Asks no engine, changes nothing."""
+        return self._call("GET", f"/preview/{quote(model, safe='')}", Preview)
+
+    def cancel_request(self, request: int) -> None:
+        """End a request in flight, for its client too. NoSuchThing when it is over already."""
+        with self.connection.exchange("POST", f"/requests/{request}/cancel", {}) as response:
+            response.read()
+
     def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
         """Unload one model or all; `now` does not wait for running requests. Gives their names."""
         return self._models("/unload", ModelRequest(model=model, now=now))
@@ -150,9 +162,27 @@ class Client:
 
         Ends when the daemon ends. Connecting again is the caller's choice, with the last `seq`.
         """
+        with self.watch(after) as events:
+            yield from events
+
+    @contextmanager
+    def watch(
+        self, after: int | None = None, *, line: Line | None = None
+    ) -> Iterator[Iterator[AnyEvent]]:
+        """The `events`, as soon as the daemon has answered; `line` can hang up from another thread.
+
+        The daemon gives a sign of life every 15 s: a silent one is taken for gone.
+        """
         headers = {} if after is None else {"Last-Event-ID": str(after)}
-        with self._stream("GET", "/events", headers=headers) as response:
-            yield from _events(response)
+        with self.connection.exchange(
+            "GET",
+            "/events",
+            accept="text/event-stream",
+            headers=headers,
+            silence=_SILENCE,
+            line=line,
+        ) as response:
+            yield _events(response)
 
     def logs(self, name: str, lines: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
         """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows."""
@@ -165,11 +195,9 @@ class Client:
     def _models(self, path: str, request: ModelRequest) -> list[str]:
         return self._call("POST", path, ModelResult, request, patient=True).models
 
-    def _stream(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
-    ) -> Any:
+    def _stream(self, method: str, path: str, body: object = None) -> Any:
         return self.connection.exchange(
-            method, path, body, accept="text/event-stream", headers=headers, patient=True
+            method, path, body, accept="text/event-stream", patient=True
         )
 
     def _call(
@@ -197,16 +225,23 @@ def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
 def _event(message: Message) -> AnyEvent | None:
     if message.event == "error":
         raise refusal(message.data.encode(), 500)
-    if _HEAD.decode(message.data).type not in _KNOWN:
-        return None  # of a newer daemon
-    return _EVENT.decode(message.data)
+    try:
+        if _HEAD.decode(message.data).type not in _KNOWN:
+            return None  # of a newer daemon
+        return _EVENT.decode(message.data)
+    except msgspec.DecodeError as error:
+        raise _strange("/events", error) from error
 
 
 def _decoded(body: bytes, kind: type[T], path: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
-        raise PaddockError(
-            f"{path} answered with something else than expected: {error}",
-            hint="is this another program, or a daemon of another version? see `paddock version`",
-        ) from error
+        raise _strange(path, error) from error
+
+
+def _strange(path: str, error: msgspec.DecodeError) -> PaddockError:
+    return PaddockError(
+        f"{path} answered with something else than expected: {error}",
+        hint="is this another program, or a daemon of another version? see `paddock version`",
+    )

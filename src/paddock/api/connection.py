@@ -4,9 +4,11 @@ The only place that knows `http.client`. Whatever goes wrong comes out as a `Pad
 server's own refusal with its code, hint and log lines, or `DaemonUnreachable`.
 """
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from threading import Lock
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,6 +17,35 @@ from paddock.api.types import ErrorBody, Failure
 from paddock.errors import BadRequest, DaemonUnreachable, PaddockError, UpstreamGone
 
 _PIECE = 65536  # bytes asked for at once; what is there is returned without waiting for more
+
+
+class Line:
+    """Hangs up an exchange from another thread, whatever that waits for. Good for one exchange."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._socket: socket.socket | None = None
+        self.is_cut = False
+
+    def cut(self) -> None:
+        """End it at once; one that has not begun yet will end as soon as it is connected."""
+        with self._lock:
+            self.is_cut = True
+            self._shut_down()
+
+    def hold(self, opened: socket.socket | None) -> None:
+        """This is what to cut; None: it is over."""
+        with self._lock:
+            self._socket = opened
+            if self.is_cut:
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        # Not `close`, which would leave the other thread waiting, and not TLS's own shutdown, which
+        # would take the session away from under it.
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class Connection:
@@ -43,21 +74,39 @@ class Connection:
         headers: dict[str, str] | None = None,
         patient: bool = False,
         refused: bool = False,
+        silence: float | None = None,
+        line: Line | None = None,
     ) -> Iterator[HTTPResponse]:
         """Send one request and give its reply; a refusal is raised, unless `refused` asks for it.
 
         `patient` waits for ever between bytes: for streams, and for loads, which have no time limit.
+        `silence`: for how many seconds it may, once it has answered. `line` can hang up.
         """
         timeout = None if patient else self._timeout
         connection = self._connect(self._host, self._port, timeout=timeout)
+        line = line or Line()
         try:
-            with self._translated():
+            with self._translated(timeout):
+                opened = self._open(connection, line)
                 response = self._send(connection, method, path, body, accept, headers or {})
+            if silence is not None:
+                opened.settimeout(silence)
+            with self._translated(timeout if silence is None else silence):
                 if response.status >= 400 and not refused:
                     raise refusal(response.read(), response.status)
                 yield response
         finally:
+            line.hold(None)
             connection.close()
+
+    def _open(self, connection: HTTPConnection, line: Line) -> socket.socket:
+        try:
+            connection.connect()
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            raise self._unreachable() from error
+        opened: socket.socket = connection.sock
+        line.hold(opened)
+        return opened
 
     def _send(
         self,
@@ -69,25 +118,20 @@ class Connection:
         headers: dict[str, str],
     ) -> HTTPResponse:
         payload = None if body is None else msgspec.json.encode(body)
-        try:
-            connection.request(
-                method, self._prefix + path, payload, self._headers(accept) | headers
-            )
-            return connection.getresponse()
-        except (ConnectionRefusedError, FileNotFoundError) as error:
-            raise self._unreachable() from error
+        connection.request(method, self._prefix + path, payload, self._headers(accept) | headers)
+        return connection.getresponse()
 
     def _headers(self, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "Content-Type": "application/json"}
         return headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, timeout: float | None) -> Iterator[None]:
         try:
             yield
         except TimeoutError as error:
             raise DaemonUnreachable(
-                f"{self.url} did not answer within {self._timeout:g} s",
+                f"{self.url} did not answer within {timeout or self._timeout:g} s",
                 hint="the machine may be short of memory; `paddock logs` and the daemon's log tell more",
             ) from error
         except HTTPException as error:

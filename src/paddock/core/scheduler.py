@@ -12,6 +12,7 @@ from paddock.core import events as ev
 from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
+from paddock.core.outlook import Outlook, outlook
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
@@ -104,6 +105,10 @@ class Scheduler:
         if leaving or profile not in self._books.specs:
             return leaving
         return self._books.choose_leavers(profile, [], set()) or []
+
+    def preview(self, profile: ProfileId, now: float) -> Outlook:
+        """What a switch to this profile, which there must be, would do now. Changes nothing."""
+        return outlook(self._books, profile, now)
 
     # ---- facts ----
 

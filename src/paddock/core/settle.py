@@ -15,7 +15,7 @@ from itertools import count
 from paddock.core.books import Books, Live, Promise, Ready, Starting, Stopping, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, ProfileId
-from paddock.core.room import arithmetic
+from paddock.core.outlook import shortfall
 
 
 def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
@@ -178,11 +178,11 @@ def _spawn(
 
 
 def _refuse_as_impossible(books: Books, profile: ProfileId) -> Iterator[Refuse]:
-    staying = [(live.id, live.demand) for live in books.live.values() if books.is_pinned(live)]
-    sums = arithmetic(books.need(profile), staying, books.room)
     hint = "unpin or unload what keeps the memory, or give the profile less context"
     yield from refuse_all(
-        books, profile, Cause("cannot_fit", f"{profile} cannot fit: {sums}", hint)
+        books,
+        profile,
+        Cause("cannot_fit", f"{profile} cannot fit: {shortfall(books, profile)}", hint),
     )
     books.begun.pop(profile, None)
     bring_back(books, books.owed.pop(profile, ()))

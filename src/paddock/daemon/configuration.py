@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from paddock.api.types import ConfigInfo
 from paddock.config.explain import Changes
+from paddock.config.settings import Settings
 from paddock.core import events as ev
-from paddock.core.model import ProfileId
+from paddock.core.model import ProfileId, Rules
 from paddock.daemon.bus import timestamp
 from paddock.daemon.demands import spec_of
 from paddock.daemon.herald import Herald
@@ -19,6 +20,15 @@ from paddock.daemon.watch import written
 from paddock.errors import ConfigError, EngineError
 
 _log = logging.getLogger(__name__)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The numbers of the policy."""
+    return Rules(
+        patience=settings.patience,
+        queue_limit=settings.queue_limit,
+        drain_timeout=settings.drain_timeout,
+    )
 
 
 class Configuration:

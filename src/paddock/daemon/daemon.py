@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,12 +15,12 @@ from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.books import Ready, Starting
-from paddock.core.model import InstanceId, ProfileId, Rules, Ticket
+from paddock.core.model import InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
 from paddock.daemon.chronicle import Chronicle
-from paddock.daemon.configuration import Configuration
+from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.gauge import Gauge
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
@@ -34,8 +33,10 @@ from paddock.daemon.logbook import Logbook
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.plans import Plans
 from paddock.daemon.probes import Probes
+from paddock.daemon.pulse import Pulse
 from paddock.daemon.records import Records
 from paddock.daemon.refusals import as_error
+from paddock.daemon.requests import Requests
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
@@ -59,7 +60,7 @@ class Daemon:
         self.clock = clock
         self.started_at = timestamp()
         self.records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
-        self.scheduler = Scheduler(_rules(settings), first_number=self.records.next_number())
+        self.scheduler = Scheduler(rules_of(settings), first_number=self.records.next_number())
         self.roster = Roster(paths, settings)
         self.ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
         self.switches = Switches(self.scheduler, self.instance_of, clock)
@@ -68,6 +69,7 @@ class Daemon:
         self.view = View(self)
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
+        self.requests = Requests(clock, self.clock_to_time)
         self.jobs = Jobs(self)
         self.gauge = Gauge(
             self.ledger,
@@ -106,7 +108,11 @@ class Daemon:
             self.scheduler,
             self.chronicle,
             self.probes,
+            self.requests,
             clock,
+        )
+        self.pulse = Pulse(
+            self.bus, self.requests, self.metrics.totals, self.ledger, self.view.booked, clock
         )
         self.keeper = Keeper(
             settings,
@@ -154,6 +160,7 @@ class Daemon:
                     group.create_task(self.configuration.watch()),
                     group.create_task(self.configuration.refine()),
                     group.create_task(self.plans.run()),
+                    group.create_task(self.pulse.run()),
                 ]
                 writer = group.create_task(self.chronicle.run())
                 started.set()
@@ -234,6 +241,7 @@ class Daemon:
         self._current = live.profile
         self.last_used[live.profile] = self.clock()
         self.probes.disturb(instance)
+        self.chronicle.began(instance)
         if lease := self._leases.get(ticket):
             lease.grant(live.endpoint)
 
@@ -266,10 +274,6 @@ class Daemon:
         """The only place where a lease ends."""
         if self._leases.pop(lease.ticket, None) is not None:
             self.feed(ev.Left(lease.ticket))
-
-    @property
-    def pid(self) -> int:
-        return os.getpid()
 
     def clock_to_time(self, moment: float) -> str:
         """A moment of the monotonic clock as a time of day."""
@@ -396,11 +400,3 @@ class Daemon:
 
     def _snapshot(self) -> wire.Snapshot:
         return wire.Snapshot(status=self.status(), profiles=self.profiles())
-
-
-def _rules(settings: Settings) -> Rules:
-    return Rules(
-        patience=settings.patience,
-        queue_limit=settings.queue_limit,
-        drain_timeout=settings.drain_timeout,
-    )

@@ -15,9 +15,10 @@ from paddock.daemon.instance import Instance
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.probes import Probes
 from paddock.daemon.refusals import as_failure
+from paddock.daemon.requests import Requests
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
-from paddock.llama.output import Timing
+from paddock.llama.output import TaskLine, Timing
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ class Herald:
         queue: Queue,
         chronicle: Chronicle,
         probes: Probes,
+        requests: Requests,
         clock: Callable[[], float],
     ) -> None:
         self._bus, self._metrics, self._switches = bus, metrics, switches
         self._view, self._queue, self._clock = view, queue, clock
         self._told: dict[ProfileId, int] = {}  # the queue as last told
-        self._chronicle, self._probes = chronicle, probes
+        self._chronicle, self._probes, self._requests = chronicle, probes, requests
 
     # ---- of instances (daemon.instance.Listener) ----
 
@@ -62,6 +64,9 @@ class Herald:
                     profile=instance.profile, instance=instance.id, progress=progress
                 )
             )
+
+    def task_told(self, instance: Instance, told: TaskLine) -> None:
+        self._requests.hear(instance.id, told)
 
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
         tokens = prompt.tokens if prompt else 0

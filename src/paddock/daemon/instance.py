@@ -20,10 +20,12 @@ from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines, read_from
 from paddock.llama.output import (
     StateLine,
+    TaskLine,
     Timing,
     failure_reason,
     load_hint,
     parse_state,
+    parse_task,
     parse_timing,
 )
 from paddock.llama.placement_log import PlacementReader
@@ -56,6 +58,7 @@ class Listener(Protocol):
 
     def phase_changed(self, instance: "Instance") -> None: ...
     def progressed(self, instance: "Instance") -> None: ...
+    def task_told(self, instance: "Instance", told: TaskLine) -> None: ...
     def request_timed(
         self, instance: "Instance", prompt: Timing | None, answer: Timing
     ) -> None: ...
@@ -257,6 +260,8 @@ class Instance:
         if ph.is_loading(self.phase):
             self._placement.feed(line)
             self._move(self._stages.after_hint(self.phase, load_hint(line)))
+        elif told := parse_task(line):
+            self._listener.task_told(self, told)
         elif timing := parse_timing(line):
             self._note_timing(timing)
 

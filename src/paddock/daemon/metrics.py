@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from paddock.api.activity import Totals
 from paddock.api.types import Status
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asked for
@@ -34,6 +35,7 @@ class Metrics:
 
     def __init__(self, status: Callable[[], Status]) -> None:
         """`status` is asked at each scrape, for the gauges."""
+        self.totals = Totals()  # the same counts, over all profiles
         self._registry = registry = CollectorRegistry()
         requests = Counter(
             "paddock_requests",
@@ -69,11 +71,15 @@ class Metrics:
 
     def request_done(self, profile: str, surface: str, status: int, seconds: float) -> None:
         """One relayed request has ended; `status` 499 where the client left."""
+        self.totals.requests += 1
+        self.totals.failed += status >= 400
         self._requests(profile, surface, str(status)).inc()
         self._seconds(profile).observe(seconds)
 
     def tokens(self, profile: str, *, prompt: int, generated: int) -> None:
         """One request's tokens, as the instance's log tells them."""
+        self.totals.prompt_tokens += prompt
+        self.totals.generated_tokens += generated
         self._tokens(profile, "prompt").inc(prompt)
         self._tokens(profile, "generated").inc(generated)
 

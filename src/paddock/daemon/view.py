@@ -1,5 +1,6 @@
 """What people see of the stable: wire types made from the scheduler's books and the instances."""
 
+import os
 from typing import TYPE_CHECKING
 
 from paddock import __version__
@@ -28,7 +29,7 @@ class View:
         engine = daemon.roster.default_engine()
         return wire.Status(
             version=__version__,
-            pid=daemon.pid,
+            pid=os.getpid(),
             started_at=daemon.started_at,
             current=daemon.current(),
             instances=[self.instance(instance) for instance in daemon.keeper.instances.values()],
@@ -39,6 +40,8 @@ class View:
             engine_version=engine.version if engine else "",
             state_dir=str(daemon.paths.state_dir),
             listen=daemon.listen,
+            requests=daemon.requests.told(),
+            totals=daemon.metrics.totals,
         )
 
     def booked(self) -> dict[InstanceId, Holding]:

@@ -16,7 +16,8 @@ from paddock.api.types import (
     SwitchResult,
 )
 from paddock.daemon.checkup import examine
-from paddock.errors import BadRequest, NotLoaded, UnknownModel
+from paddock.daemon.preview import previewed
+from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
@@ -112,6 +113,20 @@ async def plan(front: Front, request: web.Request, route: Route) -> web.StreamRe
     """The plan of one profile as of now; the engine is asked if need be."""
     profile = front.daemon.resolve(request.match_info["model"])
     return reply(await front.daemon.plan(profile))
+
+
+async def preview(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What a switch would do now; nothing is changed, and no engine asked."""
+    return reply(previewed(front.daemon, front.daemon.resolve(request.match_info["model"])))
+
+
+async def cancel_request(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """End one request in flight; its client hears that it was cancelled."""
+    number = request.match_info["request"]
+    if not number.isdecimal():
+        raise NoSuchThing(f"{number!r} is not the number of a request")
+    front.daemon.requests.cancel(int(number))
+    return reply(router.Success())
 
 
 async def doctor(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

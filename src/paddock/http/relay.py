@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
-from paddock.errors import PaddockError
+from paddock.errors import Cancelled, PaddockError
 from paddock.http import body, errors, upstream
 from paddock.http.front import Front, Route
 from paddock.http.surfaces import UPSTREAM, describe
@@ -23,6 +23,7 @@ from paddock.http.surfaces import UPSTREAM, describe
 if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
     from paddock.daemon.lease import Lease
+    from paddock.daemon.requests import Request
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Exchange:
         "_first",
         "_granted",
         "_last",
+        "_listed",
         "_started",
         "front",
         "instance",
@@ -71,6 +73,7 @@ class Exchange:
         self.streams = False
         self.response: web.StreamResponse | None = None  # once headers are out
         self._last = b""  # what was relayed last
+        self._listed: Request | None = None  # once it was let in
         self._started = monotonic()
         self._granted = self._first = 0.0
 
@@ -80,7 +83,7 @@ class Exchange:
         """Run the exchange, turn its refusal into the client's language, and write its one line."""
         status, outcome = _CLIENT_LEFT, "left"
         try:
-            response = await relayed()
+            response = await self._cancellable(relayed)
             await self._delivered(response)
             status, outcome = response.status, "done"
         except PaddockError as error:
@@ -89,6 +92,21 @@ class Exchange:
         finally:
             self._account(status, outcome)
         return response
+
+    async def _cancellable(
+        self, relayed: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Run it; an order to end this request becomes the refusal that its client hears."""
+        try:
+            return await relayed()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._listed and self._listed.is_cancelled and task and task.uncancel() == 0:
+                raise Cancelled("the request was cancelled") from None
+            raise
+        finally:
+            if self._listed:
+                self.front.daemon.requests.leave(self._listed)
 
     async def _delivered(self, response: web.StreamResponse) -> None:
         """Send it now: else the client would wait until its line was written, some 25 µs."""
@@ -110,9 +128,15 @@ class Exchange:
 
     async def admitted(self, lease: "Lease") -> "Endpoint":
         """Wait until the lease is granted, with signs of life where the client can take them."""
+        self._listed = listed = self.front.daemon.requests.enter(
+            self.profile,
+            self.route.surface.name,
+            self.request.headers.get("User-Agent", ""),
+            generates=self.request.method == "POST",
+        )
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()
-        self.instance = endpoint.instance
+        self.instance = listed.instance = endpoint.instance
         return endpoint
 
     async def _waited(self, lease: "Lease") -> "Endpoint":
@@ -188,11 +212,13 @@ class Exchange:
     async def _piped(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        response = self.response
+        response, listed = self.response, self._listed
+        assert listed is not None, "who is served was let in"
         if response is None:
             headers = upstream.reply_headers(reply, endpoint)
             response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
         while chunk := await upstream.some(reply, endpoint):
+            listed.has_begun = True
             await response.write(chunk)
             self._last = chunk
         await response.write_eof()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import placement, types
+from paddock.api import activity, placement, types
 from paddock.http import logs, management, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
@@ -114,6 +114,19 @@ MANAGEMENT = (
         "Where a profile would lie if all others had left; asks its engine if need be",
         gives=placement.Plan,
         acts=True,
+    ),
+    _get(
+        "/preview/{model:.+}",
+        management.preview,
+        activity.Preview,
+        "What a switch would do now: who would leave, what it needs, how long it took last time",
+    ),
+    _do(
+        "/requests/{request}/cancel",
+        management.cancel_request,
+        None,
+        router.Success,
+        "End one request in flight, for its client too",
     ),
     Route(
         "GET",

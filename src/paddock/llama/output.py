@@ -1,4 +1,4 @@
-"""What llama-server's lines mean: progress, timings, failures; placement is `placement_log`'s. Pure.
+"""What llama-server's lines mean: progress, tasks, timings, failures; placement is `placement_log`'s. Pure.
 
 Formats as printed by build 11434. State lines come on standard output when `LLAMA_SERVER_ROUTER_PORT`
 is set (tools/server/server-models.cpp, protocol of June 2026), the others on standard error.
@@ -7,6 +7,7 @@ is set (tools/server/server-models.cpp, protocol of June 2026), the others on st
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -82,6 +83,45 @@ def parse_timing(line: str) -> Timing | None:
         return None
     kind = "prompt" if found[2] == "prompt eval" else "generation"
     return Timing(int(found[1]), kind, float(found[3]) / 1000, int(found[4]))
+
+
+_TASK = re.compile(
+    r"(\d+) \| (?:new prompt, .*task\.n_tokens = (?P<launched>\d+)"
+    r"|cached n_tokens = (?P<cached>\d+)"
+    r"|prompt processing, n_tokens = +(?P<read>\d+), .* / +(?P<prompt>[\d.]+) tokens per"
+    r"|n_gen = +(?P<generated>\d+), tg = +(?P<mean>[\d.]+) t/s(?:, tg_3s = +(?P<now>[\d.]+))?"
+    r"|stop processing)"
+)
+_TASK_MARK = " | task "
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """What a log line tells of a task, which is one prompt of a request, while it runs.
+
+    `tokens` are those of the whole prompt when it is `launched`, those of it that were read while it
+    is `reading`, and those of the answer so far while it is `generating`. `speed` is in tokens/s.
+    """
+
+    task: int
+    kind: Literal["launched", "reading", "generating", "released"]
+    tokens: int = 0
+    speed: float | None = None
+
+
+def parse_task(line: str) -> TaskLine | None:
+    """What a log line tells of a running task: its batches as they come, the rest every 3 s."""
+    at = line.find(_TASK_MARK)
+    if at < 0 or not (found := _TASK.match(line, at + len(_TASK_MARK))):
+        return None
+    task, launched, cached, read, prompt, generated, mean, now = found.groups()
+    if launched:
+        return TaskLine(int(task), "launched", int(launched))
+    if cached or read:
+        return TaskLine(int(task), "reading", int(cached or read), float(prompt) if read else None)
+    if generated:
+        return TaskLine(int(task), "generating", int(generated), float(now or mean))
+    return TaskLine(int(task), "released")
 
 
 def load_hint(line: str) -> str | None:

@@ -1,0 +1,175 @@
+"""The requests in flight: who they are, how far they are, and how one is ended from outside.
+
+On the hot path there is only an insertion and a deletion; what people see is made when they look.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from paddock.api.activity import RequestInfo, RequestPhase
+from paddock.core.model import InstanceId
+from paddock.errors import NoSuchThing
+from paddock.llama.output import TaskLine
+
+_CLIENT_LETTERS = 40
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One request that was let in, to wait or to be served."""
+
+    id: int
+    profile: str
+    surface: str
+    user_agent: str
+    generates: bool  # it may have a task of its own: it is a POST
+    since: float  # by the clock
+    served_by: "asyncio.Task[object] | None"
+    instance: InstanceId | None = None  # once granted
+    has_begun: bool = False  # the first byte of the reply's body is there
+    is_cancelled: bool = False
+    task: int | None = None  # of the instance, while it runs
+    had_task: bool = False
+    prompt_tokens: int | None = None
+    prompt_read: int | None = None
+    generated_tokens: int | None = None
+    speed: float | None = None  # tokens/s, of its phase
+    came_at: str = field(default="")  # ISO 8601, made when somebody looks
+
+    @property
+    def phase(self) -> RequestPhase:
+        if self.instance is None:
+            return "queued"
+        return "generating" if self.has_begun or self.generated_tokens else "prompt"
+
+    @property
+    def phase_speed(self) -> float | None:
+        """Tokens/s; that of the prompt is none of the answer's."""
+        return None if self.has_begun and not self.generated_tokens else self.speed
+
+    @property
+    def prompt_fraction(self) -> float | None:
+        """0 to 1, while the prompt is read."""
+        if self.phase != "prompt" or not self.prompt_tokens or self.prompt_read is None:
+            return None
+        return round(min(self.prompt_read / self.prompt_tokens, 1.0), 3)
+
+    def hear(self, told: TaskLine) -> None:
+        """Its task goes on."""
+        if told.kind == "reading":
+            self.prompt_read = told.tokens
+        elif told.kind == "generating":
+            self.generated_tokens = told.tokens
+        self.speed = told.speed or self.speed
+
+
+class Requests:
+    """All that are in flight, in the order in which they came."""
+
+    def __init__(self, clock: Callable[[], float], time_of: Callable[[float], str]) -> None:
+        """`time_of` makes a time of day of a moment of the clock."""
+        self._clock, self._time_of = clock, time_of
+        self._numbers = count(1)
+        self._requests: dict[int, Request] = {}
+        self._tasks: dict[tuple[InstanceId, int], Request] = {}
+
+    # ---- on the hot path ----
+
+    def enter(self, profile: str, surface: str, user_agent: str, *, generates: bool) -> Request:
+        """The current task serves a request that was let in, from now until `leave`."""
+        request = Request(
+            next(self._numbers),
+            profile,
+            surface,
+            user_agent,
+            generates,
+            self._clock(),
+            asyncio.current_task(),
+        )
+        self._requests[request.id] = request
+        return request
+
+    def leave(self, request: Request) -> None:
+        """It is over."""
+        del self._requests[request.id]
+        if request.task is not None and request.instance is not None:
+            self._tasks.pop((request.instance, request.task), None)
+
+    # ---- what instances tell ----
+
+    def hear(self, instance: InstanceId, told: TaskLine) -> None:
+        """A line of an instance's log tells of one of its tasks."""
+        if told.kind == "launched":
+            self._launched(instance, told)
+        elif request := self._tasks.get((instance, told.task)):
+            if told.kind == "released":
+                del self._tasks[instance, told.task]
+                request.task = None
+            else:
+                request.hear(told)
+
+    def _launched(self, instance: InstanceId, told: TaskLine) -> None:
+        if (request := self._owner(instance)) is None:
+            return  # a probe's, or of somebody who has left
+        request.task, request.had_task = told.task, True
+        request.prompt_tokens, request.prompt_read = told.tokens, None
+        request.generated_tokens = request.speed = None
+        self._tasks[instance, told.task] = request
+
+    def _owner(self, instance: InstanceId) -> Request | None:
+        """Whose task has just been launched.
+
+        The log names no request. Where the instance serves one, it is that one's. Of several it is
+        taken to be that of the first to come of those that had none yet: llama-server launches tasks
+        in the order in which they arrive. Only where all had one, a further prompt of the first one.
+        """
+        free = [
+            request
+            for request in self._requests.values()
+            if request.instance == instance and request.generates and request.task is None
+        ]
+        return next((r for r in free if not r.had_task), free[0] if free else None)
+
+    # ---- what people see and do ----
+
+    def told(self) -> list[RequestInfo]:
+        """Each as it is now, the oldest first."""
+        now = self._clock()
+        return [self._info(request, now) for request in self._requests.values()]
+
+    def _info(self, request: Request, now: float) -> RequestInfo:
+        request.came_at = request.came_at or self._time_of(request.since)
+        return RequestInfo(
+            id=request.id,
+            profile=request.profile,
+            instance=request.instance,
+            surface=request.surface,
+            client=client_name(request.user_agent),
+            phase=request.phase,
+            since=request.came_at,
+            age=round(now - request.since, 3),
+            prompt_tokens=request.prompt_tokens,
+            prompt_fraction=request.prompt_fraction,
+            generated_tokens=request.generated_tokens,
+            speed=request.phase_speed,
+        )
+
+    def cancel(self, number: int) -> None:
+        """End it for its client, and free what it uses. Raises NoSuchThing when it is over.
+
+        Whoever serves it finds `is_cancelled` set, and takes the cancellation of its task back.
+        """
+        request = self._requests.get(number)
+        if request is None or request.served_by is None:
+            raise NoSuchThing(f"there is no request {number} in flight")
+        if not request.is_cancelled:
+            request.is_cancelled = True
+            request.served_by.cancel()
+
+
+def client_name(user_agent: str) -> str:
+    """What a client calls itself: up to the first blank, only what can be printed, 40 letters."""
+    word = user_agent.split(maxsplit=1)[0] if user_agent.strip() else ""
+    return "".join(letter for letter in word if letter.isprintable())[:_CLIENT_LETTERS]
