@@ -11,10 +11,12 @@ from paddock.cli import (
     ask,
     cancel,
     check,
+    dashboard,
     demo,
     doctor,
     events,
     history,
+    init,
     listing,
     logs,
     plan,
@@ -42,6 +44,7 @@ app = typer.Typer(
 _DAEMON, _MODELS, _FILES = "The daemon", "Models", "Configuration, also without a daemon"
 
 for panel, verb, epilog in (
+    (_DAEMON, dashboard.dashboard, dashboard.EXAMPLE),
     (_DAEMON, serve.serve, serve.EXAMPLE),
     (_DAEMON, start.start, start.EXAMPLE),
     (_DAEMON, stop.stop, stop.EXAMPLE),
@@ -54,6 +57,7 @@ for panel, verb, epilog in (
     (_MODELS, cancel.cancel, cancel.EXAMPLE),
     (_MODELS, logs.logs, logs.EXAMPLE),
     (_MODELS, history.history, history.EXAMPLE),
+    (_FILES, init.init, init.EXAMPLE),
     (_FILES, listing.list_models, listing.EXAMPLE),
     (_FILES, show.show, show.EXAMPLE),
     (_FILES, plan.plan, plan.EXAMPLE),
@@ -69,7 +73,7 @@ for panel, verb, epilog in (
 def run() -> None:
     """The program `paddock`: exit status 0, 1 (an error was told), 2 (usage), 130 (Ctrl-C)."""
     try:
-        app(sys.argv[1:] or ["--help"])
+        app(sys.argv[1:] or _alone())
     except PaddockError as error:
         tell(error)
         sys.exit(1)
@@ -78,6 +82,11 @@ def run() -> None:
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         _silence_stdout()
         sys.exit(0)
+
+
+def _alone() -> list[str]:
+    """What no word at all means: the dashboard for a person, the help for a pipe."""
+    return ["dashboard"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"]
 
 
 def tell(error: PaddockError) -> None:

@@ -10,6 +10,11 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import IO, TYPE_CHECKING
 
+# Numbers and times look alike in both: the verbs take them from here.
+from paddock.tui.words import mib as mib
+from paddock.tui.words import seconds as seconds
+from paddock.tui.words import speed as speed
+
 if TYPE_CHECKING:
     from paddock.api.placement import Verdict
 
@@ -73,30 +78,6 @@ def _visible(text: str) -> int:
 def complain(text: str) -> None:
     """A line for people, on stderr: stdout belongs to results."""
     print(text, file=sys.stderr, flush=True)
-
-
-# ---- numbers and times, as people read them ----
-
-
-def mib(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value / 1024:.1f} GiB" if value >= 1024 else f"{value:.0f} MiB"
-
-
-def seconds(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    return (
-        f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-    )
-
-
-def speed(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} t/s" if value < 100 else f"{value:.0f} t/s"
 
 
 def clock(time: str) -> str:

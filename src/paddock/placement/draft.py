@@ -18,7 +18,7 @@ from paddock.config.profile import Flag, Origin, Profile
 from paddock.placement.draft_machine import Machine
 from paddock.placement.estimate import estimated
 from paddock.placement.sizes import Needs
-from paddock.placement.words import layers_in_ram, on_host, spills
+from paddock.placement.words import layers_in_ram, on_gpus, on_host, spills
 
 STEP = 4096  # tokens
 LONGEST = 131_072  # more than most tools ever send
@@ -30,7 +30,9 @@ _WITH_EXPERTS_IN_RAM, _IN_RAM = 32_768, 8192
 _INPUTS, _LONGEST_INPUT, _UBATCH = 8192, 2048, 512
 _RAM_LEFT = 512  # MiB, the setting `memory-margin`
 
-Reason = Literal["trained", "enough", "memory", "experts", "layers", "ram", "too-large", "input"]
+Reason = Literal[
+    "trained", "enough", "memory", "experts", "layers", "ram", "whole", "too-large", "input"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,10 @@ def context_for(model: Model, machine: Machine, *, longest: int = LONGEST) -> Co
         return Context(min(case.trained, _INPUTS, longest), "input")
     if not machine.cards:
         return case.in_ram("ram")
-    if tokens := case.longest(longest, _is_on_gpus):
+    if tokens := case.longest(longest, case.is_on_gpus):
         return Context(tokens, case.why_not_more(tokens, longest), case.mib(tokens))
     moderate = min(longest, _WITH_EXPERTS_IN_RAM)
-    if model.facts.experts and (tokens := case.longest(moderate, _has_only_experts_in_ram)):
+    if model.facts.experts and (tokens := case.longest(moderate, case.has_only_experts_in_ram)):
         return Context(tokens, "experts", case.mib(tokens))
     return case.in_ram("layers")
 
@@ -100,18 +102,36 @@ class _Case:
     def trained(self) -> int:
         return self.model.facts.n_ctx_train or _UNKNOWN
 
-    def longest(self, most: int, is_good: Callable[[Plan], bool]) -> int:
-        """The longest context up to `most` whose plan is good; 0 where none is."""
+    def longest(self, most: int, is_good: Callable[[int], bool]) -> int:
+        """The longest context up to `most` that is good; 0 where none is."""
         most = min(self.trained, most)
         steps: Sequence[int] = range(STEP, most + 1, STEP) or (most,)
-        count = bisect_left(steps, True, key=lambda tokens: not is_good(self._plan(tokens)))
+        count = bisect_left(steps, True, key=lambda tokens: not is_good(tokens))
         return steps[count - 1] if count else 0
 
+    def is_on_gpus(self, tokens: int) -> bool:
+        """All of it, with every margin kept.
+
+        Where layers are unlike each other, fit moves more of them than it must (build 11434): then
+        there must be nothing for it to do.
+        """
+        is_mixed = 0 < self.model.facts.recurrent_layers < self.model.facts.n_layers
+        plan = self._plan(tokens, *((("--fit", "off"),) if is_mixed else ()))
+        margins = [card.margin for card in self.machine.cards]
+        rooms = [device.left for device in on_gpus(plan)]
+        is_tight = any(r is not None and r < m for r, m in zip(rooms, margins, strict=False))
+        return plan.fits and not spills(plan) and not is_tight
+
+    def has_only_experts_in_ram(self, tokens: int) -> bool:
+        plan = self._plan(tokens)
+        return plan.fits and not layers_in_ram(plan) and _has_ram(plan)
+
     def in_ram(self, reason: Reason) -> Context:
-        tokens = self.longest(_IN_RAM, _has_ram)
-        if tokens:
-            return Context(tokens, reason, self.mib(tokens))
-        return Context(min(self.trained, STEP), "too-large")
+        tokens = self.longest(_IN_RAM, lambda tokens: _has_ram(self._plan(tokens)))
+        if not tokens:
+            return Context(min(self.trained, STEP), "too-large")
+        is_whole = reason == "ram" and tokens + STEP > self.trained
+        return Context(tokens, "whole" if is_whole else reason, self.mib(tokens))
 
     def why_not_more(self, tokens: int, longest: int) -> Reason:
         if tokens + STEP > self.trained:
@@ -122,25 +142,21 @@ class _Case:
         layers = Needs(self._profile(tokens), self.model.facts).layers(tokens)
         return ceil(sum(layer.context for layer in layers))
 
-    def _plan(self, tokens: int) -> Plan:
-        return estimated(self._profile(tokens), self.model.facts, self.machine.circumstances)
+    def _plan(self, tokens: int, *flags: tuple[str, str]) -> Plan:
+        profile = self._profile(tokens, *flags)
+        return estimated(profile, self.model.facts, self.machine.circumstances)
 
-    def _profile(self, tokens: int) -> Profile:
-        flags = [("--ctx-size", str(tokens))]
-        if self.machine.target:
-            flags.append(("--fit-target", self.machine.target))
+    def _profile(self, tokens: int, *flags: tuple[str, str]) -> Profile:
+        target = self.machine.target
+        margins = (("--fit-target", target),) if target else ()
         projector = self.model.projector
         return plain_profile(
-            self.model.file.path, *flags, mmproj=projector.path if projector else None
+            self.model.file.path,
+            ("--ctx-size", str(tokens)),
+            *margins,
+            *flags,
+            mmproj=projector.path if projector else None,
         )
-
-
-def _is_on_gpus(plan: Plan) -> bool:
-    return plan.fits and not spills(plan)
-
-
-def _has_only_experts_in_ram(plan: Plan) -> bool:
-    return plan.fits and not layers_in_ram(plan) and _has_ram(plan)
 
 
 def _has_ram(plan: Plan) -> bool:

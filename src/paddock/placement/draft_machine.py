@@ -47,6 +47,7 @@ class Machine:
     host: Reading = field(default_factory=lambda: Reading(HOST, "Host", None, None))
     engine: str = ""
     problem: str = ""
+    fits: bool = True  # whether the engine knows `--fit`, and so margins
     idle: tuple[str, ...] = ()  # GPUs that the drivers know and the engine does not use
 
     @property
@@ -57,8 +58,8 @@ class Machine:
 
     @property
     def target(self) -> str:
-        """The value of `FIT_TARGET`: one where all are alike, "" without GPUs."""
-        margins = [card.margin for card in self.cards]
+        """The value of `FIT_TARGET`: one where all are alike, "" where there is no use for it."""
+        margins = [card.margin for card in self.cards if self.fits]
         return ",".join(map(str, margins if len(set(margins)) > 1 else margins[:1]))
 
 
@@ -68,8 +69,9 @@ def machine_of(
     models: Mapping[DeviceId, str],
     plan: Plan | None = None,
     problem: str = "",
+    fits: bool = True,
 ) -> Machine:
-    """`models`: what the cards are called; `plan`: of any model, made by the engine."""
+    """`models`: what the cards are called; `plan`: of any model, made by the engine, else a `problem`."""
     near = [_relieved(reading) for reading in gpus(readings)]
     used = _as_planned(near, on_gpus(plan)) if plan else near
     names = {reading.id for reading in used}
@@ -78,6 +80,7 @@ def machine_of(
         host=readings.get(HOST, Reading(HOST, "Host", None, None)),
         engine=f"{plan.engine} {plan.engine_version}".strip() if plan else "",
         problem=problem,
+        fits=fits,
         idle=tuple(models.get(r.id) or r.name for r in near if r.id not in names),
     )
 

@@ -1,7 +1,8 @@
 """The text of a drafted models.conf: sections with their facts and reasons as comments. Pure."""
 
+import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,12 +11,14 @@ from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
 from paddock.config.model_kinds import Model
 from paddock.llama.gguf import Facts
+from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
 from paddock.placement.draft import Entry
 from paddock.placement.draft_machine import Machine
 from paddock.placement.words import gib
 
 _WIDTH = 100
 _MIB = 1 << 20
+_TOGETHER = re.compile(r"`[^`]*`|\d (?=[GM]iB|B |M |layers|tokens)")
 _LONGEST_NAME = 80  # letters of a name that the file's maker chose
 
 _HEAD = """\
@@ -29,16 +32,21 @@ Facts are what a file's header said on that day; the rest is a proposal."""
 _CONTEXT = {
     "trained": "All of the context that it was trained with: it fits on the {gpus} beside the weights, and takes {mib}.",
     "enough": "It fits on the {gpus} beside the weights, and takes {mib}. Trained are {trained}, more than most can use.",
-    "memory": "The longest that fits on the {gpus} beside the weights; it takes {mib}. Trained are {trained}.",
+    "memory": "About the longest that fits on the {gpus} beside the weights; it takes {mib}. Trained are {trained}.",
     "experts": "The {gpus} cannot hold all of the model: experts of some layers will lie in RAM, which a mixture "
     "bears. The context takes {mib}; trained are {trained}.",
     "layers": "The {gpus} cannot hold all of the model: some layers will lie in RAM, and it will be slow. Hence a "
     "moderate context; it takes {mib}, trained are {trained}.",
     "ram": "A moderate one, since all lies in RAM; it takes {mib}. Trained are {trained}.",
+    "whole": "All of the context that it was trained with; it takes {mib}.",
     "too-large": "The model is larger than the memory that there is, and the machine would swap. With "
     "`on-swap = refuse` Paddock would not load it.",
     "input": "Shared by the inputs that are read at the same time.",
 }
+_NO_FIT = (
+    "The engine has no --fit, which places layers by the memory that is free. Install a newer one, or write "
+    "N_GPU_LAYERS for each profile."
+)
 _USES = {
     "embeddings": "For embeddings only: it answers at /v1/embeddings.",
     "reranking": "For reranking only: it answers at /v1/rerank.",
@@ -46,7 +54,7 @@ _USES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Outline:
     """All that a models.conf will say. `place` gives a path as the file should name it."""
 
     folder: Path
@@ -58,15 +66,15 @@ class Draft:
     place: Callable[[Path], str]
 
 
-def text(draft: Draft) -> str:
+def text(outline: Outline) -> str:
     """The file, without errors or warnings for who reads it as models.conf."""
-    head = _HEAD.format(folder=_plain(str(draft.folder)), today=draft.today)
+    head = _HEAD.format(folder=_plain(str(outline.folder)), today=outline.today)
     parts = [
         [f"# {line}".rstrip() for line in head.splitlines()],
-        list(_shared(draft.machine, draft.today)),
-        *(list(_section(entry, draft)) for entry in draft.entries),
-        list(_drafts(draft)),
-        list(_left_out(draft)),
+        list(_shared(outline.machine, outline.today)),
+        *(list(_section(entry, outline)) for entry in outline.entries),
+        list(_drafts(outline)),
+        list(_left_out(outline)),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
@@ -80,7 +88,11 @@ def _shared(machine: Machine, today: date) -> Iterator[str]:
     if not machine.cards:
         yield from _comment(_no_gpu(machine))
         return
-    yield from _comment(f"MiB that llama.cpp leaves free on {_order(machine, today)}:")
+    if not machine.fits:
+        yield from _comment(_NO_FIT)
+        return
+    yield from _comment(_margins(machine))
+    yield from _comment(_order(machine, today))
     yield from (f"#   {_plain(str(card))}" for card in machine.cards)
     if machine.idle:
         yield from _comment(f"The engine does not use {_plain(', '.join(machine.idle))}.")
@@ -94,39 +106,47 @@ def _no_gpu(machine: Machine) -> str:
     return "No GPU was found: everything will lie in RAM."
 
 
+def _margins(machine: Machine) -> str:
+    if not machine.cards[1:]:
+        return "MiB that llama.cpp leaves free on the GPU when it loads a model."
+    return (
+        f"MiB that llama.cpp leaves free on each GPU when it loads a model: {QUIET_MARGIN} do where a GPU "
+        f"only computes, {BUSY_MARGIN} leave room for windows and other programs."
+    )
+
+
 def _order(machine: Machine, today: date) -> str:
-    if len(machine.cards) == 1:
-        return "the GPU"
+    """Of no interest where one value stands for all."""
     if "," not in machine.target:
-        return "each GPU"
+        return ""
     if machine.engine:
         return (
-            f"each GPU, in the order of the engine ({machine.engine}, asked on {today}). It changes "
-            "with CUDA_DEVICE_ORDER and CUDA_VISIBLE_DEVICES: `paddock plan` shows it"
+            f"In the order of the engine ({_plain(machine.engine)}), which was asked on {today}. Other settings "
+            "of CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES change it: check with `paddock plan`."
         )
     return (
-        "each GPU, in the order of the drivers, for no engine could be asked: "
-        f"{_plain(machine.problem) or 'it does not tell'}. CUDA has that order only with "
-        "CUDA_DEVICE_ORDER=PCI_BUS_ID: compare with `paddock plan`"
+        "In the order of the drivers, for no engine could be asked: "
+        f"{_plain(machine.problem) or 'it tells of none'}. CUDA has that order only with "
+        "CUDA_DEVICE_ORDER=PCI_BUS_ID: check with `paddock plan`."
     )
 
 
 # ---- a profile ----
 
 
-def _section(entry: Entry, draft: Draft) -> Iterator[str]:
+def _section(entry: Entry, outline: Outline) -> Iterator[str]:
     model = entry.model
     yield f"[{entry.id}]"
-    yield from _comment(f"Facts of the file, {draft.today}: {'; '.join(facts_told(model.facts))}.")
+    yield from _facts(model.facts, outline.today)
     if model.facts.recurrent_layers:
         yield from _comment(
             "Its recurrent state cannot forget: leave context-shift off, as it is by itself."
         )
-    yield f"MODEL = {draft.place(model.file.path)}"
+    yield f"MODEL = {outline.place(model.file.path)}"
     if model.projector:
         yield "# Its projector, for pictures or sound."
-        yield f"MMPROJ = {draft.place(model.projector.path)}"
-    yield from _comment(_reason(entry, "GPUs" if draft.machine.cards[1:] else "GPU"))
+        yield f"MMPROJ = {outline.place(model.projector.path)}"
+    yield from _comment(_reason(entry, "GPUs" if outline.machine.cards[1:] else "GPU"))
     yield f"CTX_SIZE = {entry.context.tokens}"
     yield from _use(entry)
 
@@ -149,21 +169,19 @@ def _use(entry: Entry) -> Iterator[str]:
         yield f"ubatch-size = {entry.ubatch}"
 
 
-def facts_told(facts: Facts) -> Iterator[str]:
-    """What the header says, in a few short parts."""
-    if facts.name:
-        yield _plain(textwrap.shorten(facts.name, _LONGEST_NAME, placeholder=" …"))
-    yield ", ".join(_shape(facts))
-    yield ", ".join(_bytes(facts))
-    if facts.n_ctx_train:
-        yield f"trained with {facts.n_ctx_train:,} tokens of context"
+def _facts(facts: Facts, today: date) -> Iterator[str]:
+    """What the header says, in a few short lines."""
+    name = textwrap.shorten(_plain(facts.name), _LONGEST_NAME, placeholder=" …")
+    yield from _comment(f"Facts of the file, {today}{': ' if name else ''}{name}")
+    yield from _comment(", ".join(_shape(facts)), indent="  ")
+    yield from _comment(", ".join(_bytes(facts)), indent="  ")
     if facts.template:
-        yield f"its template mentions {', '.join(facts.template)}"
+        yield from _comment(f"its template mentions {', '.join(facts.template)}", indent="  ")
 
 
 def _shape(facts: Facts) -> Iterator[str]:
     used, experts = facts.experts_used, facts.experts
-    yield _plain(facts.architecture)
+    yield facts.architecture
     yield f"MoE ({used} of {experts} experts)" if experts else "dense"
     if facts.n_params:
         yield f"{billions(facts.n_params)} parameters"
@@ -172,31 +190,35 @@ def _shape(facts: Facts) -> Iterator[str]:
         yield f"{facts.recurrent_layers} of them recurrent"
     if facts.windowed_layers:
         yield f"{facts.windowed_layers} of them with a window of {facts.window:,} tokens"
+    if facts.nextn_layers:
+        yield f"{facts.nextn_layers} of them for multi-token prediction"
 
 
 def _bytes(facts: Facts) -> Iterator[str]:
     yield gib(facts.size_bytes / _MIB)
     if facts.file_type:
-        yield _plain(facts.file_type.removeprefix("MOSTLY_").removeprefix("ALL_"))
+        yield facts.file_type.removeprefix("MOSTLY_").removeprefix("ALL_")
     if facts.shards[1:]:
-        yield f"in {len(facts.shards)} shards"
+        yield f"{len(facts.shards)} shards"
+    if facts.n_ctx_train:
+        yield f"trained with {facts.n_ctx_train:,} tokens of context"
 
 
 # ---- what gets no profile ----
 
 
-def _drafts(draft: Draft) -> Iterator[str]:
-    if draft.drafts:
+def _drafts(outline: Outline) -> Iterator[str]:
+    if outline.drafts:
         yield "# Draft models make another model faster: write the line into that one's section."
-    for model in draft.drafts:
-        yield f"#   model-draft = {draft.place(model.file.path)}"
+    for model in outline.drafts:
+        yield f"#   model-draft = {outline.place(model.file.path)}"
 
 
-def _left_out(draft: Draft) -> Iterator[str]:
-    if draft.left_out:
+def _left_out(outline: Outline) -> Iterator[str]:
+    if outline.left_out:
         yield "# Left out:"
-    for one in draft.left_out:
-        yield from _comment(f"{told_path(one.path, draft.folder)}: {one.why}", indent="  ")
+    for one in outline.left_out:
+        yield from _comment(f"{told_path(one.path, outline.folder)}: {one.why}", indent="  ")
 
 
 def told_path(path: Path, folder: Path) -> str:
@@ -205,15 +227,18 @@ def told_path(path: Path, folder: Path) -> str:
     return _plain(str(inside))
 
 
-def _comment(words: str, *, indent: str = "") -> Iterable[str]:
-    return textwrap.wrap(
-        _plain(words),
+def _comment(words: str, *, indent: str = "") -> Iterator[str]:
+    """In lines, of which none ends between a number and its unit or within backquotes."""
+    together = _TOGETHER.sub(lambda found: found[0].replace(" ", "\0"), _plain(words))
+    lines = textwrap.wrap(
+        together,
         _WIDTH,
         initial_indent=f"# {indent}",
         subsequent_indent=f"# {indent}{indent}",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    yield from (line.replace("\0", " ") for line in lines)
 
 
 def _plain(words: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.types import (
+    AnyEvent,
     ConfigInfo,
     DeviceInfo,
     Failure,
@@ -23,6 +24,17 @@ NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link
 
 
 @dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """What became of the connection: beside the events, all that a feed tells."""
+
+    link: Link
+    error: str = ""  # why it is lost
+
+
+News = AnyEvent | LinkChanged
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """A switch under way, or one that has just failed and was not yet read."""
 
@@ -32,6 +44,7 @@ class Switch:
     told: float  # when the progress was told, by the same clock
     failure: Failure | None = None
     restored: tuple[str, ...] = ()  # who was brought back after a failure
+    first: tuple[float, int] | None = None  # when MiB were first told of, and how many it were
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class Notice:
     kind: NoticeKind
     text: str
     at: float  # by the dashboard's clock
+    profile: str = ""  # whom it is about, where it is about one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,10 @@ class View:
     traces: Mapping[str, Trace] = field(default_factory=dict)  # `generation`, `used:CUDA0`, …
     notices: tuple[Notice, ...] = ()  # the newest last
     last_seq: int = 0
+    is_stale: bool = False  # models.conf changed: only a fresh snapshot tells what the profiles are
+    heard: float | None = None  # when requests and devices were last told, by the dashboard's clock
+    traced: int | None = None  # the second of the newest values of all traces, by the same clock
+    epoch: float | None = None  # Unix time, by the daemon's clock, when the dashboard's was 0
 
     def model(self, profile: str) -> ProfileInfo | None:
         return next((m for m in self.models if m.id == profile), None)

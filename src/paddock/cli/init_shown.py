@@ -1,0 +1,117 @@
+"""What `paddock init` shows: what was found, what was left out and why, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paddock.cli.terminal import complain, mib, paint, print_json, print_table
+from paddock.config.paths import paths
+from paddock.placement.draft_text import told_path
+
+if TYPE_CHECKING:
+    from paddock.cli.init import Draft, Written
+    from paddock.cli.inquiry import Progress
+    from paddock.placement.draft import Entry
+
+_MIB = 1 << 20
+_SPILLS = {
+    "experts": "experts in RAM",
+    "layers": "layers in RAM",
+    "too-large": "larger than the memory",
+}
+
+
+def print_all(draft: Draft, written: Written) -> None:
+    """For people."""
+    headers = ["PROFILE", "SIZE", "CONTEXT", "WHAT", "NOTE"]
+    print_table(headers, [_row(entry) for entry in draft.found])
+    _print_left_out(draft)
+    _print_written(draft, written)
+
+
+def print_as_json(draft: Draft, written: Written) -> None:
+    """For programs."""
+    print_json(
+        {
+            "file": str(written.output),
+            "backup": str(written.backup or ""),
+            "settings": str(written.settings or ""),
+            "profiles": [_entry_as_json(entry) for entry in draft.found],
+            "drafts": [str(model.file.path) for model in draft.drafts],
+            "left_out": [{"path": str(one.path), "why": one.why} for one in draft.left_out],
+            "text": draft.text,
+        }
+    )
+
+
+def progress_shown() -> Progress:
+    """One line on a terminal, written over and over; elsewhere a line for each thing that is done."""
+    is_terminal = sys.stderr.isatty()
+
+    def show(what: str, done: int, of: int) -> None:
+        if is_terminal:
+            end = "\n" if done == of else ""
+            print(f"\r{what}: {done} of {of}", end=end, file=sys.stderr, flush=True)
+        elif done == of:
+            complain(f"{what}: {of}")
+
+    return show
+
+
+def _row(entry: Entry) -> list[str]:
+    facts, context = entry.model.facts, entry.context
+    kind = "MoE" if facts.experts else "dense"
+    what = [kind if entry.model.use == "chat" else entry.model.use]
+    what += ["projector"] if entry.model.projector else []
+    note = paint(_SPILLS.get(context.reason, ""), "yellow")
+    return [entry.id, mib(facts.size_bytes / _MIB), f"{context.tokens:,}", ", ".join(what), note]
+
+
+def _print_left_out(draft: Draft) -> None:
+    rows = [[f"  {told_path(one.path, draft.folder)}", one.why] for one in draft.left_out]
+    rows += [
+        [f"  {told_path(one.file.path, draft.folder)}", "a draft model: see the end of the file"]
+        for one in draft.drafts
+    ]
+    if rows:
+        print()
+        print_table(["LEFT OUT", "BECAUSE"], rows)
+
+
+def _print_written(draft: Draft, written: Written) -> None:
+    kept = f"; what was there is {written.backup} now" if written.backup else ""
+    print(f"\nwrote {written.output}{kept}")
+    if written.settings:
+        print(f"wrote {written.settings}: models-dir is {draft.folder}")
+    print("\nnext:")
+    for command in _next(draft.output):
+        print(f"  {command}")
+
+
+def _next(output: Path) -> list[str]:
+    """What to type; the usual file needs no naming."""
+    is_usual = output == paths(None, None, None, os.environ).config
+    file = shlex.quote(str(output))
+    named = "" if is_usual else f" --config {file}"
+    return [
+        "paddock check" if is_usual else f"paddock check {file}",
+        f"paddock plan --all{named}",
+        f"paddock start{named}",
+    ]
+
+
+def _entry_as_json(entry: Entry) -> dict[str, Any]:
+    model = entry.model
+    return {
+        "id": entry.id,
+        "use": model.use,
+        "path": str(model.file.path),
+        "mmproj": str(model.projector.path) if model.projector else "",
+        "ctx_size": entry.context.tokens,
+        "because": entry.context.reason,
+        "facts": model.facts,
+    }

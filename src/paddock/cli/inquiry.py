@@ -1,0 +1,105 @@
+"""What a draft of models.conf must know first: headers of files, this machine, the engine's devices. Blocking."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from paddock.core.model import HOST, DeviceId
+from paddock.errors import PaddockError
+from paddock.host.gpus import Gpus
+from paddock.host.memory import read_memory
+from paddock.llama.facts import read
+from paddock.llama.gguf import GgufError
+from paddock.placement.draft import STEP, plain_profile
+from paddock.placement.draft_machine import Machine, machine_of
+from paddock.placement.planner import Planner
+from paddock.placement.planning import Circumstances
+from paddock.placement.survey import gpu_id, gpu_reading, host_reading
+
+if TYPE_CHECKING:
+    from paddock.api.placement import Plan
+    from paddock.cli.files import Files
+    from paddock.config.model_folder import ModelFile
+    from paddock.config.model_kinds import Model, Read
+    from paddock.host.gpus import Gpu
+    from paddock.llama.gguf import Facts
+    from paddock.placement.devices import Readings
+
+Progress = Callable[[str, int, int], None]  # what is done, how many are, and of how many
+
+
+def read_headers(files: Sequence[ModelFile], cache_dir: Path, progress: Progress) -> list[Read]:
+    """Each file with its facts, or what is wrong with it. A header takes 0.3 s, so several at once."""
+
+    def one(file: ModelFile) -> Facts | GgufError:
+        try:
+            return read(file.path, cache_dir=cache_dir)
+        except GgufError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        futures = [pool.submit(one, file) for file in files]
+        for count, _ in enumerate(as_completed(futures), start=1):
+            progress("reading headers", count, len(files))
+        return list(zip(files, [future.result() for future in futures], strict=True))
+
+
+def machine_for(files: Files, models: Sequence[Model], progress: Progress) -> Machine:
+    """This machine, its devices in the order of the engine that would run these models."""
+    readings, names = _readings()
+    progress("asking the engine for its devices", 0, 1)
+    smallest = min(models, key=lambda m: (m.use != "chat", m.facts.size_bytes))
+    told = _asked(files, smallest, readings)
+    progress("asking the engine for its devices", 1, 1)
+    return machine_of(
+        readings, models=names, plan=told.plan, problem=told.problem, fits=told.knows_fit
+    )
+
+
+def _readings() -> tuple[Readings, dict[DeviceId, str]]:
+    """All devices, and what the GPUs are called."""
+    drivers = Gpus()
+    try:
+        gpus = drivers.read()
+    finally:
+        drivers.close()
+    names = engine_names(gpus)
+    readings = {gpu_id(gpu): gpu_reading(gpu, names=names) for gpu in gpus}
+    return readings | {HOST: host_reading(read_memory())}, {gpu_id(g): g.name for g in gpus}
+
+
+def engine_names(gpus: Sequence[Gpu]) -> dict[DeviceId, str]:
+    """The names that CUDA and ROCm would give them in the drivers' order."""
+    counts, names = Counter[str](), dict[DeviceId, str]()
+    for gpu in gpus:
+        kind = "CUDA" if gpu.vendor == "nvidia" else "ROCm"
+        names[gpu_id(gpu)] = f"{kind}{counts[kind]}"
+        counts[kind] += 1
+    return names
+
+
+class _Told(NamedTuple):
+    """What the engine says of its devices: a plan has them in its order; else why there is none."""
+
+    plan: Plan | None
+    problem: str = ""
+    knows_fit: bool = True
+
+
+def _asked(files: Files, model: Model, readings: Readings) -> _Told:
+    try:
+        engine = files.engine(None)
+    except PaddockError as error:
+        return _Told(None, error.message)
+    profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))
+    # Not from the shelf: the order may have been changed in the environment since.
+    plan = Planner().plan(profile, engine, model.facts, Circumstances(readings, {}, {}))
+    if plan.source == "engine":
+        return _Told(plan)
+    problem = plan.notes[0].removeprefix("an estimate: ")
+    return _Told(None, problem, engine.flags.find("fit-target") is not None)

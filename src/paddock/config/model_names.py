@@ -1,0 +1,73 @@
+"""What the name of a GGUF file tells: the model, its quantisation, and the id of a profile for it. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+# What quantisers write last: `Q4_K_M`, `UD-Q4_K_XL`, `IQ2_XXS`, `BF16`, `MXFP4_MOE`.
+_QUANTISATION = re.compile(
+    r"(?:^|[-_. ])(?P<found>(?:ud[-_.])?"
+    r"(?:i?q\d+(?:_[a-z0-9]+)*|tq\d_\d|b?f16|f32|fp\d+|mxfp\d+(?:_moe)?|nvfp4|\d+bit))$",
+    re.IGNORECASE,
+)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_REPOSITORY = re.compile(r"[-_.]gguf$", re.IGNORECASE)
+# Names that say nothing of the model: `ggml-model-Q4_K_M.gguf`, `mmproj-F16.gguf`.
+_NOTHING = re.compile(
+    r"(?:(?:ggml|gguf|model|weights|mmproj|projector|vision|clip)(?:[-_. ]|$))*", re.IGNORECASE
+)
+
+
+class Name(NamedTuple):
+    """A file's name without its end: `Qwen3-4B` and `Q4_K_M`."""
+
+    model: str
+    quantisation: str
+
+    @property
+    def says_nothing(self) -> bool:
+        return _NOTHING.fullmatch(self.model) is not None
+
+    @property
+    def bare(self) -> str:
+        """Letters and digits of the model, to be compared: `gemma312bit` of `mmproj-gemma-3-12b-it`."""
+        words = re.sub(r"[-_. ]?mmproj[-_. ]?", "-", self.model.lower())
+        return "" if self.says_nothing else re.sub(r"\W|_", "", words)
+
+
+def name_of(file: str) -> Name:
+    """The two parts of a file's name; of a shard, those of the whole model."""
+    stem = _SHARD.sub("", file[:-5] if file.lower().endswith(".gguf") else file)
+    found = _QUANTISATION.search(stem)
+    return Name(stem[: found.start()], found["found"]) if found else Name(stem, "")
+
+
+def profile_id(file: str, repository: str) -> str:
+    """`qwen3-4b-q4_k_m`; where the file's name says nothing, that of its repository or folder comes first."""
+    name = name_of(file)
+    model = _REPOSITORY.sub("", repository) if name.says_nothing and repository else name.model
+    return _tidy("-".join(filter(None, (model, name.quantisation))))
+
+
+def unique(wanted: Sequence[tuple[str, str]]) -> list[str]:
+    """One id for each pair of id and owner: where several want the same, the owner is put before it."""
+    counts = Counter(name for name, _ in wanted)
+    told = [_tidy(f"{who}-{name}") if who and counts[name] > 1 else name for name, who in wanted]
+    taken: set[str] = set()
+    for place, name in enumerate(told):
+        told[place] = next(free for free in _numbered(name) if free not in taken)
+        taken.add(told[place])
+    return told
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
+
+
+def _tidy(name: str) -> str:
+    """Fit for an id. Sections named `bench-*` are benchmark profiles, which no file name can mean."""
+    plain = re.sub(r"[^\w.]+", "-", name.lower()).strip("-._")
+    return plain.removeprefix("bench-") or "model"

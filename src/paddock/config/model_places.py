@@ -1,0 +1,58 @@
+"""How models.conf names the files of a folder: as short as the models folder allows. Looks, but writes nothing.
+
+Relative to the models folder, or to the folder of models.conf, where the files lie in one of them.
+Otherwise `models-dir` can make it so, but only where there is no paddock.toml yet: to change it
+would move the models of other profiles. What is left are absolute paths.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddock.config.model_files import Folders
+from paddock.config.settings import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The names of files in and below one folder."""
+
+    folder: Path
+    start: (
+        Path | None
+    )  # what comes before a path inside the folder; None: the whole path is written
+    folders: Folders  # as they will be
+    settings: str = ""  # the paddock.toml that this takes; "" where none is needed
+
+    @classmethod
+    def of(cls, folder: Path, paths: Paths) -> "Places":
+        beside = paths.config.parent
+        folders = Folders(paths.models_dir, beside)
+        for base in (paths.models_dir, beside):
+            if folder.resolve().is_relative_to(base.resolve()):
+                return cls(folder, folder.resolve().relative_to(base.resolve()), folders)
+        if paths.settings.exists():
+            return cls(folder, None, folders)
+        return cls(folder, Path(), Folders(folder, beside), _settings(folder))
+
+    def told(self, path: Path) -> str:
+        """What to write for a file; the whole path where a shorter one would mean another file."""
+        if self.start is None:
+            return str(path)
+        short = str(self.start / path.relative_to(self.folder))
+        return short if self._is(path, short) else str(path)
+
+    def _is(self, path: Path, text: str) -> bool:
+        try:
+            return self.folders.model(text).samefile(path)
+        except OSError:  # `~` at its beginning was read as the home folder
+            return False
+
+
+def _settings(folder: Path) -> str:
+    """TOML's basic strings are JSON's."""
+    return (
+        "# Paddock's own settings, beside models.conf; all of them: docs/configuration.md.\n"
+        "# Where relative paths in models.conf begin (written by `paddock init`):\n"
+        f"models-dir = {json.dumps(str(folder), ensure_ascii=False)}\n"
+    )

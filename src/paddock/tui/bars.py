@@ -1,0 +1,148 @@
+"""The memory of each device as a bar of cells: whose it is, what must stay free, what is free. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from paddock.api.types import DeviceInfo
+from paddock.tui.state import View
+from paddock.tui.words import mib
+
+SegmentKind = Literal["instance", "foreign", "margin", "free", "unknown"]
+_NAMES_TOLD = 2  # of foreign programs
+_WORTH_NAMING = 64  # MiB of foreign use; less is what an idle driver takes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a bar. Several of the kind `instance` are told apart by `number`."""
+
+    kind: SegmentKind
+    label: str  # whose it is: a profile, `Xorg, firefox`, `free`
+    mib: float
+    cells: int
+    number: int = 0  # of an instance: the same on every device, from 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One device. The cells of its segments are together exactly as many as were asked for."""
+
+    name: str  # `CUDA0`
+    description: str  # `NVIDIA GeForce RTX 4090`
+    segments: tuple[Segment, ...]
+    total: str  # `24.0 GiB`, empty where nobody knows
+    free: str
+    facts: str  # `61 °C, 310 of 450 W, power limit`
+
+    @property
+    def legend(self) -> str:
+        """Every part with its size, in the bar's order, then the whole."""
+        parts = [f"{part.label} {mib(part.mib)}" for part in self.segments if part.mib >= 1]
+        if not self.total:
+            return " · ".join(parts) or "nobody can tell"
+        return " · ".join([*parts, f"of {self.total}"])
+
+
+def device_bars(view: View, width: int) -> tuple[Bar, ...]:
+    """One bar for each device, `width` cells each."""
+    return tuple(device_bar(view, device, width) for device in view.devices)
+
+
+def device_bar(view: View, device: DeviceInfo, width: int) -> Bar:
+    parts = _parts(view, device) or [Segment("unknown", "unknown", 0.0, 0)]
+    counts = cells([part.mib for part in parts], width)
+    segments = (
+        Segment(p.kind, p.label, p.mib, n, p.number) for p, n in zip(parts, counts, strict=True)
+    )
+    return Bar(
+        name=device.name,
+        description=device.description,
+        segments=tuple(segments),
+        total=mib(device.total_mib),
+        free=mib(device.free_mib),
+        facts=facts(device),
+    )
+
+
+def cells(amounts: Sequence[float], width: int) -> list[int]:
+    """`width` cells shared out by largest remainder; all to the last one where all are nothing."""
+    whole = sum(amounts)
+    if not amounts or whole <= 0:
+        return [0] * (len(amounts) - 1) + [width] * bool(amounts)
+    exact = [amount / whole * width for amount in amounts]
+    counts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: counts[i] - exact[i])
+    for i in by_remainder[: max(width - sum(counts), 0)]:
+        counts[i] += 1
+    return counts
+
+
+def facts(device: DeviceInfo) -> str:
+    """How hard it works, each where somebody told."""
+    parts = []
+    if device.utilization is not None:
+        parts.append(f"{device.utilization * 100:.0f} %")
+    if device.temperature_c is not None:
+        parts.append(f"{device.temperature_c} °C")
+    if device.power_w is not None:
+        limit = f" of {device.power_limit_w:.0f}" if device.power_limit_w else ""
+        parts.append(f"{device.power_w:.0f}{limit} W")
+    parts += [f"{why} limit" for why in device.throttled]
+    if device.swap_used_mib:
+        parts.append(f"swap {mib(device.swap_used_mib)}")
+    return ", ".join(parts)
+
+
+def _parts(view: View, device: DeviceInfo) -> list[Segment]:
+    """What there is, with no cells yet; what an engine may not touch is cut from what is free."""
+    ours = _ours(view, device)
+    held = sum(part.mib for part in ours)
+    if device.total_mib is None:
+        return ours
+    free = _free(device, held)
+    foreign = max(device.total_mib - free - held, 0)
+    margin = min(_margin(view, device), free)
+    parts = [
+        *ours,
+        Segment("foreign", _foreign(device), foreign, 0),
+        Segment("margin", "margin", margin, 0),
+        Segment("free", "free", free - margin, 0),
+    ]
+    return [part for part in parts if part.mib > 0]
+
+
+def _ours(view: View, device: DeviceInfo) -> list[Segment]:
+    """What each instance was measured to hold; where nobody measures, what is booked for it."""
+    numbers = {id_: number for number, id_ in enumerate(view.instances)}
+    shares = device.used_mib or device.booked_mib
+    return [
+        Segment("instance", _owner(view, id_), share, 0, numbers.get(id_, len(numbers)))
+        for id_, share in shares.items()
+        if share > 0
+    ]
+
+
+def _owner(view: View, instance: str) -> str:
+    """Its profile; of one that has just gone, what its name tells."""
+    known = view.instances.get(instance)
+    return known.profile if known else instance.rpartition(".")[0] or instance
+
+
+def _free(device: DeviceInfo, held: float) -> float:
+    """MiB, where the driver does not tell: what neither we nor the foreign hold."""
+    assert device.total_mib is not None
+    if device.free_mib is not None:
+        return device.free_mib
+    return max(device.total_mib - held - (device.foreign_mib or 0), 0)
+
+
+def _foreign(device: DeviceInfo) -> str:
+    names = [use.name for use in device.foreign if use.name and (use.mib or 0) >= _WORTH_NAMING]
+    return ", ".join(list(dict.fromkeys(names))[:_NAMES_TOLD]) or "others"
+
+
+def _margin(view: View, device: DeviceInfo) -> float:
+    """MiB that the most careful resident wants to stay free here."""
+    plans = [i.plan.device(device.name) for i in view.instances.values() if i.plan]
+    return max((plan.margin for plan in plans if plan and plan.total), default=0)

@@ -1,0 +1,174 @@
+"""The main screen: models, switches, requests, devices, what happened."""
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from paddock.tui import paint, reading
+from paddock.tui.bars import device_bars
+from paddock.tui.sparkline import sparkline
+from paddock.tui.state import View
+from paddock.tui.table import Rows
+
+_WIDE = 120  # columns from which on devices stand beside the models
+_MODELS = ("model", "state", "size", "context", "speed t/s", "verdict", "used")
+_REQUESTS = ("client", "api", "model", "phase", "tokens", "t/s", "age")
+_BENCHES = "(bench)"  # the row into which benchmark profiles are folded
+
+
+class Chosen(Message):
+    """A model's row was entered or clicked."""
+
+    def __init__(self, profile: str) -> None:
+        super().__init__()
+        self.profile = profile
+
+
+class Dashboard(Screen[None]):
+    """Draws a view; holds nothing of it but which rows are folded."""
+
+    BINDINGS = [
+        Binding("m,slash", "app.pick", "Switch"),
+        Binding("u", "app.unload", "Unload"),
+        Binding("c", "app.cancel_switch", "Cancel load"),
+        Binding("x", "app.end_request", "End request"),
+        Binding("l", "app.logs", "Log"),
+        Binding("d", "app.detail", "Detail"),
+        Binding("b", "benches", "Bench", show=False),
+        Binding("backspace", "app.dismiss_failures", "Read", show=False),
+        Binding("question_mark", "app.help", "Help"),
+        Binding("q", "app.quit", "Quit"),
+    ]
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view, self._now = view, 0.0
+        self._shows_benches = False
+        self._drawn: dict[str, Text] = {}
+        self._spin = 0
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="header")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield Rows(_MODELS, id="models")
+                yield Static(id="switches")
+                yield Rows(_REQUESTS, id="requests")
+                yield Static(id="totals")
+            with Vertical(id="right"):
+                yield Static(id="devices")
+                yield Static(id="speed")
+                yield Static(id="notices")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        for name, title in (("models", "Models"), ("requests", "Now"), ("devices", "Devices")):
+            self.query_one(f"#{name}").border_title = title
+        self.query_one("#models", Rows).focus()
+        self._arrange(self.size.width)
+        self.call_after_refresh(self.draw, self._view, self._now)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange(event.size.width)
+        self._drawn.clear()
+        self.call_after_refresh(self.draw, self._view, self._now)
+
+    def _arrange(self, width: int) -> None:
+        self.set_class(width < _WIDE, "narrow")
+
+    # ---- drawing ----
+
+    def draw(self, view: View, now: float) -> None:
+        """Show what has changed since it was drawn last; `now` by the dashboard's clock."""
+        self._view, self._now = view, now
+        self._spin += 1
+        self._put("header", paint.header_line(reading.header(view)))
+        self._draw_models(view, now)
+        self._draw_switches(view, now)
+        rows = {str(row.id): paint.request_cells(row) for row in reading.request_rows(view, now)}
+        self.query_one("#requests", Rows).show(rows)
+        self._put("totals", Text(reading.totals_line(view), "dim"))
+        self._draw_devices(view)
+        lines = reading.notice_lines(view, now, most=3 if self.has_class("narrow") else 8)
+        self._put("notices", paint.notice_text(lines))
+
+    def _draw_models(self, view: View, now: float) -> None:
+        found = reading.model_rows(view, now)
+        rows = {r.id: paint.model_cells(r) for r in found if not r.is_bench or self._shows_benches}
+        folded = sum(row.is_bench for row in found)
+        if folded and not self._shows_benches:
+            word = f"{folded} benchmark profile{'' if folded == 1 else 's'} (b)"
+            rows[_BENCHES] = [Text(f"  {word}", "dim"), *[Text("")] * (len(_MODELS) - 1)]
+        self.query_one("#models", Rows).show(rows)
+
+    def _draw_switches(self, view: View, now: float) -> None:
+        lines = reading.switch_lines(view, now)
+        width = self.query_one("#left").content_size.width
+        texts = [paint.switch_text(line, width, self._spin) for line in lines]
+        self.query_one("#switches").display = bool(texts)
+        self._put("switches", Text("\n").join(texts))
+
+    def _draw_devices(self, view: View) -> None:
+        """Bars as wide as the panel lets them be, beside their names and figures."""
+        panel = self.query_one("#devices")
+        is_wide = not self.has_class("narrow")
+        width = max(panel.content_size.width - (52 if is_wide else 44), 12)
+        texts = [
+            paint.device_text(
+                bar,
+                reading.trace(view, f"used:{bar.name}", max(panel.content_size.width - 8, 10)),
+                is_wide=is_wide,
+            )
+            for bar in device_bars(view, width)
+        ]
+        self._put("devices", Text("\n").join(texts))
+        self.query_one("#speed").display = is_wide
+        if is_wide:
+            self._put("speed", self._speed_line(view))
+
+    def _speed_line(self, view: View) -> Text:
+        width = max(self.query_one("#speed").content_size.width - 18, 10)
+        values = reading.trace(view, "generation", width)
+        last = next((value for value in reversed(values) if value), None)
+        said = f"{last:.0f} t/s" if last else ""
+        return Text.assemble(
+            ("all streams ", "bold"), (sparkline(list(values)), "green"), f" {said}"
+        )
+
+    def _put(self, name: str, text: Text) -> None:
+        """Text equals text also by its styles, so nothing is drawn for what has not changed."""
+        if self._drawn.get(name) != text or self._drawn[name].spans != text.spans:
+            self._drawn[name] = text
+            self.query_one(f"#{name}", Static).update(text)
+
+    # ---- keys ----
+
+    @property
+    def chosen(self) -> str | None:
+        """The profile under the cursor."""
+        name = self.query_one("#models", Rows).chosen
+        return None if name == _BENCHES else name
+
+    @property
+    def chosen_request(self) -> int | None:
+        """The request under the cursor."""
+        name = self.query_one("#requests", Rows).chosen
+        return int(name) if name else None
+
+    def on_data_table_row_selected(self, event: Rows.RowSelected) -> None:
+        """Enter, or a click on the row under the cursor."""
+        if event.data_table.id != "models":
+            return
+        if event.row_key.value == _BENCHES:
+            self.action_benches()
+        elif self.chosen:
+            self.post_message(Chosen(self.chosen))
+
+    def action_benches(self) -> None:
+        self._shows_benches = not self._shows_benches
+        self.draw(self._view, self._now)

@@ -1,0 +1,95 @@
+"""The lines at the foot of the screen: what happened, worded once, when it happened. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from paddock.api.placement import Verdict
+from paddock.api.types import ConfigChanged, Failure, SwitchEnded
+from paddock.tui.state import Notice, NoticeKind, View
+from paddock.tui.words import seconds
+
+KEPT = 50
+_VERIFIED = ", verified"
+
+
+def noted(view: View, kind: NoticeKind, text: str, now: float, *, profile: str = "") -> View:
+    """With one more line; of the oldest ones the last fifty are kept."""
+    line = " ".join(text.split())
+    return replace(view, notices=(*view.notices, Notice(kind, line, now, profile))[-KEPT:])
+
+
+def switch_noted(view: View, ended: SwitchEnded, now: float) -> View:
+    """How a switch ended."""
+    return noted(view, ended.outcome, _ending(ended), now, profile=ended.profile)
+
+
+def crash_noted(view: View, profile: str, failure: Failure, now: float) -> View:
+    """What served has ended and was not meant to."""
+    return noted(view, "failed", f"{profile}: {reason(profile, failure)}", now, profile=profile)
+
+
+def verdict_noted(
+    view: View, profile: str, verdict: Verdict, before: Verdict | None, now: float
+) -> View:
+    """Good news is added to the line that told of the load, bad news gets its own."""
+    if verdict.state == "verified":
+        return _verified(view, profile)
+    if verdict.state != "degraded" or (before and complaint(before) == complaint(verdict)):
+        return view
+    return noted(view, "degraded", f"{profile} {complaint(verdict)}", now, profile=profile)
+
+
+def config_noted(view: View, event: ConfigChanged, now: float) -> View:
+    """What is new in force, or why nothing is."""
+    if error := event.config.error:
+        return noted(view, "config", f"models.conf is not in force: {error.message}", now)
+    return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
+
+
+def changes(event: ConfigChanged) -> str:
+    """`changed a, b; added c`."""
+    lists = {"changed": event.changed, "added": event.added, "removed": event.removed}
+    facts = [f"{word} {', '.join(names)}" for word, names in lists.items() if names]
+    return "; ".join(facts) or "nothing changed"
+
+
+def complaint(verdict: Verdict) -> str:
+    """`degraded: 33 graph splits instead of 5`; of one that is well, its state alone."""
+    found = "; ".join(reason.message for reason in verdict.reasons)
+    is_told = verdict.state == "degraded" and found
+    return f"is {verdict.state}: {found}" if is_told else f"is {verdict.state}"
+
+
+def reason(profile: str, failure: Failure | None) -> str:
+    """What a failure says, without the profile's name that every line begins with anyway."""
+    return failure.message.removeprefix(f"{profile} ") if failure else "no reason was given"
+
+
+def _ending(ended: SwitchEnded) -> str:
+    match ended.outcome:
+        case "ready":
+            return f"{ended.profile} is ready after {seconds(ended.seconds)}"
+        case "cancelled":
+            return (
+                f"{ended.profile}: cancelled after {seconds(ended.seconds)}{_back(ended.restored)}"
+            )
+        case "failed":
+            why = reason(ended.profile, ended.failure)
+            return f"{ended.profile}: failed: {why}{_back(ended.restored)}"
+
+
+def _back(restored: Iterable[str]) -> str:
+    names = ", ".join(restored)
+    return f"; {names} comes back" if names else ""
+
+
+def _verified(view: View, profile: str) -> View:
+    """The verdict on a load comes a moment after it."""
+    told = [i for i, notice in enumerate(view.notices) if notice.profile == profile]
+    if not told or view.notices[told[-1]].kind != "ready":
+        return view
+    last = view.notices[told[-1]]
+    text = last.text.removesuffix(_VERIFIED) + _VERIFIED
+    notices = list(view.notices)
+    notices[told[-1]] = replace(last, text=text)
+    return replace(view, notices=tuple(notices))

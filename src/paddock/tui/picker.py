@@ -1,0 +1,129 @@
+"""The picker: type to filter, numbers and arrows to choose, Enter to switch. Says what will happen."""
+
+from collections.abc import Callable, Sequence
+
+from rich.text import Text
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
+
+from paddock.api.activity import Preview
+from paddock.api.types import ProfileInfo
+from paddock.errors import PaddockError
+
+_NUMBERED = 9
+
+
+class Picker(ModalScreen[str | None]):
+    """Gives the chosen profile's id, or None."""
+
+    BINDINGS = [
+        Binding("escape", "leave", "Leave"),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("enter", "choose", "Switch", priority=True),
+    ]
+
+    def __init__(
+        self, models: Sequence[ProfileInfo], preview: Callable[[str], Preview], row: "Row"
+    ) -> None:
+        """`preview` asks the daemon and may raise; `row` draws one profile in one line."""
+        super().__init__()
+        self._models = [m for m in models if not m.hidden]
+        self._preview, self._row = preview, row
+        self._shown: list[ProfileInfo] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="picker"):
+            yield Input(placeholder="type to filter, or a number", id="filter")
+            yield OptionList(id="choices")
+            yield Static("", id="preview")
+
+    def on_mount(self) -> None:
+        self._list(self._models)
+        self.query_one(Input).focus()
+
+    # ---- filtering and choosing ----
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        words = event.value.lower().split()
+        self._list([m for m in self._models if all(word in _haystack(m) for word in words)])
+
+    def _list(self, models: Sequence[ProfileInfo]) -> None:
+        """Ordinary profiles first, then those for benchmarks."""
+        self._shown = sorted(models, key=lambda m: m.bench)
+        choices = self.query_one(OptionList)
+        choices.clear_options()
+        for place, model in enumerate(self._shown, 1):
+            number = f"{place} " if place <= _NUMBERED else "  "
+            choices.add_option(Option(Text(number, "bold") + self._row(model), id=model.id))
+        if self._shown:
+            choices.highlighted = 0
+        else:
+            self._say("no model is called so")
+
+    def on_key(self, event: events.Key) -> None:
+        """A number chooses while nothing is typed; later it is part of the name."""
+        if self.query_one(Input).value or not event.character or not event.character.isdecimal():
+            return
+        place = int(event.character) - 1
+        if 0 <= place < min(len(self._shown), _NUMBERED):
+            event.prevent_default()
+            event.stop()
+            self.query_one(OptionList).highlighted = place
+
+    def action_move(self, step: int) -> None:
+        choices = self.query_one(OptionList)
+        if self._shown:
+            choices.highlighted = ((choices.highlighted or 0) + step) % len(self._shown)
+
+    def action_choose(self) -> None:
+        if (model := self._chosen()) is not None:
+            self.dismiss(model.id)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def _chosen(self) -> ProfileInfo | None:
+        place = self.query_one(OptionList).highlighted
+        return self._shown[place] if place is not None and place < len(self._shown) else None
+
+    # ---- what will happen ----
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self) -> None:
+        if model := self._chosen():
+            self._say("…")
+            self._ask(model.id)
+
+    @work(thread=True, exclusive=True, group="preview")
+    def _ask(self, profile: str) -> None:
+        worker = get_current_worker()
+        if worker.is_cancelled:
+            return
+        try:
+            said = self._preview(profile).summary
+        except PaddockError as error:
+            said = error.message
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._say, said)
+
+    def _say(self, words: str) -> None:
+        self.query_one("#preview", Static).update(Text(words))
+
+
+Row = Callable[[ProfileInfo], Text]
+
+
+def _haystack(model: ProfileInfo) -> str:
+    return " ".join([model.id, *model.aliases, model.title, model.description]).lower()

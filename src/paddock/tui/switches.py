@@ -1,0 +1,77 @@
+"""The switches that a view shows: begun, going on, failed, forgotten. Pure."""
+
+from dataclasses import replace
+
+from paddock.api.types import Progress, SwitchEnded
+from paddock.tui.state import Switch, View
+
+_NOT_BEGUN = ("queued", "draining", "stopping", "memory")
+
+
+def progressed(view: View, profile: str, progress: Progress, now: float) -> View:
+    """It goes on, or begins; a failure of the same profile was before this one."""
+    known = view.switches.get(profile)
+    return _with(view, _continued(known, profile, progress, now))
+
+
+def failed(view: View, event: SwitchEnded, now: float) -> View:
+    """It stays until somebody has read why."""
+    known = view.switches.get(event.profile)
+    progress = known.progress if known else Progress(stage="failed", elapsed=event.seconds)
+    stopped = Switch(
+        event.profile,
+        progress,
+        began=now - event.seconds,
+        told=now,
+        failure=event.failure,
+        restored=tuple(event.restored),
+    )
+    return _with(view, stopped) if event.failure else ended(view, event.profile)
+
+
+def ended(view: View, profile: str) -> View:
+    """It is over, and there is nothing left to read."""
+    others = {name: switch for name, switch in view.switches.items() if name != profile}
+    return replace(view, switches=others)
+
+
+def abandoned(view: View, profile: str) -> View:
+    """Nobody waits for it: it is forgotten, unless its load has begun or has failed."""
+    known = view.switches.get(profile)
+    if known is None or known.failure or known.progress.stage not in _NOT_BEGUN:
+        return view
+    return ended(view, profile)
+
+
+def recalled(view: View, now: float) -> View:
+    """The switches that a snapshot tells of, and the failures that it does not contradict."""
+    found: dict[str, Switch] = {}
+    for row in view.models:
+        known = view.switches.get(row.id)
+        if row.state == "queued":  # for what, and since when, a snapshot does not tell
+            is_same = known is not None and not known.failure
+            began = Progress(stage="queued")
+            found[row.id] = known if known and is_same else _continued(None, row.id, began, now)
+        elif known and known.failure and row.failure:
+            found[row.id] = known
+    for instance in view.instances.values():
+        if progress := instance.progress:
+            known = view.switches.get(instance.profile)
+            found[instance.profile] = _continued(known, instance.profile, progress, now)
+    return replace(view, switches=found)
+
+
+def _continued(known: Switch | None, profile: str, progress: Progress, now: float) -> Switch:
+    if known is None or known.failure or progress.elapsed < known.progress.elapsed:
+        known = Switch(profile, progress, began=now - progress.elapsed, told=now)
+    first = known.first or _first(progress, now)
+    return replace(known, progress=progress, told=now, first=first)
+
+
+def _first(progress: Progress, now: float) -> tuple[float, int] | None:
+    is_told = progress.stage == "loading" and progress.mib_done is not None
+    return (now, progress.mib_done or 0) if is_told else None
+
+
+def _with(view: View, switch: Switch) -> View:
+    return replace(view, switches={**view.switches, switch.profile: switch})

@@ -1,0 +1,119 @@
+"""A dashboard without a daemon: told a recorded history at its own pace, and read off as text."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from textual.pilot import Pilot
+
+from paddock.api.activity import Preview
+from paddock.api.placement import DevicePlan, History, Plan
+from paddock.api.types import AnyEvent, SwitchResult
+from paddock.tui.app import PaddockApp
+from paddock.tui.state import News
+from tests.tui.histories import clock_of, end_of
+
+
+@dataclass
+class Deaf:
+    """The API's verbs, which note what was asked and do nothing."""
+
+    url: str = "http://127.0.0.1:8080"
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+
+    def switch(self, model: str, wait: bool = True) -> SwitchResult:
+        self.asked.append(("switch", model))
+        return SwitchResult(job="1", model=model, outcome="running")
+
+    def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
+        self.asked.append(("unload", model))
+        return []
+
+    def cancel(self, model: str | None = None) -> list[str]:
+        self.asked.append(("cancel", model))
+        return []
+
+    def cancel_request(self, request: int) -> None:
+        self.asked.append(("cancel_request", request))
+
+    def preview(self, model: str) -> Preview:
+        summary = f"unloads glm-flash-q4 (idle 3 min), needs 13.4 of 22.1 GiB on CUDA0 for {model}"
+        return Preview(profile=model, state="unloaded", summary=summary)
+
+    def plan(self, profile: str) -> Plan:
+        cuda0 = DevicePlan(
+            device="CUDA0", id="0000:01:00.0", model=14200, context=4096, compute=304, overhead=600,
+            margin=256, available=23500, layers=34,
+        )  # fmt: skip
+        cuda1 = DevicePlan(
+            device="CUDA1", id="0000:02:00.0", model=7100, context=1800, compute=260, overhead=600,
+            margin=1024, available=13200, layers=15, overflowing=3,
+        )  # fmt: skip
+        ram = DevicePlan(
+            device="Host", id="host", model=2900, compute=60, available=52000, layers=0
+        )
+        return Plan(
+            profile=profile, source="engine", fits=True, devices=[cuda0, cuda1, ram], n_ctx=65536,
+            layers=49, layers_on_devices=49, experts_in_ram=3, graph_splits=9,
+            notes=["CUDA1 has 2.9 GiB taken by other programs (Xorg, firefox)"],
+        )  # fmt: skip
+
+    def history(self, profile: str, limit: int | None = None) -> History:
+        return History(profile=profile, loads=[])
+
+    def logs(self, name: str, lines: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
+        yield b"0.00.001 I srv  llama_server: initializing ...\n0.00.400 E the disk is on fire\n"
+        yield b"0.00.500 I srv  llama_server: model loaded\n"
+
+
+class Tale:
+    """Tells a history at once, by a clock that the test turns."""
+
+    def __init__(self, events: Sequence[AnyEvent]) -> None:
+        self.now = clock_of(events[0]) if events else 0.0
+        self._events = events
+        self._tell: Callable[[News], None] = print
+
+    def source(self, tell: Callable[[News], None]) -> "Tale":
+        self._tell = tell
+        return self
+
+    def start(self) -> None:
+        for event in self._events:
+            self._tell(event)
+
+    def stop(self) -> None:
+        pass
+
+    def refresh(self) -> None:
+        pass
+
+    def clock(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def shown(
+    events: Sequence[AnyEvent], size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[PaddockApp, Pilot[None], Deaf]]:
+    """The dashboard after this history, and the keys to it."""
+    tale, daemon = Tale(events), Deaf()
+    tale.now = end_of(events)
+    app = PaddockApp(daemon, tale.source, clock=tale.clock)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        yield app, pilot, daemon
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Everything that was told is drawn."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    await pilot.pause(0.15)  # what comes within a tenth of a second is drawn together
+    await pilot.pause()
+
+
+def text(app: PaddockApp) -> str:
+    """The screen as lines of text, by the way that Textual's own screenshot takes (private names)."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips).rstrip() + "\n"
