@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
@@ -11,6 +13,7 @@ from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.types import AnyEvent, SwitchResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.state import News
+from tests.tui import histories
 from tests.tui.histories import clock_of, end_of
 
 
@@ -105,15 +108,37 @@ async def shown(
         yield app, pilot, daemon
 
 
-async def settled(pilot: Pilot[None]) -> None:
+async def settled(pilot: Pilot[Any]) -> None:
     """Everything that was told is drawn."""
-    await pilot.app.workers.wait_for_complete()
     await pilot.pause()
-    await pilot.pause(0.15)  # what comes within a tenth of a second is drawn together
-    await pilot.pause()
+    # A picker waits in the default group for a choice that only the test makes.
+    asking = [worker for worker in pilot.app.workers if worker.group != "default"]
+    if asking:
+        await pilot.app.workers.wait_for_complete(asking)
+    before = ""
+    while before != (now := text(pilot.app)):  # columns take their widths one draw later
+        before = now
+        await pilot.pause(0.15)  # what comes within a tenth of a second is drawn together
 
 
-def text(app: PaddockApp) -> str:
+def text(app: App[Any]) -> str:
     """The screen as lines of text, by the way that Textual's own screenshot takes (private names)."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips).rstrip() + "\n"
+
+
+SMALL, LARGE = (80, 24), (200, 60)
+SCREENS = (
+    histories.idle,
+    histories.loading,
+    histories.failing,
+    histories.two_resident,
+    histories.degraded,
+    histories.no_gpu,
+    histories.busy,
+)
+GOLDEN = {
+    f"{story.__name__}-{width}x{height}": (story, (width, height))
+    for story in SCREENS
+    for width, height in (SMALL, LARGE)
+}

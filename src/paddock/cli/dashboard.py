@@ -36,7 +36,5 @@ def _start(url: str, config: Path | None) -> None:
     from paddock.cli.start import start
 
     if url != DEFAULT_URL:
-        raise PaddockError(
-            f"no daemon answers at {url}", hint="start it there, or leave out --url"
-        )
+        raise PaddockError(f"no daemon answers at {url}", hint="start it there, or leave out --url")
     start(config=config)

@@ -15,7 +15,10 @@ from paddock.engine.locate import find_engine
 from paddock.errors import ConfigError, EngineError, UnknownModel
 from paddock.llama.flags import FlagSet
 
-_NO_FILE = "write one, or name yours with --config; `paddock demo` needs none"
+_NO_FILE = (
+    "`paddock init FOLDER` writes one for a folder of GGUF files; or name yours with --config; "
+    "`paddock demo` needs none"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Model, Url, connect
-from paddock.tui.sparkline import levels_of, sparkline
 from paddock.cli.status import placed
 from paddock.cli.terminal import paint, print_json, print_table, seconds, speed, state
+from paddock.tui.sparkline import levels_of, sparkline
 
 if TYPE_CHECKING:
     from paddock.api.placement import LoadEntry, Placement

@@ -16,8 +16,10 @@ from paddock.tui.state import View
 from paddock.tui.table import Rows
 
 _WIDE = 120  # columns from which on devices stand beside the models
-_MODELS = ("model", "state", "size", "context", "speed t/s", "verdict", "used")
+_MODELS = ("model", "state", "t/s", "✓", "size", "context", "used")
 _REQUESTS = ("client", "api", "model", "phase", "tokens", "t/s", "age")
+_ROOMY = 92  # columns from which on verdicts are words and states may be long
+_STEPS = 4  # a second, of a bar of which nobody knows how far it is
 _BENCHES = "(bench)"  # the row into which benchmark profiles are folded
 
 
@@ -50,7 +52,6 @@ class Dashboard(Screen[None]):
         self._view, self._now = view, 0.0
         self._shows_benches = False
         self._drawn: dict[str, Text] = {}
-        self._spin = 0
 
     def compose(self) -> ComposeResult:
         yield Static(id="header")
@@ -86,7 +87,8 @@ class Dashboard(Screen[None]):
     def draw(self, view: View, now: float) -> None:
         """Show what has changed since it was drawn last; `now` by the dashboard's clock."""
         self._view, self._now = view, now
-        self._spin += 1
+        if not self.query("#notices"):
+            return  # not there yet, or not any more
         self._put("header", paint.header_line(reading.header(view)))
         self._draw_models(view, now)
         self._draw_switches(view, now)
@@ -99,17 +101,22 @@ class Dashboard(Screen[None]):
 
     def _draw_models(self, view: View, now: float) -> None:
         found = reading.model_rows(view, now)
-        rows = {r.id: paint.model_cells(r) for r in found if not r.is_bench or self._shows_benches}
+        is_wide = self.query_one("#left").content_size.width >= _ROOMY
+        rows = {
+            row.id: paint.model_cells(row, is_wide=is_wide)
+            for row in found
+            if not row.is_bench or self._shows_benches
+        }
         folded = sum(row.is_bench for row in found)
         if folded and not self._shows_benches:
-            word = f"{folded} benchmark profile{'' if folded == 1 else 's'} (b)"
+            word = f"{folded} bench (b)"
             rows[_BENCHES] = [Text(f"  {word}", "dim"), *[Text("")] * (len(_MODELS) - 1)]
         self.query_one("#models", Rows).show(rows)
 
     def _draw_switches(self, view: View, now: float) -> None:
         lines = reading.switch_lines(view, now)
         width = self.query_one("#left").content_size.width
-        texts = [paint.switch_text(line, width, self._spin) for line in lines]
+        texts = [paint.switch_text(line, width, int(now * _STEPS)) for line in lines]
         self.query_one("#switches").display = bool(texts)
         self._put("switches", Text("\n").join(texts))
 
@@ -132,7 +139,7 @@ class Dashboard(Screen[None]):
             self._put("speed", self._speed_line(view))
 
     def _speed_line(self, view: View) -> Text:
-        width = max(self.query_one("#speed").content_size.width - 18, 10)
+        width = max(self.query_one("#speed").content_size.width - 26, 10)
         values = reading.trace(view, "generation", width)
         last = next((value for value in reversed(values) if value), None)
         said = f"{last:.0f} t/s" if last else ""

@@ -75,7 +75,7 @@ def _title(profile: ProfileInfo) -> Text:
 
 def _placement(plan: Plan, instance: InstanceInfo | None) -> Group:
     held = _held(instance)
-    table = Table(title="plan against placement", title_justify="left", box=None, padding=(0, 2))
+    table = Table(title="plan against placement", title_justify="left", box=None, padding=(0, 1))
     for name in (
         "device",
         "layers",
@@ -87,7 +87,7 @@ def _placement(plan: Plan, instance: InstanceInfo | None) -> Group:
         "of",
         "left",
     ):
-        table.add_column(name, justify="left" if name == "device" else "right")
+        table.add_column(name, no_wrap=True, justify="left" if name == "device" else "right")
     for device in plan.devices:
         table.add_row(*_device_cells(device, held))
     parts: list[RenderableType] = [table, _layers(plan)]
@@ -107,9 +107,7 @@ def _held(instance: InstanceInfo | None) -> dict[str, float]:
 
 
 def _device_cells(device: DevicePlan, held: dict[str, float]) -> list[str]:
-    layers = (
-        f"{device.layers or ''}{f' ({device.overflowing} in part)' if device.overflowing else ''}"
-    )
+    layers = f"{device.layers or ''}{f' ({device.overflowing})' if device.overflowing else ''}"
     planned = device.model + device.context + device.compute
     return [
         device.device,
@@ -167,7 +165,7 @@ def _history(history: History) -> Group | Text:
     lines: list[RenderableType] = [Text("\nloads, oldest to newest", "bold")]
     lines += _plot("speed", [load.generation for load in oldest_first], speed)
     lines += _plot("loads in", [_took(load) for load in oldest_first], seconds)
-    table = Table(box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 1))
     for name in ("when", "outcome", "took", "context", "speed", "splits", "verdict"):
         table.add_column(name)
     for load in loads[:8]:

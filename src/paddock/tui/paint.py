@@ -23,6 +23,7 @@ _FILLS = {
     "free": ("─", "dim"),
     "unknown": ("?", "dim"),
 }
+_NAME, _STATE = 20, 18  # cells of 80 columns
 _INSTANCES = (("█", "green"), ("▓", "cyan"), ("█", "blue"), ("▓", "yellow"))
 
 
@@ -30,16 +31,21 @@ def mark(found: Mark | None) -> Text:
     return Text(str(found), TONES[found.tone]) if found else Text("")
 
 
-def model_cells(row: ModelRow) -> list[Text]:
-    """One row of the table of models."""
-    name = Text(("▸ " if row.is_current else "  ") + row.id, "bold" if row.is_current else "")
+def model_cells(row: ModelRow, *, is_wide: bool) -> list[Text]:
+    """One row of the table of models, what matters most first; cut to 80 columns unless `is_wide`."""
+    style = "bold" if row.is_current else ""
+    name = Text(f"{'▸' if row.is_current else ' '} {row.id}", style)
     if row.is_pinned:
         name.append(" ⚲", "dim")
     state = mark(row.state)
     if row.note:
         state.append(f" {row.note}", "dim")
-    right = [Text(text, justify="right") for text in (row.size, row.context, row.speed)]
-    return [name, state, *right, mark(row.verdict), Text(row.last_used, "dim")]
+    verdict = mark(row.verdict) if is_wide or row.verdict is None else mark_symbol(row.verdict)
+    if not is_wide:
+        name.truncate(_NAME, overflow="ellipsis")
+        state.truncate(_STATE, overflow="ellipsis")
+    speed, size, context = (Text(t, justify="right") for t in (row.speed, row.size, row.context))
+    return [name, state, speed, verdict, size, context, Text(row.last_used, "dim")]
 
 
 def choice(row: ModelRow) -> Text:
@@ -71,7 +77,7 @@ def switch_text(line: SwitchLine, width: int, spin: int) -> Text:
         filter(None, (line.percent, line.amount, line.rate, line.elapsed, line.left))
     )
     text = Text.assemble((line.profile, "bold"), f"  {line.stage}", (f"  {facts}\n", "dim"))
-    return text.append_text(progress(line.fraction, max(width - 2, 10), spin))
+    return text.append_text(progress(line.fraction, max(width - 4, 10), spin))
 
 
 def _failed(line: SwitchLine) -> Text:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from rich.text import Text
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -19,6 +19,15 @@ from paddock.errors import PaddockError
 _NUMBERED = 9
 
 
+class Filter(Input):
+    """Leaves numbers to the picker while nothing is typed; later they are part of a name."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        if not self.value and character is not None and character.isdecimal():
+            return False
+        return super().check_consume_key(key, character)
+
+
 class Picker(ModalScreen[str | None]):
     """Gives the chosen profile's id, or None."""
 
@@ -27,6 +36,7 @@ class Picker(ModalScreen[str | None]):
         Binding("down", "move(1)", "Down", show=False),
         Binding("up", "move(-1)", "Up", show=False),
         Binding("enter", "choose", "Switch", priority=True),
+        *(Binding(str(n), f"number({n})", show=False, priority=True) for n in range(1, 10)),
     ]
 
     def __init__(
@@ -40,7 +50,7 @@ class Picker(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
-            yield Input(placeholder="type to filter, or a number", id="filter")
+            yield Filter(placeholder="type to filter, or a number", id="filter")
             yield OptionList(id="choices")
             yield Static("", id="preview")
 
@@ -68,15 +78,10 @@ class Picker(ModalScreen[str | None]):
         else:
             self._say("no model is called so")
 
-    def on_key(self, event: events.Key) -> None:
-        """A number chooses while nothing is typed; later it is part of the name."""
-        if self.query_one(Input).value or not event.character or not event.character.isdecimal():
-            return
-        place = int(event.character) - 1
-        if 0 <= place < min(len(self._shown), _NUMBERED):
-            event.prevent_default()
-            event.stop()
-            self.query_one(OptionList).highlighted = place
+    def action_number(self, number: int) -> None:
+        """The place in the list, while nothing is typed."""
+        if number <= len(self._shown):
+            self.query_one(OptionList).highlighted = number - 1
 
     def action_move(self, step: int) -> None:
         choices = self.query_one(OptionList)
