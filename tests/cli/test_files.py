@@ -143,4 +143,4 @@ def test_without_any_file_the_newcomer_is_told_what_to_do(
     refused = paddock(verb, "--config", str(missing))
     assert refused.status == 1
     assert f"there is no {missing}" in refused.err
-    assert "write one" in refused.err
+    assert "`paddock init FOLDER` writes one" in refused.err

@@ -45,6 +45,7 @@ _DAEMON, _MODELS, _FILES = "The daemon", "Models", "Configuration, also without 
 
 for panel, verb, epilog in (
     (_DAEMON, dashboard.dashboard, dashboard.EXAMPLE),
+    (_DAEMON, dashboard.top, dashboard.TOP_EXAMPLE),
     (_DAEMON, serve.serve, serve.EXAMPLE),
     (_DAEMON, start.start, start.EXAMPLE),
     (_DAEMON, stop.stop, stop.EXAMPLE),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
@@ -25,8 +27,18 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
 
 
-def status(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> None:
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on, with a line for each change.")]
+
+
+def status(
+    url: Url = DEFAULT_URL, key: Key = None, watch: Watch = False, as_json: Json = False
+) -> None:
     """Show what runs, where it lies, and what waits."""
+    if watch:
+        from paddock.cli.watching import watch as go_on
+
+        go_on(connect(url, key))
+        return
     found = connect(url, key).status()
     if as_json:
         print_json(found)

@@ -55,10 +55,23 @@ def _serve(argv: Sequence[str]) -> None:
         server = xllamacpp.Server(params)  # returns when ready; then serves in native threads
     except (RuntimeError, ValueError) as error:
         _fail(str(error))
+    _wait_for_a_signal()
+    del server  # not reached: it must live as long as we do
+
+
+def _wait_for_a_signal() -> NoReturn:
+    """Until one of them comes, to whichever thread.
+
+    The kernel may give it to one of the wheel's own threads; then a lock on which this one waits would
+    not wake (seen once on a busy machine), but the pipe does.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
     for number in _STOP_SIGNALS:
         signal.signal(number, _leave)
-    threading.Event().wait()
-    del server  # not reached: it must live as long as we do
+    while True:
+        os.read(woken, 1)  # its handler runs when this returns
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -59,14 +59,18 @@ class PaddockApp(App[None]):
         source: Callable[[Callable[[News], None]], Source],
         *,
         clock: Callable[[], float] = time.monotonic,
+        is_compact: bool = False,
     ) -> None:
-        """`source` is given the function to which it tells its news, from any thread."""
+        """`source` is given the function to which it tells its news, from any thread.
+
+        `is_compact`: arranged as for 80 columns, however wide the terminal is.
+        """
         super().__init__()
         self._daemon, self._clock = daemon, clock
         self._source = source(self._tell)
         self.view = View(url=daemon.url)
         self._is_due = False
-        self._dashboard = Dashboard(self.view)
+        self._dashboard = Dashboard(self.view, is_compact=is_compact)
 
     def _tell(self, news: News) -> None:
         self.post_message(Heard(news))

@@ -47,8 +47,9 @@ class Dashboard(Screen[None]):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, *, is_compact: bool = False) -> None:
         super().__init__()
+        self._is_compact = is_compact
         self._view, self._now = view, 0.0
         self._shows_benches = False
         self._drawn: dict[str, Text] = {}
@@ -80,7 +81,7 @@ class Dashboard(Screen[None]):
         self.call_after_refresh(self.draw, self._view, self._now)
 
     def _arrange(self, width: int) -> None:
-        self.set_class(width < _WIDE, "narrow")
+        self.set_class(self._is_compact or width < _WIDE, "narrow")
 
     # ---- drawing ----
 
