@@ -1,10 +1,16 @@
 """Models that all tests share: written once, answering what their names promise."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from paddock.llama.scripted import ScriptedModel, write, write_split
+
+# A shell starts what it puts in the background (`make test &`) deaf to Ctrl-C, and children inherit
+# that; those that the tests interrupt must hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

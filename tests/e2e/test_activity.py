@@ -10,7 +10,7 @@ import pytest
 
 from paddock.api.activity import RequestInfo
 from paddock.api.client import Client
-from paddock.errors import NoSuchThing
+from paddock.errors import NoSuchThing, UnknownModel
 from tests.e2e.engines import gate
 from tests.e2e.wire import CHAT, HELLO, told
 from tests.yard import Yard
@@ -178,3 +178,22 @@ async def test_a_preview_waits_for_who_is_busy_and_refuses_as_a_switch_would(hom
     assert busy["leavers"] == [{"profile": "endless", "busy": True}]
     assert f"alpha cannot fit: {preview['refused']}" == reply["failure"]["message"]
     assert preview["summary"] == f"cannot fit: {preview['refused']}"
+
+
+async def test_a_profile_in_full_has_its_flags_with_their_origins_and_its_files_facts(home):
+    conf = "[told]\n# 70B dense\nmodel = gamma.gguf\nctx-size = 4096\n"
+    gone = "[gone]\nmodel = nowhere.gguf\n"
+    async with home(conf + gone) as yard:
+        client = Client(yard.url)
+        full = await asyncio.to_thread(client.profile, "told")
+        without = await asyncio.to_thread(client.profile, "gone")
+        with pytest.raises(UnknownModel):
+            await asyncio.to_thread(client.profile, "nobody")
+    [size] = [flag for flag in full.flags if flag.flag == "--ctx-size"]
+    assert size.values == ["4096"]
+    assert size.origin.startswith("[told] ctx-size, line ")
+    assert full.facts["context"].endswith("4,096 asked")
+    assert full.contradictions
+    assert full.profile.state == "unloaded"
+    assert without.facts == {}
+    assert "nowhere.gguf" in without.facts_problem

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
 from paddock.api.placement import DevicePlan, History, Plan
-from paddock.api.types import AnyEvent, SwitchResult
+from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.api.types import AnyEvent, ProfileInfo, SwitchResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.state import News
 from tests.tui import histories
@@ -42,6 +43,26 @@ class Deaf:
     def preview(self, model: str) -> Preview:
         summary = f"unloads glm-flash-q4 (idle 3 min), needs 13.4 of 22.1 GiB on CUDA0 for {model}"
         return Preview(profile=model, state="unloaded", summary=summary)
+
+    def profile(self, model: str) -> ProfileDetail:
+        return ProfileDetail(
+            profile=ProfileInfo(id=model, state="ready"),
+            flags=[
+                FlagInfo(flag="--model", values=[f"/models/{model}.gguf"], origin="[*] MODEL, line 2"),
+                FlagInfo(
+                    flag="--ctx-size", values=["65536"], origin=f"[{model}] CTX_SIZE, line 9",
+                    overridden=["8192 ([*] CTX_SIZE, line 3)"],
+                ),
+                FlagInfo(flag="--jinja", origin="[*] EXTRA_ARGS, line 4"),
+            ],
+            facts={
+                "architecture": "glm4moe, MoE, 8 of 128 experts",
+                "layers": "48, KV in 48",
+                "context": "131,072 trained, 65,536 asked",
+            },
+            comments=["# dense and fast"],
+            contradictions=["the file says MoE, not dense"],
+        )  # fmt: skip
 
     def plan(self, profile: str) -> Plan:
         cuda0 = DevicePlan(

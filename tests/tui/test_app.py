@@ -139,6 +139,18 @@ async def test_each_screen_opens_and_leaves(key: str, screen: type, words: str):
         assert not isinstance(app.screen, screen)
 
 
+async def test_the_detail_shows_where_each_flag_was_written_and_what_the_file_says():
+    async with shown(two(), (120, 60)) as (app, pilot, _):
+        await pilot.press("d")
+        await settled(pilot)
+        lines = text(app).splitlines()
+    [flag] = [line for line in lines if "--ctx-size" in line]
+    assert "65536" in flag
+    assert "[glm-flash-q4] CTX_SIZE, line 9, instead of 8192 ([*] CTX_SIZE, line 3)" in flag
+    assert any("layers" in line and "48, KV in 48" in line for line in lines)
+    assert any("▲ the file says MoE, not dense" in line for line in lines)
+
+
 async def test_a_log_is_filtered():
     async with shown(two(), (100, 30)) as (app, pilot, _):
         await pilot.press("l", "slash", *"fire", "enter")

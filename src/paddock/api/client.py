@@ -16,6 +16,7 @@ from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, Line, error_of, pieces, refusal
 from paddock.api.placement import Checkup, History, Plan, Plans
+from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
     AnyEvent,
@@ -130,6 +131,10 @@ class Client:
         """The last loads of a profile, also of one that models.conf no longer has."""
         query = f"?limit={limit}" if limit is not None else ""
         return self._call("GET", f"/history/{quote(profile, safe='')}{query}", History)
+
+    def profile(self, model: str) -> ProfileDetail:
+        """A profile in full: its flags with their origins, its file's facts. Asks no engine."""
+        return self._call("GET", f"/profiles/{quote(model, safe='')}", ProfileDetail)
 
     def preview(self, model: str) -> Preview:
         """What a switch to this model would do now. Asks no engine, changes nothing."""

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paddock.cli.terminal import mib, paint
+from paddock.cli.terminal import paint
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
     from paddock.llama.gguf import Facts
 
-_MIB = 1 << 20
-_WRONG_KIND = {
-    "projector": "give it as MMPROJ, and the model itself as MODEL",
-    "adapter": "give it with --lora in EXTRA_ARGS, and the model itself as MODEL",
-    "imatrix": "it is for quantising; MODEL wants a model",
-}
-
-
-def facts_of(profile: Profile, cache_dir: Path) -> tuple[Facts | None, str]:
-    """The facts, else why there are none."""
-    from paddock.llama.facts import read
-    from paddock.llama.gguf import GgufError
-
-    if profile.model is None:
-        return None, "models.conf names none: llama-server fetches it by itself"
-    try:
-        return read(profile.model, cache_dir=cache_dir), ""
-    except GgufError as error:
-        return None, f"{error.message} ({error.hint})" if error.hint else error.message
-
 
 def print_facts(profile: Profile, facts: Facts | None, problem: str) -> None:
     """What the file holds, or what is wrong with it, and an empty line."""
+    from paddock.placement.fact_lines import fact_lines
+
     print(paint("the model file", "bold"))
     if facts:
-        _print_rows(_rows(profile, facts))
+        lines = fact_lines(profile, facts).items()
+        _print_rows(
+            (name, paint(text, "yellow") if name == "kind" else text) for name, text in lines
+        )
     else:
         print(f"  {paint(problem, 'yellow')}")
     print()
@@ -71,82 +55,3 @@ def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in kept), default=0)
     for name, text in kept:
         print(f"  {name:<{width}}  {text}")
-
-
-def _rows(profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
-    if facts.kind != "model":
-        hint = _WRONG_KIND.get(facts.kind, "MODEL wants a model")
-        yield "kind", paint(f"{_plain(facts.kind)}, not a model: {hint}", "yellow")
-    yield "name", _plain(", ".join(filter(None, (facts.name, facts.size_label))))
-    yield "architecture", f"{_plain(facts.architecture)}, {_experts(facts)}"
-    yield "layers", _layers(facts)
-    yield "context", _context(profile, facts)
-    yield "size", _size(facts)
-    yield "quantisation", _quantisation(facts)
-    yield "template", _template(facts) if facts.kind == "model" else ""
-    yield "vocabulary", f"{facts.n_vocab:,} tokens" if facts.n_vocab else ""
-    yield "shards", str(len(facts.shards)) if facts.shards[1:] else ""
-
-
-def _plain(text: str) -> str:
-    """Whoever made the file must not steer the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _experts(facts: Facts) -> str:
-    if not facts.experts:
-        return "dense"
-    return f"MoE, {facts.experts_used} of {facts.experts} experts"
-
-
-def _layers(facts: Facts) -> str:
-    """`48, KV in 12, recurrent in 36 (75 MiB a sequence)`."""
-    if not facts.n_layers:
-        return ""
-    parts = [str(facts.n_layers), f"KV in {facts.kv_layers}" if facts.kv_layers else "no KV"]
-    if facts.window:
-        parts.append(f"sliding window of {facts.window:,} {_sliding(facts)}")
-    if facts.recurrent_layers:
-        state = facts.state_bytes / _MIB
-        size = mib(state) if state >= 10 else f"{state:.1f} MiB"
-        parts.append(f"recurrent in {facts.recurrent_layers} ({size} a sequence)")
-    if facts.nextn_layers:
-        parts.append(f"{facts.nextn_layers} for multi-token prediction")
-    return ", ".join(parts)
-
-
-def _sliding(facts: Facts) -> str:
-    unknown = "(the file does not say in which)"
-    return unknown if facts.windowed is None else f"in {facts.windowed_layers}"
-
-
-def _context(profile: Profile, facts: Facts) -> str:
-    trained = f"{facts.n_ctx_train:,} trained" if facts.n_ctx_train else ""
-    asked = f"{profile.ctx_size:,} asked" if profile.ctx_size else ""
-    return ", ".join(filter(None, (trained, asked)))
-
-
-def _size(facts: Facts) -> str:
-    from paddock.config.claims import billions
-
-    parts = [mib(facts.size_bytes / _MIB)]
-    if facts.n_params:
-        parts.append(f"{billions(facts.n_params)} parameters")
-    if facts.bits_per_weight:
-        parts.append(f"{facts.bits_per_weight:.2f} bits per weight")
-    return ", ".join(parts)
-
-
-def _quantisation(facts: Facts) -> str:
-    """The file's own name for it, and what there is of each type where there are several."""
-    name = (facts.file_type or "").removeprefix("MOSTLY_").removeprefix("ALL_")
-    total = sum(facts.types.values())
-    shares = {kind: size / total for kind, size in facts.types.items() if size}
-    mix = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items() if share >= 0.005)
-    return f"{name} ({mix})" if name and mix != f"{name} 100%" else name or mix
-
-
-def _template(facts: Facts) -> str:
-    if not facts.has_template:
-        return "none in the file"
-    return f"mentions {', '.join(facts.template)}" if facts.template else "plain"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paddock.api.address import DEFAULT_URL
-from paddock.cli.facts import facts_of, print_facts, print_typed
+from paddock.cli.facts import print_facts, print_typed
 from paddock.cli.options import (
     Config,
     EngineName,
@@ -50,6 +50,7 @@ def show(
     What was typed about the model is told apart from what its file says. What the daemon itself adds when it starts one (its socket and its log's form) is left out.
     """
     from paddock.cli.files import open_files
+    from paddock.placement.fact_lines import facts_of
 
     live_file, live = _live(url, key, model)
     files = open_files(config or live_file, settings, models_dir, engine)

@@ -98,6 +98,10 @@ class View:
         profiles = self._daemon.roster.stable.profiles.values()
         return [self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles]
 
+    def profile(self, profile: Profile) -> wire.ProfileInfo:
+        waiting = self._daemon.scheduler.waiting()
+        return self._profile(profile, waiting.get(ProfileId(profile.id), 0))
+
     def _profile(self, profile: Profile, waiting: int) -> wire.ProfileInfo:
         daemon, name = self._daemon, ProfileId(profile.id)
         live = daemon.scheduler.live_of(name)

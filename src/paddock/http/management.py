@@ -16,6 +16,7 @@ from paddock.api.types import (
     SwitchResult,
 )
 from paddock.daemon.checkup import examine
+from paddock.daemon.portrait import portrait
 from paddock.daemon.preview import previewed
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
@@ -113,6 +114,12 @@ async def plan(front: Front, request: web.Request, route: Route) -> web.StreamRe
     """The plan of one profile as of now; the engine is asked if need be."""
     profile = front.daemon.resolve(request.match_info["model"])
     return reply(await front.daemon.plan(profile))
+
+
+async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """One profile in full; no engine is asked."""
+    found = front.daemon.resolve(request.match_info["model"])
+    return reply(await portrait(front.daemon, found))
 
 
 async def preview(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, placement, types
+from paddock.api import activity, placement, profiles, types
 from paddock.http import logs, management, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
@@ -114,6 +114,12 @@ MANAGEMENT = (
         "Where a profile would lie if all others had left; asks its engine if need be",
         gives=placement.Plan,
         acts=True,
+    ),
+    _get(
+        "/profiles/{model:.+}",
+        management.profile,
+        profiles.ProfileDetail,
+        "A profile in full: each flag with where it was written, and what its model file says",
     ),
     _get(
         "/preview/{model:.+}",

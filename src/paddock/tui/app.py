@@ -162,9 +162,10 @@ class PaddockApp(App[None]):
     @work(thread=True, group="orders")
     def _order(self, doing: str, order: Callable[[], object]) -> None:
         """Ask the daemon for something; what it does about it comes as news."""
-        self.call_from_thread(self.notify, doing)
+        self.call_from_thread(self.notify, doing, markup=False)
         try:
             order()
         except PaddockError as error:
             hint = f"\n{error.hint}" if error.hint else ""
-            self.call_from_thread(self.notify, f"{error.message}{hint}", severity="error")
+            words = f"{error.message}{hint}"
+            self.call_from_thread(self.notify, words, severity="error", markup=False)

@@ -33,15 +33,14 @@ class Bar:
     segments: tuple[Segment, ...]
     total: str  # `24.0 GiB`, empty where nobody knows
     free: str
-    facts: str  # `61 °C, 310 of 450 W, power limit`
+    facts: str  # `61 °C, 310 of 450 W, 2520 MHz, power limit`
 
     @property
     def legend(self) -> str:
-        """Every part with its size, in the bar's order, then the whole."""
-        parts = [f"{part.label} {mib(part.mib)}" for part in self.segments if part.mib >= 1]
-        if not self.total:
-            return " · ".join(parts) or "nobody can tell"
-        return " · ".join([*parts, f"of {self.total}"])
+        """Every part with its size, in the bar's order; what is free stands beside the bar."""
+        taken = (part for part in self.segments if part.mib >= 1 and part.kind != "free")
+        told = " · ".join(f"{part.label} {mib(part.mib)}" for part in taken)
+        return told if told or self.total else "nobody can tell"
 
 
 def device_bars(view: View, width: int) -> tuple[Bar, ...]:
@@ -88,6 +87,8 @@ def facts(device: DeviceInfo) -> str:
     if device.power_w is not None:
         limit = f" of {device.power_limit_w:.0f}" if device.power_limit_w else ""
         parts.append(f"{device.power_w:.0f}{limit} W")
+    if device.clock_mhz:
+        parts.append(f"{device.clock_mhz} MHz")
     parts += [f"{why} limit" for why in device.throttled]
     if device.swap_used_mib:
         parts.append(f"swap {mib(device.swap_used_mib)}")

@@ -1,6 +1,7 @@
-"""One profile in full: plan against placement, history of loads and speeds, flags."""
+"""One profile in full: plan against placement, loads and speeds, its file's facts, its flags."""
 
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Verdict
+from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import InstanceInfo, ProfileInfo
 from paddock.errors import PaddockError
 from paddock.tui.calls import Daemon
@@ -37,7 +39,8 @@ class Detail(Screen[None]):
             yield Static(_title(self._profile), id="detail-title")
             yield Static("asking for the plan …", id="detail-plan")
             yield Static("", id="detail-history")
-            yield Static(_flags(self._profile.args), id="detail-flags")
+            yield Static("", id="detail-facts")
+            yield Static("", id="detail-flags")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -47,6 +50,9 @@ class Detail(Screen[None]):
     def action_ask(self) -> None:
         name = self._profile.id
         try:
+            full = self._daemon.profile(name)
+            self.app.call_from_thread(self._show, "detail-facts", _facts(full))
+            self.app.call_from_thread(self._show, "detail-flags", _flags(full.flags))
             history = self._daemon.history(name, _LOADS)
             self.app.call_from_thread(self._show, "detail-history", _history(history))
             plan = self._daemon.plan(name)
@@ -89,7 +95,7 @@ def _placement(plan: Plan, instance: InstanceInfo | None) -> Group:
     ):
         table.add_column(name, no_wrap=True, justify="left" if name == "device" else "right")
     for device in plan.devices:
-        table.add_row(*_device_cells(device, held))
+        table.add_row(*map(Text, _device_cells(device, held)))
     parts: list[RenderableType] = [table, _layers(plan)]
     parts += [Text(f"  {note}", "dim") for note in plan.notes]
     parts += [Text(f"▲ {warning}", "yellow") for warning in plan.warnings]
@@ -169,7 +175,7 @@ def _history(history: History) -> Group | Text:
     for name in ("when", "outcome", "took", "context", "speed", "splits", "verdict"):
         table.add_column(name)
     for load in loads[:8]:
-        table.add_row(*_load_cells(load))
+        table.add_row(*map(Text, _load_cells(load)))
     return Group(*lines, table)
 
 
@@ -202,12 +208,37 @@ def _load_cells(load: LoadEntry) -> list[str]:
     ]
 
 
-def _flags(args: Sequence[str]) -> Text:
-    """One flag a line, with its values."""
-    text = Text("\nflags (`paddock show` tells where each was written)", "bold")
-    for word in args:
-        text.append(
-            f"\n  {word}" if word.startswith("-") else f" {word}",
-            "" if word.startswith("-") else "cyan",
-        )
-    return text
+# ---- the file and the flags ----
+
+
+def _facts(full: ProfileDetail) -> Group:
+    """What the file says, then what was typed and where the two differ."""
+    lines: list[RenderableType] = [Text("\nthe model file", "bold")]
+    if full.facts_problem:
+        lines.append(Text(f"▲ {full.facts_problem}", "yellow"))
+    lines.append(_grid(full.facts.items()))
+    lines += [Text(f"  {comment}", "dim") for comment in full.comments]
+    lines += [Text(f"▲ {line}", "yellow") for line in full.contradictions]
+    return Group(*lines)
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 1), pad_edge=True)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column()
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _flags(flags: Sequence[FlagInfo]) -> Group:
+    """One flag a line, with where it was written, and what that stands instead of."""
+    table = Table.grid(padding=(0, 1), pad_edge=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="cyan", overflow="fold")
+    table.add_column(style="dim")
+    for flag in flags:
+        instead = f", instead of {'; '.join(flag.overridden)}" if flag.overridden else ""
+        row = (flag.flag, shlex.join(flag.values), f"{flag.origin}{instead}")
+        table.add_row(*map(Text, row))
+    return Group(Text("\nflags", "bold"), table)

@@ -106,12 +106,13 @@ def progress(fraction: float | None, width: int, spin: int) -> Text:
 def device_text(bar: Bar, used: Iterable[float | None], *, is_wide: bool) -> Text:
     """A device: its bar, and with room for it the legend and the last minutes."""
     text = Text.assemble((f"{bar.name:<6} ", "bold"), _cells(bar), f" {bar.free} free")
-    if bar.facts:
-        text.append(f"  {bar.facts}", "dim")
-    if is_wide:
-        text.append(f"\n       {bar.legend}", "dim")
-        text.append(f"\n       {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
-    return text
+    if not is_wide:
+        return text.append(f"  {bar.facts}", "dim") if bar.facts else text
+    if bar.total:
+        text.append(f" of {bar.total}", "dim")
+    for line in filter(None, (bar.legend, bar.facts)):
+        text.append(f"\n       {line}", "dim")
+    return text.append(f"\n       {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
 
 
 def _cells(bar: Bar) -> Text:

@@ -1,0 +1,35 @@
+"""One profile in full: its flags and where each was written, its file's facts, what its owner typed."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.config import explain
+from paddock.config.claims import contradictions
+from paddock.config.profile import Profile
+from paddock.placement.fact_lines import fact_lines, facts_of
+
+if TYPE_CHECKING:
+    from paddock.daemon.daemon import Daemon
+
+
+async def portrait(daemon: "Daemon", profile: Profile) -> ProfileDetail:
+    """All that is known of it without asking its engine. Reads the file's header if that is not known."""
+    info, facts, problem = daemon.view.profile(profile), daemon.roster.facts(profile), ""
+    if facts is None:
+        facts, problem = await asyncio.to_thread(facts_of, profile, daemon.paths.state_dir)
+    typed = (profile.title, profile.description, profile.speed_text, *profile.comments)
+    return ProfileDetail(
+        profile=info,
+        flags=[_flag(row) for row in explain.show(profile)],
+        facts=fact_lines(profile, facts) if facts else {},
+        facts_problem=problem,
+        comments=list(profile.comments),
+        contradictions=list(contradictions(facts, typed)) if facts else [],
+    )
+
+
+def _flag(row: explain.Row) -> FlagInfo:
+    return FlagInfo(
+        flag=row.flag, values=list(row.values), origin=row.origin, overridden=list(row.overridden)
+    )
