@@ -5,11 +5,16 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from paddock.api.client import Client
 from paddock.api.types import Status
+from paddock.daemon.logbook import Logbook
+from paddock.daemon.records import Records
+from paddock.errors import NoSuchThing
 from paddock.llama.scripted import ScriptedModel, write
 from tests.cli.conftest import Paddock
 
@@ -149,6 +154,24 @@ def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
     assert after.pid != before.pid
     assert _model_pids(after) == _model_pids(before)
     assert after.instances[0].adopted
+
+
+def test_the_daemon_itself_has_a_log(program: Paddock, home: Home) -> None:
+    program(*home.start)
+    followed = home.client.logs("daemon", 5, follow=True)
+    assert b"INFO" in next(followed)
+    program("switch", "alpha")
+    assert any(b"alpha" in piece for piece in followed), "it goes on"
+    assert "alpha" in program("logs", "daemon").out
+
+
+def test_a_log_that_an_older_daemon_left_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "daemon.log").write_text("of yesterday\n")
+    records = Records(tmp_path, tmp_path / "run", kept=1)
+    roster: Any = SimpleNamespace(stable=SimpleNamespace(find=lambda name: None))
+    logbook = Logbook(records, roster, dict, own=tmp_path / "daemon.log")
+    with pytest.raises(NoSuchThing, match="keeps no log of its own"):
+        logbook.files("daemon")
 
 
 def _model_pids(status: Status) -> list[int | None]:

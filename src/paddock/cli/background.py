@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock.config.paths import daemon_log
 from paddock.errors import PaddockError
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ _LOOK_EVERY = 0.05  # seconds; a listening socket gives no notice of itself
 _HEALTHY_SECONDS = 60.0  # enough to adopt instances and to ask an engine for its flags
 _GONE_SECONDS = 120.0  # models are stopped in this time, each with its own deadline
 _LAST_LINES = 15
-
-
-def log_file(state_dir: Path) -> Path:
-    return state_dir / "daemon.log"
 
 
 def pid_file(state_dir: Path) -> Path:
@@ -45,8 +42,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a daemon that outlives us, in its own session, its output in its log."""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _put_aside(log_file(state_dir))
-    with log_file(state_dir).open("ab") as log:
+    _put_aside(daemon_log(state_dir))
+    with daemon_log(state_dir).open("ab") as log:
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -81,7 +78,7 @@ def shut_down(client: Client, *, keep: bool) -> int:
     if not wait_gone():
         raise PaddockError(
             f"the daemon (pid {found.pid}) has not ended within {_GONE_SECONDS:.0f} s",
-            hint=f"its log may say why: {log_file(Path(found.state_dir))}",
+            hint=f"its log may say why: {daemon_log(Path(found.state_dir))}",
         )
     if found.state_dir:
         pid_file(Path(found.state_dir)).unlink(missing_ok=True)
@@ -122,7 +119,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failed(message: str, state_dir: Path) -> PaddockError:
-    log = log_file(state_dir)
+    log = daemon_log(state_dir)
     return PaddockError(message, hint=f"the whole log: {log}", detail=last_lines(log))
 
 

@@ -1,4 +1,4 @@
-"""`paddock logs`: what llama-server wrote."""
+"""`paddock logs`: what llama-server wrote, or the daemon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = "Example: paddock logs glm-flash-q4 -f"
 Name = Annotated[
     str | None,
     typer.Argument(
-        help="A profile, or an instance as `paddock status --json` names it; default: the current one.",
+        help="A profile, an instance as `paddock status --json` names it, or `daemon`; default: the current one.",
         autocompletion=profile_names,
         show_default=False,
     ),
@@ -33,7 +33,7 @@ def logs(
     follow: Follow = False,
     lines: Lines = 100,
 ) -> None:
-    """Print the last lines of a model's log.
+    """Print the last lines of a model's log, or of the daemon's own.
 
     Logs of instances that have ended stay readable.
     """

@@ -40,8 +40,9 @@ def start(
     Waits until it answers, and shows the end of its log if it does not. One that runs already is
     left alone.
     """
-    from paddock.cli.background import log_file, serve_command, spawn, wait_healthy
+    from paddock.cli.background import serve_command, spawn, wait_healthy
     from paddock.cli.files import open_files
+    from paddock.config.paths import daemon_log
 
     files = open_files(
         config, settings, models_dir, engine, state_dir, listen, insecure=insecure or None
@@ -64,7 +65,7 @@ def start(
     state = files.paths.state_dir
     process = spawn(serve_command(*options), state)
     wait_healthy(process, client, state)
-    print(f"started at {client.url} (pid {process.pid}), its log: {log_file(state)}")
+    print(f"started at {client.url} (pid {process.pid}), its log: {daemon_log(state)}")
 
 
 def _already(client: Client, files: Files, *, is_sure: bool) -> None:

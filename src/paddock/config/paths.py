@@ -36,6 +36,11 @@ def paths(
     )
 
 
+def daemon_log(state_dir: Path) -> Path:
+    """Where a daemon in the background writes."""
+    return state_dir / "daemon.log"
+
+
 def _config(config: Path | None, env: Mapping[str, str]) -> Path:
     if not config:
         return _xdg(env, "XDG_CONFIG_HOME", ".config") / "models.conf"

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from paddock.api import types as wire
 from paddock.api.placement import Plan, Verdict
+from paddock.config.paths import daemon_log
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
@@ -79,7 +80,12 @@ class Daemon:
             feed=self.feed,
             changed=self._measured,
         )
-        self.logbook = Logbook(self.records, self.roster, lambda: self.keeper.instances)
+        self.logbook = Logbook(
+            self.records,
+            self.roster,
+            lambda: self.keeper.instances,
+            own=daemon_log(paths.state_dir),
+        )
         self.plans = Plans(
             self.roster,
             self.ledger,

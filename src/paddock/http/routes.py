@@ -167,7 +167,7 @@ MANAGEMENT = (
         "GET",
         "/logs/{name:.+}",
         logs.logs,
-        "The log of an instance, or of a profile's latest",
+        "The log of an instance, of a profile's latest, or of the `daemon` itself",
         media="text/plain",
         query=("lines", "follow"),
         acts=True,

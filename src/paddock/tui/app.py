@@ -151,6 +151,9 @@ class PaddockApp(App[None]):
         if model := self._dashboard.chosen:
             self.push_screen(Logs(self._daemon, model))
 
+    def action_daemon_log(self) -> None:
+        self.push_screen(Logs(self._daemon, "daemon"))
+
     def action_detail(self) -> None:
         if (model := self._dashboard.chosen) and (profile := self.view.model(model)):
             instance = self.view.instance_of(model)

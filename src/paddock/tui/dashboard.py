@@ -40,6 +40,7 @@ class Dashboard(Screen[None]):
         Binding("c", "app.cancel_switch", "Cancel load"),
         Binding("x", "app.end_request", "End request"),
         Binding("l", "app.logs", "Log"),
+        Binding("L", "app.daemon_log", "Daemon's log", show=False),
         Binding("d", "app.detail", "Detail"),
         Binding("b", "benches", "Bench", show=False),
         Binding("backspace", "app.dismiss_failures", "Read", show=False),
