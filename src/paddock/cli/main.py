@@ -74,7 +74,7 @@ for panel, verb, epilog in (
 def run() -> None:
     """The program `paddock`: exit status 0, 1 (an error was told), 2 (usage), 130 (Ctrl-C)."""
     try:
-        app(sys.argv[1:] or _alone())
+        app(sys.argv[1:] or _alone(), prog_name="paddock")  # also as `python -m paddock`
     except PaddockError as error:
         tell(error)
         sys.exit(1)
