@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.llama.follow import LineFile, Watch, last_lines, read_from
+from paddock.llama.follow import Growth, LineFile, Watch, last_lines, read_from
 
 
 @pytest.fixture
@@ -177,3 +177,15 @@ def test_long_lines_at_the_end_leave_no_gap_before_them(path):
 def test_the_last_line_counts_without_its_end(path):
     append(path, "one\ntwo")
     assert last_lines([path], 1) == ["two"]
+
+
+def test_a_flood_at_once_is_told_whole_in_bounded_pieces(path):
+    path.write_bytes(b"before\n")
+    growth = Growth(path)
+    flood = b"a line of a flood\n" * 20_000
+    with path.open("ab") as file:
+        file.write(flood)
+    pieces = list(growth.read())
+    assert b"".join(pieces) == flood
+    assert max(map(len, pieces)) <= 1 << 16
+    assert list(growth.read()) == []

@@ -29,7 +29,7 @@ def print_facts(profile: Profile, facts: Facts | None, problem: str) -> None:
 
 def print_typed(profile: Profile, facts: Facts | None) -> None:
     """What the owner wrote, with a line for what the file says otherwise, and an empty line."""
-    from paddock.config.claims import contradictions
+    from paddock.config.claims import contradicted
 
     rows = [row for row in _typed(profile) if row[1]]
     if not rows and not profile.comments:
@@ -38,8 +38,7 @@ def print_typed(profile: Profile, facts: Facts | None) -> None:
     _print_rows(rows)
     for comment in profile.comments:
         print(f"  {paint(comment, 'dim')}")
-    texts = (*(text for _, text in rows), *profile.comments)
-    for line in contradictions(facts, texts) if facts else ():
+    for line in contradicted(facts, profile) if facts else ():
         print(f"  {paint(f'! {line}', 'yellow')}")
     print()
 

@@ -8,6 +8,7 @@ parameters is more than a third off, since names round (gemma-2-2b has 2.6 B).
 import re
 from collections.abc import Iterable, Iterator
 
+from paddock.config.profile import Profile
 from paddock.llama.gguf import Facts
 
 _DENSE = re.compile(r"\bdense\b", re.IGNORECASE)
@@ -34,6 +35,13 @@ def contradictions(facts: Facts, texts: Iterable[str]) -> tuple[str, ...]:
     """Where the file says otherwise than these texts, each once: `the file says MoE, not dense`."""
     found = (line for text in texts for line in _of(facts, text))
     return tuple(dict.fromkeys(found))
+
+
+def contradicted(facts: Facts, profile: Profile) -> tuple[str, ...]:
+    """The same for all that was typed about a profile."""
+    description = " ".join(profile.description.split())
+    texts = (profile.title, description, profile.speed_text, *profile.comments)
+    return contradictions(facts, texts)
 
 
 def _of(facts: Facts, text: str) -> Iterator[str]:

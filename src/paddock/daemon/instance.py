@@ -17,7 +17,7 @@ from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
 from paddock.llama import client
-from paddock.llama.follow import LineFile, Watch, last_lines, read_from
+from paddock.llama.follow import Growth, LineFile, Watch, last_lines
 from paddock.llama.output import (
     StateLine,
     TaskLine,
@@ -135,7 +135,7 @@ class Instance:
 
     async def follow_log(self, path: Path, watch: Watch) -> AsyncIterator[bytes]:
         """What is written to its log from now on, until it ends."""
-        offset = path.stat().st_size  # noqa: ASYNC240  # one system call
+        growth = Growth(path)
         while not self._over_event.is_set():
             async with asyncio.TaskGroup() as group:
                 waits = [
@@ -145,8 +145,7 @@ class Instance:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 for wait in waits:
                     wait.cancel()
-            offset, data = read_from(path, offset)
-            if data:
+            for data in growth.read():
                 yield data
 
     def stop(self, why: str) -> None:

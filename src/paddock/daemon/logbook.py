@@ -9,7 +9,7 @@ from paddock.daemon.instance import Instance
 from paddock.daemon.records import Records
 from paddock.daemon.roster import Roster
 from paddock.errors import NoSuchThing
-from paddock.llama.follow import Watch, read_from
+from paddock.llama.follow import Growth, Watch
 
 DAEMON = "daemon"  # the name of our own log, unless a profile has it
 
@@ -44,6 +44,7 @@ class Logbook:
         if path == self._own:
             async for data in _appended(path):
                 yield data
+            return
         live = next((x for x in self._instances().values() if path in x.log_paths), None)
         if live is None:
             return
@@ -68,12 +69,11 @@ class Logbook:
 
 
 async def _appended(path: Path) -> AsyncIterator[bytes]:
-    offset, watch = path.stat().st_size, Watch(path)  # noqa: ASYNC240  # one system call
+    watch, growth = Watch(path), Growth(path)
     try:
         while True:
             await watch.changed()
-            offset, data = read_from(path, offset)
-            if data:
+            for data in growth.read():
                 yield data
     finally:
         watch.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.config import explain
-from paddock.config.claims import contradictions
+from paddock.config.claims import contradicted
 from paddock.config.profile import Profile
 from paddock.placement.fact_lines import fact_lines, facts_of
 
@@ -18,14 +18,13 @@ async def portrait(daemon: "Daemon", profile: Profile) -> ProfileDetail:
     info, facts, problem = daemon.view.profile(profile), daemon.roster.facts(profile), ""
     if facts is None:
         facts, problem = await asyncio.to_thread(facts_of, profile, daemon.paths.state_dir)
-    typed = (profile.title, profile.description, profile.speed_text, *profile.comments)
     return ProfileDetail(
         profile=info,
         flags=[_flag(row) for row in explain.show(profile)],
         facts=fact_lines(profile, facts) if facts else {},
         facts_problem=problem,
         comments=list(profile.comments),
-        contradictions=list(contradictions(facts, typed)) if facts else [],
+        contradictions=list(contradicted(facts, profile)) if facts else [],
     )
 
 

@@ -92,6 +92,22 @@ def read_from(path: Path, offset: int) -> tuple[int, bytes]:
     return offset, b""
 
 
+class Growth:
+    """What is appended to a file from now on, in bounded pieces."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size
+
+    def read(self) -> Iterator[bytes]:
+        """All that came since the last call; a flood in several pieces."""
+        while True:
+            self._offset, data = read_from(self._path, self._offset)
+            if not data:
+                return
+            yield data
+
+
 def last_lines(paths: list[Path], count: int) -> list[str]:
     """The last `count` lines of these files, which follow one another; only their ends are read."""
     lines: list[str] = []
