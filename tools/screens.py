@@ -15,8 +15,8 @@ from tests.tui.screens import GOLDEN, LARGE, SMALL, settled, shown, text
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # a picture asks nobody for anything
 ROOT = Path(__file__).parents[1]
 PICTURES = {
-    "dashboard": (histories.two_resident, (120, 36), ()),
-    "dashboard-loading": (histories.loading, (120, 36), ()),
+    "dashboard": (histories.two_resident, (140, 36), ()),
+    "dashboard-loading": (histories.loading, (140, 36), ()),
     "dashboard-failing": (histories.failing, SMALL, ()),
     "dashboard-degraded": (histories.degraded, LARGE, ()),
     "dashboard-picker": (histories.two_resident, (100, 30), ("m",)),

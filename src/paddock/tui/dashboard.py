@@ -15,7 +15,7 @@ from paddock.tui.sparkline import sparkline
 from paddock.tui.state import View
 from paddock.tui.table import Rows
 
-_WIDE = 120  # columns from which on devices stand beside the models
+_WIDE = 140  # columns from which on devices stand beside the models
 _MODELS = ("model", "state", "t/s", "✓", "size", "context", "used")
 _REQUESTS = ("client", "api", "model", "phase", "tokens", "t/s", "age")
 _ROOMY = 92  # columns from which on verdicts are words and states may be long
@@ -126,7 +126,7 @@ class Dashboard(Screen[None]):
         """Bars as wide as the panel lets them be, beside their names and figures."""
         panel = self.query_one("#devices")
         is_wide = not self.has_class("narrow")
-        width = max(panel.content_size.width - (52 if is_wide else 44), 12)
+        width = _bar_width(panel.content_size.width, is_wide=is_wide)
         texts = [
             paint.device_text(
                 bar,
@@ -181,3 +181,10 @@ class Dashboard(Screen[None]):
     def action_benches(self) -> None:
         self._shows_benches = not self._shows_benches
         self.draw(self._view, self._now)
+
+
+def _bar_width(panel: int, *, is_wide: bool) -> int:
+    """Cells for a device's bar beside its name and what is free, and in one line with its facts."""
+    if is_wide:
+        return max(panel - 36, 12)
+    return max(panel - 64, min(panel - 44, 34), 12)
