@@ -169,9 +169,9 @@ def test_a_log_that_an_older_daemon_left_is_not_taken_for_ones_own(tmp_path: Pat
     (tmp_path / "daemon.log").write_text("of yesterday\n")
     records = Records(tmp_path, tmp_path / "run", kept=1)
     roster: Any = SimpleNamespace(stable=SimpleNamespace(find=lambda name: None))
-    logbook = Logbook(records, roster, dict, own=tmp_path / "daemon.log")
+    logbook = Logbook(records, roster, own=tmp_path / "daemon.log")
     with pytest.raises(NoSuchThing, match="keeps no log of its own"):
-        logbook.files("daemon")
+        list(logbook.read("daemon").past())
 
 
 def _model_pids(status: Status) -> list[int | None]:

@@ -92,7 +92,8 @@ def test_closing_takes_its_socket_and_its_fifo_away(records):
     assert not Path(made.socket).exists()
     assert not plumbing.stdin.exists()
     assert [r.ended for r in records] == [True]
-    assert records.log_files("alpha.1") == [plumbing.log]
+    assert [r.number for r in records.of("alpha.1")] == [1]
+    assert records.is_over(1)
 
 
 def test_a_leftover_socket_of_that_name_is_removed(records, tmp_path):
@@ -100,12 +101,12 @@ def test_a_leftover_socket_of_that_name_is_removed(records, tmp_path):
     assert not records.socket(7).exists()
 
 
-def test_logs_are_found_by_instance_and_by_profile(records):
+def test_runs_are_found_by_instance_and_by_profile(records):
     for number in (1, 2):
         record(records, number)
-        records.plumbing(number).log.write_text("new")
-    older = records.plumbing(2).log.with_name("log.1")
-    older.write_text("old")
-    assert records.log_files("alpha") == [older, records.plumbing(2).log]
-    assert records.log_files("alpha.1") == [records.plumbing(1).log]
-    assert records.log_files("beta") == []
+    assert [r.number for r in records.of("alpha")] == [1, 2]
+    assert [r.number for r in records.of("alpha.1")] == [1]
+    assert [r.number for r in records.of(None)] == [1, 2]
+    assert records.of("beta") == []
+    assert not records.is_over(1)
+    assert records.is_over(3), "forgotten"

@@ -234,3 +234,24 @@ async def _counted(yard: Yard) -> dict[tuple[str, ...], float]:
         for family in families
         for s in family.samples
     }
+
+
+async def test_logs_go_on_over_switches(home):
+    async with home(max_instances=1) as yard:
+        await yard.answer("alpha")
+        async with yard.http.get(yard.url + "/logs?follow=1&lines=5") as news:
+            await _heading(news, "alpha.1")
+            await yard.answer("beta")
+            await _heading(news, "beta.2")
+            await yard.answer("alpha")
+            await _heading(news, "alpha.3")
+        async with yard.http.get(yard.url + "/logs/alpha?runs=all") as reply:
+            headings = [line for line in (await reply.text()).splitlines() if line.startswith("──")]
+    assert [heading.split(",")[0] for heading in headings] == ["── alpha.1", "── alpha.3"]
+
+
+async def _heading(news, instance):
+    """Read on until this one's lines begin."""
+    async with asyncio.timeout(30):
+        while not (await news.content.readline()).decode().startswith(f"── {instance},"):
+            pass

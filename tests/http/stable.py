@@ -29,6 +29,7 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.history import History
+from paddock.daemon.log_reading import Reading, Run
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.requests import Requests
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
@@ -114,20 +115,17 @@ class Job:
 
 
 class Logbook:
-    """Logs that a test wrote, and a tail that it goes on writing."""
+    """Logs that a test wrote, read as the daemon's own are."""
 
     def __init__(self) -> None:
-        self.logs: dict[str, list[Path]] = {}
-        self.tail: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.logs: dict[str, Path] = {}
+        self.over: set[str] = set()
 
-    def files(self, name: str) -> list[Path]:
+    def read(self, name: str) -> Reading:
         if name not in self.logs:
             raise NoSuchThing(f"there is no log of {name!r}")
-        return self.logs[name]
-
-    async def follow(self, name: str) -> AsyncIterator[bytes]:
-        while (line := await self.tail.get()) is not None:
-            yield line
+        run = Run(name, "", self.logs[name], is_over=lambda: name in self.over)
+        return Reading(lambda: [run])
 
 
 @dataclass

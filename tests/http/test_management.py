@@ -182,16 +182,19 @@ async def test_logs_are_read_in_order_by_lines_and_followed(yard, tmp_path):
     old, new = tmp_path / "1.log.1", tmp_path / "1.log"
     old.write_bytes(b"one\ntwo\n")
     new.write_bytes(b"three\n")
-    yard.stable.logbook.logs["org/a.1"] = [old, new]
+    yard.stable.logbook.logs["org/a.1"] = new
     assert (await _raw(yard, "GET", "/logs/org/a.1"))[1] == b"one\ntwo\nthree\n"
     assert (await _raw(yard, "GET", "/logs/org/a.1?lines=2"))[1] == b"two\nthree\n"
     assert (await _raw(yard, "GET", "/logs/org/a.1?lines=0"))[1] == b""
     assert (await _raw(yard, "GET", "/logs/none"))[0] == 404
+    assert (await _raw(yard, "GET", "/logs/org/a.1?runs=some"))[0] == 400
     async with yard.http.get(yard.base + "/logs/org/a.1?follow=1&lines=1") as reply:
         assert await reply.content.readline() == b"three\n"
-        yard.stable.logbook.tail.put_nowait(b"four\n")
+        with new.open("ab") as log:
+            log.write(b"four\n")
         assert await reply.content.readline() == b"four\n"
-        yard.stable.logbook.tail.put_nowait(None)
+        yard.stable.logbook.over.add("org/a.1")
+        (tmp_path / "record.json").touch()
         assert await reply.read() == b""
 
 
@@ -261,7 +264,7 @@ async def test_what_is_not_there_is_said_so(yard):
 
 async def test_a_follower_does_not_hold_the_end(open_yard, tmp_path):
     yard = await open_yard({"a": tmp_path / "a"})
-    yard.stable.logbook.logs["a"] = [tmp_path / "log"]
+    yard.stable.logbook.logs["a"] = tmp_path / "log"
     async with serving(build_app(yard.stable), bind("127.0.0.1:0"), grace=600) as [bound]:
         reply = await yard.http.get(f"http://{bound}/logs/a?follow=1")
     assert await reply.read() == b""

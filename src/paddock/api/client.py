@@ -189,11 +189,24 @@ class Client:
         ) as response:
             yield _events(response)
 
-    def logs(self, name: str, lines: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
-        """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows."""
+    def logs(
+        self,
+        name: str | None,
+        lines: int | None = None,
+        *,
+        follow: bool = False,
+        every_run: bool = False,
+    ) -> Iterator[bytes]:
+        """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows.
+
+        `every_run`: of all runs of a profile that are kept, and with `follow` of those to come, a
+        line before each. A name of None: of everybody.
+        """
         query = {"lines": str(lines)} if lines is not None else {}
         query |= {"follow": "1"} if follow else {}
-        path = f"/logs/{quote(name, safe='')}" + (f"?{urlencode(query)}" if query else "")
+        query |= {"runs": "all"} if every_run and name else {}
+        path = f"/logs/{quote(name, safe='')}" if name else "/logs"
+        path += f"?{urlencode(query)}" if query else ""
         with self.connection.exchange("GET", path, accept="text/plain", patient=True) as response:
             yield from pieces(response)
 

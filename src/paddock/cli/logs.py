@@ -25,6 +25,16 @@ Name = Annotated[
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")]
 Lines = Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")]
 
+Everything = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        "-a",
+        help="All runs of the model that are kept, parted by a line; without a name, of all models. "
+        "With -f it goes on with the next one.",
+    ),
+]
+
 
 def logs(
     url: Url = DEFAULT_URL,
@@ -32,13 +42,16 @@ def logs(
     key: Key = None,
     follow: Follow = False,
     lines: Lines = 100,
+    everything: Everything = False,
 ) -> None:
     """Print the last lines of a model's log, or of the daemon's own.
 
     Logs of instances that have ended stay readable.
     """
     client = connect(url, key)
-    for piece in client.logs(name or _current(client), lines, follow=follow):
+    if not everything:
+        name = name or _current(client)
+    for piece in client.logs(name, lines, follow=follow, every_run=everything):
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
 

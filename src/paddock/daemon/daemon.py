@@ -80,12 +80,7 @@ class Daemon:
             feed=self.feed,
             changed=self._measured,
         )
-        self.logbook = Logbook(
-            self.records,
-            self.roster,
-            lambda: self.keeper.instances,
-            own=daemon_log(paths.state_dir),
-        )
+        self.logbook = Logbook(self.records, self.roster, own=daemon_log(paths.state_dir))
         self.plans = Plans(
             self.roster,
             self.ledger,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
@@ -17,7 +17,7 @@ from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
 from paddock.llama import client
-from paddock.llama.follow import Growth, LineFile, Watch, last_lines
+from paddock.llama.follow import LineFile, Watch, last_lines
 from paddock.llama.output import (
     StateLine,
     TaskLine,
@@ -101,7 +101,6 @@ class Instance:
         self._speaks_protocol = False
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
-        self._over_event = asyncio.Event()
         self._stalled = False
         self._endpoint: Endpoint | None = None
 
@@ -132,21 +131,6 @@ class Instance:
         return [path.with_name("log.1"), path]
 
     # ---- orders ----
-
-    async def follow_log(self, path: Path, watch: Watch) -> AsyncIterator[bytes]:
-        """What is written to its log from now on, until it ends."""
-        growth = Growth(path)
-        while not self._over_event.is_set():
-            async with asyncio.TaskGroup() as group:
-                waits = [
-                    group.create_task(watch.changed()),
-                    group.create_task(self._over_event.wait()),
-                ]
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                for wait in waits:
-                    wait.cancel()
-            for data in growth.read():
-                yield data
 
     def stop(self, why: str) -> None:
         """End it: our connections to it first, as it waits for open requests for ever."""
@@ -340,7 +324,6 @@ class Instance:
         self._listener.phase_changed(self)
 
     def _over(self, cause: Cause) -> Cause:
-        self._over_event.set()
         meant = self._stop_why is not None and not self._stalled
         self._move(ph.Stopped() if meant else ph.Failed(cause))
         return cause

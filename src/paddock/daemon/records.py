@@ -81,21 +81,31 @@ class Records:
 
     def __iter__(self) -> Iterator[Record]:
         """All readable records, oldest first."""
-        for number in self._numbers():
-            with suppress(OSError, msgspec.MsgspecError):
-                data = (self._root / str(number) / "record.json").read_bytes()
-                yield msgspec.json.decode(data, type=Record)
+        found = (self._read(number) for number in self._numbers())
+        yield from (record for record in found if record)
+
+    def _read(self, number: int) -> Record | None:
+        with suppress(OSError, msgspec.MsgspecError):
+            data = (self._root / str(number) / "record.json").read_bytes()
+            return msgspec.json.decode(data, type=Record)
+        return None
 
     def next_number(self) -> int:
         return max(self._numbers(), default=0) + 1
 
-    def log_files(self, name: str) -> list[Path]:
-        """The log of an instance, or of the newest one of a profile, oldest file first; empty: none."""
-        found = [r for r in self if name in (r.instance, r.profile)]
-        if not found:
-            return []
-        log = self.plumbing(found[-1].number).log
-        return [path for path in (log.with_name("log.1"), log) if path.exists()]
+    @property
+    def place(self) -> Path:
+        """The folder in which each instance gets a folder of its own."""
+        return self._root
+
+    def of(self, name: str | None) -> list[Record]:
+        """Those of this profile, or the one of this instance, oldest first; None: all."""
+        return [r for r in self if name is None or name in (r.instance, r.profile)]
+
+    def is_over(self, number: int) -> bool:
+        """Whether it has ended, or is forgotten already."""
+        record = self._read(number)
+        return record is None or record.ended
 
     def _numbers(self) -> list[int]:
         return sorted(int(entry.name) for entry in self._root.iterdir() if entry.name.isdecimal())

@@ -1,11 +1,11 @@
 """Logs of instances, past and present, as plain text."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from aiohttp import web
 
+from paddock.daemon.log_reading import Reading
 from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
 
@@ -13,24 +13,22 @@ _TAIL = 100  # lines shown before following, unless told
 
 
 async def logs(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """The log of an instance, or of a profile's latest: all, its last lines, or on and on."""
-    name = request.match_info["name"]
-    files = front.daemon.logbook.files(name)
+    """The log of an instance, or of a profile's latest: all, its last lines, or on and on.
+
+    With `runs=all` that of all runs of a profile, or of everybody where none is named.
+    """
+    name = request.match_info.get("name")
+    logbook = front.daemon.logbook
+    reading = logbook.read_on(name) if not name or _every_run(request) else logbook.read(name)
     follow = request.query.get("follow", "0") in {"1", "true"}
-    lines = _lines(request, _TAIL if follow else None)
-    past = await asyncio.to_thread(_read, files, lines)
-    if not follow:
-        return web.Response(body=past, content_type="text/plain", charset="utf-8")
-    return await _follow(front, request, past, front.daemon.logbook.follow(name))
-
-
-async def _follow(
-    front: Front, request: web.Request, past: bytes, new: AsyncIterator[bytes]
-) -> web.StreamResponse:
+    past = reading.past(_lines(request, _TAIL if follow else None))
     response = web.StreamResponse(headers={"content-type": "text/plain; charset=utf-8"})
+    first = await asyncio.to_thread(
+        next, past, b""
+    )  # what cannot be read is refused before it begins
     await response.prepare(request)
-    task = asyncio.ensure_future(_copy(past, new, response))  # awaited here, cancelled at shutdown
-    front.followers.add(task)
+    task = asyncio.ensure_future(_copy(first, past, reading, response, follow=follow))
+    front.followers.add(task)  # awaited here, cancelled at shutdown
     try:
         await asyncio.wait((task,))
     finally:
@@ -40,11 +38,28 @@ async def _follow(
     return response
 
 
-async def _copy(past: bytes, new: AsyncIterator[bytes], response: web.StreamResponse) -> None:
-    if past:
-        await response.write(past)
-    async for chunk in new:
-        await response.write(chunk)
+async def _copy(
+    first: bytes,
+    past: Iterator[bytes],
+    reading: Reading,
+    response: web.StreamResponse,
+    *,
+    follow: bool,
+) -> None:
+    piece = first
+    while piece:
+        await response.write(piece)
+        piece = await asyncio.to_thread(next, past, b"")
+    if follow:
+        async for piece in reading.follow():
+            await response.write(piece)
+
+
+def _every_run(request: web.Request) -> bool:
+    wanted = request.query.get("runs", "latest")
+    if wanted not in {"latest", "all"}:
+        raise BadRequest(f"runs={wanted}: say `latest` or `all`")
+    return wanted == "all"
 
 
 def _lines(request: web.Request, default: int | None) -> int | None:
@@ -54,11 +69,3 @@ def _lines(request: web.Request, default: int | None) -> int | None:
     if not text.isdecimal():
         raise BadRequest(f"{text!r} is not a number of lines")
     return int(text)
-
-
-def _read(files: Sequence[Path], lines: int | None) -> bytes:
-    """The files in one, oldest first, or their last lines. A log is a few MiB at most."""
-    text = b"".join(path.read_bytes() for path in files if path.exists())
-    if lines is None:
-        return text
-    return b"".join(text.splitlines(keepends=True)[-lines:] if lines else [])

@@ -165,11 +165,20 @@ MANAGEMENT = (
     ),
     Route(
         "GET",
-        "/logs/{name:.+}",
+        "/logs",
         logs.logs,
-        "The log of an instance, of a profile's latest, or of the `daemon` itself",
+        "What all instances wrote, one after another, with a line where one takes over",
         media="text/plain",
         query=("lines", "follow"),
+        acts=True,
+    ),
+    Route(
+        "GET",
+        "/logs/{name:.+}",
+        logs.logs,
+        "The log of an instance, of a profile's latest (`runs=all`: of all), or of the `daemon` itself",
+        media="text/plain",
+        query=("lines", "follow", "runs"),
         acts=True,
     ),
     Route(

@@ -93,41 +93,47 @@ def read_from(path: Path, offset: int) -> tuple[int, bytes]:
 
 
 class Growth:
-    """What is appended to a file from now on, in bounded pieces."""
+    """What is appended to a file from now on, in bounded pieces; or from `offset` bytes on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int | None = None) -> None:
         self._path = path
-        self._offset = path.stat().st_size
+        self.offset = _size(path) if offset is None else offset
 
     def read(self) -> Iterator[bytes]:
         """All that came since the last call; a flood in several pieces."""
         while True:
-            self._offset, data = read_from(self._path, self._offset)
+            self.offset, data = read_from(self._path, self.offset)
             if not data:
                 return
             yield data
 
 
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
 def last_lines(paths: list[Path], count: int) -> list[str]:
     """The last `count` lines of these files, which follow one another; only their ends are read."""
-    lines: list[str] = []
+    lines: list[bytes] = []
     for path in reversed(paths):
-        lines = _tail(path, count - len(lines)) + lines
-        if len(lines) >= count:
-            break
-    return lines
+        lines = [*lines_before(path, None, count - len(lines)), *lines]
+    return [line.decode(errors="replace") for line in lines]
 
 
-def _tail(path: Path, count: int) -> list[str]:
+def lines_before(path: Path, end: int | None, count: int) -> list[bytes]:
+    """The last `count` lines before the byte `end` (None: the file's end), without their ends."""
     if count <= 0:
         return []
     blocks: list[bytes] = []
     with suppress(FileNotFoundError), path.open("rb") as file:
-        start, ends = file.seek(0, os.SEEK_END), 0
+        size = file.seek(0, os.SEEK_END)
+        start, ends = size if end is None else min(end, size), 0
         while start and ends <= count:  # one more: the first line of what was read may be a part
-            start, end = max(0, start - _CHUNK), start
+            start, stop = max(0, start - _CHUNK), start
             file.seek(start)
-            blocks.append(file.read(end - start))
+            blocks.append(file.read(stop - start))
             ends += blocks[-1].count(b"\n")
-    lines = b"".join(reversed(blocks)).removesuffix(b"\n").split(b"\n") if blocks else []
-    return [line.decode(errors="replace") for line in lines[-count:]]
+    whole = b"".join(reversed(blocks)).removesuffix(b"\n")
+    return whole.split(b"\n")[-count:] if blocks else []

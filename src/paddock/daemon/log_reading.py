@@ -1,0 +1,139 @@
+"""One reader of one log: what is there, then what comes, without a gap between the two.
+
+A log is what one run wrote, or what several did, one after another: then a line parts them, and a run
+that begins later is gone on with. Files tell all that must be known (a new folder, a growing log, a
+record that says *ended*), so nobody need tell a reader anything.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncinotify import Inotify, Mask
+
+from paddock.llama.follow import Growth, lines_before
+
+_NEWS = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The log of one run: of an instance, or of this daemon."""
+
+    name: str
+    began: str  # when, in UTC; "" where nobody knows
+    log: Path  # it grows; beside it lies its older half, once it was cut
+    is_over: Callable[[], bool] = field(compare=False)
+
+    @property
+    def heading(self) -> bytes:
+        began = f", begun {self.began}" if self.began else ""
+        return f"── {self.name}{began} ──\n".encode()
+
+
+class Reading:
+    """Reads the logs of `runs`, which names them anew each time, oldest first.
+
+    `place`: the folder in which folders of later runs appear, where there can be any; without one a
+    reader has done when the run is over.
+    """
+
+    def __init__(self, runs: Callable[[], Sequence[Run]], *, place: Path | None = None) -> None:
+        self._runs = runs
+        self._place = place
+        self._growths: dict[Path, Growth] = {}
+        self._told: Run | None = None  # whose lines came last
+        self._is_mid_line = False
+
+    def past(self, lines: int | None = None) -> Iterator[bytes]:
+        """What they have written so far, or its last `lines` lines. Blocking: it reads files."""
+        runs = self._runs()
+        ends = {run.log: self._growth(run).offset for run in runs}
+        if lines is None:
+            for run in runs:
+                yield from self._headed(run, _whole(run.log, ends[run.log]))
+            return
+        for run, found in reversed(_last(runs, ends, lines)):
+            yield from self._headed(run, [b"".join(line + b"\n" for line in found)])
+
+    async def follow(self) -> AsyncGenerator[bytes, None]:
+        """What they write from then on."""
+        with Inotify() as inotify:
+            watched = set[Path]()
+            _watch(inotify, watched, [self._place] if self._place else [])
+            runs = self._listed(inotify, watched)
+            is_done = self._is_done(runs)
+            for data in self._fresh(runs):
+                yield data
+            while not is_done:
+                event = await inotify.get()
+                if event.mask & Mask.MODIFY:  # the usual one, and the cheap one
+                    grown = [run for run in runs if run.log == event.path]
+                else:
+                    if event.mask & Mask.ISDIR and event.path:
+                        _watch(inotify, watched, [event.path])  # a run's, whose record comes next
+                    runs = self._listed(inotify, watched)
+                    grown = list(runs)
+                    is_done = self._is_done(runs)  # asked before the last lines are read
+                for data in self._fresh(grown):
+                    yield data
+
+    def _listed(self, inotify: Inotify, watched: set[Path]) -> Sequence[Run]:
+        runs = self._runs()
+        _watch(inotify, watched, [run.log.parent for run in runs])
+        known = {run.log for run in runs}
+        self._growths = {log: growth for log, growth in self._growths.items() if log in known}
+        return runs
+
+    def _is_done(self, runs: Sequence[Run]) -> bool:
+        return not self._place and all(run.is_over() for run in runs)
+
+    def _fresh(self, runs: Sequence[Run]) -> Iterator[bytes]:
+        for run in runs:
+            yield from self._headed(run, self._growth(run, new=0).read())
+
+    def _growth(self, run: Run, *, new: int | None = None) -> Growth:
+        """Where we are in its log: at first at its end, or at `new` if it was begun after us."""
+        if run.log not in self._growths:
+            self._growths[run.log] = Growth(run.log, new)
+        return self._growths[run.log]
+
+    def _headed(self, run: Run, pieces: Iterator[bytes] | Sequence[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if not piece:
+                continue
+            if self._place and run != self._told:
+                yield (b"\n" if self._is_mid_line else b"") + run.heading
+            self._told = run
+            self._is_mid_line = not piece.endswith(b"\n")
+            yield piece
+
+
+def _watch(inotify: Inotify, watched: set[Path], folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with suppress(FileNotFoundError):  # forgotten in between
+            if folder not in watched:
+                inotify.add_watch(folder, _NEWS)
+                watched.add(folder)
+
+
+def _whole(log: Path, end: int) -> Iterator[bytes]:
+    """Its older half, and it up to `end`."""
+    with suppress(FileNotFoundError):
+        yield log.with_name(log.name + ".1").read_bytes()
+    with suppress(FileNotFoundError), log.open("rb") as file:
+        yield file.read(end)
+
+
+def _last(
+    runs: Sequence[Run], ends: dict[Path, int], lines: int
+) -> list[tuple[Run, Sequence[bytes]]]:
+    """The last lines of all of them together, the newest run first."""
+    found: list[tuple[Run, Sequence[bytes]]] = []
+    for run in reversed(runs):
+        for path, end in ((run.log, ends[run.log]), (run.log.with_name(run.log.name + ".1"), None)):
+            told = lines_before(path, end, lines)
+            found.append((run, told))
+            lines -= len(told)
+    return found
