@@ -16,7 +16,6 @@ from paddock.cli.terminal import paint
 
 if TYPE_CHECKING:
     from paddock.api.chat import Piece
-    from paddock.api.types import SwitchEnded
     from paddock.cli.asking import Told
 
 EXAMPLE = 'Example: git diff | paddock ask qwen-coder "Write the commit message." -'
@@ -45,12 +44,11 @@ def ask(
     tell(answered(connect(url, key), model, text, max_tokens=max_tokens))
 
 
-def tell(answer: Iterable[Told]) -> SwitchEnded | None:
-    """Draw the load's bar, then print the answer as it comes; gives the load's end, if it loaded."""
+def tell(answer: Iterable[Told]) -> None:
+    """Draw the load's bar, if it must load, then print the answer as it comes."""
     from paddock.api.chat import Piece
     from paddock.api.types import SwitchEnded, SwitchProgress
 
-    ended = None
     printer = _Printer()
     with ExitStack() as bars:
         display: Display | None = None
@@ -60,7 +58,6 @@ def tell(answer: Iterable[Told]) -> SwitchEnded | None:
                     display = display or bars.enter_context(shown(told.profile))
                     display.show(told.progress)
                 case SwitchEnded():
-                    ended = told
                     bars.close()
                 case Piece(kind="waiting"):
                     pass  # the bar says it already
@@ -68,7 +65,6 @@ def tell(answer: Iterable[Told]) -> SwitchEnded | None:
                     bars.close()
                     printer.show(told)
     printer.end()
-    return ended
 
 
 class _Printer:

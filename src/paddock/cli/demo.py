@@ -16,7 +16,6 @@ from paddock.cli.terminal import complain, mib, paint, print_table, seconds, spe
 
 if TYPE_CHECKING:
     from paddock.api.chat import Api
-    from paddock.api.types import SwitchEnded
     from paddock.cli.demo_stage import Stage
 
 EXAMPLE = "Example: paddock demo --keep"
@@ -38,7 +37,7 @@ class Turn:
 
     model: str
     size_mib: float
-    switch_seconds: float | None
+    load_seconds: float | None
     placement: str
     speed: float | None
 
@@ -71,39 +70,39 @@ def _introduce(scene: Stage) -> None:
 def _turn(scene: Stage, model: str, first: int) -> Turn:
     """Ask one model through both APIs; the first question switches to it."""
     print(f"\n{paint(model, 'bold')} ({mib(scene.sizes_mib[model])})")
-    ended = _ask(scene, model, _APIS[first % 2])
-    _ask(scene, model, _APIS[(first + 1) % 2])
-    placement, measured = _placement_and_speed(scene, model)
-    took = ended.seconds if ended else None
-    return Turn(model, scene.sizes_mib[model], took, placement, measured)
+    for api in (_APIS[first % 2], _APIS[(first + 1) % 2]):
+        _ask(scene, model, api)
+    return _summed_up(scene, model)
 
 
-def _ask(scene: Stage, model: str, api: Api) -> SwitchEnded | None:
+def _ask(scene: Stage, model: str, api: Api) -> None:
     from paddock.cli.ask import tell
     from paddock.cli.asking import answered
 
     print(paint(f"{_API_NAMES[api]}, model={model}: {_PROMPT}", "dim"), flush=True)
-    return tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200))
+    tell(answered(scene.client, model, _PROMPT, api=api, max_tokens=200))
 
 
-def _placement_and_speed(scene: Stage, model: str) -> tuple[str, float | None]:
+def _summed_up(scene: Stage, model: str) -> Turn:
     from paddock.cli.status import placed
 
+    size = scene.sizes_mib[model]
     found = next((i for i in scene.client.status().instances if i.profile == model), None)
     if found is None:
-        return "", None
-    return placed(found.placement), found.speed.generation if found.speed else None
+        return Turn(model, size, None, "", None)
+    measured = found.speed.generation if found.speed else None
+    return Turn(model, size, found.load_seconds, placed(found.placement), measured)
 
 
 def _sum_up(turns: list[Turn]) -> None:
     print()
-    headers = ["MODEL", "SIZE", "SWITCH", "PLACEMENT", "SPEED"]
+    headers = ["MODEL", "SIZE", "LOAD", "PLACEMENT", "SPEED"]
     print_table(headers, [_row(turn) for turn in turns])
     print()
 
 
 def _row(turn: Turn) -> list[str]:
-    took = seconds(turn.switch_seconds)
+    took = seconds(turn.load_seconds)
     return [turn.model, mib(turn.size_mib), took, turn.placement, speed(turn.speed)]
 
 
