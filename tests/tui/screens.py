@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
+from paddock.api.connection import Line
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import AnyEvent, ProfileInfo, SwitchResult
@@ -17,6 +19,15 @@ from paddock.tui.state import News
 from tests.tui import histories
 from tests.tui.histories import clock_of, end_of
 
+LOG = """\
+── glm-flash-q4.3, begun 2026-11-25T09:12:40.310Z ──
+0.00.001 I srv  llama_server: initializing ...
+0.00.400 E the disk is on fire
+── glm-flash-q4.4, begun 2026-11-25T09:14:02.007Z ──
+0.00.001 I srv  llama_server: initializing ...
+0.00.500 I srv  llama_server: model loaded
+""".encode()
+
 
 @dataclass
 class Deaf:
@@ -24,6 +35,8 @@ class Deaf:
 
     url: str = "http://127.0.0.1:8080"
     asked: list[tuple[object, ...]] = field(default_factory=list)
+    log: bytes = LOG
+    over: Event = field(default_factory=Event)  # set: nobody looks on any more
 
     def switch(self, model: str, wait: bool = True) -> SwitchResult:
         self.asked.append(("switch", model))
@@ -85,9 +98,18 @@ class Deaf:
     def history(self, profile: str, limit: int | None = None) -> History:
         return History(profile=profile, loads=[])
 
-    def logs(self, name: str, lines: int | None = None, *, follow: bool = False) -> Iterator[bytes]:
-        yield b"0.00.001 I srv  llama_server: initializing ...\n0.00.400 E the disk is on fire\n"
-        yield b"0.00.500 I srv  llama_server: model loaded\n"
+    def logs(
+        self,
+        name: str | None,
+        lines: int | None = None,
+        *,
+        follow: bool = False,
+        every_run: bool = False,
+        line: Line | None = None,
+    ) -> Iterator[bytes]:
+        """What there is, and nothing new until the dashboard is gone."""
+        yield self.log
+        self.over.wait()
 
 
 class Tale:
@@ -124,9 +146,13 @@ async def shown(
     tale, daemon = Tale(events), Deaf()
     tale.now = end_of(events)
     app = PaddockApp(daemon, tale.source, clock=tale.clock)
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
-        yield app, pilot, daemon
+    app.animation_level = "none"
+    try:
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            yield app, pilot, daemon
+    finally:
+        daemon.over.set()
 
 
 async def settled(pilot: Pilot[Any]) -> None:

@@ -151,12 +151,115 @@ async def test_the_detail_shows_where_each_flag_was_written_and_what_the_file_sa
     assert any("▲ the file says MoE, not dense" in line for line in lines)
 
 
+async def test_a_log_reaches_back_over_switches():
+    async with shown(two(), (100, 30)) as (app, pilot, _):
+        await pilot.press("l")
+        await settled(pilot)
+        lines = text(app).splitlines()
+    assert [line.split(",")[0] for line in lines if line.startswith("──")] == [
+        "── glm-flash-q4.3",
+        "── glm-flash-q4.4",
+    ]
+
+
 async def test_a_log_is_filtered():
     async with shown(two(), (100, 30)) as (app, pilot, _):
-        await pilot.press("l", "slash", *"fire", "enter")
+        await pilot.press("l", "ampersand", *"fire", "enter")
         await settled(pilot)
+        assert "only lines with “fire”" in text(app)
         assert "the disk is on fire" in text(app)
         assert "initializing" not in text(app)
+        await pilot.press("ampersand", "escape")
+        await settled(pilot)
+        assert "initializing" in text(app)
+        assert isinstance(app.screen, Logs)
+
+
+async def test_a_log_is_searched_back_and_forth():
+    async with shown(two(), (100, 30)) as (app, pilot, _):
+        await pilot.press("l", "slash", *"INIT", "enter")
+        await settled(pilot)
+        assert "held, line 2 of 2 with “init”" in text(app)
+        await pilot.press("n")
+        await settled(pilot)
+        assert "line 1 of 2" in text(app)
+        await pilot.press("N")
+        await settled(pilot)
+        assert "line 2 of 2" in text(app)
+        await pilot.press("f")
+        await settled(pilot)
+        assert "following" in text(app)
+
+
+async def test_words_that_stand_nowhere_are_said_to():
+    async with shown(two(), (100, 30)) as (app, pilot, _):
+        await pilot.press("l", "n", *"water", "enter")
+        await settled(pilot)
+        assert "following, no line with “water”" in text(app)
+
+
+async def test_what_is_shown_of_a_log_is_copied():
+    async with shown(two(), (100, 30)) as (app, pilot, _):
+        await pilot.press("l", "ampersand", *"fire", "enter", "y")
+        await settled(pilot)
+        assert app.clipboard == "0.00.400 E the disk is on fire"
+
+
+async def test_a_log_held_by_scrolling_up_is_followed_again_at_its_end():
+    async with shown(two(), (100, 7)) as (app, pilot, _):
+        await pilot.press("l")
+        await settled(pilot)
+        assert "following" in text(app)
+        await pilot.press("up")
+        await settled(pilot)
+        assert "held" in text(app)
+        await pilot.press("down")
+        await settled(pilot)
+        assert "following" in text(app)
+
+
+async def test_a_flood_is_taken_in_whole():
+    async with shown(two(), (100, 30)) as (app, pilot, daemon):
+        daemon.log = b"".join(b"line %d\n" % number for number in range(15_000))
+        await pilot.press("l")
+        await settled(pilot)
+        assert "line 14999" in text(app)
+        await pilot.press("g")
+        await settled(pilot)
+        assert "line 1\n" in text(app)
+
+
+async def test_a_line_that_is_too_long_is_read_to_its_end():
+    async with shown(two(), (100, 30)) as (app, pilot, daemon):
+        daemon.log = b"begin" + 120 * b"." + b"end\n"
+        await pilot.press("l")
+        await settled(pilot)
+        assert "begin" in text(app)
+        await pilot.press(*["right"] * 29)
+        await settled(pilot)
+        assert "end" in text(app)
+        assert "begin" not in text(app)
+
+
+async def test_a_click_chooses_a_row_and_a_second_one_enters_it():
+    async with shown(two()) as (app, pilot, daemon):
+        await pilot.click("#models", offset=(5, 2))
+        await settled(pilot)
+        assert not isinstance(app.screen, Picker)
+        await pilot.click("#models", offset=(5, 2))
+        await settled(pilot)
+        assert isinstance(app.screen, Picker)
+        assert "for qwen-coder-30b" in text(app)
+    assert daemon.asked == []
+
+
+async def test_it_is_as_readable_in_the_light():
+    async with shown(two()) as (app, pilot, _):
+        dark = text(app)
+        app.theme = "textual-light"
+        await settled(pilot)
+        assert not app.current_theme.dark
+        assert text(app) == dark, "colours carry no meaning that words do not"
 
 
 async def test_a_terminal_that_grows_shows_more():

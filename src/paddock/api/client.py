@@ -196,18 +196,21 @@ class Client:
         *,
         follow: bool = False,
         every_run: bool = False,
+        line: Line | None = None,
     ) -> Iterator[bytes]:
         """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows.
 
         `every_run`: of all runs of a profile that are kept, and with `follow` of those to come, a
-        line before each. A name of None: of everybody.
+        line before each. A name of None: of everybody. `line` can hang up from another thread.
         """
         query = {"lines": str(lines)} if lines is not None else {}
         query |= {"follow": "1"} if follow else {}
         query |= {"runs": "all"} if every_run and name else {}
         path = f"/logs/{quote(name, safe='')}" if name else "/logs"
         path += f"?{urlencode(query)}" if query else ""
-        with self.connection.exchange("GET", path, accept="text/plain", patient=True) as response:
+        with self.connection.exchange(
+            "GET", path, accept="text/plain", patient=True, line=line
+        ) as response:
             yield from pieces(response)
 
     def _models(self, path: str, request: ModelRequest) -> list[str]:

@@ -70,7 +70,7 @@ class PaddockApp(App[None]):
         self._source = source(self._tell)
         self.view = View(url=daemon.url)
         self._is_due = False
-        self._dashboard = Dashboard(self.view, is_compact=is_compact)
+        self._dashboard = Dashboard(self.view, daemon, is_compact=is_compact)
 
     def _tell(self, news: News) -> None:
         self.post_message(Heard(news))
@@ -150,6 +150,9 @@ class PaddockApp(App[None]):
     def action_logs(self) -> None:
         if model := self._dashboard.chosen:
             self.push_screen(Logs(self._daemon, model))
+
+    def action_every_log(self) -> None:
+        self.push_screen(Logs(self._daemon, None))
 
     def action_daemon_log(self) -> None:
         self.push_screen(Logs(self._daemon, "daemon"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from paddock.api.activity import Preview
+from paddock.api.connection import Line
 from paddock.api.placement import History, Plan
 from paddock.api.profiles import ProfileDetail
 from paddock.api.types import SwitchResult
@@ -23,5 +24,11 @@ class Daemon(Protocol):
     def plan(self, profile: str) -> Plan: ...
     def history(self, profile: str, limit: int | None = None) -> History: ...
     def logs(
-        self, name: str, lines: int | None = None, *, follow: bool = False
+        self,
+        name: str | None,
+        lines: int | None = None,
+        *,
+        follow: bool = False,
+        every_run: bool = False,
+        line: Line | None = None,
     ) -> Iterator[bytes]: ...

@@ -11,6 +11,8 @@ from textual.widgets import Footer, Static
 
 from paddock.tui import paint, reading
 from paddock.tui.bars import device_bars
+from paddock.tui.calls import Daemon
+from paddock.tui.log_view import LogView
 from paddock.tui.sparkline import sparkline
 from paddock.tui.state import View
 from paddock.tui.table import Rows
@@ -20,6 +22,8 @@ _MODELS = ("model", "state", "t/s", "✓", "size", "context", "used")
 _REQUESTS = ("client", "api", "model", "phase", "tokens", "t/s", "age")
 _ROOMY = 92  # columns from which on verdicts are words and states may be long
 _STEPS = 4  # a second, of a bar of which nobody knows how far it is
+_TITLES = {"models": "Models", "requests": "Now", "devices": "Devices", "log-panel": "Log"}
+_LOG_LINES = 200  # of the past, in the panel
 _BENCHES = "(bench)"  # the row into which benchmark profiles are folded
 
 
@@ -40,6 +44,7 @@ class Dashboard(Screen[None]):
         Binding("c", "app.cancel_switch", "Cancel load"),
         Binding("x", "app.end_request", "End request"),
         Binding("l", "app.logs", "Log"),
+        Binding("a", "app.every_log", "All logs", show=False),
         Binding("L", "app.daemon_log", "Daemon's log", show=False),
         Binding("d", "app.detail", "Detail"),
         Binding("b", "benches", "Bench", show=False),
@@ -48,8 +53,9 @@ class Dashboard(Screen[None]):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self, view: View, *, is_compact: bool = False) -> None:
+    def __init__(self, view: View, daemon: Daemon, *, is_compact: bool = False) -> None:
         super().__init__()
+        self._daemon = daemon  # for the log alone
         self._is_compact = is_compact
         self._view, self._now = view, 0.0
         self._shows_benches = False
@@ -63,6 +69,7 @@ class Dashboard(Screen[None]):
                 yield Static(id="switches")
                 yield Rows(_REQUESTS, id="requests")
                 yield Static(id="totals")
+                yield LogView(self._daemon, lines=_LOG_LINES, id="log-panel")
             with Vertical(id="right"):
                 yield Static(id="devices")
                 yield Static(id="speed")
@@ -70,7 +77,7 @@ class Dashboard(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for name, title in (("models", "Models"), ("requests", "Now"), ("devices", "Devices")):
+        for name, title in _TITLES.items():
             self.query_one(f"#{name}").border_title = title
         self.query_one("#models", Rows).focus()
         self._arrange(self.size.width)
@@ -82,7 +89,13 @@ class Dashboard(Screen[None]):
         self.call_after_refresh(self.draw, self._view, self._now)
 
     def _arrange(self, width: int) -> None:
-        self.set_class(self._is_compact or width < _WIDE, "narrow")
+        is_narrow = self._is_compact or width < _WIDE
+        self.set_class(is_narrow, "narrow")
+        log = self.query_one("#log-panel", LogView)
+        if is_narrow:
+            log.leave()
+        elif not log.is_reading:
+            log.read(None)
 
     # ---- drawing ----
 
