@@ -21,7 +21,7 @@ PICTURES = {
     "dashboard-degraded": (histories.degraded, LARGE, ()),
     "dashboard-picker": (histories.two_resident, (100, 30), ("m",)),
     "dashboard-detail": (histories.two_resident, (100, 30), ("d",)),
-    "dashboard-log": (histories.two_resident, (100, 30), ("l", "slash", *"fire", "enter")),
+    "dashboard-log": (histories.two_resident, (100, 30), ("l", "slash", *"cuda0", "enter")),
 }
 
 

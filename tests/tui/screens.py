@@ -22,10 +22,19 @@ from tests.tui.histories import clock_of, end_of
 LOG = """\
 ── glm-flash-q4.3, begun 2026-11-25T09:12:40.310Z ──
 0.00.001 I srv  llama_server: initializing ...
-0.00.400 E the disk is on fire
+0.01.212 I common_params_fit_impl: getting device memory data for initial parameters:
+0.04.400 E ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory
+0.04.401 E srv  llama_server: exiting due to model loading error
 ── glm-flash-q4.4, begun 2026-11-25T09:14:02.007Z ──
 0.00.001 I srv  llama_server: initializing ...
-0.00.500 I srv  llama_server: model loaded
+0.01.198 I common_params_fit_impl: getting device memory data for initial parameters:
+0.02.030 I load_tensors: offloaded 48/48 layers to GPU
+0.02.031 I load_tensors:        CUDA0 model buffer size = 16042.31 MiB
+0.09.442 I llama_kv_cache:      CUDA0 KV buffer size =  4896.00 MiB
+0.09.516 I llama_context: graph splits = 2
+0.09.600 I srv  llama_server: model loaded
+0.09.601 I srv  llama_server: server is listening on unix:///run/user/1000/paddock/4.sock
+0.41.003 I slot launch_slot_: id  0 | task 0 | processing task
 """.encode()
 
 

@@ -101,6 +101,9 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=self.scroll_offset.y - gone, animate=False, immediate=True)
         self.refresh()
 
+    def on_resize(self) -> None:
+        self._measure()
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Whoever scrolls up wants to read; whoever comes to the end, to follow."""
         super().watch_scroll_y(old_value, new_value)
