@@ -1,6 +1,7 @@
 """The whole of it in a real terminal: tmux, a real daemon, real models."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -8,18 +9,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from paddock.api.chat import ask
 from paddock.api.client import Client
+from paddock.api.types import SwitchProgress
+from paddock.llama.scripted import ScriptedModel, write
 from tests.yard import Process, places, sweep
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 
-CONF = "[alpha]\nmodel = alpha.gguf\n[beta]\nmodel = beta.gguf\n"
+CONF = """
+[alpha]
+model = alpha.gguf
+[big]
+model = big.gguf
+load-mode = none
+"""
+MODELS = ("alpha", "beta", "gamma", "endless", "split")  # of the tests' folder; one more is broken
+BIG = ScriptedModel(
+    name="big", arch="qwen3moe", say="I am big.", layers=16, target_mib=500, dense=True
+)
 
 
 class Terminal:
@@ -27,9 +41,13 @@ class Terminal:
 
     def __init__(self, socket_file: Path) -> None:
         self._tmux = ["tmux", "-S", str(socket_file)]
+        # Given, not inherited: readline writes COLUMNS and LINES behind Python's back.
+        self._env = dict(os.environ)
 
     def run(self, *words: str) -> str:
-        done = subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*self._tmux, *words], env=self._env, capture_output=True, text=True, check=False
+        )
         return done.stdout
 
     def open(self, *command: str) -> None:
@@ -40,14 +58,21 @@ class Terminal:
 
     def until(self, words: str, *, within: float = 60.0) -> str:
         """The first screen that shows these words."""
+        return self.until_like(re.escape(words), within=within)
+
+    def until_like(self, words: str, *, within: float = 60.0) -> str:
+        """The first screen on which this pattern is found."""
         end = time.monotonic() + within
-        while words not in (screen := self.run("capture-pane", "-p")):
+        while not re.search(words, screen := self.run("capture-pane", "-p")):
             assert time.monotonic() < end, f"{words!r} never came:\n{screen}"
             time.sleep(0.1)
         return screen
 
-    def is_open(self) -> bool:
-        return bool(self.run("list-sessions"))
+    def until_closed(self, *, within: float = 30.0) -> None:
+        end = time.monotonic() + within
+        while self.run("list-sessions"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -59,6 +84,11 @@ def terminal(folder: Path) -> Iterator[Terminal]:
         found.run("kill-server")
 
 
+def answer_of(client: Client, model: str) -> str:
+    pieces = ask(client, model, "hi", max_tokens=20)
+    return "".join(piece.text for piece in pieces if piece.kind == "content")
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -66,9 +96,27 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def held_in_the_midst(client: Client, profile: str) -> Iterator[None]:
+    """Wait for its load to be well under way, and let it stand still for the length of the block."""
+    for event in client.events():
+        if isinstance(event, SwitchProgress) and (event.progress.fraction or 0) > 0.02:
+            break
+    pid = next(i.pid for i in client.status().instances if i.profile == profile)
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_day_with_the_dashboard(tmp_path: Path, models: Path):
-    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
-    paths.state_dir.mkdir(exist_ok=True)
+    paths = places(tmp_path / "yard", CONF)
+    for folder in (paths.state_dir, paths.models_dir):
+        folder.mkdir(exist_ok=True)
+    (paths.models_dir / "alpha.gguf").symlink_to(models / "alpha.gguf")
+    write(paths.models_dir / "big.gguf", BIG)
     listen = f"127.0.0.1:{free_port()}"
     daemon = Process(paths, "--listen", listen)
     client = Client(f"http://{listen}")
@@ -79,12 +127,16 @@ def test_a_day_with_the_dashboard(tmp_path: Path, models: Path):
             screen.until("● live")
             screen.press("m")
             screen.until("type to filter")
-            screen.press("beta")
-            screen.until("1 beta")
-            screen.press("Enter")
-            screen.until("beta is ready after")
+            screen.press("big")
+            screen.until("1 big")
+            with ThreadPoolExecutor() as pool, ExitStack() as stack:
+                holding = pool.submit(stack.enter_context, held_in_the_midst(client, "big"))
+                screen.press("Enter")
+                holding.result(60)
+                screen.until_like(r"loading text model +\d+ % · .* of 50\d MiB")
+            screen.until("big is ready after")
 
-            killed = next(i for i in client.status().instances if i.profile == "beta")
+            killed = next(i for i in client.status().instances if i.profile == "big")
             assert killed.pid
             os.kill(killed.pid, signal.SIGKILL)
             screen.until("killed by signal 9")
@@ -96,14 +148,41 @@ def test_a_day_with_the_dashboard(tmp_path: Path, models: Path):
 
             client.switch("alpha")
             screen.until("alpha is ready after")
+            screen.press("a")
+            screen.until("slots are idle")
+            screen.press("g")
+            screen.until("── big.1, begun")
+            screen.press("/")
+            screen.until("search for")
+            screen.press("alpha.2, begun", "Enter")
+            screen.until("line 1 of 1 with")
+            screen.until("── alpha.2, begun")
+            screen.press("Escape")
             before = [i.id for i in client.status().instances]
+            screen.until("Switch")
             screen.press("q")
-            end = time.monotonic() + 30
-            while screen.is_open():
-                assert time.monotonic() < end
-                time.sleep(0.1)
+            screen.until_closed()
             assert [i.id for i in client.status().instances] == before
+            assert "I am alpha." in answer_of(client, "alpha")
     finally:
         daemon.popen.kill()
         daemon.popen.wait()
         sweep(paths)
+
+
+def test_a_newcomer_is_asked_for_a_folder(tmp_path: Path, models: Path):
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
+    conf = tmp_path / ".config" / "paddock" / "models.conf"
+    conf.parent.mkdir(parents=True)
+    conf.with_name("paddock.toml").write_text('listen = "127.0.0.1:0"\n')  # so that none starts
+    paddock = ["env", *(f"{k}={v}" for k, v in home.items()), sys.executable, "-m", "paddock"]
+    with terminal(tmp_path) as screen:
+        screen.open("sh", "-c", 'until "$@"; do read again; done', "sh", *paddock)
+        screen.until("Folder (empty: leave)")
+        screen.press("Enter")
+        screen.until("`paddock init FOLDER` writes one")
+        screen.press("Enter")
+        screen.until("Folder (empty: leave)")
+        screen.press(str(models), "Enter")
+        screen.until(f"{len(MODELS)} models")
+    assert all(f"[{name}" in conf.read_text() for name in MODELS)
