@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +156,41 @@ def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
     assert after.pid != before.pid
     assert _model_pids(after) == _model_pids(before)
     assert after.instances[0].adopted
+
+
+def _events(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "paddock", "events", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_events_are_facts_and_readings_only_for_those_who_ask(program: Paddock, home: Home) -> None:
+    program(*home.start)
+    with _events("--json", "--readings") as readings, _events("--json") as facts:
+        assert readings.stdout
+        assert facts.stdout
+        kinds = []
+        for line in readings.stdout:
+            kinds.append(json.loads(line)["type"])
+            if kinds.count("activity") == 2:
+                break
+        program("stop")
+        assert "activity" not in [json.loads(line)["type"] for line in facts.stdout]
+
+
+def test_the_logs_of_all_runs_are_printed_with_a_line_before_each(
+    program: Paddock, home: Home
+) -> None:
+    program(*home.start)
+    for model in ("alpha", "beta", "alpha"):
+        program("switch", model)
+    headings = [line.split(",")[0] for line in program("logs", "-a", "-n", "9999").out.splitlines()]
+    assert [line for line in headings if line.startswith("──")] == [
+        "── alpha.1",
+        "── beta.2",
+        "── alpha.3",
+    ]
+    only = program("logs", "beta", "--all").out.splitlines()
+    assert only[0].startswith("── beta.2, begun ")
 
 
 def test_the_daemon_itself_has_a_log(program: Paddock, home: Home) -> None:

@@ -21,9 +21,20 @@ After = Annotated[
     typer.Option("--after", metavar="SEQ", help="Begin after this event.", show_default=False),
 ]
 
+Readings = Annotated[
+    bool,
+    typer.Option(
+        "--readings", help="Also what goes on just now: requests and devices, each second."
+    ),
+]
+
 
 def events(
-    url: Url = DEFAULT_URL, key: Key = None, after: After = None, as_json: Json = False
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    after: After = None,
+    readings: Readings = False,
+    as_json: Json = False,
 ) -> None:
     """Follow what happens, line by line.
 
@@ -31,7 +42,11 @@ def events(
     """
     import msgspec
 
+    from paddock.api.types import Activity
+
     for event in connect(url, key).events(after):
+        if isinstance(event, Activity) and not readings:
+            continue
         line = msgspec.json.encode(event).decode() if as_json else told(event)
         print(line)
         sys.stdout.flush()
