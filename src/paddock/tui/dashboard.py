@@ -163,10 +163,15 @@ class Dashboard(Screen[None]):
         )
 
     def _put(self, name: str, text: Text) -> None:
-        """Text equals text also by its styles, so nothing is drawn for what has not changed."""
-        if self._drawn.get(name) != text or self._drawn[name].spans != text.spans:
+        """Text equals text also by its styles, so nothing is drawn for what has not changed.
+
+        Only another number of lines lays the screen out anew: they are never wrapped.
+        """
+        before = self._drawn.get(name)
+        if before != text or before.spans != text.spans:
             self._drawn[name] = text
-            self.query_one(f"#{name}", Static).update(text)
+            is_as_high = before is not None and _height(before) == _height(text)
+            self.query_one(f"#{name}", Static).update(text, layout=not is_as_high)
 
     # ---- keys ----
 
@@ -194,6 +199,10 @@ class Dashboard(Screen[None]):
     def action_benches(self) -> None:
         self._shows_benches = not self._shows_benches
         self.draw(self._view, self._now)
+
+
+def _height(text: Text) -> int:
+    return text.plain.count("\n")
 
 
 def _bar_width(panel: int, *, is_wide: bool) -> int:
