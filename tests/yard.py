@@ -117,11 +117,11 @@ def places(root: Path, conf: str) -> Paths:
 
 
 @asynccontextmanager
-async def yard(paths: Paths, **settings: Any) -> AsyncIterator[Yard]:
-    """A daemon in this process; its models end with it."""
-    chosen = Settings(**{**QUIET, "engine": _engine_name(), **settings})
+async def yard(paths: Paths, *, settings: Any = None, **chosen: Any) -> AsyncIterator[Yard]:
+    """A daemon in this process; its models end with it. `settings`, where given, reads them anew."""
+    own = settings() if settings else Settings(**{**QUIET, "engine": _engine_name(), **chosen})
     paths.state_dir.mkdir(exist_ok=True)
-    daemon = Daemon(paths, chosen)
+    daemon = Daemon(paths, own, read_settings=settings)
     async with running(daemon) as addresses, aiohttp.ClientSession() as http:
         yield Yard(f"http://{addresses[0]}", http, paths, daemon)
 

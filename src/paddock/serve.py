@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.daemon.daemon import Daemon
@@ -43,10 +45,11 @@ def resolve(options: ServeOptions) -> tuple[Paths, Settings]:
     }
     if options.settings and not options.settings.exists():
         raise ConfigError(f"there is no settings file {options.settings}")
-    settings = load_settings(options.settings or found.settings, overrides)
+    found = msgspec.structs.replace(found, settings=options.settings or found.settings)
+    settings = load_settings(found.settings, overrides)
     if settings.models_dir and not options.models_dir:
         folder = found.config.parent / Path(settings.models_dir).expanduser()
-        found = paths(options.config, folder, options.state_dir, os.environ)
+        found = msgspec.structs.replace(found, models_dir=folder)
     return found, settings
 
 
@@ -58,7 +61,7 @@ async def serve(options: ServeOptions) -> None:
     """
     where, settings = resolve(options)
     with _alone(where.state_dir):
-        daemon = Daemon(where, settings)
+        daemon = Daemon(where, settings, read_settings=lambda: resolve(options)[1])
         async with running(daemon) as addresses:
             _calm_the_collector()
             _log.info("paddock answers at http://%s", addresses[0])

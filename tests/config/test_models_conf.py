@@ -2,7 +2,7 @@
 
 import pytest
 
-from paddock.config.models_conf import load
+from paddock.config.models_conf import load, read
 from paddock.errors import ConfigError, EngineError
 from tests.config.stables import FLAGS, flags_of_the_build, no_engine
 
@@ -188,6 +188,34 @@ def test_each_profile_is_checked_against_its_own_engine(yard):
     assert yard.errors(text, flags_for) == [
         "models.conf:2: [*] no xllamacpp (pip install paddock[embedded])"
     ]
+
+
+def test_what_an_engine_always_gets_lies_below_everything(yard):
+    words = {None: ("--threads", "8", "--jinja", "-ub", "64"), "other": ("--threads", "2")}
+    text = (
+        "[*]\nub = 128\n[a]\nMODEL = m.gguf\njinja = false\n[b]\nMODEL = m.gguf\nengine = other\n"
+    )
+    yard.path.write_text(text)
+    (yard.folder / "models").mkdir(exist_ok=True)
+    stable = load(yard.path, flags_for=flags_of_the_build, defaults_for=words.__getitem__)
+    a, b = ({flag.name: flag for flag in profile.flags} for profile in stable.profiles.values())
+    assert (str(a["--threads"].origin), str(b["--threads"].origin)) == ("engine", "engine other")
+    assert (a["--threads"].values, b["--threads"].values) == (("8",), ("2",))
+    assert "--jinja" not in a
+    batch = a["--ubatch-size"]
+    assert (batch.values, str(batch.origin)) == (("128",), "[*] ub, line 2")
+    assert [str(origin) for _, origin in batch.overrides] == ["engine"]
+
+
+def test_an_engines_wrong_flag_is_told_where_the_engine_is_named(yard):
+    yard.path.write_text("[a]\nMODEL = m.gguf\nengine = other\n")
+    stable, problems = read(
+        yard.path, flags_for=flags_of_the_build, defaults_for=lambda name: ("--nope",)
+    )
+    assert stable is None
+    (error,) = [p for p in problems if p.severity == "error"]
+    assert (error.line, error.section) == (3, "a")
+    assert error.message == "the engine's own flags, in paddock.toml: unknown flag '--nope'"
 
 
 def test_without_any_engine_flags_pass_unchecked_with_a_word_about_it(yard):

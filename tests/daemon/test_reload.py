@@ -5,13 +5,23 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.types import ConfigChanged
-from tests.yard import HEADER, places, yard
+from paddock.config.settings import load_settings
+from tests.yard import HEADER, QUIET, places, wrapper, yard
 
 CONF = "[alpha]\nmodel = alpha.gguf\n[beta]\nmodel = beta.gguf\n"
 
 
 def here(tmp_path: Path, models: Path):
     return msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+
+
+def serving(paths):
+    """A daemon that reads its settings file, and goes on reading it."""
+
+    def read():
+        return load_settings(paths.settings, QUIET)
+
+    return yard(paths, settings=read)
 
 
 async def test_a_new_profile_can_be_asked_for_at_once(tmp_path: Path, models: Path):
@@ -43,6 +53,46 @@ async def test_a_changed_profile_goes_on_running_until_its_next_switch(
         assert ids == ["alpha.3", "beta.2"]
         params = (await home.get("/props?model=alpha"))["default_generation_settings"]["params"]
         assert round(params["temperature"], 2) == 0.9
+
+
+def engine_of(status, instance):
+    return next(i.engine for i in status.instances if i.id == instance)
+
+
+async def test_the_next_switch_takes_the_engine_that_is_the_default_by_then(
+    tmp_path: Path, models: Path
+):
+    paths = here(tmp_path, models)
+    old, new = (wrapper(tmp_path / name, "") for name in ("old", "new"))
+    tables = f'[engines.old]\npath = "{old}"\n[engines.new]\npath = "{new}"\n'
+    paths.settings.write_text(f'engine = "old"\n{tables}')
+    async with serving(paths) as home:
+        await home.answer("alpha")
+        paths.settings.write_text(f'engine = "new"\nlog-size = 9\n{tables}')
+        status = await home.until(lambda s: any(i.stale for i in s.instances))
+        assert engine_of(status, "alpha.1") == "old", "it goes on running"
+        assert status.config.warnings == [
+            "paddock.toml: log-size was changed: in force after `paddock restart`"
+        ]
+        assert await home.answer("beta") == "I am beta."
+        assert (await home.post("/switch", {"model": "alpha"}))[0] == 200
+        status = await home.status()
+        assert {i.id: i.engine for i in status.instances if i.phase == "ready"} == {
+            "beta.2": "new",
+            "alpha.3": "new",
+        }
+
+
+async def test_settings_with_a_slip_change_no_engine(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    old = wrapper(tmp_path / "old", "")
+    paths.settings.write_text(f'engine = "old"\n[engines.old]\npath = "{old}"\n')
+    async with serving(paths) as home:
+        paths.settings.write_text('engine = "old"\n[engines.old]\npth = "/x"\n')
+        status = await home.until(lambda s: s.config.error is not None)
+        assert "[engines.old]" in str(status.config.error)
+        assert await home.answer("alpha") == "I am alpha."
+        assert engine_of(await home.status(), "alpha.1") == "old"
 
 
 async def test_a_broken_file_changes_nothing_and_is_told_everywhere(

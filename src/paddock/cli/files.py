@@ -10,10 +10,8 @@ from paddock.config.models_conf import load, read
 from paddock.config.paths import paths
 from paddock.config.profile import Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
-from paddock.engine.engine import Engine
-from paddock.engine.locate import find_engine
-from paddock.errors import ConfigError, EngineError, UnknownModel
-from paddock.llama.flags import FlagSet
+from paddock.engine.engines import Engines
+from paddock.errors import ConfigError, UnknownModel
 
 _NO_FILE = (
     "`paddock init FOLDER` writes one for a folder of GGUF files; or name yours with --config; "
@@ -30,12 +28,22 @@ class Files:
 
     def read(self) -> tuple[Stable | None, tuple[Problem, ...]]:
         """The stable, None if the file has errors, and all problems."""
-        return read(self.paths.config, models_dir=self.paths.models_dir, flags_for=self.flags)
+        return read(
+            self.paths.config,
+            models_dir=self.paths.models_dir,
+            flags_for=self.engines.flags,
+            defaults_for=self.engines.defaults,
+        )
 
     def stable(self) -> Stable:
         """The stable; ConfigError lists every error of the file."""
         self.must_exist()
-        return load(self.paths.config, models_dir=self.paths.models_dir, flags_for=self.flags)
+        return load(
+            self.paths.config,
+            models_dir=self.paths.models_dir,
+            flags_for=self.engines.flags,
+            defaults_for=self.engines.defaults,
+        )
 
     def must_exist(self) -> None:
         """Raise where there is no models.conf at all: the first thing that a newcomer meets."""
@@ -52,18 +60,10 @@ class Files:
             hint=f"it has {', '.join(stable.profiles) or 'none at all'}",
         )
 
-    def engine(self, name: str | None) -> Engine:
-        """The engine of this name, or the one that the settings choose."""
-        return find_engine(name or self.settings.engine, cache_dir=self.paths.state_dir)
-
-    def flags(self, name: str | None) -> FlagSet | None:
-        """Of this engine. None where no engine is installed; one that was asked for by name must be there."""
-        try:
-            return self.engine(name).flags
-        except EngineError:
-            if name or self.settings.engine:
-                raise
-            return None
+    @property
+    def engines(self) -> Engines:
+        """Those of the settings; without a name, the one that they choose."""
+        return Engines.of(self.settings, self.paths.state_dir)
 
 
 def open_files(

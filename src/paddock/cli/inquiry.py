@@ -93,7 +93,7 @@ class _Told(NamedTuple):
 
 def _asked(files: Files, model: Model, readings: Readings) -> _Told:
     try:
-        engine = files.engine(None)
+        engine = files.engines.find()
     except PaddockError as error:
         return _Told(None, error.message)
     profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))

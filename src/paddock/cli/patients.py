@@ -65,6 +65,6 @@ def _plan(here: Local, variant: Profile | None) -> Plan | None:
 
 def _flags(files: Files, engine: str | None) -> FlagSet | None:
     try:
-        return files.flags(engine)
+        return files.engines.flags(engine)
     except EngineError:
         return None

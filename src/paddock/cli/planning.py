@@ -34,7 +34,7 @@ class Local:
         """By the profile's engine, or an estimate that says why not."""
         facts = self.facts(profile)
         try:
-            engine = self.files.engine(profile.engine)
+            engine = self.files.engines.find(profile.engine)
         except PaddockError as error:
             plan = estimated(profile, facts, self.around)
             plan.notes = [f"an estimate: {error.message}", *plan.notes]

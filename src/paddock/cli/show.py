@@ -55,7 +55,7 @@ def show(
     live_file, live = _live(url, key, model)
     files = open_files(config or live_file, settings, models_dir, engine)
     profile = files.profile(model)
-    runner = files.engine(profile.engine)
+    runner = files.engines.find(profile.engine)
     if argv:
         print(shlex.join([*runner.command, *profile.argv]))
         return

@@ -1,38 +1,76 @@
-"""Finds the flags of the engine that will run a profile, and asks for each engine's only once."""
+"""Finds what the engine of a profile knows and always gets, and asks for each engine's only once."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from paddock.config.command_line import Complaint, read_tail
+from paddock.config.engines import CONTAINER
 from paddock.config.findings import Findings
 from paddock.config.ini import Entry, Section
+from paddock.config.layers import Setting
 from paddock.config.model_files import at_home
+from paddock.config.profile import Origin
 from paddock.config.values import engine as engine_name
 from paddock.errors import EngineError
 from paddock.llama.flags import FlagSet
 
-FlagsFor = Callable[[str | None], FlagSet | None]  # by engine name; None stands for the default one
+# By engine name; None stands for the default one.
+FlagsFor = Callable[[str | None], FlagSet | None]
+DefaultsFor = Callable[[str | None], Sequence[str]]  # words of a command line
+
+
+def no_defaults(_engine: str | None) -> Sequence[str]:
+    return ()
 
 
 class EngineFlags:
-    def __init__(self, flags_for: FlagsFor, folder: Path, findings: Findings) -> None:
-        self._flags_for = flags_for
+    def __init__(
+        self, flags_for: FlagsFor, defaults_for: DefaultsFor, folder: Path, findings: Findings
+    ) -> None:
+        self._flags_for, self._defaults_for = flags_for, defaults_for
         self._folder = folder  # of models.conf: an engine's path may start from it
         self._findings = findings
         self._known: dict[str | None, FlagSet | None] = {}
 
     def of(self, section: Section, shared: Section) -> FlagSet | None:
         """None, with a word about it in the findings, if there is no such engine."""
-        own = _entry(section)
-        entry, where = (own, section) if own else (_entry(shared), shared)
-        name = self._name(entry)
+        name, entry, where = self._chosen(section, shared)
         if name not in self._known:
             line = entry.line if entry else 0
             self._known[name] = self._ask(name, line, where.name if entry else "")
         return self._known[name]
 
+    def defaults(self, section: Section, shared: Section) -> list[Setting]:
+        """The flags that the engine gives every profile, as paddock.toml says."""
+        flags = self.of(section, shared)
+        name, entry, where = self._chosen(section, shared)
+        words = self._defaults_for(name) if flags else ()
+        found = []
+        for told in read_tail(shlex.join(words), flags):
+            if isinstance(told, Complaint):
+                message = f"the engine's own flags, in paddock.toml: {told.message}"
+                line = entry.line if entry else 0
+                self._findings.error(message, line=line, section=where.name, hint=told.hint)
+            else:
+                found.append(
+                    Setting(
+                        told.spec, told.words, Origin(f"engine {name}" if name else "engine", "")
+                    )
+                )
+        return found
+
+    def _chosen(
+        self, section: Section, shared: Section
+    ) -> tuple[str | None, Entry | None, Section]:
+        own = _entry(section)
+        entry, where = (own, section) if own else (_entry(shared), shared)
+        return self._name(entry), entry, where
+
     def place(self, name: str) -> str:
-        """A path is made absolute; `native` and `embedded` stay as they are."""
-        return str(self._folder / at_home(name)) if "/" in name else name
+        """A path is made absolute; names and images stay as they are."""
+        is_path = "/" in name and not name.startswith(CONTAINER)
+        return str(self._folder / at_home(name)) if is_path else name
 
     def _name(self, entry: Entry | None) -> str | None:
         """What is no engine's name counts as the default here; it is reported where it is read."""

@@ -1,7 +1,8 @@
 """Which of several settings of one flag counts, and what it overrides. Pure.
 
-Low to high: keys of `[*]`, its EXTRA_ARGS, keys of the section, its EXTRA_ARGS. A section's EXTRA_ARGS
-replaces that of `[*]` as a whole: such a layer is void, yet what it held is shown as overridden.
+Low to high: what the engine gives every profile, keys of `[*]`, its EXTRA_ARGS, keys of the section,
+its EXTRA_ARGS. A section's EXTRA_ARGS replaces that of `[*]` as a whole: such a layer is void, yet
+what it held is shown as overridden.
 """
 
 from collections.abc import Iterable, Sequence

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from paddock.config.engine_flags import EngineFlags, FlagsFor
+from paddock.config.engine_flags import DefaultsFor, EngineFlags, FlagsFor, no_defaults
 from paddock.config.findings import Findings
 from paddock.config.ini import Section, parse_ini, read_text
-from paddock.config.layers import Layer, merge
+from paddock.config.layers import Layer, Setting, merge
 from paddock.config.lint import lint
 from paddock.config.model_files import Folders
 from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
@@ -19,9 +19,17 @@ from paddock.errors import ConfigError
 NAMELESS = "default"  # llama.cpp's name for what stands before the first section
 
 
-def load(path: Path, *, models_dir: Path | None = None, flags_for: FlagsFor) -> Stable:
+def load(
+    path: Path,
+    *,
+    models_dir: Path | None = None,
+    flags_for: FlagsFor,
+    defaults_for: DefaultsFor = no_defaults,
+) -> Stable:
     """The stable that the file describes; ConfigError lists every error in it."""
-    stable, problems = read(path, models_dir=models_dir, flags_for=flags_for)
+    stable, problems = read(
+        path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for
+    )
     if stable:
         return stable
     errors = tuple(str(p) for p in problems if p.severity == "error")
@@ -30,7 +38,11 @@ def load(path: Path, *, models_dir: Path | None = None, flags_for: FlagsFor) -> 
 
 
 def read(
-    path: Path, *, models_dir: Path | None = None, flags_for: FlagsFor
+    path: Path,
+    *,
+    models_dir: Path | None = None,
+    flags_for: FlagsFor,
+    defaults_for: DefaultsFor = no_defaults,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
     """The stable, None if there are errors, and all problems, warnings included, in file order."""
     path = path.absolute()
@@ -38,7 +50,9 @@ def read(
     if isinstance(text, Problem):
         return None, (text,)
     folders = Folders(models_dir or path.parent / "models", path.parent)
-    return _Reading(path, folders, flags_for).read(text)
+    findings = Findings(str(path))
+    engines = EngineFlags(flags_for, defaults_for, path.parent, findings)
+    return _Reading(path, folders, engines, findings).read(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +62,11 @@ class _Built:
 
 
 class _Reading:
-    def __init__(self, path: Path, folders: Folders, flags_for: FlagsFor) -> None:
-        self._path = path
-        self._folders = folders
-        self._findings = Findings(str(path))
-        self._engines = EngineFlags(flags_for, path.parent, self._findings)
+    def __init__(
+        self, path: Path, folders: Folders, engines: EngineFlags, findings: Findings
+    ) -> None:
+        self._path, self._folders = path, folders
+        self._engines, self._findings = engines, findings
 
     def read(self, text: str) -> tuple[Stable | None, tuple[Problem, ...]]:
         sections, problems = parse_ini(text, str(self._path))
@@ -97,7 +111,8 @@ class _Reading:
     def _profile(self, section: Section, shared: Section) -> _Built:
         over = self._understand(section, section, shared)
         under = self._understand(shared, section, shared)
-        profile = self._resolved(section, under, over)
+        lowest = self._engines.defaults(section, shared)
+        profile = self._resolved(section, lowest, under, over)
         if not profile.model and not any(profile.flag(name) for name in REMOTE):
             self._no_model(section)
         flags = self._engines.of(section, shared)
@@ -108,8 +123,10 @@ class _Reading:
         hint = "write MODEL = file.gguf, or hf-repo = user/model"
         self._findings.error("has no model", line=section.line, section=section.name, hint=hint)
 
-    def _resolved(self, section: Section, under: Understood, over: Understood) -> Profile:
-        flags = _merged(under, over)
+    def _resolved(
+        self, section: Section, lowest: list[Setting], under: Understood, over: Understood
+    ) -> Profile:
+        flags = _merged(lowest, under, over)
         files = {f.name: Path(f.values[0]) for f in flags if f.name in {"--model", "--mmproj"}}
         return Profile(
             id=section.name,
@@ -157,10 +174,11 @@ def _with_name(section: Section) -> Section:
     return section if section.name else replace(section, name=NAMELESS)
 
 
-def _merged(under: Understood, over: Understood) -> tuple[Flag, ...]:
+def _merged(lowest: list[Setting], under: Understood, over: Understood) -> tuple[Flag, ...]:
     """The model comes first: a command line is read by people too."""
     flags = merge(
         [
+            Layer(tuple(lowest)),
             Layer(tuple(under.keys)),
             Layer(tuple(under.extra or ()), void=over.extra is not None),
             Layer(tuple(over.keys)),

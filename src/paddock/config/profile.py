@@ -52,7 +52,9 @@ class Profile:
     pin: bool = False
     priority: int = 0
     preload: bool = False
-    engine: str | None = None  # None: the default engine
+    engine: str | None = None  # as written; None: the default engine
+    runner: str = ""  # the engine that this comes to, by name; "" where that has none
+    build: str = ""  # changes with that engine's binary; "" where nobody looked
     hidden: bool = False
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     keep_context: bool = False
@@ -81,12 +83,20 @@ class Profile:
         return int(flag.values[0]) or None if flag and flag.values[0].isdecimal() else None
 
     @property
+    def recipe(self) -> str:
+        """Changes with the command line: loads of one recipe differ only by what they ran on."""
+        return _digest(self.engine or "", *self.argv)
+
+    @property
     def fingerprint(self) -> str:
         """Changes when, and only when, a running instance would be started differently."""
-        from hashlib import sha256
+        return _digest(self.recipe, self.runner, self.build) if self.build else self.recipe
 
-        text = "\0".join((self.engine or "", *self.argv))
-        return sha256(text.encode()).hexdigest()[:16]
+
+def _digest(*words: str) -> str:
+    from hashlib import sha256
+
+    return sha256("\0".join(words).encode()).hexdigest()[:16]
 
 
 # Those that have their heading in docs/troubleshooting.md; empty: a slip that its message explains.

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.config.engines import EngineSpec, engine_problems
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
 
@@ -23,7 +24,10 @@ class Settings(
 
     listen: str = "127.0.0.1:8080"
     models_dir: str | None = None  # default: `models/` beside models.conf
-    engine: str | None = None  # `native`, `embedded` or a path; default: the first that is found
+    engine: str | None = (
+        None  # a name of `engines`, `native`, `embedded`, a path or container:IMAGE
+    )
+    engines: dict[str, EngineSpec] = {}  # by name, a table each
     api_keys: tuple[str, ...] = ()  # inference only
     management_keys: tuple[str, ...] = ()  # everything
     insecure: bool = False  # allow other than loopback without keys
@@ -119,6 +123,8 @@ def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
             nearest = difflib.get_close_matches(key.replace("_", "-").lower(), _FIELDS, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else ""
             yield Problem("error", f"unknown setting {key!r}", hint, file, key=key)
+        elif key == "engines":
+            yield from engine_problems(value, file)
         elif complaint := _complaint(key, value):
             yield Problem("error", f"{key} {complaint}", "", file, key=key)
 

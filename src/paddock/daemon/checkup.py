@@ -13,7 +13,6 @@ from paddock.api.placement import Checkup, LoadEntry, Plan
 from paddock.config.models_conf import read
 from paddock.config.profile import Problem, Profile
 from paddock.core.model import HOST
-from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
 from paddock.host.processes import swapped_mib
 from paddock.llama.flags import FlagSet
@@ -63,21 +62,14 @@ def _swapped(daemon: "Daemon") -> dict[str, int]:
 
 def _problems(daemon: "Daemon", sections: set[str]) -> list[Problem]:
     """Of the file as it is now, which need not be in force, against the flags of today's engines."""
-    paths = daemon.paths
+    paths, engines = daemon.paths, daemon.roster.engines
     stable, problems = read(
-        paths.config, models_dir=paths.models_dir, flags_for=lambda name: _flags(daemon, name)
+        paths.config,
+        models_dir=paths.models_dir,
+        flags_for=engines.flags,
+        defaults_for=engines.defaults,
     )
     return [p for p in problems if p.section in sections or stable is None]
-
-
-def _flags(daemon: "Daemon", engine: str | None) -> FlagSet | None:
-    wanted = engine or daemon.settings.engine
-    try:
-        return find_engine(wanted, cache_dir=daemon.paths.state_dir).flags
-    except EngineError:
-        if wanted:
-            raise
-        return None
 
 
 # ---- a profile ----
@@ -106,7 +98,7 @@ async def _plan(daemon: "Daemon", variant: Profile | None) -> Plan | None:
 
 def _flags_or_none(daemon: "Daemon", engine: str | None) -> FlagSet | None:
     try:
-        return _flags(daemon, engine)
+        return daemon.roster.engines.flags(engine)
     except EngineError:
         return None
 
@@ -120,4 +112,4 @@ async def _measured(daemon: "Daemon", profile: Profile) -> LoadEntry | None:
 
 def _tells(load: LoadEntry, profile: Profile) -> bool:
     lay_badly = load.verdict is not None and load.verdict.placement == "degraded"
-    return load.fingerprint == profile.fingerprint and bool(load.generation) and not lay_badly
+    return load.fingerprint == profile.recipe and bool(load.generation) and not lay_badly

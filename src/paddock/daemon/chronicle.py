@@ -142,7 +142,7 @@ class Chronicle:
         return LoadEntry(
             instance=record.instance,
             profile=record.profile,
-            fingerprint=record.fingerprint,
+            fingerprint=record.recipe or record.fingerprint,
             engine=record.engine,
             engine_version=record.engine_version,
             devices=self._ledger.device_set,
@@ -175,7 +175,7 @@ class Chronicle:
         own = profile if is_same else None
         return Load(
             profile=record.profile,
-            fingerprint=record.fingerprint,
+            fingerprint=record.recipe or record.fingerprint,
             engine_version=record.engine_version,
             devices=self._ledger.device_set,
             placement=placement,
@@ -209,7 +209,7 @@ class Chronicle:
             case.last = await self.history.last_ready(record.profile, before=case.load_id)
             case.comparable = await self.history.comparable(
                 record.profile,
-                record.fingerprint,
+                record.recipe or record.fingerprint,
                 record.engine_version,
                 case.load.devices,
                 before=case.load_id,

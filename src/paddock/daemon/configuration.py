@@ -1,8 +1,13 @@
-"""models.conf while the daemon runs: read, watched, and put in force as a whole or not at all."""
+"""models.conf, and of paddock.toml the engines, while the daemon runs: read, watched, and put in force
+as a whole or not at all."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+
+import msgspec
 
 from paddock.api.types import ConfigInfo
 from paddock.config.explain import Changes
@@ -17,9 +22,11 @@ from paddock.daemon.refusals import failure_of
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.watch import written
+from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
 
 _log = logging.getLogger(__name__)
+_TAKEN_OVER = {"engine", "engines"}
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -41,21 +48,34 @@ class Configuration:
         switches: Switches,
         herald: Herald,
         feed: Callable[[ev.Event], None],
+        *,
+        settings: Settings,
+        read_settings: Callable[[], Settings],
     ) -> None:
+        """`settings`: those that the daemon was started with; `read_settings` tells today's."""
         self._roster, self._plans, self._switches = roster, plans, switches
         self._herald, self._feed = herald, feed
+        self._settings, self._read_settings = settings, read_settings
         self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
 
     async def read(self) -> Changes:
-        """Read the file. Raises ConfigError or EngineError, and then nothing has changed."""
-        changes = await self._roster.read()
+        """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
+        settings = await asyncio.to_thread(self._read_settings)
+        changes = await self._roster.read(Engines.of(settings, self._roster.engines.cache_dir))
         stable = self._roster.stable
         self.info = ConfigInfo(
             path=str(stable.path),
             loaded_at=timestamp(),
-            warnings=[str(problem) for problem in stable.warnings],
+            warnings=[*map(str, stable.warnings), *self._not_in_force(settings)],
         )
         return changes
+
+    def _not_in_force(self, settings: Settings) -> Iterator[str]:
+        """Of what a running daemon does not take over, that which was changed."""
+        for key in msgspec.structs.fields(Settings):
+            before, now = getattr(self._settings, key.name), getattr(settings, key.name)
+            if before != now and key.name not in _TAKEN_OVER:
+                yield f"paddock.toml: {key.encode_name} was changed: in force after `paddock restart`"
 
     async def reload(self) -> None:
         """Read it again and put it in force, or tell everybody why not. Raises as `read` does."""
@@ -74,9 +94,9 @@ class Configuration:
         with suppress(ConfigError, EngineError):  # told in `reload`
             await self.reload()
 
-    async def watch(self) -> None:
-        """Reload after each change of the file, for ever."""
-        async for _ in written(self._roster.stable.path):
+    async def watch(self, path: Path) -> None:
+        """Reload after each change of this file, for ever."""
+        async for _ in written(path):
             await self.reload_quietly()
 
     async def refine(self) -> None:

@@ -55,8 +55,10 @@ class Daemon:
         paths: Paths,
         settings: Settings,
         *,
+        read_settings: Callable[[], Settings] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`read_settings` reads them again, when their file has changed; None: they never do."""
         self.paths, self.settings = paths, settings
         self.clock = clock
         self.started_at = timestamp()
@@ -127,7 +129,13 @@ class Daemon:
             clock,
         )
         self.configuration = Configuration(
-            self.roster, self.plans, self.switches, self.herald, self.feed
+            self.roster,
+            self.plans,
+            self.switches,
+            self.herald,
+            self.feed,
+            settings=settings,
+            read_settings=read_settings or (lambda: settings),
         )
         self.keep = False  # whether instances survive this daemon
         self._tickets = count(1)
@@ -158,7 +166,8 @@ class Daemon:
                 await self._begin(group)
                 helpers = [
                     group.create_task(self.gauge.run()),
-                    group.create_task(self.configuration.watch()),
+                    group.create_task(self.configuration.watch(self.paths.config)),
+                    group.create_task(self.configuration.watch(self.paths.settings)),
                     group.create_task(self.configuration.refine()),
                     group.create_task(self.plans.run()),
                     group.create_task(self.pulse.run()),

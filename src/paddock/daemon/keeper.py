@@ -85,6 +85,7 @@ class Keeper:
             number=number,
             profile=profile.id,
             fingerprint=profile.fingerprint,
+            recipe=profile.recipe,
             argv=command(engine, profile, socket=socket),
             engine=engine.name,
             engine_version=engine.version,

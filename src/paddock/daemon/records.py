@@ -25,6 +25,7 @@ class Record(msgspec.Struct, kw_only=True):
     number: int
     profile: str
     fingerprint: str
+    recipe: str = ""  # "" in records of older daemons
     argv: list[str]
     engine: str
     engine_version: str

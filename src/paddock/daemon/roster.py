@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 from paddock.config import models_conf
@@ -11,10 +12,9 @@ from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
 from paddock.engine.engine import Engine
-from paddock.engine.locate import find_engine
+from paddock.engine.engines import Engines
 from paddock.errors import EngineError, UnknownModel
 from paddock.llama.facts import read_in_child
-from paddock.llama.flags import FlagSet
 from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ class Roster:
     """Who there is. `read` replaces everything or nothing."""
 
     def __init__(self, paths: Paths, settings: Settings) -> None:
-        self._paths, self._settings = paths, settings
+        self._paths = paths
+        self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, Facts | None] = {}
         self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
@@ -56,31 +57,33 @@ class Roster:
 
     def engine(self, profile: Profile) -> Engine:
         """The engine that runs it. Raises EngineError."""
-        return find_engine(profile.engine or self._settings.engine, cache_dir=self._paths.state_dir)
+        return self.engines.find(profile.runner or profile.engine)
 
     def default_engine(self) -> Engine | None:
         try:
-            return find_engine(self._settings.engine, cache_dir=self._paths.state_dir)
+            return self.engines.find()
         except EngineError:
             return None
 
     # ---- reading ----
 
-    async def read(self) -> Changes:
-        """Read models.conf; what changed. Raises ConfigError, and then nothing has changed."""
+    async def read(self, engines: Engines | None = None) -> Changes:
+        """Read models.conf, with `engines` in place of the known ones; what changed.
+
+        Raises ConfigError or EngineError, and then nothing has changed.
+        """
+        engines = engines or self.engines
         new = await asyncio.to_thread(
             models_conf.load,
             self._paths.config,
             models_dir=self._paths.models_dir,
-            flags_for=self._flags_for,
+            flags_for=engines.flags,
+            defaults_for=engines.defaults,
         )
-        old, self.stable = self.stable, new
+        self.engines = engines
+        old, self.stable = self.stable, await asyncio.to_thread(_settled, new, engines)
         self._remember_versions()
-        return compare(old, new)
-
-    def _flags_for(self, engine: str | None) -> FlagSet | None:
-        wanted = engine or self._settings.engine
-        return find_engine(wanted, cache_dir=self._paths.state_dir).flags
+        return compare(old, self.stable)
 
     async def read_facts(self) -> bool:
         """Read the headers of model files not seen yet; whether any were."""
@@ -99,3 +102,17 @@ class Roster:
     def facts(self, profile: Profile) -> Facts | None:
         """What its file says of itself, once it was read and where it could be."""
         return self._facts.get(profile.model) if profile.model else None
+
+
+def _settled(stable: Stable, engines: Engines) -> Stable:
+    """Each profile with the engine that it comes to now: another default is another way to start."""
+    profiles = {name: _on(profile, engines) for name, profile in stable.profiles.items()}
+    return replace(stable, profiles=profiles)
+
+
+def _on(profile: Profile, engines: Engines) -> Profile:
+    try:
+        build = engines.find(profile.engine).build_mark
+    except EngineError:
+        build = ""  # said when it is asked for
+    return replace(profile, runner=profile.engine or engines.default or "", build=build)

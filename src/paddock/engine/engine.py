@@ -1,6 +1,7 @@
 """What an engine is: a program that can run a profile, and what it was found to be able to do."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 
 from paddock.llama.flags import FlagSet
@@ -20,3 +21,8 @@ class Engine:
     flags: FlagSet
     identity: str  # changes when the binary changes (path, size, mtime)
     env: tuple[tuple[str, str], ...] = ()  # what it needs in its environment
+
+    @property
+    def build_mark(self) -> str:
+        """Short, and another one whenever its binary or its environment is."""
+        return sha256(repr((self.identity, self.env)).encode()).hexdigest()[:12]

