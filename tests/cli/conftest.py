@@ -1,14 +1,34 @@
 """The program `paddock`, run as a user runs it: in-process, with its own argv and an empty home."""
 
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from paddock.api.client import Client
 from paddock.cli.main import run
+from paddock.llama.scripted import ScriptedModel, write
+
+CONF = """\
+[*]
+ctx-size = 512
+parallel = 1
+
+[alpha]
+NAME = The first
+MODEL = alpha.gguf
+aliases = a
+
+[beta]
+MODEL = beta.gguf
+
+[broken]
+MODEL = broken.gguf
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +85,38 @@ def paddock(
         return Result(status, out, err)
 
     return call
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    folder: Path
+    listen: str
+    client: Client
+
+    @property
+    def start(self) -> tuple[object, ...]:
+        return (
+            "start",
+            "--config",
+            self.folder,
+            "--state-dir",
+            self.folder / "state",
+            "--listen",
+            self.listen,
+        )
+
+
+@pytest.fixture
+def home(program: Paddock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A configuration of its own and a free port; what was started there is ended after the test."""
+    (tmp_path / "models").mkdir()
+    write(tmp_path / "models" / "alpha.gguf", ScriptedModel(say="Alpha speaking.", think="Who?"))
+    write(tmp_path / "models" / "beta.gguf", ScriptedModel(say="Beta speaking."))
+    (tmp_path / "models" / "broken.gguf").write_bytes(b"GGUF and nothing more")
+    (tmp_path / "models.conf").write_text(CONF)
+    (tmp_path / "paddock.toml").write_text("max-instances = 1\n")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listen = f"127.0.0.1:{listener.getsockname()[1]}"
+    monkeypatch.setenv("PADDOCK_URL", f"http://{listen}")
+    yield Home(tmp_path, listen, Client(f"http://{listen}"))
+    program("stop")

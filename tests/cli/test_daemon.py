@@ -1,76 +1,19 @@
 """The verbs against a real daemon with a real engine, from `paddock start` to `paddock stop`."""
 
 import json
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from paddock.api.client import Client
 from paddock.api.types import Status
 from paddock.daemon.logbook import Logbook
 from paddock.daemon.records import Records
 from paddock.errors import NoSuchThing
-from paddock.llama.scripted import ScriptedModel, write
-from tests.cli.conftest import Paddock
-
-CONF = """\
-[*]
-ctx-size = 512
-parallel = 1
-
-[alpha]
-NAME = The first
-MODEL = alpha.gguf
-aliases = a
-
-[beta]
-MODEL = beta.gguf
-
-[broken]
-MODEL = broken.gguf
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    folder: Path
-    listen: str
-    client: Client
-
-    @property
-    def start(self) -> tuple[object, ...]:
-        return (
-            "start",
-            "--config",
-            self.folder,
-            "--state-dir",
-            self.folder / "state",
-            "--listen",
-            self.listen,
-        )
-
-
-@pytest.fixture
-def home(program: Paddock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """A configuration of its own and a free port; what was started there is ended after the test."""
-    (tmp_path / "models").mkdir()
-    write(tmp_path / "models" / "alpha.gguf", ScriptedModel(say="Alpha speaking.", think="Who?"))
-    write(tmp_path / "models" / "beta.gguf", ScriptedModel(say="Beta speaking."))
-    (tmp_path / "models" / "broken.gguf").write_bytes(b"GGUF and nothing more")
-    (tmp_path / "models.conf").write_text(CONF)
-    (tmp_path / "paddock.toml").write_text("max-instances = 1\n")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listen = f"127.0.0.1:{listener.getsockname()[1]}"
-    monkeypatch.setenv("PADDOCK_URL", f"http://{listen}")
-    yield Home(tmp_path, listen, Client(f"http://{listen}"))
-    program("stop")
+from tests.cli.conftest import Home, Paddock
 
 
 def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from paddock.config.models_conf import load, read
 from paddock.config.paths import paths
 from paddock.config.profile import Problem, Profile, Stable
@@ -79,6 +81,8 @@ def open_files(
     """Find the files, as `paddock serve` with the same options would; reads only the settings."""
     found = paths(config, models_dir, state_dir, os.environ)
     overrides = {"engine": engine, "listen": listen, "insecure": insecure}
-    chosen = load_settings(settings or found.settings, overrides)
+    file = settings or found.settings
+    chosen = load_settings(file, overrides)
     folder = models_dir or (Path(chosen.models_dir) if chosen.models_dir else None)
-    return Files(paths(config, folder, state_dir, os.environ), chosen)
+    where = paths(config, folder, state_dir, os.environ)
+    return Files(msgspec.structs.replace(where, settings=file), chosen)

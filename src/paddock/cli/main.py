@@ -14,6 +14,7 @@ from paddock.cli import (
     dashboard,
     demo,
     doctor,
+    engine,
     events,
     history,
     init,
@@ -69,6 +70,8 @@ for panel, verb, epilog in (
 ):
     name = verb.__name__.removesuffix("_models")
     app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
+
+app.add_typer(engine.app, rich_help_panel=_FILES)
 
 
 def run() -> None:

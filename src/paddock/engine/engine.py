@@ -21,8 +21,11 @@ class Engine:
     flags: FlagSet
     identity: str  # changes when the binary changes (path, size, mtime)
     env: tuple[tuple[str, str], ...] = ()  # what it needs in its environment
+    always: tuple[
+        str, ...
+    ] = ()  # words that its owner gives every profile, below the profile's own
 
     @property
     def build_mark(self) -> str:
-        """Short, and another one whenever its binary or its environment is."""
-        return sha256(repr((self.identity, self.env)).encode()).hexdigest()[:12]
+        """Short, and another one whenever its binary, its environment or its own flags are."""
+        return sha256(repr((self.identity, self.env, self.always)).encode()).hexdigest()[:12]

@@ -36,7 +36,8 @@ class Engines:
         if spec := self.spec(wanted):
             environ = {**self.environ, **spec.env}
             found = find_engine(spec.source, cache_dir=self.cache_dir, environ=environ)
-            return replace(found, name=str(wanted), env=tuple(sorted(spec.env.items())))
+            env = tuple(sorted(spec.env.items()))
+            return replace(found, name=str(wanted), env=env, always=spec.flags)
         self._must_be_known(wanted)
         return find_engine(wanted, cache_dir=self.cache_dir, environ=self.environ)
 

@@ -59,6 +59,15 @@ def probe(
     return _engine(candidate, answers)
 
 
+def devices(engine: Engine, *, environ: Mapping[str, str], timeout: float = TIMEOUT) -> list[str]:
+    """The devices that it sees now, a line each as it tells them. Raises EngineError."""
+    env = engine_environment(environ) | dict(engine.env)
+    candidate = Candidate(engine.name, engine.kind, engine.command, ())
+    told = _run(candidate, "--list-devices", env, timeout).stdout
+    lines = (line.strip() for line in told.splitlines() if line.startswith("  "))
+    return [line for line in lines if line != "(none)"]
+
+
 def _engine(candidate: Candidate, answers: Answers) -> Engine:
     flags = parse_help(answers.help)
     if flags.find("model") is None:

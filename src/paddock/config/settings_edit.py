@@ -1,0 +1,77 @@
+"""Changes paddock.toml for its owner: comments and order stay, and what would not be understood is not written."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import tomlkit
+from tomlkit import TOMLDocument
+
+from paddock.config.engines import EngineSpec
+from paddock.config.settings import load_settings
+from paddock.errors import ConfigError
+
+
+def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
+    """Write `[engines.NAME]`. Raises ConfigError, also where there is one of that name."""
+
+    def change(document: TOMLDocument) -> None:
+        engines = document.setdefault("engines", tomlkit.table(is_super_table=True))
+        if name in engines:
+            raise ConfigError(
+                f"{path} has an engine {name!r} already",
+                hint="`paddock engine remove` takes it out, or choose another name",
+            )
+        written = {key: value for key, value in msgspec.to_builtins(spec).items() if value}
+        engines[name] = tomlkit.item(written)
+
+    _edit(path, change)
+
+
+def remove_engine(path: Path, name: str) -> None:
+    """Take `[engines.NAME]` out. Raises ConfigError, also where there is none, or it is the default."""
+
+    def change(document: TOMLDocument) -> None:
+        if name not in document.get("engines", {}):
+            raise ConfigError(f"{path} has no engine {name!r}")
+        if document.get("engine") == name:
+            raise ConfigError(
+                f"{name!r} is the default engine",
+                hint="choose another with `paddock engine default`",
+            )
+        del document["engines"][name]
+
+    _edit(path, change)
+
+
+def set_default(path: Path, name: str | None) -> None:
+    """Write `engine = NAME`; None: take it out, so that the first that is found is taken."""
+
+    def change(document: TOMLDocument) -> None:
+        if name is not None:
+            document["engine"] = name
+        else:
+            document.pop("engine", None)
+
+    _edit(path, change)
+
+
+def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
+    """Read, change, prove, replace: the file is never half written and never broken by us."""
+    load_settings(path, {})  # what is broken already is its owner's to mend
+    document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
+    change(document)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".paddock-", suffix=".toml")
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(tomlkit.dumps(document))
+        load_settings(partial, {})
+        if path.exists():
+            partial.chmod(path.stat().st_mode & 0o777)
+        partial.replace(path.resolve())
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""What is known of builds from trying them, and which engine was the default before: `STATE/engines.json`."""
+
+import os
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from paddock.engine.engine import Engine
+
+_FORMER = 20  # defaults that are remembered
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest trial of one build."""
+
+    engine: str  # by the name that it had
+    version: str
+    tried_at: str  # UTC
+    against: str = ""
+    passed: bool
+    cases: int  # how many models it was tried on
+    failures: list[str] = []  # what was worse or failed, a line each
+
+
+class Book(msgspec.Struct, kw_only=True):
+    """All of it. Builds go by their `build_mark`: a binary that was replaced has not been tried."""
+
+    trials: dict[str, Trial] = {}
+    former: list[str | None] = []  # the defaults before the present one, the latest last
+
+    def trial_of(self, engine: Engine) -> Trial | None:
+        return self.trials.get(engine.build_mark)
+
+    def note_default(self, former: str | None) -> None:
+        """Another default comes; this was the last one."""
+        self.former = [*self.former, former][-_FORMER:]
+
+
+def open_book(state_dir: Path) -> Book:
+    """As it was written last; an empty one where it cannot be read."""
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(_file(state_dir).read_bytes(), type=Book)
+    return Book()
+
+
+def write_book(state_dir: Path, book: Book) -> None:
+    """Whole or not at all."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=state_dir, prefix=".engines-")  # 0600
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(book), indent=2))
+    Path(name).replace(_file(state_dir))
+
+
+def today() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _file(state_dir: Path) -> Path:
+    return state_dir / "engines.json"

@@ -1,0 +1,249 @@
+"""Tries an engine: real loads, real prompts, outside of any daemon. What came of it is data.
+
+One case is one llama-server, started as the daemon starts them (same command line, environment,
+plumbing), asked over its Unix socket, ended. Whatever goes wrong with it is a result, not an error.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from paddock.api.placement import Placement
+from paddock.engine.engine import Engine
+from paddock.engine.launch import command, environment
+from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
+from paddock.llama.client import BASE_URL, connect, health
+from paddock.llama.follow import last_lines
+from paddock.llama.output import failure_reason
+from paddock.llama.placement_log import PlacementReader
+from paddock.llama.process import Child, Plumbing, spawn
+
+_LOOK_EVERY = 0.05  # seconds; an engine without the child protocol gives no notice of being ready
+_ANSWER = 300.0  # seconds for one answer
+_STOP = 5.0  # seconds between asking it to end and killing it
+_TOLD = 12  # lines of the log, with a failure
+_FILLER = "the horses stand in the paddock and wait for their turn "
+_LONGEST = 48  # tokens of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one question."""
+
+    text: str = ""
+    vector: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    prompt_speed: float | None = None  # tokens/s
+    speed: float | None = None  # of the generation, tokens/s
+    failure: str = ""  # why there is none
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one case."""
+
+    case: str
+    seconds: float | None = None  # until it was ready
+    failure: str = ""  # of the load, or of the process in the middle of a question
+    log: tuple[str, ...] = ()  # its last lines, with a failure
+    placement: Placement = field(default_factory=Placement)
+    answers: dict[Question, Answer] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[str]:
+        told = [f"{question}: {a.failure}" for question, a in self.answers.items() if a.failure]
+        return [self.failure, *told] if self.failure else told
+
+
+def try_all(
+    engine: Engine, cases: Sequence[Case], folder: Path, tell: Callable[[str], None]
+) -> list[Outcome]:
+    """The outcome of each case, one after the other; `tell` hears of each before it begins.
+
+    `folder` is for sockets and logs; its path must be short enough for a socket.
+    """
+
+    async def run() -> list[Outcome]:
+        outcomes = []
+        for number, case in enumerate(cases, 1):
+            tell(f"{engine.name}: {case.name} ({number} of {len(cases)})")
+            outcomes.append(await _try(engine, case, folder / f"{engine.build_mark}-{number}"))
+        return outcomes
+
+    return asyncio.run(run())
+
+
+async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
+    outcome, plumbing = Outcome(case.name), Plumbing(folder)
+    plumbing.folder.mkdir(parents=True)
+    socket = str(folder / "s.sock")
+    begun = time.monotonic()
+    try:
+        child = spawn(_command(engine, case, socket), _environment(engine), plumbing)
+    except OSError as error:
+        outcome.failure = f"cannot be started: {error.strerror}"
+        return outcome
+    try:
+        async with _session(socket) as session:
+            if await _ready(child, session):
+                outcome.seconds = time.monotonic() - begun
+                outcome.placement = _placement(plumbing.log)
+                await _ask_all(case, child, session, outcome)
+        await _note_end(child, plumbing, outcome)
+    finally:
+        await child.stop(_STOP)
+    return outcome
+
+
+def _command(engine: Engine, case: Case, socket: str) -> list[str]:
+    """With what the engine always gets: models.conf, which would add it, is not behind every case."""
+    program = len(engine.command)
+    argv = command(engine, case.profile, socket=socket)
+    return [*argv[:program], *engine.always, *argv[program:]]
+
+
+def _environment(engine: Engine) -> dict[str, str]:
+    """As the daemon's, without the child protocol: nobody here writes to its standard input."""
+    found = environment(engine, os.environ)
+    del found["LLAMA_SERVER_ROUTER_PORT"]
+    return found
+
+
+@asynccontextmanager
+async def _session(socket: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with connect(socket) as session:
+        yield session
+
+
+async def _ready(child: Child, session: aiohttp.ClientSession) -> bool:
+    """Whether it came to serve; else it has ended."""
+    ended = asyncio.ensure_future(child.wait())
+    try:
+        while not ended.done():
+            if await health(session) == "ready":
+                return True
+            await asyncio.wait([ended], timeout=_LOOK_EVERY)
+        return False
+    finally:
+        ended.cancel()
+
+
+async def _ask_all(
+    case: Case, child: Child, session: aiohttp.ClientSession, outcome: Outcome
+) -> None:
+    for question in case.questions:
+        if not child.identity.is_alive():
+            outcome.answers[question] = Answer(failure="it had ended already")
+            continue
+        try:
+            async with asyncio.timeout(_ANSWER):
+                outcome.answers[question] = await _ask(question, session)
+        except TimeoutError:
+            outcome.answers[question] = Answer(failure=f"no answer within {_ANSWER:.0f} s")
+        except (aiohttp.ClientError, OSError) as error:
+            outcome.answers[question] = Answer(failure=f"the connection broke off ({error})")
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            outcome.answers[question] = Answer(
+                failure=f"the answer is not as it should be: {error!r}"
+            )
+
+
+async def _ask(question: Question, session: aiohttp.ClientSession) -> Answer:
+    match question:
+        case "tool call":
+            return await _call_tool(session)
+        case "embedding":
+            return await _embed(session)
+        case _:
+            return await _chat(session, await _prompt(session, PROMPTS[question]))
+
+
+async def _prompt(session: aiohttp.ClientSession, tokens: int) -> str:
+    """Words that come to so many tokens of this model."""
+    text = _FILLER * (tokens // 8 + 1)
+    told = await _post(session, "/tokenize", {"content": text})
+    back = await _post(session, "/detokenize", {"tokens": told["tokens"][:tokens]})
+    return str(back["content"])
+
+
+async def _chat(session: aiohttp.ClientSession, prompt: str, **extra: Any) -> Answer:
+    reply = await _post(session, "/v1/chat/completions", _greedy(prompt) | extra)
+    if "error" in reply:
+        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+    message, timings = reply["choices"][0]["message"], reply.get("timings", {})
+    text = (message.get("reasoning_content") or "") + (message.get("content") or "")
+    calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
+    if not text and not calls:
+        return Answer(failure="the answer is empty")
+    return Answer(
+        text=text or f"calls {', '.join(calls)}",
+        prompt_tokens=reply["usage"]["prompt_tokens"],
+        prompt_speed=timings.get("prompt_per_second"),
+        speed=timings.get("predicted_per_second"),
+    )
+
+
+def _greedy(prompt: str) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": prompt}],
+        "temperature": 0,
+        "seed": 1,
+        "max_tokens": _LONGEST,
+        "cache_prompt": False,
+    }
+
+
+async def _call_tool(session: aiohttp.ClientSession) -> Answer:
+    function = {
+        "name": TOOL[0],
+        "description": "the time of day",
+        "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}},
+    }
+    tools = [{"type": "function", "function": function}]
+    answer = await _chat(session, "What time is it?", tools=tools)
+    if answer.failure or answer.text == f"calls {TOOL[0]}":
+        return answer
+    return Answer(failure=f"it answered {answer.text!r} instead of calling {TOOL[0]}")
+
+
+async def _embed(session: aiohttp.ClientSession) -> Answer:
+    reply = await _post(session, "/v1/embeddings", {"input": _FILLER})
+    if "error" in reply:
+        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+    vector = tuple(float(x) for x in reply["data"][0]["embedding"])
+    if not vector or not all(map(math.isfinite, vector)) or not any(vector):
+        return Answer(failure="the embedding is empty, zero or not a number")
+    return Answer(text=f"{len(vector)} dimensions", vector=vector)
+
+
+async def _post(session: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
+    async with session.post(BASE_URL + path, json=body) as reply:
+        return await reply.json(content_type=None)
+
+
+def _placement(log: Path) -> Placement:
+    reader = PlacementReader()
+    with log.open(errors="replace") as lines:
+        for line in lines:
+            reader.feed(line.rstrip("\n"))
+    return reader.placement
+
+
+async def _note_end(child: Child, plumbing: Plumbing, outcome: Outcome) -> None:
+    """Why it ended, where nobody had asked it to."""
+    if child.identity.is_alive() and not outcome.failures:
+        return
+    outcome.log = tuple(last_lines([plumbing.log], _TOLD))
+    if not child.identity.is_alive():
+        code = await child.wait()
+        ended = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
+        reason = failure_reason(outcome.log)
+        outcome.failure = f"{ended}: {reason}" if reason else ended

@@ -1,0 +1,191 @@
+"""Engines tried for real: two that are good, one that dies in the middle, one that says something else."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from paddock.api.placement import Buffer, Placement
+from paddock.config.profile import Flag, Origin, Profile
+from paddock.engine.engine import Engine
+from paddock.engine.locate import find_engine
+from paddock.engine.trial import Answer, Outcome, try_all
+from paddock.engine.trial_cases import PROMPTS, Case, generated, of_file, of_profiles
+from paddock.engine.trial_compare import Finding, findings, is_safe
+from paddock.llama.scripted import ScriptedModel, write
+from tests.engine import frail
+from tests.yard import engine_command
+
+
+def silent(_what: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("t")
+
+
+@pytest.fixture(scope="module")
+def cases(place: Path) -> list[Case]:
+    (place / "models").mkdir()
+    return generated(place / "models")
+
+
+@pytest.fixture(scope="module")
+def good(place: Path) -> Engine:
+    command = engine_command()
+    return find_engine(command[0] if len(command) == 1 else "embedded", cache_dir=place)
+
+
+@pytest.fixture(scope="module")
+def outcomes(place: Path, cases: list[Case], good: Engine) -> list[Outcome]:
+    return try_all(good, cases, place / "good", silent)
+
+
+def frail_engine(place: Path) -> Engine:
+    """The real server, which dies on prompts of more than 100 tokens."""
+    path = place / "frail"
+    words = [sys.executable, frail.__file__, *engine_command(), "--"]
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    path.chmod(0o755)
+    return find_engine(str(path), cache_dir=place)
+
+
+def by_what(found: list[Finding], case: str) -> dict[str, str]:
+    return {finding.what: finding.judgement for finding in found if finding.case == case}
+
+
+def test_a_good_engine_is_safe_with_models_of_each_architecture(
+    cases: list[Case], outcomes: list[Outcome]
+):
+    found = findings(cases, outcomes)
+    assert {finding.judgement for finding in found} == {"ok"}, found
+    assert is_safe(found)
+    assert {finding.case for finding in found} == {
+        "dense", "experts", "window", "recurrent", "hybrid", "tools", "embeddings"
+    }  # fmt: skip
+    asked = [a for o in outcomes for q, a in o.answers.items() if q == "2,000 tokens"]
+    assert len(asked) == 5
+    assert all(answer.prompt_tokens >= PROMPTS["2,000 tokens"] for answer in asked)
+    assert all(o.placement.buffers and o.seconds for o in outcomes)
+
+
+def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: list[Outcome]):
+    embedded = find_engine("embedded", cache_dir=place)
+    others = try_all(embedded, cases, place / "other", silent)
+    found = findings(cases, others, outcomes)
+    assert is_safe(found), found
+    assert by_what(found, "dense")["2,000 tokens"] == "ok"
+
+
+def test_a_build_that_dies_on_long_prompts_is_caught(
+    place: Path, cases: list[Case], outcomes: list[Outcome]
+):
+    dense = [case for case in cases if case.name == "dense"]
+    bad = try_all(frail_engine(place), dense, place / "bad", silent)
+    found = findings(dense, bad, outcomes[:1])
+    assert by_what(found, "dense") == {
+        "load": "ok",
+        "short": "ok",
+        "100 tokens": "failed",
+        "2,000 tokens": "failed",
+        "process": "failed",
+    }
+    assert not is_safe(found)
+    assert "was killed by signal 6" in bad[0].failure
+    assert "GGML_ASSERT(n_tokens <= 100) failed" in bad[0].failure
+    assert any("GGML_ASSERT" in line for line in bad[0].log)
+
+
+def case_of(path: Path, name: str = "dense", says: str = "") -> Case:
+    return Case(name, of_file(name, path), ("short",), says)
+
+
+def test_a_model_that_cannot_be_loaded_is_a_failure_with_its_cause(place: Path, good: Engine):
+    broken = place / "broken.gguf"
+    broken.write_bytes(b"GGUF and nothing more")
+    case = case_of(broken)
+    found = findings([case], try_all(good, [case], place / "unloadable", silent))
+    assert by_what(found, "dense") == {"load": "failed"}
+    assert "exited with code 1" in found[0].now
+    assert not is_safe(found)
+
+
+def test_another_answer_than_the_scripted_one_is_a_failure(place: Path, good: Engine):
+    path = write(place / "liar.gguf", ScriptedModel(say="Something else."))
+    case = case_of(path, says="I am dense.")
+    found = findings([case], try_all(good, [case], place / "liar", silent))
+    assert by_what(found, "dense")["short"] == "failed"
+
+
+def test_own_profiles_are_asked_what_fits_into_their_context(place: Path):
+    def profile(*flags: tuple[str, str]) -> Profile:
+        made = tuple(
+            Flag(name, (value,) if value else (), Origin("p", "")) for name, value in flags
+        )
+        return Profile("p", 0, place / "m.gguf", made)
+
+    small, usual = profile(("--ctx-size", "1024")), profile(("--ctx-size", "32768"))
+    [one, two, three] = of_profiles([small, usual, profile(("--embeddings", ""))])
+    assert one.questions == ("short", "100 tokens")
+    assert two.questions == ("short", "100 tokens", "2,000 tokens")
+    assert three.questions == ("embedding",)
+
+
+# ---- judged without an engine ----
+
+OWN = Case("own", Profile("own", 0, None, ()), ("short",), is_own=True)
+
+
+def outcome(
+    *, splits: int = 2, layers: int = 30, mib: float = 1000.0, speed: float = 100.0, text: str = "a"
+) -> Outcome:
+    placement = Placement(
+        graph_splits=splits, layers_offloaded=layers, layers=30,
+        buffers=[Buffer(device="CUDA0", kind="model", mib=mib)],
+    )  # fmt: skip
+    answer = Answer(text=text, prompt_speed=speed, speed=speed)
+    return Outcome("own", 1.0, placement=placement, answers={"short": answer})
+
+
+@pytest.mark.parametrize(
+    ("now", "what", "judgement"),
+    [
+        (outcome(splits=33), "graph splits", "worse"),
+        (outcome(layers=20), "layers on devices", "worse"),
+        (outcome(mib=1200.0), "CUDA0", "changed"),
+        (outcome(speed=70.0), "generation speed", "worse"),
+        (outcome(text="b"), "short", "changed"),
+    ],
+)
+def test_what_is_worse_for_ones_own_profile_is_not_safe(now: Outcome, what: str, judgement: str):
+    found = findings([OWN], [now], [outcome()])
+    assert by_what(found, "own")[what] == judgement
+    assert is_safe(found) == (judgement == "changed")
+
+
+def test_what_is_better_or_the_same_is_safe():
+    better = outcome(splits=1, mib=1010.0, speed=130.0)
+    found = findings([OWN], [better], [outcome()])
+    assert is_safe(found)
+    assert by_what(found, "own") == {
+        "load": "ok", "short": "ok", "graph splits": "changed", "prompt speed": "ok",
+        "generation speed": "ok",
+    }  # fmt: skip
+
+
+def test_vectors_are_compared_by_their_direction():
+    case = Case("e", Profile("e", 0, None, ()), ("embedding",))
+
+    def embedded(*vector: float) -> Outcome:
+        return Outcome("e", 1.0, answers={"embedding": Answer(text="2 dimensions", vector=vector)})
+
+    near, far = embedded(2.0, 0.02), embedded(0.0, 1.0)
+    assert by_what(findings([case], [near], [embedded(1.0, 0.0)]), "e")["embedding"] == "ok"
+    assert by_what(findings([case], [far], [embedded(1.0, 0.0)]), "e")["embedding"] == "changed"
+
+
+def test_where_nothing_was_tried_nothing_is_safe():
+    assert not is_safe([])
