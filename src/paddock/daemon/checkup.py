@@ -57,7 +57,7 @@ async def _readings(daemon: "Daemon") -> Readings:
 def _swapped(daemon: "Daemon") -> dict[str, int]:
     """MiB by profile, of the process itself: a wrapper's child is not looked at."""
     instances = daemon.keeper.instances.values()
-    return {i.profile: swapped_mib(i.record.pid) for i in instances if i.record.pid}
+    return {i.profile: swapped_mib(i.record.worker) for i in instances if i.record.worker}
 
 
 def _problems(daemon: "Daemon", sections: set[str]) -> list[Problem]:

@@ -49,7 +49,7 @@ class Gauge:
             return
         reader = instance.placement
         held = self._ledger.measured(
-            instance.record.pid,
+            instance.record.worker,
             reader.placement,
             reader.devices.values(),
             has_projector="--mmproj" in instance.record.argv,

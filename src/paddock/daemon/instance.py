@@ -24,6 +24,7 @@ from paddock.llama.output import (
     Timing,
     failure_reason,
     load_hint,
+    parse_server,
     parse_state,
     parse_task,
     parse_timing,
@@ -180,7 +181,7 @@ class Instance:
         """
         try:
             self.child = start()
-            self._vitals = Vitals(self.child.pid)
+            self._vitals = Vitals(self.record.server or self.child.pid)
         except OSError as error:
             return self._over(Cause("spawn_failed", f"cannot start {self.record.argv[0]}: {error}"))
         if not self.adopted:
@@ -226,6 +227,14 @@ class Instance:
         for line in self._state_file.read():
             if state := parse_state(line):
                 self._hear_state(state, ready)
+            elif server := parse_server(line):
+                self._note_server(server)
+
+    def _note_server(self, pid: int) -> None:
+        """Our process only runs it: this is the one to look at."""
+        self.record.server = pid
+        self._records.save(self.record)
+        self._vitals.follow(pid)
 
     def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
         self._speaks_protocol = True

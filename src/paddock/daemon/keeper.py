@@ -17,6 +17,7 @@ from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
 from paddock.daemon.records import Record, Records
 from paddock.daemon.roster import Roster
+from paddock.engine.containers import is_container, reap
 from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
 from paddock.llama import client
@@ -113,9 +114,19 @@ class Keeper:
 
     async def adopt_all(self, group: asyncio.TaskGroup) -> None:
         """Take over what an earlier daemon left alive and well; end what it left unwell."""
-        for record in list(self._records):
+        known = list(self._records)
+        for record in known:
             if not record.ended:
                 await self._adopt(group, record)
+        if any(is_container(record.argv) for record in known):
+            await self._sweep_up()
+
+    async def _sweep_up(self) -> None:
+        """Remove containers that nobody runs any more: whatever killed us may have killed that too."""
+        living = [live.record.socket for live in self.instances.values()]
+        place = self._records.sockets
+        for socket in await asyncio.to_thread(reap, place, living, os.environ):
+            _log.warning("removed a container that was left behind: %s", socket)
 
     async def _adopt(self, group: asyncio.TaskGroup, record: Record) -> None:
         child = self._find_child(record)
@@ -171,7 +182,7 @@ class Keeper:
         _log.info("instance %s ended: %s", live.id, cause.message)
         self._feed(ev.Exited(live.id, cause))
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
-        await self._ledger.freed(live.record.pid, within=_MEMORY_WAIT)
+        await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]
         self._gone(live.id)
 

@@ -1,7 +1,7 @@
 """The files by which a later daemon finds the instances of an earlier one.
 
-`STATE/instances/<number>/` holds an instance's record, log, state lines and FIFO; `RUNTIME/<number>.sock`
-is its socket. Everything is private to the user: logs may hold prompts.
+`STATE/instances/<number>/` holds an instance's record, log, state lines and FIFO;
+`RUNTIME/<number>/llama.sock` is its socket. Everything is private to the user: logs may hold prompts.
 """
 
 import os
@@ -36,10 +36,16 @@ class Record(msgspec.Struct, kw_only=True):
     pid: int = 0  # 0: it was not started yet, or its daemon died at that very moment
     started: int = 0
     boot: str = ""
+    server: int = 0  # the llama-server's own process, where `pid` only runs it (a container)
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log told it until it was ready
     load_id: int | None = None  # of this load in the history
     ended: bool = False
+
+    @property
+    def worker(self) -> int:
+        """The process that holds memory and reads files; 0: none yet."""
+        return self.server or self.pid
 
 
 class Records:
@@ -53,12 +59,21 @@ class Records:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _keep_private(runtime_dir)
 
+    @property
+    def sockets(self) -> Path:
+        """The folder in which each instance has a folder for its socket."""
+        return self._runtime
+
     def plumbing(self, number: int) -> Plumbing:
         return Plumbing(self._root / str(number))
 
     def socket(self, number: int) -> Path:
-        """Where the instance of this number listens; a leftover of that name is removed."""
-        path = self._runtime / f"{number}.sock"
+        """Where the instance of this number listens; a leftover of that name is removed.
+
+        Each in a folder of its own: a container is given that, and no other instance's socket.
+        """
+        path = self._runtime / str(number) / "llama.sock"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         return path
 
@@ -75,7 +90,7 @@ class Records:
         """Note that it has ended; its log stays readable until newer ones push it out."""
         record.ended = True
         self.save(record)
-        Path(record.socket).unlink(missing_ok=True)
+        _remove_socket(Path(record.socket))
         with suppress(FileNotFoundError):
             self.plumbing(record.number).stdin.unlink()
         self._forget_oldest()
@@ -115,6 +130,12 @@ class Records:
         ended = [record.number for record in self if record.ended]
         for number in ended[: -self._kept or None]:
             shutil.rmtree(self._root / str(number), ignore_errors=True)
+
+
+def _remove_socket(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # an older daemon's lay beside others
+        path.parent.rmdir()
 
 
 def _keep_private(folder: Path) -> None:

@@ -48,7 +48,7 @@ class View:
         """What each live instance is booked with, and its process."""
         daemon = self._daemon
         return {
-            live.id: Holding(instance.record.pid, live.demand)
+            live.id: Holding(instance.record.worker, live.demand)
             for live in daemon.scheduler.live.values()
             if (instance := daemon.keeper.instances.get(live.id))
         }
@@ -67,7 +67,7 @@ class View:
             since=since,
             engine=instance.record.engine,
             engine_version=instance.record.engine_version,
-            pid=instance.record.pid or None,
+            pid=instance.record.worker or None,
             leases=len(live.phase.leases) if live and isinstance(live.phase, Ready) else 0,
             stale=bool(live and daemon.scheduler.is_stale(live)),
             adopted=instance.adopted,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from paddock.llama.flags import FlagSet
 
-Kind = Literal["native", "embedded"]
+Kind = Literal["native", "embedded", "container"]
 
 
 @dataclass(frozen=True, slots=True)

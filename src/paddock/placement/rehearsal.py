@@ -17,11 +17,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from paddock.engine.containers import is_container
 from paddock.llama.fit_log import DONE, Fit, FitReader
 from paddock.llama.output import failure_reason
 
 _LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
 _REMEMBERED = 40  # lines, to say why it ended
+_SWEPT = 20.0  # seconds at most for a container to be gone
 # Seconds between stopping and killing a client of RPC servers. One whose client is gone while it
 # answers dies of SIGPIPE (ggml-rpc-server, build 11434), and with it all that others have on it. A
 # stopped client sends nothing more, and what it asked last is answered in a moment.
@@ -67,7 +69,9 @@ class Rehearsal:
         """End it at once, from any thread; `run` then returns without a fit."""
         with self._lock:
             self._is_cancelled = True
-            if self._process and _asks_rpc(self._process):
+            if self._process and is_container(_argv(self._process)):
+                _send(self._process, signal.SIGINT)
+            elif self._process and _asks_rpc(self._process):
                 _send(self._process, signal.SIGSTOP)
                 threading.Timer(_LAST_ANSWER, self._kill).start()  # whoever cancels has no time
             elif self._process:
@@ -119,9 +123,12 @@ class Rehearsal:
         return failure_reason(last) or f"it ended without a word on {DONE.split(' took')[0]}"
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        _send(process, signal.SIGSTOP)  # from here on it allocates nothing
-        if _asks_rpc(process):
-            time.sleep(_LAST_ANSWER)
+        if is_container(_argv(process)):
+            _sweep(process)
+        else:
+            _send(process, signal.SIGSTOP)  # from here on it allocates nothing
+            if _asks_rpc(process):
+                time.sleep(_LAST_ANSWER)
         _send(process, signal.SIGKILL)
         process.wait()
         for pipe in (process.stdin, process.stderr):
@@ -131,8 +138,19 @@ class Rehearsal:
             self._process = None
 
 
+def _sweep(process: subprocess.Popen[bytes]) -> None:
+    """A container lies in no session of ours: whoever runs it ends it, and returns when it is gone."""
+    _send(process, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_SWEPT)
+
+
+def _argv(process: subprocess.Popen[bytes]) -> list[str]:
+    return process.args  # type: ignore[return-value]  # as it was given to us
+
+
 def _asks_rpc(process: subprocess.Popen[bytes]) -> bool:
-    return "--rpc" in process.args  # type: ignore[operator]  # a list
+    return "--rpc" in _argv(process)
 
 
 def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

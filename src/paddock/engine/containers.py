@@ -1,0 +1,81 @@
+"""Container images as engines, as far as the daemon is concerned: found, and swept up after.
+
+The daemon never talks to a container engine itself: programs beside it do (`container_server`).
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from paddock.config.engines import CONTAINER
+from paddock.engine import container_options
+from paddock.engine.probe import Candidate
+from paddock.errors import EngineError
+
+_SERVER = "paddock.engine.container_server"
+_TIMEOUT = 60.0  # seconds: a container engine that is started by its socket takes a few
+_INSTALL = "pip install 'paddock[containers]' brings what speaks to Docker and Podman"
+
+
+def candidate(name: str, image: str, environ: Mapping[str, str]) -> Candidate:
+    """The llama-server in this image. Raises EngineError: no container engine, or no such image."""
+    if find_spec("docker") is None:
+        raise EngineError("the library for container engines is not installed", hint=_INSTALL)
+    identity = _identity(image, tuple(sorted(environ.items())))
+    return Candidate(name, "container", (*_program(), image), _own_files(), stamp=identity)
+
+
+def forget() -> None:
+    """Look at images anew when they are asked for next: they may have been pulled again."""
+    _identity.cache_clear()
+
+
+def is_container(argv: Sequence[str]) -> bool:
+    """Whether this command line runs a container."""
+    return _SERVER in argv[:4]
+
+
+def reap(place: Path, living: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    """Remove the containers of a daemon with this folder of sockets, but those with a living socket.
+
+    Blocking. What goes wrong is no matter: there is nothing to sweep up, or nobody to do it.
+    """
+    argv = [*_program(), "--reap", str(place), *living]
+    try:
+        done = _run(argv, environ)
+    except EngineError:
+        return []
+    return done.split()
+
+
+def _program() -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", _SERVER)
+
+
+def _own_files() -> tuple[Path, ...]:
+    return tuple(sorted(Path(container_options.__file__).parent.glob("container_*.py")))
+
+
+@cache
+def _identity(image: str, environ: tuple[tuple[str, str], ...]) -> str:
+    """The image's digest: asked once, as every look at an engine comes by here."""
+    return f"{CONTAINER}{image}@{_run([*_program(), '--identity', image], dict(environ)).strip()}"
+
+
+def _run(argv: Sequence[str], environ: Mapping[str, str]) -> str:
+    try:
+        done = subprocess.run(
+            argv, env=dict(environ), timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            f"the container engine did not answer within {_TIMEOUT:g} s", hint="is it overloaded?"
+        ) from None
+    if done.returncode != 0:
+        first, *more = [line.removeprefix("error: ") for line in done.stderr.splitlines()] or ["?"]
+        raise EngineError(first, hint=more[-1] if more else "", detail=tuple(more[:-1]))
+    return done.stdout
