@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from paddock.cli import engine_choice, engine_list, engine_trial
+from paddock.cli import engine_build, engine_choice, engine_list, engine_trial
 
 app = typer.Typer(
     name="engine",
-    help="Engines by name: list, add, try, promote, and go back.",
+    help="Engines by name: list, add, build, try, promote, and go back.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -19,6 +19,7 @@ for verb, name, epilog in (
     (engine_choice.add, "add", engine_choice.ADD_EXAMPLE),
     (engine_choice.remove, "remove", "Example: paddock engine remove old"),
     (engine_choice.default, "default", "Example: paddock engine default stable"),
+    (engine_build.build, "build", engine_build.EXAMPLE),
     (engine_trial.try_engine, "test", engine_trial.EXAMPLE),
     (
         engine_trial.promote,

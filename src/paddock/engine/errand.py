@@ -1,0 +1,83 @@
+"""One program run to its end for a build: every line in the log, how far it is told, its failure explained."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from paddock.errors import EngineError
+
+Tell = Callable[[str, float | None], None]  # what goes on, and how much of it is done (0 to 1)
+
+_TOLD = 15  # lines with a failure
+_STEP = re.compile(r"\[ *(?:(?P<done>\d+)/(?P<of>\d+)|(?P<percent>\d+)%)\]")  # ninja's, make's
+_ERROR = re.compile(r"\berror\b|\bFAILED\b|\bfatal\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What all programs of one build share."""
+
+    log: Path  # grows by what each prints
+    tell: Tell
+    environ: Mapping[str, str]
+
+    def run(
+        self, what: str, words: Sequence[str], *, cwd: Path | None = None, hint: str = ""
+    ) -> None:
+        """Raises EngineError with the first lines from its first error on, else the last ones."""
+        self.tell(what, None)
+        said: list[str] = []
+        with self.log.open("a", buffering=1, encoding="utf-8") as log:
+            print(f"$ {shlex.join(words)}", file=log, flush=True)
+            status = self._follow(what, words, cwd, log, said)
+        if status:
+            raise EngineError(
+                f"{what} failed: exit code {status}", hint=hint or f"all of it: {self.log}",
+                detail=tuple(telling(said)),
+            )  # fmt: skip
+
+    def _follow(
+        self, what: str, words: Sequence[str], cwd: Path | None, log: IO[str], said: list[str]
+    ) -> int:
+        try:
+            process = subprocess.Popen(
+                [*_politely(), *words],
+                cwd=cwd, env=dict(self.environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        except OSError as error:
+            raise EngineError(f"{words[0]} cannot be run: {error.strerror}") from error
+        with process:
+            for line in process.stdout or ():
+                log.write(line)
+                said.append(line.rstrip())
+                if (fraction := done(line)) is not None:
+                    self.tell(what, fraction)
+        return process.returncode
+
+
+def done(line: str) -> float | None:
+    """How much of it is done, where a line of ninja or make tells."""
+    found = _STEP.match(line)
+    if not found:
+        return None
+    if found["percent"]:
+        return int(found["percent"]) / 100
+    return int(found["done"]) / max(1, int(found["of"]))
+
+
+def telling(said: Sequence[str]) -> Sequence[str]:
+    """The lines that tell a failure best: compilers that ran beside it go on talking after it."""
+    first = next((i for i, line in enumerate(said) if _ERROR.search(line)), None)
+    return said[-_TOLD:] if first is None else said[first : first + _TOLD]
+
+
+def _politely() -> list[str]:
+    """Models may be at work beside it."""
+    nice = shutil.which("nice")
+    return [nice, "-n", "10"] if nice else []

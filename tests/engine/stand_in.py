@@ -1,0 +1,51 @@
+"""A source tree of a few lines that CMake makes a `llama-server` of: it tells its version and its flags, no more.
+
+The real tree takes minutes to compile. What is tried on this one is our side of a build.
+"""
+
+from pathlib import Path
+
+_CMAKE = """\
+cmake_minimum_required(VERSION 3.16)
+project(stand_in C)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT DEFINED LLAMA_BUILD_NUMBER)
+  set(LLAMA_BUILD_NUMBER 0)
+endif()
+add_executable(llama-server main.c words.c)
+target_compile_definitions(llama-server PRIVATE NUMBER=${LLAMA_BUILD_NUMBER})
+"""
+_MAIN = """\
+#include <stdio.h>
+#include <string.h>
+const char *word(void);
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--version") == 0)
+        fprintf(stderr, "version: %s (build %d, commit unknown)\\n", word(), NUMBER);
+    else
+        printf("-m,    --model FNAME    model path to load\\n");
+    return 0;
+}
+"""
+_WORDS = """\
+const char *word(void) {
+    return "0.1";
+}
+"""
+PATCH = """\
+--- a/words.c
++++ b/words.c
+@@ -1,3 +1,3 @@
+ const char *word(void) {
+-    return "0.1";
++    return "0.1-patched";
+ }
+"""
+
+
+def source_tree(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "CMakeLists.txt").write_text(_CMAKE)
+    (folder / "main.c").write_text(_MAIN)
+    (folder / "words.c").write_text(_WORDS)
+    return folder
