@@ -67,7 +67,8 @@ def podman(folder: Path) -> Iterator[Podman]:
     found = Podman(url, environ)
     argv = ["podman", "system", "service", "--time", "0", url]
     with (folder / "podman.log").open("wb") as log:
-        service = subprocess.Popen(argv, env=environ, stdout=log, stderr=log)
+        # There, as conmon leaves a file behind where it sees a container run out of memory.
+        service = subprocess.Popen(argv, env=environ, cwd=folder, stdout=log, stderr=log)
     try:
         _wait_for(folder / "podman.sock", service)
         _import(found, folder / "root")

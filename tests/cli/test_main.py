@@ -30,7 +30,7 @@ VERBS = [
     "demo",
     "version",
     *(f"engine {verb}" for verb in ("list", "show", "add", "remove", "default")),
-    *(f"engine {verb}" for verb in ("test", "promote", "rollback")),
+    *(f"engine {verb}" for verb in ("build", "test", "promote", "rollback")),
 ]
 
 
