@@ -120,8 +120,9 @@ def test_a_limit_of_memory_leaves_no_way_into_swap():
     assert config["Memory"] == config["MemorySwap"] == 64 << 20
 
 
-def test_pinned_memory_needs_its_limit_lifted():
-    config = creation(IMAGE, "i", ["--mlock"], {}, HERE)["HostConfig"]
+@pytest.mark.parametrize("flags", [["--mlock"], ["--load-mode", "mmap+mlock"]])
+def test_pinned_memory_needs_its_limit_lifted(flags: list[str]):
+    config = creation(IMAGE, "i", flags, {}, HERE)["HostConfig"]
     assert config["Ulimits"] == [{"Name": "memlock", "Soft": -1, "Hard": -1}]
 
 

@@ -135,7 +135,7 @@ def _host_config(flags: Sequence[str], socket: str, host: Host) -> dict[str, Any
         "Tmpfs": {"/tmp": "rw"},
         "LogConfig": {"Type": "none"},  # its log is ours; a second copy would grow without an end
     }
-    if "--mlock" in flags:
+    if "--mlock" in flags or "mlock" in value_of(flags, "--load-mode"):
         config["Ulimits"] = [{"Name": "memlock", "Soft": -1, "Hard": -1}]
     if host.is_podman and host.is_rootless:
         config["UsernsMode"] = "keep-id"
