@@ -174,6 +174,10 @@ def test_a_newcomer_is_asked_for_a_folder(tmp_path: Path, models: Path):
     home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
     conf = tmp_path / ".config" / "paddock" / "models.conf"
     conf.parent.mkdir(parents=True)
+    folder = tmp_path / "gguf"  # its own: other tests add to the common one
+    folder.mkdir()
+    for name in MODELS:
+        (folder / f"{name}.gguf").symlink_to(models / f"{name}.gguf")
     conf.with_name("paddock.toml").write_text('listen = "127.0.0.1:0"\n')  # so that none starts
     paddock = ["env", *(f"{k}={v}" for k, v in home.items()), sys.executable, "-m", "paddock"]
     with terminal(tmp_path) as screen:
@@ -183,6 +187,6 @@ def test_a_newcomer_is_asked_for_a_folder(tmp_path: Path, models: Path):
         screen.until("`paddock init FOLDER` writes one")
         screen.press("Enter")
         screen.until("Folder (empty: leave)")
-        screen.press(str(models), "Enter")
+        screen.press(str(folder), "Enter")
         screen.until(f"{len(MODELS)} models")
     assert all(f"[{name}" in conf.read_text() for name in MODELS)
