@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from paddock.api.models import ModelCard
 from paddock.api.types import (
     AnyEvent,
     ConfigInfo,
@@ -25,7 +26,8 @@ from paddock.api.types import (
     SwitchProgress,
     SwitchResult,
 )
-from paddock.config.profile import Profile
+from paddock.config.cards import card
+from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.history import History
@@ -200,9 +202,10 @@ class Stable:
             if self.current() is None:
                 raise ModelMissing("the request names no model")
             model = self.current()
-        for stall in self.stalls.values():
-            if model == stall.profile.id or model in stall.profile.aliases:
-                return stall.profile
+        for name in spellings(model or ""):
+            for stall in self.stalls.values():
+                if name == stall.profile.id or name in stall.profile.aliases:
+                    return stall.profile
         raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
 
     def current(self) -> str | None:
@@ -248,6 +251,9 @@ class Stable:
             )
             for s in self.stalls.values()
         ]
+
+    def catalog(self) -> list[ModelCard]:
+        return [card(s.profile, None, loaded=s.ready.is_set()) for s in self.stalls.values()]
 
     def switch(self, profile_id: str) -> Job:
         return Job(self.stalls[profile_id])

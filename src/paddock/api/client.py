@@ -15,6 +15,7 @@ import msgspec
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, Line, error_of, pieces, refusal
+from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import Message, SseParser
@@ -80,6 +81,10 @@ class Client:
     def models(self) -> list[ProfileInfo]:
         """Every profile with its state, in the file's order."""
         return [model.paddock for model in self._call("GET", "/models", _ModelList).data]
+
+    def cards(self) -> list[ModelCard]:
+        """What a client must know of each visible profile: context, abilities, samplers."""
+        return self._call("GET", "/catalog", Catalog).models
 
     def switch(self, model: str, wait: bool = True) -> SwitchResult:
         """Make a model ready; with `wait` the call lasts as long as the load.

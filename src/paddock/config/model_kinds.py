@@ -17,7 +17,7 @@ from paddock.llama.gguf import Facts, GgufError
 Use = Literal["chat", "embeddings", "reranking"]
 
 # Encoders, and those whose name says it (llama-arch.cpp, build 11434).
-_EMBEDDERS = frozenset(
+EMBEDDERS = frozenset(
     {
         "bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed",
         "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder",
@@ -97,7 +97,7 @@ def _use(file: ModelFile, facts: Facts) -> Use:
     names = f"{profile_id(file.name, file.repository)} {facts.name}"
     if _RERANKS.search(names):
         return "reranking"
-    is_embedder = facts.architecture in _EMBEDDERS or _EMBEDS.search(names)
+    is_embedder = facts.architecture in EMBEDDERS or _EMBEDS.search(names)
     return "embeddings" if is_embedder else "chat"
 
 

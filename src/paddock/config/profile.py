@@ -1,9 +1,12 @@
 """What models.conf becomes: frozen profiles, each flag with its origin, and the problems found."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+BORROWED = "claude-"  # before the name of a model that Claude Code shall show
+LATEST = ":latest"  # after the name of a model in Ollama's lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,22 @@ class Stable:
     warnings: tuple[Problem, ...] = ()
 
     def find(self, name: str) -> Profile | None:
-        """The profile of this id or alias."""
+        """The profile of this id or alias, else of what clients make of one: see `spellings`."""
+        return next(filter(None, map(self._named, spellings(name))), None)
+
+    def _named(self, name: str) -> Profile | None:
         if profile := self.profiles.get(name):
             return profile
         return next((p for p in self.profiles.values() if name in p.aliases), None)
+
+
+def spellings(name: str) -> Iterator[str]:
+    """The names that this one may stand for, itself first.
+
+    Claude Code shows only models that are called `claude…`; Ollama's clients add its default tag.
+    """
+    yield name
+    if name.startswith(BORROWED):
+        yield name.removeprefix(BORROWED)
+    if name.endswith(LATEST):
+        yield name.removesuffix(LATEST)

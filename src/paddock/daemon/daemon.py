@@ -9,6 +9,7 @@ from itertools import count
 from typing import assert_never
 
 from paddock.api import types as wire
+from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
 from paddock.config.paths import daemon_log
 from paddock.config.profile import Profile
@@ -20,6 +21,7 @@ from paddock.core.model import InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.catalog import catalog
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.gauge import Gauge
@@ -399,6 +401,10 @@ class Daemon:
 
     def profiles(self) -> list[wire.ProfileInfo]:
         return self.view.profiles()
+
+    def catalog(self) -> list[ModelCard]:
+        """What users must know of each profile, in the same order."""
+        return catalog(self)
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""

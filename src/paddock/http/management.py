@@ -1,7 +1,6 @@
 """The management API: what looks at the stable and what steers it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,25 +53,6 @@ async def health(front: Front, request: web.Request, route: Route) -> web.Stream
 async def status(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What runs, what waits, what lies where."""
     return reply(front.daemon.status())
-
-
-async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile."""
-    return reply(_models(front, hidden=True))
-
-
-async def visible_models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile that is not hidden."""
-    return reply(_models(front, hidden=False))
-
-
-async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """The profile of this id or alias."""
-    wanted = front.daemon.resolve(request.match_info["model"]).id
-    found = [model for model in _models(front, hidden=True).data if model.id == wanted]
-    if not found:  # the file was read anew between the two
-        raise UnknownModel(f"there is no model {wanted!r}")
-    return reply(found[0])
 
 
 async def switch(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -195,14 +175,6 @@ def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = Non
         content_type="application/json",
         headers=headers,
     )
-
-
-def _models(front: Front, *, hidden: bool) -> router.Models:
-    at = datetime.fromtimestamp(front.created, UTC).isoformat()
-    profiles = [p for p in front.daemon.profiles() if hidden or not p.hidden]
-    data = [router.model(profile, front.created, at) for profile in profiles]
-    ends = (data[0].id, data[-1].id) if data else (None, None)
-    return router.Models(data=data, first_id=ends[0], last_id=ends[1])
 
 
 async def _read(

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.api.models import ModelCard
 from paddock.api.types import (
     AnyEvent,
     ConfigChanged,
@@ -52,6 +53,10 @@ class Model(msgspec.Struct, kw_only=True):
     aliases: list[str]
     tags: list[str] = []
     status: ModelStatus
+    architecture: dict[str, list[str]]  # its modalities, as the router and OpenRouter tell them
+    capabilities: list[str]
+    context_length: int | None
+    max_model_len: int | None  # the same, as vLLM calls it
     meta: dict[str, Any]
     paddock: ProfileInfo
 
@@ -78,8 +83,9 @@ class Success(msgspec.Struct):
     success: bool = True
 
 
-def model(profile: ProfileInfo, created: int, created_at: str) -> Model:
+def model(profile: ProfileInfo, card: ModelCard, created: int, created_at: str) -> Model:
     """A profile as a row of the list."""
+    sees = ["image"] if "vision" in card.abilities else []
     return Model(
         id=profile.id,
         created=created,
@@ -87,9 +93,25 @@ def model(profile: ProfileInfo, created: int, created_at: str) -> Model:
         display_name=profile.title or profile.id,
         aliases=profile.aliases,
         status=_status(profile),
-        meta={"n_ctx": profile.ctx_size} if profile.ctx_size else {},
+        architecture={"input_modalities": ["text", *sees], "output_modalities": ["text"]},
+        capabilities=card.abilities,
+        context_length=card.context,
+        max_model_len=card.context,
+        meta=_meta(card),
         paddock=profile,
     )
+
+
+def _meta(card: ModelCard) -> dict[str, Any]:
+    """As far as the files tell; llama-server's own has more, once a model is loaded."""
+    known = {
+        "n_ctx": card.context,
+        "n_ctx_train": card.context_trained,
+        "n_params": card.parameters,
+        "size": card.size_bytes,
+        "ftype": card.quantisation,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _status(profile: ProfileInfo) -> ModelStatus:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from paddock.api import activity, placement, profiles, types
-from paddock.http import logs, management, openapi, passage, router, sse
+from paddock.api import activity, models, placement, profiles, types
+from paddock.http import listing, logs, management, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.relay import generate
@@ -75,9 +75,15 @@ GATEWAY = (
         media="*/*",
         acts=True,
     ),
-    _list("/v1/models", management.visible_models, router.Models, "What can be asked for"),
-    _list("/v1/models/{model:.+}", management.one_model, router.Model, "One model"),
-    _list("/models", management.models, router.Models, "Every profile, hidden ones too"),
+    _list("/v1/models", listing.visible_models, router.Models, "What can be asked for"),
+    _list("/v1/models/{model:.+}", listing.one_model, router.Model, "One model"),
+    _list(
+        "/catalog",
+        listing.catalog,
+        models.Catalog,
+        "What a client must know of each model before it asks: context, abilities, samplers",
+    ),
+    _list("/models", listing.models, router.Models, "Every profile, hidden ones too"),
 )
 
 MANAGEMENT = (

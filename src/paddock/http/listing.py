@@ -1,0 +1,142 @@
+"""What can be asked for, in the shapes that clients expect: OpenAI's, Anthropic's, llama.cpp's.
+
+One document serves OpenAI's clients and llama.cpp's router's at once. Anthropic's own is given to
+those who send `anthropic-version`; Claude Code shows only ids that begin with `claude` or
+`anthropic` (its gateway protocol), so there every other profile goes by the name `claude-ID`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from paddock.api.models import Catalog, ModelCard
+from paddock.config.profile import BORROWED
+from paddock.errors import BadRequest, UnknownModel
+from paddock.http import router
+from paddock.http.front import Front, Route
+
+T = TypeVar("T")
+_MOST = 1000  # Anthropic's own limit of a page
+_SHOWN = ("claude", "anthropic")
+
+
+class AnthropicModel(msgspec.Struct, kw_only=True, tag_field="type", tag="model"):
+    """One model in Anthropic's list."""
+
+    id: str
+    display_name: str
+    created_at: str
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+
+
+class AnthropicModels(msgspec.Struct, kw_only=True):
+    """A page of Anthropic's list."""
+
+    data: list[AnthropicModel]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None
+
+
+async def visible_models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Every profile that is not hidden, in the shape that the client asks for."""
+    if "anthropic-version" in request.headers:
+        return _reply(_anthropic_page(front, request))
+    return _reply(_models(front, hidden=False))
+
+
+async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Every profile, hidden ones too."""
+    return _reply(_models(front, hidden=True))
+
+
+async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The profile of this id or alias."""
+    wanted = front.daemon.resolve(request.match_info["model"]).id
+    if "anthropic-version" in request.headers:
+        cards = [card for card in front.daemon.catalog() if card.id == wanted]
+        return _reply(_anthropic(_only(cards, wanted), front))
+    rows = [row for row in _models(front, hidden=True).data if row.id == wanted]
+    return _reply(_only(rows, wanted))
+
+
+async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What a client must know of each profile that is not hidden."""
+    return _reply(Catalog(models=_visible(front)))
+
+
+def _visible(front: Front) -> list[ModelCard]:
+    return [card for card in front.daemon.catalog() if not card.hidden]
+
+
+def _models(front: Front, *, hidden: bool) -> router.Models:
+    pairs = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True)
+    shown = [(profile, card) for profile, card in pairs if hidden or not profile.hidden]
+    data = [router.model(profile, card, front.created, _began(front)) for profile, card in shown]
+    first, last = _ends([row.id for row in data])
+    return router.Models(data=data, first_id=first, last_id=last)
+
+
+# ---- Anthropic's ----
+
+
+def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
+    rows = [_anthropic(card, front) for card in _visible(front)]
+    page, more = _paged(rows, [row.id for row in rows], request)
+    first, last = _ends([row.id for row in page])
+    return AnthropicModels(data=page, has_more=more, first_id=first, last_id=last)
+
+
+def _anthropic(card: ModelCard, front: Front) -> AnthropicModel:
+    shown = card.id if card.id.lower().startswith(_SHOWN) else BORROWED + card.id
+    return AnthropicModel(
+        id=shown,
+        display_name=card.title or card.id,
+        created_at=card.modified or _began(front),
+        max_input_tokens=card.context,
+        max_tokens=card.max_output or card.context,
+    )
+
+
+def _paged(rows: list[T], ids: Sequence[str], request: web.Request) -> tuple[list[T], bool]:
+    """The rows of one page, and whether there are more in its direction."""
+    limit = request.query.get("limit", str(_MOST))
+    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST:
+        raise BadRequest(f"limit: {limit!r} is not a number from 1 to {_MOST}")
+    if before := request.query.get("before_id"):
+        rows = rows[: _place(ids, before)]
+        return rows[-int(limit) :], len(rows) > int(limit)
+    if after := request.query.get("after_id"):
+        rows = rows[_place(ids, after) + 1 :]
+    return rows[: int(limit)], len(rows) > int(limit)
+
+
+def _place(ids: Sequence[str], wanted: str) -> int:
+    if wanted not in ids:
+        raise BadRequest(f"there is no model {wanted!r} in the list")
+    return ids.index(wanted)
+
+
+# ---- all ----
+
+
+def _began(front: Front) -> str:
+    return datetime.fromtimestamp(front.created, UTC).isoformat()
+
+
+def _ends(ids: Sequence[str]) -> tuple[str | None, str | None]:
+    return (ids[0], ids[-1]) if ids else (None, None)
+
+
+def _only(found: Sequence[T], wanted: str) -> T:
+    if not found:  # the file was read anew between the two
+        raise UnknownModel(f"there is no model {wanted!r}")
+    return found[0]
+
+
+def _reply(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
