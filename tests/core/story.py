@@ -15,6 +15,7 @@ from paddock.core.events import (
     Configured,
     Event,
     Exited,
+    KeepAsked,
     Left,
     Measured,
     MemoryFreed,
@@ -105,6 +106,10 @@ def adopted(instance: str, fingerprint: str = "", *, is_ready: bool = True) -> A
 
 def unload(name: str, *, now: bool = False) -> UnloadAsked:
     return UnloadAsked(ProfileId(name), now)
+
+
+def kept(name: str, *, ttl: float) -> KeepAsked:
+    return KeepAsked(ProfileId(name), ttl)
 
 
 def cancel(name: str) -> CancelAsked:

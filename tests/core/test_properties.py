@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from paddock.core import events as ev
 from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Process, World
@@ -134,6 +135,10 @@ class Stable(RuleBasedStateMachine):
             self.world.cancel(name)
         else:
             self.world.unload(name, now=order == "unload now")
+
+    @rule(name=names, ttl=st.sampled_from([0.0, 5.0, 50.0]))
+    def keep(self, name: ProfileId, ttl: float) -> None:
+        self.world.feed(ev.KeepAsked(name, ttl))
 
     @rule(spec=st.one_of(*map(spec_of, NAMES)), change=st.sampled_from(["removed", "pin", "all"]))
     def configure(self, spec: Spec, change: str) -> None:

@@ -7,6 +7,9 @@ from tests.core.story import (
     C,
     Story,
     asked,
+    exited,
+    freed,
+    kept,
     left,
     ready,
     refuse,
@@ -38,6 +41,38 @@ def test_idle_time_counts_from_ready_where_nobody_came():
     s(5, ready("a.1"))
     assert s.deadline == 65
     assert s(65, tick) == [stop("a.1", "idle")]
+
+
+def test_a_client_may_say_how_long_it_stays():
+    s = Story(spec("a", ttl=60))
+    s.used(0, "a", "a.1")
+    idle_since = (s.deadline or 0) - 60
+    s(1, kept("a", ttl=600))
+    assert s.deadline == idle_since + 600
+    s(2, kept("a", ttl=0))
+    assert s.deadline is None  # for ever
+    s(3, unload("a"))
+    s(4, exited("a.1"))
+    s(4, freed("a.1"))
+    s.used(10, "a", "a.2")
+    assert s.deadline is not None  # what was said held for the one that has left
+
+
+def test_a_client_may_have_one_leave_that_would_have_stayed():
+    s = Story(spec("a"))
+    s.used(0, "a", "a.1")
+    s(1, kept("a", ttl=30))
+    s(2, asked(2, "a"))
+    s(3, left(2))
+    assert s.deadline == 33
+    assert s(33, tick) == [stop("a.1", "idle")]
+
+
+def test_no_client_shortens_the_stay_of_a_pinned_one():
+    s = Story(spec("a", pin=True))
+    s.used(0, "a", "a.1")
+    s(1, kept("a", ttl=30))
+    assert s.deadline is None
 
 
 def test_a_pinned_instance_never_leaves_for_being_idle():

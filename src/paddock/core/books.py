@@ -43,6 +43,7 @@ class Live:
     replaced: tuple[ProfileId, ...] = ()  # who had to leave for it
     restored: bool = False  # it is itself what came back after a failure
     adopted: bool = False  # an earlier daemon began its load: nobody here knows when
+    ttl: float | None = None  # idle seconds as a client asked, 0 = never; None: its profile's
 
     @property
     def is_busy(self) -> bool:
@@ -244,12 +245,19 @@ class Books:
             phase.since + self.rules.tenure * cost, phase.idle_since + self.rules.linger * cost
         )
 
+    def ttl(self, live: Live) -> float:
+        """Idle seconds before it is unloaded, 0 = never: as a client asked, else as its profile says."""
+        spec = self.specs.get(live.profile)
+        if spec is None or spec.pin:
+            return 0.0
+        return spec.ttl if live.ttl is None else live.ttl
+
     def ttl_end(self, live: Live) -> float | None:
         """When it will have been idle for too long; None while that clock stands still."""
-        spec, phase = self.specs.get(live.profile), live.phase
-        if spec is None or not spec.ttl or spec.pin or not isinstance(phase, Ready) or phase.leases:
+        ttl, phase = self.ttl(live), live.phase
+        if not ttl or not isinstance(phase, Ready) or phase.leases:
             return None
-        return phase.idle_since + spec.ttl
+        return phase.idle_since + ttl
 
     def next_deadline(self, now: float) -> float | None:
         """When time alone will next change a decision."""

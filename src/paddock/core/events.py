@@ -82,6 +82,17 @@ class UnloadAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepAsked:
+    """A client says how long the live instance may be idle: `ttl` seconds, 0 = for ever.
+
+    It holds for as long as that instance lives, in place of the profile's own.
+    """
+
+    profile: ProfileId
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
 class CancelAsked:
     """The user wants this profile's load, begun or waiting, to be given up."""
 
@@ -111,6 +122,7 @@ Event = (
     | Exited
     | MemoryFreed
     | UnloadAsked
+    | KeepAsked
     | CancelAsked
     | ClosingDown
     | TimePassed

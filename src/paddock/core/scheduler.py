@@ -70,8 +70,8 @@ class Scheduler:
         live = books.live.get(books.leased.get(ticket, InstanceId("")))
         if live is None or not isinstance(live.phase, Ready):
             return None
-        phase, spec = live.phase, books.specs.get(live.profile)
-        if len(phase.leases) < 2 and (phase.leaving or (spec is not None and spec.ttl)):
+        phase = live.phase
+        if len(phase.leases) < 2 and (phase.leaving or books.ttl(live)):
             return None
         self._note_left(ticket, now)
         return []
@@ -134,6 +134,9 @@ class Scheduler:
                 self._note_adopted(event, now)
             case ev.UnloadAsked(profile, at_once):
                 yield from self._note_unload(profile, at_once=at_once)
+            case ev.KeepAsked(profile, ttl):
+                if live := self._books.live_of(profile):
+                    live.ttl = ttl
             case ev.CancelAsked(profile):
                 yield from self._give_up(
                     profile, Cause("cancelled", f"the load of {profile} was cancelled")
