@@ -129,7 +129,7 @@ async def test_one_is_ended_by_its_number_once(desk):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            assert request.is_cancelled
+            assert request.cancelled
         finally:
             desk.requests.leave(request)
 

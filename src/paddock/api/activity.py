@@ -24,6 +24,8 @@ class RequestInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     prompt_fraction: float | None = None  # 0 to 1, while the prompt is read
     generated_tokens: int | None = None
     speed: float | None = None  # of its phase, tokens/s, as far as the instance tells
+    samplers: dict[str, float] = {}  # in effect, as its profile or the request itself says
+    overruled: list[str] = []  # samplers that it asked for, and its profile does not let it set
 
 
 class Totals(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -20,7 +20,7 @@ class ModelCard(msgspec.Struct, kw_only=True, omit_defaults=True):
     samplers: dict[
         str, float
     ] = {}  # the profile's own, in requests' words: `temperature`, `top_p`…
-    sampler_policy: str = "default"
+    client_samplers: list[str] | None = None  # those that a request may set, None: all
     architecture: str = ""
     parameters: int = 0
     quantisation: str = ""  # `Q4_K_M`

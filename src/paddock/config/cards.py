@@ -30,13 +30,17 @@ def card(
         max_output=_positive(_value(profile, "--n-predict")),
         abilities=list(_abilities(profile, facts)),
         samplers=samplers_of((flag.name, flag.values) for flag in profile.flags),
-        sampler_policy=profile.sampler_policy,
+        client_samplers=_client_samplers(profile),
         architecture=facts.architecture if facts else "",
         parameters=facts.n_params if facts else 0,
         quantisation=(facts.file_type or "").removeprefix("MOSTLY_") if facts else "",
         size_bytes=facts.size_bytes if facts else 0,
         modified=_modified(profile.model),
     )
+
+
+def _client_samplers(profile: Profile) -> list[str] | None:
+    return None if profile.client_samplers is None else list(profile.client_samplers)
 
 
 def context_asked(profile: Profile) -> int | None:

@@ -79,8 +79,6 @@ def _not_yet(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iter
     message = "is accepted, but this version does not act on it yet"
     if profile.keep_context and (at := origins.get("keep_context")):
         yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
-    if profile.sampler_policy == "force" and (at := origins.get("sampler_policy")):
-        yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 
 
 def _at(

@@ -61,7 +61,7 @@ class Profile:
     hidden: bool = False
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     keep_context: bool = False
-    sampler_policy: Literal["default", "force"] = "default"
+    client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting

@@ -46,6 +46,9 @@ class Settings(
     keep_alive_after: float = 5.0  # first sign of life to a waiting client that streams
     keep_alive_after_plain: float = 30.0  # ... and to one that does not
     keep_alive_every: float = 10.0
+    resent_after: float = (
+        60.0  # the same request once more, when the first has waited so long, ends it
+    )
     log_size: int = 4  # MiB of log kept per instance, twice
     logs_kept: int = 20  # logs of earlier instances that stay readable
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from paddock.llama.samplers import FLAG_OF
+
 _TRUE = frozenset({"true", "on", "yes", "1"})
 _FALSE = frozenset({"false", "off", "no", "0"})
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
@@ -52,6 +54,17 @@ def one_of(*words: str) -> Callable[[str], str]:
         raise ValueError(" or ".join(words))
 
     return read
+
+
+def sampler_policy(text: str) -> tuple[str, ...] | None:
+    """`default`: None, clients may set all. `force`: none of them. Else those that they may set."""
+    if text.lower() in {"default", "force"}:
+        return None if text.lower() == "default" else ()
+    allowed = tuple(name.replace("-", "_") for name in names(text.lower()))
+    if allowed and set(allowed) <= FLAG_OF.keys():
+        return allowed
+    some = ", ".join(list(FLAG_OF)[:4])
+    raise ValueError(f"default, force or the samplers that clients may set ({some}, …)")
 
 
 def engine(text: str) -> str:

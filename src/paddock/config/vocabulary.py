@@ -52,7 +52,7 @@ PADDOCK_KEYS = {
     "hidden": FieldKey("hidden", values.boolean),
     "concurrency": FieldKey("concurrency", values.count),
     "keep-context": FieldKey("keep_context", values.boolean),
-    "sampler-policy": FieldKey("sampler_policy", values.one_of("default", "force")),
+    "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
     "probe": FieldKey("probe", values.boolean),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),

@@ -4,7 +4,7 @@ On the hot path there is only an insertion and a deletion; what people see is ma
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -14,6 +14,9 @@ from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
 
 _CLIENT_LETTERS = 40
+_SLOT_SECONDS = (
+    5.0  # llama-server looks once a second whether a client that does not stream is there
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +32,11 @@ class Request:
     served_by: "asyncio.Task[object] | None"
     instance: InstanceId | None = None  # once granted
     has_begun: bool = False  # the first byte of the reply's body is there
-    is_cancelled: bool = False
+    mark: int | None = None  # the same for what the same client sends again
+    samplers: Mapping[str, float] = field(default_factory=dict)  # in effect
+    overruled: Sequence[str] = ()
+    cancelled: str = ""  # why, once somebody wants it to end
+    over: asyncio.Event | None = None  # set once its slot is free, where somebody waits for that
     task: int | None = None  # of the instance, while it runs
     had_task: bool = False
     prompt_tokens: int | None = None
@@ -92,10 +99,25 @@ class Requests:
         return request
 
     def leave(self, request: Request) -> None:
-        """It is over."""
+        """It is over for its client; where somebody waits for its slot, that is still listened for."""
         del self._requests[request.id]
+        if request.over is None:
+            self._forget_task(request)
+        elif request.task is None:
+            request.over.set()
+
+    def _forget_task(self, request: Request) -> None:
         if request.task is not None and request.instance is not None:
             self._tasks.pop((request.instance, request.task), None)
+
+    def only(self, mark: int) -> Request | None:
+        """The one request in flight that has this mark; None where there are several, or none."""
+        found = [request for request in self._requests.values() if request.mark == mark]
+        return found[0] if len(found) == 1 else None
+
+    def age(self, request: Request) -> float:
+        """Seconds since it came."""
+        return self._clock() - request.since
 
     # ---- what instances tell ----
 
@@ -107,6 +129,8 @@ class Requests:
             if told.kind == "released":
                 del self._tasks[instance, told.task]
                 request.task = None
+                if request.over:
+                    request.over.set()
             else:
                 request.hear(told)
 
@@ -154,19 +178,38 @@ class Requests:
             prompt_fraction=request.prompt_fraction,
             generated_tokens=request.generated_tokens,
             speed=request.phase_speed,
+            samplers=dict(request.samplers),
+            overruled=list(request.overruled),
         )
 
     def cancel(self, number: int) -> None:
         """End it for its client, and free what it uses. Raises NoSuchThing when it is over.
 
-        Whoever serves it finds `is_cancelled` set, and takes the cancellation of its task back.
+        Whoever serves it finds `cancelled` set, and takes the cancellation of its task back.
         """
         request = self._requests.get(number)
         if request is None or request.served_by is None:
             raise NoSuchThing(f"there is no request {number} in flight")
-        if not request.is_cancelled:
-            request.is_cancelled = True
-            request.served_by.cancel()
+        _cancel(request, "the request was cancelled")
+
+    async def end(self, request: Request, why: str) -> None:
+        """End it as `cancel` does, and return when its slot is free again, as far as that is told.
+
+        An instance tells it in its log; one that does not within some seconds is not waited for.
+        """
+        request.over = request.over or asyncio.Event()
+        _cancel(request, why)
+        try:
+            async with asyncio.timeout(_SLOT_SECONDS):
+                await request.over.wait()
+        except TimeoutError:
+            self._forget_task(request)
+
+
+def _cancel(request: Request, why: str) -> None:
+    if not request.cancelled and request.served_by is not None:
+        request.cancelled = why
+        request.served_by.cancel()
 
 
 def client_name(user_agent: str) -> str:

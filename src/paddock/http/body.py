@@ -11,12 +11,16 @@ import msgspec
 from aiohttp import web
 
 from paddock.errors import BadRequest, BodyTooLarge
+from paddock.llama.samplers import FLAG_OF
 
 MIB = 1 << 20
 
 
 class Wish(msgspec.Struct):
-    """The fields of a JSON body that decide where it goes and how its reply comes back."""
+    """The fields of a JSON body that decide where it goes and how its reply comes back.
+
+    One that was read from JSON has those that sample too, by name: see `sampling.py`.
+    """
 
     model: str | None = None
     stream: bool | None = False
@@ -45,7 +49,14 @@ class _Form:
         return None
 
 
-_wish = msgspec.json.Decoder(Wish)
+# The samplers as they stand in the body, so that one that is no number is llama-server's to refuse.
+_Body = msgspec.defstruct(
+    "_Body",
+    [(name, msgspec.Raw, msgspec.Raw()) for name in (*FLAG_OF, "samplers")],
+    bases=(Wish,),
+    kw_only=True,
+)
+_wish: msgspec.json.Decoder[Wish] = msgspec.json.Decoder(_Body)
 
 
 def check_length(request: web.Request, limit: int) -> None:

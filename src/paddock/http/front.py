@@ -11,6 +11,7 @@ from aiohttp import web
 from paddock.config.settings import Settings
 from paddock.http.auth import Guard, Scope
 from paddock.http.body import MIB
+from paddock.http.sampling import Samplers
 from paddock.http.slots import Slots
 from paddock.http.surfaces import MANAGEMENT, Surface
 
@@ -27,6 +28,7 @@ class Front:
     routes: "tuple[Route, ...]"
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
     slots: Slots = field(default_factory=Slots)
+    samplers: Samplers = field(default_factory=Samplers)
     created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))
 
     @property

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
-from paddock.http import body, errors, upstream
+from paddock.http import body, errors, resent, sampling, upstream
 from paddock.http.front import Front, Route
 from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
+    from paddock.config.profile import Profile
     from paddock.daemon.endpoint import Endpoint
     from paddock.daemon.lease import Lease
     from paddock.daemon.requests import Request
@@ -39,7 +41,10 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
         content = await body.read(request, front.max_body)
         wish = body.wish(content, request.headers.get("Content-Type", ""))
         exchange.streams = bool(wish.stream) and route.streams
-        exchange.profile = front.daemon.resolve(wish.model).id
+        profile = front.daemon.resolve(wish.model)
+        exchange.profile = profile.id
+        if route.streams:  # it generates
+            content = await exchange.prepared(profile, wish, content)
         with front.daemon.lease(exchange.profile) as lease:
             return await exchange.through(lease, request.path_qs, content)
 
@@ -54,6 +59,7 @@ class Exchange:
         "_granted",
         "_last",
         "_listed",
+        "_mark",
         "_started",
         "front",
         "instance",
@@ -61,6 +67,7 @@ class Exchange:
         "request",
         "response",
         "route",
+        "sampling",
         "streams",
     )
 
@@ -72,6 +79,8 @@ class Exchange:
         self.instance = ""
         self.streams = False
         self.response: web.StreamResponse | None = None  # once headers are out
+        self.sampling = sampling.Sampling()
+        self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
         self._started = monotonic()
@@ -101,8 +110,8 @@ class Exchange:
             return await relayed()
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._listed and self._listed.is_cancelled and task and task.uncancel() == 0:
-                raise Cancelled("the request was cancelled") from None
+            if self._listed and self._listed.cancelled and task and task.uncancel() == 0:
+                raise Cancelled(self._listed.cancelled) from None
             raise
         finally:
             if self._listed:
@@ -113,6 +122,13 @@ class Exchange:
         with suppress(ConnectionError):  # it left; aiohttp finds that out itself
             await response.prepare(self.request)
             await response.write_eof()
+
+    async def prepared(self, profile: "Profile", wish: body.Wish, content: bytes) -> bytes:
+        """The body with the samplers that hold; what it is a second copy of is over by then."""
+        content, self.sampling = self.front.samplers.ruled(profile, wish, content)
+        self._mark = resent.mark_of(self.request, profile.id, content)
+        await resent.supersede(self.front, self.request, self._mark)
+        return content
 
     async def through(
         self, lease: "Lease", path: str, content: upstream.Body
@@ -134,6 +150,8 @@ class Exchange:
             self.request.headers.get("User-Agent", ""),
             generates=self.request.method == "POST",
         )
+        listed.mark = self._mark
+        listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()
         self.instance = listed.instance = endpoint.instance
@@ -179,7 +197,7 @@ class Exchange:
 
     async def _begun(self) -> web.StreamResponse:
         kind = "text/event-stream" if self.streams else "application/json"
-        headers = {"content-type": kind, "x-paddock-profile": self.profile}
+        headers = {"content-type": kind, "x-paddock-profile": self.profile, **self.sampling.headers}
         return await self._open(web.StreamResponse(headers=headers))
 
     async def _open(self, response: web.StreamResponse) -> web.StreamResponse:
@@ -200,11 +218,18 @@ class Exchange:
             return await self._in_one_piece(endpoint, reply)
         return await self._piped(endpoint, reply)
 
+    def _reply_headers(
+        self, reply: aiohttp.ClientResponse, endpoint: "Endpoint"
+    ) -> CIMultiDict[str]:
+        headers = upstream.reply_headers(reply, endpoint)
+        headers.update(self.sampling.headers)
+        return headers
+
     async def _in_one_piece(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers = upstream.reply_headers(reply, endpoint)
+        headers = self._reply_headers(reply, endpoint)
         content = await upstream.whole(reply, endpoint)
         self._first = monotonic()
         return web.Response(status=reply.status, headers=headers, body=content)
@@ -215,7 +240,7 @@ class Exchange:
         response, listed = self.response, self._listed
         assert listed is not None, "who is served was let in"
         if response is None:
-            headers = upstream.reply_headers(reply, endpoint)
+            headers = self._reply_headers(reply, endpoint)
             response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
         while chunk := await upstream.some(reply, endpoint):
             listed.has_begun = True
@@ -267,7 +292,7 @@ class Exchange:
         self.front.daemon.metrics.request_done(self.profile, name, status, total)
         if log.isEnabledFor(logging.INFO):
             log.info(
-                "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f",
+                "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f%s",
                 name,
                 self.profile or "-",
                 self.instance or "-",
@@ -276,6 +301,7 @@ class Exchange:
                 (self._granted or now) - self._started,
                 (self._first or now) - self._started,
                 total,
+                f" overruled={','.join(vain)}" if (vain := self.sampling.overruled) else "",
             )
 
 

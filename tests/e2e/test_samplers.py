@@ -1,0 +1,58 @@
+"""`sampler-policy` with a real llama-server, which tells in /slots what it really sampled with."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.yard import places, yard
+
+CONF = """
+[open]
+model = endless.gguf
+temp = 0.25
+slots = true
+
+[strict]
+model = endless.gguf
+temp = 0.25
+slots = true
+sampler-policy = force
+
+[some]
+model = endless.gguf
+temp = 0.25
+slots = true
+sampler-policy = top-p
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "temperature", "top_p", "overruled"),
+    [
+        ("open", 1.25, 0.5, []),
+        ("strict", 0.25, 0.95, ["temperature", "top_p"]),
+        ("some", 0.25, 0.5, ["temperature"]),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/completion"])
+async def test_the_profile_decides_who_sets_the_samplers(
+    tmp_path: Path, models: Path, name: str, temperature: float, top_p: float, overruled, path: str
+):
+    paths = places(tmp_path / "home", CONF)
+    paths.models_dir.symlink_to(models)
+    body = {"model": name, "stream": True, "max_tokens": 10_000, "temperature": 1.25, "top_p": 0.5}
+    body |= {"messages": [{"role": "user", "content": "hi"}], "prompt": "hi"}
+    async with yard(paths) as home, home.http.post(home.url + path, json=body) as reply:
+        await reply.content.readany()
+        assert reply.headers.get("x-paddock-overruled", "") == ", ".join(overruled)
+        assert f"temperature={temperature:g}" in reply.headers["x-paddock-samplers"]
+        [request] = (await home.status()).requests
+        assert request.overruled == overruled
+        assert request.samplers["temperature"] == temperature
+        slots = await home.get(f"/slots?model={name}")
+        params = next(slot["params"] for slot in slots if slot["is_processing"])
+        assert params["temperature"] == pytest.approx(temperature)
+        assert params["top_p"] == pytest.approx(top_p)
+        reply.close()
+        await asyncio.sleep(0)
