@@ -128,6 +128,13 @@ class NoSuchThing(PaddockError):
     status = 404
 
 
+class NotHere(PaddockError):
+    """Another program of this kind does it; Paddock does not, and says what to do instead."""
+
+    code = "not_supported"
+    status = 501
+
+
 class DaemonUnreachable(PaddockError):
     """No daemon answers at the address."""
 

@@ -6,8 +6,9 @@ import gc
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,19 +77,39 @@ async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
     it answers once they have been taken over.
     """
     await daemon.prepare()
-    with closing(bind(daemon.settings.listen)) as bound, _signals(daemon):
+    with _bound(daemon.settings) as bound, _signals(daemon):
         async with asyncio.TaskGroup() as group:
             started = asyncio.Event()
             group.create_task(daemon.run(started))
             await started.wait()
             try:
-                async with serving(build_app(daemon), bound) as addresses:
+                async with serving(build_app(daemon), *bound) as addresses:
                     daemon.listen = addresses
                     yield addresses
                     daemon.bus.close()
             finally:
                 daemon.shut_down()
                 await daemon.ended()
+
+
+@contextmanager
+def _bound(settings: Settings) -> Iterator[list[socket.socket]]:
+    """The sockets to serve on: the address, and Ollama's port beside it where that is wanted."""
+    host = settings.listen.rpartition(":")[0]
+    wanted = [
+        settings.listen,
+        *([f"{host}:{settings.ollama_port}"] if settings.ollama_port else []),
+    ]
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(_bind(listen))) for listen in wanted]
+
+
+def _bind(listen: str) -> socket.socket:
+    try:
+        return bind(listen)
+    except OSError as error:
+        error.filename = listen  # so that it is said which of them
+        raise
 
 
 def _calm_the_collector() -> None:

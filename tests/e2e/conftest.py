@@ -34,6 +34,9 @@ model = alpha.gguf
 reranking = true
 [broken]
 model = broken.gguf
+[plain]
+model = alpha.gguf
+chat-template = chatml
 """
 
 Home = Callable[..., AbstractAsyncContextManager[Yard]]

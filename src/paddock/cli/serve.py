@@ -58,7 +58,9 @@ def serve(
     try:
         uvloop.run(serve_forever(options))
     except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
         raise PaddockError(
-            f"cannot serve: {error.strerror or error}",
-            hint="another program may have the address; --listen HOST:PORT chooses another",
+            f"cannot serve{where}: {error.strerror or error}",
+            hint="another program may have the address; --listen HOST:PORT chooses another "
+            "(and ollama-port in paddock.toml, where that is set)",
         ) from error

@@ -23,6 +23,7 @@ class Settings(
     """Every setting with its default. Seconds and MiB unless the name says otherwise."""
 
     listen: str = "127.0.0.1:8080"
+    ollama_port: int = 0  # a second port of the same host, for clients of Ollama; 0 = none
     models_dir: str | None = None  # default: `models/` beside models.conf
     engine: str | None = (
         None  # a name of `engines`, `native`, `embedded`, a path or container:IMAGE

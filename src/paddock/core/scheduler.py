@@ -88,6 +88,16 @@ class Scheduler:
     def is_stale(self, live: Live) -> bool:
         return self._books.is_stale(live)
 
+    def idle_left(self, live: Live, now: float) -> float | None:
+        """Seconds until it is unloaded if nobody asks for it again; None: it stays.
+
+        While it is used, as if its last request ended now.
+        """
+        ttl, end = self._books.ttl(live), self._books.ttl_end(live)
+        if not ttl:
+            return None
+        return ttl if end is None else max(end - now, 0.0)
+
     def setback(self, profile: ProfileId) -> Setback | None:
         """Its last failure, until a load succeeded."""
         return self._books.setbacks.get(profile)

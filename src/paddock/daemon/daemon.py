@@ -44,6 +44,7 @@ from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
 from paddock.errors import ModelMissing, NotLoaded
+from paddock.llama.gguf import Facts
 
 _log = logging.getLogger(__name__)
 _OF_REQUESTS = (ev.Asked, ev.Left)
@@ -331,6 +332,15 @@ class Daemon:
             self.feed(ev.UnloadAsked(name, now))
         return [str(name) for name in chosen]
 
+    def let_idle(self, profile: str, idle: float) -> None:
+        """Let its live instance be idle for so many seconds, 0 = for ever, whatever the profile says."""
+        self.feed(ev.KeepAsked(ProfileId(profile), idle))
+
+    def idle_left(self, profile: str) -> float | None:
+        """Seconds until it is unloaded for being idle; None: it stays."""
+        live = self.scheduler.live_of(ProfileId(profile))
+        return self.scheduler.idle_left(live, self.clock()) if live else None
+
     def cancel(self, profile: str | None) -> list[str]:
         """Give up its load (without a name: all loads); the profiles concerned."""
         chosen = [
@@ -401,6 +411,10 @@ class Daemon:
 
     def profiles(self) -> list[wire.ProfileInfo]:
         return self.view.profiles()
+
+    def facts(self, profile: Profile) -> Facts | None:
+        """What its model's file says, once it was read."""
+        return self.roster.facts(profile)
 
     def catalog(self) -> list[ModelCard]:
         """What users must know of each profile, in the same order."""

@@ -51,6 +51,15 @@ class Guard:
         if self._inference and scope is not Scope.OPEN:
             self._check_key(_presented(headers), scope)
 
+    def allows(self, headers: Headers, scope: Scope) -> bool:
+        """Whether the key of a request that was let in is good for more than what it asked."""
+        try:
+            if self._inference:
+                self._check_key(_presented(headers), scope)
+        except (Forbidden, Unauthorized):
+            return False
+        return True
+
     def _check_host(self, host: str) -> None:
         if host in self._hosts or not host:  # HTTP/1.0 has none, and no browser speaks it
             return

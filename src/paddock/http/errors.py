@@ -81,6 +81,12 @@ def anthropic(error: PaddockError, status: int) -> bytes:
     return msgspec.json.encode({"type": "error", "error": body | _extras(error)})
 
 
+def ollama(error: PaddockError, status: int) -> bytes:
+    """`{"error": "…"}`, a line of its own; our code, hint and log lines beside it."""
+    body = {"error": _sentence(error), "code": error.code} | _extras(error)
+    return msgspec.json.encode(body) + b"\n"
+
+
 def management(error: PaddockError, status: int) -> bytes:
     """`ErrorBody` of the contract, whatever the status."""
     return msgspec.json.encode(ErrorBody(error=failure_of(error)))

@@ -35,14 +35,21 @@ This is Paddock {version}: llama.cpp models behind one address.
   GET  /events        everything that happens, as it happens
   GET  /openapi.json  every call
 
-OpenAI clients: base URL http://{host}/v1    Anthropic clients: base URL http://{host}
+OpenAI clients: base URL http://{host}/v1    Anthropic's and Ollama's: http://{host}
 """
 
 
 async def about(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Where to look next."""
+    """Where to look next; at Ollama's port the words by which its clients know it."""
+    if _is_ollamas_port(front, request):
+        return web.Response(text="Ollama is running")
     version = front.daemon.status().version
     return web.Response(text=_ABOUT.format(version=version, host=request.host))
+
+
+def _is_ollamas_port(front: Front, request: web.Request) -> bool:
+    here = request.get_extra_info("sockname")
+    return here is not None and here[1] == front.settings.ollama_port
 
 
 async def health(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

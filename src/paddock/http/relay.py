@@ -7,7 +7,7 @@ connection, because only that stops llama-server's generation.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import body, errors, resent, sampling, upstream
 from paddock.http.front import Front, Route
+from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
@@ -57,12 +58,14 @@ class Exchange:
     __slots__ = (
         "_first",
         "_granted",
+        "_ignored",
         "_last",
         "_listed",
         "_mark",
         "_started",
         "front",
         "instance",
+        "interpreter",
         "profile",
         "request",
         "response",
@@ -79,7 +82,9 @@ class Exchange:
         self.instance = ""
         self.streams = False
         self.response: web.StreamResponse | None = None  # once headers are out
+        self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.sampling = sampling.Sampling()
+        self._ignored: tuple[str, ...] = ()
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
@@ -154,6 +159,8 @@ class Exchange:
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()
+        if self.interpreter:
+            self.interpreter.granted()
         self.instance = listed.instance = endpoint.instance
         return endpoint
 
@@ -174,6 +181,8 @@ class Exchange:
         headers = upstream.request_headers(self.request.headers)
         if self.route.surface is UPSTREAM:  # llama-server's page comes compressed or not at all
             headers["Accept-Encoding"] = self.request.headers.get("Accept-Encoding", "identity")
+        if self.interpreter:
+            headers |= {"Content-Type": "application/json", "Accept": "*/*"}
         asking = upstream.ask(endpoint, self.request.method, path, headers, content)
         if self.response is None:
             return await asking
@@ -193,12 +202,22 @@ class Exchange:
         """A sign of life; the first one sends the headers, for better or worse."""
         text = describe(self.profile, lease.progress)
         response = self.response or await self._begun()
-        await response.write(self.route.surface.beat(text) if self.streams else b" ")
+        beat = (self.interpreter or self.route.surface).beat
+        await response.write(beat(text) if self.streams else b" ")
 
     async def _begun(self) -> web.StreamResponse:
+        return await self._open(web.StreamResponse(headers=self._own_headers()))
+
+    def _own_headers(self) -> dict[str, str]:
+        """Of a reply that is not the instance's own."""
         kind = "text/event-stream" if self.streams else "application/json"
-        headers = {"content-type": kind, "x-paddock-profile": self.profile, **self.sampling.headers}
-        return await self._open(web.StreamResponse(headers=headers))
+        headers = {"content-type": self.interpreter.media if self.interpreter else kind}
+        headers |= {"x-paddock-profile": self.profile, **self.sampling.headers}
+        if self.instance:
+            headers["x-paddock-instance"] = self.instance
+        if self._ignored:
+            headers["x-paddock-ignored"] = ", ".join(self._ignored)
+        return headers
 
     async def _open(self, response: web.StreamResponse) -> web.StreamResponse:
         if self.streams:  # nginx and its like would hold a stream back
@@ -214,6 +233,8 @@ class Exchange:
     ) -> web.StreamResponse:
         if reply.status >= 400 and (self.response is not None or self.route.surface.translates):
             return await self._engine_refused(endpoint, reply)
+        if self.interpreter:
+            return await self._interpreted(endpoint, reply, self.interpreter)
         if self.response is None and (reply.content_length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
         return await self._piped(endpoint, reply)
@@ -249,6 +270,29 @@ class Exchange:
         await response.write_eof()
         return response
 
+    async def _interpreted(
+        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter
+    ) -> web.StreamResponse:
+        assert self._listed is not None, "who is served was let in"
+        while chunk := await upstream.some(reply, endpoint):
+            self._listed.has_begun = True
+            if said := interpreter.hear(chunk):
+                self._last = said
+                await (self.response or await self._begun()).write(said)
+        return await self.told(interpreter.end())
+
+    async def told(self, last: bytes) -> web.StreamResponse:
+        """The reply with its last words, which are all of it where nothing was said before."""
+        if self.response is None:
+            return web.Response(body=last, headers=self._own_headers())
+        await self.response.write(last)
+        await self.response.write_eof()
+        return self.response
+
+    def note_ignored(self, names: Iterable[str]) -> None:
+        """What the client asked for in vain; it is told in a header, and in the log."""
+        self._ignored = tuple(dict.fromkeys(names))
+
     async def _engine_refused(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
@@ -275,8 +319,9 @@ class Exchange:
         """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
         document = self.route.surface.shape(error, status)
         if self.streams:
-            open_event = self._last and not self._last.endswith(b"\n\n")
-            await response.write(b"\n\n" * bool(open_event) + self.route.surface.event(document))
+            surface = self.route.surface
+            open_event = self._last and not self._last.endswith(surface.gap)
+            await response.write(surface.gap * bool(open_event) + surface.event(document))
         elif not self._last:  # only white space so far
             await response.write(document)
         else:
@@ -301,8 +346,12 @@ class Exchange:
                 (self._granted or now) - self._started,
                 (self._first or now) - self._started,
                 total,
-                f" overruled={','.join(vain)}" if (vain := self.sampling.overruled) else "",
+                self._in_vain(),
             )
+
+    def _in_vain(self) -> str:
+        said = (("overruled", self.sampling.overruled), ("ignored", self._ignored))
+        return "".join(f" {word}={','.join(names)}" for word, names in said if names)
 
 
 def _abort(request: web.Request) -> None:

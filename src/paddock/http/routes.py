@@ -6,8 +6,18 @@ from paddock.api import activity, models, placement, profiles, types
 from paddock.http import listing, logs, management, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
+from paddock.http.ollama import generation, lists, wire
 from paddock.http.relay import generate
-from paddock.http.surfaces import ANTHROPIC, LLAMA, OPENAI, RESPONSES, ROUTER, UPSTREAM, Surface
+from paddock.http.surfaces import (
+    ANTHROPIC,
+    LLAMA,
+    OLLAMA,
+    OPENAI,
+    RESPONSES,
+    ROUTER,
+    UPSTREAM,
+    Surface,
+)
 
 
 def _generate(
@@ -199,6 +209,41 @@ MANAGEMENT = (
     Route("GET", "/openapi.json", openapi.document, "This document", scope=Scope.INFERENCE),
 )
 
+
+def _ollama(path: str, handler: Handler, takes: Any, summary: str, **more: Any) -> Route:
+    return Route("POST", path, handler, summary, OLLAMA, Scope.INFERENCE, takes=takes, **more)
+
+
+def _ollama_list(path: str, handler: Handler, gives: Any, summary: str) -> Route:
+    return Route("GET", path, handler, summary, OLLAMA, Scope.INFERENCE, gives=gives)
+
+
+_REFUSED = "/api/create /api/copy /api/push /api/delete /api/blobs/{digest}"
+
+OLLAMA_API = (
+    _ollama_list("/api/version", lists.version, wire.Version, "Which of Ollama's APIs this is"),
+    _ollama_list("/api/tags", lists.tags, wire.Tags, "What can be asked for, as Ollama"),
+    _ollama_list("/api/ps", lists.ps, wire.Processes, "What is loaded, as Ollama"),
+    _ollama("/api/show", lists.show, wire.Named, "One model, as Ollama", gives=wire.Shown),
+    _ollama("/api/chat", generation.chat, wire.ChatRequest, "Chat, as Ollama", streams=True),
+    _ollama(
+        "/api/generate",
+        generation.generate,
+        wire.GenerateRequest,
+        "Completion, as Ollama",
+        streams=True,
+    ),
+    _ollama("/api/embed", generation.embed, wire.EmbedRequest, "Embeddings, as Ollama"),
+    _ollama(
+        "/api/embeddings", generation.embeddings, wire.EmbeddingsRequest, "The older embeddings"
+    ),
+    _ollama("/api/pull", lists.pull, wire.Named, "Says whether it is here: nothing is downloaded"),
+    *(
+        Route("*", path, lists.refused, "Not here: see models.conf", OLLAMA, Scope.INFERENCE)
+        for path in _REFUSED.split()
+    ),
+)
+
 LLAMA_ROUTER = (
     Route(
         "POST",
@@ -229,4 +274,4 @@ LLAMA_ROUTER = (
     ),
 )
 
-ROUTES = (*GATEWAY, *MANAGEMENT, *LLAMA_ROUTER)
+ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER)

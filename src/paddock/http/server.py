@@ -42,7 +42,8 @@ def build_app(daemon: "Daemon") -> web.Application:
     app[_FRONT] = front
     for route in ROUTES:
         handle, expect = _handle(front, route), _expect(front, route)
-        app.router.add_route(route.method, route.path, handle, expect_handler=expect)
+        for method in _methods(route):
+            app.router.add_route(method, route.path, handle, expect_handler=expect)
     app.router.add_route("*", "/{path:.*}", _stray(front))
     app.on_shutdown.append(_end_followers)
     if front.guard.origins:
@@ -69,9 +70,9 @@ def bind(listen: str) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, bound: socket.socket, *, grace: float = _GRACE
+    app: web.Application, *bound: socket.socket, grace: float = _GRACE
 ) -> AsyncIterator[list[str]]:
-    """Serve on this socket inside the block; gives its `host:port`s.
+    """Serve on these sockets inside the block; gives their `host:port`s, in the same order.
 
     At the end, requests have `grace` seconds.
     """
@@ -84,7 +85,8 @@ async def serving(
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, bound).start()
+        for one in bound:
+            await web.SockSite(runner, one).start()
         yield [_text(name) for name in runner.addresses]
     finally:
         await runner.cleanup()
@@ -99,6 +101,11 @@ def address(listen: str) -> tuple[str, int]:
 def _text(bound: Any) -> str:
     host, port = bound[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _methods(route: Route) -> tuple[str, ...]:
+    """HEAD too for what only reads: clients (Claude Code, Ollama's) look with it whether we are there."""
+    return ("GET", "HEAD") if route.method == "GET" and not route.acts else (route.method,)
 
 
 def _handle(front: Front, route: Route) -> _Handle:

@@ -22,6 +22,7 @@ class Surface:
     beat: Callable[[str], bytes]  # a sign of life while a streaming client waits
     event: Callable[[bytes], bytes]  # an error document as the last event of a stream
     translates: bool = False  # llama-server's own errors are in another shape than this API's
+    gap: bytes = b"\n\n"  # what ends an event of a stream
 
 
 def describe(profile: str, progress: Progress) -> str:
@@ -54,10 +55,15 @@ def _responses_error(document: bytes) -> bytes:
     return _error_event(msgspec.json.encode(flat))
 
 
+def _line(document: bytes) -> bytes:
+    return document
+
+
 OPENAI = Surface("openai", errors.openai, _comment, _data)
 RESPONSES = Surface("responses", errors.openai, _comment, _responses_error)
 ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True)
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)
+OLLAMA = Surface("ollama", errors.ollama, _comment, _line, translates=True, gap=b"\n")
 ROUTER = Surface("router", errors.llama, _comment, _data)
 MANAGEMENT = Surface("management", errors.management, _comment, _error_event)

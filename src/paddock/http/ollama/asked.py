@@ -1,0 +1,219 @@
+"""Ollama's requests as llama-server takes them. Pure.
+
+What has no counterpart is never silently dropped: each translation tells what it left out. Options
+that Ollama would load a model anew for (`num_ctx`, `num_gpu`…) are the profile's here, and are left
+out, too.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from paddock.errors import BadRequest
+from paddock.http.ollama.wire import (
+    Asked,
+    ChatRequest,
+    EmbeddingsRequest,
+    EmbedRequest,
+    GenerateRequest,
+    Message,
+)
+from paddock.llama.samplers import FLAG_OF
+
+CHAT, COMPLETION, INFILL = "/v1/chat/completions", "/v1/completions", "/infill"
+EMBEDDINGS = "/v1/embeddings"
+
+_OPTIONS = {name: name for name in FLAG_OF} | {"seed": "seed", "stop": "stop", "num_keep": "n_keep"}
+_ENDLESS = -1  # `num_predict`: until it stops by itself
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MAGIC = {
+    "iVBOR": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lG": "image/gif",
+    "UklG": "image/webp",
+    "Qk0": "image/bmp",
+}
+
+
+@dataclass(slots=True)
+class Question:
+    """What to ask of an instance, and where."""
+
+    path: str
+    body: dict[str, Any]
+    left_out: list[str] = field(default_factory=list)  # what the client said in vain
+
+
+def chat(asked: ChatRequest) -> Question:
+    """A chat, which is always streamed from the instance."""
+    body: dict[str, Any] = {"messages": list(_turns(asked.messages or ()))}
+    if asked.tools:
+        body["tools"] = asked.tools
+    return _question(CHAT, asked, body | _manner(asked))
+
+
+def generate(asked: GenerateRequest) -> Question:
+    """A prompt: as a chat of one turn, as it stands (`raw`), or with a gap to fill (`suffix`)."""
+    prompt = asked.prompt or ""
+    if asked.suffix:
+        filling = {"input_prefix": prompt, "input_suffix": asked.suffix} | _grammar(asked)
+        return _vain(_question(INFILL, asked, filling), asked)
+    if asked.raw:
+        return _vain(_question(COMPLETION, asked, {"prompt": prompt} | _grammar(asked)), asked)
+    turns = [Message(role="system", content=asked.system)] if asked.system else []
+    turns.append(Message(role="user", content=prompt, images=asked.images))
+    return _vain(_question(CHAT, asked, {"messages": list(_turns(turns))} | _manner(asked)), asked)
+
+
+def embed(asked: EmbedRequest) -> Question:
+    """One or several texts."""
+    question = Question(EMBEDDINGS, {"input": asked.input, "encoding_format": "float"})
+    question.left_out += ["dimensions"] if asked.dimensions else []
+    question.left_out += sorted(asked.options or ())
+    return question
+
+
+def embeddings(asked: EmbeddingsRequest) -> Question:
+    """One text, by the older call."""
+    return embed(EmbedRequest(model=asked.model, input=asked.prompt, options=asked.options))
+
+
+def seconds(keep_alive: float | str) -> float:
+    """`5m`, `1h30m`, `300`, 300; negative: for ever. BadRequest on anything else."""
+    if isinstance(keep_alive, int | float):
+        return float(keep_alive)
+    text = keep_alive.strip()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    sign, bare = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
+    if not bare or _DURATION.sub("", bare):
+        raise BadRequest(f'keep_alive takes seconds or a duration like "10m", not {keep_alive!r}')
+    return sign * sum(float(n) * _SECONDS[unit] for n, unit in _DURATION.findall(bare))
+
+
+# ---- parts of a body ----
+
+
+def _question(path: str, asked: Asked, body: dict[str, Any]) -> Question:
+    known, left_out = dict[str, Any](), list[str]()
+    for name, value in (asked.options or {}).items():
+        if name == "num_predict":
+            known |= {"max_tokens": value, "n_predict": value} if value > _ENDLESS else {}
+        elif name in _OPTIONS:
+            known[_OPTIONS[name]] = value
+        else:
+            left_out.append(name)
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    return Question(path, body | known | streamed, sorted(left_out))
+
+
+def _vain(question: Question, asked: GenerateRequest) -> Question:
+    question.left_out += [name for name in ("template", "context") if getattr(asked, name)]
+    if question.path != CHAT:
+        question.left_out += [n for n in ("system", "images", "think") if getattr(asked, n)]
+    return question
+
+
+def _manner(asked: Asked) -> dict[str, Any]:
+    return _form(asked) | _thought(asked.think) | _odds(asked)
+
+
+def _form(asked: Asked) -> dict[str, Any]:
+    """`format`: the answer's shape."""
+    schema = _schema(asked)
+    if schema is None:
+        return {}
+    if asked.format == "json":
+        return {"response_format": {"type": "json_object"}}
+    named = {"name": "format", "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _grammar(asked: Asked) -> dict[str, Any]:
+    """The same, as llama-server's calls without messages take it."""
+    schema = _schema(asked)
+    return {} if schema is None else {"json_schema": schema}
+
+
+def _schema(asked: Asked) -> dict[str, Any] | None:
+    if not asked.format:
+        return None
+    if asked.format == "json":
+        return {"type": "object"}
+    if not isinstance(asked.format, dict):
+        raise BadRequest(f'format takes "json" or a JSON schema, not {asked.format!r}')
+    return asked.format
+
+
+def _thought(think: bool | str | None) -> dict[str, Any]:
+    """Templates differ in what they look at: whether to think, how hard, or both."""
+    if think is None or think == "":
+        return {}
+    kwargs: dict[str, Any] = {"enable_thinking": bool(think)}
+    if isinstance(think, str):
+        kwargs["reasoning_effort"] = think
+    return {"chat_template_kwargs": kwargs}
+
+
+def _odds(asked: Asked) -> dict[str, Any]:
+    if not asked.logprobs:
+        return {}
+    return {"logprobs": True} | ({"top_logprobs": asked.top_logprobs} if asked.top_logprobs else {})
+
+
+# ---- turns ----
+
+
+def _turns(messages: list[Message] | tuple[()]) -> Iterator[dict[str, Any]]:
+    """OpenAI's messages. Ollama's tool calls have no ids: they are numbered, and told by name."""
+    pending: list[tuple[str, str]] = []  # name and id of calls that were not answered yet
+    count = 0
+    for message in messages:
+        turn: dict[str, Any] = {"role": message.role, "content": _content(message)}
+        if message.thinking:
+            turn["reasoning_content"] = message.thinking
+        if message.tool_calls:
+            calls = [_call(call, count + i) for i, call in enumerate(message.tool_calls)]
+            count += len(calls)
+            pending += [(call["function"]["name"], call["id"]) for call in calls]
+            turn["tool_calls"] = calls
+        if message.role == "tool":
+            turn["tool_call_id"] = message.tool_call_id or _answered(message.tool_name, pending)
+        yield turn
+
+
+def _content(message: Message) -> Any:
+    if not message.images:
+        return message.content or ""
+    text = [{"type": "text", "text": message.content}] if message.content else []
+    return text + [{"type": "image_url", "image_url": {"url": _url(i)}} for i in message.images]
+
+
+def _url(image: str) -> str:
+    """Base64 tells by its first letters what it holds."""
+    if image.startswith("data:"):
+        return image
+    kind = next((kind for magic, kind in _MAGIC.items() if image.startswith(magic)), "image/png")
+    return f"data:{kind};base64,{image}"
+
+
+def _call(call: dict[str, Any], number: int) -> dict[str, Any]:
+    import msgspec
+
+    function = call.get("function") or {}
+    arguments = function.get("arguments") or {}
+    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+    told = {"name": function.get("name", ""), "arguments": text}
+    return {"id": call.get("id") or f"call_{number}", "type": "function", "function": told}
+
+
+def _answered(name: str | None, pending: list[tuple[str, str]]) -> str:
+    """The id of the call that this answers: the first of its name, else the first at all."""
+    found = next((one for one in pending if one[0] == name), pending[0] if pending else ("", ""))
+    if found in pending:
+        pending.remove(found)
+    return found[1]

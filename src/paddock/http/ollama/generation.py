@@ -1,0 +1,165 @@
+"""Ollama's chat, generate and embeddings: each a question to an instance through the relay."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from paddock.errors import BadRequest
+from paddock.http import body
+from paddock.http.auth import Scope
+from paddock.http.front import Front, Route
+from paddock.http.ollama import asked as questions
+from paddock.http.ollama.asked import Question
+from paddock.http.ollama.told import Embedder, Kind, Teller
+from paddock.http.ollama.wire import (
+    Asked,
+    ChatRequest,
+    EmbeddingsRequest,
+    EmbedRequest,
+    GenerateRequest,
+)
+from paddock.http.relay import Exchange
+
+if TYPE_CHECKING:
+    from paddock.config.profile import Profile
+
+T = TypeVar("T")
+KeepAlive = float | str | None
+
+
+async def chat(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A chat; without messages the model is only loaded, or unloaded (`keep_alive: 0`)."""
+    return await _answered(front, request, route, ChatRequest, "chat", questions.chat)
+
+
+async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A prompt; without one the model is only loaded, or unloaded (`keep_alive: 0`)."""
+    return await _answered(front, request, route, GenerateRequest, "generate", questions.generate)
+
+
+async def embed(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The embeddings of one or several texts."""
+    return await _embedded(front, request, route, EmbedRequest, questions.embed, is_older=False)
+
+
+async def embeddings(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The embedding of one text, by the older call."""
+    asks = questions.embeddings
+    return await _embedded(front, request, route, EmbeddingsRequest, asks, is_older=True)
+
+
+A = TypeVar("A", bound=Asked)
+E = TypeVar("E", EmbedRequest, EmbeddingsRequest)
+
+
+async def _answered(
+    front: Front,
+    request: web.Request,
+    route: Route,
+    kind: type[A],
+    called: Kind,
+    translated: Callable[[A], Question],
+) -> web.StreamResponse:
+    exchange = Exchange(front, request, route)
+
+    async def relayed() -> web.StreamResponse:
+        wanted = await read(front, request, kind)
+        profile = front.daemon.resolve(wanted.model)
+        exchange.profile = profile.id
+        exchange.streams = wanted.stream is not False
+        teller = Teller(wanted.model or profile.id, called, streams=exchange.streams)
+        exchange.interpreter = teller
+        keeping = _Keeping(exchange, profile, wanted.keep_alive)
+        if not _says_something(wanted):
+            return await _loaded(exchange, keeping, teller)
+        question = translated(wanted)
+        return await _asked(exchange, keeping, question)
+
+    return await exchange.accounted(relayed)
+
+
+async def _embedded(
+    front: Front,
+    request: web.Request,
+    route: Route,
+    kind: type[E],
+    translated: Callable[[E], Question],
+    *,
+    is_older: bool,
+) -> web.StreamResponse:
+    exchange = Exchange(front, request, route)
+
+    async def relayed() -> web.StreamResponse:
+        wanted = await read(front, request, kind)
+        profile = front.daemon.resolve(wanted.model)
+        exchange.profile = profile.id
+        exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
+        keeping = _Keeping(exchange, profile, wanted.keep_alive)
+        return await _asked(exchange, keeping, translated(wanted))
+
+    return await exchange.accounted(relayed)
+
+
+async def _asked(exchange: Exchange, keeping: "_Keeping", question: Question) -> web.StreamResponse:
+    exchange.note_ignored((*question.left_out, *keeping.in_vain))
+    content = msgspec.json.encode(question.body)
+    if exchange.route.streams:  # it generates
+        wish = body.wish(content, "application/json")
+        content = await exchange.prepared(keeping.profile, wish, content)
+    with exchange.front.daemon.lease(exchange.profile) as lease:
+        response = await exchange.through(lease, question.path, content)
+        keeping.apply()
+        return response
+
+
+async def _loaded(exchange: Exchange, keeping: "_Keeping", teller: Teller) -> web.StreamResponse:
+    """Nothing is asked: the model is to be there, or to go."""
+    exchange.note_ignored(keeping.in_vain)
+    if keeping.is_unload:
+        keeping.apply()
+        return await exchange.told(teller.done("unload"))
+    with exchange.front.daemon.lease(exchange.profile) as lease:
+        await exchange.admitted(lease)
+        keeping.apply()
+        return await exchange.told(teller.done("load"))
+
+
+def _says_something(wanted: Asked) -> bool:
+    if isinstance(wanted, ChatRequest):
+        return bool(wanted.messages)
+    return isinstance(wanted, GenerateRequest) and bool(wanted.prompt or wanted.images)
+
+
+class _Keeping:
+    """How long the model is to stay after this, which is for those to say who may manage."""
+
+    def __init__(self, exchange: Exchange, profile: "Profile", keep_alive: KeepAlive) -> None:
+        self.profile, self._daemon = profile, exchange.front.daemon
+        self._seconds = None if keep_alive in (None, "") else questions.seconds(keep_alive)
+        headers = exchange.request.headers
+        is_allowed = exchange.front.guard.allows(headers, Scope.MANAGEMENT)
+        self.in_vain: tuple[str, ...] = ()
+        if self._seconds is not None and not is_allowed:
+            self._seconds, self.in_vain = None, ("keep_alive",)
+
+    @property
+    def is_unload(self) -> bool:
+        return self._seconds == 0
+
+    def apply(self) -> None:
+        if self._seconds is None:
+            return
+        if self.is_unload:
+            self._daemon.unload(self.profile.id)
+        else:
+            self._daemon.let_idle(self.profile.id, max(self._seconds, 0.0))
+
+
+async def read(front: Front, request: web.Request, kind: type[T]) -> T:
+    """The body, whatever its content type: Ollama's users send none. BadRequest."""
+    try:
+        return msgspec.json.decode(await body.read(request, front.max_body), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the request body is not usable: {error}") from error
