@@ -11,6 +11,7 @@ from paddock.cli import (
     ask,
     cancel,
     check,
+    connect,
     dashboard,
     demo,
     doctor,
@@ -18,6 +19,7 @@ from paddock.cli import (
     events,
     history,
     init,
+    launch,
     listing,
     logs,
     plan,
@@ -42,7 +44,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_DAEMON, _MODELS, _FILES = "The daemon", "Models", "Configuration, also without a daemon"
+_DAEMON, _MODELS, _CLIENTS = "The daemon", "Models", "Clients"
+_FILES = "Configuration, also without a daemon"
 
 for panel, verb, epilog in (
     (_DAEMON, dashboard.dashboard, dashboard.EXAMPLE),
@@ -59,6 +62,8 @@ for panel, verb, epilog in (
     (_MODELS, cancel.cancel, cancel.EXAMPLE),
     (_MODELS, logs.logs, logs.EXAMPLE),
     (_MODELS, history.history, history.EXAMPLE),
+    (_CLIENTS, launch.run, launch.EXAMPLE),
+    (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),
     (_FILES, listing.list_models, listing.EXAMPLE),
     (_FILES, show.show, show.EXAMPLE),

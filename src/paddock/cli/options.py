@@ -32,6 +32,13 @@ def profile_names(incomplete: str) -> list[str]:
     return [profile.id for profile in found if profile.id.startswith(incomplete)]
 
 
+def client_names(incomplete: str) -> list[str]:
+    """The clients that can be connected, for the shell's Tab."""
+    from paddock.clients.known import CLIENTS
+
+    return [name for name in CLIENTS if name.startswith(incomplete)]
+
+
 Url = Annotated[
     str,
     typer.Option(

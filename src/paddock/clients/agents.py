@@ -1,0 +1,233 @@
+"""Agents of the terminal that are told everything for one run: Claude Code, Codex, opencode, Qwen Code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from paddock.api.models import ModelCard
+from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
+from paddock.clients.setting import Client, Folders, OwnFile, Setting, exports
+
+_TIMEOUT_MS = TIMEOUT * 1000
+_KEY_VARIABLE = "PADDOCK_API_KEY"
+
+# ---- Claude Code: code.claude.com/docs (settings, llm-gateway) ----
+
+
+def claude_code_env(offer: Offer) -> dict[str, str]:
+    """Every job of it to one model, long patience, and nothing in its prompts that changes by itself.
+
+    The attribution header and the token reminder differ from request to request, and a prompt
+    whose beginning differs is read anew.
+    """
+    main = offer.main
+    jobs = ("ANTHROPIC_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL", "ANTHROPIC_SMALL_FAST_MODEL")
+    tiers = [f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE")]
+    context = {"CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(main.context)} if main.context else {}
+    return {
+        "ANTHROPIC_BASE_URL": offer.url,
+        "ANTHROPIC_AUTH_TOKEN": offer.token,
+        "ANTHROPIC_API_KEY": "",  # one from elsewhere would be sent instead
+        **dict.fromkeys((*jobs, *tiers), main.id),
+        **context,
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(output_limit(main)),
+        "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
+        "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
+        "CLAUDE_CODE_TOTAL_TOKENS_REMINDER": "off",
+        "API_TIMEOUT_MS": str(_TIMEOUT_MS),
+        "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
+        "CLAUDE_ENABLE_BYTE_WATCHDOG": "0",
+    }
+
+
+def _claude_code_run(offer: Offer, folder: Path) -> Setting:
+    return Setting(env=claude_code_env(offer))
+
+
+def _claude_code(offer: Offer, folders: Folders) -> Setting:
+    path = folders.own / "settings.json"
+    text = json.dumps({"env": claude_code_env(offer)}, indent=2) + "\n"
+    return Setting(
+        files=(OwnFile(path, text),),
+        usage=(f"claude --settings {path}",),
+        notes=("all profiles are in /model, under names that begin with claude-",),
+    )
+
+
+# ---- Codex: developers.openai.com/codex (config reference), codex 0.171 ----
+
+
+def codex_config(offer: Offer, catalog: Path) -> dict[str, Any]:
+    """The keys of its config.toml."""
+    provider = {
+        "name": "Paddock",
+        "base_url": offer.openai_url,
+        "wire_api": "responses",
+        "stream_idle_timeout_ms": _TIMEOUT_MS,
+    }
+    context = {"model_context_window": offer.main.context} if offer.main.context else {}
+    return {
+        "model": offer.main.id,
+        "model_provider": "paddock",
+        "model_catalog_json": str(catalog),
+        **context,
+        "model_providers": {"paddock": provider},
+    }
+
+
+def codex_catalog(offer: Offer) -> str:
+    """What Codex wants to know of each model; without it, it warns and guesses the context."""
+    models = [_codex_model(card, place) for place, card in enumerate(offer.cards)]
+    return json.dumps({"models": models}, indent=2) + "\n"
+
+
+def _codex_model(card: ModelCard, place: int) -> dict[str, Any]:
+    return {
+        "slug": card.id,
+        "display_name": title(card),
+        "description": card.description or title(card),
+        "context_window": card.context or 32_768,
+        "default_reasoning_level": None,
+        "supported_reasoning_levels": [],
+        "shell_type": "default",
+        "visibility": "list",
+        "supported_in_api": True,
+        "priority": place,
+        "truncation_policy": {"mode": "bytes", "limit": 10_000},
+        "input_modalities": ["text", *(["image"] if "vision" in card.abilities else [])],
+        "base_instructions": "",
+        "support_verbosity": False,
+        "default_verbosity": None,
+        "apply_patch_tool_type": None,
+        "supports_parallel_tool_calls": False,
+        "supports_reasoning_summaries": False,
+        "experimental_supported_tools": [],
+    }
+
+
+def _codex_run(offer: Offer, folder: Path) -> Setting:
+    catalog = folder / "models.json"
+    config = codex_config(offer, catalog)
+    config["model_providers"]["paddock"]["env_key"] = _KEY_VARIABLE
+    args = [word for line in _flat(config) for word in ("-c", line)]
+    files = (OwnFile(catalog, codex_catalog(offer)),)
+    return Setting(env={_KEY_VARIABLE: offer.token}, args=tuple(args), files=files)
+
+
+def _codex(offer: Offer, folders: Folders) -> Setting:
+    home = folders.home / ".codex"
+    catalog, profile = home / "paddock-models.json", home / "paddock.config.toml"
+    config = codex_config(offer, catalog)
+    if offer.key:
+        config["model_providers"]["paddock"]["experimental_bearer_token"] = offer.key
+    return Setting(
+        files=(OwnFile(catalog, codex_catalog(offer)), OwnFile(profile, _toml(config))),
+        usage=("codex --profile paddock",),
+    )
+
+
+def _flat(config: dict[str, Any], above: str = "") -> list[str]:
+    """`model_providers.paddock.name="Paddock"`: TOML takes JSON's strings and numbers."""
+    lines: list[str] = []
+    for key, value in config.items():
+        name = f"{above}{key}"
+        lines += (
+            _flat(value, f"{name}.") if isinstance(value, dict) else [f"{name}={json.dumps(value)}"]
+        )
+    return lines
+
+
+def _toml(config: dict[str, Any]) -> str:
+    providers = config["model_providers"]["paddock"]
+    lines = [f"{k} = {json.dumps(v)}" for k, v in config.items() if k != "model_providers"]
+    lines += ["", "[model_providers.paddock]"]
+    return "\n".join([*lines, *(f"{k} = {json.dumps(v)}" for k, v in providers.items())]) + "\n"
+
+
+# ---- opencode: opencode.ai/docs/config, opencode 1.18 ----
+
+
+def opencode_config(offer: Offer) -> str:
+    """A provider of ours; `small_model` is for titles, which else would ask another model."""
+    options = {
+        "baseURL": offer.openai_url,
+        "apiKey": offer.token,
+        "timeout": False,
+        "headerTimeout": False,
+    }
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "Paddock",
+        "options": options,
+        "models": {card.id: _opencode_model(card) for card in offer.cards},
+    }
+    chosen = f"paddock/{offer.main.id}"
+    config = {
+        "$schema": "https://opencode.ai/config.json",
+        "provider": {"paddock": provider},
+        "model": chosen,
+        "small_model": chosen,
+    }
+    return json.dumps(config, indent=2) + "\n"
+
+
+def _opencode_model(card: ModelCard) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": title(card), "tool_call": "tools" in card.abilities}
+    told["reasoning"] = "thinking" in card.abilities
+    told["attachment"] = "vision" in card.abilities
+    told["temperature"] = False  # the profile's own holds
+    if card.context:
+        told["limit"] = {"context": card.context, "output": output_limit(card)}
+    return told
+
+
+def _opencode_run(offer: Offer, folder: Path) -> Setting:
+    return Setting(env={"OPENCODE_CONFIG_CONTENT": opencode_config(offer)})
+
+
+def _opencode(offer: Offer, folders: Folders) -> Setting:
+    path = folders.own / "opencode.json"
+    return Setting(
+        files=(OwnFile(path, opencode_config(offer)),),
+        usage=(f"OPENCODE_CONFIG={path} opencode",),
+        notes=("it is merged with your own opencode.json, which stays as it is",),
+    )
+
+
+# ---- Qwen Code: github.com/QwenLM/qwen-code (docs/cli/configuration), 0.15 ----
+
+
+def _qwen_env(offer: Offer) -> dict[str, str]:
+    return {
+        "OPENAI_BASE_URL": offer.openai_url,
+        "OPENAI_API_KEY": offer.token,
+        "OPENAI_MODEL": offer.main.id,
+    }
+
+
+def _qwen_run(offer: Offer, folder: Path) -> Setting:
+    return Setting(env=_qwen_env(offer), args=("--auth-type", "openai"))
+
+
+def _qwen(offer: Offer, folders: Folders) -> Setting:
+    lines = exports(_qwen_env(offer))
+    return Setting(usage=(*lines, "qwen --auth-type openai"))
+
+
+AGENTS = (
+    Client(
+        "claude-code",
+        "Claude Code",
+        "claude",
+        "npm install -g @anthropic-ai/claude-code",
+        _claude_code,
+        _claude_code_run,
+    ),
+    Client("codex", "Codex", "codex", "npm install -g @openai/codex", _codex, _codex_run),
+    Client(
+        "opencode", "opencode", "opencode", "npm install -g opencode-ai", _opencode, _opencode_run
+    ),
+    Client(
+        "qwen-code", "Qwen Code", "qwen", "npm install -g @qwen-code/qwen-code", _qwen, _qwen_run
+    ),
+)

@@ -1,0 +1,21 @@
+"""All clients, by name."""
+
+import difflib
+
+from paddock.clients.agents import AGENTS
+from paddock.clients.editors import EDITORS
+from paddock.clients.others import OTHERS
+from paddock.clients.setting import Client
+from paddock.errors import NoSuchThing
+
+CLIENTS = {client.name: client for client in (*AGENTS, *EDITORS, *OTHERS)}
+
+
+def client_named(name: str) -> Client:
+    """By its name, or by that of its program. NoSuchThing names the nearest."""
+    for client in CLIENTS.values():
+        if name in {client.name, client.program} and name:
+            return client
+    near = difflib.get_close_matches(name, CLIENTS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(CLIENTS)}"
+    raise NoSuchThing(f"Paddock knows no client {name!r}", hint=hint)

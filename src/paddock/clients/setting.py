@@ -1,0 +1,68 @@
+"""What a client is told, in the ways that clients can be told."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paddock.clients.offer import Offer
+
+Change = Callable[[str], str]  # a file's text, empty where there is none -> the text with our entry
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file that is ours alone."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Our entry in a file that is the client's."""
+
+    path: Path
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All of it. `usage`: what to type then; `notes`: what the user should know."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+    files: tuple[OwnFile, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    usage: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where files may go."""
+
+    own: Path  # ours, for this client
+    home: Path
+    config: Path  # $XDG_CONFIG_HOME
+
+
+Run = Callable[[Offer, Path], Setting]  # the folder is ours, and goes when the client ends
+Connect = Callable[[Offer, Folders], Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One program. Without `run` it cannot be started with everything set: it must be connected."""
+
+    name: str
+    title: str
+    program: str  # as it is called; empty: whatever the user names
+    install: str  # the command that installs it, or where it is had
+    connect: Connect
+    run: Run | None = None
+
+
+def exports(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Lines for a shell."""
+    return tuple(f"export {name}={shlex.quote(value)}" for name, value in env.items())
