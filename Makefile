@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format native bench bench-relay bench-switch pictures clean
+.PHONY: help venv demo test test-clients check format native bench bench-relay bench-switch pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ demo: $(DEMO_STAMP) ## Install Paddock with an engine of its own and show it swi
 
 test: $(STAMP) ## Set up what the tests need, and run them all
 	$(BIN)/pytest
+
+test-clients: $(STAMP) ## Run the real clients (Claude Code, Codex, …) against Paddock; installs them into a cache first
+	@tools/install-clients.sh "$(CACHE)/clients" $(PYTHON)
+	PADDOCK_CACHE="$(CACHE)" $(BIN)/pytest -m clients tests/agents
 
 check: $(STAMP) ## Format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check

@@ -13,7 +13,7 @@ from paddock import errors
 from paddock.config.models_conf import read
 from paddock.placement.verify import CAUSES, FINDINGS
 from tests.config.stables import flags_of_the_build
-from tests.docs.pages import ROOT, blocks, text
+from tests.docs.pages import NAMES, ROOT, blocks, text
 
 PROJECT = tomllib.loads(text("pyproject.toml"))["project"]
 ONLY_FOR_THE_COMMAND_LINE = {"daemon_unreachable", "daemon_already_runs"}
@@ -64,8 +64,8 @@ def test_every_dependency_has_its_reason() -> None:
 @pytest.mark.parametrize(
     ("language", "parse"), [("toml", tomllib.loads), ("json", json.loads), ("python", ast.parse)]
 )
-def test_the_readmes_snippets_can_be_parsed(language: str, parse: Callable[[str], object]) -> None:
-    found = blocks(text("README.md"), language)
+def test_the_pages_snippets_can_be_parsed(language: str, parse: Callable[[str], object]) -> None:
+    found = [snippet for name in NAMES for snippet in blocks(text(name), language)]
     assert found
     assert all(parse(snippet) for snippet in found)
 

@@ -1,0 +1,58 @@
+"""The real clients, where `make test-clients` has installed them; a model that takes long to load."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paddock.llama.scripted import ScriptedModel, write
+from tests.yard import Process, places, process, wrapper
+
+LOAD = 12  # seconds; the clients' patience is 5
+SAYS = "The paddock is green."
+# Small, since its prompts are tens of thousands of tokens long, and with a context that takes them.
+MODEL = ScriptedModel(say=SAYS, layers=1, embd=128, heads=2, kv_heads=1, ff=64, ctx=262_144)
+CONF = """[*]
+threads = 2
+parallel = 1
+ctx-size = 262144
+[scout]
+model = scout.gguf
+NAME = Scout
+engine = {engine}
+"""
+SETTINGS = (
+    "keep-alive-after = 1\nkeep-alive-after-plain = 1\nkeep-alive-every = 1\nprobe-after = 0\n"
+)
+
+
+def clients_folder() -> Path:
+    """Where `make test-clients` puts them."""
+    cache = os.environ.get("PADDOCK_CACHE") or str(Path.home() / ".cache" / "paddock")
+    return Path(cache) / "clients"
+
+
+def program(name: str) -> str:
+    """The path of a client's program; the test is skipped, and says so, where it is not here."""
+    folder = clients_folder()
+    places = (folder / "npm" / "node_modules" / ".bin", folder / "python" / "bin")
+    found = shutil.which(name, path=os.pathsep.join(map(str, places)))
+    if found is None:
+        pytest.skip(f"{name} is not here: `make test-clients` installs it where that can be had")
+    return found
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Process]:
+    """A daemon whose one model needs longer to load than its clients will wait in silence."""
+    root = tmp_path / "daemon"
+    engine = wrapper(tmp_path / "slow-llama-server", f"sleep {LOAD}")
+    paths = places(root, "")
+    paths.config.write_text(CONF.format(engine=engine))
+    paths.settings.write_text(SETTINGS)
+    paths.models_dir.mkdir()
+    write(paths.models_dir / "scout.gguf", MODEL)
+    with process(paths) as running:
+        yield running

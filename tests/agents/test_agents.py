@@ -1,0 +1,114 @@
+"""Real clients, told by `paddock run`'s own settings, while the model loads longer than they wait.
+
+Each client's patience is cut to 5 s where it can be told (a line in `IMPATIENT` says how); the load
+takes 12. Those that cannot be told wait as long as they do by themselves, and only show that they
+are answered after a load.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paddock.api.client import Client
+from paddock.clients.known import client_named
+from paddock.clients.offer import offered
+from paddock.clients.setting import OwnFile, Setting
+from paddock.clients.writing import put_aside
+from tests.agents.conftest import SAYS, program
+from tests.yard import Process
+
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
+
+ARGS = {
+    "claude-code": ("-p", "hi"),
+    "codex": ("exec", "--skip-git-repo-check", "hi"),
+    "opencode": ("run", "hi"),
+    "qwen-code": ("-p", "hi"),
+    "continue": ("-p", "hi"),
+    "aider": ("--no-git", "--yes-always", "--analytics-disable", "--message", "hi"),
+}
+
+
+def _claude_code(setting: Setting) -> Setting:
+    """To the first byte, and between bytes."""
+    hasty = {"API_TIMEOUT_MS": "5000", "CLAUDE_STREAM_IDLE_TIMEOUT_MS": "5000"}
+    return replace(setting, env={**setting.env, **hasty, "CLAUDE_CODE_MAX_RETRIES": "0"})
+
+
+def _codex(setting: Setting) -> Setting:
+    idle = "model_providers.paddock.stream_idle_timeout_ms=5000"
+    retries = [f"model_providers.paddock.{kind}_max_retries=0" for kind in ("stream", "request")]
+    return replace(setting, args=(*setting.args, *(w for x in (idle, *retries) for w in ("-c", x))))
+
+
+def _opencode(setting: Setting) -> Setting:
+    name = "OPENCODE_CONFIG_CONTENT"
+    config = setting.env[name].replace('Timeout": false', 'Timeout": 5000')
+    assert config != setting.env[name]
+    return replace(setting, env={**setting.env, name: config})
+
+
+def _aider(setting: Setting) -> Setting:
+    return replace(setting, args=(*setting.args, "--timeout", "5"))
+
+
+def _continue(setting: Setting) -> Setting:
+    [file] = setting.files
+    text = file.text.replace('"timeout": 1800000', '"timeout": 5000')
+    assert text != file.text
+    return replace(setting, files=(OwnFile(file.path, text),))
+
+
+def _as_it_is(setting: Setting) -> Setting:
+    return setting
+
+
+IMPATIENT: dict[str, Callable[[Setting], Setting]] = {
+    "claude-code": _claude_code,
+    "codex": _codex,
+    "opencode": _opencode,
+    "aider": _aider,
+    "continue": _continue,
+    "qwen-code": _as_it_is,  # 120 s, which only its own settings file changes
+}
+
+
+@pytest.mark.parametrize("name", ARGS)
+def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
+    name: str, slow: Process, tmp_path: Path
+):
+    client = client_named(name)
+    words = [program(client.program), *ARGS[name]]
+    daemon = Client(slow.url)
+    offer = offered(daemon.cards(), url=slow.url, key=None, wanted="scout", current=None)
+    assert client.run is not None
+    setting = IMPATIENT[name](client.run(offer, tmp_path / "told"))
+    for _ in put_aside(setting):
+        pass
+    done = _run(words, setting, tmp_path)
+    assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
+    [instance] = daemon.status().instances
+    assert instance.id == "scout.1"  # one load, whatever the client did meanwhile
+    assert "outcome=done" in slow.log.read_text()
+
+
+def _run(words: list[str], setting: Setting, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """In a home of its own, with nobody's keys."""
+    home, work = folder / "home", folder / "work"
+    home.mkdir()
+    work.mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **setting.env}
+    argv = [words[0], *setting.args, *words[1:]]
+    return subprocess.run(
+        argv,
+        env=env,
+        cwd=work,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
