@@ -17,6 +17,7 @@ from paddock.cli import (
     engine,
     events,
     history,
+    import_,
     init,
     listing,
     logs,
@@ -72,6 +73,7 @@ for panel, verb, epilog in (
     app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
 
 app.add_typer(engine.app, rich_help_panel=_FILES)
+app.add_typer(import_.app, rich_help_panel=_FILES)
 
 
 def run() -> None:
