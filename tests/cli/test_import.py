@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,10 @@ def usual(tmp_path: Path) -> Path:
 
 def notes(told: str) -> dict[str, str]:
     """Each note's reason by the end of its place."""
-    return {one["where"]: one["why"] for one in json.loads(told)["notes"]}
+    found: dict[str, str] = {}
+    for one in json.loads(told)["notes"]:
+        found[one["where"]] = f"{found.get(one['where'], '')}; {one['why']}".lstrip("; ")
+    return found
 
 
 def why(found: dict[str, str], *words: str) -> str:
@@ -72,7 +76,12 @@ def store(tmp_path: Path) -> Ollama:
     store = Ollama(tmp_path / ".ollama" / "models")
     small = store.model(say("small"))
     params = {"temperature": 0.6, "top_k": 20, "num_ctx": 1024, "stop": ["<|end|>"], "odd": 1}
-    small_layers = {"model": small, "params": params, "system": b"You are", "license": b"MIT"}
+    small_layers: dict[str, Any] = {
+        "model": small,
+        "params": params,
+        "system": b"You are",
+        "license": b"MIT",
+    }
     store.manifest("registry.ollama.ai/library/small/latest", **small_layers)
     store.manifest("registry.ollama.ai/library/small/1b", **small_layers)
     store.manifest("hf.co/acme/Big-GGUF/Q8_0", family="gemma3", model=store.model(say("big")))

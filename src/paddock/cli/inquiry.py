@@ -101,8 +101,9 @@ def proposals(
     wanted = [(m, m.model) for m in manifests if m.model]
     names = {path: ModelFile(path, path.parent, m.id) for m, path in wanted}
     read_ones = read_headers(list(names.values()), files.paths.state_dir, progress)
-    named = [(ModelFile(f.path, f.path, f.repository), facts) for f, facts in read_ones]
-    models = {model.file.path: model for model in sort_out(named).models}
+    # A blob's name says nothing: what a model is for is told by the name that Ollama has for it.
+    named = [(ModelFile(_as_file(file), file.path), facts) for file, facts in read_ones]
+    models = {model.file.home: model for model in sort_out(named).models}
     machine = machine_for(files, list(models.values()), progress) if models else None
 
     def propose(manifest: Manifest) -> list[tuple[str, str, str]]:
@@ -113,6 +114,10 @@ def proposals(
         return [*_uses(entry), ("ctx-size", str(entry.context.tokens), _FOR_THIS_MACHINE)]
 
     return propose
+
+
+def _as_file(blob: ModelFile) -> Path:
+    return blob.path.with_name(f"{blob.repository.replace('/', '-')}.gguf")
 
 
 def _uses(entry: Entry) -> list[tuple[str, str, str]]:
