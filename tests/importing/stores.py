@@ -112,6 +112,13 @@ MODEL=sub/alpha.gguf
 EXTRA_ARGS=--log-file $HOME/x.log
 EXTRA_ARGS=-np 1
 
+[alpha]
+CTX_SIZE=1
+
+[json]
+MODEL=sub/alpha.gguf
+EXTRA_ARGS=-np 1 --chat-template-kwargs {"enable_thinking":false}
+
 [gone]
 MODEL=gone.gguf
 CTX_SIZE=4096

@@ -19,6 +19,7 @@ from paddock.importing.page import Line, Page
 _ALL_LAYERS = 99  # what people write for "all"
 _COMMENT = re.compile(r"\s+#.*$")
 _EXPANDED = re.compile(r"\$[\w({]|`")
+_BARE_JSON = re.compile(r'(?:^|\s)\{"')
 _PATHS = frozenset({"model", "mmproj"})
 
 Place = Callable[[Path], str]
@@ -124,11 +125,18 @@ class _Reading:
             words = shlex.split(value)
         except ValueError:
             return value
-        if "\\" in value and not re.search("[\"']", value):
+        if _needs_quotes(value):
             words = value.split()
-            self._page.note(where, "backslashes are kept by quotes", "changed")
+            told = "what a shell's rules would eat is kept by quotes"
+            self._page.note(where, told, "changed")
         placed = [self._compose.on_host(word) if word.startswith("/") else word for word in words]
         return value if placed == shlex.split(value) else shlex.join(placed)
+
+
+def _needs_quotes(tail: str) -> bool:
+    """Backslashes of patterns, and JSON that nobody quoted: a wrapper hands them on as they are."""
+    has_quotes = re.search("[\"']", tail) is not None
+    return ("\\" in tail and not has_quotes) or _BARE_JSON.search(tail) is not None
 
 
 def _joined(text: str) -> list[tuple[str, int]]:
@@ -178,10 +186,10 @@ def _layers(lines: list[Line], page: Page) -> list[Line]:
 
 def _last_counts(lines: list[Line], page: Page) -> list[Line]:
     """A wrapper takes the last of two; in models.conf that is an error."""
-    seen: dict[tuple[str, str], int] = {}
-    now, out = "", list(lines)
+    seen: dict[tuple[int, str], int] = {}
+    now, out = 0, list(lines)  # now: the line of the section's header
     for index, line in enumerate(lines):
-        now = line.text[1:-1] if line.is_header else now
+        now = index if line.is_header else now
         if not _key(line):
             continue
         before = seen.get((now, _key(line)))
