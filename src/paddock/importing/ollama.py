@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,12 +73,24 @@ def stores(environ: Mapping[str, str]) -> list[Path]:
         return [Path(told)]
     home = Path(environ.get("HOME") or Path.home())
     usual = [home / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models")]
-    return [folder for folder in usual if (folder / "manifests").is_dir()]
+    return [folder for folder in usual if _may_be(folder / "manifests")]
+
+
+def _may_be(folder: Path) -> bool:
+    """The service's folder is its own user's: then it is told that it cannot be read."""
+    try:
+        return folder.is_dir()
+    except PermissionError:
+        return True
 
 
 def look_into(folder: Path) -> Store:
     """Every manifest in the folder."""
     store = Store()
+    if not os.access(folder / "manifests", os.R_OK | os.X_OK):
+        why = "there is none, or it cannot be read: the rights of Ollama's user may be needed"
+        store.notes.note(str(folder / "manifests"), why)
+        return store
     for path in sorted(_files(folder / "manifests")):
         parts = path.relative_to(folder / "manifests").parts
         if len(parts) != 4 or any(part.startswith(".") for part in parts):
