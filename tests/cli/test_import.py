@@ -268,6 +268,7 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(
     dry = paddock("import", "ollama", "--dry-run")
     assert dry.status == 0
     assert "[small:1b]\n" in dry.out
+    assert "no flag of llama-server" in dry.err
     assert not usual.exists()
     usual.parent.mkdir(parents=True)
     usual.write_text("# mine\n")

@@ -11,6 +11,7 @@ import typer
 
 from paddock.cli.init import Draft, Force, Output, Written, draft_for, may_write, write
 from paddock.cli.options import Json
+from paddock.cli.terminal import complain
 from paddock.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _finish(
     page.lines[:0] = _head(source)
     is_new = bool(places and places.settings)
     draft = Draft(
-        folder=source,
+        folder=places.folder if places else source,
         output=files.paths.config,
         text=page.text,
         found=(),
@@ -231,6 +232,8 @@ def _finish(
     )
     if dry_run and not as_json:
         sys.stdout.write(draft.text)
+        for note in page.notes:
+            complain(f"{note.kind}: {note.where}: {note.why}")
         return
     written = Written(draft.output) if dry_run else write(draft, force=force)
     (print_page_as_json if as_json else print_page)(page, draft, written)
