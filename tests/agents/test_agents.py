@@ -93,7 +93,6 @@ def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
     assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
     [instance] = daemon.status().instances
     assert instance.id == "scout.1"  # one load, whatever the client did meanwhile
-    assert "outcome=done" in slow.log.read_text()
 
 
 def _run(words: list[str], setting: Setting, folder: Path) -> "subprocess.CompletedProcess[str]":

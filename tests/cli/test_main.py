@@ -31,6 +31,8 @@ VERBS = [
     "version",
     *(f"engine {verb}" for verb in ("list", "show", "add", "remove", "default")),
     *(f"engine {verb}" for verb in ("build", "test", "promote", "rollback")),
+    *(f"import {source}" for source in ("wrapper", "ollama", "llama-swap")),
+    *(f"import {source}" for source in ("dir", "hf-cache", "lmstudio")),
 ]
 
 

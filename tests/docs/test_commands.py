@@ -10,7 +10,7 @@ from typer.main import get_command
 from paddock.cli.main import app
 from tests.docs.pages import NAMES, ROOT, commands, text
 
-VERB = re.compile(r"(?:^|[;&|]\s*)paddock (engine [a-z]+|[a-z]+)([^#;&|]*)")
+VERB = re.compile(r"(?:^|[;&|]\s*)paddock (engine [a-z]+|import [a-z-]+|[a-z]+)([^#;&|]*)")
 TARGET = re.compile(r"(?:^|[;&|]\s*)(?:[A-Z]+=\S+ )*make ([a-z][a-z-]*)")
 
 

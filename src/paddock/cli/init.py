@@ -103,7 +103,7 @@ def draft_for(
     from paddock.config.model_kinds import sort_out
 
     files = open_files(output)
-    _may_write(files.paths.config, force=force)
+    may_write(files.paths.config, force=force)
     folder = _looked_into(folder)
     contents = look_into(folder)
     found = sort_out(read_headers(contents.files, files.paths.state_dir, progress))
@@ -115,7 +115,7 @@ def draft_for(
 
 def write(draft: Draft, *, force: bool = False) -> Written:
     """Write it whole or not at all; with `force` what is there is kept beside it as `.bak`."""
-    _may_write(draft.output, force=force)
+    may_write(draft.output, force=force)
     if draft.settings and draft.settings.exists():
         raise ConfigError(f"{draft.settings} was written in the meantime", hint="try again")
     target = Path(os.path.realpath(draft.output))  # a link to it stays one
@@ -160,7 +160,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
 # ---- what hinders ----
 
 
-def _may_write(output: Path, *, force: bool) -> None:
+def may_write(output: Path, *, force: bool) -> None:
     if output.exists() and not force:
         hint = "--force replaces it and keeps it as .bak; --output writes another file"
         raise ConfigError(f"{output} is there already", hint=hint)

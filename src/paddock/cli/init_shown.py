@@ -30,7 +30,7 @@ def print_all(draft: Draft, written: Written) -> None:
     headers = ["PROFILE", "SIZE", "CONTEXT", "WHAT", "NOTE"]
     print_table(headers, [_row(entry) for entry in draft.found])
     _print_left_out(draft)
-    _print_written(draft, written)
+    print_written(draft, written)
 
 
 def print_as_json(draft: Draft, written: Written) -> None:
@@ -82,7 +82,8 @@ def _print_left_out(draft: Draft) -> None:
         print_table(["LEFT OUT", "BECAUSE"], rows)
 
 
-def _print_written(draft: Draft, written: Written) -> None:
+def print_written(draft: Draft, written: Written) -> None:
+    """Which files there are now, and what to type next."""
     kept = f"; what was there is {written.backup} now" if written.backup else ""
     print(f"\nwrote {written.output}{kept}")
     if written.settings:

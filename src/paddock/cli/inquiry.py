@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from paddock.config.model_folder import ModelFile
+from paddock.config.model_kinds import sort_out
 from paddock.core.model import HOST, DeviceId
 from paddock.errors import PaddockError
 from paddock.host.gpus import Gpus
 from paddock.host.memory import read_memory
 from paddock.llama.facts import read
 from paddock.llama.gguf import GgufError
-from paddock.placement.draft import STEP, plain_profile
+from paddock.placement.draft import STEP, Entry, context_for, plain_profile
 from paddock.placement.draft_machine import Machine, machine_of
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
@@ -24,11 +26,13 @@ from paddock.placement.survey import gpu_id, gpu_reading, host_reading
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
     from paddock.cli.files import Files
-    from paddock.config.model_folder import ModelFile
     from paddock.config.model_kinds import Model, Read
     from paddock.host.gpus import Gpu
+    from paddock.importing.ollama import Manifest
     from paddock.llama.gguf import Facts
     from paddock.placement.devices import Readings
+
+_FOR_THIS_MACHINE = "Ollama's file names no context: this one is proposed for this machine."
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are, and of how many
 
@@ -81,6 +85,48 @@ def engine_names(gpus: Sequence[Gpu]) -> dict[DeviceId, str]:
         names[gpu_id(gpu)] = f"{kind}{counts[kind]}"
         counts[kind] += 1
     return names
+
+
+def cards() -> tuple[int, str]:
+    """How many GPUs there are, and the margins that they would get in the drivers' order."""
+    readings, names = _readings()
+    machine = machine_of(readings, models=names)
+    return len(machine.cards), machine.target
+
+
+def proposals(
+    manifests: Sequence[Manifest], files: Files, progress: Progress
+) -> Callable[[Manifest], list[tuple[str, str, str]]]:
+    """What each model of Ollama's gets beside its own parameters: its use, and a context for this machine."""
+    wanted = [(m, m.model) for m in manifests if m.model]
+    names = {path: ModelFile(path, path.parent, m.id) for m, path in wanted}
+    read_ones = read_headers(list(names.values()), files.paths.state_dir, progress)
+    # A blob's name says nothing: what a model is for is told by the name that Ollama has for it.
+    named = [(ModelFile(_as_file(file), file.path), facts) for file, facts in read_ones]
+    models = {model.file.home: model for model in sort_out(named).models}
+    machine = machine_for(files, list(models.values()), progress) if models else None
+
+    def propose(manifest: Manifest) -> list[tuple[str, str, str]]:
+        model = models.get(manifest.model) if manifest.model else None
+        if not model or not machine:
+            return []
+        entry = Entry(manifest.id, model, context_for(model, machine))
+        return [*_uses(entry), ("ctx-size", str(entry.context.tokens), _FOR_THIS_MACHINE)]
+
+    return propose
+
+
+def _as_file(blob: ModelFile) -> Path:
+    return blob.path.with_name(f"{blob.repository.replace('/', '-')}.gguf")
+
+
+def _uses(entry: Entry) -> list[tuple[str, str, str]]:
+    use = entry.model.use
+    if use == "chat":
+        return []
+    keys: list[tuple[str, str, str]] = [(use, "true", f"For {use} only.")]
+    ubatch = ("ubatch-size", str(entry.ubatch), "The longest input, in tokens.")
+    return [*keys, ubatch] if entry.ubatch else keys
 
 
 class _Told(NamedTuple):

@@ -18,6 +18,7 @@ from paddock.cli import (
     engine,
     events,
     history,
+    import_,
     init,
     launch,
     listing,
@@ -77,6 +78,7 @@ for panel, verb, epilog in (
     app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
 
 app.add_typer(engine.app, rich_help_panel=_FILES)
+app.add_typer(import_.app, rich_help_panel=_FILES)
 
 
 def run() -> None:

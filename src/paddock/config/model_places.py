@@ -53,6 +53,6 @@ def _settings(folder: Path) -> str:
     """TOML's basic strings are JSON's."""
     return (
         "# Paddock's own settings, beside models.conf; all of them: docs/configuration.md.\n"
-        "# Where relative paths in models.conf begin (written by `paddock init`):\n"
+        "# Where relative paths in models.conf begin (`paddock init` or `paddock import` wrote this):\n"
         f"models-dir = {json.dumps(str(folder), ensure_ascii=False)}\n"
     )

@@ -45,10 +45,24 @@ def read(
     defaults_for: DefaultsFor = no_defaults,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
     """The stable, None if there are errors, and all problems, warnings included, in file order."""
-    path = path.absolute()
-    text = read_text(path)
+    text = read_text(path.absolute())
     if isinstance(text, Problem):
         return None, (text,)
+    return read_as(
+        text, path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for
+    )
+
+
+def read_as(
+    text: str,
+    path: Path,
+    *,
+    models_dir: Path | None = None,
+    flags_for: FlagsFor,
+    defaults_for: DefaultsFor = no_defaults,
+) -> tuple[Stable | None, tuple[Problem, ...]]:
+    """What `read` would say if this text stood in the file."""
+    path = path.absolute()
     folders = Folders(models_dir or path.parent / "models", path.parent)
     findings = Findings(str(path))
     engines = EngineFlags(flags_for, defaults_for, path.parent, findings)

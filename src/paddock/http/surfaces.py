@@ -39,6 +39,13 @@ def _ping(text: str) -> bytes:
     return f': {text}\nevent: ping\ndata: {{"type": "ping"}}\n\n'.encode()
 
 
+def _keepalive(text: str) -> bytes:
+    """OpenAI's own event for this: Codex counts events only, and gives up on a stream of comments."""
+    return (
+        f': {text}\nevent: keepalive\ndata: {{"type":"keepalive","sequence_number":0}}\n\n'.encode()
+    )
+
+
 def _data(document: bytes) -> bytes:
     return b"data: " + document + b"\n\n"
 
@@ -60,7 +67,7 @@ def _line(document: bytes) -> bytes:
 
 
 OPENAI = Surface("openai", errors.openai, _comment, _data)
-RESPONSES = Surface("responses", errors.openai, _comment, _responses_error)
+RESPONSES = Surface("responses", errors.openai, _keepalive, _responses_error)
 ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True)
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)

@@ -1,0 +1,254 @@
+"""`paddock import …`: a models.conf from what other programs keep on the disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.cli.init import Draft, Force, Output, Written, draft_for, may_write, write
+from paddock.cli.options import Json
+from paddock.cli.terminal import complain
+from paddock.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paddock.cli.files import Files
+    from paddock.config.model_places import Places
+    from paddock.importing.ollama import Manifest
+    from paddock.importing.page import Line, Note, Page
+    from paddock.llama.flags import FlagSet
+
+app = typer.Typer(
+    name="import",
+    help="A models.conf from other programs' files: nothing is copied, moved or overwritten.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the file and write nothing.")]
+Folder = Annotated[Path, typer.Argument(help="The folder.")]
+MaybeFolder = Annotated[
+    Path | None, typer.Argument(help="The folder; default: the usual one.", show_default=False)
+]
+
+
+@app.command("wrapper", epilog="Example: paddock import wrapper ~/llama-docker --dry-run")
+def wrapper(
+    folder: Folder,
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """A wrapper's models.conf, with the defaults of its docker-compose.yml as [*].
+
+    Comments stay. Paths of the container become this machine's, and settings that keep llama.cpp's fit from working are healed; each change is told.
+    """
+    from paddock.cli.inquiry import cards
+    from paddock.config.model_places import Places
+    from paddock.importing.wrapper import read_wrapper
+
+    files, folder = _opened(output, force or dry_run), _there(folder)
+    places = Places.of(folder / "models", files.paths)
+    count, target = cards()
+    page = read_wrapper(folder, _placed(places), count, target)
+    _finish(page, files, folder, force=force, dry_run=dry_run, as_json=as_json, places=places)
+
+
+@app.command("ollama", epilog="Example: paddock import ollama")
+def ollama(
+    folder: MaybeFolder = None,
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Ollama's models, used where they lie: one profile for each, with its parameters as flags."""
+    from paddock.importing.ollama import Store, look_into, page_of, stores
+
+    files = _opened(output, force or dry_run)
+    folders = [_there(folder)] if folder else stores(os.environ)
+    store = Store()
+    for found in map(look_into, folders):
+        store.manifests += found.manifests
+        store.notes.notes += found.notes.notes
+    page = page_of(store, _proposals(store.manifests, files))
+    where = folders[0] if folders else Path("~/.ollama/models")
+    _finish(page, files, where, force=force, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("llama-swap", epilog="Example: paddock import llama-swap ~/llama-swap/config.yaml")
+def llama_swap(
+    file: Annotated[Path, typer.Argument(help="llama-swap's configuration.")],
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """llama-swap's models whose command is a llama-server: macros expanded, flags as keys."""
+    from paddock.importing.llama_swap import read_llama_swap
+
+    files = _opened(output, force or dry_run)
+    path = Path(os.path.expanduser(file)).absolute()  # noqa: PTH111 - as the other verbs read `~`
+    page = read_llama_swap(path, _flags(files), os.environ)
+    _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("dir", epilog="Example: paddock import dir ~/models")
+def folder_of_files(
+    folder: Folder,
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """A folder of GGUF files: what `paddock init` does."""
+    _init(folder, output, force=force, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("hf-cache", epilog="Example: paddock import hf-cache")
+def hf_cache(
+    folder: MaybeFolder = None,
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Hugging Face's cache, where `hf download` and `llama-server -hf` put their files."""
+    from paddock.importing.places import hugging_face
+
+    chosen = folder or hugging_face(os.environ)
+    _init(chosen, output, force=force, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("lmstudio", epilog="Example: paddock import lmstudio")
+def lmstudio(
+    folder: MaybeFolder = None,
+    output: Output = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """LM Studio's models."""
+    from paddock.importing.places import lm_studio
+
+    chosen = folder or lm_studio(os.environ)
+    _init(chosen, output, force=force, dry_run=dry_run, as_json=as_json)
+
+
+# ---- what they share ----
+
+
+def _init(folder: Path, output: Path | None, *, force: bool, dry_run: bool, as_json: bool) -> None:
+    from paddock.cli.init_shown import print_all, print_as_json, progress_shown
+
+    draft = draft_for(folder, output=output, force=force or dry_run, progress=progress_shown())
+    if dry_run and not as_json:
+        sys.stdout.write(draft.text)
+        return
+    written = Written(draft.output) if dry_run else write(draft, force=force)
+    (print_as_json if as_json else print_all)(draft, written)
+
+
+def _opened(output: Path | None, may_replace: bool) -> Files:
+    from paddock.cli.files import open_files
+
+    files = open_files(output)
+    may_write(files.paths.config, force=may_replace)
+    return files
+
+
+def _there(folder: Path) -> Path:
+    path = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111
+    if not path.is_dir():
+        raise ConfigError(f"there is no folder {path}")
+    return path
+
+
+def _flags(files: Files) -> FlagSet | None:
+    return files.engines.flags(None)
+
+
+def _placed(places: Places) -> Callable[[Path], str]:
+    def place(path: Path) -> str:
+        return places.told(path) if path.is_relative_to(places.folder) else str(path)
+
+    return place
+
+
+def _proposals(
+    manifests: list[Manifest], files: Files
+) -> Callable[[Manifest], list[tuple[str, str, str]]]:
+    from paddock.cli.init_shown import progress_shown
+    from paddock.cli.inquiry import proposals
+
+    return proposals(manifests, files, progress_shown())
+
+
+def _finish(
+    page: Page,
+    files: Files,
+    source: Path,
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    places: Places | None = None,
+) -> None:
+    """Make it pass, write it, and tell."""
+    from paddock.cli.import_shown import print_page, print_page_as_json
+    from paddock.config.models_conf import read_as
+    from paddock.importing.page import healed
+
+    folder = places.folders.models if places else files.paths.models_dir
+
+    def problems_of(text: str) -> tuple[object, ...]:
+        return read_as(
+            text,
+            files.paths.config,
+            models_dir=folder,
+            flags_for=files.engines.flags,
+            defaults_for=files.engines.defaults,
+        )[1]
+
+    page = healed(page, problems_of, _flags(files))  # type: ignore[arg-type]
+    if not page.profiles:
+        raise _nothing(source, page.notes)
+    page.lines[:0] = _head(source)
+    is_new = bool(places and places.settings)
+    draft = Draft(
+        folder=places.folder if places else source,
+        output=files.paths.config,
+        text=page.text,
+        found=(),
+        drafts=(),
+        left_out=(),
+        settings=files.paths.settings if is_new else None,
+        settings_text=places.settings if places else "",
+    )
+    if dry_run and not as_json:
+        sys.stdout.write(draft.text)
+        for note in page.notes:
+            complain(f"{note.kind}: {note.where}: {note.why}")
+        return
+    written = Written(draft.output) if dry_run else write(draft, force=force)
+    (print_page_as_json if as_json else print_page)(page, draft, written)
+
+
+def _head(source: Path) -> list[Line]:
+    from datetime import UTC, datetime
+
+    from paddock.importing.page import Line, plain
+
+    today = datetime.now(UTC).astimezone().date()
+    told = f"# From {plain(str(source))}, by `paddock import` on {today}. All keys: docs/configuration.md."
+    return [Line(told), Line("")]
+
+
+def _nothing(source: Path, notes: list[Note]) -> ConfigError:
+    told = tuple(f"{note.where}: {note.why}" for note in notes)
+    return ConfigError(f"{source} holds no model that can be served", detail=told)

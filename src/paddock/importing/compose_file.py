@@ -1,0 +1,118 @@
+"""What a wrapper's docker-compose.yml says: the defaults of its variables, and which folder is mounted where."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from paddock.config.vocabulary import EXTRA_ARGS, WRAPPER_FLAGS
+from paddock.importing.page import Page
+from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
+
+NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
+_VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:?[-?+])([^}]*))?\}|\$(\w+)")
+_OURS = frozenset({*WRAPPER_FLAGS, EXTRA_ARGS})
+_LOST = {
+    "command": "Paddock starts llama-server itself: give its flags to the profiles",
+    "ports": "Paddock answers at 127.0.0.1:8080: `listen` in paddock.toml",
+    "image": "Paddock uses its default engine; `engine = container:IMAGE` keeps the image",
+    "build": "Paddock uses its default engine: `paddock engine build`, or `engine = container:IMAGE`",
+}
+
+
+@dataclass(slots=True)
+class Compose:
+    """Of the service that runs llama-server. Without a file all is empty."""
+
+    defaults: dict[str, tuple[str, str]] = field(default_factory=dict)  # key: value, where
+    mounts: list[tuple[PurePosixPath, Path]] = field(default_factory=list)  # there, here
+    prefix: str = ""  # what compose puts before MODEL: `/models/`
+
+    def on_host(self, path: str) -> str:
+        """A path of the container as it is here; others as they are."""
+        for target, source in sorted(self.mounts, key=lambda m: -len(m[0].parts)):
+            if PurePosixPath(path).is_relative_to(target):
+                return str(source / PurePosixPath(path).relative_to(target))
+        return path
+
+
+def read_compose(folder: Path, env: Mapping[str, str], notes: Page) -> Compose:
+    """The first compose file of the folder that there is."""
+    path = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    if path is None:
+        return Compose()
+    file = read_yaml(path)
+    for name, told in mapping(file.value.get("services")).items():
+        service = mapping(told)
+        given = _environment(service.get("environment"))
+        if _OURS & {key.lower() for key in given}:
+            return _service(file, name, service, given, env, notes)
+    notes.note(path.name, "no service has a variable such as MODEL or CTX_SIZE")
+    return Compose()
+
+
+def _environment(value: object) -> dict[str, str]:
+    if isinstance(value, dict):
+        return {key: text_of(told) for key, told in mapping(value).items()}
+    pairs = (text_of(item).partition("=") for item in items(value))
+    return {key.strip(): told for key, _, told in pairs}
+
+
+def _service(
+    file: Yaml,
+    name: str,
+    service: Mapping[str, Any],
+    given: Mapping[str, str],
+    env: Mapping[str, str],
+    notes: Page,
+) -> Compose:
+    out = Compose()
+    for volume in items(service.get("volumes")):
+        if mount := _mount(volume, file.path.absolute().parent, env):
+            out.mounts.append(mount)
+        else:
+            where = file.where("services", name, "volumes")
+            notes.note(where, f"{text_of(volume)}: no folder of this machine")
+    for key, value in given.items():
+        where = f"{file.where('services', name, 'environment')} {key}"
+        told = substituted(value, env)
+        if key.lower() == "model":
+            out.prefix = value.partition("$")[0]
+        elif key.lower() in _OURS or key.startswith("LLAMA_ARG_"):
+            out.defaults[key] = (told, where)
+        else:
+            notes.note(where, "give it to an engine of paddock.toml ([engines.NAME] env)")
+    for key, why in _LOST.items():
+        if key in service:
+            notes.note(file.where("services", name, key), why)
+    return out
+
+
+def _mount(
+    volume: object, folder: Path, env: Mapping[str, str]
+) -> tuple[PurePosixPath, Path] | None:
+    if isinstance(volume, dict):
+        source, target = text_of(volume.get("source")), text_of(volume.get("target"))
+    else:
+        source, _, rest = substituted(text_of(volume), env).partition(":")
+        target = rest.partition(":")[0]
+    if not target or source[:1] not in ("/", ".", "~"):
+        return None
+    here = Path(source).expanduser() if source.startswith("~") else folder / source
+    return PurePosixPath(target), Path(*here.parts)
+
+
+def substituted(text: str, env: Mapping[str, str]) -> str:
+    """As compose reads `${NAME:-default}`, `${NAME}` and `$$`."""
+
+    def meaning(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        value = env.get(found[1] or found[4])
+        is_set = bool(value) if (found[2] or "").startswith(":") else value is not None
+        if (found[2] or "").endswith("-") and not is_set:
+            return found[3]
+        return value or ""
+
+    return _VARIABLE.sub(meaning, text)

@@ -1,0 +1,190 @@
+"""A models.conf in the making: lines that know where they came from, and what could not be carried over.
+
+Whatever the sources hold, the page ends as a file that `paddock check` accepts: `healed` has it read
+as the daemon would, and turns what does not pass into comments, each told with its reason. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from paddock.config.profile import Problem
+from paddock.importing.tails import trimmed
+from paddock.llama.flags import FlagSet
+
+Kind = Literal["lost", "changed"]
+Problems = Callable[[str], Sequence[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that is not in the new file as it was in the old one."""
+
+    where: str  # the file, its line, and the key: `config.yaml:12 models.qwen.cmd`
+    why: str
+    kind: Kind = "lost"  # changed: it is carried over, but not as it was
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the new file."""
+
+    text: str
+    source: str = ""  # where it was read
+
+    @property
+    def is_header(self) -> bool:
+        return self.text.startswith("[")
+
+    @property
+    def is_key(self) -> bool:
+        return "=" in self.text and not self.is_header and self.text[:1] not in ("#", ";")
+
+
+@dataclass(slots=True)
+class Page:
+    """The lines, and the notes that belong to them."""
+
+    lines: list[Line] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines).strip("\n") + "\n"
+
+    @property
+    def profiles(self) -> list[str]:
+        return [e.text[1:-1] for e in self.lines if e.is_header and e.text != "[*]"]
+
+    def note(self, where: str, why: str, kind: Kind = "lost") -> None:
+        self.notes.append(Note(where, why, kind))
+
+
+@dataclass(slots=True)
+class Section:
+    """One profile to be."""
+
+    id: str
+    source: str
+    keys: list[tuple[str, str, str]] = field(default_factory=list)  # key, value, where it was read
+    comments: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+
+    def add(self, key: str, value: str, source: str = "") -> None:
+        self.keys.append((key, plain(value), source or self.source))
+
+
+def plain(text: str) -> str:
+    """On one line, so that no value can become a line of its own."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def compose(sections: Sequence[Section], shared: Section | None = None) -> Page:
+    """The page of these sections; ids and aliases that are taken are told."""
+    page = Page()
+    if shared and shared.keys:
+        _put(page, shared)
+    names = {section.id for section in sections}
+    for section in sections:
+        _put_aliases(page, section, names)
+        _put(page, section)
+    return page
+
+
+def _put_aliases(page: Page, section: Section, taken: set[str]) -> None:
+    kept = []
+    for alias in dict.fromkeys(section.aliases):
+        if alias in taken or "," in alias or plain(alias) != alias:
+            page.note(section.source, f"alias {alias!r}: another profile has that name")
+        else:
+            kept.append(alias)
+    taken.update(kept)
+    if kept:
+        section.keys.insert(0, ("aliases", ", ".join(kept), section.source))
+
+
+def _put(page: Page, section: Section) -> None:
+    page.lines += [Line(f"# {plain(comment)}") for comment in section.comments]
+    page.lines.append(Line(f"[{section.id}]", section.source))
+    page.lines += [Line(f"{key} = {value}", where) for key, value, where in section.keys]
+    page.lines.append(Line(""))
+
+
+# ---- until it passes ----
+
+
+def healed(page: Page, problems_of: Problems, flags: FlagSet | None) -> Page:
+    """The page without what `paddock check` would refuse; that stays in it as comments."""
+    page = Page(list(page.lines), list(page.notes))
+    while bad := _by_line(problems_of(page.text)):
+        before = page.text
+        _take_out(page, bad, flags)
+        if page.text == before:  # nothing that we could cure
+            break
+    return page
+
+
+def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:
+    """The first grave problem of each line, the last line first, so that numbers stay true."""
+    found: dict[int, Problem] = {}
+    for problem in problems:
+        if problem.fails_check and problem.line:
+            found.setdefault(problem.line, problem)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> None:
+    for number, problem in bad.items():
+        index = number - 1
+        if page.lines[index].text.startswith("#"):  # its section left meanwhile
+            continue
+        if page.lines[index].is_header or _is_model(problem):
+            _drop_section(page, index, problem)
+        elif problem.key.lower() == "extra_args":
+            _trim(page, index, problem, flags)
+        else:
+            _drop(page, index, _reason(problem))
+
+
+def _is_model(problem: Problem) -> bool:
+    is_missing = problem.code in ("missing-file", "missing-shards")
+    return is_missing and problem.key.lower() in ("model", "llama_arg_model")
+
+
+def _reason(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+
+
+def _drop(page: Page, index: int, why: str) -> None:
+    line = page.lines[index]
+    page.note(line.source or line.text, f"{line.text.partition('=')[0].strip()}: {why}")
+    page.lines[index] = replace(line, text=f"# {line.text}")
+
+
+def _drop_section(page: Page, index: int, problem: Problem) -> None:
+    """All of it, from its header on."""
+    first = next(i for i in range(index, -1, -1) if page.lines[i].is_header)
+    header = page.lines[first]
+    page.note(header.source or header.text, f"{header.text} {_reason(problem)}")
+    while True:
+        line = page.lines[first]
+        is_ours = line.text and not line.text.startswith(("#", ";"))
+        page.lines[first] = replace(line, text=f"# {line.text}") if is_ours else line
+        first += 1
+        if first == len(page.lines) or page.lines[first].is_header:
+            return
+
+
+def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> None:
+    """Only the flags that are wrong leave a command line."""
+    line = page.lines[index]
+    key, _, value = line.text.partition("=")
+    kept, complaints = trimmed(value.strip(), flags)
+    if not complaints:
+        _drop(page, index, _reason(problem))
+        return
+    for words, why, is_lost in complaints:
+        kind: Kind = "lost" if is_lost else "changed"
+        page.note(line.source or line.text, f"{key.strip()}: {words}: {why}", kind)
+    page.lines[index] = replace(line, text=f"{key.rstrip()} = {kept}")
+    page.lines.insert(index, Line(f"# was: {line.text}", line.source))

@@ -1,0 +1,210 @@
+"""A hand-made wrapper in Docker: its models.conf line by line, its compose file's defaults as `[*]`.
+
+Comments stay as they are. A wrapper pastes EXTRA_ARGS into a shell's words; Paddock splits it by a
+shell's rules, so backslashes that a wrapper left alone are put into quotes.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from paddock.config.ini import read_text
+from paddock.config.profile import Problem
+from paddock.errors import ConfigError
+from paddock.importing.compose_file import Compose, read_compose
+from paddock.importing.page import Line, Page
+
+_ALL_LAYERS = 99  # what people write for "all"
+_COMMENT = re.compile(r"\s+#.*$")
+_EXPANDED = re.compile(r"\$[\w({]|`")
+_BARE_JSON = re.compile(r'(?:^|\s)\{"')
+_PATHS = frozenset({"model", "mmproj"})
+
+Place = Callable[[Path], str]
+
+
+def read_wrapper(folder: Path, place: Place, cards: int = 0, target: str = "") -> Page:
+    """The page. `place` tells how models.conf names a file; `target`: margins for this machine's GPUs."""
+    conf = folder / "models.conf"
+    if not conf.is_file():
+        raise ConfigError(f"there is no {conf}", hint="name the folder of a wrapper")
+    text = read_text(conf)
+    if isinstance(text, Problem):
+        raise ConfigError(str(text))
+    notes = Page()
+    compose = read_compose(folder, _env(folder, notes), notes)
+    page = _Reading(folder, compose, place, notes).page(text)
+    _margins(page, cards, target)
+    return page
+
+
+def _env(folder: Path, notes: Page) -> Mapping[str, str]:
+    """What `.env` sets; not where a start script wrote it for one model."""
+    try:
+        lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
+    found = {key.strip().removeprefix("export "): value.strip("\"' ") for key, _, value in pairs}
+    if "MODEL" in found:
+        notes.note(".env", "it is about one model, the one that was started last: not used")
+        return {}
+    return found
+
+
+class _Reading:
+    def __init__(self, folder: Path, compose: Compose, place: Place, notes: Page) -> None:
+        self._folder, self._compose, self._place = folder, compose, place
+        self._page = notes
+        self._section = ""
+
+    def page(self, text: str) -> Page:
+        lines = _joined(text)
+        shared = self._shared()
+        head = next((i for i, line in enumerate(lines) if line[0].lstrip() == "[*]"), None)
+        body = [new for line, number in lines for new in self._line(line, number)]
+        own = _keys_of(body, "*")
+        shared = [line for line in shared if _key(line) not in own]
+        if head is None:
+            first = next((i for i, line in enumerate(body) if line.is_header), len(body))
+            while first and body[first - 1].text.startswith("#"):  # comments of the first section
+                first -= 1
+            body[first:first] = [Line("[*]"), *shared, Line("")] if shared else []
+        else:
+            at = next(i for i, line in enumerate(body) if line.text == "[*]") + 1
+            body[at:at] = shared
+        self._page.lines = _last_counts(_layers(body, self._page), self._page)
+        return self._page
+
+    def _shared(self) -> list[Line]:
+        found = []
+        for key, (value, where) in self._compose.defaults.items():
+            if value and key.lower() not in _PATHS:
+                found.append(Line(f"{key} = {self._value(key, value, where)}", where))
+        return found
+
+    def _line(self, text: str, number: int) -> list[Line]:
+        where, bare = f"models.conf:{number}", text.strip()
+        if bare.startswith("[") and bare.endswith("]"):
+            self._section = bare[1:-1].strip()
+            return [Line(bare, f"{where} {bare}")]
+        if not bare or bare[0] in "#;":
+            return [Line(text.rstrip() if bare else "", where)]
+        key, equals, value = (part.strip() for part in bare.partition("="))
+        where = f"{where} [{self._section}] {key}"
+        if not equals:
+            self._page.note(where, "no key and no comment")
+            return [Line(f"# {bare}", where)]
+        comment = _COMMENT.search(value)
+        kept = [Line(comment[0].strip(), where)] if comment else []
+        value = _COMMENT.sub("", value)
+        return [*kept, Line(f"{key} = {self._value(key, value, where)}", where)]
+
+    def _value(self, key: str, value: str, where: str) -> str:
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        if key.lower() == "extra_args":
+            return self._tail(value, where)
+        if key.lower() in _PATHS and value:
+            return self._place(self._file(value))
+        return value
+
+    def _file(self, value: str) -> Path:
+        """Where the container would have found it, on this machine."""
+        inside = value if value.startswith("/") else f"{self._compose.prefix}{value}"
+        there = self._compose.on_host(inside) if inside.startswith("/") else value
+        return Path(there) if there.startswith("/") else self._folder / "models" / value
+
+    def _tail(self, value: str, where: str) -> str:
+        if found := _EXPANDED.search(value):
+            told = f"a shell would have expanded {found[0]}…; Paddock takes it as it stands"
+            self._page.note(where, told, "changed")
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            return value
+        if _needs_quotes(value):
+            words = value.split()
+            told = "what a shell's rules would eat is kept by quotes"
+            self._page.note(where, told, "changed")
+        placed = [self._compose.on_host(word) if word.startswith("/") else word for word in words]
+        return value if placed == shlex.split(value) else shlex.join(placed)
+
+
+def _needs_quotes(tail: str) -> bool:
+    """Backslashes of patterns, and JSON that nobody quoted: a wrapper hands them on as they are."""
+    has_quotes = re.search("[\"']", tail) is not None
+    return ("\\" in tail and not has_quotes) or _BARE_JSON.search(tail) is not None
+
+
+def _joined(text: str) -> list[tuple[str, int]]:
+    """Its lines with their numbers; a command line that goes on over several is one."""
+    out: list[tuple[str, int]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        goes_on = line[:1].isspace() and line.strip().startswith("-") and out
+        if goes_on and out[-1][0].upper().startswith("EXTRA_ARGS"):
+            out[-1] = (f"{out[-1][0].rstrip(chr(92))} {line.strip()}", out[-1][1])
+        else:
+            out.append((line, number))
+    return out
+
+
+# ---- what is healed ----
+
+
+def _key(line: Line) -> str:
+    return line.text.partition("=")[0].strip().lower() if line.is_key else ""
+
+
+def _keys_of(lines: list[Line], section: str) -> dict[str, str]:
+    found, now = {}, ""
+    for line in lines:
+        now = line.text[1:-1] if line.is_header else now
+        if now == section and _key(line):
+            found[_key(line)] = line.text.partition("=")[2].strip()
+    return found
+
+
+def _layers(lines: list[Line], page: Page) -> list[Line]:
+    """`N_GPU_LAYERS = 99` keeps fit from moving layers: `auto` where fit is on."""
+    shared, now, out = _keys_of(lines, "*"), "", []
+    for line in lines:
+        now = line.text[1:-1] if line.is_header else now
+        value = line.text.partition("=")[2].strip()
+        fit = (shared | _keys_of(lines, now)).get("fit", "on").lower()
+        is_all = value.isdecimal() and int(value) >= _ALL_LAYERS
+        if _key(line) == "n_gpu_layers" and is_all and fit in ("on", "1", "true"):
+            told = f"{value} keeps fit from moving layers: it is `auto` now"
+            page.note(line.source, told, "changed")
+            out.append(replace(line, text="N_GPU_LAYERS = auto"))
+        else:
+            out.append(line)
+    return out
+
+
+def _last_counts(lines: list[Line], page: Page) -> list[Line]:
+    """A wrapper takes the last of two; in models.conf that is an error."""
+    seen: dict[tuple[int, str], int] = {}
+    now, out = 0, list(lines)  # now: the line of the section's header
+    for index, line in enumerate(lines):
+        now = index if line.is_header else now
+        if not _key(line):
+            continue
+        before = seen.get((now, _key(line)))
+        if before is not None:
+            page.note(lines[before].source, "given twice: the last one counts")
+            out[before] = replace(lines[before], text=f"# {lines[before].text}")
+        seen[now, _key(line)] = index
+    return out
+
+
+def _margins(page: Page, cards: int, target: str) -> None:
+    if cards < 2 or "," not in target:
+        return
+    for line in page.lines:
+        value = line.text.partition("=")[2].strip()
+        if _key(line) == "fit_target" and value and "," not in value:
+            told = f"one margin for {cards} unequal GPUs; this machine's would be {target}"
+            page.note(line.source, told, "changed")
