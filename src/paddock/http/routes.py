@@ -3,11 +3,20 @@
 from typing import Any
 
 from paddock.api import activity, placement, profiles, types
-from paddock.http import logs, management, openapi, passage, router, sse
+from paddock.http import logs, management, mcp, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.relay import generate
-from paddock.http.surfaces import ANTHROPIC, LLAMA, OPENAI, RESPONSES, ROUTER, UPSTREAM, Surface
+from paddock.http.surfaces import (
+    ANTHROPIC,
+    LLAMA,
+    MCP,
+    OPENAI,
+    RESPONSES,
+    ROUTER,
+    UPSTREAM,
+    Surface,
+)
 
 
 def _generate(
@@ -223,4 +232,16 @@ LLAMA_ROUTER = (
     ),
 )
 
-ROUTES = (*GATEWAY, *MANAGEMENT, *LLAMA_ROUTER)
+AGENTS = (
+    Route(
+        "POST",
+        "/mcp",
+        mcp.post,
+        "One message of the Model Context Protocol; tools that steer need a key for management",
+        MCP,
+        Scope.INFERENCE,
+    ),
+    Route("DELETE", "/mcp", mcp.delete, "Ends a session: there are none", MCP, Scope.INFERENCE),
+)
+
+ROUTES = (*GATEWAY, *MANAGEMENT, *LLAMA_ROUTER, *AGENTS)

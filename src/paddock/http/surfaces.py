@@ -60,4 +60,5 @@ ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translat
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)
 ROUTER = Surface("router", errors.llama, _comment, _data)
+MCP = Surface("mcp", errors.rpc, _comment, _data)
 MANAGEMENT = Surface("management", errors.management, _comment, _error_event)
