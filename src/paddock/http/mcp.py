@@ -97,7 +97,8 @@ class Running:
         self._task.add_done_callback(lambda _: self.words.put_nowait(None))
 
     async def __aenter__(self) -> "Running":
-        self._calls[self._key] = self._task
+        if self._key[0]:  # without a session, another client's call may have the same id
+            self._calls[self._key] = self._task
         return self
 
     async def __aexit__(self, *_: object) -> None:
