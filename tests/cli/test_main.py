@@ -17,6 +17,7 @@ VERBS = [
     "restart",
     "status",
     "events",
+    "mcp",
     "switch",
     "ask",
     "unload",

@@ -1,4 +1,4 @@
-"""Refusals as each API's own clients expect them: one error in, JSON in one of four shapes out.
+"""Refusals as each API's own clients expect them: one error in, JSON in one of five shapes out.
 
 The only place where a `PaddockError` becomes HTTP. Sources of the shapes: OpenAI's and Anthropic's
 API references, and `format_error_response` of llama-server.
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from paddock.api import mcp
 from paddock.api.types import ErrorBody, Failure
 from paddock.errors import LoadFailed, PaddockError, QueueFull, Unauthorized
 
@@ -85,6 +86,12 @@ def ollama(error: PaddockError, status: int) -> bytes:
     """`{"error": "…"}`, a line of its own; our code, hint and log lines beside it."""
     body = {"error": _sentence(error), "code": error.code} | _extras(error)
     return msgspec.json.encode(body) + b"\n"
+
+
+def rpc(error: PaddockError, status: int) -> bytes:
+    """JSON-RPC's, for what is refused before any message was read."""
+    data = {"reason": error.code, "status": status}
+    return mcp.refused(mcp.Refusal(mcp.REFUSED, _sentence(error), data=data))
 
 
 def management(error: PaddockError, status: int) -> bytes:

@@ -27,6 +27,8 @@ class Front:
     guard: Guard
     routes: "tuple[Route, ...]"
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
+    # calls of tools by their client's session and their id, so that they can be cancelled
+    calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     samplers: Samplers = field(default_factory=Samplers)
     created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
-from paddock.http import listing, logs, management, openapi, passage, router, sse
+from paddock.http import listing, logs, management, mcp, openapi, passage, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.ollama import generation, lists, wire
@@ -11,6 +11,7 @@ from paddock.http.relay import generate
 from paddock.http.surfaces import (
     ANTHROPIC,
     LLAMA,
+    MCP,
     OLLAMA,
     OPENAI,
     RESPONSES,
@@ -274,4 +275,16 @@ LLAMA_ROUTER = (
     ),
 )
 
-ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER)
+AGENTS = (
+    Route(
+        "POST",
+        "/mcp",
+        mcp.post,
+        "One message of the Model Context Protocol; tools that steer need a key for management",
+        MCP,
+        Scope.INFERENCE,
+    ),
+    Route("DELETE", "/mcp", mcp.delete, "Ends a session: there are none", MCP, Scope.INFERENCE),
+)
+
+ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER, *AGENTS)

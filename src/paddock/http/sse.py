@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paddock.daemon.jobs import Job
 
 KEEP_ALIVE = 15.0  # seconds of silence before a comment
-_SILENCE = b": keep-alive\n\n"
+SILENCE = b": keep-alive\n\n"
 _HEADERS = {
     "content-type": "text/event-stream",
     "cache-control": "no-cache",
@@ -34,18 +34,18 @@ T = TypeVar("T")
 async def events(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Everything that happens: a snapshot first, or what came after `Last-Event-ID`."""
     with front.daemon.bus.subscribe(_after(request), readings=True) as changes:
-        async with _stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
+        async with stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
             async for event in ticks:
-                await response.write(_SILENCE if event is None else encode(event))
+                await response.write(SILENCE if event is None else encode(event))
     return response
 
 
 async def router_events(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The same facts, as far as llama.cpp's router has words for them."""
     with front.daemon.bus.subscribe(None) as changes:
-        async with _stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
+        async with stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
             async for event in ticks:
-                if words := [_SILENCE] if event is None else router.events_of(event):
+                if words := [SILENCE] if event is None else router.events_of(event):
                     await response.write(b"".join(words))
     return response
 
@@ -55,11 +55,11 @@ async def switching(front: Front, request: web.Request, profile: str) -> web.Str
     with front.daemon.bus.subscribe(None) as changes:
         job = front.daemon.switch(profile)
         headers = {"location": f"/jobs/{job.id}"}
-        async with _stream(request, headers) as response:
+        async with stream(request, headers) as response:
             async with ticking(_until(changes, job), KEEP_ALIVE) as ticks:
                 async for event in ticks:
                     if event is None:
-                        await response.write(_SILENCE)
+                        await response.write(SILENCE)
                     elif isinstance(event, SwitchProgress) and event.profile == profile:
                         await response.write(encode(event))
             await response.write(encode(_ending(await job.wait())))
@@ -145,9 +145,10 @@ def _after(request: web.Request) -> int | None:
 
 
 @asynccontextmanager
-async def _stream(
+async def stream(
     request: web.Request, headers: dict[str, str] | None = None
 ) -> AsyncIterator[web.StreamResponse]:
+    """A reply that goes on for the length of the block."""
     response = web.StreamResponse(headers=_HEADERS | (headers or {}))
     await response.prepare(request)
     yield response

@@ -1,0 +1,166 @@
+"""The Model Context Protocol over HTTP: one message in, one reply out, as JSON or as a stream.
+
+Stateless: a session is a name that we make up and keep nothing under, so that a client finds its
+own calls again to cancel them, also over a restart of the daemon. A call whose client hangs up is
+cancelled, because nobody could get its result any more.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from paddock.api import mcp
+from paddock.http import body, sse
+from paddock.http.front import Front, Route
+from paddock.http.mcp_caller import Caller
+from paddock.http.mcp_tools import call
+
+_SESSION, _VERSION = "Mcp-Session-Id", "MCP-Protocol-Version"
+_JSON = "application/json"
+
+
+async def post(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Answer one message, or a batch where the client's version has them."""
+    version = request.headers.get(_VERSION, mcp.ASSUMED)
+    message = mcp.read(await body.read(request, front.max_body), version)
+    if isinstance(message, list):
+        return await _batch(front, request, message)
+    if isinstance(message, mcp.Notice):
+        return _noticed(front, request, message)
+    if isinstance(message, mcp.Refusal):
+        return _json(mcp.refused(message), status=400)
+    if wrong := mcp.checked(message, version):
+        return _json(mcp.refused(wrong), status=400)
+    if (found := _at_once(message)) is not None:
+        headers = {_SESSION: uuid4().hex} if message.method == "initialize" else None
+        return _json(found, headers=headers)
+    return await _called(front, request, message)
+
+
+async def delete(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A client says goodbye; nothing was kept for it."""
+    return web.Response(status=204)
+
+
+def _at_once(message: mcp.Request) -> bytes | None:
+    """The reply where nothing has to be done for it."""
+    found = mcp.answer(message)
+    if found is None and isinstance(wrong := mcp.call_of(message), mcp.Refusal):
+        found = wrong
+    if isinstance(found, mcp.Refusal):
+        return mcp.refused(found)
+    return None if found is None else mcp.reply(message.id, found)
+
+
+def _noticed(front: Front, request: web.Request, notice: mcp.Notice) -> web.Response:
+    number = mcp.cancelled_id(notice)
+    if number is not None and (task := front.calls.get(_key(request, number))):
+        task.cancel()
+    return web.Response(status=202)
+
+
+async def _batch(front: Front, request: web.Request, messages: list[mcp.Message]) -> web.Response:
+    replies = [await _one(front, request, message) for message in messages]
+    told = [msgspec.Raw(one) for one in replies if one is not None]
+    return _json(msgspec.json.encode(told)) if told else web.Response(status=202)
+
+
+async def _one(front: Front, request: web.Request, message: mcp.Message) -> bytes | None:
+    if isinstance(message, mcp.Notice):
+        _noticed(front, request, message)
+        return None
+    if isinstance(message, mcp.Refusal):
+        return mcp.refused(message)
+    if (found := _at_once(message)) is not None:
+        return found
+    running = Running(front, request, message)
+    async with running:
+        await running.ended()
+    return running.reply
+
+
+class Running:
+    """One call of a tool inside its block; whoever leaves the block early cancels it."""
+
+    def __init__(self, front: Front, request: web.Request, message: mcp.Request) -> None:
+        wanted = mcp.call_of(message)
+        assert isinstance(wanted, mcp.Call), "what is wrong with it was said at once"
+        self.words: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: it has ended
+        self._id, self._key = message.id, _key(request, message.id)
+        self._calls = front.calls
+        caller = Caller(front, request, wanted.progress_token, self.words.put_nowait)
+        self._task = asyncio.ensure_future(call(caller, wanted))  # ended in __aexit__
+        self._task.add_done_callback(lambda _: self.words.put_nowait(None))
+
+    async def __aenter__(self) -> "Running":
+        if self._key[0]:  # without a session, another client's call may have the same id
+            self._calls[self._key] = self._task
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._calls.get(self._key) is self._task:
+            del self._calls[self._key]
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+    async def ended(self) -> None:
+        """Return when it has, well or not."""
+        await asyncio.wait((self._task,))
+
+    async def next_word(self, patience: float) -> bytes | None:
+        """What it tells next, a sign of life after `patience` seconds, None at its end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                word = await self.words.get()
+                return None if word is None else _event(word)
+        return sse.SILENCE
+
+    @property
+    def reply(self) -> bytes | None:
+        """None where the client cancelled it: it wants to hear nothing more."""
+        if self._task.cancelled():
+            return None
+        return mcp.reply(self._id, self._task.result())
+
+
+async def _called(front: Front, request: web.Request, message: mcp.Request) -> web.StreamResponse:
+    async with Running(front, request, message) as running:
+        if "text/event-stream" not in request.headers.get("Accept", ""):
+            await running.ended()
+            return _json(running.reply or b"")
+        word = await running.next_word(front.settings.keep_alive_after)
+        if word is None and running.reply is not None:
+            return _json(running.reply)
+        return await _streamed(front, request, running, word)
+
+
+async def _streamed(
+    front: Front, request: web.Request, running: Running, word: bytes | None
+) -> web.StreamResponse:
+    """It takes long, or tells of its progress; what was cancelled ends without a reply."""
+    async with sse.stream(request) as response:
+        while word is not None:
+            await response.write(word)
+            word = await running.next_word(front.settings.keep_alive_every)
+        if (reply := running.reply) is not None:
+            await response.write(_event(reply))
+    return response
+
+
+def _event(message: bytes) -> bytes:
+    return b"event: message\ndata: " + message + b"\n\n"
+
+
+def _key(request: web.Request, number: mcp.Id) -> tuple[str, mcp.Id]:
+    return request.headers.get(_SESSION, ""), number
+
+
+def _json(
+    content: bytes, *, status: int = 200, headers: dict[str, Any] | None = None
+) -> web.Response:
+    return web.Response(status=status, body=content, content_type=_JSON, headers=headers)

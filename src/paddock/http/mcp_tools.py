@@ -1,0 +1,111 @@
+"""What agents may do: each tool over the daemon, with the rights of the HTTP calls that do the same."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from paddock.api import mcp
+from paddock.api import mcp_tools as tools
+from paddock.api.connection import error_of
+from paddock.api.types import ProfileInfo
+from paddock.errors import Cancelled, PaddockError
+from paddock.http.auth import Scope
+from paddock.http.errors import status_of
+from paddock.http.mcp_ask import ask
+from paddock.http.mcp_caller import Caller
+
+
+async def call(caller: Caller, wanted: mcp.Call) -> dict[str, Any]:
+    """The tool's result, also where that is why not: a model reads it, and may do better."""
+    does = _TOOLS[wanted.tool]
+    front, request = caller.front, caller.request
+    try:
+        front.guard.check(request.method, request.headers, does.scope, acts=True)
+        return await does.run(caller, mcp.arguments_of(wanted))
+    except PaddockError as error:
+        return mcp.failed(error)
+
+
+async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
+    """All that are not hidden, in the file's order."""
+    shown = [profile for profile in caller.front.daemon.profiles() if not profile.hidden]
+    return mcp.done(tools.ModelList([_row(profile) for profile in shown]))
+
+
+def _row(profile: ProfileInfo) -> tools.ModelRow:
+    measured = profile.speed.generation if profile.speed else None
+    return tools.ModelRow(
+        id=profile.id,
+        title=profile.title,
+        description=profile.description,
+        aliases=profile.aliases,
+        state=profile.state,
+        context=profile.ctx_size,
+        speed=measured or profile.expected_speed,
+        size_mib=profile.size_mib,
+        load_seconds=profile.last_load_seconds,
+    )
+
+
+async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
+    """`GET /status`, as much of it as helps to choose."""
+    now = caller.front.daemon.status()
+    running = [
+        tools.Running(
+            model=one.profile,
+            instance=one.id,
+            phase=one.phase,
+            requests=one.leases,
+            fraction=one.progress.fraction if one.progress else None,
+        )
+        for one in now.instances
+    ]
+    memory = [
+        tools.Memory(device=one.name, total_mib=one.total_mib, free_mib=one.free_mib)
+        for one in now.devices
+    ]
+    return mcp.done(
+        tools.Standing(
+            current=now.current,
+            running=running,
+            waiting=now.queue,
+            memory=memory,
+            version=now.version,
+        )
+    )
+
+
+async def switch_model(caller: Caller, wanted: tools.ModelName) -> dict[str, Any]:
+    """`POST /switch`. Who leaves stops waiting; the load goes on."""
+    daemon = caller.front.daemon
+    profile = daemon.resolve(wanted.model).id
+    async with caller.watching(profile):
+        result = await daemon.switch(profile).wait()
+    if result.failure:
+        return mcp.failed(error_of(result.failure, status_of(result.failure.code)))
+    if result.outcome != "ready":
+        return mcp.failed(Cancelled(f"the switch to {profile} was given up: the daemon ends"))
+    seconds, instance = result.seconds or 0.0, result.instance or ""
+    text = f"{profile} is ready after {seconds:.1f} s"
+    return mcp.done(tools.Switched(model=profile, instance=instance, seconds=seconds), text)
+
+
+async def unload_model(caller: Caller, wanted: tools.ModelName) -> dict[str, Any]:
+    """`POST /unload` of one."""
+    daemon = caller.front.daemon
+    names = daemon.unload(daemon.resolve(wanted.model).id, now=False)
+    text = f"unloading {names[0]}" if names else f"{wanted.model} was not loaded"
+    return mcp.done(tools.Unloaded(names), text)
+
+
+class _Doing(NamedTuple):
+    scope: Scope
+    run: Callable[[Caller, Any], Awaitable[dict[str, Any]]]
+
+
+_TOOLS = {
+    "list_models": _Doing(Scope.INFERENCE, list_models),
+    "status": _Doing(Scope.MANAGEMENT, status),
+    "switch_model": _Doing(Scope.MANAGEMENT, switch_model),
+    "ask_model": _Doing(Scope.INFERENCE, ask),
+    "unload_model": _Doing(Scope.MANAGEMENT, unload_model),
+}
