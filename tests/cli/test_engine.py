@@ -11,6 +11,8 @@ import pytest
 from paddock.api.types import ConfigChanged
 from tests.cli.conftest import Home, Paddock, Result
 from tests.engine import frail
+from tests.engine.stand_in import source_tree
+from tests.engine.test_build import needs_compiler
 from tests.yard import engine_command, wrapper
 
 
@@ -161,3 +163,17 @@ def test_the_next_switch_runs_on_what_was_promoted_and_a_rollback_goes_back(
         engine("rollback")
         assert any(isinstance(event, ConfigChanged) for event in events)
     assert switched("beta") == {"beta": "old"}
+
+
+@needs_compiler
+def test_a_build_gets_a_name_shows_its_way_and_waits_to_be_promoted(engine, tmp_path: Path):
+    tree = source_tree(tmp_path / "llama.cpp")
+    built = engine("build", "--source", tree, "--name", "next", "--note", "waits for a fix")
+    assert built.status == 0, built.err
+    assert "compiling" in built.err
+    one = listed(engine)["next"]
+    assert (one["note"], one["default"]) == ("waits for a fix", False)
+    assert one["version"].startswith("0.1")
+    again = engine("build", "--source", tmp_path / "nowhere", "--name", "other")
+    assert again.status == 1
+    assert "other" not in listed(engine)

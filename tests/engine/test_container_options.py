@@ -155,3 +155,12 @@ def test_amd_by_its_nodes_and_their_groups_on_a_made_up_machine():
     config = gpus(replace(HERE, has_amd=True, amd_groups=(44, 109)))
     assert [device["PathOnHost"] for device in config["Devices"]] == ["/dev/kfd", "/dev/dri"]
     assert config["GroupAdd"] == ["44", "109"]
+
+
+def test_a_path_with_a_colon_is_mounted_as_any_other(tmp_path: Path):
+    model = tmp_path / "qwen:4b" / "m.gguf"
+    model.parent.mkdir()
+    model.touch()
+    [mount] = creation(IMAGE, "i", ["--model", str(model)], {}, HERE)["HostConfig"]["Mounts"]
+    folder = str(model.parent)
+    assert mount == {"Type": "bind", "Source": folder, "Target": folder, "ReadOnly": True}

@@ -123,10 +123,9 @@ def _labels(socket: str) -> dict[str, str]:
 
 
 def _host_config(flags: Sequence[str], socket: str, host: Host) -> dict[str, Any]:
-    binds = [f"{m.source}:{m.source}:{'rw' if m.writable else 'ro'}" for m in mounts(flags)]
     needs_network = "--rpc" in flags or not socket.startswith("/")
     config: dict[str, Any] = {
-        "Binds": binds,
+        "Mounts": [_mounted(mount) for mount in mounts(flags)],
         "NetworkMode": "host" if needs_network and socket else "none",
         "CapDrop": ["ALL"],
         # Without the label, SELinux would keep it from files in a home folder.
@@ -140,6 +139,16 @@ def _host_config(flags: Sequence[str], socket: str, host: Host) -> dict[str, Any
     if host.is_podman and host.is_rootless:
         config["UsernsMode"] = "keep-id"
     return config | gpus(host)
+
+
+def _mounted(mount: Mount) -> dict[str, Any]:
+    """In full, for `Binds` cannot hold a path with a colon."""
+    return {
+        "Type": "bind",
+        "Source": mount.source,
+        "Target": mount.source,
+        "ReadOnly": not mount.writable,
+    }
 
 
 def _memory(limit: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import docker
@@ -25,12 +26,19 @@ from docker.errors import APIError, DockerException
 from docker.utils.socket import next_frame_header, read_exactly
 
 from paddock.engine import container_api
-from paddock.engine.container_options import MEMORY, container_name, creation, unreachable_gpus
+from paddock.engine.container_options import (
+    MEMORY,
+    container_name,
+    creation,
+    unreachable_gpus,
+    value_of,
+)
 from paddock.errors import EngineError
 from paddock.llama.output import SERVER_PREFIX
 
 _CHUNK = 1 << 16
 _MOMENT, _LATEST = 0.03, 0.3  # seconds
+_BECOMES = 2.0  # seconds
 _CANNOT_START = 125  # the exit code of `docker run` for it
 _PROTOCOL = "LLAMA_SERVER_ROUTER_PORT"  # set where somebody reads state lines
 
@@ -64,12 +72,14 @@ def _serve(name: str, flags: Sequence[str]) -> NoReturn:
     created = client.create_container_from_config(wanted, name=container_name(flags))["Id"]
     with _bound_to_us(client, url, created):
         stream = _attached(client, created)
-        _pass_signals_on(client, created)
+        early = _pass_signals_on(client, created)
         try:
             client.start(created)
+            for name_of_signal in early:  # it could not hear them before
+                client.kill(created, name_of_signal)
         except APIError as error:
             _fail(f"cannot start a container of {name}: {container_api.said(error)}")
-        _tell_pid(client, created)
+        _tell_pid(client, created, value_of(flags, "--host"))
         threading.Thread(target=_feed, args=(stream,), daemon=True).start()
         _copy(stream)
         code = client.wait(created, timeout=None)["StatusCode"]
@@ -108,23 +118,46 @@ def _socket(stream: Any) -> Any:
     return getattr(stream, "_sock", stream)
 
 
-def _pass_signals_on(client: docker.APIClient, container: str) -> None:
+def _pass_signals_on(client: docker.APIClient, container: str) -> list[str]:
+    """Gives those that came before it ran, as they come."""
+    early: list[str] = []
+
     def passed(signal_name: str) -> Any:
         def handler(_number: int, _frame: object) -> None:
-            with suppress(DockerException):
+            try:
                 client.kill(container, signal_name)
+            except DockerException:
+                early.append(signal_name)
 
         return handler
 
     signal.signal(signal.SIGTERM, passed("SIGTERM"))
     signal.signal(signal.SIGINT, passed("SIGKILL"))
+    return early
 
 
-def _tell_pid(client: docker.APIClient, container: str) -> None:
+def _tell_pid(client: docker.APIClient, container: str, socket: str) -> None:
     if _PROTOCOL not in os.environ:
         return
-    if pid := client.inspect_container(container)["State"].get("Pid"):
+    pid = client.inspect_container(container)["State"].get("Pid")
+    if pid and _becomes_it(pid, socket):
         os.write(1, f"{SERVER_PREFIX}{pid}\n".encode())
+
+
+def _becomes_it(pid: int, socket: str) -> bool:
+    """A process that was just started is the runtime's own for a moment."""
+    latest = time.monotonic() + _BECOMES
+    while not (runs := _runs(pid, socket)) and time.monotonic() < latest:
+        time.sleep(_MOMENT)
+    return runs
+
+
+def _runs(pid: int, socket: str) -> bool:
+    """Whether that process here is it: one of another machine or namespace has a number of its own."""
+    try:
+        return os.fsencode(socket) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def _feed(stream: Any) -> None:

@@ -17,6 +17,7 @@ from paddock.config.profile import BORROWED
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
 from paddock.http.front import Front, Route
+from paddock.http.passage import look
 
 T = TypeVar("T")
 _MOST = 1000  # Anthropic's own limit of a page
@@ -67,6 +68,21 @@ async def one_model(front: Front, request: web.Request, route: Route) -> web.Str
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a client must know of each profile that is not hidden."""
     return _reply(Catalog(models=_visible(front)))
+
+
+def row(front: Front, profile: str) -> router.Model | None:
+    """The router's row of one profile; None where there is none of that name any more."""
+    found = [model for model in _models(front, hidden=True).data if model.id == profile]
+    return found[0] if found else None
+
+
+async def props(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Without a model, what llama.cpp's router says of itself; with one, that instance's own answer."""
+    if "model" in request.query:
+        return await look(front, request, route)
+    engine = front.daemon.status().engine_version
+    about = router.Props(max_instances=front.settings.max_instances, build_info=engine)
+    return _reply(about)
 
 
 def _visible(front: Front) -> list[ModelCard]:

@@ -4,6 +4,8 @@ Source of the shapes: tools/server/README.md and server-models.cpp of llama.cpp,
 the router cannot know (size of the whole, reasons) is in the `paddock` object beside its fields.
 """
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from paddock.api.types import (
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
+    InstanceInfo,
     ProfileInfo,
     State,
     SwitchProgress,
@@ -31,11 +34,15 @@ _VALUES: dict[State, str] = {
 }
 
 
+_LOADING = {"status": "loading"}
+
+
 class ModelStatus(msgspec.Struct, omit_defaults=True):
     """How a model is, in the router's words."""
 
     value: str  # `unloaded`, `loading`, `loaded`
     args: list[str]
+    preset: str  # as a section of a preset file would say it
     failed: bool = False
     exit_code: int | None = None
 
@@ -57,6 +64,8 @@ class Model(msgspec.Struct, kw_only=True):
     capabilities: list[str]
     context_length: int | None
     max_model_len: int | None  # the same, as vLLM calls it
+    source: str = "preset"
+    can_remove: bool = False
     meta: dict[str, Any]
     paddock: ProfileInfo
 
@@ -119,14 +128,50 @@ def _status(profile: ProfileInfo) -> ModelStatus:
     return ModelStatus(
         value=_VALUES[profile.state],
         args=profile.args,
+        preset=_preset(profile),
         failed=failure is not None,
         exit_code=failure.exit_code if failure else None,
     )
 
 
-def events_of(event: AnyEvent) -> list[bytes]:
-    """What the router would send for this; empty where it has no word for it."""
+def _preset(profile: ProfileInfo) -> str:
+    """Its flags as llama.cpp's own presets are written; a flag without a value is `true`."""
+    lines, words = [f"[{profile.id}]"], [*profile.args, "--"]
+    for word, after in pairwise(words):
+        if word.startswith("--"):
+            lines.append(f"{word[2:]} = {'true' if after.startswith('--') else after}")
+    return "\n".join(lines) + "\n\n"
+
+
+def _no_settings() -> dict[str, Any]:
+    return {"params": None, "n_ctx": 0}
+
+
+class Props(msgspec.Struct, kw_only=True):
+    """What the router says of itself: how its web page and its clients know that it is one."""
+
+    role: str = "router"
+    max_instances: int  # 0: as many as fit
+    models_autoload: bool = True
+    model_alias: str = "llama-server"
+    model_path: str = "none"
+    default_generation_settings: dict[str, Any] = msgspec.field(default_factory=_no_settings)
+    ui_settings: dict[str, Any] = {}
+    build_info: str
+    cors_proxy_enabled: bool = False
+
+
+def events_of(event: AnyEvent, row: Callable[[str], Model | None]) -> list[bytes]:
+    """What the router would send for this; empty where it has no word for it.
+
+    `row`: a profile as it is listed, which the router tells with its becoming loaded.
+    """
     match event:
+        case InstanceChanged(instance=InstanceInfo(phase="starting", profile=profile)):
+            return [_data({"model": profile, "event": "model_status", "data": _LOADING})]
+        case InstanceChanged(instance=InstanceInfo(phase="ready", profile=profile)):
+            # The profile's own state follows a moment later, when the scheduler has heard of it.
+            return [_changed(profile, {"status": "loaded", "info": row(profile)})]
         case InstanceChanged():
             return [_changed(event.instance.profile, {"status": _VALUES[event.state]})]
         case InstanceEnded():

@@ -73,7 +73,16 @@ GATEWAY = (
     *_generate(LLAMA, "/completion /completions /infill", "Completion", streams=True),
     *_generate(LLAMA, "/embedding /embeddings", "Embeddings"),
     *_generate(LLAMA, "/tokenize /detokenize /apply-template", "Text, tokens and templates"),
-    _look("/props", "What an instance is, by its own account"),
+    Route(
+        "GET",
+        "/props",
+        listing.props,
+        "What an instance is, by its own account; without a model, what llama.cpp's router is",
+        LLAMA,
+        Scope.INFERENCE,
+        query=("model", "autoload"),
+        acts=True,
+    ),
     _look("/slots", "What an instance's slots do, at most 1.5 s old"),
     _look("/lora-adapters", "The adapters of an instance"),
     Route(

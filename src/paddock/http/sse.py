@@ -14,7 +14,7 @@ from aiohttp import web
 
 from paddock.api.types import AnyEvent, SwitchEnded, SwitchProgress, SwitchResult
 from paddock.errors import BadRequest
-from paddock.http import router
+from paddock.http import listing, router
 from paddock.http.front import Front, Route
 
 if TYPE_CHECKING:
@@ -42,10 +42,14 @@ async def events(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def router_events(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The same facts, as far as llama.cpp's router has words for them."""
+
+    def row(profile: str) -> router.Model | None:
+        return listing.row(front, profile)
+
     with front.daemon.bus.subscribe(None) as changes:
         async with stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
             async for event in ticks:
-                if words := [SILENCE] if event is None else router.events_of(event):
+                if words := [SILENCE] if event is None else router.events_of(event, row):
                     await response.write(b"".join(words))
     return response
 
