@@ -176,9 +176,8 @@ def test_a_newcomer_is_asked_for_a_folder(tmp_path: Path, models: Path):
     conf.parent.mkdir(parents=True)
     folder = tmp_path / "gguf"  # its own: other tests add to the common one
     folder.mkdir()
-    for name in MODELS[:-1]:
-        (folder / f"{name}.gguf").symlink_to(models / f"{name}.gguf")
-    shutil.copytree(models / "split", folder / "split")
+    for file in (file for name in MODELS for file in models.glob(f"{name}*.gguf")):
+        (folder / file.name).symlink_to(file)
     conf.with_name("paddock.toml").write_text('listen = "127.0.0.1:0"\n')  # so that none starts
     paddock = ["env", *(f"{k}={v}" for k, v in home.items()), sys.executable, "-m", "paddock"]
     with terminal(tmp_path) as screen:
