@@ -165,6 +165,36 @@ def test_the_next_switch_runs_on_what_was_promoted_and_a_rollback_goes_back(
     assert switched("beta") == {"beta": "old"}
 
 
+@pytest.mark.native
+def test_two_real_builds_one_compiled_here_and_one_from_a_wheel(
+    program: Paddock, home: Home, tmp_path: Path
+):
+    if len(engine_command()) > 1:
+        pytest.skip("there is no native llama-server here")
+
+    def engine(*words: object) -> Result:
+        done = program("engine", *words, "--config", home.folder / "models.conf")
+        assert done.status == 0, done.err
+        return done
+
+    def running() -> dict[str, str]:
+        return {i.profile: i.engine for i in home.client.status().instances}
+
+    engine("add", "compiled", "--path", engine_command()[0])
+    engine("default", "compiled")
+    program(*home.start)
+    assert program("switch", "alpha").status == 0
+    assert running() == {"alpha": "compiled"}
+    assert "embedded is safe" in engine("test", "embedded", "--against", "compiled").out
+    for order, runs in ((("promote", "embedded"), "embedded"), (("rollback",), "compiled")):
+        with home.client.watch() as events:
+            next(events)
+            engine(*order)
+            assert any(isinstance(event, ConfigChanged) for event in events)
+        assert program("switch", "alpha").status == 0
+        assert running() == {"alpha": runs}
+
+
 @needs_compiler
 def test_a_build_gets_a_name_shows_its_way_and_waits_to_be_promoted(engine, tmp_path: Path):
     tree = source_tree(tmp_path / "llama.cpp")
