@@ -131,6 +131,10 @@ def test_a_rootless_podman_keeps_our_own_user():
     assert creation(IMAGE, "i", [], {}, host)["HostConfig"]["UsernsMode"] == "keep-id"
 
 
+def test_a_rootless_docker_on_a_made_up_machine_calls_us_root():
+    assert creation(IMAGE, "i", [], {}, replace(HERE, is_rootless=True))["User"] == "0:0"
+
+
 def test_nvidia_by_cdi_on_a_made_up_machine():
     host = replace(HERE, has_nvidia=True, has_nvidia_cdi=True)
     request = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from paddock.cli.files import Files
     from paddock.config.model_places import Places
+    from paddock.config.profile import Problem
     from paddock.importing.ollama import Manifest
     from paddock.importing.page import Line, Note, Page
     from paddock.llama.flags import FlagSet
@@ -93,7 +94,7 @@ def llama_swap(
     from paddock.importing.llama_swap import read_llama_swap
 
     files = _opened(output, force or dry_run)
-    path = Path(os.path.expanduser(file)).absolute()  # noqa: PTH111 - as the other verbs read `~`
+    path = _at_home(file)
     page = read_llama_swap(path, _flags(files), os.environ)
     _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json)
 
@@ -162,8 +163,14 @@ def _opened(output: Path | None, may_replace: bool) -> Files:
     return files
 
 
+def _at_home(path: Path) -> Path:
+    from paddock.config.model_files import at_home
+
+    return Path(at_home(str(path))).absolute()
+
+
 def _there(folder: Path) -> Path:
-    path = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111
+    path = _at_home(folder)
     if not path.is_dir():
         raise ConfigError(f"there is no folder {path}")
     return path
@@ -206,7 +213,7 @@ def _finish(
 
     folder = places.folders.models if places else files.paths.models_dir
 
-    def problems_of(text: str) -> tuple[object, ...]:
+    def problems_of(text: str) -> tuple[Problem, ...]:
         return read_as(
             text,
             files.paths.config,
@@ -215,7 +222,7 @@ def _finish(
             defaults_for=files.engines.defaults,
         )[1]
 
-    page = healed(page, problems_of, _flags(files))  # type: ignore[arg-type]
+    page = healed(page, problems_of, _flags(files))
     if not page.profiles:
         raise _nothing(source, page.notes)
     page.lines[:0] = _head(source)

@@ -91,7 +91,7 @@ def _added(text: str, block: _Block, entry: str, indent: str) -> str:
         return text[: block.start + 1] + f"\n{inner}{entry}\n{indent}" + text[block.end - 1 :]
     last = block.members[-1].end
     if block.has_trailing_comma:
-        last = text.index(",", _SPACE.match(text, last).end()) + 1  # type: ignore[union-attr]
+        last = _skip(text, last) + 1  # behind the comma
         return text[:last] + f"\n{inner}{entry}," + text[last:]
     return text[:last] + f",\n{inner}{entry}" + text[last:]
 

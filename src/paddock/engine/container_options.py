@@ -56,7 +56,7 @@ def creation(
         "Entrypoint": list(entry) if any(PROGRAM in word for word in entry) else [PROGRAM],
         "Cmd": list(flags),
         "Env": [f"{key}={value}" for key, value in passed(env).items()],
-        "User": f"{host.user}:{host.group}",
+        "User": _user(host),
         "Labels": _labels(socket),
         "OpenStdin": True,
         "StdinOnce": True,
@@ -66,6 +66,13 @@ def creation(
         "Tty": False,
         "HostConfig": _host_config(flags, socket, host) | _memory(env.get(MEMORY, "")),
     }
+
+
+def _user(host: Host) -> str:
+    """Ours, so that files look the same on both sides; a rootless Docker calls us root in there."""
+    if host.is_rootless and not host.is_podman:
+        return "0:0"
+    return f"{host.user}:{host.group}"
 
 
 def container_name(flags: Sequence[str]) -> str | None:

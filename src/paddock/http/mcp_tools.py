@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from paddock.api import mcp
 from paddock.api import mcp_tools as tools
 from paddock.api.connection import error_of
+from paddock.api.models import ModelCard
 from paddock.api.types import ProfileInfo
 from paddock.errors import Cancelled, PaddockError
 from paddock.http.auth import Scope
@@ -27,11 +28,13 @@ async def call(caller: Caller, wanted: mcp.Call) -> dict[str, Any]:
 
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
-    shown = [profile for profile in caller.front.daemon.profiles() if not profile.hidden]
-    return mcp.done(tools.ModelList([_row(profile) for profile in shown]))
+    daemon = caller.front.daemon
+    known = zip(daemon.profiles(), daemon.catalog(), strict=True)
+    rows = [_row(profile, card) for profile, card in known if not profile.hidden]
+    return mcp.done(tools.ModelList(rows))
 
 
-def _row(profile: ProfileInfo) -> tools.ModelRow:
+def _row(profile: ProfileInfo, card: ModelCard) -> tools.ModelRow:
     measured = profile.speed.generation if profile.speed else None
     return tools.ModelRow(
         id=profile.id,
@@ -39,7 +42,7 @@ def _row(profile: ProfileInfo) -> tools.ModelRow:
         description=profile.description,
         aliases=profile.aliases,
         state=profile.state,
-        context=profile.ctx_size,
+        context=card.context,
         speed=measured or profile.expected_speed,
         size_mib=profile.size_mib,
         load_seconds=profile.last_load_seconds,
