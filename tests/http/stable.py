@@ -137,6 +137,20 @@ class Chronicle:
     history: History | None = None
 
 
+class Roster:
+    """Of it, the front uses the engine whose web page it shows: here there is none."""
+
+    def default_engine(self) -> None:
+        return None
+
+
+@dataclass
+class Folders:
+    """Of the paths, the front uses where that page is kept."""
+
+    state_dir: Path = Path("nowhere")
+
+
 class Bus:
     """Numbered events for any number of readers."""
 
@@ -196,6 +210,8 @@ class Stable:
         self.reloaded = 0
         self.broken: PaddockError | None = None
         self.logbook = Logbook()
+        self.roster = Roster()
+        self.paths = Folders()
 
     def resolve(self, model: str | None) -> Profile:
         if not model:
@@ -220,6 +236,9 @@ class Stable:
         if not self.stalls[profile_id].ready.is_set():
             raise NotLoaded(f"{profile_id} is not loaded")
         return Lease(self.stalls[profile_id])
+
+    def endpoints(self) -> list[Endpoint]:
+        return [stall.endpoint for stall in self.stalls.values() if stall.ready.is_set()]
 
     def status(self) -> Status:
         instances = [

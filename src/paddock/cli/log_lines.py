@@ -22,6 +22,7 @@ def log_to_stderr(*, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr) if sys.stderr.isatty() else Bunches(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+    logging.getLogger("gguf").setLevel(logging.WARNING)  # it tells of every small model of ours
 
 
 def _skip_what_no_line_shows() -> None:

@@ -8,7 +8,6 @@ somebody changed since is never overwritten by an undo.
 import difflib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 from paddock.clients.setting import Change as EntryChange
 from paddock.clients.setting import Setting
 from paddock.errors import ConfigError
+from paddock.whole import write_whole
 
 State = Literal["", "connected", "changed"]  # `changed`: by somebody else, since
 
@@ -169,16 +169,8 @@ def _put_back(record: _Written) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all; a new file is the user's alone, one that is there keeps its mode."""
-    target = Path(os.path.realpath(path))  # a link stays one
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if target.exists():
-            Path(name).chmod(target.stat().st_mode & 0o777)
-        Path(name).replace(target)
+        write_whole(path, content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -1,7 +1,5 @@
 """Changes paddock.toml for its owner: comments and order stay, and what would not be understood is not written."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from tomlkit import TOMLDocument
 from paddock.config.engines import EngineSpec
 from paddock.config.settings import load_settings
 from paddock.errors import ConfigError
+from paddock.whole import write_whole
 
 
 def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
@@ -63,15 +62,5 @@ def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     load_settings(path, {})  # what is broken already is its owner's to mend
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".paddock-", suffix=".toml")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(document))
-        load_settings(partial, {})
-        if path.exists():
-            partial.chmod(path.stat().st_mode & 0o777)
-        partial.replace(path.resolve())
-    finally:
-        partial.unlink(missing_ok=True)
+    written = tomlkit.dumps(document).encode()
+    write_whole(path, written, prove=lambda partial: load_settings(partial, {}))

@@ -24,6 +24,7 @@ from paddock.daemon.bus import Bus, timestamp
 from paddock.daemon.catalog import catalog
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
+from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.gauge import Gauge
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
@@ -308,6 +309,11 @@ class Daemon:
         raise ModelMissing(
             "the request names no model, and none is loaded", hint="GET /v1/models lists them"
         )
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where the ready instances are reached, for what costs them nothing and needs no lease."""
+        live = self.scheduler.live.values()
+        return [self.keeper.instances[x.id].endpoint for x in live if isinstance(x.phase, Ready)]
 
     def current(self) -> str | None:
         """The profile that was used last and is still ready."""

@@ -16,6 +16,7 @@ import msgspec
 from paddock.api.placement import Placement
 from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
+from paddock.whole import write_whole
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -79,12 +80,8 @@ class Records:
 
     def save(self, record: Record) -> None:
         """Write it so that a crash leaves the old or the new one, never half of one."""
-        folder = self._root / str(record.number)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        partial = folder / "record.json.part"
-        partial.touch(mode=0o600)
-        partial.write_bytes(msgspec.json.encode(record))
-        partial.replace(folder / "record.json")
+        file = self._root / str(record.number) / "record.json"
+        write_whole(file, msgspec.json.encode(record))
 
     def close(self, record: Record) -> None:
         """Note that it has ended; its log stays readable until newer ones push it out."""

@@ -1,7 +1,5 @@
 """What is known of builds from trying them, and which engine was the default before: `STATE/engines.json`."""
 
-import os
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.engine.engine import Engine
+from paddock.whole import write_whole
 
 _FORMER = 20  # defaults that are remembered
 
@@ -48,11 +47,7 @@ def open_book(state_dir: Path) -> Book:
 
 def write_book(state_dir: Path, book: Book) -> None:
     """Whole or not at all."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=state_dir, prefix=".engines-")  # 0600
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(book), indent=2))
-    Path(name).replace(_file(state_dir))
+    write_whole(_file(state_dir), msgspec.json.format(msgspec.json.encode(book), indent=2))
 
 
 def today() -> str:

@@ -6,10 +6,8 @@ as good as none.
 """
 
 import contextlib
-import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +19,7 @@ from paddock.engine.engine import Engine, Kind
 from paddock.engine.environment import engine_environment
 from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
+from paddock.whole import write_whole
 
 TIMEOUT = 30.0  # seconds for one question; 0.4 were measured with CUDA on an H200
 
@@ -119,11 +118,7 @@ def _remembered(cache: Path, identity: str) -> Answers | None:
 def _remember(cache: Path, answers: Answers) -> None:
     """Write it whole or not at all; without a place to write we shall simply ask again."""
     with contextlib.suppress(OSError):
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=cache.parent, prefix=".engine-")  # 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(answers))
-        Path(name).replace(cache)
+        write_whole(cache, msgspec.json.encode(answers))
 
 
 def _asked(candidate: Candidate, environ: Mapping[str, str], timeout: float) -> Answers:

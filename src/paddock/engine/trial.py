@@ -6,10 +6,8 @@ plumbing), asked over its Unix socket, ended. Whatever goes wrong with it is a r
 
 import asyncio
 import math
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,15 @@ from typing import Any
 import aiohttp
 
 from paddock.api.placement import Placement
+from paddock.engine.aside import Aside, started
 from paddock.engine.engine import Engine
-from paddock.engine.launch import command, environment
 from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
-from paddock.llama.client import BASE_URL, connect, health
+from paddock.llama.client import BASE_URL
 from paddock.llama.follow import last_lines
 from paddock.llama.output import failure_reason
 from paddock.llama.placement_log import PlacementReader
-from paddock.llama.process import Child, Plumbing, spawn
 
-_LOOK_EVERY = 0.05  # seconds; an engine without the child protocol gives no notice of being ready
 _ANSWER = 300.0  # seconds for one answer
-_STOP = 5.0  # seconds between asking it to end and killing it
 _TOLD = 12  # lines of the log, with a failure
 _FILLER = "the horses stand in the paddock and wait for their turn "
 _LONGEST = 48  # tokens of an answer
@@ -82,70 +77,28 @@ def try_all(
 
 
 async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
-    outcome, plumbing = Outcome(case.name), Plumbing(folder)
-    plumbing.folder.mkdir(parents=True)
-    socket = str(folder / "s.sock")
+    outcome = Outcome(case.name)
     begun = time.monotonic()
     try:
-        child = spawn(_command(engine, case, socket), _environment(engine), plumbing)
+        async with started(engine, case.profile, folder) as server:
+            if await server.ready():
+                outcome.seconds = time.monotonic() - begun
+                outcome.placement = _placement(server.log)
+                await _ask_all(case, server, outcome)
+            await _note_end(server, outcome)
     except OSError as error:
         outcome.failure = f"cannot be started: {error.strerror}"
-        return outcome
-    try:
-        async with _session(socket) as session:
-            if await _ready(child, session):
-                outcome.seconds = time.monotonic() - begun
-                outcome.placement = _placement(plumbing.log)
-                await _ask_all(case, child, session, outcome)
-        await _note_end(child, plumbing, outcome)
-    finally:
-        await child.stop(_STOP)
     return outcome
 
 
-def _command(engine: Engine, case: Case, socket: str) -> list[str]:
-    """With what the engine always gets: models.conf, which would add it, is not behind every case."""
-    program = len(engine.command)
-    argv = command(engine, case.profile, socket=socket)
-    return [*argv[:program], *engine.always, *argv[program:]]
-
-
-def _environment(engine: Engine) -> dict[str, str]:
-    """As the daemon's, without the child protocol: nobody here writes to its standard input."""
-    found = environment(engine, os.environ)
-    del found["LLAMA_SERVER_ROUTER_PORT"]
-    return found
-
-
-@asynccontextmanager
-async def _session(socket: str) -> AsyncIterator[aiohttp.ClientSession]:
-    async with connect(socket) as session:
-        yield session
-
-
-async def _ready(child: Child, session: aiohttp.ClientSession) -> bool:
-    """Whether it came to serve; else it has ended."""
-    ended = asyncio.ensure_future(child.wait())
-    try:
-        while not ended.done():
-            if await health(session) == "ready":
-                return True
-            await asyncio.wait([ended], timeout=_LOOK_EVERY)
-        return False
-    finally:
-        ended.cancel()
-
-
-async def _ask_all(
-    case: Case, child: Child, session: aiohttp.ClientSession, outcome: Outcome
-) -> None:
+async def _ask_all(case: Case, server: Aside, outcome: Outcome) -> None:
     for question in case.questions:
-        if not child.identity.is_alive():
+        if not server.child.identity.is_alive():
             outcome.answers[question] = Answer(failure="it had ended already")
             continue
         try:
             async with asyncio.timeout(_ANSWER):
-                outcome.answers[question] = await _ask(question, session)
+                outcome.answers[question] = await _ask(question, server.session)
         except TimeoutError:
             outcome.answers[question] = Answer(failure=f"no answer within {_ANSWER:.0f} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -237,11 +190,12 @@ def _placement(log: Path) -> Placement:
     return reader.placement
 
 
-async def _note_end(child: Child, plumbing: Plumbing, outcome: Outcome) -> None:
+async def _note_end(server: Aside, outcome: Outcome) -> None:
     """Why it ended, where nobody had asked it to."""
+    child = server.child
     if child.identity.is_alive() and not outcome.failures:
         return
-    outcome.log = tuple(last_lines([plumbing.log], _TOLD))
+    outcome.log = tuple(last_lines([server.log], _TOLD))
     if not child.identity.is_alive():
         code = await child.wait()
         ended = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"

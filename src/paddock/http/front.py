@@ -14,6 +14,7 @@ from paddock.http.body import MIB
 from paddock.http.sampling import Samplers
 from paddock.http.slots import Slots
 from paddock.http.surfaces import MANAGEMENT, Surface
+from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
     from paddock.daemon.daemon import Daemon
@@ -26,6 +27,7 @@ class Front:
     daemon: "Daemon"
     guard: Guard
     routes: "tuple[Route, ...]"
+    web_page: WebPage
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
     # calls of tools by their client's session and their id, so that they can be cancelled
     calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)

@@ -40,9 +40,14 @@ OpenAI clients: base URL http://{host}/v1    Anthropic's and Ollama's: http://{h
 
 
 async def about(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Where to look next; at Ollama's port the words by which its clients know it."""
+    """llama-server's web page for a browser, else where to look next.
+
+    At Ollama's port, the words by which its clients know it.
+    """
     if _is_ollamas_port(front, request):
         return web.Response(text="Ollama is running")
+    if page := await front.web_page.answer(request):
+        return page
     version = front.daemon.status().version
     return web.Response(text=_ABOUT.format(version=version, host=request.host))
 
@@ -172,6 +177,12 @@ async def router_unload(front: Front, request: web.Request, route: Route) -> web
     if not front.daemon.unload(profile, now=False):
         raise NotLoaded(f"{profile} is not loaded")
     return reply(router.Success())
+
+
+async def disabled(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What llama.cpp's router says of features that were not asked for; its web page knows it."""
+    error = {"message": "this feature is disabled", "type": "feature_disabled"}
+    return reply({"error": error}, status=403)
 
 
 def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

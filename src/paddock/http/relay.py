@@ -17,7 +17,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
-from paddock.http import body, errors, resent, sampling, upstream
+from paddock.http import body, errors, resent, sampling, streams, upstream
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
@@ -263,12 +263,35 @@ class Exchange:
         if response is None:
             headers = self._reply_headers(reply, endpoint)
             response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
-        while chunk := await upstream.some(reply, endpoint):
-            listed.has_begun = True
-            await response.write(chunk)
-            self._last = chunk
+        try:
+            while chunk := await upstream.some(reply, endpoint):
+                listed.has_begun = True
+                await response.write(chunk)
+                self._last = chunk
+        except (asyncio.CancelledError, ConnectionError):
+            if conversation := self.streams and self.request.headers.get(streams.ID_HEADER):
+                await self._outlived(listed, endpoint, reply, conversation)
+            raise
         await response.write_eof()
         return response
+
+    async def _outlived(
+        self,
+        listed: "Request",
+        endpoint: "Endpoint",
+        reply: aiohttp.ClientResponse,
+        conversation: str,
+    ) -> None:
+        """A conversation's reply goes on without its reader, unless somebody ends the request."""
+        transport, task = self.request.transport, asyncio.current_task()
+        has_left = transport is None or transport.is_closing()
+        try:
+            if has_left and not listed.cancelled and task:
+                task.uncancel()
+                await streams.read_out(reply, endpoint)
+        finally:
+            if listed.cancelled:
+                await streams.end(endpoint, conversation)
 
     async def _interpreted(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter

@@ -3,7 +3,7 @@
 from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
-from paddock.http import listing, logs, management, mcp, openapi, passage, router, sse
+from paddock.http import listing, logs, management, mcp, openapi, passage, router, sse, streams
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.ollama import generation, lists, wire
@@ -107,7 +107,14 @@ GATEWAY = (
 )
 
 MANAGEMENT = (
-    Route("GET", "/", management.about, "Where to look", scope=Scope.INFERENCE, media="text/plain"),
+    Route(
+        "GET",
+        "/",
+        management.about,
+        "Where to look; for a browser, llama-server's own web page",
+        scope=Scope.OPEN,
+        media="text/plain",
+    ),
     Route("GET", "/health", management.health, "The daemon lives", scope=Scope.OPEN),
     Route("GET", "/v1/health", management.health, "The daemon lives", scope=Scope.OPEN),
     _get("/status", management.status, types.Status, "What runs, what waits, what lies where"),
@@ -255,6 +262,23 @@ OLLAMA_API = (
 )
 
 LLAMA_ROUTER = (
+    Route(
+        "GET",
+        "/v1/stream",
+        streams.resume,
+        "Read on in a reply that was left (llama-server's resumable streams)",
+        LLAMA,
+        Scope.INFERENCE,
+        media="text/event-stream",
+        query=("conv_id", "from"),
+        acts=True,
+    ),
+    Route("DELETE", "/v1/stream", streams.stop, "End such a reply", LLAMA, Scope.INFERENCE),
+    Route("POST", "/v1/streams/lookup", streams.lookup, "Which there are", LLAMA, Scope.INFERENCE),
+    *(
+        Route("*", path, management.disabled, "Not here, as llama.cpp's router says it", ROUTER)
+        for path in ("/tools", "/cors-proxy")
+    ),
     Route(
         "POST",
         "/models/load",

@@ -18,6 +18,7 @@ from paddock.http.auth import Guard, Scope
 from paddock.http.front import Front, Route
 from paddock.http.routes import ROUTES
 from paddock.http.surfaces import LLAMA
+from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
     from paddock.daemon.daemon import Daemon
@@ -37,7 +38,8 @@ _Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
-    front = Front(daemon, Guard(daemon.settings), ROUTES)
+    page = WebPage(daemon.paths.state_dir, daemon.roster.default_engine)
+    front = Front(daemon, Guard(daemon.settings), ROUTES, page)
     app = web.Application(client_max_size=front.max_body)
     app[_FRONT] = front
     for route in ROUTES:
@@ -146,14 +148,14 @@ def _closing(error: PaddockError, response: web.Response) -> web.Response:
 
 
 def _stray(front: Front) -> _Handle:
-    """Preflights, and whatever no route is for."""
+    """Preflights, the files of the web page, and whatever is not here."""
 
     async def stray(request: web.Request) -> web.StreamResponse:
         try:
             front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
             if request.method == "OPTIONS":
                 return _preflight(request)
-            return await _nothing(request)
+            return await front.web_page.answer(request) or await _nothing(request)
         except PaddockError as error:
             return errors.refusal(error, LLAMA.shape)
 

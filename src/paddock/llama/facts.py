@@ -11,7 +11,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Self
 import msgspec
 
 from paddock.llama.gguf import Facts, GgufError, whole
+from paddock.whole import write_whole
 
 _FORMAT = 1  # raise it when a fact is added, or found in another way
 
@@ -124,11 +124,7 @@ class _Slot:
         """Write it whole or not at all; without a place to write it will be read again."""
         kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
         with suppress(OSError):
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.file.parent, prefix=".facts-")  # 0600
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(kept))
-            Path(name).replace(self.file)
+            write_whole(self.file, msgspec.json.encode(kept))
         return facts
 
 

@@ -4,8 +4,6 @@ A plan is for one profile's flags, one engine build and one state of the model's
 key. It also holds for a certain amount of free memory, which `holds` compares.
 """
 
-import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -19,6 +17,7 @@ from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings
+from paddock.whole import write_whole
 
 _FORMAT = 1
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
@@ -39,11 +38,7 @@ class Shelf:
     def put(self, key: str, plan: Plan) -> None:
         """Write it whole or not at all."""
         with suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".plan-")  # 0600
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(plan))
-            Path(name).replace(self._folder / f"{key}.json")
+            write_whole(self._folder / f"{key}.json", msgspec.json.encode(plan))
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:

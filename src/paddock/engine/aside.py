@@ -1,0 +1,71 @@
+"""A llama-server beside those of the daemon: started as the daemon starts them, gone with the block."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from paddock.config.profile import Profile
+from paddock.engine.engine import Engine
+from paddock.engine.launch import command, environment
+from paddock.llama.client import connect, health
+from paddock.llama.process import Child, Plumbing, spawn
+
+_LOOK_EVERY = 0.05  # seconds; an engine without the child protocol gives no notice of being ready
+_STOP = 5.0  # seconds between asking it to end and killing it
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """One such server, and how to ask it."""
+
+    child: Child
+    log: Path
+    session: aiohttp.ClientSession
+
+    async def ready(self) -> bool:
+        """Whether it came to serve; else it has ended."""
+        ended = asyncio.ensure_future(self.child.wait())
+        try:
+            while not ended.done():
+                if await health(self.session) == "ready":
+                    return True
+                await asyncio.wait([ended], timeout=_LOOK_EVERY)
+            return False
+        finally:
+            ended.cancel()
+
+
+@asynccontextmanager
+async def started(engine: Engine, profile: Profile, folder: Path) -> AsyncIterator[Aside]:
+    """A server of this profile for the length of the block; `folder`, new, is for socket and log.
+
+    The folder's path must be short enough for a socket. OSError if it cannot be started.
+    """
+    plumbing = Plumbing(folder)
+    plumbing.folder.mkdir(parents=True)
+    socket = str(folder / "s.sock")
+    child = spawn(_command(engine, profile, socket), _environment(engine), plumbing)
+    try:
+        async with connect(socket) as session:
+            yield Aside(child, plumbing.log, session)
+    finally:
+        await child.stop(_STOP)
+
+
+def _command(engine: Engine, profile: Profile, socket: str) -> list[str]:
+    """With what the engine always gets: models.conf, which would add it, is not behind it."""
+    program = len(engine.command)
+    argv = command(engine, profile, socket=socket)
+    return [*argv[:program], *engine.always, *argv[program:]]
+
+
+def _environment(engine: Engine) -> dict[str, str]:
+    """As the daemon's, without the child protocol: nobody here writes to its standard input."""
+    found = environment(engine, os.environ)
+    del found["LLAMA_SERVER_ROUTER_PORT"]
+    return found

@@ -1,0 +1,104 @@
+"""llama-server's resumable streams: replies that go on without their reader, and can be read again.
+
+A client that sends `X-Conversation-Id: ID::MODEL`, as llama-server's web page does, may leave in the
+middle of a reply and come back for the rest. The relay then goes on reading until the reply has
+ended (`read_out`), so its instance is not taken for idle; whoever comes back needs no lease of his
+own. Source: tools/server/server-stream.cpp of llama.cpp, build 11434.
+"""
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from yarl import URL
+
+from paddock.errors import BadRequest, NoSuchThing, UnknownModel, UpstreamGone
+from paddock.http import body, upstream
+from paddock.http.front import Front, Route
+
+if TYPE_CHECKING:
+    from paddock.daemon.endpoint import Endpoint
+
+ID_HEADER = "X-Conversation-Id"
+_PATH, _ID = "/v1/stream", "conv_id"
+
+
+async def resume(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What a conversation's reply has said since byte `from`, and what it says from now on."""
+    endpoint = _endpoint(front, request)
+    if endpoint is None:
+        raise NoSuchThing("this reply is gone: it was never begun, or its model was unloaded")
+    headers = upstream.request_headers(request.headers)
+    with endpoint.in_use():
+        reply = await upstream.ask(endpoint, "GET", request.path_qs, headers, None)
+        try:
+            response = web.StreamResponse(
+                status=reply.status, headers=upstream.reply_headers(reply, endpoint)
+            )
+            await response.prepare(request)
+            while chunk := await upstream.some(reply, endpoint):
+                await response.write(chunk)
+        finally:
+            reply.close()
+    return response
+
+
+async def stop(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """End a conversation's reply; 204 also where it is over."""
+    if endpoint := _endpoint(front, request):
+        with suppress(UpstreamGone):
+            await end(endpoint, request.query[_ID])
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+async def lookup(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """Which of these conversations have a reply to be read, in any ready instance."""
+    content = await body.read(request, front.max_body)
+    found: list[Any] = []
+    for endpoint in front.daemon.endpoints():
+        with suppress(UpstreamGone), endpoint.in_use():
+            found += await _known(endpoint, content)
+    return web.json_response(found)
+
+
+async def read_out(reply: aiohttp.ClientResponse, endpoint: "Endpoint") -> None:
+    """Read on to the end for a reader who has left; llama-server keeps it for his return."""
+    while await upstream.some(reply, endpoint):
+        pass
+
+
+async def end(endpoint: "Endpoint", conversation: str) -> None:
+    """Have the instance end this conversation's reply, which no hang-up would."""
+    path = str(URL(_PATH).with_query({_ID: conversation}))
+    reply = await upstream.ask(endpoint, "DELETE", path, {}, None)
+    reply.release()
+
+
+def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":
+    """The instance that the conversation's id names; None where that is not loaded."""
+    conversation, _, model = request.query.get(_ID, "").rpartition("::")
+    if not conversation:
+        return None
+    with suppress(UnknownModel):
+        profile = front.daemon.resolve(model).id
+        return next((x for x in front.daemon.endpoints() if x.profile == profile), None)
+    return None
+
+
+async def _known(endpoint: "Endpoint", content: bytes) -> list[Any]:
+    headers = {"Content-Type": "application/json"}
+    reply = await upstream.ask(endpoint, "POST", f"{_PATH}s/lookup", headers, content)
+    try:
+        answer = await upstream.whole(reply, endpoint)
+    finally:
+        reply.close()
+    if reply.status == HTTPStatus.BAD_REQUEST:
+        raise BadRequest("the request body is not usable: conversation_ids, a list, is missing")
+    try:
+        sessions = msgspec.json.decode(answer)
+    except msgspec.DecodeError:
+        return []
+    return sessions if isinstance(sessions, list) else []  # an older build has none

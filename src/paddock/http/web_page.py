@@ -1,0 +1,83 @@
+"""llama-server's own web page, for browsers, at our address: to it we are llama.cpp's router.
+
+Its files are no secret and need no key, as with llama-server itself; what it then asks does. They
+are taken out of the default engine when a browser first comes, and kept for the next daemon.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+import msgspec
+from aiohttp import web
+
+from paddock.engine.engine import Engine
+from paddock.engine.web_page import INDEX, Page, PageFile, take
+from paddock.errors import EngineError
+from paddock.whole import write_whole
+
+_log = logging.getLogger(__name__)
+_KEPT = "web-page.msgpack"
+
+
+class _Kept(msgspec.Struct):
+    """A page on disk, and whose it is."""
+
+    build: str
+    page: Page
+
+
+class WebPage:
+    """The page of the engine that is the default one now."""
+
+    def __init__(self, state_dir: Path, engine: Callable[[], Engine | None]) -> None:
+        self._file = state_dir / _KEPT
+        self._engine = engine
+        self._kept = _Kept("", {})
+        self._taking = asyncio.Lock()
+
+    async def answer(self, request: web.Request) -> web.Response | None:
+        """The file that a browser asks for; None where it asks for something else, or there is none."""
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        is_index = request.path == INDEX and "text/html" in request.headers.get("Accept", "")
+        if not is_index and not PurePosixPath(request.path).suffix:
+            return None
+        file = (await self._page()).get(request.path)
+        return _response(file, request) if file else None
+
+    async def _page(self) -> Page:
+        engine = self._engine()
+        if engine is None:
+            return {}
+        async with self._taking:
+            if self._kept.build != engine.build_mark:
+                self._kept = await self._read_or_taken(engine)
+        return self._kept.page
+
+    async def _read_or_taken(self, engine: Engine) -> _Kept:
+        with suppress(OSError, msgspec.MsgspecError):
+            content = await asyncio.to_thread(self._file.read_bytes)
+            kept = msgspec.msgpack.decode(content, type=_Kept)
+            if kept.build == engine.build_mark:
+                return kept
+        try:
+            kept = _Kept(engine.build_mark, await take(engine))
+        except EngineError as error:  # not asked again by this daemon, but by the next
+            _log.warning("%s", error)
+            return _Kept(engine.build_mark, {})
+        with suppress(OSError):
+            await asyncio.to_thread(write_whole, self._file, msgspec.msgpack.encode(kept))
+        return kept
+
+
+def _response(file: PageFile, request: web.Request) -> web.Response:
+    headers = dict(file.headers)
+    if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=304, headers={"ETag": headers["ETag"]})
+    if "gzip" in request.headers.get("Accept-Encoding", "") or not file.is_compressed:
+        return web.Response(body=file.body, headers=headers)
+    del headers["Content-Encoding"]
+    return web.Response(body=file.plain(), headers=headers)
