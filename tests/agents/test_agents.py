@@ -1,8 +1,6 @@
 """Real clients, told by `paddock run`'s own settings, while the model loads longer than they wait.
 
-Each client's patience is cut to 5 s where it can be told (a line in `IMPATIENT` says how); the load
-takes 12. Those that cannot be told wait as long as they do by themselves, and only show that they
-are answered after a load.
+Each client's patience is cut to 5 s (a line in `IMPATIENT` says how); the load takes 12.
 """
 
 import os
@@ -63,8 +61,12 @@ def _continue(setting: Setting) -> Setting:
     return replace(setting, files=(OwnFile(file.path, text),))
 
 
-def _as_it_is(setting: Setting) -> Setting:
-    return setting
+def _qwen(setting: Setting) -> Setting:
+    [file] = setting.files
+    text = file.text.replace("1800000", "5000")
+    assert text != file.text
+    env = {**setting.env, "QWEN_CODE_API_TIMEOUT_MS": "5000"}
+    return replace(setting, env=env, files=(OwnFile(file.path, text),))
 
 
 IMPATIENT: dict[str, Callable[[Setting], Setting]] = {
@@ -73,7 +75,7 @@ IMPATIENT: dict[str, Callable[[Setting], Setting]] = {
     "opencode": _opencode,
     "aider": _aider,
     "continue": _continue,
-    "qwen-code": _as_it_is,  # 120 s, which only its own settings file changes
+    "qwen-code": _qwen,
 }
 
 

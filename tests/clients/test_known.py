@@ -110,6 +110,16 @@ def test_opencode_and_continue_know_limits_and_abilities(tmp_path: Path):
     assert second["defaultCompletionOptions"] == {"maxTokens": 512, "contextLength": 8192}
 
 
+def test_qwen_code_knows_each_model_and_waits(tmp_path: Path):
+    settings = written(connected("qwen-code", tmp_path))["settings.json"]
+    assert settings["model"] == {"name": "scout"}
+    scout, seer = settings["modelProviders"]["openai"]
+    assert scout["generationConfig"]["contextWindowSize"] == 131_072
+    assert seer["generationConfig"]["samplingParams"] == {"max_tokens": 512}
+    assert seer["generationConfig"]["timeout"] == 1_800_000
+    assert settings["env"][seer["envKey"]] == OFFER.token
+
+
 def test_aider_leaves_the_temperature_to_the_profile(tmp_path: Path):
     files = written(connected("aider", tmp_path))
     assert files["models.yml"][0] == {"name": "openai/scout", "use_temperature": False}

@@ -6,7 +6,7 @@ from typing import Any
 
 from paddock.api.models import ModelCard
 from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
-from paddock.clients.setting import Client, Folders, OwnFile, Setting, exports
+from paddock.clients.setting import Client, Folders, OwnFile, Setting
 
 _TIMEOUT_MS = TIMEOUT * 1000
 _KEY_VARIABLE = "PADDOCK_API_KEY"
@@ -194,7 +194,35 @@ def _opencode(offer: Offer, folders: Folders) -> Setting:
     )
 
 
-# ---- Qwen Code: github.com/QwenLM/qwen-code (docs/cli/configuration), 0.15 ----
+# ---- Qwen Code: github.com/QwenLM/qwen-code (docs/users/configuration), 0.15 ----
+
+
+def qwen_settings(offer: Offer) -> str:
+    """System defaults, the least of its layers: the user's own settings stay, and win."""
+    settings = {
+        "$version": 4,
+        "modelProviders": {"openai": [_qwen_model(card, offer) for card in offer.cards]},
+        "security": {"auth": {"selectedType": "openai"}},
+        "model": {"name": offer.main.id},
+        "env": _qwen_env(offer),
+    }
+    return json.dumps(settings, indent=2) + "\n"
+
+
+def _qwen_model(card: ModelCard, offer: Offer) -> dict[str, Any]:
+    context = {"contextWindowSize": card.context} if card.context else {}
+    return {
+        "id": card.id,
+        "name": title(card),
+        "baseUrl": offer.openai_url,
+        "envKey": "OPENAI_API_KEY",
+        "capabilities": {"vision": "vision" in card.abilities},
+        "generationConfig": {
+            "timeout": _TIMEOUT_MS,
+            "samplingParams": {"max_tokens": output_limit(card)},
+            **context,
+        },
+    }
 
 
 def _qwen_env(offer: Offer) -> dict[str, str]:
@@ -202,16 +230,24 @@ def _qwen_env(offer: Offer) -> dict[str, str]:
         "OPENAI_BASE_URL": offer.openai_url,
         "OPENAI_API_KEY": offer.token,
         "OPENAI_MODEL": offer.main.id,
+        "QWEN_CODE_API_TIMEOUT_MS": str(_TIMEOUT_MS),
     }
 
 
 def _qwen_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env=_qwen_env(offer), args=("--auth-type", "openai"))
+    """The variables as well: they win over a user's settings."""
+    file = OwnFile(folder / "qwen-code.json", qwen_settings(offer))
+    env = {"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(file.path), **_qwen_env(offer)}
+    return Setting(env=env, args=("--auth-type", "openai"), files=(file,))
 
 
 def _qwen(offer: Offer, folders: Folders) -> Setting:
-    lines = exports(_qwen_env(offer))
-    return Setting(usage=(*lines, "qwen --auth-type openai"))
+    path = folders.own / "settings.json"
+    return Setting(
+        files=(OwnFile(path, qwen_settings(offer)),),
+        usage=(f"QWEN_CODE_SYSTEM_DEFAULTS_PATH={path} qwen",),
+        notes=("your own settings win; all profiles are in /model, unless yours lists models",),
+    )
 
 
 AGENTS = (
