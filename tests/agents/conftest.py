@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from paddock.clients.setting import Setting
 from paddock.llama.scripted import ScriptedModel, write
 from tests.yard import Process, places, process, wrapper
 
@@ -42,6 +44,26 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not here: `make test-clients` installs it where that can be had")
     return found
+
+
+def run_client(
+    words: list[str], setting: Setting, folder: Path
+) -> "subprocess.CompletedProcess[str]":
+    """In a home of its own, with nobody's keys."""
+    home, work = folder / "home", folder / "work"
+    home.mkdir()
+    work.mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **setting.env}
+    argv = [words[0], *setting.args, *words[1:]]
+    return subprocess.run(
+        argv,
+        env=env,
+        cwd=work,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
 
 
 @pytest.fixture

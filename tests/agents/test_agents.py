@@ -3,8 +3,6 @@
 Each client's patience is cut to 5 s (a line in `IMPATIENT` says how); the load takes 12.
 """
 
-import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from paddock.clients.known import client_named
 from paddock.clients.offer import offered
 from paddock.clients.setting import OwnFile, Setting
 from paddock.clients.writing import put_aside
-from tests.agents.conftest import SAYS, program
+from tests.agents.conftest import SAYS, program, run_client
 from tests.yard import Process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -91,25 +89,7 @@ def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
     setting = IMPATIENT[name](client.run(offer, tmp_path / "told"))
     for _ in put_aside(setting):
         pass
-    done = _run(words, setting, tmp_path)
+    done = run_client(words, setting, tmp_path)
     assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
     [instance] = daemon.status().instances
     assert instance.id == "scout.1"  # one load, whatever the client did meanwhile
-
-
-def _run(words: list[str], setting: Setting, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """In a home of its own, with nobody's keys."""
-    home, work = folder / "home", folder / "work"
-    home.mkdir()
-    work.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **setting.env}
-    argv = [words[0], *setting.args, *words[1:]]
-    return subprocess.run(
-        argv,
-        env=env,
-        cwd=work,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )

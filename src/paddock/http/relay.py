@@ -17,7 +17,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
-from paddock.http import body, errors, resent, sampling, streams, upstream
+from paddock.http import errors, resent, sampling, streams, upstream
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
@@ -27,29 +27,12 @@ if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
     from paddock.daemon.lease import Lease
     from paddock.daemon.requests import Request
+    from paddock.http.body import Wish
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
-
-
-async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Relay a POST whose body names the model."""
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
-        content = await body.read(request, front.max_body)
-        wish = body.wish(content, request.headers.get("Content-Type", ""))
-        exchange.streams = bool(wish.stream) and route.streams
-        profile = front.daemon.resolve(wish.model)
-        exchange.profile = profile.id
-        if route.streams:  # it generates
-            content = await exchange.prepared(profile, wish, content)
-        with front.daemon.lease(exchange.profile) as lease:
-            return await exchange.through(lease, request.path_qs, content)
-
-    return await exchange.accounted(relayed)
 
 
 class Exchange:
@@ -128,7 +111,7 @@ class Exchange:
             await response.prepare(self.request)
             await response.write_eof()
 
-    async def prepared(self, profile: "Profile", wish: body.Wish, content: bytes) -> bytes:
+    async def prepared(self, profile: "Profile", wish: "Wish", content: bytes) -> bytes:
         """The body with the samplers that hold; what it is a second copy of is over by then."""
         content, self.sampling = self.front.samplers.ruled(profile, wish, content)
         self._mark = resent.mark_of(self.request, profile.id, content)
@@ -231,7 +214,8 @@ class Exchange:
     async def _relay(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        if reply.status >= 400 and (self.response is not None or self.route.surface.translates):
+        refused = self.response is not None or self.interpreter or self.route.surface.translates
+        if reply.status >= 400 and refused:
             return await self._engine_refused(endpoint, reply)
         if self.interpreter:
             return await self._interpreted(endpoint, reply, self.interpreter)
@@ -269,29 +253,11 @@ class Exchange:
                 await response.write(chunk)
                 self._last = chunk
         except (asyncio.CancelledError, ConnectionError):
-            if conversation := self.streams and self.request.headers.get(streams.ID_HEADER):
-                await self._outlived(listed, endpoint, reply, conversation)
+            if self.streams:
+                await streams.outlive(self.request, listed, endpoint, reply)
             raise
         await response.write_eof()
         return response
-
-    async def _outlived(
-        self,
-        listed: "Request",
-        endpoint: "Endpoint",
-        reply: aiohttp.ClientResponse,
-        conversation: str,
-    ) -> None:
-        """A conversation's reply goes on without its reader, unless somebody ends the request."""
-        transport, task = self.request.transport, asyncio.current_task()
-        has_left = transport is None or transport.is_closing()
-        try:
-            if has_left and not listed.cancelled and task:
-                task.uncancel()
-                await streams.read_out(reply, endpoint)
-        finally:
-            if listed.cancelled:
-                await streams.end(endpoint, conversation)
 
     async def _interpreted(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter

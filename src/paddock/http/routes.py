@@ -6,8 +6,8 @@ from paddock.api import activity, models, placement, profiles, types
 from paddock.http import listing, logs, management, mcp, openapi, passage, router, sse, streams
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
+from paddock.http.gateway import generate
 from paddock.http.ollama import generation, lists, wire
-from paddock.http.relay import generate
 from paddock.http.surfaces import (
     ANTHROPIC,
     LLAMA,

@@ -2,10 +2,11 @@
 
 A client that sends `X-Conversation-Id: ID::MODEL`, as llama-server's web page does, may leave in the
 middle of a reply and come back for the rest. The relay then goes on reading until the reply has
-ended (`read_out`), so its instance is not taken for idle; whoever comes back needs no lease of his
+ended (`outlive`), so its instance is not taken for idle; whoever comes back needs no lease of his
 own. Source: tools/server/server-stream.cpp of llama.cpp, build 11434.
 """
 
+import asyncio
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from paddock.http.front import Front, Route
 
 if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.requests import Request
 
 ID_HEADER = "X-Conversation-Id"
 _PATH, _ID = "/v1/stream", "conv_id"
@@ -64,10 +66,27 @@ async def lookup(front: Front, request: web.Request, route: Route) -> web.Stream
     return web.json_response(found)
 
 
-async def read_out(reply: aiohttp.ClientResponse, endpoint: "Endpoint") -> None:
-    """Read on to the end for a reader who has left; llama-server keeps it for his return."""
-    while await upstream.some(reply, endpoint):
-        pass
+async def outlive(
+    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse
+) -> None:
+    """Where the reader of a conversation's reply has left, read on in its place until it is over.
+
+    Called when the handler's task was cancelled, or nothing could be written. Where somebody ended
+    the request, now or meanwhile, the instance is told so: a hang-up alone would not end it.
+    """
+    conversation = request.headers.get(ID_HEADER)
+    if not conversation:
+        return
+    transport, task = request.transport, asyncio.current_task()
+    has_left = transport is None or transport.is_closing()
+    try:
+        if has_left and not listed.cancelled and task:
+            task.uncancel()
+            while await upstream.some(reply, endpoint):
+                pass
+    finally:
+        if listed.cancelled:
+            await end(endpoint, conversation)
 
 
 async def end(endpoint: "Endpoint", conversation: str) -> None:

@@ -1,0 +1,150 @@
+"""OpenAI's `namespace` tools, in which Codex wraps those of MCP servers, for instances that skip them.
+
+llama-server (11434, 11549) hands its models `function` tools only and skips all others in silence, so
+that an agent's MCP tools are never seen (openai/codex#36942, ggml-org/llama.cpp#24295). Here each of
+them becomes a function `NAMESPACE__TOOL`, in the tools, in the calls of the history and in the
+choice, and a call of it comes back with namespace and name apart. A request without namespaces, and
+its reply, keep every byte. Source of the shapes: OpenAI's Responses reference; what Codex 0.171 sends.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from paddock.http.surfaces import RESPONSES
+
+_MARK = b'"namespace"'  # as a tool's type, or as a field of a call
+_CALL = b'"function_call"'
+_FIELDS = ("tools", "input", "tool_choice")  # of a request: where names of tools stand
+
+Names = dict[str, tuple[str, str]]  # a function's name -> its namespace, and its name there
+
+
+def flattened(content: bytes) -> tuple[bytes, Names]:
+    """The body as llama-server takes it; no names, and the same bytes, where nothing is wrapped."""
+    if _MARK not in content:
+        return content, {}
+    fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    told = {key: msgspec.json.decode(fields[key]) for key in _FIELDS if key in fields}
+    tools = told.get("tools")
+    if not isinstance(tools, list) or not (names := _names(tools)):
+        return content, {}
+    flat = {where: name for name, where in names.items()}
+    told["tools"] = list(_functions(tools, flat))
+    if isinstance(told.get("input"), list):
+        told["input"] = [_renamed(item, flat) for item in told["input"]]
+    if "tool_choice" in told:
+        told["tool_choice"] = _renamed(told["tool_choice"], flat)
+    return msgspec.json.encode({**fields, **told}), names
+
+
+def _names(tools: list[Any]) -> Names:
+    """One function for each wrapped tool, under a name that no other tool has."""
+    taken = {tool.get("name") for tool in tools if isinstance(tool, dict)}
+    names: Names = {}
+    for namespace, tool in _wrapped(tools):
+        name = f"{namespace}__{tool}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names[name] = namespace, tool
+    return names
+
+
+def _wrapped(tools: list[Any]) -> Iterator[tuple[str, str]]:
+    for wrapper in tools:
+        if _is_wrapper(wrapper):
+            for tool in wrapper["tools"]:
+                yield wrapper["name"], tool["name"]
+
+
+def _is_wrapper(tool: Any) -> bool:
+    """Of functions only: what it holds else is for llama-server to skip, as a whole."""
+    if not isinstance(tool, dict) or tool.get("type") != "namespace":
+        return False
+    inner = tool.get("tools")
+    return (
+        isinstance(tool.get("name"), str)
+        and isinstance(inner, list)
+        and all(isinstance(t, dict) and isinstance(t.get("name"), str) for t in inner)
+    )
+
+
+def _functions(tools: list[Any], flat: dict[tuple[str, str], str]) -> Iterable[Any]:
+    for tool in tools:
+        if not _is_wrapper(tool):
+            yield tool
+            continue
+        for inner in tool["tools"]:
+            yield inner | {"name": flat[tool["name"], inner["name"]]}
+
+
+def _renamed(item: Any, flat: dict[tuple[str, str], str]) -> Any:
+    """A call, or a choice, by the function's name; anything else as it is."""
+    if not isinstance(item, dict) or "namespace" not in item:
+        return item
+    name = flat.get((item["namespace"], item.get("name", "")))
+    if name is None:  # of a server that is gone: the history still tells of it
+        name = f"{item['namespace']}__{item.get('name', '')}"
+    return {key: value for key, value in item.items() if key != "namespace"} | {"name": name}
+
+
+class Wrapper:
+    """An interpreter (`http/interpreter.py`) that gives calls their namespaces back."""
+
+    def __init__(self, names: Names, *, streams: bool) -> None:
+        self.media = "text/event-stream" if streams else "application/json"
+        self._names = names
+        self._streams = streams
+        self._rest = b""  # the beginning of a line, or of the one document
+
+    def granted(self) -> None:
+        """Nothing is timed."""
+
+    def beat(self, text: str) -> bytes:
+        return RESPONSES.beat(text)
+
+    def hear(self, piece: bytes) -> bytes:
+        self._rest += piece
+        if not self._streams or b"\n" not in piece:
+            return b""
+        whole, newline, self._rest = self._rest.rpartition(b"\n")
+        return b"\n".join(self._line(line) for line in whole.split(b"\n")) + newline
+
+    def end(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return self._line(rest) if self._streams else self._document(rest)
+
+    def _line(self, line: bytes) -> bytes:
+        head, data, document = line.partition(b"data: ")
+        return data + self._document(document) if data and not head else line
+
+    def _document(self, document: bytes) -> bytes:
+        """An event, or the reply, with every call in it as its client named the tool."""
+        if _CALL not in document:
+            return document
+        try:
+            told = msgspec.json.decode(document)
+        except msgspec.DecodeError:
+            return document
+        if not isinstance(told, dict):
+            return document
+        items = [told.get("item"), *_output(told), *_output(told.get("response"))]
+        changed = [self._wrap(item) for item in items]
+        return msgspec.json.encode(told) if any(changed) else document
+
+    def _wrap(self, item: Any) -> bool:
+        """Whether it is a call of a wrapped tool, which then says so."""
+        if not isinstance(item, dict) or item.get("type") != "function_call":
+            return False
+        where = self._names.get(item.get("name", ""))
+        if where is None:
+            return False
+        item["namespace"], item["name"] = where
+        return True
+
+
+def _output(told: Any) -> list[Any]:
+    found = told.get("output") if isinstance(told, dict) else None
+    return found if isinstance(found, list) else []
