@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,15 +47,32 @@ def program(name: str) -> str:
     return found
 
 
-def run_client(
+# What each client is asked, the last of its arguments.
+ASKED = {
+    "claude-code": ("-p", "hi"),
+    "codex": ("exec", "--skip-git-repo-check", "hi"),
+    "opencode": ("run", "hi"),
+    "qwen-code": ("-p", "hi"),
+    "continue": ("-p", "hi"),
+    "aider": ("--no-git", "--yes-always", "--analytics-disable", "--message", "hi"),
+}
+
+
+def run_told(
     words: list[str], setting: Setting, folder: Path
+) -> "subprocess.CompletedProcess[str]":
+    """A client with what `paddock run` gives it: its settings' arguments come first."""
+    return run_client([words[0], *setting.args, *words[1:]], setting.env, folder)
+
+
+def run_client(
+    argv: list[str], told: Mapping[str, str], folder: Path
 ) -> "subprocess.CompletedProcess[str]":
     """In a home of its own, with nobody's keys."""
     home, work = folder / "home", folder / "work"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     work.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **setting.env}
-    argv = [words[0], *setting.args, *words[1:]]
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **told}
     return subprocess.run(
         argv,
         env=env,
@@ -69,9 +87,22 @@ def run_client(
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Process]:
     """A daemon whose one model needs longer to load than its clients will wait in silence."""
-    root = tmp_path / "daemon"
-    engine = wrapper(tmp_path / "slow-llama-server", f"sleep {LOAD}")
-    paths = places(root, "")
+    with _daemon(
+        tmp_path / "daemon", wrapper(tmp_path / "slow-llama-server", f"sleep {LOAD}")
+    ) as slow:
+        yield slow
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Process]:
+    """One whose model is there at once."""
+    with _daemon(tmp_path / "daemon", wrapper(tmp_path / "llama-server", "")) as quick:
+        yield quick
+
+
+@contextmanager
+def _daemon(folder: Path, engine: Path) -> Iterator[Process]:
+    paths = places(folder, "")
     paths.config.write_text(CONF.format(engine=engine))
     paths.settings.write_text(SETTINGS)
     paths.models_dir.mkdir()

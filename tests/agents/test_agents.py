@@ -14,19 +14,10 @@ from paddock.clients.known import client_named
 from paddock.clients.offer import offered
 from paddock.clients.setting import OwnFile, Setting
 from paddock.clients.writing import put_aside
-from tests.agents.conftest import SAYS, program, run_client
+from tests.agents.conftest import ASKED, SAYS, program, run_told
 from tests.yard import Process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
-
-ARGS = {
-    "claude-code": ("-p", "hi"),
-    "codex": ("exec", "--skip-git-repo-check", "hi"),
-    "opencode": ("run", "hi"),
-    "qwen-code": ("-p", "hi"),
-    "continue": ("-p", "hi"),
-    "aider": ("--no-git", "--yes-always", "--analytics-disable", "--message", "hi"),
-}
 
 
 def _claude_code(setting: Setting) -> Setting:
@@ -77,19 +68,19 @@ IMPATIENT: dict[str, Callable[[Setting], Setting]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARGS)
+@pytest.mark.parametrize("name", ASKED)
 def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
     name: str, slow: Process, tmp_path: Path
 ):
     client = client_named(name)
-    words = [program(client.program), *ARGS[name]]
+    words = [program(client.program), *ASKED[name]]
     daemon = Client(slow.url)
     offer = offered(daemon.cards(), url=slow.url, key=None, wanted="scout", current=None)
     assert client.run is not None
     setting = IMPATIENT[name](client.run(offer, tmp_path / "told"))
     for _ in put_aside(setting):
         pass
-    done = run_client(words, setting, tmp_path)
+    done = run_told(words, setting, tmp_path)
     assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
     [instance] = daemon.status().instances
     assert instance.id == "scout.1"  # one load, whatever the client did meanwhile

@@ -15,7 +15,7 @@ from paddock.clients.offer import offered
 from paddock.clients.setting import Setting
 from paddock.clients.writing import put_aside
 from paddock.llama.scripted import ScriptedModel, write
-from tests.agents.conftest import MODEL, program, run_client
+from tests.agents.conftest import MODEL, program, run_told
 from tests.yard import Process, places, process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -107,6 +107,6 @@ def test_an_agent_asks_another_model(name: str, tmp_path: Path):
         setting = way.told(client.run(offer, tmp_path / "told"), running.url)
         for _ in put_aside(setting):
             pass
-        done = run_client(words, setting, tmp_path)
+        done = run_told(words, setting, tmp_path)
         assert LOOKED in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
         assert [load.outcome for load in daemon.history("scout").loads] == ["ready"]
