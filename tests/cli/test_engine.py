@@ -152,16 +152,10 @@ def test_the_next_switch_runs_on_what_was_promoted_and_a_rollback_goes_back(
     assert switched("alpha") == {"alpha": "old"}
     told = engine("test", "new", "--against", "old").out
     assert "new is safe: `paddock engine promote new` makes it the default" in told
-    with home.client.watch() as events:
-        next(events)
-        engine("promote", "new")
-        assert any(isinstance(event, ConfigChanged) for event in events)
+    engine("promote", "new")
     assert running() == {"alpha": "old"}, "it goes on running"
     assert switched("alpha") == {"alpha": "new"}
-    with home.client.watch() as events:
-        next(events)
-        engine("rollback")
-        assert any(isinstance(event, ConfigChanged) for event in events)
+    engine("rollback")
     assert switched("beta") == {"beta": "old"}
 
 

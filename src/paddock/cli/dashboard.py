@@ -50,8 +50,9 @@ def _start(url: str, config: Path | None) -> None:
     """A daemon in the background; at another address somebody else must have meant one."""
     from paddock.cli.files import open_files
     from paddock.cli.start import start
+    from paddock.cli.where import usual_url
 
-    if url != DEFAULT_URL:
+    if url not in (DEFAULT_URL, usual_url()):
         raise PaddockError(f"no daemon answers at {url}", hint="start it there, or leave out --url")
     found = open_files(config).paths.config
     if not found.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from paddock.cli.engine_list import Name
 from paddock.cli.options import Config, SettingsFile
+from paddock.cli.terminal import complain
+from paddock.cli.where import VARIABLE, url_of
 from paddock.errors import EngineError
 
 if TYPE_CHECKING:
@@ -157,6 +160,21 @@ def _write(files: Files, name: str | None) -> None:
     set_default(files.paths.settings, name)
     print(f"the default is {name or 'the first engine that is found'} now")
     print("what runs goes on running; each model's next switch takes it")
+    _have_it_read(files)
+
+
+def _have_it_read(files: Files) -> None:
+    """By a running daemon, now: it would hear of the change by itself, but perhaps after a switch."""
+    from paddock.api.client import Client
+    from paddock.errors import DaemonUnreachable, PaddockError
+
+    url = os.environ.get(VARIABLE) or url_of(files.settings.listen)
+    try:
+        Client(url, os.environ.get("PADDOCK_API_KEY")).reload()
+    except DaemonUnreachable:
+        return
+    except PaddockError as error:
+        complain(f"note: the daemon at {url} did not read it at once: {error}")
 
 
 def _users(files: Files, name: str) -> list[str]:

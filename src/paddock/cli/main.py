@@ -36,6 +36,7 @@ from paddock.cli import (
     version,
 )
 from paddock.cli.terminal import complain, paint
+from paddock.cli.where import look_there
 from paddock.errors import PaddockError
 
 app = typer.Typer(
@@ -85,6 +86,7 @@ app.add_typer(import_.app, rich_help_panel=_FILES)
 
 def run() -> None:
     """The program `paddock`: exit status 0, 1 (an error was told), 2 (usage), 130 (Ctrl-C)."""
+    look_there(os.environ)
     try:
         app(sys.argv[1:] or _alone(), prog_name="paddock")  # also as `python -m paddock`
     except PaddockError as error:

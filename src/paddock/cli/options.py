@@ -45,7 +45,7 @@ Url = Annotated[
         "--url",
         envvar="PADDOCK_URL",
         metavar="URL",
-        help="Where the daemon answers.",
+        help="Where the daemon answers; where paddock.toml has it listen, unless said.",
     ),
 ]
 Key = Annotated[

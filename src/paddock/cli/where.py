@@ -1,0 +1,39 @@
+"""Where the daemon is that a verb speaks to, when nobody says so: where paddock.toml has it listen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+
+from paddock.api.address import DEFAULT_URL
+
+VARIABLE = "PADDOCK_URL"
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def look_there(environ: MutableMapping[str, str]) -> None:
+    """From here on, every verb and completion speaks to the usual daemon, unless it is told another."""
+    if VARIABLE not in environ and (url := usual_url()) != DEFAULT_URL:
+        environ[VARIABLE] = url
+
+
+def usual_url() -> str:
+    """The address in the user's own paddock.toml; the default where that does not say, or is broken."""
+    from paddock.config.paths import paths
+    from paddock.config.settings import load_settings
+    from paddock.errors import PaddockError
+
+    file = paths(None, None, None, os.environ).settings
+    try:
+        return url_of(load_settings(file, {}).listen)
+    except PaddockError:  # told to whoever starts the daemon
+        return DEFAULT_URL
+
+
+def url_of(listen: str) -> str:
+    """How a daemon that listens there is reached from this machine."""
+    from paddock.config.settings import listen_address
+
+    host, port = listen_address(listen)
+    host = _WILDCARDS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
