@@ -150,6 +150,7 @@ def test_llama_swaps_commands_become_keys(paddock: Paddock, usual: Path, tmp_pat
     assert (other.hidden, other.concurrency, other.ttl) == (True, 3, 600)
     assert other.model == tmp_path / "one.gguf"
     assert "--no-jinja" in other.argv
+    assert {f.name: f.values for f in other.flags}["--n-gpu-layers"] == ("auto",)
 
 
 def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_path: Path) -> None:
@@ -162,6 +163,7 @@ def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_pa
     assert why(found, "groups", "by memory")
     assert why(found, "metadata")
     assert why(found, "relative:8b", "alias 'fancy'")
+    assert why(found, "relative:8b", "`auto` now")
     assert "sk-secret" not in str(found)
 
 

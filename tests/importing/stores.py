@@ -177,7 +177,7 @@ models:
   "relative:8b":
     unlisted: true
     concurrencyLimit: 3
-    cmd: env A=1 llama-server -m one.gguf -c 512 --no-jinja
+    cmd: env A=1 llama-server -m one.gguf -c 512 --no-jinja -ngl 99
     aliases: [fancy]
   "docker":
     cmd: docker run --rm -p ${{PORT}}:8080 ghcr.io/ggml-org/llama.cpp:server -m /models/x.gguf

@@ -17,6 +17,7 @@ def print_page(page: Page, draft: Draft, written: Written) -> None:
     print_table(["PROFILE"], [[name] for name in page.profiles])
     _print_notes("NOT CARRIED OVER", [n for n in page.notes if n.kind == "lost"])
     _print_notes("CHANGED", [n for n in page.notes if n.kind == "changed"])
+    _print_notes("WORTH A LOOK", [n for n in page.notes if n.kind == "look"])
     print_written(draft, written)
 
 

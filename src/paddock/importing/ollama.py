@@ -206,7 +206,7 @@ def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
             f"older files of the family {manifest.family} need Ollama's own patches of llama.cpp: "
             "if llama-server refuses it, pull it again, or get its GGUF elsewhere"
         )
-        notes.note(where, told, "changed")
+        notes.note(where, told, "look")
     return section
 
 

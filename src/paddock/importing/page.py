@@ -12,17 +12,20 @@ from paddock.config.profile import Problem
 from paddock.importing.tails import trimmed
 from paddock.llama.flags import FlagSet
 
-Kind = Literal["lost", "changed"]
+Kind = Literal["lost", "changed", "look"]
 Problems = Callable[[str], Sequence[Problem]]
+_LAYERS, _ALL_LAYERS = "numeric-gpu-layers", 99  # what people write for "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that is not in the new file as it was in the old one."""
+    """Something that its owner should know of the new file."""
 
     where: str  # the file, its line, and the key: `config.yaml:12 models.qwen.cmd`
     why: str
-    kind: Kind = "lost"  # changed: it is carried over, but not as it was
+    kind: Kind = (
+        "lost"  # changed: carried over, but not as it was; look: as it was, and questionable
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,32 @@ def _put(page: Page, section: Section) -> None:
 
 
 def healed(page: Page, problems_of: Problems, flags: FlagSet | None) -> Page:
-    """The page without what `paddock check` would refuse; that stays in it as comments."""
+    """The page without what `paddock check` would refuse; that stays in it as comments.
+
+    What it would warn of is told.
+    """
     page = Page(list(page.lines), list(page.notes))
     while bad := _by_line(problems_of(page.text)):
         before = page.text
         _take_out(page, bad, flags)
         if page.text == before:  # nothing that we could cure
             break
+    for problem in problems_of(page.text):
+        if problem.line and not problem.fails_check:
+            _mend_or_tell(page, problem)
     return page
+
+
+def _mend_or_tell(page: Page, problem: Problem) -> None:
+    """99 layers mean all of them, which keeps fit from moving any; the rest is its owner's to judge."""
+    line = page.lines[problem.line - 1]
+    key, _, value = (part.strip() for part in line.text.partition("="))
+    if problem.code == _LAYERS and value.isdecimal() and int(value) >= _ALL_LAYERS:
+        page.lines[problem.line - 1] = replace(line, text=f"{key} = auto")
+        told = f"{value} keeps fit from moving layers: it is `auto` now"
+        page.note(line.source or line.text, told, "changed")
+    else:
+        page.note(line.source or line.text, _reason(problem), "look")
 
 
 def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:

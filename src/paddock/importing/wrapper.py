@@ -16,7 +16,6 @@ from paddock.errors import ConfigError
 from paddock.importing.compose_file import Compose, read_compose
 from paddock.importing.page import Line, Page
 
-_ALL_LAYERS = 99  # what people write for "all"
 _COMMENT = re.compile(r"\s+#.*$")
 _EXPANDED = re.compile(r"\$[\w({]|`")
 _BARE_JSON = re.compile(r'(?:^|\s)\{"')
@@ -75,7 +74,7 @@ class _Reading:
         else:
             at = next(i for i, line in enumerate(body) if line.text == "[*]") + 1
             body[at:at] = shared
-        self._page.lines = _last_counts(_layers(body, self._page), self._page)
+        self._page.lines = _last_counts(body, self._page)
         return self._page
 
     def _shared(self) -> list[Line]:
@@ -167,23 +166,6 @@ def _keys_of(lines: list[Line], section: str) -> dict[str, str]:
     return found
 
 
-def _layers(lines: list[Line], page: Page) -> list[Line]:
-    """`N_GPU_LAYERS = 99` keeps fit from moving layers: `auto` where fit is on."""
-    shared, now, out = _keys_of(lines, "*"), "", []
-    for line in lines:
-        now = line.text[1:-1] if line.is_header else now
-        value = line.text.partition("=")[2].strip()
-        fit = (shared | _keys_of(lines, now)).get("fit", "on").lower()
-        is_all = value.isdecimal() and int(value) >= _ALL_LAYERS
-        if _key(line) == "n_gpu_layers" and is_all and fit in ("on", "1", "true"):
-            told = f"{value} keeps fit from moving layers: it is `auto` now"
-            page.note(line.source, told, "changed")
-            out.append(replace(line, text="N_GPU_LAYERS = auto"))
-        else:
-            out.append(line)
-    return out
-
-
 def _last_counts(lines: list[Line], page: Page) -> list[Line]:
     """A wrapper takes the last of two; in models.conf that is an error."""
     seen: dict[tuple[int, str], int] = {}
@@ -207,4 +189,4 @@ def _margins(page: Page, cards: int, target: str) -> None:
         value = line.text.partition("=")[2].strip()
         if _key(line) == "fit_target" and value and "," not in value:
             told = f"one margin for {cards} unequal GPUs; this machine's would be {target}"
-            page.note(line.source, told, "changed")
+            page.note(line.source, told, "look")
