@@ -103,9 +103,7 @@ async def test_others_are_still_ended_by_their_hang_up(home):
         await _over(yard)
 
 
-@pytest.mark.parametrize(
-    "conversation", ["talk::endless", "talk::alpha", "talk::nobody", "talk", ""]
-)
+@pytest.mark.parametrize("conversation", ["talk::endless", "talk::alpha", "talk::nobody", "talk"])
 async def test_what_is_not_there(home, conversation):
     async with home() as yard:
         await yard.answer("alpha")
@@ -115,3 +113,9 @@ async def test_what_is_not_there(home, conversation):
         async with yard.http.delete(url) as reply:
             assert reply.status == 204
         assert await _known(yard) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_which_one_must_be_said(home, method):
+    async with home() as yard, yard.http.request(method, yard.url + "/v1/stream") as reply:
+        assert reply.status == 400

@@ -218,7 +218,7 @@ def test_in_words():
         "llama.cpp gave up fitting it: n_gpu_layers already set by user to 99, abort"
     ]
     assert words("a desktop took the memory") == [
-        "parts of 14 layers lie elsewhere, of 10 that must",
+        "14 layers lie in part elsewhere, 10 of which must",
         "CUDA0 had 2.4 GiB less free; other programs hold 2.9 GiB (Xorg, firefox)",
     ]
     assert words("another model of ours took the memory") == [

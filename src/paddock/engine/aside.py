@@ -17,6 +17,8 @@ from paddock.llama.process import Child, Plumbing, spawn
 
 _LOOK_EVERY = 0.05  # seconds; an engine without the child protocol gives no notice of being ready
 _STOP = 5.0  # seconds between asking it to end and killing it
+# With `--device none` alone a CUDA build still took 527 MiB of an H100 (build 11434): its context.
+_NO_GPU = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,19 @@ class Aside:
 
 
 @asynccontextmanager
-async def started(engine: Engine, profile: Profile, folder: Path) -> AsyncIterator[Aside]:
+async def started(
+    engine: Engine, profile: Profile, folder: Path, *, blind: bool = False
+) -> AsyncIterator[Aside]:
     """A server of this profile for the length of the block; `folder`, new, is for socket and log.
 
-    The folder's path must be short enough for a socket. OSError if it cannot be started.
+    The folder's path must be short enough for a socket. `blind`: it sees no GPU, and so takes
+    nothing of one that may be full. OSError if it cannot be started.
     """
     plumbing = Plumbing(folder)
     plumbing.folder.mkdir(parents=True)
     socket = str(folder / "s.sock")
-    child = spawn(_command(engine, profile, socket), _environment(engine), plumbing)
+    env = _environment(engine) | (_NO_GPU if blind else {})
+    child = spawn(_command(engine, profile, socket), env, plumbing)
     try:
         async with connect(socket) as session:
             yield Aside(child, plumbing.log, session)

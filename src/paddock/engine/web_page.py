@@ -60,7 +60,10 @@ async def take(engine: Engine) -> Page:
         extra = (_NO_DEVICE,) if engine.flags.find(_NO_DEVICE.name) else ()
         profile = of_file("page", model, *extra)
         try:
-            async with asyncio.timeout(_TIME), started(engine, profile, folder / "run") as server:
+            async with (
+                asyncio.timeout(_TIME),
+                started(engine, profile, folder / "run", blind=True) as server,
+            ):
                 if await server.ready():
                     return await _collected(server.session)
         except (OSError, TimeoutError, aiohttp.ClientError) as error:

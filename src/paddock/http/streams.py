@@ -98,7 +98,9 @@ async def end(endpoint: "Endpoint", conversation: str) -> None:
 
 def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":
     """The instance that the conversation's id names; None where that is not loaded."""
-    conversation, _, model = request.query.get(_ID, "").rpartition("::")
+    if not request.query.get(_ID):
+        raise BadRequest(f"{_ID}, the conversation's id, is missing")
+    conversation, _, model = request.query[_ID].rpartition("::")
     if not conversation:
         return None
     with suppress(UnknownModel):

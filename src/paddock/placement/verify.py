@@ -163,7 +163,8 @@ def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
     if least is not None and (now.layers_overflowing or 0) > least:
         yield Reason(
             code="more-in-ram",
-            message=f"parts of {now.layers_overflowing} layers lie elsewhere, of {least} that must",
+            message=f"{now.layers_overflowing} layers lie in part elsewhere, "
+            f"{least or 'none'} of which must",
             hint="free GPU memory and load it again: paddock unload, paddock switch",
         )
 
