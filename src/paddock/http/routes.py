@@ -276,7 +276,7 @@ LLAMA_ROUTER = (
     Route("DELETE", "/v1/stream", streams.stop, "End such a reply", LLAMA, Scope.INFERENCE),
     Route("POST", "/v1/streams/lookup", streams.lookup, "Which there are", LLAMA, Scope.INFERENCE),
     *(
-        Route("*", path, management.disabled, "Not here, as llama.cpp's router says it", ROUTER)
+        Route("*", path, management.disabled, "Off, as the router says it", ROUTER, Scope.OPEN)
         for path in ("/tools", "/cors-proxy")
     ),
     Route(
