@@ -77,16 +77,33 @@ async def outlive(
     conversation = request.headers.get(ID_HEADER)
     if not conversation:
         return
-    transport, task = request.transport, asyncio.current_task()
+    transport = request.transport
     has_left = transport is None or transport.is_closing()
     try:
-        if has_left and not listed.cancelled and task:
-            task.uncancel()
-            while await upstream.some(reply, endpoint):
-                pass
+        if has_left and not listed.cancelled:
+            await _read_out(listed, endpoint, reply)
     finally:
         if listed.cancelled:
             await end(endpoint, conversation)
+
+
+async def _read_out(listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse) -> None:
+    """A hang-up is told twice, in either order: a write fails, and the task is cancelled, once."""
+    task = asyncio.current_task()
+    assert task is not None, "a handler runs in a task"
+    was_cancelled = task.cancelling() > 0
+    task.uncancel()
+    while True:
+        try:
+            while await upstream.some(reply, endpoint):
+                pass
+        except asyncio.CancelledError:
+            if was_cancelled or listed.cancelled or endpoint.gone:
+                raise
+            was_cancelled = True
+            task.uncancel()
+        else:
+            return
 
 
 async def end(endpoint: "Endpoint", conversation: str) -> None:
