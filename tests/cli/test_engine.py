@@ -1,8 +1,6 @@
 """`paddock engine`: named, tried, promoted, gone back from; also while a daemon runs."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +8,9 @@ import pytest
 
 from paddock.api.types import ConfigChanged
 from tests.cli.conftest import Home, Paddock, Result
-from tests.engine import frail
-from tests.engine.stand_in import source_tree
+from tests.engine.stand_in import frail_engine, source_tree
 from tests.engine.test_build import needs_compiler
 from tests.yard import engine_command, wrapper
-
-
-def frail_engine(path: Path) -> Path:
-    """The real server, which dies on prompts of more than 100 tokens."""
-    words = [sys.executable, frail.__file__, *engine_command(), "--"]
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture

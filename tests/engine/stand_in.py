@@ -1,9 +1,15 @@
-"""A source tree of a few lines that CMake makes a `llama-server` of: it tells its version and its flags, no more.
+"""What stands in for an engine: a source tree of a few lines, and a server that dies on long prompts.
 
-The real tree takes minutes to compile. What is tried on this one is our side of a build.
+CMake makes a `llama-server` of the tree that tells its version and its flags, no more. The real tree
+takes minutes to compile; what is tried on this one is our side of a build.
 """
 
+import shlex
+import sys
 from pathlib import Path
+
+from tests.engine import frail
+from tests.yard import engine_command
 
 _CMAKE = """\
 cmake_minimum_required(VERSION 3.16)
@@ -49,3 +55,11 @@ def source_tree(folder: Path) -> Path:
     (folder / "main.c").write_text(_MAIN)
     (folder / "words.c").write_text(_WORDS)
     return folder
+
+
+def frail_engine(path: Path) -> Path:
+    """The real server, which dies on prompts of more than 100 tokens."""
+    words = [sys.executable, frail.__file__, *engine_command(), "--"]
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    path.chmod(0o755)
+    return path

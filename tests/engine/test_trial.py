@@ -1,7 +1,5 @@
 """Engines tried for real: two that are good, one that dies in the middle, one that says something else."""
 
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from paddock.engine.trial import Answer, Outcome, try_all
 from paddock.engine.trial_cases import PROMPTS, Case, generated, of_file, of_profiles
 from paddock.engine.trial_compare import Finding, findings, is_safe
 from paddock.llama.scripted import ScriptedModel, write
-from tests.engine import frail
+from tests.engine.stand_in import frail_engine
 from tests.yard import engine_command
 
 
@@ -44,13 +42,8 @@ def outcomes(place: Path, cases: list[Case], good: Engine) -> list[Outcome]:
     return try_all(good, cases, place / "good", silent)
 
 
-def frail_engine(place: Path) -> Engine:
-    """The real server, which dies on prompts of more than 100 tokens."""
-    path = place / "frail"
-    words = [sys.executable, frail.__file__, *engine_command(), "--"]
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-    path.chmod(0o755)
-    return find_engine(str(path), cache_dir=place)
+def _frail(place: Path) -> Engine:
+    return find_engine(str(frail_engine(place / "frail")), cache_dir=place)
 
 
 def by_what(found: list[Finding], case: str) -> dict[str, str]:
@@ -84,7 +77,7 @@ def test_a_build_that_dies_on_long_prompts_is_caught(
     place: Path, cases: list[Case], outcomes: list[Outcome]
 ):
     dense = [case for case in cases if case.name == "dense"]
-    bad = try_all(frail_engine(place), dense, place / "bad", silent)
+    bad = try_all(_frail(place), dense, place / "bad", silent)
     found = findings(dense, bad, outcomes[:1])
     assert by_what(found, "dense") == {
         "load": "ok",
