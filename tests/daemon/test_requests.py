@@ -147,6 +147,7 @@ async def test_one_is_ended_by_its_number_once(desk):
 @pytest.mark.parametrize(
     ("said", "name"),
     [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "browser"),
         ("claude-cli/2.1 (external, cli)", "claude-cli/2.1"),
         ("  curl/8  ", "curl/8"),
         ("", ""),

@@ -213,6 +213,11 @@ def _cancel(request: Request, why: str) -> None:
 
 
 def client_name(user_agent: str) -> str:
-    """What a client calls itself: up to the first blank, only what can be printed, 40 letters."""
+    """What a client calls itself: up to the first blank, only what can be printed, 40 letters.
+
+    All browsers call themselves Mozilla.
+    """
+    if user_agent.startswith("Mozilla/"):
+        return "browser"
     word = user_agent.split(maxsplit=1)[0] if user_agent.strip() else ""
     return "".join(letter for letter in word if letter.isprintable())[:_CLIENT_LETTERS]
