@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.yard import engine_command, wrapper
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 KEYS = {"api_keys": ("secret",)}
 
@@ -51,6 +53,18 @@ async def test_it_is_plain_for_who_cannot_unpack_it(home):
     async with home(engine="embedded") as yard:
         status, page = await _text(yard, "/", **BROWSER, **{"Accept-Encoding": "identity"})
         assert (status, "<!doctype html>" in page) == (200, True)
+
+
+@pytest.mark.parametrize("body", ["", "exit 1"])
+async def test_where_the_default_engine_has_none_the_wheels_is_shown(home, tmp_path, body):
+    """One that was built without it, and one that does not come up."""
+    if len(engine_command()) > 1:
+        pytest.skip("the embedded engine is the only one here, and carries it")
+    engine = wrapper(tmp_path / "plain-llama-server", body)
+    async with home(engine=str(engine)) as yard:
+        status, page = await _text(yard, "/", **BROWSER)
+        assert (status, "<!doctype html>" in page) == (200, True)
+        assert (yard.paths.state_dir / "web-page.msgpack").exists() == (not body)
 
 
 @pytest.mark.parametrize("path", ["/nothing.js", "/_app/nothing.css", "/nothing"])

@@ -34,6 +34,7 @@ from paddock.daemon.history import History
 from paddock.daemon.log_reading import Reading, Run
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.requests import Requests
+from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 
 
@@ -138,10 +139,10 @@ class Chronicle:
 
 
 class Roster:
-    """Of it, the front uses the engine whose web page it shows: here there is none."""
+    """Of it, the front uses the engines whose web page it shows: here there are none."""
 
-    def default_engine(self) -> None:
-        return None
+    def engines_at_hand(self) -> list[Engine]:
+        return []
 
 
 @dataclass

@@ -117,6 +117,7 @@ the daemon goes on running (pid {scene.pid}); try
   {paddock} ask big "Who are you?"
   curl {url}/v1/chat/completions -d '{{"model": "thinker", "messages": [{{"role": "user", "content": "hi"}}]}}'
 
+a browser:             {url}
 any OpenAI client:     OPENAI_BASE_URL={url}/v1
 any Anthropic client:  ANTHROPIC_BASE_URL={url}
 

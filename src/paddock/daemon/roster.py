@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,15 @@ class Roster:
             return self.engines.find()
         except EngineError:
             return None
+
+    def engines_at_hand(self) -> list[Engine]:
+        """The default one first, then the wheel's if it is installed: for what any of them may do."""
+        found: dict[str, Engine] = {}
+        for name in (None, "embedded"):
+            with suppress(EngineError):
+                engine = self.engines.find(name)
+                found.setdefault(engine.build_mark, engine)
+        return list(found.values())
 
     # ---- reading ----
 

@@ -38,7 +38,7 @@ _Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
-    page = WebPage(daemon.paths.state_dir, daemon.roster.default_engine)
+    page = WebPage(daemon.paths.state_dir, daemon.roster.engines_at_hand)
     front = Front(daemon, Guard(daemon.settings), ROUTES, page)
     app = web.Application(client_max_size=front.max_body)
     app[_FRONT] = front

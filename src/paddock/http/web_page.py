@@ -1,12 +1,12 @@
 """llama-server's own web page, for browsers, at our address: to it we are llama.cpp's router.
 
 Its files are no secret and need no key, as with llama-server itself; what it then asks does. They
-are taken out of the default engine when a browser first comes, and kept for the next daemon.
+are taken out of an engine when a browser first comes, and kept for the next daemon.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -23,19 +23,19 @@ _KEPT = "web-page.msgpack"
 
 
 class _Kept(msgspec.Struct):
-    """A page on disk, and whose it is."""
+    """A page on disk, and the builds that were asked for it."""
 
-    build: str
+    builds: list[str]
     page: Page
 
 
 class WebPage:
-    """The page of the engine that is the default one now."""
+    """The page of the first engine at hand that carries one."""
 
-    def __init__(self, state_dir: Path, engine: Callable[[], Engine | None]) -> None:
+    def __init__(self, state_dir: Path, engines: Callable[[], Sequence[Engine]]) -> None:
         self._file = state_dir / _KEPT
-        self._engine = engine
-        self._kept = _Kept("", {})
+        self._engines = engines
+        self._kept = _Kept([], {})
         self._taking = asyncio.Lock()
 
     async def answer(self, request: web.Request) -> web.Response | None:
@@ -49,27 +49,35 @@ class WebPage:
         return _response(file, request) if file else None
 
     async def _page(self) -> Page:
-        engine = self._engine()
-        if engine is None:
-            return {}
+        engines = await asyncio.to_thread(self._engines)  # one not met yet is asked for its flags
+        builds = [engine.build_mark for engine in engines]
         async with self._taking:
-            if self._kept.build != engine.build_mark:
-                self._kept = await self._read_or_taken(engine)
+            if self._kept.builds != builds:
+                self._kept = await self._read(builds) or await self._taken(engines)
         return self._kept.page
 
-    async def _read_or_taken(self, engine: Engine) -> _Kept:
+    async def _read(self, builds: list[str]) -> _Kept | None:
         with suppress(OSError, msgspec.MsgspecError):
             content = await asyncio.to_thread(self._file.read_bytes)
             kept = msgspec.msgpack.decode(content, type=_Kept)
-            if kept.build == engine.build_mark:
+            if kept.builds == builds:
                 return kept
-        try:
-            kept = _Kept(engine.build_mark, await take(engine))
-        except EngineError as error:  # not asked again by this daemon, but by the next
-            _log.warning("%s", error)
-            return _Kept(engine.build_mark, {})
-        with suppress(OSError):
-            await asyncio.to_thread(write_whole, self._file, msgspec.msgpack.encode(kept))
+        return None
+
+    async def _taken(self, engines: Sequence[Engine]) -> _Kept:
+        """The page, and on disk what is sure: an engine that failed is asked again by the next daemon."""
+        kept, is_sure = _Kept([engine.build_mark for engine in engines], {}), True
+        for engine in engines:
+            try:
+                kept.page = await take(engine)
+            except EngineError as error:
+                _log.warning("%s", error)
+                is_sure = False
+            if kept.page:
+                break
+        if is_sure:
+            with suppress(OSError):
+                await asyncio.to_thread(write_whole, self._file, msgspec.msgpack.encode(kept))
         return kept
 
 
