@@ -82,9 +82,7 @@ async def test_without_a_key_nobody_is_served_and_nothing_is_loaded(home):
         ("POST", "/cancel"),
         ("POST", "/reload"),
         ("POST", "/shutdown"),
-        ("POST", "/models/load"),
         ("POST", "/models/unload"),
-        ("GET", "/models/sse"),
     ],
 )
 async def test_a_key_for_inference_does_not_manage(home, method, path):
@@ -94,6 +92,19 @@ async def test_a_key_for_inference_does_not_manage(home, method, path):
         async with asked as reply:
             assert reply.status == 403
         assert yard.daemon.status().instances == []
+
+
+async def test_a_key_for_inference_loads_as_the_routers_page_does(home):
+    """To ask a model loads it too, so this gives nothing away."""
+    bearer = {"Authorization": "Bearer sk-infer"}
+    async with home(**KEYS) as yard:
+        url = yard.url + "/models/load"
+        async with yard.http.get(yard.url + "/models/sse", headers=bearer) as told:
+            async with yard.http.post(url, json={"model": "alpha"}, headers=bearer) as reply:
+                assert await reply.json() == {"success": True}
+            async for line in told.content:
+                if b'"loaded"' in line:
+                    break
 
 
 async def test_a_key_for_management_does_both(home):
