@@ -1,5 +1,6 @@
 """Where a verb looks for the daemon when nobody says where."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_it_is_where_the_users_own_paddock_toml_has_it_listen(
     if settings:
         (tmp_path / "paddock").mkdir()
         (tmp_path / "paddock" / "paddock.toml").write_text(settings)
-    assert usual_url() == address
+    assert usual_url(os.environ) == address
 
 
 def test_verbs_look_there_unless_they_are_told(

@@ -84,6 +84,14 @@ def test_the_history_and_the_choice_name_the_same_functions():
     assert told["tool_choice"] == {"type": "function", "name": "mcp__paddock__ask"}
 
 
+def test_names_that_are_none_are_left_to_llama_server_to_refuse():
+    odd = {"type": "function", "name": ["x"]}
+    call = {"type": "function_call", "namespace": {}, "name": []}
+    told, names = _flat(odd, WRAPPED, input=[call, {"namespace": "n"}])
+    assert (told["tools"][0], told["input"]) == (odd, [call, {"namespace": "n"}])
+    assert names == NAMES
+
+
 # ---- replies ----
 
 CALL = {"type": "function_call", "name": "mcp__paddock__ask", "arguments": "{}"}

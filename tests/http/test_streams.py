@@ -20,11 +20,11 @@ class Reply:
         return await self.pieces.get()
 
 
-def _outliving(reply: Reply, *, gone: bool = False, **listed: Any) -> "asyncio.Task[None]":
+def _outliving(reply: Any, *, gone: bool = False, **listed: Any) -> "asyncio.Task[None]":
     request: Any = SimpleNamespace(transport=None, headers={"X-Conversation-Id": "a::b"})
     endpoint: Any = SimpleNamespace(gone=gone)
     told: Any = SimpleNamespace(**{"cancelled": "", **listed})
-    return asyncio.create_task(outlive(request, told, endpoint, reply))  # type: ignore[arg-type]
+    return asyncio.create_task(outlive(request, told, endpoint, reply))
 
 
 async def _step() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def _start(url: str, config: Path | None) -> None:
     from paddock.cli.start import start
     from paddock.cli.where import usual_url
 
-    if url not in (DEFAULT_URL, usual_url()):
+    if url not in (DEFAULT_URL, usual_url(os.environ)):
         raise PaddockError(f"no daemon answers at {url}", hint="start it there, or leave out --url")
     found = open_files(config).paths.config
     if not found.exists():

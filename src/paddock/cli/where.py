@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from paddock.api.address import DEFAULT_URL
 
@@ -13,19 +12,18 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 def look_there(environ: MutableMapping[str, str]) -> None:
     """From here on, every verb and completion speaks to the usual daemon, unless it is told another."""
-    if VARIABLE not in environ and (url := usual_url()) != DEFAULT_URL:
+    if VARIABLE not in environ and (url := usual_url(environ)) != DEFAULT_URL:
         environ[VARIABLE] = url
 
 
-def usual_url() -> str:
+def usual_url(environ: Mapping[str, str]) -> str:
     """The address in the user's own paddock.toml; the default where that does not say, or is broken."""
     from paddock.config.paths import paths
     from paddock.config.settings import load_settings
     from paddock.errors import PaddockError
 
-    file = paths(None, None, None, os.environ).settings
     try:
-        return url_of(load_settings(file, {}).listen)
+        return url_of(load_settings(paths(None, None, None, environ).settings, {}).listen)
     except PaddockError:  # told to whoever starts the daemon
         return DEFAULT_URL
 

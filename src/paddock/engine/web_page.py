@@ -1,7 +1,7 @@
 """llama-server's own web page, taken out of an engine once, so that it opens with no model loaded.
 
 The page is compiled into the program. An engine is therefore started for a moment, with a model of
-0.1 MB and without a device, asked for the page and for all that the page names, and ended again.
+3 MB and no GPU in its sight, asked for the page and for all that the page names, and ended again.
 """
 
 import asyncio

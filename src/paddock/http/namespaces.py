@@ -41,7 +41,8 @@ def flattened(content: bytes) -> tuple[bytes, Names]:
 
 def _names(tools: list[Any]) -> Names:
     """One function for each wrapped tool, under a name that no other tool has."""
-    taken = {tool.get("name") for tool in tools if isinstance(tool, dict)}
+    given = (tool.get("name") for tool in tools if isinstance(tool, dict))
+    taken = {name for name in given if isinstance(name, str)}
     names: Names = {}
     for namespace, tool in _wrapped(tools):
         name = f"{namespace}__{tool}"
@@ -60,7 +61,7 @@ def _wrapped(tools: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_wrapper(tool: Any) -> bool:
-    """Of functions only: what it holds else is for llama-server to skip, as a whole."""
+    """One whose tools all have names; any other is for llama-server to skip, as a whole."""
     if not isinstance(tool, dict) or tool.get("type") != "namespace":
         return False
     inner = tool.get("tools")
@@ -82,11 +83,13 @@ def _functions(tools: list[Any], flat: dict[tuple[str, str], str]) -> Iterable[A
 
 def _renamed(item: Any, flat: dict[tuple[str, str], str]) -> Any:
     """A call, or a choice, by the function's name; anything else as it is."""
-    if not isinstance(item, dict) or "namespace" not in item:
+    if not isinstance(item, dict):
         return item
-    name = flat.get((item["namespace"], item.get("name", "")))
-    if name is None:  # of a server that is gone: the history still tells of it
-        name = f"{item['namespace']}__{item.get('name', '')}"
+    namespace, tool = item.get("namespace"), item.get("name")
+    if not isinstance(namespace, str) or not isinstance(tool, str):
+        return item
+    # One of a server that is gone is not known: the history still tells of it.
+    name = flat.get((namespace, tool), f"{namespace}__{tool}")
     return {key: value for key, value in item.items() if key != "namespace"} | {"name": name}
 
 

@@ -23,9 +23,8 @@ class Note:
 
     where: str  # the file, its line, and the key: `config.yaml:12 models.qwen.cmd`
     why: str
-    kind: Kind = (
-        "lost"  # changed: carried over, but not as it was; look: as it was, and questionable
-    )
+    # changed: carried over, but not as it was; look: as it was, and questionable
+    kind: Kind = "lost"
 
 
 @dataclass(frozen=True, slots=True)
