@@ -27,9 +27,10 @@ load-mode = none
 [endless]
 model = endless.gguf
 """
-# So that a browser on a busy machine sees it load: 50 ms of work, 250 ms of rest, for 15 s.
-IN_SPELLS = """( n=0; while [ $n -lt 50 ] && sleep 0.05 && kill -STOP $$; do
-    sleep 0.25; kill -CONT $$; n=$((n + 1)); done ) 2>/dev/null &"""
+# Loads in short spells (50 ms of work, 250 ms of rest) until the test has seen it load: {hold} is
+# gone then. However busy the machine, the browser has the time that it needs, and no more is lost.
+IN_SPELLS = """( while [ -e {hold} ] && sleep 0.05 && kill -STOP $$; do
+    sleep 0.25; kill -CONT $$; done ) 2>/dev/null &"""
 SLOW = ScriptedModel(say="On and on.", endless=True, layers=8, embd=1024, ff=4096, heads=8)
 HEAVY = ScriptedModel(say="I am heavy.", layers=16, target_mib=1000, dense=True)
 
@@ -46,7 +47,9 @@ def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def daemon(tmp_path: Path, herd: Path) -> Iterator[Process]:
     paths = msgspec.structs.replace(places(tmp_path / "daemon", ""), models_dir=herd)
-    slow = wrapper(tmp_path / "slow-llama-server", IN_SPELLS)
+    hold = tmp_path / "hold"
+    hold.touch()
+    slow = wrapper(tmp_path / "slow-llama-server", IN_SPELLS.format(hold=hold))
     paths.config.write_text(CONF.format(slow=slow))
     with process(paths, "--engine", "embedded") as running:
         yield running
@@ -62,6 +65,7 @@ def page(daemon: Process) -> Iterator[Any]:
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = browser.new_page()
+        tab.set_default_timeout(0)  # pytest's own limit ends what waits for nothing
         answers: list[tuple[int, str]] = []
         tab.on("response", lambda answer: answers.append((answer.status, answer.url)))
         tab.goto(daemon.url)
@@ -82,12 +86,13 @@ def _say(page: Any, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_a_model_is_chosen_seen_loading_and_answers(page: Any, daemon: Process):
+def test_a_model_is_chosen_seen_loading_and_answers(page: Any, daemon: Process, tmp_path: Path):
     _choose(page, "heavy")
     page.wait_for_function(
         """() => [...document.querySelectorAll("button[aria-haspopup=menu] [style*=width]")]
             .some(bar => !["0%", "100%"].includes(bar.style.width))"""
     )
+    (tmp_path / "hold").unlink()
     _say(page, "hi")
     page.get_by_text("I am heavy.").wait_for()
     assert [i.id for i in Client(daemon.url).status().instances] == ["heavy.1"]
