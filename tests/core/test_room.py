@@ -1,6 +1,7 @@
 """What fits and who must leave, for any devices, any demands and any pins."""
 
 from itertools import combinations
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -26,6 +27,7 @@ residents = st.lists(
         busy=st.booleans(),
         outdated=st.booleans(),
         priority=st.integers(-1, 1),
+        kept=st.booleans(),
         cost=st.floats(0, 60),
         last_used=st.floats(0, 100),
     ),
@@ -34,8 +36,10 @@ residents = st.lists(
 
 
 def resident(name: str, mib: int = 4, **rest: bool | float) -> Resident:
-    facts = {"busy": False, "outdated": False, "priority": 0, "cost": 10.0, "last_used": 0.0}
-    return Resident(InstanceId(name), {GPU: mib}, **(facts | rest))  # type: ignore[arg-type]
+    facts: dict[str, Any] = {"busy": False, "outdated": False, "priority": 0, "kept": False}
+    return Resident(
+        InstanceId(name), {GPU: mib}, **(facts | {"cost": 10.0, "last_used": 0.0} | rest)
+    )
 
 
 def names(chosen: tuple[Resident, ...] | None) -> list[str]:
@@ -79,11 +83,12 @@ def test_the_busy_leave_only_where_the_idle_are_not_enough(wanted, candidates, s
 
 
 def test_who_leaves_first():
-    """Idle before busy, gone from models.conf, low priority, cheap, long unused: in this order."""
+    """Idle, gone from models.conf, low priority, not kept, cheap, long unused: in this order."""
     ranks = [
         resident("long unused", last_used=1.0),
         resident("used", last_used=2.0),
         resident("dear", cost=20.0),
+        resident("kept", kept=True, cost=1.0),
         resident("high", priority=1, cost=1.0),
         resident("busy", busy=True, priority=-1, cost=1.0),
         resident("busy and dear", busy=True, cost=99.0),
@@ -100,7 +105,7 @@ def test_the_cost_counts_by_what_it_frees():
 
 
 def test_who_frees_nothing_where_it_matters_stays():
-    far = Resident(InstanceId("far"), {GPU2: 4}, False, False, 0, 0.1, 0.0)
+    far = Resident(InstanceId("far"), {GPU2: 4}, False, False, 0, False, 0.1, 0.0)
     near = resident("near", 8)
     assert names(leavers({GPU: 4}, [far, near], [], TEN)) == ["near"]
 

@@ -58,6 +58,14 @@ def test_a_client_may_say_how_long_it_stays():
     assert s.deadline is not None  # what was said held for the one that has left
 
 
+def test_who_is_wanted_for_ever_leaves_after_the_others():
+    s = Story(spec("a", 4), spec("b", 4), spec("c", 6))
+    s.used(0, "a", "a.1")
+    s.used(10, "b", "b.2")
+    s(20, kept("a", ttl=0))
+    assert s(500, asked(3, "c")) == [stop("b.2")]
+
+
 def test_a_client_may_have_one_leave_that_would_have_stayed():
     s = Story(spec("a"))
     s.used(0, "a", "a.1")

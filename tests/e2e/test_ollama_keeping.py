@@ -49,9 +49,10 @@ async def test_how_long_it_stays_is_the_clients_to_say(ollama_of, home):
         [running] = (await client.ps()).models
         left = running.expires_at - datetime.now(UTC)
         assert timedelta(hours=1) < left <= timedelta(hours=1.5)
-        await client.chat("alpha", HELLO, keep_alive=-1)
-        [running] = (await client.ps()).models
-        assert running.expires_at > datetime.now(UTC) + timedelta(days=1000)
+        for long in (-1, 1e300):
+            await client.chat("alpha", HELLO, keep_alive=long)
+            [running] = (await client.ps()).models
+            assert running.expires_at > datetime.now(UTC) + timedelta(days=1000)
         with pytest.raises(ollama.ResponseError, match="keep_alive"):
             await client.chat("alpha", HELLO, keep_alive="soon")
         await client.chat("alpha", HELLO, keep_alive="10ms")

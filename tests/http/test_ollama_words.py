@@ -106,7 +106,7 @@ def test_durations(text: Any, seconds: float):
     assert asked.seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "m5"])
+@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "m5", "nan", "inf"])
 def test_what_is_no_duration_is_refused(text: str):
     with pytest.raises(BadRequest, match="keep_alive"):
         asked.seconds(text)

@@ -218,6 +218,7 @@ class Books:
             busy=live.is_busy,
             outdated=spec is None,
             priority=spec.priority if spec else 0,
+            kept=live.ttl == 0.0,
             cost=self.cost(live.profile),
             last_used=live.phase.idle_since if isinstance(live.phase, Ready) else 0.0,
         )

@@ -85,7 +85,8 @@ class UnloadAsked:
 class KeepAsked:
     """A client says how long the live instance may be idle: `ttl` seconds, 0 = for ever.
 
-    It holds for as long as that instance lives, in place of the profile's own.
+    It holds for as long as that instance lives, in place of the profile's own. Who may stay for
+    ever is also evicted after the others of its priority.
     """
 
     profile: ProfileId

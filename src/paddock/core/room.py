@@ -15,6 +15,7 @@ class Resident:
     busy: bool
     outdated: bool  # its profile is gone from models.conf
     priority: int
+    kept: bool  # a client wants it to stay for ever
     cost: float  # seconds to bring it back
     last_used: float
 
@@ -55,8 +56,8 @@ def leavers(
 ) -> tuple[Resident, ...] | None:
     """The cheapest candidates whose leaving makes room for `wanted`; None where none suffice.
 
-    Idle before busy, then low priority, then least cost per MiB that helps. No resident of the
-    answer could stay: what fits is never evicted.
+    Idle before busy, then low priority, then who is not wanted for ever, then least cost per MiB
+    that helps. No resident of the answer could stay: what fits is never evicted.
     """
     ranked = sorted(candidates, key=lambda r: _reluctance(r, wanted))
     leaving: list[Resident] = []
@@ -105,12 +106,13 @@ def _sum(device: DeviceId, mib: int, rows: Sequence[tuple[InstanceId, Demand]], 
     return f"{name}: needs {mib} MiB of {room.capacity[device]}{kept}"
 
 
-def _reluctance(resident: Resident, wanted: Demand) -> tuple[bool, bool, int, float, float]:
+def _reluctance(resident: Resident, wanted: Demand) -> tuple[bool, bool, int, bool, float, float]:
     freed = sum(mib for device, mib in resident.demand.items() if wanted.get(device, 0) > 0)
     return (
         resident.busy,
         not resident.outdated,
         resident.priority,
+        resident.kept,
         resident.cost / max(freed, 1),
         resident.last_used,
     )

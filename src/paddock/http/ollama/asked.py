@@ -26,6 +26,7 @@ EMBEDDINGS = "/v1/embeddings"
 
 _OPTIONS = {name: name for name in FLAG_OF} | {"seed": "seed", "stop": "stop", "num_keep": "n_keep"}
 _ENDLESS = -1  # `num_predict`: until it stops by itself
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MAGIC = {
@@ -85,10 +86,8 @@ def seconds(keep_alive: float | str) -> float:
     if isinstance(keep_alive, int | float):
         return float(keep_alive)
     text = keep_alive.strip()
-    try:
+    if _NUMBER.fullmatch(text):
         return float(text)
-    except ValueError:
-        pass
     sign, bare = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
     if not bare or _DURATION.sub("", bare):
         raise BadRequest(f'keep_alive takes seconds or a duration like "10m", not {keep_alive!r}')

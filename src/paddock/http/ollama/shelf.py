@@ -15,7 +15,7 @@ from paddock.http.ollama.wire import Details, Running, Shown, Tag
 from paddock.llama.gguf import Facts
 
 _MIB = 1 << 20
-_FOREVER = timedelta(days=36500)  # Ollama's own "never" is a date far away, too
+_FOREVER = 36_500 * 86_400.0  # seconds; Ollama's own "never" is a date far away, too
 _WORDS = {"chat": "", "completion": "completion", "rerank": ""}  # Ollama's capabilities
 
 
@@ -39,7 +39,7 @@ def tag(card: ModelCard, began: str) -> Tag:
 
 def running(card: ModelCard, instance: InstanceInfo, idle_end: float | None) -> Running:
     """A row of the loaded ones; `idle_end`: seconds until it is unloaded, None: it stays."""
-    left = _FOREVER if idle_end is None else timedelta(seconds=idle_end)
+    left = _FOREVER if idle_end is None else min(idle_end, _FOREVER)
     held = instance.demand_mib
     return Running(
         name=name_of(card),
@@ -47,7 +47,7 @@ def running(card: ModelCard, instance: InstanceInfo, idle_end: float | None) -> 
         size=sum(held.values()) * _MIB or card.size_bytes,
         digest=_digest(card),
         details=_details(card),
-        expires_at=(datetime.now(UTC) + left).isoformat(),
+        expires_at=(datetime.now(UTC) + timedelta(seconds=left)).isoformat(),
         size_vram=sum(mib for device, mib in held.items() if device.lower() != "host") * _MIB,
         context_length=card.context,
     )
