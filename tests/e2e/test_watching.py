@@ -54,7 +54,9 @@ async def test_every_instance_lives_its_life_in_order(home):
     assert before
     assert before == sorted(before, key=STAGES.index)
     assert set(after) == {"stopping"}
-    assert (told_of[-1]["id"], told_of[-1]["phase"]) == ("beta.2", "ready")
+    last = [e.data for e in events if e.name == "instance"][-1]
+    assert (last["instance"]["id"], last["instance"]["phase"]) == ("beta.2", "ready")
+    assert last["state"] == "ready"  # of the profile, in the same breath
 
 
 async def test_a_reader_that_comes_back_misses_nothing(home):

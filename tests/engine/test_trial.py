@@ -57,7 +57,8 @@ def test_a_good_engine_is_safe_with_models_of_each_architecture(
     assert {finding.judgement for finding in found} == {"ok"}, found
     assert is_safe(found)
     assert {finding.case for finding in found} == {
-        "dense", "experts", "window", "recurrent", "hybrid", "tools", "embeddings"
+        "dense", "experts", "window", "recurrent", "hybrid", "tools", "embeddings",
+        "reranking",
     }  # fmt: skip
     asked = [a for o in outcomes for q, a in o.answers.items() if q == "2,000 tokens"]
     assert len(asked) == 5
@@ -121,10 +122,12 @@ def test_own_profiles_are_asked_what_fits_into_their_context(place: Path):
         return Profile("p", 0, place / "m.gguf", made)
 
     small, usual = profile(("--ctx-size", "1024")), profile(("--ctx-size", "32768"))
-    [one, two, three] = of_profiles([small, usual, profile(("--embeddings", ""))])
+    embeds, ranks = profile(("--embeddings", "")), profile(("--reranking", ""))
+    [one, two, three, four] = of_profiles([small, usual, embeds, ranks])
     assert one.questions == ("short", "100 tokens")
     assert two.questions == ("short", "100 tokens", "2,000 tokens")
     assert three.questions == ("embedding",)
+    assert four.questions == ("reranking",)
 
 
 # ---- judged without an engine ----

@@ -180,6 +180,11 @@ def test_batches_that_differ_or_are_small_are_nobodys_mistake(clinic: Clinic, ke
     assert codes(clinic.patient(keys)) == []
 
 
+@pytest.mark.parametrize("key", ["embeddings = true", "reranking = true"])
+def test_who_reads_each_input_in_one_batch_needs_a_large_one(clinic: Clinic, key: str):
+    assert codes(clinic.patient(f"{key}\nub = 4096\nb = 4096")) == []
+
+
 def test_the_usual_batch_counts_where_only_ub_is_set(clinic: Clinic):
     assert codes(clinic.patient("ub = 2048")) == ["large-ubatch"]
 

@@ -514,7 +514,7 @@ def failing() -> list[AnyEvent]:
     tale.tell(
         changed(instance("glm_again", phase="warming"), "loading"),
         progress("glm_again", "warming", 8.8, mib_total=17408, eta=3.6),
-        changed(again, "loading"),
+        changed(again, "ready"),
         SwitchEnded(profile=GLM, outcome="ready", seconds=9.1, instance=f"{GLM}.3"),
         after=4.4,
     )
@@ -570,7 +570,7 @@ def degraded() -> list[AnyEvent]:
     )
     fresh = ready_glm(verdict=None, speed=None, placement=placement, load_seconds=9.6)
     tale.tell(
-        changed(fresh, "loading"),
+        changed(fresh, "ready"),
         progress("glm", "ready", 9.6, mib_total=17408),
         SwitchEnded(profile=GLM, outcome="ready", seconds=9.6, instance=f"{GLM}.1"),
         QueueChanged(profile=GLM, waiting=0),

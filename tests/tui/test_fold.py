@@ -236,7 +236,7 @@ def test_what_only_came_back_is_used_by_nobody() -> None:
     first = snapshot(profiles=histories.profiles_with())
     coming = changed(ready_glm(phase="warming"), "loading")
     came: list[AnyEvent] = [
-        changed(ready_glm(), "loading"),
+        changed(ready_glm(), "ready"),
         SwitchEnded(profile=GLM, outcome="ready", seconds=9.0, instance=f"{GLM}.1"),
     ]
     unasked = seen(Tale().tell(first, coming, *came).events).model(GLM)

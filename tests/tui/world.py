@@ -212,9 +212,7 @@ class World:
 
     def _get_ready(self, known: InstanceInfo) -> None:
         ready = with_fields(known, phase="ready", load_seconds=2.0)
-        self._tell(
-            InstanceChanged(instance=ready, state="loading")
-        )  # the scheduler hears of it now
+        self._tell(InstanceChanged(instance=ready, state="ready"))
         self._progress(known.profile, "ready")
         self.live[known.profile] = ready
         self.failures.pop(known.profile, None)

@@ -80,6 +80,11 @@ class Profile:
         return next((f for f in self.flags if f.name == name), None)
 
     @property
+    def is_generative(self) -> bool:
+        """Whether it writes text: `--embeddings` and `--reranking` restrict a server to their own."""
+        return not (self.flag("--embeddings") or self.flag("--reranking"))
+
+    @property
     def ctx_size(self) -> int | None:
         """The context that was asked for, in tokens; None where the model decides."""
         flag = self.flag("--ctx-size")

@@ -19,7 +19,6 @@ from paddock.errors import PaddockError
 _log = logging.getLogger(__name__)
 _PROMPT, _ANSWER = 256, 64  # tokens: 0.1 s on a GPU, some seconds where layers lie in RAM
 _VOCABULARY = 256  # every one has as many tokens
-_NO_TEXT = ("--embedding", "--embeddings", "--rerank", "--reranking")  # they generate nothing
 
 
 class Probes:
@@ -36,7 +35,7 @@ class Probes:
         profile = self._profile_of(instance.profile)
         if self._after <= 0 or profile is None or not profile.probe or instance.n_ctx is None:
             return
-        if any(profile.flag(name) for name in _NO_TEXT):
+        if not profile.is_generative:
             return
         task = group.create_task(self._probe(instance))
         self._running[instance.id] = task

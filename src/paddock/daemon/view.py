@@ -123,8 +123,8 @@ class View:
         """A profile's state in one word."""
         scheduler = self._daemon.scheduler
         match (live := scheduler.live_of(profile)) and live.phase:
-            case Starting():
-                return "loading"
+            case Starting():  # the scheduler hears that it is ready a moment after the world
+                return "ready" if live and self._serves(live.id) else "loading"
             case Ready(leaving=True):
                 return "draining"
             case Ready(closed_since=float()):
@@ -135,6 +135,10 @@ class View:
                 return "stopping"
             case _:
                 return self._state_without_instance(profile)
+
+    def _serves(self, instance: InstanceId) -> bool:
+        running = self._daemon.keeper.instances.get(instance)
+        return running is not None and isinstance(running.phase, ph.Ready)
 
     def _state_without_instance(self, profile: ProfileId) -> wire.State:
         if profile in self._daemon.switches.underway:

@@ -26,6 +26,7 @@ from paddock.llama.placement_log import PlacementReader
 _ANSWER = 300.0  # seconds for one answer
 _TOLD = 12  # lines of the log, with a failure
 _FILLER = "the horses stand in the paddock and wait for their turn "
+_DOCUMENTS = ("the horse stands in the paddock", "it rains on the roof", "a foal is a young horse")
 _LONGEST = 48  # tokens of an answer
 
 
@@ -115,6 +116,8 @@ async def _ask(question: Question, session: aiohttp.ClientSession) -> Answer:
             return await _call_tool(session)
         case "embedding":
             return await _embed(session)
+        case "reranking":
+            return await _rank(session)
         case _:
             return await _chat(session, await _prompt(session, PROMPTS[question]))
 
@@ -175,6 +178,18 @@ async def _embed(session: aiohttp.ClientSession) -> Answer:
     if not vector or not all(map(math.isfinite, vector)) or not any(vector):
         return Answer(failure="the embedding is empty, zero or not a number")
     return Answer(text=f"{len(vector)} dimensions", vector=vector)
+
+
+async def _rank(session: aiohttp.ClientSession) -> Answer:
+    body = {"query": "a horse", "documents": _DOCUMENTS}
+    reply = await _post(session, "/v1/rerank", body)
+    if "error" in reply:
+        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+    scores = {row["index"]: float(row["relevance_score"]) for row in reply["results"]}
+    vector = tuple(scores[index] for index in range(len(_DOCUMENTS)))
+    if not all(map(math.isfinite, vector)):
+        return Answer(failure="a score is not a number")
+    return Answer(text=f"{len(vector)} scores", vector=vector)
 
 
 async def _post(session: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Literal
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.llama.scripted import ScriptedModel, write
 
-Question = Literal["short", "100 tokens", "2,000 tokens", "tool call", "embedding"]
+Question = Literal["short", "100 tokens", "2,000 tokens", "tool call", "embedding", "reranking"]
 PROMPTS: dict[Question, int] = {"short": 8, "100 tokens": 120, "2,000 tokens": 2000}  # tokens
 TOOL = ("get_time", '{"zone":"UTC"}')
 _OWN = Origin("paddock", "")
@@ -45,8 +45,13 @@ def generated(folder: Path) -> list[Case]:
         asks: tuple[Question, ...] = ("tool call",) if model.tool else tuple(PROMPTS)
         cases.append(Case(name, of_file(name, path), asks, "" if model.tool else model.say))
     extra = (Flag("--embeddings", (), _OWN), Flag("--pooling", ("mean",), _OWN))
-    dense = of_file("embeddings", folder / "dense.gguf", *extra)
-    return [*cases, Case("embeddings", dense, ("embedding",))]
+    embeds = of_file("embeddings", folder / "dense.gguf", *extra)
+    ranks = of_file("reranking", folder / "dense.gguf", Flag("--reranking", (), _OWN))
+    return [
+        *cases,
+        Case("embeddings", embeds, ("embedding",)),
+        Case("reranking", ranks, ("reranking",)),
+    ]
 
 
 def of_profiles(profiles: Sequence[Profile]) -> list[Case]:
@@ -55,8 +60,10 @@ def of_profiles(profiles: Sequence[Profile]) -> list[Case]:
 
 
 def _fitting(profile: Profile) -> tuple[Question, ...]:
-    if profile.flag("--embeddings") or profile.flag("--embedding"):
+    if profile.flag("--embeddings"):
         return ("embedding",)
+    if profile.flag("--reranking"):
+        return ("reranking",)
     room = profile.ctx_size or 4096
     return tuple(question for question, tokens in PROMPTS.items() if tokens + 256 <= room)
 

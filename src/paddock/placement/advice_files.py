@@ -6,6 +6,7 @@ What llama.cpp refuses is read from `llama_init_from_model` in src/llama-context
 from collections.abc import Iterator
 
 from paddock.api.placement import Plan
+from paddock.config.model_kinds import EMBEDDERS
 from paddock.llama.gguf import Facts, GgufError
 from paddock.placement.estimate import logits_mib
 from paddock.placement.patient import Finding, Patient, number, value
@@ -130,8 +131,13 @@ def _shifts(patient: Patient) -> bool:
 
 
 def large_ubatch(patient: Patient) -> Iterator[Finding]:
-    """`-b X -ub X`: the physical batch is what compute buffers are made for."""
+    """`-b X -ub X`: the physical batch is what compute buffers are made for.
+
+    Not of embedders and rerankers, which must have a whole input in one physical batch.
+    """
     profile = patient.profile
+    if not profile.is_generative or (patient.facts and patient.facts.architecture in EMBEDDERS):
+        return
     batch, ubatch = (
         number(profile, "--batch-size", BATCH),
         number(profile, "--ubatch-size", UBATCH),

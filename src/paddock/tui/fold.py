@@ -159,9 +159,7 @@ def _instance_changed(view: View, event: InstanceChanged) -> View:
     if info.verdict:
         changes["verdict"] = info.verdict
     if newest is info and info.phase in rows.SERVING:
-        # The instance is ready a moment before the scheduler knows of it: `event.state` is behind.
-        changes |= {"state": info.phase, "failure": None}
-        changes["last_load_seconds"] = info.load_seconds
+        changes |= {"failure": None, "last_load_seconds": info.load_seconds}
     return rows.current_found(rows.with_row(view, info.profile, **changes))
 
 
