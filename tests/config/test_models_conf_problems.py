@@ -174,7 +174,7 @@ def test_missing_files_do_not_stop_the_daemon_but_fail_the_check(yard):
         ("EXTRA_ARGS = -ngl 40", "--n-gpu-layers 40 keeps --fit from moving layers"),
         ("TENSOR_SPLIT = 3,2", "--tensor-split keeps --fit from moving layers (write FIT = off"),
         ("n-cpu-moe = 12", "--n-cpu-moe keeps --fit from moving layers"),
-        ("keep-context = on", "keep-context is accepted, but this version does not act on it"),
+        ("keep-context = on\nembeddings = on", "keep-context has no effect beside --embeddings"),
         ("api-key = x", "api-key is ignored: Paddock sets --api-key itself"),
         ("models-max = 3", "models-max is ignored: Paddock sets --models-max itself"),
         ("defrag-thold = 0.1", "--defrag-thold is deprecated"),
@@ -193,7 +193,7 @@ def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
     "keys",
     [
         *("N_GPU_LAYERS = auto", "N_GPU_LAYERS = 99\nFIT = off", "ngl = 0", "NAME = a; b # c"),
-        *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = off", "tags = x"),
+        *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = on", "tags = x"),
     ],
 )
 def test_what_is_fine_is_not_mentioned(yard, keys):
@@ -201,7 +201,7 @@ def test_what_is_fine_is_not_mentioned(yard, keys):
 
 
 def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
-    shared = "[*]\nN_GPU_LAYERS = 99\nkeep-context = on\n"
+    shared = "[*]\nN_GPU_LAYERS = 99\napi-key = x\n"
     said = yard.warnings(shared + P + "[q]\nMODEL = m.gguf\n")
     assert [line.split("] ")[0] for line in said] == ["models.conf:2: [*", "models.conf:3: [*"]
 

@@ -64,6 +64,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     leases: int = 0  # requests it is serving
     stale: bool = False  # models.conf says something else by now
     adopted: bool = False
+    restored_tokens: int = 0  # of contexts that an earlier instance saved
     progress: Progress | None = None
     load_seconds: float | None = None
     placement: Placement | None = None

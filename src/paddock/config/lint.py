@@ -27,7 +27,7 @@ def lint(
     yield from _files(profile, file)
     yield from _fit(profile, flags, file)
     yield from _twice(profile, file)
-    yield from _not_yet(profile, origins, file)
+    yield from _kept_in_vain(profile, origins, file)
 
 
 def _files(profile: Profile, file: str) -> Iterator[Problem]:
@@ -75,9 +75,11 @@ def _counts(flag: Flag, values: tuple[str, ...], other: Origin) -> str:
     return f"{flag.name} is given twice: {kept} counts, {' '.join(values)} of {place} does not"
 
 
-def _not_yet(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
-    message = "is accepted, but this version does not act on it yet"
-    if profile.keep_context and (at := origins.get("keep_context")):
+def _kept_in_vain(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
+    in_the_way = ("--slot-save-path", "--no-slots", "--embeddings", "--reranking")
+    flag = next(filter(None, map(profile.flag, in_the_way)), None)
+    if flag and profile.keep_context and (at := origins.get("keep_context")):
+        message = f"has no effect beside {flag.name}"
         yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 
 

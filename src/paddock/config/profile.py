@@ -85,6 +85,12 @@ class Profile:
         return not (self.flag("--embeddings") or self.flag("--reranking"))
 
     @property
+    def keeps_context(self) -> bool:
+        """Whether what its slots hold is saved by Paddock; not where somebody else's hand is on it."""
+        is_theirs = self.flag("--slot-save-path") or self.flag("--no-slots")
+        return self.keep_context and self.is_generative and not is_theirs
+
+    @property
     def ctx_size(self) -> int | None:
         """The context that was asked for, in tokens; None where the model decides."""
         flag = self.flag("--ctx-size")

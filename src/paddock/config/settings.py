@@ -52,6 +52,7 @@ class Settings(
     )
     log_size: int = 4  # MiB of log kept per instance, twice
     logs_kept: int = 20  # logs of earlier instances that stay readable
+    contexts_size: int = 16_384  # MiB of saved contexts of all profiles, 0 = none are saved
 
 
 class Paths(msgspec.Struct, kw_only=True, frozen=True):

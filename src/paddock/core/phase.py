@@ -1,7 +1,7 @@
 """An instance's life as people see it: its phases, each with its own data, and the table of moves."""
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 from paddock.core.model import Cause
 
@@ -51,6 +51,18 @@ class Failed:
 
 Phase = Starting | Fitting | Loading | Warming | Ready | Stopping | Stopped | Failed
 
+Name = Literal["starting", "fitting", "loading", "warming", "ready", "stopping", "failed"]
+_NAMES: dict[type[Phase], Name] = {
+    Starting: "starting",
+    Fitting: "fitting",
+    Loading: "loading",
+    Warming: "warming",
+    Ready: "ready",
+    Stopping: "stopping",
+    Stopped: "stopping",
+    Failed: "failed",
+}
+
 _ENDS = (Stopping, Stopped, Failed)
 # From each phase to those that may follow. A load may skip what an engine does not report,
 # and may go back from warming to loading: the projector is loaded after the text model.
@@ -64,6 +76,11 @@ MOVES: dict[type[Phase], tuple[type[Phase], ...]] = {
     Stopped: (),
     Failed: (),
 }
+
+
+def name(phase: Phase) -> Name:
+    """As people read it."""
+    return _NAMES[type(phase)]
 
 
 def may_follow(old: Phase, new: Phase) -> bool:

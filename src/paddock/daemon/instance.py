@@ -8,11 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
-from typing import Literal, Protocol
+from typing import Protocol
 
 from paddock.api.placement import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.contexts import Shelf
+from paddock.daemon.endings import TOLD_LINES, failed, stalled
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
@@ -22,7 +24,6 @@ from paddock.llama.output import (
     StateLine,
     TaskLine,
     Timing,
-    failure_reason,
     load_hint,
     parse_server,
     parse_state,
@@ -38,20 +39,6 @@ _log = logging.getLogger(__name__)
 # since a small model is loaded in a moment, then less often.
 _FIRST_LOOK, _LOOK_EVERY = 0.04, 0.2
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
-_TOLD_LINES = 20  # of the log, in the cause of a failure
-
-
-PhaseName = Literal["starting", "fitting", "loading", "warming", "ready", "stopping", "failed"]
-_NAMES: dict[type[ph.Phase], PhaseName] = {
-    ph.Starting: "starting",
-    ph.Fitting: "fitting",
-    ph.Loading: "loading",
-    ph.Warming: "warming",
-    ph.Ready: "ready",
-    ph.Stopping: "stopping",
-    ph.Stopped: "stopping",
-    ph.Failed: "failed",
-}
 
 
 class Listener(Protocol):
@@ -100,6 +87,9 @@ class Instance:
         self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
         self._speaks_protocol = False
+        self.restored_tokens = 0
+        self._shelf = Shelf(Path(record.contexts)) if record.contexts else None
+        self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
         self._stalled = False
@@ -108,8 +98,8 @@ class Instance:
     # ---- what others may look at ----
 
     @property
-    def phase_name(self) -> PhaseName:
-        return _NAMES[type(self.phase)]
+    def phase_name(self) -> ph.Name:
+        return ph.name(self.phase)
 
     @property
     def placement(self) -> PlacementReader:
@@ -205,6 +195,7 @@ class Instance:
                 group.create_task(self._listen(watch, ready)),
                 group.create_task(self._look(self._vitals)),
                 group.create_task(self._probe(ready)),
+                group.create_task(self._resume(ready)),
                 group.create_task(self._obey(child)),
             ]
             code = await child.wait()
@@ -275,8 +266,23 @@ class Instance:
             self.record.load_seconds = self._clock() - self.started_at
             self.record.placement = self._placement.placement
             self._records.save(self.record)
-        self._move(ph.Ready())
-        ready()
+        if self._shelf and not self._shelf.is_empty:
+            self._is_loaded.set()
+        else:
+            self._serve(ready)
+
+    async def _resume(self, ready: Callable[[], None]) -> None:
+        """Give it what its predecessor's slots held, before anybody asks it."""
+        await self._is_loaded.wait()
+        if self._shelf:
+            self.restored_tokens = await self._shelf.restore(self.endpoint.session)
+            _log.info("%s goes on with %d saved tokens", self.id, self.restored_tokens)
+        self._serve(ready)
+
+    def _serve(self, ready: Callable[[], None]) -> None:
+        if ph.is_loading(self.phase):
+            self._move(ph.Ready())
+            ready()
 
     async def _probe(self, ready: Callable[[], None]) -> None:
         """Ask an engine that does not speak the protocol whether it is ready."""
@@ -310,10 +316,18 @@ class Instance:
 
     async def _obey(self, child: Child) -> None:
         await self._told_to_stop.wait()
-        listens = self._speaks_protocol and isinstance(self.phase, ph.Ready)
+        serves = isinstance(self.phase, ph.Ready)
+        listens = self._speaks_protocol and serves
         self._move(ph.Stopping(self._stop_why or ""))
         await self._hang_up()
+        if serves and self._shelf:
+            saved = await self._shelf.save(self.record.socket, needs=self._context_mib)
+            _log.info("%d tokens of %s were saved", saved, self.id)
         await child.stop(self.record.stop_timeout, by_command=listens)
+
+    @property
+    def _context_mib(self) -> float:
+        return sum(b.mib for b in self._placement.placement.buffers if b.kind == "context")
 
     async def _hang_up(self) -> None:
         if self._endpoint is not None:
@@ -344,21 +358,9 @@ class Instance:
         self._records.save(record)
 
     def _why_it_ended(self, code: int | None) -> Cause:
-        lines = list(self._tail) or last_lines(self.log_paths, _TOLD_LINES)
-        told = tuple(line for line in lines[-_TOLD_LINES:])
+        lines = list(self._tail) or last_lines(self.log_paths, TOLD_LINES)
         if self._stop_why is not None:
             return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
         if self._stalled:
-            text = f"no sign of life for {self._stall_timeout:.0f} s while loading {self.profile}"
-            return Cause(
-                "stalled", text, "see its log; raise stall-timeout for a slow disk", code, told
-            )
-        reason = failure_reason(lines)
-        text = f"{self.profile} {_ended(code)}" + (f": {reason}" if reason else "")
-        return Cause("load_failed", text, f"`paddock logs {self.id}` shows all of it", code, told)
-
-
-def _ended(code: int | None) -> str:
-    if code is None:
-        return "ended"
-    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+            return stalled(self.profile, self._stall_timeout, code, lines)
+        return failed(self.profile, self.id, code, lines)

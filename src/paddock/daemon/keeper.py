@@ -12,6 +12,7 @@ from paddock.core import events as ev
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
+from paddock.daemon.contexts import Contexts
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -47,6 +48,7 @@ class Keeper:
         self._ledger, self._plans = ledger, plans
         self._listener, self._feed, self._clock = listener, feed, clock
         self._got_ready = got_ready
+        self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._leaving = False
 
@@ -81,16 +83,18 @@ class Keeper:
         engine = self._roster.engine(profile)
         number = int(instance.rsplit(".", 1)[1])
         socket = str(self._records.socket(number))
+        contexts = self._contexts.prepared(profile, engine.version)
         record = Record(
             instance=instance,
             number=number,
             profile=profile.id,
             fingerprint=profile.fingerprint,
             recipe=profile.recipe,
-            argv=command(engine, profile, socket=socket),
+            argv=command(engine, profile, socket=socket, contexts=contexts),
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
+            contexts=str(contexts or ""),
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
@@ -185,6 +189,9 @@ class Keeper:
         await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]
         self._gone(live.id)
+        if live.record.contexts:
+            in_use = {other.record.contexts for other in self.instances.values()}
+            await asyncio.to_thread(self._contexts.trim, in_use)
 
     def _became_ready(self, live: Instance) -> None:
         self._feed(ev.BecameReady(live.id))

@@ -40,6 +40,7 @@ class Record(msgspec.Struct, kw_only=True):
     server: int = 0  # the llama-server's own process, where `pid` only runs it (a container)
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log told it until it was ready
+    contexts: str = ""  # the folder of its saved contexts; "": none are saved
     load_id: int | None = None  # of this load in the history
     ended: bool = False
 
@@ -53,7 +54,7 @@ class Records:
     """All instance folders of one state folder."""
 
     def __init__(self, state_dir: Path, runtime_dir: Path, *, kept: int) -> None:
-        self._root = state_dir / "instances"
+        self.state_dir, self._root = state_dir, state_dir / "instances"
         self._runtime = runtime_dir
         self._kept = kept
         for folder in (state_dir, self._root, runtime_dir):

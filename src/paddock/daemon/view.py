@@ -71,6 +71,7 @@ class View:
             leases=len(live.phase.leases) if live and isinstance(live.phase, Ready) else 0,
             stale=bool(live and daemon.scheduler.is_stale(live)),
             adopted=instance.adopted,
+            restored_tokens=instance.restored_tokens,
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,

@@ -1,6 +1,7 @@
 """The command line and the environment of an instance: its profile, then what Paddock itself needs."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.engine.engine import Engine
@@ -10,14 +11,21 @@ _PADDOCK = Origin("paddock", "")
 _PLACEMENT_LEVEL = "4"  # llama-server tells where buffers lie from this verbosity on
 
 
-def own_flags(engine: Engine, profile: Profile, *, socket: str) -> list[Flag]:
-    """What Paddock adds to a profile's flags, as far as this engine knows it and the profile is silent."""
+def own_flags(
+    engine: Engine, profile: Profile, *, socket: str, contexts: Path | None = None
+) -> list[Flag]:
+    """What Paddock adds to a profile's flags, as far as this engine knows it and the profile is silent.
+
+    `contexts`: the folder to which it may save what its slots hold.
+    """
     wanted = {
         "--host": (socket,),
         "--alias": (profile.id,),
         "--verbosity": (_PLACEMENT_LEVEL,),
         "--log-colors": ("off",),
     }
+    if contexts:
+        wanted["--slot-save-path"] = (f"{contexts}/",)
     added = []
     for key, values in wanted.items():
         found = engine.flags.find(key)
@@ -26,9 +34,11 @@ def own_flags(engine: Engine, profile: Profile, *, socket: str) -> list[Flag]:
     return added
 
 
-def command(engine: Engine, profile: Profile, *, socket: str) -> list[str]:
-    """The argv that starts this profile on this engine, listening on `socket`."""
-    own = own_flags(engine, profile, socket=socket)
+def command(
+    engine: Engine, profile: Profile, *, socket: str, contexts: Path | None = None
+) -> list[str]:
+    """The argv that starts this profile on this engine, listening on `socket`; see `own_flags`."""
+    own = own_flags(engine, profile, socket=socket, contexts=contexts)
     return [*engine.command, *profile.argv, *(word for flag in own for word in flag.argv)]
 
 

@@ -1,0 +1,128 @@
+"""Contexts that outlive their instance (`keep-context`): saved at its end, there again in the next.
+
+`STATE/contexts/KEY/slot-N.bin`, private to the user: they hold prompts. A file does not say which
+model it is of, and llama-server takes that of another with the same shape; so the key is made of the
+profile, its command line, the engine's version, and the size and time of every file it names.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import aiohttp
+
+from paddock.config.profile import Profile
+from paddock.llama import client, slots
+
+_log = logging.getLogger(__name__)
+_WORTH = 256  # tokens: fewer are read again in a moment
+_PATIENCE = 30.0  # seconds for all slots of an instance; some GB on an SSD
+_MIB = 1 << 20
+
+
+class Contexts:
+    """All that were saved; the oldest go when they take more than `limit` MiB."""
+
+    def __init__(self, state_dir: Path, *, limit: int) -> None:
+        self._root, self._limit = state_dir / "contexts", limit * _MIB
+
+    def prepared(self, profile: Profile, engine_version: str) -> Path | None:
+        """The folder for this version of the profile, made; None where it keeps none. OSError."""
+        if not (self._limit and profile.keeps_context):
+            return None
+        folder = self._root / _key(profile, engine_version)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def trim(self, in_use: Collection[str]) -> None:
+        """Remove the folders that were saved to longest ago, until the rest is small enough.
+
+        Not those `in_use`, which running servers were told; empty ones always.
+        """
+        room = self._limit
+        for folder in sorted(self._folders(), key=_saved_at, reverse=True):
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            room -= size
+            if str(folder) not in in_use and (room < 0 or not size):
+                _log.info("contexts in %s go: all may take %d MiB", folder, self._limit // _MIB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _folders(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError):
+            yield from (entry for entry in self._root.iterdir() if entry.is_dir())
+
+
+class Shelf:
+    """The saved contexts of one instance, whose server was told this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._files()
+
+    async def restore(self, session: aiohttp.ClientSession) -> int:
+        """Give them to the server, the newest first; tokens. What goes wrong costs only time."""
+        tokens = 0
+        with suppress(TimeoutError, OSError, aiohttp.ClientError):
+            async with asyncio.timeout(_PATIENCE):
+                for slot, file in self._files().items():
+                    read = await slots.restore(session, slot, file.name)
+                    if read is None:
+                        _log.warning("%s does not fit any more and goes", file)
+                        file.unlink(missing_ok=True)
+                    tokens += read or 0
+        return tokens
+
+    async def save(self, socket: str, *, needs: float) -> int:
+        """Have the server that listens there write what its slots hold, as far as it pays; tokens.
+
+        `needs`: MiB that this takes at most. Slots that nobody used keep what was saved of them.
+        """
+        tokens = 0
+        with suppress(TimeoutError, OSError, aiohttp.ClientError):
+            if shutil.disk_usage(self._folder).free < 2 * needs * _MIB:
+                _log.warning("contexts are not saved: the disk of %s is nearly full", self._folder)
+                return 0
+            async with asyncio.timeout(_PATIENCE), client.connect(socket) as session:
+                for slot, held in (await slots.tokens_held(session)).items():
+                    if held >= _WORTH:
+                        tokens += await self._save(session, slot) or 0
+        return tokens
+
+    async def _save(self, session: aiohttp.ClientSession, slot: int) -> int | None:
+        partial = self._folder / f"slot-{slot}.part"
+        try:
+            saved = await slots.save(session, slot, partial.name)
+            if saved:
+                partial.chmod(0o600)
+                partial.replace(partial.with_suffix(".bin"))
+            return saved
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _files(self) -> dict[int, Path]:
+        """By slot, the newest first."""
+        with suppress(FileNotFoundError):
+            found = sorted(self._folder.glob("slot-*.bin"), key=_saved_at, reverse=True)
+            return {int(file.stem.removeprefix("slot-")): file for file in found}
+        return {}
+
+
+def _saved_at(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _key(profile: Profile, engine_version: str) -> str:
+    words = [profile.id, profile.recipe, engine_version]
+    for word in profile.argv:
+        if word.startswith("/"):
+            with suppress(OSError):
+                facts = Path(word).stat()
+                words += [word, str(facts.st_size), str(facts.st_mtime_ns)]
+    return sha256("\0".join(words).encode()).hexdigest()[:16]

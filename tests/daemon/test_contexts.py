@@ -1,0 +1,194 @@
+"""`keep-context`: what a model has read is there again when it comes back."""
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from signal import SIGKILL, SIGSTOP
+
+import aiohttp
+import msgspec
+import pytest
+
+from paddock.config.profile import Profile
+from paddock.config.settings import Paths
+from paddock.daemon.contexts import Contexts
+from tests.yard import Yard, places, process, yard
+
+CONF = """
+[alpha]
+model = alpha.gguf
+keep-context = on
+parallel = 2
+ctx-size = 8192
+[forgetful]
+model = alpha.gguf
+ctx-size = 8192
+[beta]
+model = beta.gguf
+"""
+LONG = "The horses stand in the paddock and wait for their turn. " * 20
+MANY = 700  # of its some 820 tokens
+SHORT = "Good morning."
+
+
+@pytest.fixture
+def paths(tmp_path: Path, models: Path) -> Paths:
+    return msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+
+
+async def cached(home: Yard, model: str = "alpha", text: str = LONG) -> int:
+    """How many tokens of this prompt the model still knew."""
+    messages = [{"role": "user", "content": text}]
+    _, reply = await home.ask(model, messages=messages, max_tokens=4)
+    return int(reply["timings"]["cache_n"])
+
+
+def saved(paths: Paths) -> list[Path]:
+    return sorted((paths.state_dir / "contexts").glob("*/*"))
+
+
+async def test_an_evicted_model_comes_back_with_what_it_had_read(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        assert await cached(home) == 0
+        await home.answer("beta")
+        assert await cached(home) > MANY
+        [alpha] = (await home.status()).instances
+        assert alpha.restored_tokens > MANY
+    assert [stat.S_IMODE(file.stat().st_mode) for file in saved(paths)] == [0o600]
+    assert {stat.S_IMODE(f.parent.stat().st_mode) for f in saved(paths)} == {0o700}
+
+
+async def test_every_slot_has_a_file_of_its_own(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        other = LONG.replace("horses", "donkeys")[::-1]
+        await cached(home)
+        await cached(home, text=other)
+        await home.answer("beta")
+        assert len(saved(paths)) == 2
+        assert await cached(home) > MANY
+        assert await cached(home, text=other) > MANY
+
+
+async def test_a_context_outlives_the_daemon(paths: Paths):
+    async with yard(paths) as home:
+        await cached(home)
+    async with yard(paths) as home:
+        assert await cached(home) > MANY
+
+
+async def test_what_nobody_used_again_is_kept_for_the_next_time(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        await home.answer("beta")
+        await home.post("/switch", {"model": "alpha"})
+        await home.answer("beta")
+        assert await cached(home) > MANY
+
+
+async def test_one_that_was_taken_over_is_saved_too(paths: Paths):
+    with process(paths) as first:
+        async with aiohttp.ClientSession() as http:
+            await cached(Yard(first.url, http, paths))
+            first.end(SIGKILL)
+            with process(paths) as second:
+                home = Yard(second.url, http, paths)
+                await home.post("/unload", {"model": "alpha"})
+                await home.until(lambda status: not status.instances)
+                assert await cached(home) > MANY
+
+
+async def test_without_the_key_nothing_is_saved(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home, "forgetful")
+        await home.answer("beta")
+        assert await cached(home, "forgetful") == 0
+    assert saved(paths) == []
+
+
+async def test_what_is_read_again_in_a_moment_is_not_saved(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home, text=SHORT)
+        await home.answer("beta")
+        assert saved(paths) == []
+
+
+async def test_another_file_of_the_same_name_gets_nothing(paths: Paths, tmp_path: Path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("alpha.gguf", "beta.gguf"):
+        (own / name).write_bytes((paths.models_dir / name).read_bytes())
+    paths = msgspec.structs.replace(paths, models_dir=own)
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        await home.answer("beta")
+        os.utime(own / "alpha.gguf", (1, 1))
+        assert await cached(home) == 0
+
+
+async def test_a_damaged_file_costs_only_itself(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        await home.answer("beta")
+        [file] = saved(paths)
+        file.write_bytes(b"nonsense")
+        assert await cached(home) == 0
+        [alpha] = (await home.status()).instances
+        assert alpha.restored_tokens == 0
+        assert saved(paths) == []
+
+
+async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("paddock.daemon.contexts._PATIENCE", 0.2)
+    async with yard(paths, max_instances=1, stop_timeout=0.2) as home:
+        await cached(home)
+        [alpha] = (await home.status()).instances
+        assert alpha.pid
+        os.kill(alpha.pid, SIGSTOP)
+        assert await home.answer("beta") == "I am beta."
+        assert await cached(home) == 0
+
+
+# ---- how much is kept ----
+
+
+def kept(profile: str, **chosen: object) -> Profile:
+    return Profile(profile, 0, None, (), keep_context=True, **chosen)  # type: ignore[arg-type]
+
+
+def fill(folders: Iterable[Path | None], mib: int) -> None:
+    for age, folder in enumerate(folders):
+        assert folder
+        (folder / "slot-0.bin").write_bytes(bytes(mib << 20))
+        os.utime(folder, (age, age))
+
+
+def test_the_oldest_go_when_they_are_too_many(tmp_path: Path):
+    contexts = Contexts(tmp_path, limit=5)
+    old, used, new = (contexts.prepared(kept(name), "b1") for name in ("old", "used", "new"))
+    fill([old, used, new], 2)
+    contexts.trim({str(used)})
+    assert set((tmp_path / "contexts").iterdir()) == {used, new}
+
+
+def test_a_folder_of_a_running_one_stays_however_little_room_there_is(tmp_path: Path):
+    contexts = Contexts(tmp_path, limit=1)
+    running, idle, empty = (contexts.prepared(kept(n), "b1") for n in ("running", "idle", "empty"))
+    fill([running, idle], 2)
+    contexts.trim({str(running)})
+    assert list((tmp_path / "contexts").iterdir()) == [running]
+    assert empty
+
+
+def test_each_build_and_each_profile_has_its_own(tmp_path: Path):
+    contexts = Contexts(tmp_path, limit=5)
+    folders = {
+        contexts.prepared(kept(name), build) for name in ("a", "b") for build in ("b1", "b2")
+    }
+    assert len(folders) == 4
+
+
+def test_none_is_kept_where_it_is_switched_off(tmp_path: Path):
+    assert Contexts(tmp_path, limit=0).prepared(kept("a"), "b1") is None
+    assert Contexts(tmp_path, limit=1).prepared(Profile("a", 0, None, ()), "b1") is None
+    assert list(tmp_path.iterdir()) == []
