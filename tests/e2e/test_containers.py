@@ -109,6 +109,17 @@ async def test_a_container_sees_its_own_socket_and_its_models_read_only(
         assert str(paths.runtime_dir) not in mounts
 
 
+async def test_its_context_is_saved_outside_of_it(paths: Paths, engine: Podman):
+    conf = "[again]\nmodel = alpha.gguf\nkeep-context = on\nctx-size = 8192\n"
+    paths.config.write_text(paths.config.read_text() + conf)
+    messages = [{"role": "user", "content": "The horses stand and wait. " * 40}]
+    async with serving(paths) as home:
+        await home.answer("again", messages=messages)
+        await home.answer("beta")
+        _, reply = await home.ask("again", messages=messages)
+        assert reply["timings"]["cache_n"] > 500
+
+
 async def test_one_that_is_killed_from_outside_says_so(paths: Paths, engine: Podman):
     async with serving(paths) as home:
         await home.answer("alpha")
