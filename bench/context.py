@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from uuid import uuid4
 
 from rig import Numbers, daemon, interleaved, save, show
 
@@ -72,7 +73,7 @@ def _contenders(client: Client, tokens: int) -> dict[str, Callable[[], Numbers]]
     prompt = _SENTENCE * (tokens // _TOKENS_EACH)
 
     def ask_again(model: str) -> Numbers:
-        known = f"{time.time()} {prompt}"  # which nobody has ever read
+        known = f"{uuid4()} {prompt}"  # which nobody has ever read
         _first_token(client, model, known)
         begun = time.perf_counter()
         _first_token(client, "other", "hi")
