@@ -1,5 +1,6 @@
 """`keep-context`: what a model has read is there again when it comes back."""
 
+import asyncio
 import os
 import stat
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ import pytest
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
 from paddock.daemon.contexts import Contexts
+from paddock.daemon.probes import Probes
 from tests.yard import Yard, places, process, yard
 
 CONF = """
@@ -26,6 +28,14 @@ model = alpha.gguf
 ctx-size = 8192
 [beta]
 model = beta.gguf
+"""
+ALONE = """
+[alone]
+model = alpha.gguf
+keep-context = on
+parallel = 1
+cache-ram = 0
+ctx-size = 8192
 """
 LONG = "The horses stand in the paddock and wait for their turn. " * 20
 MANY = 700  # of its some 820 tokens
@@ -68,6 +78,19 @@ async def test_every_slot_has_a_file_of_its_own(paths: Paths):
         assert len(saved(paths)) == 2
         assert await cached(home) > MANY
         assert await cached(home, text=other) > MANY
+
+
+async def test_no_probe_pushes_out_what_came_back(paths: Paths):
+    paths.config.write_text(paths.config.read_text() + ALONE)
+    async with yard(paths, max_instances=1) as home:
+        await cached(home, "alone")
+        await home.answer("beta")
+        await home.post("/switch", {"model": "alone"})
+        [alone] = home.daemon.keeper.instances.values()
+        async with asyncio.TaskGroup() as group:  # until what was armed has ended
+            probes = Probes(lambda _: home.daemon.resolve("alone"), after=0.01)
+            probes.arm(group, alone)
+        assert await cached(home, "alone") > MANY
 
 
 async def test_a_context_outlives_the_daemon(paths: Paths):

@@ -35,7 +35,7 @@ class Probes:
         profile = self._profile_of(instance.profile)
         if self._after <= 0 or profile is None or not profile.probe or instance.n_ctx is None:
             return
-        if not profile.is_generative:
+        if not profile.is_generative or instance.restored_tokens:  # which it would push out
             return
         task = group.create_task(self._probe(instance))
         self._running[instance.id] = task
