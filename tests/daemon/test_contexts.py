@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
 from paddock.daemon.contexts import Contexts
@@ -67,6 +68,21 @@ async def test_an_evicted_model_comes_back_with_what_it_had_read(paths: Paths):
         assert alpha.restored_tokens > MANY
     assert [stat.S_IMODE(file.stat().st_mode) for file in saved(paths)] == [0o600]
     assert {stat.S_IMODE(f.parent.stat().st_mode) for f in saved(paths)} == {0o700}
+
+
+async def test_who_waits_for_its_room_is_told_that_it_saves(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        with home.daemon.bus.subscribe() as events:
+            await anext(events)  # the snapshot: from now on everything is told
+            await home.answer("beta")
+            told = []
+            async for event in events:
+                if isinstance(event, SwitchEnded):
+                    break
+                if isinstance(event, SwitchProgress) and event.progress.part == "alpha":
+                    told.append(event.progress.stage)
+    assert told[:3] == ["stopping", "saving", "stopping"]
 
 
 async def test_every_slot_has_a_file_of_its_own(paths: Paths):

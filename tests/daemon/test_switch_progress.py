@@ -17,7 +17,7 @@ from tests.yard import Yard, places, yard
 
 # In the order of a switch; stages may be left out, as nobody looks in between.
 ORDER = [
-    "queued", "draining", "stopping", "memory",
+    "queued", "draining", "saving", "stopping", "memory",
     "starting", "fitting", "loading", "warming", "ready",
 ]  # fmt: skip
 

@@ -12,7 +12,17 @@ from tests.e2e.wire import CHAT, HELLO, told
 from tests.yard import Yard
 
 # In the order in which a switch goes through them; not each is seen in each.
-STAGES = ["draining", "stopping", "memory", "starting", "fitting", "loading", "warming", "ready"]
+STAGES = [
+    "draining",
+    "saving",
+    "stopping",
+    "memory",
+    "starting",
+    "fitting",
+    "loading",
+    "warming",
+    "ready",
+]
 
 
 async def test_a_switch_is_told_step_by_step(home):

@@ -275,6 +275,7 @@ def test_those_under_way_stand_before_those_that_failed() -> None:
         (Progress(stage="queued"), "waiting for its turn", None),
         (Progress(stage="draining", part="a"), "draining a", None),
         (Progress(stage="stopping", part="a, b"), "stopping a, b", None),
+        (Progress(stage="saving", part="a"), "saving the context of a", None),
         (Progress(stage="memory"), "waiting for memory", None),
         (Progress(stage="memory", part="a"), "waiting for memory of a", None),
         (Progress(stage="starting"), "starting", None),

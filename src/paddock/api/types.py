@@ -18,6 +18,7 @@ State = Literal["unloaded", "queued", "loading", "ready", "busy", "draining", "s
 Stage = Literal[
     "queued",  # waits for its turn
     "draining",  # another instance finishes its requests
+    "saving",  # another instance saves its context
     "stopping",  # another instance is being stopped
     "memory",  # waits until the memory is really free
     "starting",

@@ -65,6 +65,9 @@ class Herald:
                 )
             )
 
+    def saving_changed(self, _: Instance) -> None:
+        self.queue_changed()  # whoever waits for its room waits for this
+
     def task_told(self, instance: Instance, told: TaskLine) -> None:
         self._requests.hear(instance.id, told)
 

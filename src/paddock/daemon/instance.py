@@ -46,6 +46,7 @@ class Listener(Protocol):
 
     def phase_changed(self, instance: "Instance") -> None: ...
     def progressed(self, instance: "Instance") -> None: ...
+    def saving_changed(self, instance: "Instance") -> None: ...
     def task_told(self, instance: "Instance", told: TaskLine) -> None: ...
     def request_timed(
         self, instance: "Instance", prompt: Timing | None, answer: Timing
@@ -88,6 +89,7 @@ class Instance:
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
         self._speaks_protocol = False
         self.restored_tokens = 0
+        self.is_saving = False
         self._shelf = Shelf(Path(record.contexts)) if record.contexts else None
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
         self._stop_why: str | None = None
@@ -321,9 +323,16 @@ class Instance:
         self._move(ph.Stopping(self._stop_why or ""))
         await self._hang_up()
         if serves and self._shelf:
-            saved = await self._shelf.save(self.record.socket, needs=self._context_mib)
-            _log.info("%d tokens of %s were saved", saved, self.id)
+            await self._save(self._shelf)
         await child.stop(self.record.stop_timeout, by_command=listens)
+
+    async def _save(self, shelf: Shelf) -> None:
+        self.is_saving = True
+        self._listener.saving_changed(self)
+        saved = await shelf.save(self.record.socket, needs=self._context_mib)
+        _log.info("%d tokens of %s were saved", saved, self.id)
+        self.is_saving = False
+        self._listener.saving_changed(self)
 
     @property
     def _context_mib(self) -> float:

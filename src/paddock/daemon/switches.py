@@ -103,6 +103,9 @@ class Switches:
             return "queued", ""
         names = ", ".join(live.profile for live in others if live.profile != profile)
         told = [live.phase for live in others if live.is_told]
+        instances = (self._instance_of(live.profile) for live in others if live.is_told)
+        if any(instance and instance.is_saving for instance in instances):
+            return "saving", names
         if any(not isinstance(phase, Stopping) or not phase.exited for phase in told):
             return "stopping", names
         if told:

@@ -10,6 +10,7 @@ from paddock.tui.words import age, mib, percent, rate, seconds
 _STAGES: dict[Stage, str] = {
     "queued": "waiting for its turn",
     "draining": "draining",
+    "saving": "saving the context",
     "stopping": "stopping",
     "memory": "waiting for memory",
     "starting": "starting",
@@ -85,7 +86,7 @@ def stage(progress: Progress) -> str:
     word = _STAGES[progress.stage]
     if not part:
         return word
-    return f"{word} of {part}" if progress.stage == "memory" else f"{word} {part}"
+    return f"{word} of {part}" if progress.stage in ("memory", "saving") else f"{word} {part}"
 
 
 def fraction(progress: Progress) -> float | None:

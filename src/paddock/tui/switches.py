@@ -5,7 +5,7 @@ from dataclasses import replace
 from paddock.api.types import Progress, SwitchEnded
 from paddock.tui.state import Switch, View
 
-_NOT_BEGUN = ("queued", "draining", "stopping", "memory")
+_NOT_BEGUN = ("queued", "draining", "saving", "stopping", "memory")
 
 
 def progressed(view: View, profile: str, progress: Progress, now: float) -> View:
