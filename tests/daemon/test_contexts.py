@@ -14,8 +14,9 @@ import pytest
 from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
-from paddock.daemon.contexts import Contexts
+from paddock.daemon.contexts import Contexts, Shelf
 from paddock.daemon.probes import Probes
+from paddock.llama import client
 from tests.yard import Yard, places, process, yard
 
 CONF = """
@@ -175,6 +176,13 @@ async def test_a_damaged_file_costs_only_itself(paths: Paths):
         [alpha] = (await home.status()).instances
         assert alpha.restored_tokens == 0
         assert saved(paths) == []
+
+
+async def test_a_file_on_which_a_server_died_is_not_tried_again(tmp_path: Path):
+    (tmp_path / "slot-0.bin").write_bytes(b"deadly")
+    async with client.connect(str(tmp_path / "nobody.sock")) as session:
+        assert await Shelf(tmp_path).restore(session) == 0
+    assert Shelf(tmp_path).is_empty
 
 
 async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,7 @@
 
 `STATE/contexts/KEY/slot-N.bin`, private to the user: they hold prompts. A file does not say which
 model it is of, and llama-server takes that of another with the same shape; so the key is made of the
-profile, its command line, the engine's version, and the size and time of every file it names.
+profile, its command line, the engine's build, and the size and time of every file it names.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _WORTH = 256  # tokens: fewer are read again in a moment
 _PATIENCE = 30.0  # seconds for all slots of an instance; some GB on an SSD
 _MIB = 1 << 20
+# A server that hangs, is gone or answers as none does; a disk that cannot be written.
+_TROUBLE = (TimeoutError, OSError, aiohttp.ClientError, ValueError, LookupError, TypeError)
 
 
 class Contexts:
@@ -69,15 +71,21 @@ class Shelf:
     async def restore(self, session: aiohttp.ClientSession) -> int:
         """Give them to the server, the newest first; tokens. What goes wrong costs only time."""
         tokens = 0
-        with suppress(TimeoutError, OSError, aiohttp.ClientError):
+        with suppress(*_TROUBLE):
             async with asyncio.timeout(_PATIENCE):
                 for slot, file in self._files().items():
-                    read = await slots.restore(session, slot, file.name)
-                    if read is None:
-                        _log.warning("%s does not fit any more and goes", file)
-                        file.unlink(missing_ok=True)
-                    tokens += read or 0
+                    tokens += await self._restore(session, slot, file) or 0
         return tokens
+
+    async def _restore(self, session: aiohttp.ClientSession, slot: int, file: Path) -> int | None:
+        partial = _put_aside(file)
+        read = await slots.restore(session, slot, partial.name)
+        if read is None:
+            _log.warning("%s does not fit any more and goes", file)
+            partial.unlink(missing_ok=True)
+        else:
+            partial.replace(file)
+        return read
 
     async def save(self, socket: str, *, needs: float) -> int:
         """Have the server that listens there write what its slots hold, as far as it pays; tokens.
@@ -85,7 +93,7 @@ class Shelf:
         `needs`: MiB that this takes at most. Slots that nobody used keep what was saved of them.
         """
         tokens = 0
-        with suppress(TimeoutError, OSError, aiohttp.ClientError):
+        with suppress(*_TROUBLE):
             if shutil.disk_usage(self._folder).free < 2 * needs * _MIB:
                 _log.warning("contexts are not saved: the disk of %s is nearly full", self._folder)
                 return 0
@@ -114,12 +122,17 @@ class Shelf:
         return {}
 
 
+def _put_aside(file: Path) -> Path:
+    """Its place while it is tried: a file on which a server dies is not tried a second time."""
+    return file.replace(file.with_suffix(".part"))
+
+
 def _saved_at(path: Path) -> float:
     return path.stat().st_mtime
 
 
 def _key(profile: Profile, engine_version: str) -> str:
-    words = [profile.id, profile.recipe, engine_version]
+    words = [profile.id, profile.fingerprint, engine_version]
     for word in profile.argv:
         if word.startswith("/"):
             with suppress(OSError):
