@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
-from rig import Numbers, daemon, interleaved, save, show
+from rig import Numbers, daemon, first_token_at, interleaved, save, show
 
-from paddock.api.chat import ask
 from paddock.api.client import Client
 from paddock.engine.locate import find_engine
 from paddock.llama.scripted import ScriptedModel, write
@@ -74,23 +74,14 @@ def _contenders(client: Client, tokens: int) -> dict[str, Callable[[], Numbers]]
 
     def ask_again(model: str) -> Numbers:
         known = f"{uuid4()} {prompt}"  # which nobody has ever read
-        _first_token(client, model, known)
+        first_token_at(client, model, known)
         begun = time.perf_counter()
-        _first_token(client, "other", "hi")
+        first_token_at(client, "other")
         away = time.perf_counter()
-        came = _first_token(client, model, f"{known}And then?")
+        came = first_token_at(client, model, f"{known}And then?")
         return {"seconds": came - away, "leaving": away - begun}
 
-    return {model: lambda model=model: ask_again(model) for model in ("forgets", "keeps")}  # type: ignore[misc]
-
-
-def _first_token(client: Client, model: str, prompt: str) -> float:
-    pieces = (piece for piece in ask(client, model, prompt) if piece.kind == "content")
-    next(pieces)
-    came = time.perf_counter()
-    for _ in pieces:
-        pass
-    return came
+    return {model: partial(ask_again, model) for model in ("forgets", "keeps")}
 
 
 def _print(result: dict[str, dict[str, list[float]]], tokens: int, mib: float) -> None:

@@ -84,9 +84,9 @@ def cpu_seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def first_token_at(client: Client, model: str) -> float:
+def first_token_at(client: Client, model: str, prompt: str = "hi") -> float:
     """When (`time.perf_counter`) the first piece of an answer came; it is read to its end."""
-    pieces = (piece for piece in ask(client, model, "hi") if piece.kind == "content")
+    pieces = (piece for piece in ask(client, model, prompt) if piece.kind == "content")
     next(pieces)
     came = time.perf_counter()
     for _ in pieces:

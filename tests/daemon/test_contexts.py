@@ -28,16 +28,14 @@ ctx-size = 8192
 [forgetful]
 model = alpha.gguf
 ctx-size = 8192
-[beta]
-model = beta.gguf
-"""
-ALONE = """
 [alone]
 model = alpha.gguf
 keep-context = on
-parallel = 1
 cache-ram = 0
+parallel = 1
 ctx-size = 8192
+[beta]
+model = beta.gguf
 """
 LONG = "The horses stand in the paddock and wait for their turn. " * 20
 MANY = 700  # of its some 820 tokens
@@ -54,6 +52,13 @@ async def cached(home: Yard, model: str = "alpha", text: str = LONG) -> int:
     messages = [{"role": "user", "content": text}]
     _, reply = await home.ask(model, messages=messages, max_tokens=4)
     return int(reply["timings"]["cache_n"])
+
+
+async def probe(home: Yard, model: str) -> None:
+    """As the daemon would, until it is over; nothing, where it would not."""
+    [instance] = home.daemon.keeper.instances.values()
+    async with asyncio.TaskGroup() as group:
+        Probes(lambda _: home.daemon.resolve(model), after=0.01).arm(group, instance)
 
 
 def saved(paths: Paths) -> list[Path]:
@@ -98,15 +103,11 @@ async def test_every_slot_has_a_file_of_its_own(paths: Paths):
 
 
 async def test_no_probe_pushes_out_what_came_back(paths: Paths):
-    paths.config.write_text(paths.config.read_text() + ALONE)
     async with yard(paths, max_instances=1) as home:
         await cached(home, "alone")
         await home.answer("beta")
         await home.post("/switch", {"model": "alone"})
-        [alone] = home.daemon.keeper.instances.values()
-        async with asyncio.TaskGroup() as group:  # until what was armed has ended
-            probes = Probes(lambda _: home.daemon.resolve("alone"), after=0.01)
-            probes.arm(group, alone)
+        await probe(home, "alone")
         assert await cached(home, "alone") > MANY
 
 
@@ -149,6 +150,16 @@ async def test_without_the_key_nothing_is_saved(paths: Paths):
 async def test_what_is_read_again_in_a_moment_is_not_saved(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home, text=SHORT)
+        await home.answer("beta")
+        assert saved(paths) == []
+
+
+async def test_what_a_probe_left_behind_is_not_saved(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await home.post("/switch", {"model": "alone"})
+        await probe(home, "alone")
+        [alone] = (await home.status()).instances
+        assert alone.speed, "it was probed"
         await home.answer("beta")
         assert saved(paths) == []
 
@@ -199,8 +210,8 @@ async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: 
 # ---- how much is kept ----
 
 
-def kept(profile: str, **chosen: object) -> Profile:
-    return Profile(profile, 0, None, (), keep_context=True, **chosen)  # type: ignore[arg-type]
+def kept(profile: str) -> Profile:
+    return Profile(profile, 0, None, (), keep_context=True)
 
 
 def fill(folders: Iterable[Path | None], mib: int) -> None:
@@ -213,18 +224,42 @@ def fill(folders: Iterable[Path | None], mib: int) -> None:
 def test_the_oldest_go_when_they_are_too_many(tmp_path: Path):
     contexts = Contexts(tmp_path, limit=5)
     old, used, new = (contexts.prepared(kept(name), "b1") for name in ("old", "used", "new"))
+    assert old
+    assert new
     fill([old, used, new], 2)
-    contexts.trim({str(used)})
-    assert set((tmp_path / "contexts").iterdir()) == {used, new}
+    assert contexts.give_back(new) == []
+    [gone] = contexts.give_back(old)
+    assert (gone / "slot-0.bin").exists()
+    assert set((tmp_path / "contexts").iterdir()) == {used, new, gone}
 
 
 def test_a_folder_of_a_running_one_stays_however_little_room_there_is(tmp_path: Path):
     contexts = Contexts(tmp_path, limit=1)
-    running, idle, empty = (contexts.prepared(kept(n), "b1") for n in ("running", "idle", "empty"))
+    running, starting, idle = (
+        contexts.prepared(kept(name), "b1") for name in ("running", "starting", "idle")
+    )
+    assert idle
     fill([running, idle], 2)
-    contexts.trim({str(running)})
-    assert list((tmp_path / "contexts").iterdir()) == [running]
-    assert empty
+    [gone] = contexts.give_back(idle)
+    left = {running, starting, gone}
+    assert set((tmp_path / "contexts").iterdir()) == left, "an empty one, too"
+
+
+def test_a_folder_in_which_nothing_was_saved_goes_with_its_server(tmp_path: Path):
+    contexts = Contexts(tmp_path, limit=1)
+    folder = contexts.prepared(kept("a"), "b1")
+    assert folder
+    assert contexts.give_back(folder)
+    assert not folder.exists()
+
+
+def test_what_a_killed_daemon_was_deleting_is_deleted_next_time(tmp_path: Path):
+    contexts = Contexts(tmp_path, limit=1)
+    folder = contexts.prepared(kept("a"), "b1")
+    assert folder
+    [first] = contexts.give_back(folder)
+    contexts.prepared(kept("a"), "b1")
+    assert first in contexts.give_back(folder)
 
 
 def test_each_build_and_each_profile_has_its_own(tmp_path: Path):

@@ -8,10 +8,10 @@ profile, its command line, the engine's build, and the size and time of every fi
 import asyncio
 import logging
 import shutil
-from collections.abc import Collection, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 
@@ -19,9 +19,10 @@ from paddock.config.profile import Profile
 from paddock.llama import client, slots
 
 _log = logging.getLogger(__name__)
-_WORTH = 256  # tokens: fewer are read again in a moment
+_WORTH = 512  # tokens: fewer are read again in a moment, and a probe leaves some 320
 _PATIENCE = 30.0  # seconds for all slots of an instance; some GB on an SSD
 _MIB = 1 << 20
+_GONE = "gone-"  # begins the name of a folder that is being deleted
 # A server that hangs, is gone or answers as none does; a disk that cannot be written.
 _TROUBLE = (TimeoutError, OSError, aiohttp.ClientError, ValueError, LookupError, TypeError)
 
@@ -31,6 +32,7 @@ class Contexts:
 
     def __init__(self, state_dir: Path, *, limit: int) -> None:
         self._root, self._limit = state_dir / "contexts", limit * _MIB
+        self._in_use: set[Path] = set()  # running servers were told these
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
         """The folder for this version of the profile, made; None where it keeps none. OSError."""
@@ -38,24 +40,32 @@ class Contexts:
             return None
         folder = self._root / _key(profile, engine_version)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.take(folder)
         return folder
 
-    def trim(self, in_use: Collection[str]) -> None:
-        """Remove the folders that were saved to longest ago, until the rest is small enough.
+    def take(self, folder: Path) -> None:
+        """A running server was told this one: it stays, however little room there is."""
+        self._in_use.add(folder)
 
-        Not those `in_use`, which running servers were told; empty ones always.
+    def give_back(self, folder: Path) -> list[Path]:
+        """Its server has ended. Folders saved to longest ago go, until the rest is small enough.
+
+        They are out of the way when this returns, so that a new server may be told the same name;
+        to delete them is left to a thread, as many GB take their time.
         """
+        self._in_use.discard(folder)
+        gone = list(self._root.glob(f"{_GONE}*"))  # a daemon that was killed may have left some
         room = self._limit
-        for folder in sorted(self._folders(), key=_saved_at, reverse=True):
-            size = sum(file.stat().st_size for file in folder.iterdir())
-            room -= size
-            if str(folder) not in in_use and (room < 0 or not size):
-                _log.info("contexts in %s go: all may take %d MiB", folder, self._limit // _MIB)
-                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            for found in sorted(self._folders(), key=_saved_at, reverse=True):
+                size = sum(file.stat().st_size for file in found.iterdir())
+                room -= size
+                if found not in self._in_use and (room < 0 or not size):
+                    gone.append(found.rename(self._root / f"{_GONE}{uuid4().hex}"))
+        return gone
 
-    def _folders(self) -> Iterator[Path]:
-        with suppress(FileNotFoundError):
-            yield from (entry for entry in self._root.iterdir() if entry.is_dir())
+    def _folders(self) -> list[Path]:
+        return [entry for entry in self._root.iterdir() if not entry.name.startswith(_GONE)]
 
 
 class Shelf:

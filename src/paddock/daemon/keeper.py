@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
@@ -112,6 +114,8 @@ class Keeper:
             clock=self._clock,
         )
         self.instances[live.id] = live
+        if record.contexts:
+            self._contexts.take(Path(record.contexts))
         return live
 
     # ---- taking over ----
@@ -188,10 +192,11 @@ class Keeper:
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
         await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]
+        gone = self._contexts.give_back(Path(live.record.contexts)) if live.record.contexts else []
         self._gone(live.id)
-        if live.record.contexts:
-            in_use = {other.record.contexts for other in self.instances.values()}
-            await asyncio.to_thread(self._contexts.trim, in_use)
+        for folder in gone:
+            _log.info("saved contexts are deleted: %s", folder)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _became_ready(self, live: Instance) -> None:
         self._feed(ev.BecameReady(live.id))
