@@ -200,6 +200,10 @@ def test_what_is_fine_is_not_mentioned(yard, keys):
     assert yard.problems(P + keys + "\n") == []
 
 
+def test_what_is_said_for_all_need_not_suit_each(yard):
+    assert yard.problems("[*]\nkeep-context = on\n" + P + "embeddings = on\n") == []
+
+
 def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
     shared = "[*]\nN_GPU_LAYERS = 99\napi-key = x\n"
     said = yard.warnings(shared + P + "[q]\nMODEL = m.gguf\n")

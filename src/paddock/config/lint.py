@@ -78,7 +78,8 @@ def _counts(flag: Flag, values: tuple[str, ...], other: Origin) -> str:
 def _kept_in_vain(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
     in_the_way = ("--slot-save-path", "--no-slots", "--embeddings", "--reranking")
     flag = next(filter(None, map(profile.flag, in_the_way)), None)
-    if flag and profile.keep_context and (at := origins.get("keep_context")):
+    at = origins.get("keep_context")
+    if flag and profile.keep_context and at and at.section == profile.id:  # not for all, in [*]
         message = f"has no effect beside {flag.name}"
         yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 
