@@ -101,6 +101,13 @@ class UpstreamGone(PaddockError):
     status = 502
 
 
+class StateUnwritable(PaddockError):
+    """Our own folder cannot be written: a full disk, mostly. It says nothing about the model."""
+
+    code = "state_unwritable"
+    status = 503
+
+
 class BodyTooLarge(PaddockError):
     code = "body_too_large"
     status = 413

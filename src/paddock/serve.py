@@ -5,6 +5,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,7 @@ from paddock.errors import ConfigError, DaemonAlreadyRuns
 from paddock.http.server import bind, build_app, serving
 
 _log = logging.getLogger(__name__)
+_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ async def serve(options: ServeOptions) -> None:
     then no model that ran before has been touched.
     """
     where, settings = resolve(options)
+    _allow_many_files()
     with _alone(where.state_dir):
         daemon = Daemon(where, settings, read_settings=lambda: resolve(options)[1])
         async with running(daemon) as addresses:
@@ -90,6 +93,17 @@ async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
             finally:
                 daemon.shut_down()
                 await daemon.ended()
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files: 1,024 are soon taken by connections.
+
+    Not without bound: some programs that we start close every number up to the limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId, Roo
 from paddock.core.scheduler import Scheduler
 from paddock.daemon import ledger as ledger_module
 from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.faults import Faults
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
@@ -116,6 +117,7 @@ class World:
             plan_of=self._plan,
             told=lambda _, verdict: self.told.append(verdict),
             clock=lambda: self.now,
+            faults=Faults(),
         )
         self.chronicle.history = self.history
 
@@ -134,7 +136,9 @@ class World:
         usual |= {"engine_version": "b11434", "instance": id_, "number": number, "profile": name}
         record = Record(**usual | known)
         self.records.save(record)
-        live = Instance(record, self.records, Silence(), stall_timeout=1.0, log_limit=1)
+        live = Instance(
+            record, self.records, Silence(), stall_timeout=1.0, log_limit=1, faults=Faults()
+        )
         for line in log.splitlines():
             live.placement.feed(line)
         self.adopt(live)
@@ -512,7 +516,7 @@ async def test_a_full_disk_ends_neither_the_chronicle_nor_its_verdicts(
     world.chronicle.history = FullDisk(world.history)
     live = await world.loaded()
     assert world.told[0].state == "verified"
-    assert "the history could not be written" in caplog.text
+    assert "unexpected error in history" in caplog.text
     world.end(live)
     world.chronicle.history = world.history
     await world.loaded()

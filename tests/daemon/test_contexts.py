@@ -15,6 +15,7 @@ from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
 from paddock.daemon.contexts import Contexts, Shelf
+from paddock.daemon.faults import Faults
 from paddock.daemon.probes import Probes
 from paddock.llama import client
 from tests.yard import Yard, places, process, yard
@@ -58,7 +59,9 @@ async def probe(home: Yard, model: str) -> None:
     """As the daemon would, until it is over; nothing, where it would not."""
     [instance] = home.daemon.keeper.instances.values()
     async with asyncio.TaskGroup() as group:
-        Probes(lambda _: home.daemon.resolve(model), after=0.01).arm(group, instance)
+        Probes(lambda _: home.daemon.resolve(model), after=0.01, faults=Faults()).arm(
+            group, instance
+        )
 
 
 def saved(paths: Paths) -> list[Path]:

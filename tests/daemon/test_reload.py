@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from paddock.api.types import ConfigChanged
 from paddock.config.settings import load_settings
@@ -142,3 +143,42 @@ async def test_a_changed_profile_that_fails_gives_way_to_the_version_that_ran(
         assert result["restored"] == ["alpha"]
         await home.until_phase("alpha", "ready")
         assert await home.answer("alpha") == "I am alpha."
+
+
+@pytest.mark.parametrize("name", ["config", "settings"])
+@pytest.mark.parametrize("spoil", ["circle", "folder", "gone", "closed", "bytes"])
+async def test_whatever_becomes_of_its_files_what_runs_goes_on(
+    name: str, spoil: str, tmp_path: Path, models: Path
+):
+    """Each of these ended the daemon, or could have: a file is whatever somebody made of it."""
+    paths = here(tmp_path, models)
+    paths.settings.write_text("log-size = 4\n")
+    file: Path = getattr(paths, name)
+    async with serving(paths) as home:
+        await home.answer("alpha")
+        text = file.read_text()
+        file.unlink()
+        match spoil:
+            case "circle":
+                file.symlink_to(file)
+            case "folder":
+                file.mkdir()
+            case "closed":
+                file.write_text(text)
+                file.chmod(0)
+            case "bytes":
+                file.write_bytes(b"\xff\xfe\x00[\x00" * 100)
+            case _:
+                assert spoil == "gone"
+        loaded = (await home.status()).config.loaded_at
+        await home.post("/reload")
+        assert await home.answer("alpha") == "I am alpha."
+        if file.is_dir() and not file.is_symlink():
+            file.rmdir()
+        else:
+            file.unlink(missing_ok=True)
+        file.write_text(text)
+        await home.until(lambda s: s.config.loaded_at != loaded and not s.config.error)
+        status = await home.status()
+        assert [i.id for i in status.instances] == ["alpha.1"]
+        assert not status.faults

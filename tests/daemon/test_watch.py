@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.daemon.watch import written
+from paddock.file_events import route
 
 
 class Told:
@@ -123,3 +127,66 @@ async def test_a_link_to_nowhere_is_watched_until_it_leads_somewhere(tmp_path):
     link.symlink_to(tmp_path / "nowhere" / "models.conf")
     async with watching(link) as told:
         await told.after(lambda: replace(link, "one"))
+
+
+async def test_a_link_onto_itself_is_watched_until_it_leads_somewhere(conf):
+    def circle() -> None:
+        conf.unlink()
+        conf.symlink_to(conf)
+
+    async with watching(conf) as told:
+        await told.after(circle)
+        await told.after(lambda: replace(conf, "two"))
+        await told.after(lambda: conf.write_text("three"))
+
+
+async def test_a_folder_that_is_replaced_is_watched_again(tmp_path):
+    """As a checkout, a synchroniser or a package does it: another folder of the same name."""
+    conf = tmp_path / "conf" / "models.conf"
+    conf.parent.mkdir()
+    conf.write_text("one")
+
+    def swap() -> None:
+        fresh = tmp_path / "fresh"
+        fresh.mkdir()
+        (fresh / conf.name).write_text("two")
+        conf.parent.rename(tmp_path / f"old-{len(list(tmp_path.iterdir()))}")
+        fresh.rename(conf.parent)
+
+    async with watching(conf) as told:
+        for _ in range(2):
+            await told.after(swap)
+            await told.after(lambda: conf.write_text("three"))
+
+
+async def test_folders_that_are_not_there_yet_are_waited_for(tmp_path):
+    conf = tmp_path / "a" / "b" / "models.conf"
+
+    def make() -> None:
+        conf.parent.mkdir(parents=True)
+        conf.write_text("one")
+
+    async with watching(conf) as told:
+        await told.after(make)
+        await told.after(lambda: replace(conf, "two"))
+
+
+async def test_a_file_that_becomes_readable_is_told_of(conf):
+    """Its content is the same, but what could not be read now can."""
+    conf.chmod(0)
+    async with watching(conf) as told:
+        await told.after(lambda: conf.chmod(0o600))
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "..", "."]), min_size=1, max_size=6))
+def test_every_way_to_a_file_has_an_end(parts: list[str]):
+    """Whatever links there are, in circles too."""
+    with TemporaryDirectory() as name:
+        root = Path(name)
+        (root / "a").symlink_to("b")
+        (root / "b").symlink_to(root / "a")
+        (root / "c").mkdir()
+        (root / "c" / "a").symlink_to("../c")
+        way = route(root.joinpath(*parts))
+        assert way
+        assert all(folder.is_absolute() for folder, _ in way)

@@ -68,6 +68,10 @@ def _daemon(found: Status, url: str) -> None:
         print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
     for warning in found.config.warnings:
         print(paint(f"warning: {warning}", "yellow"))
+    for fault in found.faults:
+        times = f" {fault.count} times, last" if fault.count > 1 else ""
+        told = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
+        print(paint(f"{told} (`paddock logs daemon` has more)", "red"))
 
 
 def _instances(instances: list[InstanceInfo]) -> None:

@@ -15,6 +15,8 @@ from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec
 from paddock.core.outlook import Outlook, outlook
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
+# Failures of Paddock's own disk or limits: they say nothing of the profile, so it may be tried again.
+_OURS = frozenset({"state_unwritable", "too_many_files"})
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
 
 
@@ -84,6 +86,10 @@ class Scheduler:
 
     def live_of(self, profile: ProfileId) -> Live | None:
         return self._books.live_of(profile)
+
+    def is_up(self, profile: ProfileId) -> bool:
+        """Whether it is ready or on its way there, and not told to go."""
+        return self._books.is_up(profile)
 
     def is_stale(self, live: Live) -> bool:
         return self._books.is_stale(live)
@@ -218,7 +224,8 @@ class Scheduler:
         phase, live.phase = live.phase, Stopping(exited=True)
         match phase:
             case Starting(cancelled=None):
-                self._set_back(live.profile, cause, now)
+                if cause.code not in _OURS:
+                    self._set_back(live.profile, cause, now)
                 yield from refuse_all(self._books, live.profile, cause)
                 yield self._ended_unready(live, "failed", cause)
             case Starting(cancelled=reason):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from paddock.core.books import Ready
 from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.bus import timestamp
+from paddock.daemon.faults import Faults
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
@@ -65,11 +65,12 @@ class Chronicle:
         plan_of: Callable[[str], Plan | None],
         told: Callable[[Instance, Verdict], None],
         clock: Callable[[], float],
+        faults: Faults,
     ) -> None:
         """`plan_of` takes a fingerprint; `told` hears of each verdict that is new."""
         self._ledger, self._scheduler, self._records = ledger, scheduler, records
         self._profile_of, self._plan_of, self._told = profile_of, plan_of, told
-        self._clock = clock
+        self._clock, self._faults = clock, faults
         self._cases: dict[InstanceId, _Case] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self.history: History | None = None
@@ -87,11 +88,15 @@ class Chronicle:
         if self.history is None:
             return
         for profile in profiles:
-            if last := await self.history.last_ready(profile):
-                if last.verdict:
-                    self.verdicts[profile] = last.verdict
-                if last.generation or last.prompt:
-                    self.speeds[profile] = Speed(prompt=last.prompt, generation=last.generation)
+            with self._faults.caught("history"):
+                await self._recall(self.history, profile)
+
+    async def _recall(self, history: History, profile: ProfileId) -> None:
+        if last := await history.last_ready(profile):
+            if last.verdict:
+                self.verdicts[profile] = last.verdict
+            if last.generation or last.prompt:
+                self.speeds[profile] = Speed(prompt=last.prompt, generation=last.generation)
 
     # ---- writing ----
 
@@ -100,15 +105,19 @@ class Chronicle:
         while True:
             work = await self._work.get()
             try:
-                await work()
-            except (sqlite3.Error, OSError):
-                _log.exception("the history could not be written")  # a full disk stops no model
+                with self._faults.caught("history"):  # a full disk stops no model
+                    await work()
             finally:
                 self._work.task_done()
 
     async def finish(self) -> None:
         """Return when everything is written down."""
         await self._work.join()
+
+    async def close(self) -> None:
+        """Let go of the history."""
+        if self.history:
+            await self.history.close()
 
     # ---- loads ----
 

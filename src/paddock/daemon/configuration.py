@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.api.types import ConfigInfo
+from paddock.api.types import ConfigInfo, Failure
 from paddock.config.explain import Changes
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import ProfileId, Rules
 from paddock.daemon.bus import timestamp
 from paddock.daemon.demands import spec_of
+from paddock.daemon.faults import Faults
 from paddock.daemon.herald import Herald
 from paddock.daemon.plans import Plans
 from paddock.daemon.refusals import failure_of
@@ -51,11 +52,13 @@ class Configuration:
         *,
         settings: Settings,
         read_settings: Callable[[], Settings],
+        faults: Faults,
     ) -> None:
         """`settings`: those that the daemon was started with; `read_settings` tells today's."""
         self._roster, self._plans, self._switches = roster, plans, switches
         self._herald, self._feed = herald, feed
         self._settings, self._read_settings = settings, read_settings
+        self._faults = faults
         self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
 
     async def read(self) -> Changes:
@@ -83,15 +86,22 @@ class Configuration:
             changes = await self.read()
         except (ConfigError, EngineError) as error:
             _log.error("%s: not in force: %s %s", self.info.path, error, "; ".join(error.detail))
-            self.info.error = failure_of(error)
-            self._herald.config_changed(self.info)
+            self._not_taken_over(failure_of(error))
+            raise
+        except Exception as error:
+            self._not_taken_over(Failure(code="internal", message=f"an internal fault: {error!r}"))
             raise
         self.put_in_force()
         self._herald.config_changed(self.info, changes)
         await self.refine()
 
+    def _not_taken_over(self, why: Failure) -> None:
+        self.info.error = why
+        self._herald.config_changed(self.info)
+
     async def reload_quietly(self) -> None:
-        with suppress(ConfigError, EngineError):  # told in `reload`
+        """Like `reload`; what goes wrong is told by the log, the bus and status alone."""
+        with self._faults.caught("configuration"), suppress(ConfigError, EngineError):
             await self.reload()
 
     async def watch(self, path: Path) -> None:

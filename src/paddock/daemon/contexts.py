@@ -35,11 +35,15 @@ class Contexts:
         self._in_use: set[Path] = set()  # running servers were told these
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
-        """The folder for this version of the profile, made; None where it keeps none. OSError."""
+        """The folder for this version of the profile, made; None where it keeps none, or the disk is full."""
         if not (self._limit and profile.keeps_context):
             return None
         folder = self._root / _key(profile, engine_version)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            _log.warning("the context of %s is not kept: %s", profile.id, error)
+            return None
         self.take(folder)
         return folder
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import assert_never
@@ -17,7 +17,7 @@ from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.books import Ready, Starting
-from paddock.core.model import InstanceId, ProfileId, Ticket
+from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
@@ -25,6 +25,7 @@ from paddock.daemon.catalog import catalog
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.endpoint import Endpoint
+from paddock.daemon.faults import Faults
 from paddock.daemon.gauge import Gauge
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
@@ -66,9 +67,10 @@ class Daemon:
         self.paths, self.settings = paths, settings
         self.clock = clock
         self.started_at = timestamp()
+        self.faults = Faults()
         self.records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
         self.scheduler = Scheduler(rules_of(settings), first_number=self.records.next_number())
-        self.roster = Roster(paths, settings)
+        self.roster = Roster(paths, settings, self.faults)
         self.ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
         self.switches = Switches(self.scheduler, self.instance_of, clock)
         self.last_used: dict[ProfileId, float] = {}  # by the clock
@@ -85,6 +87,7 @@ class Daemon:
             instances=lambda: self.keeper.instances,
             feed=self.feed,
             changed=self._measured,
+            faults=self.faults,
         )
         self.logbook = Logbook(self.records, self.roster, own=daemon_log(paths.state_dir))
         self.plans = Plans(
@@ -96,8 +99,9 @@ class Daemon:
             is_calm=self.gauge.is_calm,
             changed=self._plans_changed,
             ahead=settings.plan_ahead,
+            faults=self.faults,
         )
-        self.probes = Probes(self._profile_of, after=settings.probe_after)
+        self.probes = Probes(self._profile_of, after=settings.probe_after, faults=self.faults)
         self.chronicle = Chronicle(
             self.ledger,
             self.scheduler,
@@ -106,6 +110,7 @@ class Daemon:
             plan_of=self.plans.engine_plan,
             told=self._judged,
             clock=clock,
+            faults=self.faults,
         )
         self.herald = Herald(
             self.bus,
@@ -116,6 +121,7 @@ class Daemon:
             self.chronicle,
             self.probes,
             self.requests,
+            self.faults,
             clock,
         )
         self.pulse = Pulse(
@@ -130,6 +136,7 @@ class Daemon:
             self.herald,
             self.feed,
             self._got_ready,
+            self.faults,
             clock,
         )
         self.configuration = Configuration(
@@ -140,6 +147,7 @@ class Daemon:
             self.feed,
             settings=settings,
             read_settings=read_settings or (lambda: settings),
+            faults=self.faults,
         )
         self.keep = False  # whether instances survive this daemon
         self._tickets = count(1)
@@ -158,32 +166,44 @@ class Daemon:
 
     async def run(self, started: asyncio.Event) -> None:
         """Take over what lives, say that it has `started`, serve until `shut_down`."""
+        with self.faults.caught("history"):
+            await self._open_history()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._begin(group)
+                keep_running = self.faults.keep_running
+                helpers = [
+                    group.create_task(keep_running(part, run)) for part, run in self._parts.items()
+                ]
+                writer = group.create_task(keep_running("history", self.chronicle.run))
+                started.set()
+                await self._ending.wait()
+                await self._end(helpers)
+                writer.cancel()
+        finally:
+            await self.chronicle.close()
+            self._ended_event.set()
+
+    @property
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What goes on all the time, for everybody. Each survives whatever befalls it."""
+        return {
+            "memory": self.gauge.run,
+            "models.conf": lambda: self.configuration.watch(self.paths.config),
+            "paddock.toml": lambda: self.configuration.watch(self.paths.settings),
+            "facts": self.configuration.refine,
+            "plans": self.plans.run,
+            "activity": self.pulse.run,
+        }
+
+    async def _open_history(self) -> None:
         self.chronicle.history = history = await History.open(
             self.paths.state_dir / "history.sqlite"
         )
         last_loads = await history.last_loads()
         self.switches.expected = {ProfileId(name): took for name, took in last_loads.items()}
         await self.chronicle.recall([ProfileId(name) for name in self.roster.stable.profiles])
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                await self._begin(group)
-                helpers = [
-                    group.create_task(self.gauge.run()),
-                    group.create_task(self.configuration.watch(self.paths.config)),
-                    group.create_task(self.configuration.watch(self.paths.settings)),
-                    group.create_task(self.configuration.refine()),
-                    group.create_task(self.plans.run()),
-                    group.create_task(self.pulse.run()),
-                ]
-                writer = group.create_task(self.chronicle.run())
-                started.set()
-                await self._ending.wait()
-                await self._end(helpers)
-                writer.cancel()
-        finally:
-            await history.close()
-            self._ended_event.set()
 
     async def ended(self) -> None:
         """Return when `run` has."""
@@ -222,7 +242,11 @@ class Daemon:
     def feed(self, event: ev.Event) -> None:
         """Let the scheduler know, and do what it says."""
         for effect in self.scheduler.handle(event, self.clock()):
-            self._perform(effect)
+            try:
+                self._perform(effect)
+            except Exception as error:  # noqa: BLE001  # the other effects are others' affair
+                self.faults.note("effects", error)
+                self._not_performed(effect, error)
         self._alarm.set(self.scheduler.deadline)
         if not self.herald.is_quiet or not isinstance(event, _OF_REQUESTS):
             self.herald.queue_changed()
@@ -250,6 +274,11 @@ class Daemon:
             case _:
                 assert_never(effect)
 
+    def _not_performed(self, effect: ef.Effect, error: Exception) -> None:
+        """Nobody waits for ever for what will not come."""
+        if isinstance(effect, ef.Grant | ef.Refuse) and (lease := self._leases.get(effect.ticket)):
+            lease.refuse(as_error(Cause("internal", f"an internal fault of Paddock: {error!r}")))
+
     def _granted(self, ticket: Ticket, instance: InstanceId) -> None:
         live = self.keeper.instances[instance]
         self._current = live.profile
@@ -266,6 +295,8 @@ class Daemon:
 
         `insist`: a person asked for the switch itself, so it is tried whatever failed before.
         """
+        if not self.scheduler.is_up(ProfileId(profile)):
+            self.records.reserve.hold()  # before anybody leaves for a load that could not be begun
         lease = Lease(self, Ticket(next(self._tickets)), ProfileId(profile))
         self._leases[lease.ticket] = lease
         self.feed(ev.Asked(lease.ticket, lease.profile, insist))

@@ -1,5 +1,6 @@
 """Why an instance ended that should not have: the cause that everybody who waited for it is told. Pure."""
 
+import errno
 from collections.abc import Sequence
 
 from paddock.core.model import Cause, InstanceId, ProfileId
@@ -16,6 +17,16 @@ def failed(
     text = f"{profile} {_ended(code)}" + (f": {reason}" if reason else "")
     hint = f"`paddock logs {instance}` shows all of it"
     return Cause("load_failed", text, hint, code, tuple(lines[-TOLD_LINES:]))
+
+
+def not_started(program: str, error: OSError) -> Cause:
+    """The process could not be made. A limit of this machine says nothing about the profile."""
+    text = f"cannot start {program}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return Cause("state_unwritable", text, "free some MiB on the disk of the state folder")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return Cause("too_many_files", text, "raise the limit of open files (ulimit -n)")
+    return Cause("spawn_failed", text)
 
 
 def stalled(profile: ProfileId, seconds: float, code: int | None, lines: Sequence[str]) -> Cause:

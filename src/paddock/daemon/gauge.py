@@ -7,6 +7,7 @@ from paddock.core import events as ev
 from paddock.core.books import Ready
 from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Booked, Ledger
 
@@ -25,11 +26,12 @@ class Gauge:
         instances: Callable[[], Mapping[InstanceId, Instance]],
         feed: Callable[[ev.Event], None],
         changed: Callable[[], None],
+        faults: Faults,
     ) -> None:
         """`changed` is called after each reading."""
         self._ledger, self._scheduler = ledger, scheduler
         self._booked, self._instances = booked, instances
-        self._feed, self._changed = feed, changed
+        self._feed, self._changed, self._faults = feed, changed, faults
 
     async def run(self) -> None:
         while True:
@@ -40,7 +42,8 @@ class Gauge:
         """Read the devices; let the scheduler know what there is, and what each instance holds."""
         self._feed(ev.Measured(self._ledger.read(self._booked())))
         for instance in list(self._instances().values()):
-            self._measure(instance)
+            with self._faults.caught("memory"):
+                self._measure(instance)
         self._changed()
 
     def _measure(self, instance: Instance) -> None:

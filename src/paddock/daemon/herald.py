@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol
 
 from paddock.api import types as wire
 from paddock.api.placement import Verdict
@@ -11,6 +12,7 @@ from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
 from paddock.daemon.bus import Bus
 from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.probes import Probes
@@ -21,12 +23,26 @@ from paddock.daemon.view import View
 from paddock.llama.output import TaskLine, Timing
 
 _log = logging.getLogger(__name__)
+_Arguments = ParamSpec("_Arguments")
 
 
 class Queue(Protocol):
     """Who waits: the scheduler."""
 
     def waiting(self) -> dict[ProfileId, int]: ...
+
+
+def _survived(
+    method: "Callable[Concatenate[Herald, _Arguments], None]",
+) -> "Callable[Concatenate[Herald, _Arguments], None]":
+    """What cannot be published is noted: whoever had something to publish goes on."""
+
+    @wraps(method)
+    def guarded(self: "Herald", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        with self.faults.caught("publishing"):
+            method(self, *args, **kwargs)
+
+    return guarded
 
 
 class Herald:
@@ -42,20 +58,24 @@ class Herald:
         chronicle: Chronicle,
         probes: Probes,
         requests: Requests,
+        faults: Faults,
         clock: Callable[[], float],
     ) -> None:
         self._bus, self._metrics, self._switches = bus, metrics, switches
         self._view, self._queue, self._clock = view, queue, clock
         self._told: dict[ProfileId, int] = {}  # the queue as last told
         self._chronicle, self._probes, self._requests = chronicle, probes, requests
+        self.faults = faults
 
     # ---- of instances (daemon.instance.Listener) ----
 
+    @_survived
     def phase_changed(self, instance: Instance) -> None:
         state = self._view.state(instance.profile)
         self._bus.publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
         self.progressed(instance)
 
+    @_survived
     def progressed(self, instance: Instance) -> None:
         if instance.profile in self._switches.underway:
             progress = self._switches.progress(instance.profile)
@@ -65,12 +85,15 @@ class Herald:
                 )
             )
 
+    @_survived
     def saving_changed(self, _: Instance) -> None:
         self.queue_changed()  # whoever waits for its room waits for this
 
+    @_survived
     def task_told(self, instance: Instance, told: TaskLine) -> None:
         self._requests.hear(instance.id, told)
 
+    @_survived
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
         tokens = prompt.tokens if prompt else 0
         is_probe = self._probes.is_probing(instance.id)
@@ -89,12 +112,14 @@ class Herald:
                 )
             )
 
+    @_survived
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
         """Whether it lies and runs as it should."""
         self._bus.publish(
             wire.VerdictReached(profile=instance.profile, instance=instance.id, verdict=verdict)
         )
 
+    @_survived
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         """`cause`: why, where it was not meant to."""
         self._chronicle.ended(instance.id)
@@ -106,6 +131,7 @@ class Herald:
 
     # ---- of switches ----
 
+    @_survived
     def switch_ended(self, done: SwitchDone, instance: Instance | None) -> None:
         seconds = self._switches.end(done.profile)
         self._metrics.switch_done(done.profile, done.outcome, seconds)
@@ -131,6 +157,7 @@ class Herald:
         """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to tell."""
         return not self._told and not self._switches.underway
 
+    @_survived
     def queue_changed(self) -> None:
         """Tell what changed for those who wait: how many they are, and for whom they wait."""
         before, self._told = self._told, self._queue.waiting()
@@ -145,6 +172,7 @@ class Herald:
 
     # ---- of models.conf ----
 
+    @_survived
     def config_changed(self, config: wire.ConfigInfo, changes: Changes | None = None) -> None:
         """`changes`: what is new in force; None where nothing is, and `config.error` says why."""
         changes = changes or Changes()

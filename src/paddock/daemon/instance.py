@@ -14,8 +14,9 @@ from paddock.api.placement import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.contexts import Shelf
-from paddock.daemon.endings import TOLD_LINES, failed, stalled
+from paddock.daemon.endings import TOLD_LINES, failed, not_started, stalled
 from paddock.daemon.endpoint import Endpoint
+from paddock.daemon.faults import Faults
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
 from paddock.llama import client
@@ -65,6 +66,7 @@ class Instance:
         *,
         stall_timeout: float,
         log_limit: int,
+        faults: Faults,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = InstanceId(record.instance)
@@ -79,7 +81,7 @@ class Instance:
         self.child: Child | None = None
         self.mib_done: int | None = None
         self._records, self._listener, self._clock = records, listener, clock
-        self._stall_timeout = stall_timeout
+        self._stall_timeout, self._faults = stall_timeout, faults
         plumbing = records.plumbing(record.number)
         self._state_file = LineFile(plumbing.state)
         self._log_file = LineFile(plumbing.log, limit=log_limit)
@@ -172,10 +174,12 @@ class Instance:
         daemon will take it over.
         """
         try:
+            self._log_file.open()  # while there are descriptors: a model is no reason to lack any
+            self._state_file.open()
             self.child = start()
             self._vitals = Vitals(self.record.server or self.child.pid)
         except OSError as error:
-            return self._over(Cause("spawn_failed", f"cannot start {self.record.argv[0]}: {error}"))
+            return self._over(not_started(self.record.argv[0], error))
         if not self.adopted:
             self._save_identity(self.child)
         watch = Watch(self._state_file.path, self._log_file.path)
@@ -186,7 +190,10 @@ class Instance:
             self.child.close()
             await self._hang_up()
         self._read_everything(ready, at_end=True)
-        self._records.close(self.record)
+        self._log_file.close()
+        self._state_file.close()
+        with self._faults.caught("records"):
+            self._records.close(self.record)
         return self._over(self._why_it_ended(code))
 
     async def _see_through(
@@ -213,20 +220,23 @@ class Instance:
             self._read_everything(ready)
 
     def _read_everything(self, ready: Callable[[], None], *, at_end: bool = False) -> None:
-        for line in self._log_file.read():
-            self._hear_log(line)
-        if at_end and (rest := self._log_file.rest()):
-            self._hear_log(rest)
-        for line in self._state_file.read():
-            if state := parse_state(line):
-                self._hear_state(state, ready)
-            elif server := parse_server(line):
-                self._note_server(server)
+        """Hear what its files say. What cannot be read or understood now is no reason to end it."""
+        with self._faults.caught("logs"):
+            for line in self._log_file.read():
+                self._hear_log(line)
+            if at_end and (rest := self._log_file.rest()):
+                self._hear_log(rest)
+        with self._faults.caught("states"):
+            for line in self._state_file.read():
+                if state := parse_state(line):
+                    self._hear_state(state, ready)
+                elif server := parse_server(line):
+                    self._note_server(server)
 
     def _note_server(self, pid: int) -> None:
         """Our process only runs it: this is the one to look at."""
         self.record.server = pid
-        self._records.save(self.record)
+        self._save_record()
         self._vitals.follow(pid)
 
     def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
@@ -267,7 +277,7 @@ class Instance:
         if self.record.load_seconds is None:
             self.record.load_seconds = self._clock() - self.started_at
             self.record.placement = self._placement.placement
-            self._records.save(self.record)
+            self._save_record()
         if self._shelf and not self._shelf.is_empty:
             self._is_loaded.set()
         else:
@@ -276,9 +286,10 @@ class Instance:
     async def _resume(self, ready: Callable[[], None]) -> None:
         """Give it what its predecessor's slots held, before anybody asks it."""
         await self._is_loaded.wait()
-        if self._shelf:
-            self.restored_tokens = await self._shelf.restore(self.endpoint.session)
-            _log.info("%s goes on with %d saved tokens", self.id, self.restored_tokens)
+        with self._faults.caught("contexts"):
+            if self._shelf:
+                self.restored_tokens = await self._shelf.restore(self.endpoint.session)
+                _log.info("%s goes on with %d saved tokens", self.id, self.restored_tokens)
         self._serve(ready)
 
     def _serve(self, ready: Callable[[], None]) -> None:
@@ -322,8 +333,9 @@ class Instance:
         listens = self._speaks_protocol and serves
         self._move(ph.Stopping(self._stop_why or ""))
         await self._hang_up()
-        if serves and self._shelf:
-            await self._save(self._shelf)
+        with self._faults.caught("contexts"):
+            if serves and self._shelf:
+                await self._save(self._shelf)
         await child.stop(self.record.stop_timeout, by_command=listens)
 
     async def _save(self, shelf: Shelf) -> None:
@@ -364,7 +376,12 @@ class Instance:
         identity = child.identity
         record = self.record
         record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
-        self._records.save(record)
+        self._save_record()
+
+    def _save_record(self) -> None:
+        """A record that cannot be written costs the next daemon a search, never this instance."""
+        with self._faults.caught("records"):
+            self._records.save(self.record)
 
     def _why_it_ended(self, code: int | None) -> Cause:
         lines = list(self._tail) or last_lines(self.log_paths, TOLD_LINES)

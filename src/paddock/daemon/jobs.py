@@ -84,6 +84,9 @@ class Jobs:
                 job.result.seconds = round(self._lessor.clock() - begun, 3)
         except PaddockError as error:
             self._note(job, error, begun)
+        except Exception as error:
+            self._note(job, PaddockError(f"an internal fault of Paddock: {error!r}"), begun)
+            raise
         finally:
             job.finish()
 

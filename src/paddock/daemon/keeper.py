@@ -15,6 +15,7 @@ from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
+from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -43,13 +44,14 @@ class Keeper:
         listener: Listener,
         feed: Callable[[ev.Event], None],
         got_ready: Callable[[Instance], None],
+        faults: Faults,
         clock: Callable[[], float],
     ) -> None:
         self.instances: dict[InstanceId, Instance] = {}
         self._settings, self._records, self._roster = settings, records, roster
         self._ledger, self._plans = ledger, plans
         self._listener, self._feed, self._clock = listener, feed, clock
-        self._got_ready = got_ready
+        self._got_ready, self._faults = got_ready, faults
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._leaving = False
@@ -74,8 +76,12 @@ class Keeper:
             self._stillborn(
                 instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
             )
+        except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
+            self._faults.note("instances", error)
+            self._stillborn(instance, Cause("internal", f"an internal fault of Paddock: {error!r}"))
         else:
-            await self._plans.stand_aside()
+            with self._faults.caught("plans"):
+                await self._plans.stand_aside()
             plumbing = self._records.plumbing(record.number)
             live = self._track(record)
             self._listener.phase_changed(live)
@@ -101,7 +107,7 @@ class Keeper:
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )
-        self._records.save(record)
+        self._records.begin(record)
         return record
 
     def _track(self, record: Record) -> Instance:
@@ -111,6 +117,7 @@ class Keeper:
             self._listener,
             stall_timeout=self._settings.stall_timeout,
             log_limit=self._settings.log_size << 20,
+            faults=self._faults,
             clock=self._clock,
         )
         self.instances[live.id] = live
@@ -125,9 +132,11 @@ class Keeper:
         known = list(self._records)
         for record in known:
             if not record.ended:
-                await self._adopt(group, record)
+                with self._faults.caught("adoption"):  # it goes on living, for a later daemon
+                    await self._adopt(group, record)
         if any(is_container(record.argv) for record in known):
-            await self._sweep_up()
+            with self._faults.caught("containers"):
+                await self._sweep_up()
 
     async def _sweep_up(self) -> None:
         """Remove containers that nobody runs any more: whatever killed us may have killed that too."""
@@ -142,7 +151,11 @@ class Keeper:
             self._records.close(record)
             return
         live = self._track(record)
-        live.catch_up()
+        try:
+            live.catch_up()
+        except OSError:
+            del self.instances[live.id]
+            raise
         health = await client.health(live.endpoint.session)
         if health == "silent" and not live.is_young():
             await self._reap(live, child)
@@ -184,15 +197,23 @@ class Keeper:
                 live.kill()
             raise
         except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
-            _log.exception("instance %s", live.id)
+            self._faults.note("instances", error)
             live.kill()
             cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
         _log.info("instance %s ended: %s", live.id, cause.message)
+        await self._take_leave(live, cause)
+
+    async def _take_leave(self, live: Instance, cause: Cause) -> None:
+        """Let everybody know that it has ended, and when its memory is free."""
         self._feed(ev.Exited(live.id, cause))
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
-        await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
+        with self._faults.caught("memory"):
+            await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]
-        gone = self._contexts.give_back(Path(live.record.contexts)) if live.record.contexts else []
+        gone: list[Path] = []
+        with self._faults.caught("contexts"):
+            if live.record.contexts:
+                gone = self._contexts.give_back(Path(live.record.contexts))
         self._gone(live.id)
         for folder in gone:
             _log.info("saved contexts are deleted: %s", folder)

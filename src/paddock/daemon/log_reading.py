@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncinotify import Inotify, Mask
+from asyncinotify import Mask
 
+from paddock.file_events import FileEvents
 from paddock.llama.follow import Growth, lines_before
 
 _NEWS = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
@@ -59,29 +60,29 @@ class Reading:
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """What they write from then on."""
-        with Inotify() as inotify:
+        with FileEvents() as events:
             watched = set[Path]()
-            _watch(inotify, watched, [self._place] if self._place else [])
-            runs = self._listed(inotify, watched)
+            _watch(events, watched, [self._place] if self._place else [])
+            runs = self._listed(events, watched)
             is_done = self._is_done(runs)
             for data in self._fresh(runs):
                 yield data
             while not is_done:
-                event = await inotify.get()
-                if event.mask & Mask.MODIFY:  # the usual one, and the cheap one
-                    grown = [run for run in runs if run.log == event.path]
+                change = await events.next()
+                if change.mask & Mask.MODIFY:  # the usual one, and the cheap one
+                    grown = [run for run in runs if run.log == change.path]
                 else:
-                    if event.mask & Mask.ISDIR and event.path:
-                        _watch(inotify, watched, [event.path])  # a run's, whose record comes next
-                    runs = self._listed(inotify, watched)
+                    if change.mask & Mask.ISDIR and change.path:
+                        _watch(events, watched, [change.path])  # a run's, whose record comes next
+                    runs = self._listed(events, watched)
                     grown = list(runs)
                     is_done = self._is_done(runs)  # asked before the last lines are read
                 for data in self._fresh(grown):
                     yield data
 
-    def _listed(self, inotify: Inotify, watched: set[Path]) -> Sequence[Run]:
+    def _listed(self, events: FileEvents, watched: set[Path]) -> Sequence[Run]:
         runs = self._runs()
-        _watch(inotify, watched, [run.log.parent for run in runs])
+        _watch(events, watched, [run.log.parent for run in runs])
         known = {run.log for run in runs}
         self._growths = {log: growth for log, growth in self._growths.items() if log in known}
         return runs
@@ -110,12 +111,10 @@ class Reading:
             yield piece
 
 
-def _watch(inotify: Inotify, watched: set[Path], folders: Iterable[Path]) -> None:
+def _watch(events: FileEvents, watched: set[Path], folders: Iterable[Path]) -> None:
     for folder in folders:
-        with suppress(FileNotFoundError):  # forgotten in between
-            if folder not in watched:
-                inotify.add_watch(folder, _NEWS)
-                watched.add(folder)
+        if folder not in watched and events.add(folder, _NEWS):
+            watched.add(folder)
 
 
 def _whole(log: Path, end: int) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, Demand, DeviceId
+from paddock.daemon.faults import Faults
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.roster import Roster
 from paddock.errors import PaddockError
@@ -40,13 +41,14 @@ class Plans:
         is_calm: Callable[[], bool],
         changed: Callable[[], None],
         ahead: bool,
+        faults: Faults,
     ) -> None:
         """`measure` reads the devices anew. `is_calm`: nothing loads or ends. `changed` is called when a plan is new. `ahead`: make
         plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
         self._booked, self._measure = booked, measure
         self._is_calm, self._changed = is_calm, changed
-        self._ahead = ahead
+        self._ahead, self._faults = ahead, faults
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
         self._failed: set[str] = set()  # fingerprints whose engine could not tell
@@ -64,7 +66,10 @@ class Plans:
         return self._made.get(fingerprint)
 
     def _estimate(self, profile: Profile) -> Plan:
-        return estimated(profile, self._roster.facts(profile), self._around())
+        with self._faults.caught("plans"):
+            return estimated(profile, self._roster.facts(profile), self._around())
+        note = "nothing is known of what it takes: an internal fault, see `paddock status`"
+        return Plan(profile=profile.id, source="estimate", fits=True, notes=[note])
 
     def _around(self) -> Circumstances:
         """The machine now. What is ours is given by what the scheduler books."""
@@ -84,8 +89,9 @@ class Plans:
             await self._wake.wait()
             self._wake.clear()
             for profile in list(self._roster.stable.profiles.values()):
-                if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
-                    await self._make(profile)
+                with self._faults.caught("plans"):
+                    if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
+                        await self._make(profile)
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
@@ -145,6 +151,9 @@ class Plans:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
             except asyncio.CancelledError:
                 self._planner.cancel()  # the thread ends with its process, in a moment
+                raise
+            except Exception:
+                self._failed.add(profile.fingerprint)  # or it would be tried for ever
                 raise
             self._keep(profile, plan)
 

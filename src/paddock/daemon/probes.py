@@ -13,6 +13,7 @@ import aiohttp
 
 from paddock.config.profile import Profile
 from paddock.core.model import InstanceId, ProfileId
+from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
 from paddock.errors import PaddockError
 
@@ -24,9 +25,15 @@ _VOCABULARY = 256  # every one has as many tokens
 class Probes:
     """At most one for each instance."""
 
-    def __init__(self, profile_of: Callable[[ProfileId], Profile | None], *, after: float) -> None:
+    def __init__(
+        self,
+        profile_of: Callable[[ProfileId], Profile | None],
+        *,
+        after: float,
+        faults: Faults,
+    ) -> None:
         """`after`: idle seconds before a probe, 0 for none at all."""
-        self._profile_of, self._after = profile_of, after
+        self._profile_of, self._after, self._faults = profile_of, after, faults
         self._running: dict[InstanceId, asyncio.Task[None]] = {}
         self._probed: set[InstanceId] = set()
 
@@ -59,7 +66,10 @@ class Probes:
         await asyncio.sleep(self._after)
         self._probed.add(instance.id)
         try:
-            with suppress(aiohttp.ClientError, OSError, PaddockError):
+            with (
+                self._faults.caught("probes"),
+                suppress(aiohttp.ClientError, OSError, PaddockError),
+            ):
                 await _ask(instance)
                 await asyncio.sleep(1.0)  # its log is read in a moment
         finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import Placement
+from paddock.daemon.reserve import Reserve
 from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
 from paddock.whole import write_whole
@@ -57,6 +58,7 @@ class Records:
         self.state_dir, self._root = state_dir, state_dir / "instances"
         self._runtime = runtime_dir
         self._kept = kept
+        self.reserve = Reserve(state_dir)
         for folder in (state_dir, self._root, runtime_dir):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _keep_private(runtime_dir)
@@ -79,10 +81,15 @@ class Records:
         path.unlink(missing_ok=True)
         return path
 
+    def begin(self, record: Record) -> None:
+        """Have all files of a new instance there, its record included. Raises OSError."""
+        self.reserve.spend(self.plumbing(record.number).create)
+        self.save(record)
+
     def save(self, record: Record) -> None:
-        """Write it so that a crash leaves the old or the new one, never half of one."""
+        """Write it so that a crash leaves the old or the new one, never half of one. Raises OSError."""
         file = self._root / str(record.number) / "record.json"
-        write_whole(file, msgspec.json.encode(record))
+        self.reserve.spend(lambda: write_whole(file, msgspec.json.encode(record)))
 
     def close(self, record: Record) -> None:
         """Note that it has ended; its log stays readable until newer ones push it out."""

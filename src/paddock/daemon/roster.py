@@ -12,6 +12,7 @@ from paddock.config.explain import Changes, compare
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
+from paddock.daemon.faults import Faults
 from paddock.engine.engine import Engine
 from paddock.engine.engines import Engines
 from paddock.errors import EngineError, UnknownModel
@@ -25,8 +26,8 @@ _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a fai
 class Roster:
     """Who there is. `read` replaces everything or nothing."""
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
-        self._paths = paths
+    def __init__(self, paths: Paths, settings: Settings, faults: Faults) -> None:
+        self._paths, self._faults = paths, faults
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, Facts | None] = {}
@@ -99,7 +100,9 @@ class Roster:
         """Read the headers of model files not seen yet; whether any were."""
         unseen = {p.model for p in self.stable.profiles.values() if p.model} - set(self._facts)
         for path in sorted(unseen):
-            self._facts[path] = await self._read_facts(path)
+            self._facts[path] = None
+            with self._faults.caught("facts"):
+                self._facts[path] = await self._read_facts(path)
         return bool(unseen)
 
     async def _read_facts(self, path: Path) -> Facts | None:

@@ -42,6 +42,7 @@ class View:
             listen=daemon.listen,
             requests=daemon.requests.told(),
             totals=daemon.metrics.totals,
+            faults=daemon.faults.known(),
         )
 
     def booked(self) -> dict[InstanceId, Holding]:

@@ -1,45 +1,56 @@
-"""Tells when a file was written, replaced or removed, as editors do it, without polling (inotify)."""
+"""Tells when a file was written, replaced or removed, however that came about.
+
+What decides which file a path is, is watched: each folder on the way, and each link's. So a folder
+that is replaced, a link that is turned and a file that is not there yet are all told of.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-from asyncinotify import Inotify, Mask
+from asyncinotify import Mask
 
-_CHANGES = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.CREATE
+from paddock.file_events import FileEvents, route, state_of
+
+_NAMES = Mask.MOVED_TO | Mask.MOVED_FROM | Mask.DELETE | Mask.CREATE | Mask.ATTRIB
 _SETTLE = 0.1  # seconds without a further change: editors write in several steps
 
 
 async def written(path: Path) -> AsyncIterator[None]:
-    """Yields after each change of the file, once it has come to rest.
-
-    Its folder is watched, as most editors put a new file in the old one's place; where the file is
-    a link, so is the folder of what it points to.
-    """
-    with Inotify() as inotify:
-        watched: set[Path] = set()
-        while True:
-            names = _watch(inotify, path, watched)
-            await _next_of(inotify, names)
-            with suppress(TimeoutError):
-                while True:
-                    async with asyncio.timeout(_SETTLE):
-                        await _next_of(inotify, names)
-            yield
-
-
-def _watch(inotify: Inotify, path: Path, watched: set[Path]) -> set[str]:
-    """Watch the folders of the file and of what it points to now; the names to look for in them."""
-    target = path.resolve()
-    for folder in {path.parent, target.parent} - watched:
-        if folder.is_dir():  # a link may lead nowhere
-            inotify.add_watch(folder, _CHANGES)
-            watched.add(folder)
-    return {path.name, target.name}
+    """Yields after each change of the file, once it has come to rest."""
+    seen = state_of(path)
+    while True:
+        way = route(path)
+        names = {name for _, name in way}
+        with FileEvents() as events:
+            for folder, _ in way:
+                events.add(folder, _NAMES | Mask.CLOSE_WRITE | Mask.ONLYDIR)
+            watched = [state_of(folder)[:2] for folder, _ in way]
+            while True:
+                if state_of(path) != seen:
+                    seen = await _at_rest(path, events)
+                    yield
+                if route(path) != way or watched != [state_of(f)[:2] for f, _ in way]:
+                    break  # other folders decide now
+                await _next_of(events, names)
 
 
-async def _next_of(inotify: Inotify, names: set[str]) -> None:
-    async for event in inotify:
-        if event.name and event.name.name in names:
+async def _next_of(events: FileEvents, names: set[str]) -> None:
+    """Return when one of these names may mean something else; other files may come and go."""
+    while (change := await events.next()).path is not None:
+        if change.path.name in names or change.mask & Mask.IGNORED:
             return
+
+
+async def _at_rest(path: Path, events: FileEvents) -> tuple[int, ...]:
+    """Its state when nothing has happened to it for a moment."""
+    seen = state_of(path)
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE):
+                while state_of(path) == seen:
+                    await events.next()
+        if (now := state_of(path)) == seen:
+            return seen
+        seen = now

@@ -35,8 +35,11 @@ def find_engine(
     the next: the models would run on another engine than their owner thinks. Asking twice is
     cheap: answers are kept in memory, and in `cache_dir` for the next start.
     """
-    candidate = _candidate(wanted, environ)
-    return _probed(candidate, candidate.identity, cache_dir, tuple(sorted(environ.items())))
+    try:
+        candidate = _candidate(wanted, environ)
+        return _probed(candidate, candidate.identity, cache_dir, tuple(sorted(environ.items())))
+    except OSError as error:  # too few descriptors, a disk in trouble
+        raise EngineError(f"{wanted or 'the engine'} cannot be looked at: {error}") from error
 
 
 @cache
@@ -102,7 +105,7 @@ def _binary(name: str, path: Path) -> Candidate:
 
 def _own_libraries(path: Path) -> Iterator[Path]:
     """A shared build keeps the server itself in a library, which can change alone."""
-    yield from sorted(path.resolve().parent.glob("libllama*.so"))
+    yield from sorted(Path(os.path.realpath(path)).parent.glob("libllama*.so"))
 
 
 def _embedded() -> Candidate | None:

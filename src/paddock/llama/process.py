@@ -67,9 +67,12 @@ class Plumbing:
         return self.folder / "log"
 
     def create(self) -> None:
+        """Have all of them there."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.mkfifo(self.stdin, 0o600)
+        for file in (self.state, self.log):
+            file.touch(mode=0o600)
 
 
 class Child:
@@ -170,8 +173,13 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], plumbing: Plumbing) -> Ch
             )
     finally:
         os.close(stdin)
-    identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
-    return Child(identity, plumbing, own)
+    try:
+        identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
+        return Child(identity, plumbing, own)
+    except OSError:  # no descriptor is left to look at it: nobody would ever end it
+        os.killpg(own.pid, signal.SIGKILL)
+        own.wait()
+        raise
 
 
 def adopt(identity: Identity, plumbing: Plumbing) -> Child | None:
@@ -212,5 +220,4 @@ def _arguments(entry: Path) -> list[str]:
 
 
 def _appending(path: Path) -> BinaryIO:
-    path.touch(mode=0o600)
     return path.open("ab")

@@ -1,0 +1,165 @@
+"""An unexpected error in any part of the daemon, made up here by a call that raises, while a model answers.
+
+It costs that piece of work: it is noted, told in status, and everything else goes on.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from paddock.daemon import gauge, probes
+from paddock.daemon.faults import Faults
+from tests.yard import HEADER, Yard, places, yard
+
+CONF = "[endless]\nmodel = endless.gguf\nctx-size = 262144\n[alpha]\nmodel = alpha.gguf\n"
+MADE_UP = "made up by this test"
+
+
+def raises(*_: Any, **__: Any) -> Any:
+    raise RuntimeError(MADE_UP)
+
+
+async def raises_later(*_: Any, **__: Any) -> Any:
+    raise RuntimeError(MADE_UP)
+
+
+async def no_database(*_: Any, **__: Any) -> Any:
+    raise sqlite3.OperationalError(MADE_UP)
+
+
+async def nothing(_: Yard) -> None:
+    """It comes by itself."""
+
+
+async def load_another(home: Yard) -> None:
+    await home.ask("alpha")
+
+
+async def kill(home: Yard) -> None:
+    await home.ask("alpha")
+    await home.post("/unload", {"model": "alpha"})
+
+
+async def write_models_conf(home: Yard) -> None:
+    home.paths.config.write_text(HEADER + CONF + "[beta]\nmodel = beta.gguf\n")
+
+
+async def write_settings(home: Yard) -> None:
+    home.paths.settings.write_text("log-size = 5\n")
+
+
+async def look_on(home: Yard) -> None:
+    with home.daemon.bus.subscribe(readings=True):
+        await until_noted(home, "activity")
+
+
+async def until_noted(home: Yard, part: str) -> None:
+    async with asyncio.timeout(30):
+        while part not in {fault.part for fault in home.daemon.faults.known()}:
+            await asyncio.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A part, what raises in it, and what has it called."""
+
+    part: str
+    where: Callable[[Yard], tuple[object, str]]
+    instead: Callable[..., Any] = raises
+    then: Callable[[Yard], Awaitable[None]] = load_another
+
+
+TROUBLES = [
+    Trouble("memory", lambda h: (h.daemon.ledger, "read"), then=nothing),
+    Trouble("memory", lambda h: (h.daemon.ledger, "measured")),
+    Trouble("memory", lambda h: (h.daemon.ledger, "freed"), raises_later, then=kill),
+    Trouble("configuration", lambda h: (h.daemon.roster, "read"), raises_later, write_models_conf),
+    Trouble("configuration", lambda h: (h.daemon.configuration, "_read_settings"), then=write_settings),
+    Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
+    Trouble("facts", lambda h: (h.daemon.roster, "_read_facts"), raises_later, write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans, "_is_wanted"), then=write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
+    Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
+    Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
+    Trouble("activity", lambda h: (h.daemon.requests, "told"), then=look_on),
+    Trouble("publishing", lambda h: (h.daemon.bus, "publish")),
+    Trouble("publishing", lambda h: (h.daemon.view, "instance")),
+    Trouble("probes", lambda _: (probes, "_ask"), raises_later),
+    Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
+    Trouble("instances", lambda h: (h.daemon.records, "begin")),
+]  # fmt: skip
+
+
+def names(trouble: Trouble) -> str:
+    return trouble.part
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=names)
+async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
+    trouble: Trouble, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gauge, "_EVERY", 0.1)
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths, plan_ahead=True, probe_after=0.05) as home:
+        body = {"model": "endless", "stream": True, "prompt": "go", "max_tokens": 250_000}
+        async with home.http.post(home.url + "/v1/completions", json=body) as reply:
+            await reply.content.readany()
+            place, name = trouble.where(home)
+            with monkeypatch.context() as broken:
+                broken.setattr(place, name, trouble.instead)
+                await trouble.then(home)
+                await until_noted(home, trouble.part)
+                assert await reply.content.readany(), "the reply goes on"
+            assert await reply.content.readany()
+        status = await home.status()
+        assert MADE_UP in [f.message.split(": ", 1)[1] for f in status.faults]
+        assert {f.part for f in status.faults} >= {trouble.part}
+        assert (await home.post("/switch", {"model": "alpha"}))[0] == 200
+        assert await home.answer("alpha") == "I am alpha.", "what was broken works again"
+
+
+async def test_whoever_waits_for_what_could_not_be_done_is_told(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths) as home:
+        with monkeypatch.context() as broken:
+            broken.setattr(home.daemon, "_granted", raises)
+            status, reply = await home.ask("alpha")
+        assert status >= 500
+        assert MADE_UP in str(reply)
+        assert await home.answer("alpha") == "I am alpha."
+
+
+async def test_a_history_that_cannot_be_opened_stops_nobody(tmp_path: Path, models: Path):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    (paths.state_dir / "history.sqlite").mkdir(parents=True)
+    async with yard(paths) as home:
+        assert await home.answer("alpha") == "I am alpha."
+        assert {f.part for f in (await home.status()).faults} == {"history"}
+
+
+async def test_one_place_is_logged_once_and_counted(caplog: pytest.LogCaptureFixture):
+    faults = Faults()
+    for _ in range(3):
+        with faults.caught("here"):
+            raises()
+    assert [f.count for f in faults.known()] == [3]
+    assert caplog.text.count("Traceback") == 1
+
+
+async def test_a_part_that_returns_is_not_begun_again():
+    runs = []
+
+    async def run() -> None:
+        runs.append(1)
+
+    await Faults().keep_running("once", run)
+    assert runs == [1]
