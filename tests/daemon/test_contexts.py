@@ -200,7 +200,8 @@ async def test_a_file_on_which_a_server_died_is_not_tried_again(tmp_path: Path):
 
 
 async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("paddock.daemon.contexts._PATIENCE", 0.2)
+    monkeypatch.setattr("paddock.daemon.contexts._PATIENCE", 600.0)  # is for one that is slow
+    monkeypatch.setattr("paddock.daemon.contexts._ANSWERS", 0.2)
     async with yard(paths, max_instances=1, stop_timeout=0.2) as home:
         await cached(home)
         [alpha] = (await home.status()).instances

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ from paddock.cli.engine_list import Name
 from paddock.cli.options import Config, Json, Key, SettingsFile, Url, connect, profile_names
 from paddock.cli.terminal import complain, paint, print_json, print_table
 from paddock.errors import EngineError
+from paddock.scratch import scratch
 
 if TYPE_CHECKING:
     from paddock.cli.files import Files
@@ -64,9 +64,9 @@ def try_engine(
     engine = files.engines.find(name)
     other = _other(files, engine, against)
     _nobody_else(url, key, profile or [])
-    with tempfile.TemporaryDirectory(prefix="paddock-trial-") as folder:
-        cases = _cases(files, profile or [], Path(folder))
-        found = _findings(cases, engine, other, Path(folder))
+    with scratch("trial") as folder:
+        cases = _cases(files, profile or [], folder)
+        found = _findings(cases, engine, other, folder)
     safe = _write_down(files, engine, other, found, len(cases))
     if as_json:
         print_json(

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Key, Url, client_names, connect, profile_names
 from paddock.cli.terminal import complain
 from paddock.errors import NoSuchThing
+from paddock.scratch import scratch
 
 if TYPE_CHECKING:
     from paddock.clients.offer import Offer
@@ -111,8 +111,8 @@ def started(client: Client, offer: Offer, words: Sequence[str]) -> int:
     from paddock.clients.writing import put_aside
 
     assert client.run is not None, "`command` has seen to it"
-    with tempfile.TemporaryDirectory(prefix="paddock-run-", dir=_runtime()) as folder:
-        setting = client.run(offer, Path(folder))
+    with scratch("run", place=_runtime()) as folder:
+        setting = client.run(offer, folder)
         for path in put_aside(setting):
             path.chmod(0o600)
         return _waited_for(setting, words)
@@ -131,7 +131,7 @@ def _waited_for(setting: Setting, words: Sequence[str]) -> int:
     return status if status >= 0 else 128 - status  # as shells tell of signals
 
 
-def _runtime() -> str | None:
+def _runtime() -> Path | None:
     """Memory of this user alone, where the system has such a place."""
     folder = os.environ.get("XDG_RUNTIME_DIR")
-    return folder if folder and Path(folder).is_dir() else None
+    return Path(folder) if folder and Path(folder).is_dir() else None

@@ -21,6 +21,7 @@ from paddock.llama import client, slots
 _log = logging.getLogger(__name__)
 _WORTH = 512  # tokens: fewer are read again in a moment, and a probe leaves some 320
 _PATIENCE = 30.0  # seconds for all slots of an instance; some GB on an SSD
+_ANSWERS = 3.0  # seconds in which a server answers that it lives, whatever it works on
 _MIB = 1 << 20
 _GONE = "gone-"  # begins the name of a folder that is being deleted
 # A server that hangs, is gone or answers as none does; a disk that cannot be written.
@@ -112,6 +113,9 @@ class Shelf:
                 _log.warning("contexts are not saved: the disk of %s is nearly full", self._folder)
                 return 0
             async with asyncio.timeout(_PATIENCE), client.connect(socket) as session:
+                if await client.health(session, within=_ANSWERS) == "silent":
+                    _log.warning("contexts are not saved: the server of %s hangs", self._folder)
+                    return 0
                 for slot, held in (await slots.tokens_held(session)).items():
                     if held >= _WORTH:
                         tokens += await self._save(session, slot) or 0

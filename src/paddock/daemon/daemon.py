@@ -47,6 +47,7 @@ from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
 from paddock.errors import ModelMissing, NotLoaded
 from paddock.llama.gguf import Facts
+from paddock.scratch import sweep
 
 _log = logging.getLogger(__name__)
 _OF_REQUESTS = (ev.Asked, ev.Left)
@@ -163,6 +164,8 @@ class Daemon:
     async def prepare(self) -> None:
         """Read models.conf. Raises ConfigError or EngineError; nothing was touched then."""
         await self.configuration.read()
+        with self.faults.caught("scratch"):
+            await asyncio.to_thread(sweep)
 
     async def run(self, started: asyncio.Event) -> None:
         """Take over what lives, say that it has `started`, serve until `shut_down`."""

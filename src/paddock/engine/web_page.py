@@ -7,10 +7,8 @@ The page is compiled into the program. An engine is therefore started for a mome
 import asyncio
 import gzip
 import re
-import tempfile
 from collections.abc import Iterable
 from http import HTTPStatus
-from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -22,6 +20,7 @@ from paddock.engine.trial_cases import of_file
 from paddock.errors import EngineError
 from paddock.llama.client import BASE_URL
 from paddock.llama.scripted import ScriptedModel, write
+from paddock.scratch import scratch
 
 INDEX = "/"
 _TIME = 60.0  # seconds, for all of it
@@ -54,8 +53,7 @@ Page = dict[str, PageFile]  # by path; empty where the engine was built without 
 
 async def take(engine: Engine) -> Page:
     """The page of this engine; EngineError where it does not come up or breaks off."""
-    with tempfile.TemporaryDirectory(prefix="paddock-page-") as name:
-        folder = Path(name)
+    with scratch("page") as folder:
         model = await asyncio.to_thread(write, folder / "page.gguf", ScriptedModel(say="Hello."))
         extra = (_NO_DEVICE,) if engine.flags.find(_NO_DEVICE.name) else ()
         profile = of_file("page", model, *extra)

@@ -1,4 +1,4 @@
-"""The machine's memory, as the kernel counts it. None where nobody could tell."""
+"""The machine's memory, as the kernel counts it and as far as we may use it. None where nobody could tell."""
 
 import re
 from dataclasses import dataclass
@@ -7,13 +7,17 @@ from pathlib import Path
 import psutil
 
 from paddock.host import kernel
+from paddock.host.cgroups import Limit, memory_limit
 
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """MiB. `available` is what can be taken without swapping: free memory and page cache."""
+    """MiB. `available` is what can be taken without swapping: free memory and page cache.
+
+    Where control groups allow less than the machine has, that is all there is.
+    """
 
     total_mib: int | None = None
     available_mib: int | None = None
@@ -24,18 +28,19 @@ class Memory:
     pages_swapped_in: int | None = None  # since boot; while it grows, somebody waits for swap
 
 
-def read_memory(*, proc: Path = kernel.PROC) -> Memory:
+def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
     """Read it now (MemTotal, MemAvailable and swap of /proc/meminfo). Never raises.
 
-    `proc` is where pressure and swap-ins are read, which psutil does not tell.
+    `proc` and `sys` are where pressure, swap-ins and limits are read, which psutil does not tell.
     """
     try:
         ram, swap = psutil.virtual_memory(), psutil.swap_memory()
     except (OSError, RuntimeError):  # no /proc, as in some sandboxes
         return Memory()
+    limit = memory_limit(proc=proc, sys=sys) or Limit(ram.total, ram.available)
     return Memory(
-        total_mib=ram.total // _MIB,
-        available_mib=ram.available // _MIB,
+        total_mib=min(ram.total, limit.total) // _MIB,
+        available_mib=min(ram.available, limit.available) // _MIB,
         swap_total_mib=swap.total // _MIB,
         swap_used_mib=swap.used // _MIB,
         pressure_some_10=_pressure(kernel.text(proc / "pressure" / "memory")),

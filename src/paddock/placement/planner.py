@@ -9,7 +9,6 @@ split over several devices is given as their free memory would make it.
 
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +30,7 @@ from paddock.placement.estimate import estimated
 from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.rehearsal import Outcome, Rehearsal
 from paddock.placement.shelf import Shelf, holds, key_of
+from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
 _SPLITTERS = ("--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe", "--split-mode")
@@ -83,10 +83,8 @@ class Planner:
     def _ask(self, profile: Profile, engine: Engine, around: Circumstances) -> Outcome:
         if reason := _unaskable(profile, engine):
             return Outcome(None, reason)
-        with tempfile.TemporaryDirectory(
-            prefix="paddock-plan-", ignore_cleanup_errors=True
-        ) as folder:
-            return self._try(profile, engine, around, Path(folder))
+        with scratch("plan") as folder:
+            return self._try(profile, engine, around, folder)
 
     def _try(
         self, profile: Profile, engine: Engine, around: Circumstances, folder: Path
