@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from paddock.config.settings import Paths
-from tests.yard import places, wrapper, yard
+from tests.yard import places, servers, wrapper, yard
 
 CONF = """
 [alpha]
@@ -164,3 +165,26 @@ async def _all(*coroutines):
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(c) for c in coroutines]
     return [task.result() for task in tasks]
+
+
+@pytest.mark.parametrize("order", ["/cancel", "/unload"])
+async def test_one_that_is_cancelled_before_it_has_a_process_never_begins(
+    order: str, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """While a rehearsal makes way for it: the order was lost, it got ready, and served nobody for ever."""
+    async with yard(here(tmp_path, models), max_instances=1) as home:
+        leaves = asyncio.Event()
+
+        async def takes_its_time() -> None:
+            await leaves.wait()
+
+        with monkeypatch.context() as slow:
+            slow.setattr(home.daemon.plans, "stand_aside", takes_its_time)
+            asked = asyncio.create_task(home.ask("alpha"))
+            await home.until(lambda s: s.queue.get("alpha") == 1)
+            await home.post(order, {"model": "alpha"})
+            assert (await asked)[1]["error"]["code"] == "cancelled"
+            leaves.set()
+        assert await home.answer("beta") == "I am beta.", "its room is free again"
+        assert await home.answer("alpha") == "I am alpha."
+        assert len(servers(home.paths)) == 1

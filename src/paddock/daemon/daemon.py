@@ -269,8 +269,7 @@ class Daemon:
                 self.switches.begin(profile)
                 self.keeper.bring_to_life(self._group, instance, profile, fingerprint)
             case ef.Stop(instance, why):
-                if live := self.keeper.instances.get(instance):
-                    live.stop(why)
+                self.keeper.stop(instance, why)
             case ef.SwitchDone():
                 self.herald.switch_ended(effect, self.keeper.instances.get(effect.instance))
                 self.jobs.note_restored(effect.profile, list(effect.restoring))

@@ -6,6 +6,7 @@ about one profile, file or device costs that piece of work, never the part, and 
 
 import asyncio
 import logging
+import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from paddock.api.types import InternalFault
 from paddock.daemon.bus import timestamp
 
 _log = logging.getLogger(__name__)
+_OF_THE_MACHINE = (OSError, sqlite3.OperationalError)
 _KEPT = 50  # different faults; a daemon with more of them has told enough
 _LONGEST = 500  # characters of a message
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds before a part that broke off begins again
@@ -26,15 +28,19 @@ class Faults:
         self._known: dict[tuple[str, str], InternalFault] = {}  # by part and place in the code
 
     def note(self, part: str, error: Exception) -> None:
-        """Remember it; its traceback goes to the log the first time that it happens in this place."""
+        """Remember it; the log has it the first time that it happens in this place.
+
+        With a traceback, unless the machine itself refused: a full disk is no riddle.
+        """
         key = (part, _place(error))
         if known := self._known.get(key):
             known.count += 1
             known.last = timestamp()
             return
-        _log.error("unexpected error in %s; it goes on", part, exc_info=error)
+        message = f"{type(error).__name__}: {error}"[:_LONGEST]
+        riddle = None if isinstance(error, _OF_THE_MACHINE) else error
+        _log.error("unexpected error in %s; it goes on: %s", part, message, exc_info=riddle)
         if len(self._known) < _KEPT:
-            message = f"{type(error).__name__}: {error}"[:_LONGEST]
             now = timestamp()
             self._known[key] = InternalFault(part=part, message=message, first=now, last=now)
 

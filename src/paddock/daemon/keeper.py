@@ -54,6 +54,7 @@ class Keeper:
         self._got_ready, self._faults = got_ready, faults
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
+        self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
 
     # ---- beginnings ----
@@ -68,8 +69,8 @@ class Keeper:
     async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
         try:
             profile = self._roster.version(name, fingerprint)
-            record = self._new_record(instance, profile)
             environ = environment(self._roster.engine(profile), os.environ)
+            record = self._new_record(instance, profile)
         except PaddockError as error:
             self._stillborn(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
@@ -82,6 +83,9 @@ class Keeper:
         else:
             with self._faults.caught("plans"):
                 await self._plans.stand_aside()
+            if why := self._stopped_early.pop(instance, None):
+                await self._never_begun(record, why)
+                return
             plumbing = self._records.plumbing(record.number)
             live = self._track(record)
             self._listener.phase_changed(live)
@@ -210,14 +214,37 @@ class Keeper:
         with self._faults.caught("memory"):
             await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]
-        gone: list[Path] = []
-        with self._faults.caught("contexts"):
-            if live.record.contexts:
-                gone = self._contexts.give_back(Path(live.record.contexts))
+        gone = self._contexts_given_back(live.record)
         self._gone(live.id)
-        for folder in gone:
+        await self._delete(gone)
+
+    async def _never_begun(self, record: Record, why: str) -> None:
+        with self._faults.caught("records"):
+            self._records.close(record)
+        gone = self._contexts_given_back(record)
+        self._stillborn(
+            InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
+        )
+        await self._delete(gone)
+
+    def _contexts_given_back(self, record: Record) -> list[Path]:
+        """The folders of saved contexts that are to be deleted, now that it needs its own no more."""
+        with self._faults.caught("contexts"):
+            if record.contexts:
+                return self._contexts.give_back(Path(record.contexts))
+        return []
+
+    async def _delete(self, folders: list[Path]) -> None:
+        for folder in folders:
             _log.info("saved contexts are deleted: %s", folder)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def stop(self, instance: InstanceId, why: str) -> None:
+        """End it, also while it is only being prepared: then it never begins."""
+        if live := self.instances.get(instance):
+            live.stop(why)
+        elif instance in self._lives:
+            self._stopped_early[instance] = why
 
     def _became_ready(self, live: Instance) -> None:
         self._feed(ev.BecameReady(live.id))
@@ -230,6 +257,7 @@ class Keeper:
 
     def _gone(self, instance: InstanceId) -> None:
         del self._lives[instance]
+        self._stopped_early.pop(instance, None)
         self._feed(ev.MemoryFreed(instance))
 
     async def leave(self) -> None:
