@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-clients check format native bench bench-relay bench-switch pictures clean
+.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,12 +44,13 @@ test-clients: $(STAMP) ## Run the real clients (Claude Code, Codex, …) against
 	@tools/install-clients.sh "$(CACHE)/clients" $(PYTHON)
 	PADDOCK_CACHE="$(CACHE)" $(BIN)/pytest -m clients tests/agents
 
-check: $(STAMP) ## Format, lint, types, import contracts, tests
+lint: $(STAMP) ## Format, lint, types, import contracts: seconds
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+
+check: lint test ## Everything that must pass
 
 format: $(STAMP) ## Format the code and repair what the linter can
 	$(BIN)/ruff format

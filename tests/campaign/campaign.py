@@ -54,7 +54,10 @@ async def campaign(
             place.heal()
             await traffic.stop()
             found = [*traffic.violations, *await checks.calm(), *checks.tracebacks()]
-            report.violations += [what for what in found if what not in report.violations]
+            for what in dict.fromkeys(found):
+                if what not in report.violations:
+                    tell(f"      WRONG: {what}")
+                    report.violations.append(what)
         report.requests, report.generations = traffic.ends, place.generation
         numbers = [int(e.name) for e in _instances(place.disk or place.paths.state_dir)]
         report.instances = max(numbers, default=0)

@@ -178,7 +178,7 @@ def test_each_profile_is_checked_against_its_own_engine(yard):
     def flags_for(name):
         asked.append(name)
         if name == "embedded":
-            raise EngineError("no xllamacpp", hint="pip install paddock[embedded]")
+            raise EngineError("no xllamacpp", hint="pip install paddock-llm[embedded]")
         return FLAGS
 
     text = "[a]\nMODEL = m.gguf\n[b]\nengine = ./build/server\nMODEL = m.gguf\n"
@@ -186,7 +186,7 @@ def test_each_profile_is_checked_against_its_own_engine(yard):
     assert asked == [None, f"{yard.folder}/build/server"]
     text = "[*]\nengine = embedded\n[a]\nMODEL = m.gguf\n[b]\nMODEL = m.gguf\n"
     assert yard.errors(text, flags_for) == [
-        "models.conf:2: [*] no xllamacpp (pip install paddock[embedded])"
+        "models.conf:2: [*] no xllamacpp (pip install paddock-llm[embedded])"
     ]
 
 

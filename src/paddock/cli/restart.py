@@ -13,7 +13,7 @@ from paddock.errors import PaddockError
 if TYPE_CHECKING:
     from paddock.api.types import Status
 
-EXAMPLE = "Example: pip install --upgrade paddock && paddock restart"
+EXAMPLE = "Example: pip install --upgrade paddock-llm && paddock restart"
 
 
 def restart(url: Url = DEFAULT_URL, key: Key = None) -> None:

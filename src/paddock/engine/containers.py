@@ -17,7 +17,7 @@ from paddock.errors import EngineError
 
 _SERVER = "paddock.engine.container_server"
 _TIMEOUT = 60.0  # seconds: a container engine that is started by its socket takes a few
-_INSTALL = "pip install 'paddock[containers]' brings what speaks to Docker and Podman"
+_INSTALL = "pip install 'paddock-llm[containers]' brings what speaks to Docker and Podman"
 
 
 def candidate(name: str, image: str, environ: Mapping[str, str]) -> Candidate:

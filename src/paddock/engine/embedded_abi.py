@@ -70,6 +70,6 @@ def _parser() -> Any:
 def _changed(what: str) -> EngineError:
     return EngineError(
         f"the embedded engine cannot use xllamacpp {wheel_version()}: {what}",
-        hint="install a version that Paddock was tested with (pip install 'paddock[embedded]'), "
+        hint="install a version that Paddock was tested with (pip install 'paddock-llm[embedded]'), "
         "or a native llama-server",
     )

