@@ -142,7 +142,7 @@ class Keeper:
             self._records.close(record)
             return
         live = self._track(record)
-        live.catch_up()
+        await live.catch_up()
         health = await client.health(live.endpoint.session)
         if health == "silent" and not live.is_young():
             await self._reap(live, child)
