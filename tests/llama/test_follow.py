@@ -93,7 +93,10 @@ def test_what_comes_faster_than_it_is_read_is_left_out_and_a_line_says_so(path):
     assert read(file) == ["before"]
     append(path, "".join(f"{n:09}\n" for n in range(10_000)))
     left_out, *told = file.read_all()
-    assert left_out == "… (99,500 bytes of this log were left out: they came faster than they are read)"
+    assert (
+        left_out
+        == "… (99,500 bytes of this log were left out: they came faster than they are read)"
+    )
     assert told == [f"{n:09}" for n in range(9_950, 10_000)]
 
 
@@ -216,7 +219,9 @@ def test_long_lines_at_the_end_leave_no_gap_before_them(path):
     assert [line[0] for line in last_lines([older, path], 6)] == ["o", "0", "1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("text", ["", "\n", "one", "one\n", "one\ntwo\n\nfour", "x" * 70_000 + "\n1\n2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "one", "one\n", "one\ntwo\n\nfour", "x" * 70_000 + "\n1\n2\n"]
+)
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 9])
 def test_where_the_last_lines_begin(path, text, count):
     path.write_text(text)

@@ -67,7 +67,9 @@ class LineFile:
             file.readline(_LONGEST_LINE)
             skipped, self.offset = file.tell() - self.offset, file.tell()
         self._rest = b""
-        return f"… ({skipped:,} bytes of this log were left out: they came faster than they are read)"
+        return (
+            f"… ({skipped:,} bytes of this log were left out: they came faster than they are read)"
+        )
 
     def _rewind_if_cut(self, size: int) -> None:
         if size < self.offset:

@@ -24,7 +24,10 @@ from paddock.llama.output import failure_reason
 
 _LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
 _REMEMBERED, _REMEMBERED_CHARACTERS = 40, 16_000  # lines, to say why it ended
-_MOST, _LONGEST_LINE = 64 << 20, 1 << 12  # bytes of a log (fourteen trials: some MiB), and of a line
+_MOST, _LONGEST_LINE = (
+    64 << 20,
+    1 << 12,
+)  # bytes of a log (fourteen trials: some MiB), and of a line
 _SWEPT = 20.0  # seconds at most for a container to be gone
 # Seconds between stopping and killing a client of RPC servers. One whose client is gone while it
 # answers dies of SIGPIPE (ggml-rpc-server, build 11434), and with it all that others have on it. A
@@ -121,7 +124,10 @@ class Rehearsal:
             return f"it was not done after {_LIMIT:g} s"
         if self._is_cancelled:
             return "cancelled"
-        return excerpt.line(failure_reason(last)) or f"it ended without a word on {DONE.split(' took')[0]}"
+        return (
+            excerpt.line(failure_reason(last))
+            or f"it ended without a word on {DONE.split(' took')[0]}"
+        )
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if is_container(_argv(process)):
