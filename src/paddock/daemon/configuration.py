@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from paddock import excerpt
 from paddock.api.types import ConfigInfo
 from paddock.config.explain import Changes
 from paddock.config.settings import Settings
@@ -66,7 +67,9 @@ class Configuration:
         self.info = ConfigInfo(
             path=str(stable.path),
             loaded_at=timestamp(),
-            warnings=[*map(str, stable.warnings), *self._not_in_force(settings)],
+            warnings=list(
+                excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
+            ),
         )
         return changes
 

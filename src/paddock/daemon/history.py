@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 import aiosqlite
 import msgspec
 
+from paddock import excerpt
 from paddock.api.placement import LoadEntry, Placement, Verdict
 from paddock.daemon.history_file import Database, prepare
 
@@ -169,6 +170,7 @@ def _columns(entry: LoadEntry) -> dict[str, Any]:
 
 def _entry(row: sqlite3.Row) -> LoadEntry:
     columns = dict(row)
+    columns["cause"] = excerpt.line(columns["cause"], excerpt.MESSAGE)  # of an older Paddock
     placement = _decoded(columns.pop("placement"), Placement)
     verdict = _decoded(columns.pop("verdict"), Verdict)
     return LoadEntry(**columns, placement=placement, verdict=verdict)
