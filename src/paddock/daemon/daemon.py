@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import assert_never
@@ -43,6 +43,7 @@ from paddock.daemon.refusals import as_error
 from paddock.daemon.requests import Requests
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
+from paddock.daemon.turns import in_turns
 from paddock.daemon.view import View
 from paddock.errors import ModelMissing, NotLoaded
 from paddock.llama.gguf import Facts
@@ -430,9 +431,9 @@ class Daemon:
         """Where it would lie if all others had left; its engine is asked if need be."""
         return await self.plans.make(profile)
 
-    def known_plans(self) -> list[Plan]:
-        """One for each profile: its engine's, or an estimate until that was asked."""
-        return [self.plans.of(profile) for profile in self.roster.stable.profiles.values()]
+    async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
+        """One for each of these: its engine's, or an estimate until that was asked."""
+        return [self.plans.of(profile) async for profile in in_turns(profiles)]
 
     def _snapshot(self) -> wire.Snapshot:
         return wire.Snapshot(status=self.status(), profiles=self.profiles())

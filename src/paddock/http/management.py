@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.api.placement import History, Plans
+from paddock.api.placement import History
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -21,7 +21,6 @@ from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
-from paddock.placement.pairs import pairs
 
 T = TypeVar("T")
 _LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
@@ -94,18 +93,6 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
     return reply(History(profile=name, loads=loads))
-
-
-async def plans(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """All plans as they are known now, without asking any engine, and which pairs fit together."""
-    known = front.daemon.known_plans()
-    return reply(Plans(plans=known, pairs=pairs(known)))
-
-
-async def plan(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """The plan of one profile as of now; the engine is asked if need be."""
-    profile = front.daemon.resolve(request.match_info["model"])
-    return reply(await front.daemon.plan(profile))
 
 
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
