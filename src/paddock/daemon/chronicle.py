@@ -87,12 +87,13 @@ class Chronicle:
         """What the history knows of these, for lists before anything is loaded."""
         if self.history is None:
             return
+        known = await self.history.last_found()
         for profile in profiles:
-            if last := await self.history.last_ready(profile):
-                if last.verdict:
-                    self.verdicts[profile] = last.verdict
-                if last.generation or last.prompt:
-                    self.speeds[profile] = Speed(prompt=last.prompt, generation=last.generation)
+            found, speed = known.get(profile, (None, Speed()))
+            if found:
+                self.verdicts[profile] = found
+            if speed.generation or speed.prompt:
+                self.speeds[profile] = speed
 
     # ---- writing ----
 

@@ -90,10 +90,10 @@ class Roster:
             flags_for=engines.flags,
             defaults_for=engines.defaults,
         )
-        self.engines = engines
-        old, self.stable = self.stable, await asyncio.to_thread(_settled, new, engines)
+        stable, changes = await asyncio.to_thread(_settled, new, engines, self.stable)
+        self.engines, self.stable = engines, stable
         self._remember_versions()
-        return compare(old, self.stable)
+        return changes
 
     async def read_facts(self) -> bool:
         """Read the headers of model files not seen yet; whether any were."""
@@ -114,15 +114,23 @@ class Roster:
         return self._facts.get(profile.model) if profile.model else None
 
 
-def _settled(stable: Stable, engines: Engines) -> Stable:
-    """Each profile with the engine that it comes to now: another default is another way to start."""
-    profiles = {name: _on(profile, engines) for name, profile in stable.profiles.items()}
-    return replace(stable, profiles=profiles)
+def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:
+    """Each profile with the engine that it comes to now, since another default is another way to start;
+    and what has changed."""
+    names = {profile.engine for profile in new.profiles.values()}
+    builds = {name: _build(name, engines) for name in names}
+    profiles = {
+        name: replace(p, runner=p.engine or engines.default or "", build=builds[p.engine])
+        for name, p in new.profiles.items()
+    }
+    for profile in profiles.values():
+        profile.fingerprint  # noqa: B018  # reckoned here: the loop will ask all of them for it
+    stable = replace(new, profiles=profiles)
+    return stable, compare(old, stable)
 
 
-def _on(profile: Profile, engines: Engines) -> Profile:
+def _build(engine: str | None, engines: Engines) -> str:
     try:
-        build = engines.find(profile.engine).build_mark
+        return engines.find(engine).build_mark
     except EngineError:
-        build = ""  # said when it is asked for
-    return replace(profile, runner=profile.engine or engines.default or "", build=build)
+        return ""  # said when it is asked for
