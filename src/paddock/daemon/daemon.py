@@ -21,7 +21,7 @@ from paddock.core.model import InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
-from paddock.daemon.catalog import catalog
+from paddock.daemon.catalog import catalog, model_card
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.endpoint import Endpoint
@@ -35,6 +35,7 @@ from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.logbook import Logbook
 from paddock.daemon.metrics import Metrics
+from paddock.daemon.model_files import ModelFiles
 from paddock.daemon.plans import Plans
 from paddock.daemon.probes import Probes
 from paddock.daemon.pulse import Pulse
@@ -74,6 +75,7 @@ class Daemon:
         self.switches = Switches(self.scheduler, self.instance_of, clock)
         self.last_used: dict[ProfileId, float] = {}  # by the clock
         self.listen: list[str] = []
+        self.files = ModelFiles(clock)
         self.view = View(self)
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
@@ -416,16 +418,29 @@ class Daemon:
     def status(self) -> wire.Status:
         return self.view.status()
 
-    def profiles(self) -> list[wire.ProfileInfo]:
+    def profiles(self) -> Iterable[wire.ProfileInfo]:
+        """Every profile as it is now, in the order of models.conf."""
         return self.view.profiles()
+
+    def profile(self, profile: Profile) -> wire.ProfileInfo:
+        """One of them."""
+        return self.view.profile(profile)
+
+    async def look_at_files(self) -> None:
+        """See to it that what lists say of files is a moment old at most."""
+        await self.files.look(self.roster.stable)
 
     def facts(self, profile: Profile) -> Facts | None:
         """What its model's file says, once it was read."""
         return self.roster.facts(profile)
 
-    def catalog(self) -> list[ModelCard]:
+    def catalog(self) -> Iterable[ModelCard]:
         """What users must know of each profile, in the same order."""
         return catalog(self)
+
+    def card(self, profile: Profile) -> ModelCard:
+        """The same of one."""
+        return model_card(self, profile)
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""
@@ -436,4 +451,4 @@ class Daemon:
         return [self.plans.of(profile) async for profile in in_turns(profiles)]
 
     def _snapshot(self) -> wire.Snapshot:
-        return wire.Snapshot(status=self.status(), profiles=self.profiles())
+        return wire.Snapshot(status=self.status(), profiles=list(self.profiles()))

@@ -17,6 +17,7 @@ from paddock.api.types import (
 from paddock.daemon.checkup import examine
 from paddock.daemon.portrait import portrait
 from paddock.daemon.preview import previewed
+from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
@@ -139,7 +140,8 @@ async def cancel(front: Front, request: web.Request, route: Route) -> web.Stream
 async def reload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Read models.conf again, now."""
     await front.daemon.reload()
-    return reply(ModelResult(success=True, models=[p.id for p in front.daemon.profiles()]))
+    names = [profile.id async for profile in in_turns(front.daemon.profiles())]
+    return reply(ModelResult(success=True, models=names))
 
 
 async def shutdown(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
