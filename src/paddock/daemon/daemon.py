@@ -409,9 +409,9 @@ class Daemon:
     def _measured(self) -> None:
         self.plans.wake()  # made after the gauge
 
-    def _plans_changed(self) -> None:
+    async def _plans_changed(self) -> None:
         self.gauge.measure()  # of devices that only an engine can tell of
-        self.configuration.put_in_force()
+        await self.configuration.renew()
 
     # ---- views ----
 

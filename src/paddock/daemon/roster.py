@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddock.config import models_conf
@@ -22,8 +22,17 @@ _log = logging.getLogger(__name__)
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was read and is not in force yet."""
+
+    stable: Stable
+    engines: Engines
+    changes: Changes
+
+
 class Roster:
-    """Who there is. `read` replaces everything or nothing."""
+    """Who there is. `take` replaces everything that `read` found."""
 
     def __init__(self, paths: Paths, settings: Settings) -> None:
         self._paths = paths
@@ -77,10 +86,10 @@ class Roster:
 
     # ---- reading ----
 
-    async def read(self, engines: Engines | None = None) -> Changes:
-        """Read models.conf, with `engines` in place of the known ones; what changed.
+    async def read(self, engines: Engines | None = None) -> Draft:
+        """Read models.conf, with `engines` in place of the known ones, for `take`.
 
-        Raises ConfigError or EngineError, and then nothing has changed.
+        Raises ConfigError or EngineError.
         """
         engines = engines or self.engines
         new = await asyncio.to_thread(
@@ -91,9 +100,12 @@ class Roster:
             defaults_for=engines.defaults,
         )
         stable, changes = await asyncio.to_thread(_settled, new, engines, self.stable)
-        self.engines, self.stable = engines, stable
+        return Draft(stable, engines, changes)
+
+    def take(self, draft: Draft) -> None:
+        """From now on it is as this draft says."""
+        self.engines, self.stable = draft.engines, draft.stable
         self._remember_versions()
-        return changes
 
     async def read_facts(self) -> bool:
         """Read the headers of model files not seen yet; whether any were."""
@@ -123,8 +135,10 @@ def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Change
         name: replace(p, runner=p.engine or engines.default or "", build=builds[p.engine])
         for name, p in new.profiles.items()
     }
-    for profile in profiles.values():
+    for name, profile in profiles.items():
         profile.fingerprint  # noqa: B018  # reckoned here: the loop will ask all of them for it
+        if (before := old.profiles.get(name)) == profile:
+            profiles[name] = before  # what is known of it stays known
     stable = replace(new, profiles=profiles)
     return stable, compare(old, stable)
 
