@@ -146,7 +146,7 @@ class Process:
         self.url = self._wait_for_address()
 
     def _wait_for_address(self) -> str:
-        for _ in range(400):
+        for _ in range(1200):
             if "answers at " in (text := self.log.read_text()):
                 return text.split("answers at ")[1].split()[0]
             assert self.popen.poll() is None, text

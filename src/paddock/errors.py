@@ -6,6 +6,8 @@ Raised where the situation is known; translated once per border (`http/errors.py
 
 from typing import ClassVar
 
+from paddock import excerpt
+
 
 class PaddockError(Exception):
     """Anything that Paddock itself refuses or fails to do."""
@@ -14,10 +16,12 @@ class PaddockError(Exception):
     status: ClassVar[int] = 500  # the HTTP status that says it best
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.detail = detail  # further lines: the last log lines, other problems of the same file
+        """Cut to what a person reads: clients, files and engines are quoted in it."""
+        self.message = excerpt.line(message, excerpt.MESSAGE)
+        self.hint = excerpt.line(hint, excerpt.MESSAGE)
+        # further lines: the last log lines, other problems of the same file
+        self.detail = excerpt.first(detail)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message

@@ -3,8 +3,20 @@
 import asyncio
 from typing import Any
 
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from paddock.api.activity import Totals
-from paddock.api.types import Activity, ConfigInfo, QueueChanged, Snapshot, Status
+from paddock.api.types import (
+    Activity,
+    ConfigInfo,
+    Failure,
+    InstanceEnded,
+    QueueChanged,
+    Snapshot,
+    Status,
+)
 from paddock.daemon.bus import Bus
 
 
@@ -73,6 +85,44 @@ async def test_a_reader_that_lags_gets_a_snapshot_instead_of_what_it_missed():
         assert event.seq == b.seq
         b.publish(told(7))
         assert [e.waiting for e in await take(events, 1)] == [7]
+
+
+def large(number: int) -> InstanceEnded:
+    """60 KB: more than our own events ever are."""
+    failure = Failure(code="x", message="x" * 60_000)
+    return InstanceEnded(instance=f"a.{number}", profile="a", failure=failure)
+
+
+async def test_a_reader_that_lags_by_bytes_gets_a_snapshot_too():
+    b = bus()
+    with b.subscribe() as events:
+        await take(events, 1)
+        for n in range(100):
+            b.publish(large(n))
+        [event] = await take(events, 1)
+        assert isinstance(event, Snapshot)
+        b.publish(large(100))
+        assert [e.instance for e in await take(events, 1)] == ["a.100"]
+
+
+@given(sizes=st.lists(st.integers(0, 300_000), min_size=50, max_size=200))
+@settings(max_examples=10, deadline=None)
+def test_what_is_kept_for_readers_is_bounded_by_bytes(sizes: list[int]):
+    b = bus()
+    with b.subscribe(), b.subscribe(readings=True):
+        for size in sizes:
+            b.publish(
+                InstanceEnded(
+                    instance="a.1", profile="a", failure=Failure(code="", message="x" * size)
+                )
+            )
+            assert kept(b) <= (4 << 20) + 2 * (1 << 20)
+
+
+def kept(b: Bus) -> int:
+    """Bytes on the wire of everything that the bus and its readers hold."""
+    held = [b._ring, *(reader.queue for reader in b._readers)]
+    return sum(len(msgspec.json.encode(event)) for part in held for event, _ in part.events)
 
 
 async def test_closing_ends_a_waiting_reader():

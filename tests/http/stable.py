@@ -261,19 +261,25 @@ class Stable:
         )
 
     def profiles(self) -> list[ProfileInfo]:
-        return [
-            ProfileInfo(
-                id=s.profile.id,
-                state="ready" if s.ready.is_set() else "unloaded",
-                aliases=list(s.profile.aliases),
-                hidden=s.profile.hidden,
-                args=list(s.profile.argv),
-            )
-            for s in self.stalls.values()
-        ]
+        return [self.profile(stall.profile) for stall in self.stalls.values()]
+
+    def profile(self, profile: Profile) -> ProfileInfo:
+        return ProfileInfo(
+            id=profile.id,
+            state="ready" if self.stalls[profile.id].ready.is_set() else "unloaded",
+            aliases=list(profile.aliases),
+            hidden=profile.hidden,
+            args=list(profile.argv),
+        )
 
     def catalog(self) -> list[ModelCard]:
-        return [card(s.profile, None, loaded=s.ready.is_set()) for s in self.stalls.values()]
+        return [self.card(stall.profile) for stall in self.stalls.values()]
+
+    def card(self, profile: Profile) -> ModelCard:
+        return card(profile, None, loaded=self.stalls[profile.id].ready.is_set())
+
+    async def look_at_files(self) -> None:
+        """There are none."""
 
     def switch(self, profile_id: str) -> Job:
         return Job(self.stalls[profile_id])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.llama.follow import Growth, LineFile, Watch, last_lines, read_from
+from paddock.llama.follow import Growth, LineFile, Watch, last_lines, read_from, start_of_last
 
 
 @pytest.fixture
@@ -71,9 +71,54 @@ def test_the_last_words_of_a_dying_process_are_told_at_its_end(path):
 def test_a_line_that_never_ends_is_told_in_pieces(path):
     file = LineFile(path)
     append(path, b"x" * 1_000_000)
-    pieces = read(file)
+    pieces = list(file.read_all())
     assert "".join(pieces) + file.rest() == "x" * 1_000_000
     assert max(map(len, pieces)) <= 1 << 17
+
+
+def test_a_flood_is_read_in_pieces_so_that_others_have_their_turn(path):
+    append(path, "a line of a flood\n" * 50_000)
+    file = LineFile(path)
+    turns = [read(file)]
+    while file.is_behind:
+        turns.append(read(file))
+    assert max(len(told) for told in turns) * 18 <= (1 << 17) + 18
+    assert sum(map(len, turns)) == 50_000
+    assert read(file) == []
+
+
+def test_what_comes_faster_than_it_is_read_is_left_out_and_a_line_says_so(path):
+    file = LineFile(path, backlog=1000)
+    append(path, "before\n")
+    assert read(file) == ["before"]
+    append(path, "".join(f"{n:09}\n" for n in range(10_000)))
+    left_out, *told = file.read_all()
+    assert (
+        left_out
+        == "… (99,500 bytes of this log were left out: they came faster than they are read)"
+    )
+    assert told == [f"{n:09}" for n in range(9_950, 10_000)]
+
+
+@pytest.mark.parametrize("length", [1, 500, 60_000])
+def test_a_log_that_is_flooded_without_end_stays_bounded_on_the_disk(path, length):
+    """The writer is always ahead: each time we have read, there is more."""
+    file = LineFile(path, limit=300_000, backlog=300_000)
+    sizes = []
+    for _ in range(40):
+        append(path, ("x" * length + "\n") * (200_000 // (length + 1)))
+        assert sum(map(len, file.read())) <= 400_000
+        sizes.append(sum(p.stat().st_size for p in path.parent.iterdir()))
+    assert max(sizes) < 2 * (300_000 + 300_000 + 200_000)
+
+
+def test_of_a_long_file_only_the_last_lines_may_be_wanted(path):
+    append(path, "".join(f"{n}\n" for n in range(1000)))
+    file = LineFile(path)
+    file.skip_to_last(18)
+    assert read(file) == ["996", "997", "998", "999"]
+    file.skip_to_last(18)
+    assert read(file) == []
 
 
 # ---- files that are cut ----
@@ -172,6 +217,26 @@ def test_long_lines_at_the_end_leave_no_gap_before_them(path):
     append(path, "".join(f"{n}{'x' * 100_000}\n" for n in range(5)))
     assert [line[0] for line in last_lines([older, path], 3)] == ["2", "3", "4"]
     assert [line[0] for line in last_lines([older, path], 6)] == ["o", "0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "one", "one\n", "one\ntwo\n\nfour", "x" * 70_000 + "\n1\n2\n"]
+)
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 9])
+def test_where_the_last_lines_begin(path, text, count):
+    path.write_text(text)
+    start, found = start_of_last(path, len(text), count)
+    lines = text.removesuffix("\n").split("\n") if text else []
+    wanted = lines[-count:] if count else []
+    assert found == len(wanted)
+    assert text[start:].removesuffix("\n") == "\n".join(wanted)
+
+
+def test_the_last_lines_of_a_file_of_monstrous_ones_are_fewer(path):
+    append(path, "".join(f"{n}{'x' * 600_000}\n" for n in range(9)))
+    told = last_lines([path], 9)
+    assert sum(map(len, told)) <= 1 << 20
+    assert told[-1].startswith("8")
 
 
 def test_the_last_line_counts_without_its_end(path):

@@ -16,7 +16,7 @@ from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import Connection, Line, error_of, pieces, refusal
 from paddock.api.models import Catalog, ModelCard
-from paddock.api.placement import Checkup, History, Plan, Plans
+from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import Message, SseParser
 from paddock.api.types import (
@@ -120,9 +120,25 @@ class Client:
         """Where a profile would lie, by its engine; takes seconds where that must be asked."""
         return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan)
 
-    def plans(self) -> Plans:
-        """All plans as they are known now, and which pairs fit together."""
-        return self._call("GET", "/plans", Plans)
+    def plans(self) -> Iterator[Plan]:
+        """All plans as they are known now, in the order of models.conf; asked for page by page."""
+        offset = 0
+        while rows := self._call("GET", f"/plans?offset={offset}", Plans).plans:
+            yield from rows
+            offset += len(rows)
+
+    def pairs(self, profile: str | None = None) -> Iterator[Pair]:
+        """Who fits beside this profile, without one every pair; asked for page by page.
+
+        There are as many as the square of the profiles: look at no more than is needed.
+        """
+        offset, who = 0, {"model": profile} if profile else {}
+        while rows := self._page(who | {"offset": str(offset), "limit": "1000"}):
+            yield from rows
+            offset += len(rows)
+
+    def _page(self, query: dict[str, str]) -> list[Pair]:
+        return self._call("GET", f"/pairs?{urlencode(query)}", Pairs).pairs
 
     def doctor(self, profiles: Iterable[str] = ()) -> Checkup:
         """What could be better about these profiles, without a name all, and about the machine.

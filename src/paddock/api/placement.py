@@ -152,10 +152,19 @@ class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Plans(msgspec.Struct, kw_only=True):
-    """All profiles on this machine."""
+    """A page of the profiles' plans, in the order of models.conf."""
 
     plans: list[Plan]
+    total: int  # profiles that there are
+    offset: int = 0  # how many of them come before this page
+
+
+class Pairs(msgspec.Struct, kw_only=True):
+    """A page of the pairs of all profiles, or of those of one profile."""
+
     pairs: list[Pair]
+    total: int  # pairs that there are
+    offset: int = 0  # how many of them come before this page
 
 
 class Advice(msgspec.Struct, kw_only=True, omit_defaults=True):

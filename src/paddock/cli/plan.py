@@ -25,17 +25,20 @@ from paddock.cli.terminal import complain, mib, paint, print_json, print_table, 
 from paddock.errors import BadRequest, DaemonUnreachable
 
 if TYPE_CHECKING:
-    from paddock.api.placement import DevicePlan, Pair, Plan, Plans
+    from paddock.api.placement import DevicePlan, Pair, Plan
 
 EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
+_FEW = 60  # profiles of which all pairs can be shown: 1,770
 All = Annotated[
-    bool, typer.Option("--all", "-a", help="Every profile, and which pairs fit together.")
+    bool, typer.Option("--all", "-a", help="Every profile, and which pairs of a few fit together.")
 ]
+Beside = Annotated[bool, typer.Option("--pairs", help="Which other profiles fit beside it.")]
 
 
 def plan(
     model: MaybeModel = None,
     show_all: All = False,
+    beside: Beside = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
     config: Config = None,
@@ -50,15 +53,27 @@ def plan(
     instances hold, and plans as if they had left. Without one, or with --config, this machine is
     read here. Exit status 1 if the plan cannot be loaded.
     """
-    if (model is None) != show_all:
+    if (model is None) != show_all or (beside and show_all):
         raise BadRequest("name a profile, or say --all", hint=EXAMPLE)
     ask = _source(url, key, config, settings, models_dir, engine)
-    if model is not None:
-        found = ask.one(model)
-        print_json(found) if as_json else _print_one(found)
-        sys.exit(0 if found.fits else 1)
-    whole = ask.every()
-    print_json(whole) if as_json else _print_all(whole)
+    if model is None:
+        found = ask.every()
+        pairs = _pairs_of_few(found)
+        print_json({"plans": found, "pairs": pairs}) if as_json else _print_all(found, pairs)
+    elif beside:
+        told = list(ask.beside(model))
+        print_json({"pairs": told}) if as_json else _print_beside(model, told)
+    else:
+        one = ask.one(model)
+        print_json(one) if as_json else _print_one(one)
+        sys.exit(0 if one.fits else 1)
+
+
+def _pairs_of_few(found: Sequence[Plan]) -> list[Pair]:
+    """None of many: they are as many as the square of the profiles."""
+    from paddock.placement.pairs import pairs
+
+    return pairs(found) if len(found) <= _FEW else []
 
 
 # ---- who is asked ----
@@ -67,20 +82,33 @@ def plan(
 class _Source:
     """Gives plans: a daemon, or this machine without one."""
 
-    def __init__(self, one: Callable[[str], Plan], names: Callable[[], Iterable[str]]) -> None:
-        self.one, self._names = one, names
+    def __init__(
+        self,
+        one: Callable[[str], Plan],
+        names: Callable[[], Iterable[str]],
+        beside: Callable[[str], Iterable[Pair]] | None = None,
+    ) -> None:
+        """`beside`: who fits beside a profile, where that is known without asking engines."""
+        self.one, self._names, self._beside = one, names, beside
 
-    def every(self) -> Plans:
+    def every(self) -> list[Plan]:
         """All plans, one after another, told on stderr as they come."""
-        from paddock.api.placement import Plans
-        from paddock.placement.pairs import pairs
+        return [self._told(name) for name in self._names()]
 
-        found = []
-        for name in self._names():
-            if sys.stderr.isatty():
-                complain(f"planning {name} …")
-            found.append(self.one(name))
-        return Plans(plans=found, pairs=pairs(found))
+    def beside(self, model: str) -> Iterable[Pair]:
+        """Every other profile with this one."""
+        if self._beside:
+            return self._beside(model)
+        from paddock.placement.pairs import pair
+
+        own = self._told(model)
+        others = (name for name in self._names() if name != own.profile)
+        return (pair(own, self._told(name)) for name in others)
+
+    def _told(self, name: str) -> Plan:
+        if sys.stderr.isatty():
+            complain(f"planning {name} …")
+        return self.one(name)
 
 
 def _source(
@@ -98,7 +126,7 @@ def _source(
         except DaemonUnreachable as error:
             complain(f"{error.message}; planning here")
         else:
-            return _Source(client.plan, lambda: names)
+            return _Source(client.plan, lambda: names, client.pairs)
     return _local(config, settings, models_dir, engine)
 
 
@@ -172,13 +200,15 @@ def _summary(found: Plan) -> str:
 # ---- all of them ----
 
 
-def _print_all(whole: Plans) -> None:
-    names = list(dict.fromkeys(d.device for plan in whole.plans for d in plan.devices))
+def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
+    names = list(dict.fromkeys(d.device for plan in found for d in plan.devices))
     headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
-    print_table(headers, [_row(plan, names) for plan in whole.plans])
-    available = [_available(whole.plans, name) for name in names]
+    print_table(headers, [_row(plan, names) for plan in found])
+    available = [_available(found, name) for name in names]
     print(f"\navailable: {', '.join(text for text in available if text)}")
-    _print_pairs(whole.pairs)
+    _print_pairs(pairs)
+    if len(found) > _FEW:
+        print(f"\n{len(found):,} profiles: who fits beside one says `paddock plan PROFILE --pairs`")
 
 
 def _row(found: Plan, names: Sequence[str]) -> list[str]:
@@ -209,3 +239,13 @@ def _print_pairs(pairs: Sequence[Pair]) -> None:
         print_table(
             ["PAIR", "BECAUSE"], [[f"{pair.one} + {pair.other}", pair.why] for pair in apart]
         )
+
+
+def _print_beside(model: str, pairs: Sequence[Pair]) -> None:
+    if not pairs:
+        print(f"there is no other profile beside {model}")
+    if together := [pair.other for pair in pairs if pair.fits]:
+        print(f"fit beside {model}: {', '.join(together)}")
+    if apart := [[pair.other, pair.why] for pair in pairs if not pair.fits]:
+        print(f"\nexclude {model}:" if together else f"exclude {model}:")
+        print_table(["MODEL", "BECAUSE"], apart)

@@ -14,9 +14,17 @@ _OFF = frozenset({"off", "0", "none"})
 
 
 def card(
-    profile: Profile, facts: Facts | None, *, n_ctx: int | None = None, loaded: bool = False
+    profile: Profile,
+    facts: Facts | None,
+    *,
+    n_ctx: int | None = None,
+    loaded: bool = False,
+    written: str | None = None,
 ) -> ModelCard:
-    """`n_ctx`: what one request may take where that was measured or planned, in tokens."""
+    """`n_ctx`: what one request may take where that was measured or planned, in tokens.
+
+    `written`: when the file was, where that was looked at already.
+    """
     trained = facts.n_ctx_train if facts else None
     return ModelCard(
         id=profile.id,
@@ -35,7 +43,7 @@ def card(
         parameters=facts.n_params if facts else 0,
         quantisation=(facts.file_type or "").removeprefix("MOSTLY_") if facts else "",
         size_bytes=facts.size_bytes if facts else 0,
-        modified=_modified(profile.model),
+        modified=modified(profile.model) if written is None else written,
     )
 
 
@@ -90,7 +98,8 @@ def _positive(text: str) -> int | None:
     return int(text) or None if text.isdecimal() else None
 
 
-def _modified(model: Path | None) -> str:
+def modified(model: Path | None) -> str:
+    """When this file was last written, ISO 8601; "" where it is not there."""
     try:
         at = model.stat().st_mtime if model else 0.0
     except OSError:

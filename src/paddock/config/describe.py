@@ -8,8 +8,11 @@ from paddock.config.profile import Profile
 from paddock.llama.gguf import shards
 
 
-def described(profile: Profile) -> ProfileInfo:
-    """What can be told of a profile without a daemon: nothing of it is loaded."""
+def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
+    """What can be told of a profile without a daemon: nothing of it is loaded.
+
+    `mib`: the size of its files, where that was looked at already.
+    """
     return ProfileInfo(
         id=profile.id,
         state="unloaded",
@@ -23,7 +26,7 @@ def described(profile: Profile) -> ProfileInfo:
         ttl=profile.ttl,
         engine=profile.engine or "",
         ctx_size=profile.ctx_size,
-        size_mib=size_mib(profile) or None,
+        size_mib=(size_mib(profile) if mib is None else mib) or None,
         speed_text=profile.speed_text,
         expected_speed=profile.expected_speed,
         args=list(profile.argv),

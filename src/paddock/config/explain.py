@@ -1,6 +1,6 @@
 """What `paddock show` and a reload tell about profiles. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from paddock.config.profile import Flag, Origin, Profile, Stable
 
@@ -56,8 +56,10 @@ def compare(old: Stable, new: Stable) -> Changes:
     )
 
 
+_LEFT_OUT = {"line", "flags", "comments"}
+_SUBSTANCE = tuple(f.name for f in fields(Profile) if f.compare and f.name not in _LEFT_OUT)
+
+
 def _substance(profile: Profile) -> tuple[object, ...]:
     """All but the flags' origins, the line and the comments."""
-    left_out = {"line", "flags", "comments"}
-    kept = (name for name in Profile.__dataclass_fields__ if name not in left_out)
-    return (profile.argv, *(getattr(profile, name) for name in kept))
+    return (profile.argv, *(getattr(profile, name) for name in _SUBSTANCE))

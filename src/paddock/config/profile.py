@@ -1,7 +1,7 @@
 """What models.conf becomes: frozen profiles, each flag with its origin, and the problems found."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -66,6 +66,7 @@ class Profile:
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
+    _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for
 
     @property
     def is_bench(self) -> bool:
@@ -104,7 +105,10 @@ class Profile:
     @property
     def fingerprint(self) -> str:
         """Changes when, and only when, a running instance would be started differently."""
-        return _digest(self.recipe, self.runner, self.build) if self.build else self.recipe
+        if not self._print:
+            made = _digest(self.recipe, self.runner, self.build) if self.build else self.recipe
+            object.__setattr__(self, "_print", made)
+        return self._print
 
 
 def _digest(*words: str) -> str:
@@ -161,15 +165,21 @@ class Stable:
     models_dir: Path
     profiles: Mapping[str, Profile]  # in the file's order
     warnings: tuple[Problem, ...] = ()
+    _aliases: dict[str, Profile] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for profile in self.profiles.values():
+            for alias in profile.aliases:
+                self._aliases.setdefault(alias, profile)
 
     def find(self, name: str) -> Profile | None:
         """The profile of this id or alias, else of what clients make of one: see `spellings`."""
         return next(filter(None, map(self._named, spellings(name))), None)
 
     def _named(self, name: str) -> Profile | None:
-        if profile := self.profiles.get(name):
-            return profile
-        return next((p for p in self.profiles.values() if name in p.aliases), None)
+        return self.profiles.get(name) or self._aliases.get(name)
 
 
 def spellings(name: str) -> Iterator[str]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
+from paddock import excerpt
+
 ProfileId = NewType("ProfileId", str)
 InstanceId = NewType("InstanceId", str)
 DeviceId = NewType("DeviceId", str)
@@ -69,10 +71,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something ended or was refused: a stable code, words, and what the process left behind."""
+    """Why something ended or was refused: a stable code, words, and what the process left behind.
+
+    Cut to what a person reads: one is kept for each profile that fails.
+    """
 
     code: str
     message: str
     hint: str = ""
     exit_code: int | None = None
     log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", excerpt.line(self.message, excerpt.MESSAGE))
+        object.__setattr__(self, "hint", excerpt.line(self.hint, excerpt.MESSAGE))
+        object.__setattr__(self, "log", excerpt.last(self.log))

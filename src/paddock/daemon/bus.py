@@ -1,4 +1,4 @@
-"""Numbered events: a ring for readers that resume, a bounded queue per reader.
+"""Numbered events: a ring for readers that resume, a queue per reader, both bounded by number and bytes.
 
 A slow reader never slows the daemon: when its queue is full it is emptied, and the reader gets a
 fresh snapshot instead of what it missed.
@@ -16,10 +16,19 @@ from itertools import islice
 
 import msgspec
 
-from paddock.api.types import Activity, AnyEvent, Event, Snapshot
+from paddock.api.types import (
+    Activity,
+    AnyEvent,
+    Event,
+    QueueChanged,
+    Snapshot,
+    SpeedMeasured,
+    SwitchProgress,
+)
 
-_RING = 1024
-_QUEUE = 256
+_RING, _RING_BYTES = 1024, 4 << 20  # events that can be resumed from
+_QUEUE, _QUEUE_BYTES = 256, 1 << 20  # events that a reader may be behind
+_SMALL, _SMALL_BYTES = (SpeedMeasured, QueueChanged, SwitchProgress), 400  # most are of these
 
 
 def timestamp() -> str:
@@ -27,19 +36,43 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class _Backlog:
+    """Events in order, and their bytes on the wire."""
+
+    def __init__(self) -> None:
+        self.events: deque[tuple[AnyEvent, int]] = deque()
+        self.size = 0
+
+    def put(self, event: AnyEvent, size: int) -> None:
+        self.events.append((event, size))
+        self.size += size
+
+    def take(self) -> AnyEvent:
+        event, size = self.events.popleft()
+        self.size -= size
+        return event
+
+    def clear(self) -> None:
+        self.events.clear()
+        self.size = 0
+
+    def is_over(self, number: int, size: int) -> bool:
+        return len(self.events) > number or self.size > size
+
+
 class _Reader:
     def __init__(self, *, readings: bool) -> None:
         self.wants_readings = readings
         self.reading: Activity | None = None  # the newest; it waits until the queue is empty
-        self.queue: deque[AnyEvent] = deque()
+        self.queue = _Backlog()
         self.lagged = False
         self.awake = asyncio.Event()
 
-    def put(self, event: AnyEvent) -> None:
-        if len(self.queue) >= _QUEUE:
+    def put(self, event: AnyEvent, size: int) -> None:
+        self.queue.put(event, size)
+        if self.queue.is_over(_QUEUE, _QUEUE_BYTES):
             self.queue.clear()
             self.lagged = True
-        self.queue.append(event)
         self.awake.set()
 
     def show(self, reading: Activity) -> None:
@@ -53,7 +86,7 @@ class Bus:
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
-        self._ring: deque[AnyEvent] = deque(maxlen=_RING)
+        self._ring = _Backlog()
         self._readers: set[_Reader] = set()
         self._watched = asyncio.Event()
         self._closed = False
@@ -65,9 +98,12 @@ class Bus:
         self.seq += 1
         event.seq = self.seq
         event.time = timestamp()
-        self._ring.append(event)
+        size = _size(event)
+        self._ring.put(event, size)
+        while self._ring.is_over(_RING, _RING_BYTES):
+            self._ring.take()
         for reader in self._readers:
-            reader.put(event)
+            reader.put(event, size)
 
     def publish_volatile(self, reading: Activity) -> None:
         """Show it to those who look on now and want readings."""
@@ -93,10 +129,7 @@ class Bus:
         `readings`: with those that come meanwhile. The iterator ends when the bus is closed.
         """
         reader = _Reader(readings=readings)
-        if after is not None and self._ring and self._ring[0].seq <= after + 1 <= self.seq + 1:
-            missed = after + 1 - self._ring[0].seq
-            reader.queue.extend(islice(self._ring, missed, None))
-        elif after is None or after != self.seq:
+        if after is None or not self._resume(reader, after):
             reader.lagged = True
         self._readers.add(reader)
         self._note_watchers()
@@ -105,6 +138,16 @@ class Bus:
         finally:
             self._readers.discard(reader)
             self._note_watchers()
+
+    def _resume(self, reader: _Reader, after: int) -> bool:
+        """Whether all that came after this number is still known; then the reader has it."""
+        known = self._ring.events
+        first = known[0][0].seq if known else self.seq + 1
+        if not first <= after + 1 <= self.seq + 1:
+            return False
+        for event, size in islice(known, after + 1 - first, None):
+            reader.queue.put(event, size)
+        return True
 
     def _note_watchers(self) -> None:
         if any(reader.wants_readings for reader in self._readers):
@@ -119,8 +162,8 @@ class Bus:
                 reader.queue.clear()  # the snapshot holds all of it
                 reader.reading = None
                 yield self._stamped_snapshot()
-            while reader.queue and not reader.lagged:
-                yield reader.queue.popleft()
+            while reader.queue.events and not reader.lagged:
+                yield reader.queue.take()
             if reader.lagged:
                 continue
             if reader.reading:
@@ -150,6 +193,10 @@ class Bus:
         self._closed = True
         for reader in self._readers:
             reader.awake.set()
+
+
+def _size(event: AnyEvent) -> int:
+    return _SMALL_BYTES if isinstance(event, _SMALL) else len(msgspec.json.encode(event))
 
 
 __all__ = ["Bus", "Event", "timestamp"]

@@ -1,5 +1,6 @@
 """What can be asked for, as it is just now: each profile with the context that a request really gets."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from paddock.api.models import ModelCard
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
     from paddock.daemon.daemon import Daemon
 
 
-def catalog(daemon: "Daemon") -> list[ModelCard]:
-    """Every profile, hidden ones too, in the order of models.conf. Reads no file but its date."""
-    return [_card(daemon, profile) for profile in daemon.roster.stable.profiles.values()]
+def catalog(daemon: "Daemon") -> Iterator[ModelCard]:
+    """Every profile, hidden ones too, in the order of models.conf; each made when it is taken."""
+    profiles = daemon.roster.stable.profiles.values()
+    return (model_card(daemon, profile) for profile in profiles)
 
 
-def _card(daemon: "Daemon", profile: Profile) -> ModelCard:
+def model_card(daemon: "Daemon", profile: Profile) -> ModelCard:
+    """One of them."""
     name = ProfileId(profile.id)
     live = daemon.scheduler.live_of(name)
     instance = daemon.instance_of(name)
@@ -28,4 +31,5 @@ def _card(daemon: "Daemon", profile: Profile) -> ModelCard:
         daemon.roster.facts(profile),
         n_ctx=(instance.n_ctx if instance else None) or planned,
         loaded=live is not None and isinstance(live.phase, Ready),
+        written=daemon.files.modified(profile),
     )

@@ -43,7 +43,7 @@ async def examine(daemon: "Daemon", profiles: Sequence[Profile]) -> Checkup:
         plans=examination.plans_for_gpus(patients),
         flags=await asyncio.to_thread(_flags_or_none, daemon, None),
     )
-    return Checkup(advice=checkup(problems, patients, machine))
+    return Checkup(advice=await asyncio.to_thread(checkup, problems, patients, machine))
 
 
 async def _readings(daemon: "Daemon") -> Readings:

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 # A shorter answer or prompt tells more of its start than of the speed.
 _LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
 _SAMPLES = 50  # the last ones count
+_MOST_WORK = 2_000  # that may wait for a disk that hangs: then what comes is not written down
 _WRITE_EVERY = 1.0  # seconds between speeds written for one load: hundreds may come each second
 _JUDGE_EVERY = 10.0  # seconds between judgements of one load that only new speeds can change
 
@@ -87,16 +88,13 @@ class Chronicle:
         """What the history knows of these, for lists before anything is loaded."""
         if self.history is None:
             return
+        known = await self.history.last_found()
         for profile in profiles:
-            with self._faults.caught("history"):
-                await self._recall(self.history, profile)
-
-    async def _recall(self, history: History, profile: ProfileId) -> None:
-        if last := await history.last_ready(profile):
-            if last.verdict:
-                self.verdicts[profile] = last.verdict
-            if last.generation or last.prompt:
-                self.speeds[profile] = Speed(prompt=last.prompt, generation=last.generation)
+            found, speed = known.get(profile, (None, Speed()))
+            if found:
+                self.verdicts[profile] = found
+            if speed.generation or speed.prompt:
+                self.speeds[profile] = speed
 
     # ---- writing ----
 
@@ -109,6 +107,13 @@ class Chronicle:
                     await work()
             finally:
                 self._work.task_done()
+
+    def _do(self, work: Callable[[], Awaitable[None]]) -> None:
+        """After all that waits already; not at all where the disk has been hanging for long."""
+        if self._work.qsize() == _MOST_WORK - 1:
+            _log.error("the history cannot be written as fast as it happens: the rest is left out")
+        if self._work.qsize() < _MOST_WORK:
+            self._work.put_nowait(work)
 
     async def finish(self) -> None:
         """Return when everything is written down."""
@@ -128,10 +133,10 @@ class Chronicle:
         entry = self._entry(instance, outcome, seconds, cause)
         if outcome == "ready":
             case = self._open(instance)
-            self._work.put_nowait(lambda: self._begin(case, entry))
-            self._work.put_nowait(lambda: self._compare(case))
+            self._do(lambda: self._begin(case, entry))
+            self._do(lambda: self._compare(case))
         else:
-            self._work.put_nowait(lambda: self._write(entry))
+            self._do(lambda: self._write(entry))
 
     def adopted(self, instance: Instance) -> None:
         """A ready instance of an earlier daemon: its load is in the history already."""
@@ -139,7 +144,7 @@ class Chronicle:
             return  # it was still loading then, and its load has just ended
         case = self._open(instance)
         case.load_id = instance.record.load_id
-        self._work.put_nowait(lambda: self._compare(case))
+        self._do(lambda: self._compare(case))
 
     def ended(self, instance: InstanceId) -> None:
         self._cases.pop(instance, None)
@@ -263,12 +268,12 @@ class Chronicle:
         if now - case.written_at >= _WRITE_EVERY:
             case.written_at = now
             tokens = prompt.tokens if prompt else 0
-            self._work.put_nowait(
+            self._do(
                 lambda: self._write_speed(case, speed, tokens, answer.tokens, is_probe=is_probe)
             )
         if now - case.judged_at >= _JUDGE_EVERY:
             case.judged_at = now
-            self._work.put_nowait(lambda: self._judge(case))
+            self._do(lambda: self._judge(case))
 
     async def _write_speed(
         self, case: _Case, speed: Speed, prompt: int, generated: int, *, is_probe: bool

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import msgspec
 
+from paddock import excerpt
 from paddock.api.types import ConfigInfo, Failure
-from paddock.config.explain import Changes
+from paddock.config.profile import Stable
 from paddock.config.settings import Settings
 from paddock.core import events as ev
-from paddock.core.model import ProfileId, Rules
+from paddock.core.model import Rules
 from paddock.daemon.bus import timestamp
-from paddock.daemon.demands import spec_of
 from paddock.daemon.faults import Faults
 from paddock.daemon.herald import Herald
 from paddock.daemon.plans import Plans
 from paddock.daemon.refusals import failure_of
-from paddock.daemon.roster import Roster
+from paddock.daemon.roster import Draft, Roster
+from paddock.daemon.specs import Specs
 from paddock.daemon.switches import Switches
+from paddock.daemon.turns import in_turns
 from paddock.daemon.watch import written
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
@@ -59,19 +61,30 @@ class Configuration:
         self._herald, self._feed = herald, feed
         self._settings, self._read_settings = settings, read_settings
         self._faults = faults
+        self._specs = Specs(plans, switches)
+        self._reading = asyncio.Lock()
         self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
 
-    async def read(self) -> Changes:
+    async def read(self) -> None:
         """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
+        self._take(*await self._look())
+
+    async def _look(self) -> tuple[Settings, Draft]:
         settings = await asyncio.to_thread(self._read_settings)
-        changes = await self._roster.read(Engines.of(settings, self._roster.engines.cache_dir))
-        stable = self._roster.stable
+        engines = Engines.of(settings, self._roster.engines.cache_dir)
+        return settings, await self._roster.read(engines)
+
+    def _take(self, settings: Settings, draft: Draft) -> None:
+        self._roster.take(draft)
+        stable = draft.stable
+        self._specs.keep_only(stable)
         self.info = ConfigInfo(
             path=str(stable.path),
             loaded_at=timestamp(),
-            warnings=[*map(str, stable.warnings), *self._not_in_force(settings)],
+            warnings=list(
+                excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
+            ),
         )
-        return changes
 
     def _not_in_force(self, settings: Settings) -> Iterator[str]:
         """Of what a running daemon does not take over, that which was changed."""
@@ -82,8 +95,13 @@ class Configuration:
 
     async def reload(self) -> None:
         """Read it again and put it in force, or tell everybody why not. Raises as `read` does."""
+        async with self._reading:
+            await self._reload()
+        await self.refine()
+
+    async def _reload(self) -> None:
         try:
-            changes = await self.read()
+            settings, draft = await self._look()
         except (ConfigError, EngineError) as error:
             _log.error("%s: not in force: %s %s", self.info.path, error, "; ".join(error.detail))
             self._not_taken_over(failure_of(error))
@@ -91,9 +109,10 @@ class Configuration:
         except Exception as error:
             self._not_taken_over(Failure(code="internal", message=f"an internal fault: {error!r}"))
             raise
+        await self._prepare(draft.stable)
+        self._take(settings, draft)
         self.put_in_force()
-        self._herald.config_changed(self.info, changes)
-        await self.refine()
+        self._herald.config_changed(self.info, draft.changes)
 
     def _not_taken_over(self, why: Failure) -> None:
         self.info.error = why
@@ -112,14 +131,19 @@ class Configuration:
     async def refine(self) -> None:
         """Replace estimates made of file sizes alone by those from the files' headers."""
         if await self._roster.read_facts():
-            self.put_in_force()
+            await self.renew()
 
     def put_in_force(self) -> None:
         """Tell the scheduler what profiles there are and what they need."""
-        expected = self._switches.expected
-        specs = [
-            spec_of(profile, self._plans.of(profile), measured_cost=expected.get(ProfileId(name)))
-            for name, profile in self._roster.stable.profiles.items()
-        ]
-        self._feed(ev.Configured(tuple(specs)))
+        self._feed(ev.Configured(tuple(self._specs.of(self._roster.stable))))
         self._plans.wake()
+
+    async def renew(self) -> None:
+        """The same, where profiles, plans or facts are new; others have their turn meanwhile."""
+        await self._prepare(self._roster.stable)
+        self.put_in_force()
+
+    async def _prepare(self, stable: Stable) -> None:
+        """Make the specs that are not made yet."""
+        async for _ in in_turns(self._specs.of(stable)):
+            pass

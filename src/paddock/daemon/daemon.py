@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import assert_never
@@ -21,7 +21,7 @@ from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
-from paddock.daemon.catalog import catalog
+from paddock.daemon.catalog import catalog, model_card
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.endpoint import Endpoint
@@ -36,6 +36,7 @@ from paddock.daemon.lease import Lease
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.logbook import Logbook
 from paddock.daemon.metrics import Metrics
+from paddock.daemon.model_files import ModelFiles
 from paddock.daemon.plans import Plans
 from paddock.daemon.probes import Probes
 from paddock.daemon.pulse import Pulse
@@ -44,6 +45,7 @@ from paddock.daemon.refusals import as_error
 from paddock.daemon.requests import Requests
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
+from paddock.daemon.turns import in_turns
 from paddock.daemon.view import View
 from paddock.errors import ModelMissing, NotLoaded
 from paddock.llama.gguf import Facts
@@ -76,6 +78,7 @@ class Daemon:
         self.switches = Switches(self.scheduler, self.instance_of, clock)
         self.last_used: dict[ProfileId, float] = {}  # by the clock
         self.listen: list[str] = []
+        self.files = ModelFiles(clock)
         self.view = View(self)
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
@@ -439,33 +442,46 @@ class Daemon:
     def _measured(self) -> None:
         self.plans.wake()  # made after the gauge
 
-    def _plans_changed(self) -> None:
+    async def _plans_changed(self) -> None:
         self.gauge.measure()  # of devices that only an engine can tell of
-        self.configuration.put_in_force()
+        await self.configuration.renew()
 
     # ---- views ----
 
     def status(self) -> wire.Status:
         return self.view.status()
 
-    def profiles(self) -> list[wire.ProfileInfo]:
+    def profiles(self) -> Iterable[wire.ProfileInfo]:
+        """Every profile as it is now, in the order of models.conf."""
         return self.view.profiles()
+
+    def profile(self, profile: Profile) -> wire.ProfileInfo:
+        """One of them."""
+        return self.view.profile(profile)
+
+    async def look_at_files(self) -> None:
+        """See to it that what lists say of files is a moment old at most."""
+        await self.files.look(self.roster.stable)
 
     def facts(self, profile: Profile) -> Facts | None:
         """What its model's file says, once it was read."""
         return self.roster.facts(profile)
 
-    def catalog(self) -> list[ModelCard]:
+    def catalog(self) -> Iterable[ModelCard]:
         """What users must know of each profile, in the same order."""
         return catalog(self)
+
+    def card(self, profile: Profile) -> ModelCard:
+        """The same of one."""
+        return model_card(self, profile)
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""
         return await self.plans.make(profile)
 
-    def known_plans(self) -> list[Plan]:
-        """One for each profile: its engine's, or an estimate until that was asked."""
-        return [self.plans.of(profile) for profile in self.roster.stable.profiles.values()]
+    async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
+        """One for each of these: its engine's, or an estimate until that was asked."""
+        return [self.plans.of(profile) async for profile in in_turns(profiles)]
 
     def _snapshot(self) -> wire.Snapshot:
-        return wire.Snapshot(status=self.status(), profiles=self.profiles())
+        return wire.Snapshot(status=self.status(), profiles=list(self.profiles()))

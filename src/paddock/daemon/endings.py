@@ -3,20 +3,21 @@
 import errno
 from collections.abc import Sequence
 
+from paddock import excerpt
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.llama.output import failure_reason
 
-TOLD_LINES = 20  # of the log, in the cause of a failure
+TOLD_LINES = excerpt.LOG_LINES  # of the log, in the cause of a failure
 
 
 def failed(
     profile: ProfileId, instance: InstanceId, code: int | None, lines: Sequence[str]
 ) -> Cause:
     """It ended by itself, with this exit code (negative: a signal) after these lines of its log."""
-    reason = failure_reason(lines)
+    reason = excerpt.line(failure_reason(lines))
     text = f"{profile} {_ended(code)}" + (f": {reason}" if reason else "")
     hint = f"`paddock logs {instance}` shows all of it"
-    return Cause("load_failed", text, hint, code, tuple(lines[-TOLD_LINES:]))
+    return Cause("load_failed", text, hint, code, tuple(lines))
 
 
 def not_started(program: str, error: OSError) -> Cause:
@@ -33,7 +34,7 @@ def stalled(profile: ProfileId, seconds: float, code: int | None, lines: Sequenc
     """It gave no sign of life for so long, and was ended for that."""
     text = f"no sign of life for {seconds:.0f} s while loading {profile}"
     hint = "see its log; raise stall-timeout for a slow disk"
-    return Cause("stalled", text, hint, code, tuple(lines[-TOLD_LINES:]))
+    return Cause("stalled", text, hint, code, tuple(lines))
 
 
 def _ended(code: int | None) -> str:

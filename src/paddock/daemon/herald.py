@@ -176,6 +176,8 @@ class Herald:
     def config_changed(self, config: wire.ConfigInfo, changes: Changes | None = None) -> None:
         """`changes`: what is new in force; None where nothing is, and `config.error` says why."""
         changes = changes or Changes()
+        self._metrics.forget(changes.removed)
+        self._view.forget(changes.removed)
         self._bus.publish(
             wire.ConfigChanged(
                 config=config,

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar
 import aiosqlite
 import msgspec
 
-from paddock.api.placement import LoadEntry, Placement, Verdict
+from paddock import excerpt
+from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.daemon.history_file import Database, prepare
 
 _T = TypeVar("_T")
@@ -143,6 +144,20 @@ class History:
         )
         return {row[0]: row[1] for row in await self._database.execute_fetchall(query)}
 
+    async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
+        """What was found of the last successful load, and its median speeds, by profile."""
+        query = """
+            SELECT profile, verdict, median(speeds.prompt), median(speeds.generation)
+            FROM loads LEFT JOIN speeds ON speeds.load = loads.id
+            WHERE loads.id IN (SELECT max(id) FROM loads WHERE outcome = 'ready' GROUP BY profile)
+            GROUP BY loads.id
+        """
+        rows = await self._database.execute_fetchall(query)
+        return {
+            profile: (_decoded(found, Verdict), Speed(prompt=prompt, generation=generation))
+            for profile, found, prompt, generation in rows
+        }
+
     async def close(self) -> None:
         await self._database.close()
 
@@ -169,6 +184,7 @@ def _columns(entry: LoadEntry) -> dict[str, Any]:
 
 def _entry(row: sqlite3.Row) -> LoadEntry:
     columns = dict(row)
+    columns["cause"] = excerpt.line(columns["cause"], excerpt.MESSAGE)  # of an older Paddock
     placement = _decoded(columns.pop("placement"), Placement)
     verdict = _decoded(columns.pop("verdict"), Verdict)
     return LoadEntry(**columns, placement=placement, verdict=verdict)

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
 from typing import Protocol
 
+from paddock import excerpt
 from paddock.api.placement import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
@@ -40,6 +40,10 @@ _log = logging.getLogger(__name__)
 # since a small model is loaded in a moment, then less often.
 _FIRST_LOOK, _LOOK_EVERY = 0.04, 0.2
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
+_TAIL_LINES, _TAIL = 200, 64_000  # of its log, to say why it ended: at most so many, and characters
+_STATE_LIMIT = 1 << 20  # bytes: its standard output, which nobody reads again
+# Bytes of the beginning and of the end of the log of one that is taken over: where it lies, how it is.
+_HEAD, _END = 1 << 20, 1 << 16
 
 
 class Listener(Protocol):
@@ -83,9 +87,9 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._stall_timeout, self._faults = stall_timeout, faults
         plumbing = records.plumbing(record.number)
-        self._state_file = LineFile(plumbing.state)
+        self._state_file = LineFile(plumbing.state, limit=_STATE_LIMIT)
         self._log_file = LineFile(plumbing.log, limit=log_limit)
-        self._tail: deque[str] = deque(maxlen=200)
+        self._tail = excerpt.Tail(_TAIL_LINES, _TAIL)
         self._placement = PlacementReader()
         self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
@@ -139,18 +143,32 @@ class Instance:
 
     # ---- taking over from an earlier daemon ----
 
-    def catch_up(self) -> None:
+    async def catch_up(self) -> None:
         """Take over what its files tell from before this daemon; its old requests are not counted."""
         self.adopted = True
-        for line in self._log_file.read():
+        self._speaks_protocol = self.record.speaks_protocol
+        if self.record.placement:
+            self.n_ctx = self.record.placement.n_ctx
+        async for line in self._past_lines():
             self._tail.append(line)
             self._placement.feed(line)
-        for line in self._state_file.read():
+        for line in self._state_file.read_all():
             if state := parse_state(line):
                 self._speaks_protocol = True
                 self.n_ctx = state.n_ctx or self.n_ctx
         if self.record.placement:  # its lines may have been trimmed from the log long ago
             self._placement.placement = self.record.placement
+
+    async def _past_lines(self) -> AsyncIterator[str]:
+        """Of one that was ready long ago, only the beginning and the end; others have turns meanwhile."""
+        is_behind = True
+        while is_behind:
+            for line in self._log_file.read():
+                yield line
+            is_behind = self._log_file.is_behind
+            if self.record.placement and self._log_file.offset >= _HEAD:
+                self._log_file.skip_to_last(_END)
+            await asyncio.sleep(0)
 
     def is_young(self) -> bool:
         """Whether it may simply not listen yet: it was started less than a moment ago."""
@@ -189,7 +207,9 @@ class Instance:
             watch.close()
             self.child.close()
             await self._hang_up()
-        self._read_everything(ready, at_end=True)
+        await self._read_on(ready)
+        if rest := self._log_file.rest():
+            self._hear_log(rest)
         self._log_file.close()
         self._state_file.close()
         with self._faults.caught("records"):
@@ -214,18 +234,23 @@ class Instance:
         return code
 
     async def _listen(self, watch: Watch, ready: Callable[[], None]) -> None:
-        self._read_everything(ready)
+        await self._read_on(ready)
         while True:
             await watch.changed()
-            self._read_everything(ready)
+            await self._read_on(ready)
 
-    def _read_everything(self, ready: Callable[[], None], *, at_end: bool = False) -> None:
+    async def _read_on(self, ready: Callable[[], None]) -> None:
+        """Read what was written; a flood in pieces, between which others have their turn."""
+        self._read_some(ready)
+        while self._log_file.is_behind or self._state_file.is_behind:
+            await asyncio.sleep(0)
+            self._read_some(ready)
+
+    def _read_some(self, ready: Callable[[], None]) -> None:
         """Hear what its files say. What cannot be read or understood now is no reason to end it."""
         with self._faults.caught("logs"):
             for line in self._log_file.read():
                 self._hear_log(line)
-            if at_end and (rest := self._log_file.rest()):
-                self._hear_log(rest)
         with self._faults.caught("states"):
             for line in self._state_file.read():
                 if state := parse_state(line):
@@ -277,6 +302,8 @@ class Instance:
         if self.record.load_seconds is None:
             self.record.load_seconds = self._clock() - self.started_at
             self.record.placement = self._placement.placement
+            self.record.placement.n_ctx = self.n_ctx or self.record.placement.n_ctx
+            self.record.speaks_protocol = self._speaks_protocol
             self._save_record()
         if self._shelf and not self._shelf.is_empty:
             self._is_loaded.set()

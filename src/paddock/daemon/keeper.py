@@ -156,7 +156,7 @@ class Keeper:
             return
         live = self._track(record)
         try:
-            live.catch_up()
+            await live.catch_up()
         except OSError:
             del self.instances[live.id]
             raise

@@ -154,6 +154,11 @@ class Ledger:
 
     # ---- what engines tell ----
 
+    @property
+    def knowledge(self) -> object:
+        """Names, devices that only engines see, overheads: equal for as long as nothing new was told."""
+        return dict(self._known.names), dict(self._known.told), dict(self.overheads)
+
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and told of those that only it can see."""
         for device in plan.devices:

@@ -6,14 +6,13 @@ record that says *ended*), so nobody need tell a reader anything.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asyncinotify import Mask
 
 from paddock.file_events import FileEvents
-from paddock.llama.follow import Growth, lines_before
+from paddock.llama.follow import Growth, pieces, size, start_of_last
 
 _NEWS = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
 
@@ -48,15 +47,15 @@ class Reading:
         self._is_mid_line = False
 
     def past(self, lines: int | None = None) -> Iterator[bytes]:
-        """What they have written so far, or its last `lines` lines. Blocking: it reads files."""
+        """What they have written so far, or its last `lines` lines, in bounded pieces.
+
+        Blocking: it reads files.
+        """
         runs = self._runs()
         ends = {run.log: self._growth(run).offset for run in runs}
-        if lines is None:
-            for run in runs:
-                yield from self._headed(run, _whole(run.log, ends[run.log]))
-            return
-        for run, found in reversed(_last(runs, ends, lines)):
-            yield from self._headed(run, [b"".join(line + b"\n" for line in found)])
+        spans = [span for run in runs for span in _spans(run, ends[run.log])]
+        for span in spans if lines is None else _last(spans, lines):
+            yield from self._headed(span.run, pieces(span.path, span.start, span.end))
 
     async def follow(self) -> AsyncGenerator[bytes, None]:
         """What they write from then on."""
@@ -117,22 +116,28 @@ def _watch(events: FileEvents, watched: set[Path], folders: Iterable[Path]) -> N
             watched.add(folder)
 
 
-def _whole(log: Path, end: int) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A part of a file of a run, in bytes."""
+
+    run: Run
+    path: Path
+    start: int
+    end: int
+
+
+def _spans(run: Run, end: int) -> list[_Span]:
     """Its older half, and it up to `end`."""
-    with suppress(FileNotFoundError):
-        yield log.with_name(log.name + ".1").read_bytes()
-    with suppress(FileNotFoundError), log.open("rb") as file:
-        yield file.read(end)
+    older = run.log.with_name(run.log.name + ".1")
+    return [_Span(run, older, 0, size(older)), _Span(run, run.log, 0, end)]
 
 
-def _last(
-    runs: Sequence[Run], ends: dict[Path, int], lines: int
-) -> list[tuple[Run, Sequence[bytes]]]:
-    """The last lines of all of them together, the newest run first."""
-    found: list[tuple[Run, Sequence[bytes]]] = []
-    for run in reversed(runs):
-        for path, end in ((run.log, ends[run.log]), (run.log.with_name(run.log.name + ".1"), None)):
-            told = lines_before(path, end, lines)
-            found.append((run, told))
-            lines -= len(told)
-    return found
+def _last(spans: Sequence[_Span], lines: int) -> list[_Span]:
+    """The last lines of all of them together."""
+    found: list[_Span] = []
+    for span in reversed(spans):
+        start, count = start_of_last(span.path, span.end, lines)
+        if count:
+            found.append(replace(span, start=start))
+        lines -= count
+    return found[::-1]

@@ -7,7 +7,7 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from paddock.api.placement import Plan
@@ -16,7 +16,9 @@ from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.faults import Faults
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.roster import Roster
+from paddock.daemon.turns import in_turns
 from paddock.errors import PaddockError
+from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimated
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
@@ -39,11 +41,11 @@ class Plans:
         booked: Callable[[], Booked],
         measure: Callable[[], None],
         is_calm: Callable[[], bool],
-        changed: Callable[[], None],
+        changed: Callable[[], Awaitable[None]],
         ahead: bool,
         faults: Faults,
     ) -> None:
-        """`measure` reads the devices anew. `is_calm`: nothing loads or ends. `changed` is called when a plan is new. `ahead`: make
+        """`measure` reads the devices anew. `is_calm`: nothing loads or ends. `changed` is awaited when a plan is new. `ahead`: make
         plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
         self._booked, self._measure = booked, measure
@@ -64,6 +66,15 @@ class Plans:
     def engine_plan(self, fingerprint: str) -> Plan | None:
         """What the engine itself planned for this version of a profile."""
         return self._made.get(fingerprint)
+
+    def facts(self, profile: Profile) -> Facts | None:
+        """What an estimate of this profile is made from, besides the devices."""
+        return self._roster.facts(profile)
+
+    @property
+    def knowledge(self) -> object:
+        """What is known of the devices for good: estimates change with it."""
+        return self._ledger.knowledge
 
     def _estimate(self, profile: Profile) -> Plan:
         with self._faults.caught("plans"):
@@ -88,7 +99,7 @@ class Plans:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for profile in list(self._roster.stable.profiles.values()):
+            async for profile in in_turns(self._roster.stable.profiles.values()):
                 with self._faults.caught("plans"):
                     if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
                         await self._make(profile)
@@ -155,16 +166,16 @@ class Plans:
             except Exception:
                 self._failed.add(profile.fingerprint)  # or it would be tried for ever
                 raise
-            self._keep(profile, plan)
+            await self._keep(profile, plan)
 
-    def _keep(self, profile: Profile, plan: Plan) -> None:
+    async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
             told = plan.steps if plan.fits else plan.warnings
             _log.info("plan for %s: %s", profile.id, "; ".join(told) or "as asked for")
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)
-            self._changed()
+            await self._changed()
         elif "cancelled" not in (plan.notes or [""])[0]:
             _log.info("no plan for %s: %s", profile.id, plan.notes[0] if plan.notes else "")
             self._failed.add(profile.fingerprint)

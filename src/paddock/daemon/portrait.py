@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 async def portrait(daemon: "Daemon", profile: Profile) -> ProfileDetail:
     """All that is known of it without asking its engine. Reads the file's header if that is not known."""
+    await daemon.look_at_files()
     info, facts, problem = daemon.view.profile(profile), daemon.roster.facts(profile), ""
     if facts is None:
         facts, problem = await asyncio.to_thread(facts_of, profile, daemon.paths.state_dir)

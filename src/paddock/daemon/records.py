@@ -39,6 +39,7 @@ class Record(msgspec.Struct, kw_only=True):
     started: int = 0
     boot: str = ""
     server: int = 0  # the llama-server's own process, where `pid` only runs it (a container)
+    speaks_protocol: bool = False  # the child protocol: known once it is ready
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log told it until it was ready
     contexts: str = ""  # the folder of its saved contexts; "": none are saved

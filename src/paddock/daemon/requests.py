@@ -13,7 +13,7 @@ from paddock.core.model import InstanceId
 from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
 
-_CLIENT_LETTERS = 40
+_CLIENT_LETTERS, _HEADER_LETTERS = 40, 200
 _SLOT_SECONDS = (
     5.0  # llama-server looks once a second whether a client that does not stream is there
 )
@@ -90,7 +90,7 @@ class Requests:
             next(self._numbers),
             profile,
             surface,
-            user_agent,
+            user_agent[:_HEADER_LETTERS],
             generates,
             self._clock(),
             asyncio.current_task(),

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddock.config import models_conf
@@ -23,8 +23,17 @@ _log = logging.getLogger(__name__)
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was read and is not in force yet."""
+
+    stable: Stable
+    engines: Engines
+    changes: Changes
+
+
 class Roster:
-    """Who there is. `read` replaces everything or nothing."""
+    """Who there is. `take` replaces everything that `read` found."""
 
     def __init__(self, paths: Paths, settings: Settings, faults: Faults) -> None:
         self._paths, self._faults = paths, faults
@@ -78,10 +87,10 @@ class Roster:
 
     # ---- reading ----
 
-    async def read(self, engines: Engines | None = None) -> Changes:
-        """Read models.conf, with `engines` in place of the known ones; what changed.
+    async def read(self, engines: Engines | None = None) -> Draft:
+        """Read models.conf, with `engines` in place of the known ones, for `take`.
 
-        Raises ConfigError or EngineError, and then nothing has changed.
+        Raises ConfigError or EngineError.
         """
         engines = engines or self.engines
         new = await asyncio.to_thread(
@@ -91,10 +100,13 @@ class Roster:
             flags_for=engines.flags,
             defaults_for=engines.defaults,
         )
-        self.engines = engines
-        old, self.stable = self.stable, await asyncio.to_thread(_settled, new, engines)
+        stable, changes = await asyncio.to_thread(_settled, new, engines, self.stable)
+        return Draft(stable, engines, changes)
+
+    def take(self, draft: Draft) -> None:
+        """From now on it is as this draft says."""
+        self.engines, self.stable = draft.engines, draft.stable
         self._remember_versions()
-        return compare(old, self.stable)
 
     async def read_facts(self) -> bool:
         """Read the headers of model files not seen yet; whether any were."""
@@ -117,15 +129,25 @@ class Roster:
         return self._facts.get(profile.model) if profile.model else None
 
 
-def _settled(stable: Stable, engines: Engines) -> Stable:
-    """Each profile with the engine that it comes to now: another default is another way to start."""
-    profiles = {name: _on(profile, engines) for name, profile in stable.profiles.items()}
-    return replace(stable, profiles=profiles)
+def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:
+    """Each profile with the engine that it comes to now, since another default is another way to start;
+    and what has changed."""
+    names = {profile.engine for profile in new.profiles.values()}
+    builds = {name: _build(name, engines) for name in names}
+    profiles = {
+        name: replace(p, runner=p.engine or engines.default or "", build=builds[p.engine])
+        for name, p in new.profiles.items()
+    }
+    for name, profile in profiles.items():
+        profile.fingerprint  # noqa: B018  # reckoned here: the loop will ask all of them for it
+        if (before := old.profiles.get(name)) == profile:
+            profiles[name] = before  # what is known of it stays known
+    stable = replace(new, profiles=profiles)
+    return stable, compare(old, stable)
 
 
-def _on(profile: Profile, engines: Engines) -> Profile:
+def _build(engine: str | None, engines: Engines) -> str:
     try:
-        build = engines.find(profile.engine).build_mark
+        return engines.find(engine).build_mark
     except EngineError:
-        build = ""  # said when it is asked for
-    return replace(profile, runner=profile.engine or engines.default or "", build=build)
+        return ""  # said when it is asked for

@@ -1,6 +1,8 @@
 """What people see of the stable: wire types made from the scheduler's books and the instances."""
 
+import copy
 import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from paddock import __version__
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Reads everything, changes nothing."""
+    """Reads everything, changes nothing but what it remembers of its own words."""
 
     def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
+        self._known: dict[str, tuple[Profile, wire.ProfileInfo]] = {}
 
     def status(self) -> wire.Status:
         daemon = self._daemon
@@ -95,10 +98,11 @@ class View:
             return None
         return self._daemon.progress_of(instance.profile)
 
-    def profiles(self) -> list[wire.ProfileInfo]:
+    def profiles(self) -> Iterator[wire.ProfileInfo]:
+        """Every profile, in the order of models.conf; each made when it is taken."""
         waiting = self._daemon.scheduler.waiting()
         profiles = self._daemon.roster.stable.profiles.values()
-        return [self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles]
+        return (self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles)
 
     def profile(self, profile: Profile) -> wire.ProfileInfo:
         waiting = self._daemon.scheduler.waiting()
@@ -109,7 +113,7 @@ class View:
         live = daemon.scheduler.live_of(name)
         setback = daemon.scheduler.setback(name)
         used = daemon.last_used.get(name)
-        info = described(profile)
+        info = self._described(profile)
         info.state = self.state(name)
         info.speed = daemon.chronicle.speeds.get(name)
         info.verdict = daemon.chronicle.verdicts.get(name)
@@ -120,6 +124,19 @@ class View:
         info.last_load_seconds = _rounded(daemon.switches.expected.get(name))
         info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
         return info
+
+    def _described(self, profile: Profile) -> wire.ProfileInfo:
+        """A copy: what models.conf and the files say of it stays the same from one list to the next."""
+        mib = self._daemon.files.size_mib(profile)
+        known = self._known.get(profile.id)
+        if known is None or known[0] is not profile or (known[1].size_mib or 0) != mib:
+            known = self._known[profile.id] = (profile, described(profile, mib=mib))
+        return copy.copy(known[1])
+
+    def forget(self, profiles: Iterable[str]) -> None:
+        """These are gone from models.conf."""
+        for name in profiles:
+            self._known.pop(name, None)
 
     def state(self, profile: ProfileId) -> wire.State:
         """A profile's state in one word."""

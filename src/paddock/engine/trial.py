@@ -14,12 +14,13 @@ from typing import Any
 
 import aiohttp
 
+from paddock import excerpt
 from paddock.api.placement import Placement
 from paddock.engine.aside import Aside, started
 from paddock.engine.engine import Engine
 from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
 from paddock.llama.client import BASE_URL
-from paddock.llama.follow import last_lines
+from paddock.llama.follow import LineFile, last_lines
 from paddock.llama.output import failure_reason
 from paddock.llama.placement_log import PlacementReader
 
@@ -199,9 +200,8 @@ async def _post(session: aiohttp.ClientSession, path: str, body: dict[str, Any])
 
 def _placement(log: Path) -> Placement:
     reader = PlacementReader()
-    with log.open(errors="replace") as lines:
-        for line in lines:
-            reader.feed(line.rstrip("\n"))
+    for line in LineFile(log).read_all():
+        reader.feed(line)
     return reader.placement
 
 
@@ -210,9 +210,9 @@ async def _note_end(server: Aside, outcome: Outcome) -> None:
     child = server.child
     if child.identity.is_alive() and not outcome.failures:
         return
-    outcome.log = tuple(last_lines([server.log], _TOLD))
+    outcome.log = excerpt.last(last_lines([server.log], _TOLD), _TOLD)
     if not child.identity.is_alive():
         code = await child.wait()
         ended = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        reason = failure_reason(outcome.log)
+        reason = excerpt.line(failure_reason(outcome.log))
         outcome.failure = f"{ended}: {reason}" if reason else ended

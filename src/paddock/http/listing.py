@@ -5,15 +5,17 @@ those who send `anthropic-version`; Claude Code shows only ids that begin with `
 `anthropic` (its gateway protocol), so there every other profile goes by the name `claude-ID`.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 from aiohttp import web
 
 from paddock.api.models import Catalog, ModelCard
-from paddock.config.profile import BORROWED
+from paddock.config.profile import BORROWED, Profile
+from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
 from paddock.http.front import Front, Route
@@ -46,34 +48,40 @@ class AnthropicModels(msgspec.Struct, kw_only=True):
 async def visible_models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Every profile that is not hidden, in the shape that the client asks for."""
     if "anthropic-version" in request.headers:
-        return _reply(_anthropic_page(front, request))
-    return _reply(_models(front, hidden=False))
+        return _reply(await _anthropic_page(front, request))
+    return _reply(await _models(front, hidden=False))
 
 
 async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Every profile, hidden ones too."""
-    return _reply(_models(front, hidden=True))
+    return _reply(await _models(front, hidden=True))
 
 
 async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The profile of this id or alias."""
-    wanted = front.daemon.resolve(request.match_info["model"]).id
+    wanted = front.daemon.resolve(request.match_info["model"])
+    await front.daemon.look_at_files()
     if "anthropic-version" in request.headers:
-        cards = [card for card in front.daemon.catalog() if card.id == wanted]
-        return _reply(_anthropic(_only(cards, wanted), front))
-    rows = [row for row in _models(front, hidden=True).data if row.id == wanted]
-    return _reply(_only(rows, wanted))
+        return _reply(_anthropic(front.daemon.card(wanted), front))
+    return _reply(_row(front, wanted))
 
 
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a client must know of each profile that is not hidden."""
-    return _reply(Catalog(models=_visible(front)))
+    cards = [raw(card) async for card in visible(front)]
+    return _reply(Catalog(models=cards))
 
 
 def row(front: Front, profile: str) -> router.Model | None:
     """The router's row of one profile; None where there is none of that name any more."""
-    found = [model for model in _models(front, hidden=True).data if model.id == profile]
-    return found[0] if found else None
+    with suppress(UnknownModel):
+        return _row(front, front.daemon.resolve(profile))
+    return None
+
+
+def _row(front: Front, profile: Profile) -> router.Model:
+    info, card = front.daemon.profile(profile), front.daemon.card(profile)
+    return router.model(info, card, front.created, _began(front))
 
 
 async def props(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -85,23 +93,36 @@ async def props(front: Front, request: web.Request, route: Route) -> web.StreamR
     return _reply(about)
 
 
-def _visible(front: Front) -> list[ModelCard]:
-    return [card for card in front.daemon.catalog() if not card.hidden]
+async def visible(front: Front) -> AsyncIterator[ModelCard]:
+    """What is not hidden; others have their turn between the rows."""
+    await front.daemon.look_at_files()
+    async for card in in_turns(front.daemon.catalog()):
+        if not card.hidden:
+            yield card
 
 
-def _models(front: Front, *, hidden: bool) -> router.Models:
-    pairs = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True)
-    shown = [(profile, card) for profile, card in pairs if hidden or not profile.hidden]
-    data = [router.model(profile, card, front.created, _began(front)) for profile, card in shown]
-    first, last = _ends([row.id for row in data])
+def raw(row: T) -> T:
+    """The row as JSON, to be put into a list as it is: thousands at once would take too long."""
+    return cast("T", msgspec.Raw(msgspec.json.encode(row)))
+
+
+async def _models(front: Front, *, hidden: bool) -> router.Models:
+    await front.daemon.look_at_files()
+    known, began = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True), _began(front)
+    names, data = [], []
+    async for profile, card in in_turns(known):
+        if hidden or not profile.hidden:
+            names.append(profile.id)
+            data.append(raw(router.model(profile, card, front.created, began)))
+    first, last = _ends(names)
     return router.Models(data=data, first_id=first, last_id=last)
 
 
 # ---- Anthropic's ----
 
 
-def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
-    rows = [_anthropic(card, front) for card in _visible(front)]
+async def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
+    rows = [_anthropic(card, front) async for card in visible(front)]
     page, more = _paged(rows, [row.id for row in rows], request)
     first, last = _ends([row.id for row in page])
     return AnthropicModels(data=page, has_more=more, first_id=first, last_id=last)
@@ -146,12 +167,6 @@ def _began(front: Front) -> str:
 
 def _ends(ids: Sequence[str]) -> tuple[str | None, str | None]:
     return (ids[0], ids[-1]) if ids else (None, None)
-
-
-def _only(found: Sequence[T], wanted: str) -> T:
-    if not found:  # the file was read anew between the two
-        raise UnknownModel(f"there is no model {wanted!r}")
-    return found[0]
 
 
 def _reply(value: object) -> web.Response:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.api.placement import History, Plans
+from paddock.api.placement import History
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -17,11 +17,11 @@ from paddock.api.types import (
 from paddock.daemon.checkup import examine
 from paddock.daemon.portrait import portrait
 from paddock.daemon.preview import previewed
+from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
-from paddock.placement.pairs import pairs
 
 T = TypeVar("T")
 _LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
@@ -96,18 +96,6 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     return reply(History(profile=name, loads=loads))
 
 
-async def plans(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """All plans as they are known now, without asking any engine, and which pairs fit together."""
-    known = front.daemon.known_plans()
-    return reply(Plans(plans=known, pairs=pairs(known)))
-
-
-async def plan(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """The plan of one profile as of now; the engine is asked if need be."""
-    profile = front.daemon.resolve(request.match_info["model"])
-    return reply(await front.daemon.plan(profile))
-
-
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One profile in full; no engine is asked."""
     found = front.daemon.resolve(request.match_info["model"])
@@ -152,7 +140,8 @@ async def cancel(front: Front, request: web.Request, route: Route) -> web.Stream
 async def reload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Read models.conf again, now."""
     await front.daemon.reload()
-    return reply(ModelResult(success=True, models=[p.id for p in front.daemon.profiles()]))
+    names = [profile.id async for profile in in_turns(front.daemon.profiles())]
+    return reply(ModelResult(success=True, models=names))
 
 
 async def shutdown(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -8,6 +8,7 @@ from paddock.api import mcp_tools as tools
 from paddock.api.connection import error_of
 from paddock.api.models import ModelCard
 from paddock.api.types import ProfileInfo
+from paddock.daemon.turns import in_turns
 from paddock.errors import Cancelled, PaddockError
 from paddock.http.auth import Scope
 from paddock.http.errors import status_of
@@ -29,8 +30,8 @@ async def call(caller: Caller, wanted: mcp.Call) -> dict[str, Any]:
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
     daemon = caller.front.daemon
-    known = zip(daemon.profiles(), daemon.catalog(), strict=True)
-    rows = [_row(profile, card) for profile, card in known if not profile.hidden]
+    known = in_turns(zip(daemon.profiles(), daemon.catalog(), strict=True))
+    rows = [_row(profile, card) async for profile, card in known if not profile.hidden]
     return mcp.done(tools.ModelList(rows))
 
 

@@ -34,7 +34,7 @@ async def metrics(front: Front, request: web.Request, route: Route) -> web.Strea
     if "model" in request.query:
         return await look(front, request, route)
     return web.Response(
-        body=front.daemon.metrics.render(),
+        body=await front.daemon.metrics.rendered(),
         headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"},
     )
 

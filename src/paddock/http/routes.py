@@ -3,7 +3,18 @@
 from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
-from paddock.http import listing, logs, management, mcp, openapi, passage, router, sse, streams
+from paddock.http import (
+    listing,
+    logs,
+    management,
+    mcp,
+    openapi,
+    passage,
+    plans,
+    router,
+    sse,
+    streams,
+)
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.gateway import generate
@@ -134,16 +145,26 @@ MANAGEMENT = (
         gives=placement.History,
         query=("limit",),
     ),
-    _get(
+    Route(
+        "GET",
         "/plans",
-        management.plans,
-        placement.Plans,
-        "Where every profile would lie, as known now, and which pairs fit together",
+        plans.plans,
+        "Where the profiles would lie, as known now: a page of `limit` of them after the first `offset`",
+        gives=placement.Plans,
+        query=("offset", "limit"),
+    ),
+    Route(
+        "GET",
+        "/pairs",
+        plans.pairs,
+        "Which pairs of profiles fit together, as known now; with `model`, who fits beside that one",
+        gives=placement.Pairs,
+        query=("model", "offset", "limit"),
     ),
     Route(
         "GET",
         "/plans/{model:.+}",
-        management.plan,
+        plans.plan,
         "Where a profile would lie if all others had left; asks its engine if need be",
         gives=placement.Plan,
         acts=True,

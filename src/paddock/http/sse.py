@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 async def events(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Everything that happens: a snapshot first, or what came after `Last-Event-ID`."""
+    await front.daemon.look_at_files()
     with front.daemon.bus.subscribe(_after(request), readings=True) as changes:
         async with stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
             async for event in ticks:

@@ -9,6 +9,8 @@ its graph, and a table of MiB by device; then its shape and, at the end, the sha
 import re
 from dataclasses import dataclass, field
 
+from paddock import excerpt
+
 _DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) MiB free")
 _LAYER = re.compile(r"load_tensors: layer\s+(\d+) assigned to device ([^\s,]+), is_swa = (\d)")
 _MOVED = re.compile(r"tensor blk\.(\d+)\.\S+ \(.*\) buffer type overridden to (\S+)")
@@ -28,6 +30,7 @@ _REDUCED = re.compile(r"context size reduced from (\d+) to (\d+)")
 _COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*|encountered an error .*)")
 _PROJECTOR = re.compile(r"\[mtmd\] adding ([\d.]+) MiB to fit_params_target for device (\S+)")
 _TRAINED = re.compile(r"print_info: n_ctx_train\s+= (\d+)")
+_MOST = 1_000  # trials, and devices that they name: fit of 16 GPUs makes some dozens
 HOST = "Host"
 DONE = "fitting params to free memory took"
 
@@ -53,7 +56,8 @@ def device_of(line: str) -> FitDevice | None:
     if "using device" not in line or not (found := _DEVICE.search(line)):
         return None
     address = None if found[3] == "unknown id" else found[3].lower()
-    return FitDevice(found[1], found[2], address, int(found[4]))
+    name, description = excerpt.name(found[1]), excerpt.name(found[2])
+    return FitDevice(name, description, address, int(found[4]))
 
 
 @dataclass(slots=True)
@@ -240,7 +244,7 @@ class FitReader:
         if device := device_of(line):
             self._devices.setdefault(device.name, device)
         elif found := _COMPLAINT.search(line):
-            self._complaint = found[1]
+            self._complaint = excerpt.line(found[1])
         elif found := _PROJECTOR.search(line):
             self._projector[found[2]] = self._projector.get(found[2], 0.0) + float(found[1])
         elif self._trained is None and (found := _TRAINED.search(line)):
@@ -258,7 +262,8 @@ class FitReader:
         """The table's last row ends a trial; the next line of fit's own is the sign of it."""
         trial, self._open = self._open, None
         if trial and trial.sizes:
-            self._trials.append(trial)
+            if len(self._trials) < _MOST:
+                self._trials.append(trial)
             self._is_extra = False
 
     def _last_own(self) -> Trial:

@@ -12,32 +12,51 @@ from paddock.file_events import FileEvents
 
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 16  # a line without an end is cut here: no unbounded buffer
+_AT_ONCE = 1 << 17  # bytes read in one go: some milliseconds of work, then others have their turn
+_BACKLOG = 4 << 20  # bytes: whoever writes faster than we read is not read whole
+_MOST_SOUGHT = 1 << 20  # bytes read from the end of a file, for its last lines
 
 
 class LineFile:
     """A growing file, read as lines. It may be cut down, by us or by anybody; the writer must append.
 
     Once found it stays open, so that it can be read however few descriptors are left.
+
+    A flood is read in pieces, and what is more than a `backlog` of it is skipped: a line says so.
     """
 
-    def __init__(self, path: Path, *, limit: int = 0) -> None:
+    def __init__(self, path: Path, *, limit: int = 0, backlog: int = _BACKLOG) -> None:
         self.path = path
         self.offset = 0
+        self.is_behind = False  # whether there was more than was read in one go
         self._limit = limit  # bytes; beyond it the older half moves to `PATH.1`; 0 = never
+        self._backlog = backlog  # bytes
         self._rest = b""
         self._file: int | None = None
         self._close: Callable[[], object] = lambda: None
 
     def read(self) -> Iterator[str]:
-        """The complete lines that came since the last call. Raises OSError where it cannot be read."""
+        """The complete lines that came since the last call; of many, the first (see `is_behind`).
+
+        Raises OSError where it cannot be read.
+        """
+        self.is_behind = False
         file = self.open()
         if file is None:
             return
-        self._rewind_if_cut(os.fstat(file).st_size)
-        while data := os.pread(file, _CHUNK, self.offset):
+        here = os.fstat(file).st_size
+        self._rewind_if_cut(here)
+        if here - self.offset > self._backlog:
+            yield self._skip_to(file, here - self._backlog // 2)
+        end = self.offset + _AT_ONCE
+        while self.offset < end and (data := os.pread(file, _CHUNK, self.offset)):
             self.offset += len(data)
             yield from self._split(data)
-        if self._limit and self.offset > self._limit:
+        self.is_behind = self.offset < here
+        if self._limit and self.is_behind and here > self._limit + self._backlog:
+            yield self._skip_to(file, here)  # or it would never be cut
+            self.is_behind = False
+        if self._limit and self.offset > self._limit and not self.is_behind:
             self._trim(file)
 
     def open(self) -> int | None:
@@ -55,6 +74,29 @@ class LineFile:
         """Let go of the file; the next `read` opens it again."""
         self._close()
         self._file = None
+
+    def read_all(self) -> Iterator[str]:
+        """Everything that came since the last call, however much: for one who has the time."""
+        yield from self.read()
+        while self.is_behind:
+            yield from self.read()
+
+    def skip_to_last(self, most: int) -> None:
+        """Go on with the last `most` bytes, from the beginning of a line. Raises OSError."""
+        file = self.open()
+        if file is not None and (here := os.fstat(file).st_size) - self.offset > most:
+            self._skip_to(file, here - most)
+
+    def _skip_to(self, file: int, offset: int) -> str:
+        """The words about it; the line in which `offset` lies is left out too, if it has an end soon."""
+        before = offset - 1
+        line = os.pread(file, _LONGEST_LINE, before)
+        after = before + (line.find(b"\n") + 1 or len(line))
+        skipped, self.offset = after - self.offset, after
+        self._rest = b""
+        return (
+            f"… ({skipped:,} bytes of this log were left out: they came faster than they are read)"
+        )
 
     def _rewind_if_cut(self, size: int) -> None:
         if size < self.offset:
@@ -132,7 +174,7 @@ class Growth:
 
     def __init__(self, path: Path, offset: int | None = None) -> None:
         self._path = path
-        self.offset = _size(path) if offset is None else offset
+        self.offset = size(path) if offset is None else offset
 
     def read(self) -> Iterator[bytes]:
         """All that came since the last call; a flood in several pieces."""
@@ -143,32 +185,62 @@ class Growth:
             yield data
 
 
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """Bytes; 0 for a file that is not there."""
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
 
 
 def last_lines(paths: list[Path], count: int) -> list[str]:
-    """The last `count` lines of these files, which follow one another; only their ends are read."""
+    """The last `count` lines of these files, which follow one another; only their ends are read.
+
+    Fewer where they are so long that they come to more than a MiB.
+    """
     lines: list[bytes] = []
     for path in reversed(paths):
-        lines = [*lines_before(path, None, count - len(lines)), *lines]
+        lines = [*_lines_at_end(path, count - len(lines)), *lines]
     return [line.decode(errors="replace") for line in lines]
 
 
-def lines_before(path: Path, end: int | None, count: int) -> list[bytes]:
-    """The last `count` lines before the byte `end` (None: the file's end), without their ends."""
-    if count <= 0:
+def _lines_at_end(path: Path, count: int) -> list[bytes]:
+    end = size(path)
+    start, found = start_of_last(path, end, count)
+    if not found:
         return []
-    blocks: list[bytes] = []
+    start = max(start, end - _MOST_SOUGHT)
+    data = b"".join(pieces(path, start, end))
+    return data.removesuffix(b"\n").split(b"\n")
+
+
+def start_of_last(path: Path, end: int, count: int) -> tuple[int, int]:
+    """Where the last `count` lines before the byte `end` begin, and how many they are if fewer.
+
+    Reads backwards, a block at a time, and keeps none.
+    """
     with suppress(FileNotFoundError), path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        start, ends = size if end is None else min(end, size), 0
-        while start and ends <= count:  # one more: the first line of what was read may be a part
-            start, stop = max(0, start - _CHUNK), start
+        end = min(end, file.seek(0, os.SEEK_END))
+        if count <= 0 or not end:
+            return end, 0
+        found, stop = 0, end
+        while stop:
+            start = max(0, stop - _CHUNK)
             file.seek(start)
-            blocks.append(file.read(stop - start))
-            ends += blocks[-1].count(b"\n")
-    whole = b"".join(reversed(blocks)).removesuffix(b"\n")
-    return whole.split(b"\n")[-count:] if blocks else []
+            block = file.read(stop - start)
+            at = len(block) - (1 if stop == end else 0)  # the end of the last line begins none
+            while (at := block.rfind(b"\n", 0, at)) >= 0:
+                found += 1
+                if found == count:
+                    return start + at + 1, count
+            stop = start
+        return 0, found + 1
+    return 0, 0
+
+
+def pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
+    """What lies between two bytes of a file, a bounded piece at a time; less, where it was cut."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(start)
+        while start < end and (data := file.read(min(_CHUNK, end - start))):
+            start += len(data)
+            yield data

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from gguf import LlamaFileType
 
+from paddock import excerpt
 from paddock.llama import gguf_layers as layers
 from paddock.llama.gguf import Facts, GgufError
 from paddock.llama.gguf_header import Header, Reader
@@ -67,8 +68,8 @@ def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Fact
         size_bytes=sum(file.stat().st_size for file in files),
         file_type=_file_type(header.number("general.file_type")),
         shards=tuple(map(str, files)),
-        name=header.text("general.name"),
-        size_label=header.text("general.size_label"),
+        name=excerpt.name(header.text("general.name")),
+        size_label=excerpt.name(header.text("general.size_label")),
         kind=_kind(header),
         n_vocab=_n_vocab(header),
         nextn_layers=header.n_layers - header.n_trunk,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from paddock import excerpt
 from paddock.api.placement import Buffer, Placement
 from paddock.llama.fit_log import DONE, HOST, FitDevice, device_of, is_host
 
@@ -34,6 +35,9 @@ _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
     "compute": "compute",
     "output": "output",
 }
+# What a log may name: an engine that never stops naming things is not believed.
+_MOST_DEVICES, _MOST_PARTS, _MOST_BUFFERS, _MOST_COMPLAINTS = 64, 64, 1024, 8
+_LONGEST = 4_096  # characters of a line that can tell anything
 
 
 @dataclass(slots=True)
@@ -84,19 +88,23 @@ class PlacementReader:
 
     def feed(self, line: str) -> bool:
         """Whether the line told something about the placement."""
+        line = line[:_LONGEST]
         if found := _BUFFER.search(line):
             self._add_buffer(found[1], found[2], float(found[3]))
             return True
         if device := device_of(line):
-            self.devices.setdefault(device.name, device)
-            self.placement.free[device.name] = device.free_mib
+            if device.name in self.devices or len(self.devices) < _MOST_DEVICES:
+                self.devices.setdefault(device.name, device)
+                self.placement.free[device.name] = device.free_mib
             return True
         return self._feed_chapter(line) or self._feed_fit(line) or self._feed_counts(line)
 
     def _add_buffer(self, name: str, kind: str, mib: float) -> None:
         if not self._parts:
             self._parts.append(_Part(self._file_mib))
-        sizes, key = self._parts[-1].sizes, (name, kind)
+        sizes, key = self._parts[-1].sizes, (excerpt.name(name), kind)
+        if key not in sizes and sum(len(p.sizes) for p in self._parts) >= _MOST_BUFFERS:
+            return
         sizes[key] = mib if kind in ("compute", "output") else sizes.get(key, 0.0) + mib
         self.placement.buffers = _merged(self._sums())
 
@@ -125,7 +133,7 @@ class PlacementReader:
             return buffer
         place, endpoint = buffer[3:].rstrip("]").split("[", 1)
         names = [d.name for d in self.devices.values() if d.description == endpoint]
-        return names[int(place)] if int(place) < len(names) else buffer
+        return names[int(place)] if place.isdecimal() and int(place) < len(names) else buffer
 
     def _feed_chapter(self, line: str) -> bool:
         """Whether the line begins a model or a context."""
@@ -135,7 +143,8 @@ class PlacementReader:
             self._contexts += 1
         else:
             return False
-        self._parts.append(_Part(self._file_mib))
+        if len(self._parts) < _MOST_PARTS:
+            self._parts.append(_Part(self._file_mib))
         return True
 
     def _feed_fit(self, line: str) -> bool:
@@ -146,10 +155,11 @@ class PlacementReader:
                 layers_overflowing=placement.layers_overflowing, warnings=placement.warnings
             )
         elif found := _OVERFLOWING.search(line):
-            self._overflowing[found[1]] = int(found[2])
+            if len(self._overflowing) < _MOST_DEVICES:
+                self._overflowing[excerpt.name(found[1])] = int(found[2])
             placement.layers_overflowing = sum(self._overflowing.values())
         elif found := _COMPLAINT.search(line):
-            placement.warnings = [*placement.warnings, found[1]]
+            placement.warnings = [*placement.warnings, excerpt.line(found[1])][:_MOST_COMPLAINTS]
         else:
             return False
         return True

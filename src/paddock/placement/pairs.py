@@ -1,6 +1,9 @@
-"""Which profiles can be resident together, by their plans. Pure."""
+"""Which profiles can be resident together, by their plans. Pure.
 
-from collections.abc import Sequence
+Of n profiles there are n (n - 1) / 2 pairs: a caller asks for those that he shows, never for all of many.
+"""
+
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from paddock.api.placement import DevicePlan, Pair, Plan
@@ -8,11 +11,33 @@ from paddock.placement.words import gib
 
 
 def pairs(plans: Sequence[Plan]) -> list[Pair]:
-    """Every two of them: both plans together, and the larger of their margins, on each device."""
-    return [_pair(one, other) for one, other in combinations(plans, 2)]
+    """Every two of a few: both plans together, and the larger of their margins, on each device."""
+    return [pair(one, other) for one, other in combinations(plans, 2)]
 
 
-def _pair(one: Plan, other: Plan) -> Pair:
+def count(profiles: int) -> int:
+    """How many pairs so many profiles make."""
+    return profiles * (profiles - 1) // 2
+
+
+def places(profiles: int, offset: int, limit: int) -> Iterator[tuple[int, int]]:
+    """The pairs number `offset` and the following of so many profiles, by place, in the order of `pairs`."""
+    row = 0
+    while row < profiles and offset >= profiles - 1 - row:
+        offset -= profiles - 1 - row
+        row += 1
+    column = row + 1 + offset
+    for _ in range(limit):
+        if column >= profiles:
+            row, column = row + 1, row + 2
+        if column >= profiles:
+            return
+        yield row, column
+        column += 1
+
+
+def pair(one: Plan, other: Plan) -> Pair:
+    """Whether these two fit together; where not, the sum that does not work out."""
     reasons = [
         reason
         for device in one.devices

@@ -13,16 +13,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
+from paddock import excerpt
 from paddock.engine.containers import is_container
 from paddock.llama.fit_log import DONE, Fit, FitReader
 from paddock.llama.output import failure_reason
 
 _LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
-_REMEMBERED = 40  # lines, to say why it ended
+_REMEMBERED, _REMEMBERED_CHARACTERS = 40, 16_000  # lines, to say why it ended
+_MOST, _LONGEST_LINE = (
+    64 << 20,
+    1 << 12,
+)  # bytes of a log (fourteen trials: some MiB), and of a line
 _SWEPT = 20.0  # seconds at most for a container to be gone
 # Seconds between stopping and killing a client of RPC servers. One whose client is gone while it
 # answers dies of SIGPIPE (ggml-rpc-server, build 11434), and with it all that others have on it. A
@@ -103,10 +108,9 @@ class Rehearsal:
             return self._process
 
     def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> Outcome:
-        reader, last = FitReader(), deque[str](maxlen=_REMEMBERED)
+        reader, last = FitReader(), excerpt.Tail(_REMEMBERED, _REMEMBERED_CHARACTERS)
         assert process.stderr is not None
-        for raw in process.stderr:
-            line = raw.decode(errors="replace").rstrip("\n")
+        for line in _lines(process.stderr):
             last.append(line)
             reader.feed(line)
             if reader.is_done or (not fits and reader.first_trial_is_over):
@@ -115,12 +119,15 @@ class Rehearsal:
             return Outcome(fit) if reader.is_done or not fits else Outcome(None, self._why(last))
         return Outcome(None, self._why(last))
 
-    def _why(self, last: Sequence[str]) -> str:
+    def _why(self, last: Iterable[str]) -> str:
         if self._is_late:
             return f"it was not done after {_LIMIT:g} s"
         if self._is_cancelled:
             return "cancelled"
-        return failure_reason(last) or f"it ended without a word on {DONE.split(' took')[0]}"
+        return (
+            excerpt.line(failure_reason(last))
+            or f"it ended without a word on {DONE.split(' took')[0]}"
+        )
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if is_container(_argv(process)):
@@ -136,6 +143,14 @@ class Rehearsal:
                 pipe.close()
         with self._lock:
             self._process = None
+
+
+def _lines(log: IO[bytes]) -> Iterator[str]:
+    """Up to the end, or to where no fitting was ever so long; longer lines in pieces."""
+    left = _MOST
+    while left > 0 and (raw := log.readline(_LONGEST_LINE)):
+        left -= len(raw)
+        yield raw.decode(errors="replace").rstrip("\n")
 
 
 def _sweep(process: subprocess.Popen[bytes]) -> None:

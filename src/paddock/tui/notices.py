@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from paddock import excerpt
 from paddock.api.placement import Verdict
 from paddock.api.types import ConfigChanged, Failure, SwitchEnded
 from paddock.tui.state import Notice, NoticeKind, View
@@ -14,7 +15,7 @@ _VERIFIED = ", verified"
 
 def noted(view: View, kind: NoticeKind, text: str, now: float, *, profile: str = "") -> View:
     """With one more line; of the oldest ones the last fifty are kept."""
-    line = " ".join(text.split())
+    line = excerpt.line(" ".join(text.split()))
     return replace(view, notices=(*view.notices, Notice(kind, line, now, profile))[-KEPT:])
 
 

@@ -7,10 +7,13 @@ what was told before comes again. Runs that begin later are gone on with: see `G
 from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 
+from paddock import excerpt
 from paddock.api.connection import Line
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from paddock.tui.calls import Daemon
 
+_LONGEST = 1 << 16  # bytes: a line without an end is cut here
+_SHOWN = 2_000  # characters of a line: as far as one can scroll
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two attempts
 
 
@@ -81,5 +84,7 @@ def _whole_lines(pieces: Iterator[bytes]) -> Iterator[str]:
     rest = b""
     for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > _LONGEST:
+            whole, rest = [*whole, rest], b""
         for line in whole:
-            yield line.decode(errors="replace")
+            yield excerpt.line(line.decode(errors="replace"), _SHOWN)

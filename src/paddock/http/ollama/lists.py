@@ -1,14 +1,15 @@
 """Ollama's list, its running models, one in full; and a clear word where Ollama would download."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
 
-from paddock.api.models import ModelCard
 from paddock.errors import NotHere, UnknownModel
 from paddock.http.front import Front, Route
+from paddock.http.listing import raw, visible
 from paddock.http.ollama import shelf
 from paddock.http.ollama.generation import read
 from paddock.http.ollama.wire import Named, Processes, Tags, Version
@@ -21,25 +22,26 @@ async def version(front: Front, request: web.Request, route: Route) -> web.Strea
 
 async def tags(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """All that is not hidden."""
-    cards = [card for card in front.daemon.catalog() if not card.hidden]
-    return _reply(Tags([shelf.tag(card, _began(front)) for card in cards]))
+    began = _began(front)
+    return _reply(Tags([raw(shelf.tag(card, began)) async for card in visible(front)]))
 
 
 async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What is loaded, whoever asked for it, the first to leave first."""
-    cards = {card.id: card for card in front.daemon.catalog()}
-    rows = [
-        shelf.running(cards[i.profile], i, front.daemon.idle_left(i.profile))
-        for i in front.daemon.status().instances
-        if i.profile in cards and cards[i.profile].loaded
-    ]
+    rows = []
+    for instance in front.daemon.status().instances:
+        with suppress(UnknownModel):  # models.conf has it no more
+            card = front.daemon.card(front.daemon.resolve(instance.profile))
+            if card.loaded:
+                left = front.daemon.idle_left(instance.profile)
+                rows.append(shelf.running(card, instance, left))
     return _reply(Processes(sorted(rows, key=lambda row: row.expires_at)))
 
 
 async def show(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One in full."""
-    card = _card(front, (await read(front, request, Named)).wanted)
-    facts = front.daemon.facts(front.daemon.resolve(card.id))
+    profile = front.daemon.resolve((await read(front, request, Named)).wanted)
+    card, facts = front.daemon.card(profile), front.daemon.facts(profile)
     return _reply(shelf.shown(card, facts, _began(front)))
 
 
@@ -62,14 +64,6 @@ async def refused(front: Front, request: web.Request, route: Route) -> web.Strea
         f"{request.path} is not here: Paddock's models are the profiles of models.conf",
         hint="change that file; it is read anew at once",
     )
-
-
-def _card(front: Front, wanted: str | None) -> ModelCard:
-    name = front.daemon.resolve(wanted).id
-    found = [card for card in front.daemon.catalog() if card.id == name]
-    if not found:  # the file was read anew between the two
-        raise UnknownModel(f"there is no model {wanted!r}")
-    return found[0]
 
 
 def _began(front: Front) -> str:
