@@ -33,9 +33,10 @@ class KeyComments:
         lines = sorted(keys)
         for line, found in file.comments.above.items():
             at = lines.index(line)
-            before = keys[lines[at - 1]] if at else ()
-            for comment in found:
-                out._put(comment, keys[line], before)
+            head = 0 if at else _end_of_head(found)
+            out._above.setdefault(_HEAD, []).extend(found[:head])
+            for comment in found[head:]:
+                out._put(comment, keys[line], keys[lines[at - 1]] if at else ())
         for line, found in file.comments.beside.items():
             out._above.setdefault(keys[line], []).extend(found)
         for comment in file.comments.last:
@@ -45,9 +46,7 @@ class KeyComments:
     def _put(self, comment: Comment, key: Key, before: Key) -> None:
         """Above that key, unless the comment is indented as something that ended before it."""
         part = before[:2] if before[:1] == (self.parts,) and len(before) > 1 else ()
-        if not before:
-            self._above.setdefault(_HEAD, []).append(comment)
-        elif part and key[:2] != part and comment.indent > self.file.indents[part]:
+        if part and key[:2] != part and comment.indent > self.file.indents[part]:
             self._after.setdefault(part, []).append(comment)
         elif part and key[:1] != (self.parts,) and (comment.indent or key == _END):
             self._above.setdefault(_END, []).append(comment)
@@ -57,12 +56,15 @@ class KeyComments:
     # ---- taken ----
 
     def head(self) -> list[str]:
+        """What stands above everything."""
         return _texts(self._above.pop(_HEAD, []))
 
     def end(self) -> list[str]:
+        """What stands below the last part."""
         return _texts(self._above.pop(_END, []))
 
     def above(self, *key: str) -> list[str]:
+        """What stands above or beside this key."""
         return _texts(self._above.pop(key, []))
 
     def below(self, *key: str) -> list[str]:
@@ -72,6 +74,7 @@ class KeyComments:
         return [text for k in inside for text in self.above(*k)]
 
     def after(self, *key: str) -> list[str]:
+        """What stands below the last key of this part, indented as its keys are."""
         return _texts(self._after.pop(key, []))
 
     def lost(self) -> Iterator[tuple[str, str]]:
@@ -80,12 +83,19 @@ class KeyComments:
             name = self.file.path.name
             first, last = found[0].line, found[-1].line
             lines = f"{first}-{last}" if last > first else f"{first}"
-            yield f"{name}:{lines} {'.'.join(key)}", f"# {found[0].text.strip()[:60]}"
+            yield f"{name}:{lines} {'.'.join(key)}".rstrip(), f"# {found[0].text.strip()[:60]}"
 
 
 def _texts(found: list[Comment]) -> list[str]:
     texts = []
     for number, comment in enumerate(found):
-        texts += [GAP] if number and comment.follows_gap else []
+        is_apart = comment.follows_gap or comment.line > found[number - 1].line + 1
+        texts += [GAP] if number and is_apart else []
         texts.append(comment.text)
     return texts
+
+
+def _end_of_head(found: list[Comment]) -> int:
+    """The head of the file ends with its last gap; what stands below that is about the first key."""
+    gaps = [number for number, comment in enumerate(found) if number and comment.follows_gap]
+    return gaps[-1] if gaps else len(found)

@@ -24,9 +24,10 @@ _SERVER = re.compile(
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash", "ksh"})
 _DEPTH = 8  # shells within shells
 _LONGEST = 1 << 20  # bytes of a script that is worth reading
+_EMPTY = "starts a shell, and no llama-server is seen in it"
 _SCRIPT = (
-    'Paddock starts llama-server itself; a script that says `exec {} llama-server "$@"` can be an '
-    "engine's `path`"
+    "Paddock starts llama-server itself, without it; a script that ends with "
+    "`exec … llama-server \"$@\"` can be an engine's `path`"
 )
 
 
@@ -109,7 +110,7 @@ def _peeled(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
             taken = _prefix(words, prefix)
             if prefix.why is not None and len(words) > taken:
                 text = shlex.join(words[:taken])
-                left.append((text, prefix.why or _SCRIPT.format(text)))
+                left.append((text, prefix.why or _SCRIPT))
             del words[:taken]
         else:
             break
@@ -139,7 +140,7 @@ def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
     run = container_run(call.words[1:], call.folder)
     text = shlex.join(call.words)
     if run is None:
-        return Other(text, "starts a container that is described elsewhere")
+        return Other(text, "starts a container that is described elsewhere: `paddock import wrapper` reads compose files")
     if not run.is_llama:
         return Other(text, f"runs a container of {run.image}, which is no llama.cpp")
     lost = "Paddock makes its containers itself: see docs/containers.md"
@@ -173,7 +174,7 @@ def _shell(call: Call, shell: Shell, depth: int) -> Iterator[Launch | Other]:
     elif rest and (script := _script(rest[0], call.folder)):
         yield from _script_calls(script, tuple(rest[1:]), call, shell, depth)
     else:
-        yield Other(shlex.join(call.words), "starts a shell, and no llama-server is seen in it")
+        yield Other(shlex.join(call.words), _EMPTY)
 
 
 def _inner(call: Call, shell: Shell) -> Shell:
@@ -227,7 +228,7 @@ def _calls(text: str, shell: Shell, depth: int, *, tells: bool) -> Iterator[Laun
             is_found = True
             yield replace(start, left=(*(left if tells else _sourced(left)), *start.left))
     if tells and not is_found:
-        yield from others[-1:]
+        yield others[-1] if others else Other(text, _EMPTY)
 
 
 def _beside(words: tuple[str, ...]) -> str:

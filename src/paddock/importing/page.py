@@ -4,6 +4,7 @@ Whatever the sources hold, the page ends as a file that `paddock check` accepts:
 as the daemon would, and turns what does not pass into comments, each told with its reason. Pure.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -204,6 +205,7 @@ def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:
 
 
 def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> None:
+    told = len(page.notes)
     for number, problem in bad.items():
         index = number - 1
         if page.lines[index].text.startswith("#"):  # its section left meanwhile
@@ -214,6 +216,7 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
             _trim(page, index, problem, flags)
         else:
             _drop(page, index, _reason(problem))
+    page.notes[told:] = reversed(page.notes[told:])
 
 
 def _is_model(problem: Problem) -> bool:
@@ -259,11 +262,12 @@ def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> No
     line = page.lines[index]
     key, _, value = line.text.partition("=")
     kept, complaints = trimmed(value.strip(), flags)
-    if not complaints:
+    if not complaints and shlex.split(kept) == shlex.split(value):
         _drop(page, index, _reason(problem))
         return
     for words, why, is_lost in complaints:
         kind: Kind = "lost" if is_lost else "changed"
         page.note(line.source or line.text, why, kind, f"{key.strip()}: {words}")
     page.lines[index] = replace(line, text=f"{key.rstrip()} = {kept}")
-    page.lines.insert(index, Line(f"# was: {line.text}", line.source))
+    if complaints:
+        page.lines.insert(index, Line(f"# was: {line.text}", line.source))

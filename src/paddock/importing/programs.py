@@ -98,7 +98,7 @@ class Programs:
         spec, problem = self._spec(launch, env)
         if spec is None:
             return Chosen("", self.known.default_flags, problem)
-        name = self._name(spec)
+        name = self._name(spec, "" if launch.image or "/" in launch.program else launch.program)
         if problem:
             return Chosen(name, self.known.default_flags, problem)
         try:
@@ -136,12 +136,12 @@ class Programs:
 
     # ---- names ----
 
-    def _name(self, spec: EngineSpec) -> str:
+    def _name(self, spec: EngineSpec, program: str) -> str:
         """One that is there already, or a new one that says what it is."""
         for name, known in [*self.known.named.items(), *self.found.items()]:
             if _recipe(known) == _recipe(spec):
                 return name
-        name = base = "-".join(filter(None, (_of_source(spec), _of_environment(spec.env))))
+        name = base = "-".join(filter(None, (program or _of_source(spec), _of_environment(spec.env))))
         number = 2
         while name in self.known.named or name in self.found or name in BUILT_IN:
             name, number = f"{base}-{number}", number + 1

@@ -57,11 +57,22 @@ def _share(
         return
     source = next(entry.source for _, entry in held if entry and entry.value == value)
     shared.add(key, value, source, is_off=is_off)
+    if count == len(sections):
+        _take_comments(shared.keys[-1], [entry for _, entry in held if entry])
     for section, entry in held:
         if entry and entry.value == value:
             _remove(section, entry)
     for section in lacking:
         section.add(key, "", section.source)
+
+
+def _take_comments(shared: Entry, entries: Sequence[Entry]) -> None:
+    """Where all say the same, a comment goes along with the key; where several explain it, each keeps his."""
+    told = {tuple(entry.comments) for entry in entries if entry.comments}
+    if len(told) == 1:
+        shared.comments += told.pop()
+        for entry in entries:
+            entry.comments = []
 
 
 def _is_worth_it(count: int, lacking: int, all_: int, key: str, *, is_off: bool) -> bool:

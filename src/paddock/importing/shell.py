@@ -59,6 +59,7 @@ class Shell:
     arrays: dict[str, list[str]] = field(default_factory=dict)
     exported: dict[str, str] = field(default_factory=dict)
     _unknown: list[str] = field(default_factory=list)
+    _used: set[str] = field(default_factory=set)  # variables that stand for parts of commands
     _remarks: list[Remark] = field(default_factory=list)  # comments that wait for a call
     _of_arrays: dict[str, list[Remark]] = field(default_factory=dict)
 
@@ -114,7 +115,8 @@ class Shell:
             expanded += self._placed(word, at, remarks)
         last = [r for r in command.remarks if r.after - skipped >= len(words)]
         remarks += [replace(r, after=len(expanded)) for r in last]
-        env, line = {**self.exported, **own}, words[0].line
+        meant = {name: v for name, v in self.exported.items() if name not in self._used}
+        env, line = {**meant, **own}, words[0].line
         unknown = tuple(one for one in self._unknown if any(one in word for word in expanded))
         return Call(tuple(expanded), tuple(remarks), line, env, self.folder, unknown)
 
@@ -219,6 +221,7 @@ class Shell:
             return given[0] if given else None
         if name in self.arrays:
             return " ".join(self.arrays[name])
+        self._used.add(name)
         return self.variables.get(name, self.exported.get(name, self.environ.get(name)))
 
     def _expanded(self, text: str) -> str:

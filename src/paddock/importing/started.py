@@ -16,6 +16,8 @@ from paddock.llama.flags import FlagSet
 _SECRET = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
 # NVIDIA's container runtime reads these; Paddock's containers get their GPUs without.
 _OF_CONTAINERS = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES"})
+_FIRST = frozenset({"model", "hf-repo"})  # a profile is read by people too
+_TAIL = "EXTRA_ARGS"
 _NOT_KNOWN = "only a run could tell what it is"
 
 
@@ -42,7 +44,7 @@ class Starter:
 
     def _take(self, section: Section, keys: Keys, chosen: Chosen, where: str) -> None:
         section.aliases += [name for name in keys.aliases if name != section.id]
-        for key, value in keys.keys:
+        for key, value in sorted(keys.keys, key=lambda pair: pair[0] not in _FIRST):
             section.add(key, value, where)
         for text, why in keys.lost:
             self.notes.note(where, why, what=text)
@@ -51,7 +53,7 @@ class Starter:
         for text, why in keys.changed:
             self.notes.note(where, why, "changed", text)
         if keys.tail:
-            section.add("EXTRA_ARGS", shlex.join(keys.tail), where)
+            section.add(_TAIL, shlex.join(keys.tail), where)
 
     # ---- environment ----
 
@@ -161,8 +163,11 @@ def _keep_off(section: Section, text: str, where: str) -> None:
 def _attach(section: Section, launch: Launch, flags: FlagSet | None) -> None:
     """Each comment of the command goes to the key of its flag, or of the next that became a key."""
     starts, at = [], 0
+    tail = section.entry(_TAIL)
+    in_tail = {key_of(g, flags) for g in groups(shlex.split(tail.value), flags)} if tail else set()
     for group in groups(launch.words, flags):
-        starts.append((at, key_of(group, flags)))
+        key = key_of(group, flags)
+        starts.append((at, _TAIL.lower() if key in in_tail else key))
         at += len(group)
     for one in launch.remarks:
         _attach_one(section, _candidates(starts, one.after, is_beside=one.is_beside), one.text)
@@ -180,5 +185,4 @@ def _attach_one(section: Section, candidates: Iterable[str], text: str) -> None:
             if entry.key.lower() == key:
                 entry.comments.append(text)
                 return
-    tail = section.entry("EXTRA_ARGS")
-    (tail.comments if tail else section.after).append(text)
+    section.after.append(text)

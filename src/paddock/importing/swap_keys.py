@@ -88,7 +88,7 @@ class ModelKeys:
         if name == self._section.id:
             why = f"{_RELAYED}: give the profile the flags that mean it"
         else:
-            why = "a second name with other request settings: Paddock knows names (`aliases`) without them"
+            why = f"a name with request settings of its own. {_RELAYED}; `aliases` can give it the name alone"
         self._notes.note(self._where(*where), why, what=f"{name}: {', '.join(given)}")
 
     def _tell(self, key: str, why: str, given: Mapping[str, Any]) -> None:

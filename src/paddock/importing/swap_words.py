@@ -108,7 +108,7 @@ _KNOWN: _Tables = {
 def strange(
     value: object, known: Any = None, above: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ...]]:
-    """The path of every key that llama-swap does not read."""
+    """The path of every key that llama-swap does not read; `x-…` at the top only holds anchors."""
     known = _KNOWN if not above else known
     if known is None or not isinstance(value, dict):
         return
@@ -116,6 +116,8 @@ def strange(
         if isinstance(known, frozenset):
             if key not in known:
                 yield (*above, key)
+        elif not above and key.startswith(("x-", ".")):
+            continue
         elif key in known or "*" in known:
             yield from strange(inside, known.get(key, known.get("*")), (*above, key))
         else:

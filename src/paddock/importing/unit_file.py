@@ -85,7 +85,8 @@ class Unit:
                 words = [_expanded(w, env) for w in _split(self._specified(one.value, home))]
                 found = [part for word in words for part in word]
                 found[:1] = [found[0].lstrip(_MARKS)] if found else []
-                yield one, Call(tuple(found), _remarks(self), one.line, env, self.folder(home))
+                meant = {name: v for name, v in env.items() if not _is_used(name, one.value)}
+                yield one, Call(tuple(found), _remarks(self), one.line, meant, self.folder(home))
 
     def container(self, home: Path) -> tuple[Directive, ContainerRun] | None:
         """What a quadlet runs."""
@@ -151,3 +152,8 @@ def _expanded(word: str, env: Mapping[str, str]) -> list[str]:
     for name, value in env.items():
         word = word.replace(f"${{{name}}}", value)
     return [word.replace("$$", "$")]
+
+
+def _is_used(name: str, command: str) -> bool:
+    """A variable that stands for a part of the command is not meant for the program."""
+    return f"${{{name}}}" in command or f"${name}" in command.split()
