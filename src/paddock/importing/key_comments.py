@@ -64,8 +64,11 @@ class KeyComments:
         return _texts(self._above.pop(_END, []))
 
     def above(self, *key: str) -> list[str]:
-        """What stands above or beside this key."""
-        return _texts(self._above.pop(key, []))
+        """What stands above or beside this key; of a part with the gap that is below it."""
+        found = self._above.pop(key, [])
+        is_apart = found and not found[-1].is_beside and found[-1].line + 1 < self.file.lines[key]
+        gap = [GAP] if is_apart and len(key) == 2 and key[0] == self.parts else []
+        return _texts(found) + gap
 
     def below(self, *key: str) -> list[str]:
         """Of everything inside of this key, at any depth."""

@@ -27,7 +27,7 @@ _LONGEST = 1 << 20  # bytes of a script that is worth reading
 _EMPTY = "starts a shell, and no llama-server is seen in it"
 _SCRIPT = (
     "Paddock starts llama-server itself, without it; a script that ends with "
-    "`exec … llama-server \"$@\"` can be an engine's `path`"
+    '`exec … llama-server "$@"` can be an engine\'s `path`'
 )
 
 
@@ -140,7 +140,10 @@ def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
     run = container_run(call.words[1:], call.folder)
     text = shlex.join(call.words)
     if run is None:
-        return Other(text, "starts a container that is described elsewhere: `paddock import wrapper` reads compose files")
+        return Other(
+            text,
+            "starts a container that is described elsewhere: `paddock import wrapper` reads compose files",
+        )
     if not run.is_llama:
         return Other(text, f"runs a container of {run.image}, which is no llama.cpp")
     lost = "Paddock makes its containers itself: see docs/containers.md"

@@ -141,7 +141,9 @@ class Programs:
         for name, known in [*self.known.named.items(), *self.found.items()]:
             if _recipe(known) == _recipe(spec):
                 return name
-        name = base = "-".join(filter(None, (program or _of_source(spec), _of_environment(spec.env))))
+        name = base = "-".join(
+            filter(None, (program or _of_source(spec), _of_environment(spec.env)))
+        )
         number = 2
         while name in self.known.named or name in self.found or name in BUILT_IN:
             name, number = f"{base}-{number}", number + 1

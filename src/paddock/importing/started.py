@@ -169,7 +169,11 @@ def _attach(section: Section, launch: Launch, flags: FlagSet | None) -> None:
         key = key_of(group, flags)
         starts.append((at, _TAIL.lower() if key in in_tail else key))
         at += len(group)
+    first = next((e.key.lower() for e in section.keys if e.key in _FIRST), "")
     for one in launch.remarks:
+        if not one.after and not one.is_beside and first:  # about the whole command
+            _attach_one(section, [first], one.text)
+            continue
         _attach_one(section, _candidates(starts, one.after, is_beside=one.is_beside), one.text)
 
 
