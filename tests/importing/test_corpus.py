@@ -25,7 +25,9 @@ def test_a_file_of_the_corpus_becomes_what_it_must_and_passes_check(
 ) -> None:
     case = Case(name, tmp_path / "box")
     case.lay_out(any_model)
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")  # no containers, wherever this runs
+    monkeypatch.setenv(
+        "DOCKER_HOST", "unix:///nowhere/docker.sock"
+    )  # no containers, wherever this runs
     monkeypatch.setenv("PADDOCK_LLAMA_SERVER", str(case.folder / "bin" / "llama-server"))
     result = case.run(paddock)
     assert result.conf == case.expected("models.conf")

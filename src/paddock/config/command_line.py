@@ -10,7 +10,6 @@ from paddock.config.vocabulary import EXITING, RESERVED, SUCCESSORS, VALUE_RULES
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
 
-
 _ADDRESS = "leave it out: Paddock's own address is `listen` in paddock.toml"
 _INSTEAD = {
     "--alias": "write `aliases = NAME, …` instead",

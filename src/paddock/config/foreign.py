@@ -4,19 +4,20 @@ import re
 
 from paddock.config.profile import Problem
 
+# What it is, the verb that reads it, and the patterns of which it has all.
 _SHAPES = (
-    (re.compile(r"^models:\s*(?:#.*)?$.*^\s+[\"']?cmd[\"']?:", re.M | re.S), "llama-swap's", "llama-swap"),
-    (re.compile(r"^services:\s*(?:#.*)?$", re.M), "a compose file", "wrapper"),
-    (re.compile(r"^\[Service\]\s*$.*^ExecStart\s*=", re.M | re.S), "a systemd unit", "wrapper"),
-    (re.compile(r"^\[Container\]\s*$.*^Image\s*=", re.M | re.S), "a quadlet", "wrapper"),
-    (re.compile(r"\A#!.*sh\b.*llama-server", re.S), "a script", "wrapper"),
-)  # fmt: skip
+    ("llama-swap's", "llama-swap", (r"^models:\s*(?:#.*)?$", r"^\s+[\"']?cmd[\"']?:")),
+    ("a compose file", "wrapper", (r"^services:\s*(?:#.*)?$",)),
+    ("a systemd unit", "wrapper", (r"^\[Service\]\s*$", r"^ExecStart\s*=")),
+    ("a quadlet", "wrapper", (r"^\[Container\]\s*$", r"^Image\s*=")),
+    ("a script", "wrapper", (r"\A#![^\n]*sh\b", r"llama-server")),
+)
 
 
 def foreign(text: str, file: str) -> Problem | None:
     """What it is instead, and the command that makes a models.conf of it."""
-    for shape, name, verb in _SHAPES:
-        if shape.search(text):
+    for name, verb, patterns in _SHAPES:
+        if all(re.search(pattern, text, re.MULTILINE) for pattern in patterns):
             hint = f"`paddock import {verb} {file}` makes one of it"
             return Problem("error", f"is {name}, and no models.conf", hint, file)
     return None

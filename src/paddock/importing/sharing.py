@@ -55,6 +55,8 @@ def _share(
     ]
     if not _is_worth_it(count, len(lacking), len(sections), key, is_off=is_off):
         return
+    if key == _TAIL and any(_is_in_tail(s, e.key, engines) for s in sections for e in s.keys):
+        return  # there a key of a profile goes over it, which it did not before
     source = next(entry.source for _, entry in held if entry and entry.value == value)
     shared.add(key, value, source, is_off=is_off)
     if count == len(sections):

@@ -187,7 +187,11 @@ class Shell:
             text = self._meaning(piece)
             text = _at_home(text) if index == 0 and piece.kind == "text" else text
             has_quotes = has_quotes or "quoted" in piece.kind
-            if piece.kind == "variable" and not piece.text.startswith("$("):
+            if (
+                piece.kind == "variable"
+                and not piece.text.startswith("$(")
+                and '"' not in piece.text
+            ):
                 first, *more = re.split(r"\s+", text) if text else [""]
                 fields[-1] += first
                 fields += more
@@ -209,6 +213,8 @@ class Shell:
         if not found:
             return self._not_known(piece)
         value, default = self._value(found[1]), found[3]
+        if value == "" and (found[2] or "").startswith(":"):
+            value = None
         if (found[2] or "").endswith("+"):
             return self._expanded(default) if value else ""
         if value is None and (found[2] or "")[-1:] in ("-", "="):
