@@ -24,7 +24,8 @@ def notes(told: str) -> dict[str, str]:
     """Each note's reason by the end of its place."""
     found: dict[str, str] = {}
     for one in json.loads(told)["notes"]:
-        found[one["where"]] = f"{found.get(one['where'], '')}; {one['why']}".lstrip("; ")
+        reason = f"{one['what']}: {one['why']}".removeprefix(": ")
+        found[one["where"]] = f"{found.get(one['where'], '')}; {reason}".lstrip("; ")
     return found
 
 
@@ -54,7 +55,8 @@ def _all(conf: Path) -> dict[str, Profile]:
 
 async def answers(conf: Path, tmp_path: Path, sentences: dict[str, str]) -> None:
     """A real daemon serves the file."""
-    chosen = load_settings(conf.with_name("paddock.toml"), {}).models_dir
+    settings = load_settings(conf.with_name("paddock.toml"), {})
+    chosen = settings.models_dir
     state = tmp_path / "daemon"
     paths = Paths(
         config=conf,
@@ -63,7 +65,7 @@ async def answers(conf: Path, tmp_path: Path, sentences: dict[str, str]) -> None
         state_dir=state,
         runtime_dir=state / "run",
     )
-    async with yard(paths, max_instances=1) as daemon:
+    async with yard(paths, max_instances=1, engines=settings.engines) as daemon:
         for model, sentence in sentences.items():
             assert await daemon.answer(model, max_tokens=40) == sentence
 
@@ -156,9 +158,9 @@ def test_llama_swaps_commands_become_keys(paddock: Paddock, usual: Path, tmp_pat
 def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_path: Path) -> None:
     found = notes(paddock("import", "llama-swap", llama_swap(tmp_path), "--json").out)
     assert "config.yaml:3 apiKeys" in found
-    assert "runs a container" in why(found, "models.docker.cmd")
+    assert why(found, "models.docker", "/models/x.gguf", "no such file")
     assert "runs vllm" in why(found, "models.vllm.cmd")
-    assert why(found, "CUDA_VISIBLE_DEVICES=0")
+    assert why(found, "engine llama-gpu0", "there is no program /opt/llama/llama-server")
     assert why(found, "setParams")
     assert why(found, "groups", "by memory")
     assert why(found, "metadata")
@@ -169,7 +171,7 @@ def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_pa
 
 def test_everything_that_is_wrong_in_a_command_is_told(paddock: Paddock, tmp_path: Path) -> None:
     shown = paddock("import", "llama-swap", llama_swap(tmp_path)).out
-    for words in ("--nonsense 4: unknown flag", "--api-key: Paddock sets it", "given twice"):
+    for words in ("unknown flag '--nonsense'", "--nonsense 4", "--api-key", "given twice"):
         assert words in shown
 
 

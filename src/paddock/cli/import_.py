@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paddock.cli.files import Files
+    from paddock.cli.import_engines import NewEngines
     from paddock.config.model_places import Places
     from paddock.config.profile import Problem
     from paddock.importing.ollama import Manifest
@@ -39,25 +40,45 @@ MaybeFolder = Annotated[
 
 @app.command("wrapper", epilog="Example: paddock import wrapper ~/llama-docker --dry-run")
 def wrapper(
-    folder: Folder,
+    folder: Annotated[
+        Path, typer.Argument(help="The folder, or a compose file, a unit or a script of it.")
+    ],
     output: Output = None,
     force: Force = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """A wrapper's models.conf, with the defaults of its docker-compose.yml as [*].
+    """A wrapper's models.conf with the defaults of its docker-compose.yml as [*]; without one, what starts a llama-server.
 
-    Comments stay. Paths of the container become this machine's, and settings that keep llama.cpp's fit from working are healed; each change is told.
+    Comments stay. Paths of the container become this machine's, and settings that keep llama.cpp's fit from working are healed; each change is told. A folder without models.conf is searched for compose files, systemd units, quadlets and shell scripts: each llama-server in them becomes a profile.
     """
+    files, path = _opened(output, force or dry_run), _at_home(folder)
+    if (path / "models.conf").is_file():
+        _wrapper(files, path, force=force, dry_run=dry_run, as_json=as_json)
+    else:
+        _starts(files, path, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def _wrapper(files: Files, folder: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:
     from paddock.cli.inquiry import cards
     from paddock.config.model_places import Places
     from paddock.importing.wrapper import read_wrapper
 
-    files, folder = _opened(output, force or dry_run), _there(folder)
     places = Places.of(folder / "models", files.paths)
     count, target = cards()
     page = read_wrapper(folder, _placed(places), count, target)
     _finish(page, files, folder, force=force, dry_run=dry_run, as_json=as_json, places=places)
+
+
+def _starts(files: Files, path: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:
+    from paddock.cli.import_engines import KnownHere, NewEngines
+    from paddock.importing.starts import read_starts
+
+    if not path.exists():
+        raise ConfigError(f"there is no {path}")
+    page, programs = read_starts(path, KnownHere(files.engines), os.environ, Path.home())
+    engines = NewEngines(programs.found)
+    _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json, engines=engines)
 
 
 @app.command("ollama", epilog="Example: paddock import ollama")
@@ -90,13 +111,18 @@ def llama_swap(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """llama-swap's models whose command is a llama-server: macros expanded, flags as keys."""
+    """llama-swap's models whose command starts a llama-server: flags as keys, comments in place.
+
+    What the models share becomes [*]. Several programs, containers and environments become engines of paddock.toml.
+    """
+    from paddock.cli.import_engines import KnownHere, NewEngines
     from paddock.importing.llama_swap import read_llama_swap
 
     files = _opened(output, force or dry_run)
     path = _at_home(file)
-    page = read_llama_swap(path, _flags(files), os.environ)
-    _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json)
+    page, programs = read_llama_swap(path, KnownHere(files.engines), os.environ)
+    engines = NewEngines(programs.found)
+    _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json, engines=engines)
 
 
 @app.command("dir", epilog="Example: paddock import dir ~/models")
@@ -205,28 +231,33 @@ def _finish(
     dry_run: bool,
     as_json: bool,
     places: Places | None = None,
+    engines: NewEngines | None = None,
 ) -> None:
     """Make it pass, write it, and tell."""
-    from paddock.cli.import_shown import print_page, print_page_as_json
+    from paddock.cli.import_engines import NONE
+    from paddock.cli.import_shown import dry_lines, print_page, print_page_as_json
     from paddock.config.models_conf import read_as
     from paddock.importing.page import healed
 
+    if not page.profiles:
+        raise _nothing(source, page.notes)
     folder = places.folders.models if places else files.paths.models_dir
+    engines = engines or NONE
+    known = engines.beside(files.engines)
 
     def problems_of(text: str) -> tuple[Problem, ...]:
         return read_as(
             text,
             files.paths.config,
             models_dir=folder,
-            flags_for=files.engines.flags,
-            defaults_for=files.engines.defaults,
+            flags_for=known.flags,
+            defaults_for=known.defaults,
         )[1]
 
     page = healed(page, problems_of, _flags(files))
-    if not page.profiles:
-        raise _nothing(source, page.notes)
     page.lines[:0] = _head(source)
-    is_new = bool(places and places.settings)
+    settings = "\n".join(filter(None, (places.settings if places else "", engines.text)))
+    is_new = bool(settings) and not files.paths.settings.exists()
     draft = Draft(
         folder=places.folder if places else source,
         output=files.paths.config,
@@ -235,13 +266,16 @@ def _finish(
         drafts=(),
         left_out=(),
         settings=files.paths.settings if is_new else None,
-        settings_text=places.settings if places else "",
+        settings_text=settings,
     )
     if dry_run and not as_json:
         sys.stdout.write(draft.text)
-        for note in page.notes:
-            complain(f"{note.kind}: {note.where}: {note.why}")
+        for line in dry_lines(page, files.paths.settings, settings):
+            complain(line)
         return
+    if not dry_run and not is_new:
+        may_write(draft.output, force=force)
+        engines.add(files)
     written = Written(draft.output) if dry_run else write(draft, force=force)
     (print_page_as_json if as_json else print_page)(page, draft, written)
 
@@ -257,5 +291,7 @@ def _head(source: Path) -> list[Line]:
 
 
 def _nothing(source: Path, notes: list[Note]) -> ConfigError:
-    told = tuple(f"{note.where}: {note.why}" for note in notes)
+    from paddock.cli.import_shown import groups
+
+    told = tuple(f"{group.places()}: {group.why}" for group in groups(notes))
     return ConfigError(f"{source} holds no model that can be served", detail=told)

@@ -10,6 +10,13 @@ from paddock.config.vocabulary import EXITING, RESERVED, SUCCESSORS, VALUE_RULES
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
 
+_ADDRESS = "leave it out: Paddock's own address is `listen` in paddock.toml"
+_INSTEAD = {
+    "--alias": "write `aliases = NAME, …` instead",
+    "--host": _ADDRESS,
+    "--port": _ADDRESS,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -56,7 +63,7 @@ def guessed(name: str, arity: int) -> FlagSpec:
 def forbidden(spec: FlagSpec) -> Complaint | None:
     """Why no profile may give this option."""
     if any(RESERVED.fullmatch(s) for s in spec.spellings):
-        hint = "write `aliases = NAME, …` instead" if spec.name == "--alias" else "leave it out"
+        hint = _INSTEAD.get(spec.name, "leave it out")
         return Complaint(f"{spec.name} is not for profiles: Paddock sets it", hint)
     if not EXITING.isdisjoint(spec.spellings):
         return Complaint(f"{spec.name} makes llama-server print something and end")

@@ -6,6 +6,7 @@ from typing import Any
 
 from paddock.config.engine_flags import DefaultsFor, EngineFlags, FlagsFor, no_defaults
 from paddock.config.findings import Findings
+from paddock.config.foreign import foreign
 from paddock.config.ini import Section, parse_ini, read_text
 from paddock.config.layers import Layer, Setting, merge
 from paddock.config.lint import lint
@@ -48,6 +49,8 @@ def read(
     text = read_text(path.absolute())
     if isinstance(text, Problem):
         return None, (text,)
+    if problem := foreign(text, str(path.absolute())):
+        return None, (problem,)
     return read_as(
         text, path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for
     )

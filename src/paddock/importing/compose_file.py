@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from paddock.config.vocabulary import EXTRA_ARGS, WRAPPER_FLAGS
+from paddock.importing.key_comments import KeyComments
+from paddock.importing.mounts import Mounts
 from paddock.importing.page import Page
 from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
 
@@ -26,15 +28,9 @@ class Compose:
     """Of the service that runs llama-server. Without a file all is empty."""
 
     defaults: dict[str, tuple[str, str]] = field(default_factory=dict)  # key: value, where
-    mounts: list[tuple[PurePosixPath, Path]] = field(default_factory=list)  # there, here
+    mounts: Mounts = field(default_factory=Mounts)
+    comments: dict[str, list[str]] = field(default_factory=dict)  # by key, above its default
     prefix: str = ""  # what compose puts before MODEL: `/models/`
-
-    def on_host(self, path: str) -> str:
-        """A path of the container as it is here; others as they are."""
-        for target, source in sorted(self.mounts, key=lambda m: -len(m[0].parts)):
-            if PurePosixPath(path).is_relative_to(target):
-                return str(source / PurePosixPath(path).relative_to(target))
-        return path
 
 
 def read_compose(folder: Path, env: Mapping[str, str], notes: Page) -> Compose:
@@ -45,14 +41,15 @@ def read_compose(folder: Path, env: Mapping[str, str], notes: Page) -> Compose:
     file = read_yaml(path)
     for name, told in mapping(file.value.get("services")).items():
         service = mapping(told)
-        given = _environment(service.get("environment"))
+        given = environment(service.get("environment"))
         if _OURS & {key.lower() for key in given}:
             return _service(file, name, service, given, env, notes)
     notes.note(path.name, "no service has a variable such as MODEL or CTX_SIZE")
     return Compose()
 
 
-def _environment(value: object) -> dict[str, str]:
+def environment(value: object) -> dict[str, str]:
+    """A service's variables, from a table or a list of `NAME=value`."""
     if isinstance(value, dict):
         return {key: text_of(told) for key, told in mapping(value).items()}
     pairs = (text_of(item).partition("=") for item in items(value))
@@ -68,39 +65,45 @@ def _service(
     notes: Page,
 ) -> Compose:
     out = Compose()
+    comments = KeyComments.of(file, "services")
     for volume in items(service.get("volumes")):
-        if mount := _mount(volume, file.path.absolute().parent, env):
-            out.mounts.append(mount)
-        else:
+        if not _mount(out.mounts, volume, file.path.absolute().parent, env):
             where = file.where("services", name, "volumes")
-            notes.note(where, f"{text_of(volume)}: no folder of this machine")
-    for key, value in given.items():
+            notes.note(where, "no folder of this machine", what=text_of(volume))
+    for number, (key, value) in enumerate(given.items()):
         where = f"{file.where('services', name, 'environment')} {key}"
         told = substituted(value, env)
         if key.lower() == "model":
             out.prefix = value.partition("$")[0]
         elif key.lower() in _OURS or key.startswith("LLAMA_ARG_"):
             out.defaults[key] = (told, where)
+            path = ("services", name, "environment")
+            out.comments[key] = comments.above(*path, key) + comments.above(*path, str(number))
         else:
             notes.note(where, "give it to an engine of paddock.toml ([engines.NAME] env)")
     for key, why in _LOST.items():
         if key in service:
             notes.note(file.where("services", name, key), why)
+    for where, text in comments.lost():
+        notes.note(where, "a comment about something that is not carried over", what=text)
     return out
 
 
-def _mount(
-    volume: object, folder: Path, env: Mapping[str, str]
-) -> tuple[PurePosixPath, Path] | None:
+def _mount(mounts: Mounts, volume: object, folder: Path, env: Mapping[str, str]) -> bool:
     if isinstance(volume, dict):
-        source, target = text_of(volume.get("source")), text_of(volume.get("target"))
-    else:
-        source, _, rest = substituted(text_of(volume), env).partition(":")
-        target = rest.partition(":")[0]
-    if not target or source[:1] not in ("/", ".", "~"):
-        return None
-    here = Path(source).expanduser() if source.startswith("~") else folder / source
-    return PurePosixPath(target), Path(*here.parts)
+        told = {key: substituted(text_of(value), env) for key, value in mapping(volume).items()}
+        return mounts.add_long(told, folder)
+    return mounts.add_short(substituted(text_of(volume), env), folder)
+
+
+def dotenv(folder: Path) -> dict[str, str]:
+    """What `.env` sets; nothing without one."""
+    try:
+        lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
+    return {key.strip().removeprefix("export "): value.strip("\"' ") for key, _, value in pairs}
 
 
 def substituted(text: str, env: Mapping[str, str]) -> str:

@@ -1,201 +1,133 @@
-"""llama-swap's configuration: one profile for each model whose command is a llama-server."""
+"""llama-swap's configuration: a section for each model, a profile for each whose command starts a llama-server."""
 
-import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from paddock.config.model_files import Folders
 from paddock.errors import ConfigError
+from paddock.importing.key_comments import KeyComments
+from paddock.importing.launch import Launch, Other, launches
 from paddock.importing.macros import Macros
-from paddock.importing.page import Page, Section, compose, plain
-from paddock.importing.swap_words import MODEL_KEYS, SAMPLERS, TOP_KEYS
-from paddock.importing.tails import Keys, as_keys
-from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
-from paddock.llama.flags import FlagSet
+from paddock.importing.page import GAP, Page, Section, compose, plain
+from paddock.importing.programs import Known, Programs
+from paddock.importing.sharing import share
+from paddock.importing.shell import Call, Shell
+from paddock.importing.started import Starter
+from paddock.importing.swap_command import split_command
+from paddock.importing.swap_keys import ModelKeys
+from paddock.importing.swap_shared import Shared
+from paddock.importing.swap_words import TOP_KEYS, strange
+from paddock.importing.yaml_file import items, mapping, read_yaml, text_of
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
-
-def read_llama_swap(path: Path, flags: FlagSet | None, environ: Mapping[str, str]) -> Page:
-    """The page; ConfigError where it is no configuration of llama-swap."""
+def read_llama_swap(path: Path, known: Known, environ: Mapping[str, str]) -> tuple[Page, Programs]:
+    """The page, and the engines that it names; ConfigError where it is no configuration of llama-swap."""
     file = read_yaml(path)
     models = mapping(file.value.get("models"))
     if not models:
         raise ConfigError(f"{path} has no models", hint="name llama-swap's own configuration")
-    return _Reading(file, flags, environ).page(models)
+    notes = Page()
+    programs = Programs(known, path.name)
+    reading = _Reading(
+        KeyComments.of(file, "models"),
+        Macros(mapping(file.value.get("macros")), environ),
+        Starter(programs, notes),
+        Shell(path.absolute().parent, path.absolute().parent, environ=environ),
+    )
+    return reading.page(models), programs
 
 
 class _Reading:
-    def __init__(self, file: Yaml, flags: FlagSet | None, environ: Mapping[str, str]) -> None:
-        self._file, self._flags = file, flags
-        folder = file.path.absolute().parent
-        self._folders = Folders(folder, folder)
-        self._macros = Macros(mapping(file.value.get("macros")), environ)
-        self._notes = Page()
-        self._programs: dict[str, str] = {}  # each llama-server, and where it was first named
+    def __init__(
+        self, comments: KeyComments, macros: Macros, starter: Starter, shell: Shell
+    ) -> None:
+        self._comments, self._file = comments, comments.file
+        self._macros, self._starter, self._shell = macros, starter, shell
+        self._notes = starter.notes
 
     def page(self, models: Mapping[str, Any]) -> Page:
-        found = [self._model(id_, mapping(model)) for id_, model in models.items()]
-        sections = [section for section in found if section]
-        self._top(sections)
-        page = compose(sections, self._shared())
+        head = self._comments.head()
+        above = self._comments.above("models")
+        sections = [self._section(id_, mapping(model)) for id_, model in models.items()]
+        if above:
+            sections[0].comments[:0] = [*above, GAP]
+        self._preload(sections)
+        page = self._composed(sections, head)
+        for key in self._file.value:
+            if why := TOP_KEYS.get(key, ""):
+                self._notes.note(self._file.where(key), why)
+        for path in strange(self._file.value):
+            self._notes.note(self._file.where(*path), "neither llama-swap nor Paddock knows it")
+        for where, text in self._comments.lost():
+            why = "a comment about something that is not carried over"
+            self._notes.note(where, why, what=text)
         page.notes[:0] = self._notes.notes
         return page
 
-    # ---- what stands above the models ----
+    def _composed(self, sections: list[Section], head: list[str]) -> Page:
+        profiles = [section for section in sections if not section.left_out]
+        shared = Shared(self._comments, self._macros, head)
+        section = shared.section()
+        engines = list({id(f): f for f in self._starter.programs.all_flags()}.values())
+        share(profiles, section, engines)
+        shared.comment(section, engines)
+        if sections and (end := self._comments.end()):
+            last = sections[-1]
+            last.after += [GAP, *end] if last.after or not last.left_out else end
+        return compose(sections, section)
 
-    def _shared(self) -> Section:
-        shared = Section("*", self._file.where())
-        if ttl := self._file.value.get("globalTTL"):
-            shared.add("ttl", text_of(ttl), self._file.where("globalTTL"))
-        return shared
-
-    def _top(self, sections: list[Section]) -> None:
+    def _preload(self, sections: list[Section]) -> None:
         hooks = mapping(mapping(self._file.value.get("hooks")).get("on_startup"))
-        for id_ in items(hooks.get("preload")):
-            for section in sections:
-                if id_ in (section.id, *section.aliases):
-                    where = self._file.where("hooks", "on_startup", "preload")
-                    section.add("preload", "true", where)
-        for key in self._file.value:
-            if why := TOP_KEYS.get(str(key), "Paddock knows nothing like it"):
-                self._notes.note(self._file.where(str(key)), why)
+        wanted = {self._macros.expand(text_of(id_)) for id_ in items(hooks.get("preload"))}
+        for section in sections:
+            if not wanted.isdisjoint({section.id, *section.aliases}):
+                where = self._file.where("hooks", "on_startup", "preload")
+                section.add("preload", "true", where)
 
     # ---- one model ----
 
-    def _model(self, id_: str, model: Mapping[str, Any]) -> Section | None:
+    def _section(self, id_: str, model: Mapping[str, Any]) -> Section:
         where = self._file.where("models", id_)
-        if plain(id_) != id_ or not id_ or id_ == "*":
-            self._notes.note(where, f"no name for a profile: {id_!r}")
-            return None
         section = Section(id_, where)
-        macros = self._macros.within(mapping(model.get("macros")), id_)
-        words = self._command(id_, macros.expand(text_of(model.get("cmd"))))
-        if words is None:
-            return None
-        self._named(section, model, macros)
-        self._flags_of(section, words, model, macros)
-        self._own_keys(section, model)
+        start = self._start(section, model)
+        section.comments = self._comments.above("models", id_)
+        if isinstance(start, Other):
+            section.left_out = start.why
+            self._notes.note(self._file.where("models", id_, "cmd"), start.why)
+        else:
+            self._filled(section, model, start)
+        section.after += self._comments.below("models", id_) + self._comments.after("models", id_)
         return section
 
-    def _note(self, id_: str, key: str, why: str, *, is_lost: bool = True) -> None:
-        where = self._file.where("models", id_, key)
-        self._notes.note(where, why, "lost" if is_lost else "changed")
-
-    def _command(self, id_: str, text: str) -> list[str] | None:
-        """The words after `llama-server`, the variables set before it among them; None: another program."""
-        lines = [line.strip() for line in text.splitlines()]
-        joined = " ".join(line.removesuffix("\\") for line in lines if not line.startswith("#"))
+    def _start(self, section: Section, model: Mapping[str, Any]) -> Launch | Other:
+        id_ = section.id
+        if plain(id_) != id_ or not id_ or id_ == "*" or "]" in id_:
+            return Other("", f"no name for a profile: {id_!r}")
+        macros = self._macros.within(mapping(model.get("macros")), id_)
         try:
-            words = shlex.split(joined)
+            command = split_command(text_of(model.get("cmd")), macros)
         except ValueError as error:
-            self._note(id_, "cmd", f"cannot be split into words: {error}")
-            return None
-        start = 1 if words[:1] and Path(words[0]).name == "env" else 0
-        first = next((i for i in range(start, len(words)) if not _ASSIGNMENT.match(words[i])), 0)
-        program = words[first] if words else ""
-        if "llama-server" not in Path(program).name:
-            self._note(id_, "cmd", _other_program(program))
-            return None
-        self._tell_program(id_, program)
-        return [*words[start:first], *words[first + 1 :]]
+            return Other("", f"cannot be split into words: {error}")
+        env = dict(
+            macros.expand(text_of(one)).partition("=")[::2] for one in items(model.get("env"))
+        )
+        call = Call(command.words, command.remarks, 0, env, self._shell.folder)
+        found = list(launches(call, self._shell))
+        return next((one for one in found if isinstance(one, Launch)), found[0])
 
-    def _tell_program(self, id_: str, program: str) -> None:
-        if "/" in program and program not in self._programs:
-            self._programs[program] = id_
-            why = (
-                f"runs {program}; Paddock uses its own default engine. `engine = {program}` in a "
-                "section, or an engine of paddock.toml, keeps that one"
-            )
-            self._note(id_, "cmd", why, is_lost=False)
+    def _filled(self, section: Section, model: Mapping[str, Any], start: Launch) -> None:
+        macros = self._macros.within(mapping(model.get("macros")), section.id)
+        keys = ModelKeys(section, model, macros, self._comments, self._notes)
+        keys.names()
+        count = len(section.keys)
+        above = self._comments.above("models", section.id, "cmd")
+        self._starter.fill(section, start, self._file.where("models", section.id, "cmd"))
+        if len(section.keys) > count:
+            section.keys[count].comments[:0] = above
+        keys.rest(self._priority(section.id))
 
-    def _named(self, section: Section, model: Mapping[str, Any], macros: Macros) -> None:
-        for key, name in (("name", "NAME"), ("description", "DESCRIPTION")):
-            if told := macros.expand(text_of(model.get(key))):
-                section.add(name, told, self._file.where("models", section.id, key))
-        for alias in items(model.get("aliases")):
-            section.aliases.append(text_of(mapping(alias).get("id") or alias))
-
-    def _flags_of(
-        self, section: Section, words: list[str], model: Mapping[str, Any], macros: Macros
-    ) -> None:
-        where = self._file.where("models", section.id, "cmd")
-        count = next((i for i, w in enumerate(words) if w.startswith("-")), len(words))
-        settings = [*words[:count], *map(macros.expand, map(text_of, items(model.get("env"))))]
-        keys = as_keys(words[count:], self._flags, self._place)
-        for text, why in keys.lost:
-            self._notes.note(where, f"{text}: {why}")
-        for text, why in keys.changed:
-            self._notes.note(where, f"{text}: {why}", "changed")
-        section.aliases += [name for name in keys.aliases if name != section.id]
-        for name, value in keys.keys:
-            section.add(name, value, where)
-        self._environment(section, settings, keys)
-        if keys.tail:
-            section.add("EXTRA_ARGS", shlex.join(keys.tail), where)
-
-    def _place(self, flag: str, value: str) -> str:
-        found = self._flags.find(flag) if self._flags else None
-        return self._folders.place(found[0], value) if found else value
-
-    def _environment(self, section: Section, settings: list[str], keys: Keys) -> None:
-        """`LLAMA_ARG_…` are flags too; a command line goes over them."""
-        for setting in settings:
-            name, _, value = setting.partition("=")
-            found = self._flags.find(name) if self._flags and name.startswith("LLAMA_") else None
-            if not found:
-                why = f"{setting}: give it to an engine of paddock.toml ([engines.NAME] env)"
-                self._note(section.id, "env", why)
-            elif found[0].name[2:] not in dict(keys.keys):
-                key = found[0].name[2:]
-                section.add(key, self._place(found[0].name, value), f"{section.source}.env")
-
-    # ---- what is not its command ----
-
-    def _own_keys(self, section: Section, model: Mapping[str, Any]) -> None:
-        here = {key: self._file.where("models", section.id, key) for key in model}
-        if (ttl := model.get("ttl")) is not None and text_of(ttl) != "-1":
-            section.add("ttl", text_of(ttl), here["ttl"])
-        if model.get("unlisted"):
-            section.add("hidden", "true", here["unlisted"])
-        if limit := model.get("concurrencyLimit"):
-            section.add("concurrency", text_of(limit), here["concurrencyLimit"])
-        if grace := model.get("unloadTimeout"):
-            section.add("stop-timeout", text_of(grace), here["unloadTimeout"])
-        if priority := mapping(self._priorities()).get(section.id):
-            section.add("priority", text_of(priority))
-        for key in model:
-            if why := MODEL_KEYS.get(str(key), "Paddock knows nothing like it"):
-                self._note(section.id, str(key), why)
-        self._filters(section, mapping(model.get("filters")))
-
-    def _priorities(self) -> object:
+    def _priority(self, id_: str) -> str:
         value: object = self._file.value
-        for key in ("routing", "scheduler", "settings", "fifo", "priority"):
+        for key in ("routing", "scheduler", "settings", "fifo", "priority", id_):
             value = mapping(value).get(key)
-        return value
-
-    def _filters(self, section: Section, filters: Mapping[str, Any]) -> None:
-        stripped = {w.strip() for w in text_of(filters.get("stripParams")).split(",") if w.strip()}
-        where = self._file.where("models", section.id, "filters", "stripParams")
-        if stripped & SAMPLERS:
-            section.add("sampler-policy", "force", where)
-            told = "is `sampler-policy = force`: the profile's samplers count, all of them"
-            self._notes.note(where, told, "changed")
-        if others := ", ".join(sorted(stripped - SAMPLERS)):
-            self._notes.note(where, f"{others}: Paddock relays requests as they are")
-        for key in ("setParams", "setParamsByID"):
-            if filters.get(key):
-                where = self._file.where("models", section.id, "filters", key)
-                why = "Paddock relays requests as they are: give the profile the flags that mean it"
-                self._notes.note(where, why)
-
-
-def _other_program(program: str) -> str:
-    if Path(program).name in ("docker", "podman"):
-        return "runs a container: name its image in the profile, `engine = container:IMAGE`"
-    if not program:
-        return "has no command"
-    return f"runs {program}, and Paddock runs llama-server only"
+        return self._macros.expand(text_of(value))

@@ -196,7 +196,7 @@ def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
         if kind in manifest.layers:
             notes.note(f"{where} {kind}", _LOST[kind])
     _params(manifest, section, notes)
-    said = {key for key, _, _ in section.keys}
+    said = {entry.key for entry in section.keys}
     for key, value, comment in propose(manifest):
         if key not in said:
             section.comments.append(comment)

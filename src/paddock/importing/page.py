@@ -4,6 +4,7 @@ Whatever the sources hold, the page ends as a file that `paddock check` accepts:
 as the daemon would, and turns what does not pass into comments, each told with its reason. Pure.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -14,6 +15,8 @@ from paddock.llama.flags import FlagSet
 
 Kind = Literal["lost", "changed", "look"]
 Problems = Callable[[str], Sequence[Problem]]
+_NO_FILE = "no such file: "
+GAP = "\n"  # among comments: an empty line
 _LAYERS, _ALL_LAYERS = "numeric-gpu-layers", 99  # what people write for "all"
 
 
@@ -22,9 +25,10 @@ class Note:
     """Something that its owner should know of the new file."""
 
     where: str  # the file, its line, and the key: `config.yaml:12 models.qwen.cmd`
-    why: str
+    why: str  # the reason, in the same words wherever it is the same
     # changed: carried over, but not as it was; look: as it was, and questionable
     kind: Kind = "lost"
+    what: str = ""  # of that place, what it is about: a flag with its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,19 @@ class Page:
     def profiles(self) -> list[str]:
         return [e.text[1:-1] for e in self.lines if e.is_header and e.text != "[*]"]
 
-    def note(self, where: str, why: str, kind: Kind = "lost") -> None:
-        self.notes.append(Note(where, why, kind))
+    def note(self, where: str, why: str, kind: Kind = "lost", what: str = "") -> None:
+        self.notes.append(Note(where, why, kind, what))
+
+
+@dataclass(slots=True)
+class Entry:
+    """One key of a profile to be."""
+
+    key: str
+    value: str
+    source: str  # where it was read
+    comments: list[str] = field(default_factory=list)  # above it
+    is_off: bool = False  # stays in the file as a comment
 
 
 @dataclass(slots=True)
@@ -68,12 +83,36 @@ class Section:
 
     id: str
     source: str
-    keys: list[tuple[str, str, str]] = field(default_factory=list)  # key, value, where it was read
-    comments: list[str] = field(default_factory=list)
+    keys: list[Entry] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)  # above its header
+    after: list[str] = field(default_factory=list)  # below its last key
     aliases: list[str] = field(default_factory=list)
+    about_aliases: list[str] = field(default_factory=list)  # comments
+    left_out: str = ""  # why it is no profile: only its comments stay
 
-    def add(self, key: str, value: str, source: str = "") -> None:
-        self.keys.append((key, plain(value), source or self.source))
+    def add(
+        self,
+        key: str,
+        value: str,
+        source: str = "",
+        comments: Iterable[str] = (),
+        *,
+        is_off: bool = False,
+    ) -> None:
+        entry = Entry(key, plain(value), source or self.source, list(comments), is_off)
+        self.keys.append(entry)
+
+    def entry(self, key: str) -> Entry | None:
+        """The one of this key that counts."""
+        return next((e for e in self.keys if e.key == key and not e.is_off), None)
+
+
+def remark(text: str) -> Line:
+    """A comment as a line; GAP is an empty one."""
+    if text == GAP:
+        return Line("")
+    kept = "".join(c if c.isprintable() else " " for c in text).rstrip()
+    return Line(f"#{kept}" if kept.startswith("#") else f"# {kept}".rstrip())
 
 
 def plain(text: str) -> str:
@@ -86,10 +125,16 @@ def compose(sections: Sequence[Section], shared: Section | None = None) -> Page:
     page = Page()
     if shared and shared.keys:
         _put(page, shared)
-    names = {section.id for section in sections}
+    elif shared and (rest := [*shared.comments, *shared.after]):
+        page.lines += [*map(remark, rest), Line("")]
+    names = {section.id for section in sections if not section.left_out}
     for section in sections:
-        _put_aliases(page, section, names)
-        _put(page, section)
+        if section.left_out:
+            told = f"[{plain(section.id)}] is left out: {section.left_out}"
+            page.lines += [*map(remark, [*section.comments, told, *section.after]), Line("")]
+        else:
+            _put_aliases(page, section, names)
+            _put(page, section)
     return page
 
 
@@ -97,18 +142,24 @@ def _put_aliases(page: Page, section: Section, taken: set[str]) -> None:
     kept = []
     for alias in dict.fromkeys(section.aliases):
         if alias in taken or "," in alias or plain(alias) != alias:
-            page.note(section.source, f"alias {alias!r}: another profile has that name")
+            page.note(section.source, "another profile has that name", what=f"alias {alias!r}")
         else:
             kept.append(alias)
     taken.update(kept)
     if kept:
-        section.keys.insert(0, ("aliases", ", ".join(kept), section.source))
+        section.keys.insert(
+            0, Entry("aliases", ", ".join(kept), section.source, section.about_aliases)
+        )
 
 
 def _put(page: Page, section: Section) -> None:
-    page.lines += [Line(f"# {plain(comment)}") for comment in section.comments]
+    page.lines += map(remark, section.comments)
     page.lines.append(Line(f"[{section.id}]", section.source))
-    page.lines += [Line(f"{key} = {value}", where) for key, value, where in section.keys]
+    for entry in section.keys:
+        page.lines += map(remark, entry.comments)
+        off = "# " if entry.is_off else ""
+        page.lines.append(Line(f"{off}{entry.key} = {entry.value}".rstrip(), entry.source))
+    page.lines += map(remark, section.after)
     page.lines.append(Line(""))
 
 
@@ -154,6 +205,7 @@ def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:
 
 
 def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> None:
+    told = len(page.notes)
     for number, problem in bad.items():
         index = number - 1
         if page.lines[index].text.startswith("#"):  # its section left meanwhile
@@ -164,6 +216,7 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
             _trim(page, index, problem, flags)
         else:
             _drop(page, index, _reason(problem))
+    page.notes[told:] = reversed(page.notes[told:])
 
 
 def _is_model(problem: Problem) -> bool:
@@ -175,9 +228,17 @@ def _reason(problem: Problem) -> str:
     return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
+def _missing(problem: Problem) -> tuple[str, str]:
+    """A missing file and the reason, which is the same for all files of a missing folder."""
+    _, found, path = problem.message.partition(_NO_FILE)
+    if not found:
+        return "", _reason(problem)
+    return path, f"no such file ({problem.hint})" if problem.hint else "no such file"
+
+
 def _drop(page: Page, index: int, why: str) -> None:
     line = page.lines[index]
-    page.note(line.source or line.text, f"{line.text.partition('=')[0].strip()}: {why}")
+    page.note(line.source or line.text, why, what=line.text.partition("=")[0].strip())
     page.lines[index] = replace(line, text=f"# {line.text}")
 
 
@@ -185,7 +246,8 @@ def _drop_section(page: Page, index: int, problem: Problem) -> None:
     """All of it, from its header on."""
     first = next(i for i in range(index, -1, -1) if page.lines[i].is_header)
     header = page.lines[first]
-    page.note(header.source or header.text, f"{header.text} {_reason(problem)}")
+    what, why = _missing(problem)
+    page.note(header.source or header.text, why, what=f"{header.text} {what}".strip())
     while True:
         line = page.lines[first]
         is_ours = line.text and not line.text.startswith(("#", ";"))
@@ -200,11 +262,12 @@ def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> No
     line = page.lines[index]
     key, _, value = line.text.partition("=")
     kept, complaints = trimmed(value.strip(), flags)
-    if not complaints:
+    if not complaints and shlex.split(kept) == shlex.split(value):
         _drop(page, index, _reason(problem))
         return
     for words, why, is_lost in complaints:
         kind: Kind = "lost" if is_lost else "changed"
-        page.note(line.source or line.text, f"{key.strip()}: {words}: {why}", kind)
+        page.note(line.source or line.text, why, kind, f"{key.strip()}: {words}")
     page.lines[index] = replace(line, text=f"{key.rstrip()} = {kept}")
-    page.lines.insert(index, Line(f"# was: {line.text}", line.source))
+    if complaints:
+        page.lines.insert(index, Line(f"# was: {line.text}", line.source))

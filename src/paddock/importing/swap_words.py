@@ -1,4 +1,10 @@
-"""Why a key of llama-swap is not in a models.conf; empty where nothing is lost, or it is carried over."""
+"""llama-swap's keys, at any depth, and why one is not in a models.conf.
+
+A reason is empty where nothing is lost, or the key is carried over.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 _OWN_WAY = ""  # Paddock has a way of its own that needs no setting
 _LISTS = "Paddock decides by memory what stays loaded together: see `priority` and `pin`"
@@ -10,6 +16,8 @@ SAMPLERS = frozenset(
         "presence_penalty", "frequency_penalty", "seed", "mirostat", "mirostat_tau", "mirostat_eta",
     }
 )  # fmt: skip
+
+PROTECTED = frozenset({"", "model"})  # what llama-swap never strips
 
 TOP_KEYS = {
     "models": "",
@@ -48,3 +56,69 @@ MODEL_KEYS = {
     "cmdStop": "Paddock ends its llama-servers itself: see `stop-timeout`",
     "metadata": "Paddock's lists have no place for it",
 }
+
+_TIMEOUTS = frozenset(
+    {"connect", "keepalive", "responseHeader", "tlsHandshake", "expectContinue", "idleConn"}
+)
+_GROUPS = {"*": frozenset({"swap", "exclusive", "persistent", "members"})}
+_MATRIX = frozenset({"vars", "evict_costs", "sets"})
+_FILTERS = frozenset({"stripParams", "strip_params", "setParams", "setParamsByID"})
+
+# The tables in which llama-swap reads certain keys only; `*` is any name, what is not here holds any key.
+_Tables = Mapping[str, Any]
+_KNOWN: _Tables = {
+    **dict.fromkeys(TOP_KEYS),
+    "ui": {"activity": frozenset({"session_id"})},
+    "performance": frozenset({"disabled", "every"}),
+    "store": frozenset({"path"}),
+    "upstream": frozenset({"ignorePaths"}),
+    "hooks": {"on_startup": frozenset({"preload"})},
+    "profiles": {"*": frozenset({"description", "pins"})},
+    "selectors": {
+        "*": {
+            **dict.fromkeys(("strategy", "targets", "name", "description", "metadata", "unlisted")),
+            "settings": frozenset({"spillover"}),
+        }
+    },
+    "groups": _GROUPS,
+    "matrix": _MATRIX,
+    "routing": {
+        "router": {"use": None, "settings": {"groups": _GROUPS, "matrix": _MATRIX}},
+        "scheduler": {"use": None, "settings": {"fifo": frozenset({"priority"})}},
+    },
+    "peers": {
+        "*": {
+            **dict.fromkeys(("proxy", "models", "apiKey")),
+            "filters": _FILTERS,
+            "timeouts": _TIMEOUTS,
+        }
+    },
+    "models": {
+        "*": {
+            **dict.fromkeys(MODEL_KEYS),
+            "filters": _FILTERS,
+            "timeouts": _TIMEOUTS,
+            "compat": frozenset({"ignoreWebsockets"}),
+            "capabilities": frozenset({"in", "out", "tools", "reranker", "context"}),
+        }
+    },
+}
+
+
+def strange(
+    value: object, known: Any = None, above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """The path of every key that llama-swap does not read; `x-…` at the top only holds anchors."""
+    known = _KNOWN if not above else known
+    if known is None or not isinstance(value, dict):
+        return
+    for key, inside in value.items():
+        if isinstance(known, frozenset):
+            if key not in known:
+                yield (*above, key)
+        elif not above and key.startswith(("x-", ".")):
+            continue
+        elif key in known or "*" in known:
+            yield from strange(inside, known.get(key, known.get("*")), (*above, key))
+        else:
+            yield (*above, key)

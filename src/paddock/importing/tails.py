@@ -60,6 +60,8 @@ def trimmed(text: str, flags: FlagSet | None) -> tuple[str, list[tuple[str, str,
     kept: list[str] = []
     complaints = []
     for group in groups(words, flags):
+        if _full_name(group[0], flags) in _SILENT:
+            continue
         successor = _successor(group, flags)
         why = _complaint(successor or group, flags)
         if why or successor:
@@ -89,12 +91,21 @@ def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
     return out
 
 
+def _full_name(word: str, flags: FlagSet | None) -> str:
+    found = (flags or WELL_KNOWN).find(word) if is_flag(word) else None
+    return found[0].name if found else word
+
+
+def key_of(given: tuple[str, ...], flags: FlagSet | None) -> str:
+    """Under which key a flag of a command line is written."""
+    return _full_name((_successor(given, flags) or given)[0], flags).removeprefix("--")
+
+
 def _sort(given: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Place) -> None:
     group = _successor(given, flags) or given
     if group != given:
         out.changed.append((shlex.join(given), f"written as {' '.join(group)}"))
-    found = (flags or WELL_KNOWN).find(group[0]) if is_flag(group[0]) else None
-    name = found[0].name if found else group[0]
+    name = _full_name(group[0], flags)
     if name == "--alias":
         out.aliases += [part.strip() for part in ",".join(group[1:]).split(",") if part.strip()]
     elif RESERVED.fullmatch(name):

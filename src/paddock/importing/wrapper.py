@@ -13,8 +13,8 @@ from pathlib import Path
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
-from paddock.importing.compose_file import Compose, read_compose
-from paddock.importing.page import Line, Page
+from paddock.importing.compose_file import Compose, dotenv, read_compose
+from paddock.importing.page import Line, Page, remark
 
 _COMMENT = re.compile(r"\s+#.*$")
 _EXPANDED = re.compile(r"\$[\w({]|`")
@@ -41,12 +41,7 @@ def read_wrapper(folder: Path, place: Place, cards: int = 0, target: str = "") -
 
 def _env(folder: Path, notes: Page) -> Mapping[str, str]:
     """What `.env` sets; not where a start script wrote it for one model."""
-    try:
-        lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return {}
-    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
-    found = {key.strip().removeprefix("export "): value.strip("\"' ") for key, _, value in pairs}
+    found = dotenv(folder)
     if "MODEL" in found:
         notes.note(".env", "it is about one model, the one that was started last: not used")
         return {}
@@ -61,15 +56,13 @@ class _Reading:
 
     def page(self, text: str) -> Page:
         lines = _joined(text)
-        shared = self._shared()
+        defaults = self._shared()
         head = next((i for i, line in enumerate(lines) if line[0].lstrip() == "[*]"), None)
         body = [new for line, number in lines for new in self._line(line, number)]
         own = _keys_of(body, "*")
-        shared = [line for line in shared if _key(line) not in own]
+        shared = [line for key, lines in defaults.items() if key not in own for line in lines]
         if head is None:
-            first = next((i for i, line in enumerate(body) if line.is_header), len(body))
-            while first and body[first - 1].text.startswith("#"):  # comments of the first section
-                first -= 1
+            first = _above_first_section(body)
             body[first:first] = [Line("[*]"), *shared, Line("")] if shared else []
         else:
             at = next(i for i, line in enumerate(body) if line.text == "[*]") + 1
@@ -77,11 +70,13 @@ class _Reading:
         self._page.lines = _last_counts(body, self._page)
         return self._page
 
-    def _shared(self) -> list[Line]:
-        found = []
+    def _shared(self) -> dict[str, list[Line]]:
+        """The defaults of the compose file by key, each below its comments."""
+        found: dict[str, list[Line]] = {}
         for key, (value, where) in self._compose.defaults.items():
             if value and key.lower() not in _PATHS:
-                found.append(Line(f"{key} = {self._value(key, value, where)}", where))
+                line = Line(f"{key} = {self._value(key, value, where)}", where)
+                found[_key(line)] = [*map(remark, self._compose.comments.get(key, ())), line]
         return found
 
     def _line(self, text: str, number: int) -> list[Line]:
@@ -113,7 +108,7 @@ class _Reading:
     def _file(self, value: str) -> Path:
         """Where the container would have found it, on this machine."""
         inside = value if value.startswith("/") else f"{self._compose.prefix}{value}"
-        there = self._compose.on_host(inside) if inside.startswith("/") else value
+        there = self._compose.mounts.on_host(inside) if inside.startswith("/") else value
         return Path(there) if there.startswith("/") else self._folder / "models" / value
 
     def _tail(self, value: str, where: str) -> str:
@@ -128,7 +123,9 @@ class _Reading:
             words = value.split()
             told = "what a shell's rules would eat is kept by quotes"
             self._page.note(where, told, "changed")
-        placed = [self._compose.on_host(word) if word.startswith("/") else word for word in words]
+        placed = [
+            self._compose.mounts.on_host(word) if word.startswith("/") else word for word in words
+        ]
         return value if placed == shlex.split(value) else shlex.join(placed)
 
 
@@ -148,6 +145,19 @@ def _joined(text: str) -> list[tuple[str, int]]:
         else:
             out.append((line, number))
     return out
+
+
+# ---- where [*] goes ----
+
+
+def _above_first_section(lines: list[Line]) -> int:
+    """Never between a comment and its profile: above the last block of comments, gap or none."""
+    at = next((i for i, line in enumerate(lines) if line.is_header), len(lines))
+    while at and not lines[at - 1].text:
+        at -= 1
+    while at and lines[at - 1].text.startswith(("#", ";")):
+        at -= 1
+    return at
 
 
 # ---- what is healed ----

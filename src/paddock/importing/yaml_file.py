@@ -1,4 +1,4 @@
-"""YAML as other programs write it: plain values, and the line of each. PyYAML is loaded only here."""
+"""YAML as other programs write it: values as they were typed, the line of each, and the comments."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddock.errors import ConfigError
+from paddock.importing.yaml_comments import Comments
+from paddock.importing.yaml_text import Key, parsed
 
 if TYPE_CHECKING:
     import yaml
 
-Key = tuple[str, ...]
+_TRUE = frozenset({"true", "yes", "on", "y"})
 
 
 @dataclass(frozen=True, slots=True)
 class Yaml:
-    """One file."""
+    """One file. All scalars are text."""
 
     path: Path
     value: Mapping[str, Any]
-    lines: Mapping[Key, int]  # of each key, by its path from the top
+    lines: Mapping[Key, int]  # of each key and each item of a list, by its path from the top
+    indents: Mapping[Key, int]
+    comments: Comments
 
     def where(self, *key: str) -> str:
         """`config.yaml:12 models.qwen.cmd`, or the nearest that has a line."""
@@ -34,25 +38,34 @@ def read_yaml(path: Path) -> Yaml:
 
     try:
         text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except (OSError, ValueError) as error:
+        value, node = parsed(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is no YAML", detail=tuple(str(error).splitlines())) from error
     if not isinstance(value, dict) or node is None:
         raise ConfigError(f"{path} has no keys at its top", hint="is it the right file?")
-    return Yaml(path, value, dict(_lines(node, ())))
+    places = dict(_places(node, (), set()))
+    lines = {key: line for key, (line, _) in places.items()}
+    indents = {key: indent for key, (_, indent) in places.items()}
+    return Yaml(path, value, lines, indents, Comments.of(text, lines))
 
 
-def _lines(node: "yaml.Node", above: Key) -> Iterator[tuple[Key, int]]:
+def _places(
+    node: "yaml.Node", above: Key, within: set[int]
+) -> Iterator[tuple[Key, tuple[int, int]]]:
     import yaml
 
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.MappingNode) and id(node) not in within:
         for name, below in node.value:
             key = (*above, str(name.value))
-            yield key, name.start_mark.line + 1
-            yield from _lines(below, key)
+            yield key, (name.start_mark.line + 1, name.start_mark.column)
+            yield from _places(below, key, within | {id(node)})
+    elif isinstance(node, yaml.SequenceNode) and id(node) not in within:
+        for number, below in enumerate(node.value):
+            key = (*above, str(number))
+            yield key, (below.start_mark.line + 1, below.start_mark.column)
+            yield from _places(below, key, within | {id(node)})
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -67,3 +80,8 @@ def items(value: object) -> list[Any]:
 def text_of(value: object) -> str:
     """A scalar as one would type it."""
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def is_true(value: object) -> bool:
+    """A truth value, also in the words of YAML 1.1."""
+    return text_of(value).lower() in _TRUE

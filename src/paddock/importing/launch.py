@@ -1,0 +1,252 @@
+"""How a command line starts a llama-server: what stands before it, in which container, with which flags. Pure but for scripts.
+
+`nice -n 5 env A=1 /opt/llama-server -m x` is a program, an environment, flags, and a prefix that Paddock
+will not start. A script that is called is read as the shell would read it.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from paddock.config.model_files import at_home
+from paddock.importing.container_run import PROGRAMS, container_run
+from paddock.importing.mounts import Mounts
+from paddock.importing.prefixes import PREFIXES, Prefix
+from paddock.importing.shell import Call, Shell
+from paddock.importing.shell_words import Remark
+
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_SERVER = re.compile(
+    r"llama[-_.]?(?:cpp[-_])?server.*|llama-server|.*llama-server.*", re.IGNORECASE
+)
+_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash", "ksh"})
+_DEPTH = 8  # shells within shells
+_LONGEST = 1 << 20  # bytes of a script that is worth reading
+_EMPTY = "starts a shell, and no llama-server is seen in it"
+_SCRIPT = (
+    "Paddock starts llama-server itself, without it; a script that ends with "
+    '`exec … llama-server "$@"` can be an engine\'s `path`'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One start of a llama-server."""
+
+    words: tuple[str, ...]  # its flags
+    remarks: tuple[Remark, ...] = ()  # comments, by their places among the flags
+    program: str = ""  # a name or a path; "" in a container
+    image: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = Path("/")  # where relative paths start
+    mounts: Mounts = field(default_factory=Mounts)
+    memory: int | None = None  # MiB, of a container
+    left: tuple[tuple[str, str], ...] = ()  # words around it that are not carried over, and why
+    unknown: tuple[str, ...] = ()  # parts of its words that only a run could tell
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A command that is no llama-server."""
+
+    words: str
+    why: str
+
+
+def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Other]:
+    """What this command starts; several where it is a script of several. `shell` is where it is called."""
+    call, left = _peeled(call)
+    if not call.words:
+        yield Other("", "has no command")
+        return
+    program, words = Path(call.words[0]).name, call.words[1:]
+    if _is_server(call.words[0]):
+        yield _launch(call, left)
+    elif program in PROGRAMS:
+        yield _contained(call, left)
+    elif program in _SHELLS and depth < _DEPTH:
+        yield from _with(left, _shell(call, shell, depth))
+    elif script := _script(call.words[0], call.folder) if depth < _DEPTH else None:
+        yield from _with(left, _script_calls(script, words, call, shell, depth))
+    else:
+        yield Other(shlex.join(call.words), f"runs {program}, and Paddock runs llama-server only")
+
+
+def _is_server(word: str) -> bool:
+    """`llama-server` with whatever people add to the name; `server` as llama.cpp called it before."""
+    path, name = word.replace("\\", "/"), re.split(r"[/\\]", word)[-1]
+    return bool(_SERVER.fullmatch(name)) or (name == "server" and "llama" in path)
+
+
+def _launch(call: Call, left: tuple[tuple[str, str], ...]) -> Launch:
+    return Launch(
+        words=call.words[1:],
+        remarks=_shifted(call.remarks, 1),
+        program=call.words[0],
+        env=call.env,
+        folder=call.folder,
+        left=left,
+        unknown=call.unknown,
+    )
+
+
+def _shifted(remarks: tuple[Remark, ...], count: int) -> tuple[Remark, ...]:
+    return tuple(replace(remark, after=max(remark.after - count, 0)) for remark in remarks)
+
+
+# ---- what stands before it ----
+
+
+def _peeled(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
+    """The command without its prefixes; those that are not carried over."""
+    words, env, left = list(call.words), dict(call.env), []
+    while words:
+        if found := ASSIGNMENT.fullmatch(words[0]):
+            env[found[1]] = found[2]
+            words.pop(0)
+        elif prefix := PREFIXES.get(Path(words[0]).name):
+            taken = _prefix(words, prefix)
+            if prefix.why is not None and len(words) > taken:
+                text = shlex.join(words[:taken])
+                left.append((text, prefix.why or _SCRIPT))
+            del words[:taken]
+        else:
+            break
+    gone = len(call.words) - len(words)
+    return replace(call, words=tuple(words), env=env, remarks=_shifted(call.remarks, gone)), tuple(
+        left
+    )
+
+
+def _prefix(words: list[str], prefix: Prefix) -> int:
+    """How many words it takes, its options and its own words among them."""
+    count = 1
+    while count < len(words) and words[count].startswith("-") and len(words[count]) > 1:
+        word, count = words[count], count + 1
+        if word == "--":
+            break
+        count += "=" not in word and word in prefix.valued
+    while prefix.until and count < len(words) and words[count - 1] != prefix.until:
+        count += 1
+    return min(count + prefix.operands, len(words))
+
+
+# ---- containers ----
+
+
+def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
+    run = container_run(call.words[1:], call.folder)
+    text = shlex.join(call.words)
+    if run is None:
+        return Other(
+            text,
+            "starts a container that is described elsewhere: `paddock import wrapper` reads compose files",
+        )
+    if not run.is_llama:
+        return Other(text, f"runs a container of {run.image}, which is no llama.cpp")
+    lost = "Paddock makes its containers itself: see docs/containers.md"
+    before = len(call.words) - len(run.flags)
+    return Launch(
+        words=tuple(run.flags),
+        remarks=_shifted(call.remarks, before),
+        image=run.image,
+        env=run.env,
+        folder=call.folder,
+        mounts=run.mounts,
+        memory=run.memory,
+        left=(*left, *((option, lost) for option in run.lost)),
+        unknown=call.unknown,
+    )
+
+
+# ---- shells and scripts ----
+
+
+def _shell(call: Call, shell: Shell, depth: int) -> Iterator[Launch | Other]:
+    """`bash -c TEXT`, with its switches, or `bash SCRIPT`."""
+    rest = list(call.words[1:])
+    has_text = False
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        has_text = has_text or (not option.startswith("--") and "c" in option)
+    if has_text and rest:
+        inner = replace(_inner(call, shell), args=rest[2:])
+        yield from _calls(rest[0], inner, depth, tells=True)
+    elif rest and (script := _script(rest[0], call.folder)):
+        yield from _script_calls(script, tuple(rest[1:]), call, shell, depth)
+    else:
+        yield Other(shlex.join(call.words), _EMPTY)
+
+
+def _inner(call: Call, shell: Shell) -> Shell:
+    exported = {**shell.exported, **call.env}
+    return Shell(call.folder, call.folder, (), shell.environ, dict(exported), {}, exported)
+
+
+def _script(word: str, folder: Path) -> Path | None:
+    """A shell's script that is there."""
+    path = folder / at_home(word)
+    if "/" not in word and path.suffix != ".sh":
+        return None
+    try:
+        with path.open("rb") as file:
+            head = file.read(80)
+    except OSError:
+        return None
+    is_script = head.startswith(b"#!") and b"sh" in head.split(b"\n", 1)[0]
+    return path if is_script or path.suffix == ".sh" else None
+
+
+def _script_calls(
+    script: Path, args: tuple[str, ...], call: Call, shell: Shell, depth: int
+) -> Iterator[Launch | Other]:
+    inner = replace(_inner(call, shell), home=script.absolute().parent, args=args)
+    try:
+        text = script.read_bytes()[:_LONGEST].decode("utf-8", "replace")
+    except OSError as error:
+        yield Other(str(script), f"cannot be read: {error.strerror}")
+        return
+    found = _calls(text, inner, depth, tells=False)
+    starts = [one for one in found if isinstance(one, Launch)]
+    yield from starts
+    if not starts:
+        yield Other(str(script), "is a script, and no llama-server is seen in it")
+
+
+def _calls(text: str, shell: Shell, depth: int, *, tells: bool) -> Iterator[Launch | Other]:
+    """The starts in a text; with `tells` also what else it runs, as left beside them."""
+    left: list[tuple[str, str]] = []
+    others: list[Other] = []
+    is_found = False
+    for call in shell.calls(text):
+        found = list(launches(call, shell, depth + 1))
+        starts = [one for one in found if isinstance(one, Launch)]
+        others += [one for one in found if isinstance(one, Other)]
+        if not starts:
+            shell.give_back(call)
+            left.append((shlex.join(call.words), _beside(call.words)))
+        for start in starts:
+            is_found = True
+            yield replace(start, left=(*(left if tells else _sourced(left)), *start.left))
+    if tells and not is_found:
+        yield others[-1] if others else Other(text, _EMPTY)
+
+
+def _beside(words: tuple[str, ...]) -> str:
+    if words[0] in ("source", "."):
+        return "what it sets is not known: give it to the engine's `env` in paddock.toml"
+    return "Paddock runs llama-server alone; a script can be an engine's `path`"
+
+
+def _sourced(left: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of a script with many commands, those that could change how its server runs."""
+    return [one for one in left if one[0].startswith(("source ", ". ", "ulimit "))]
+
+
+def _with(
+    left: tuple[tuple[str, str], ...], found: Iterator[Launch | Other]
+) -> Iterator[Launch | Other]:
+    for one in found:
+        yield replace(one, left=(*left, *one.left)) if isinstance(one, Launch) else one

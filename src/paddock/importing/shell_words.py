@@ -1,0 +1,242 @@
+"""A shell's text taken apart: commands, each of words that are not expanded yet. Pure; nothing is run.
+
+It knows quotes, variables, substitutions, comments, arrays, redirections and here-documents, which is
+what people use in scripts that start a server.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Kind = Literal["text", "quoted", "variable", "quoted variable"]
+_OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;&|()\n]")
+_REDIRECTION = re.compile(r"(?:\d*|&)(?:<<<|<<-?|>>|>\||[<>]&?)")
+_NAME = re.compile(r"[A-Za-z_]\w*|[@*#?$!0-9-]")
+_PLAIN = re.compile(r"[^\s'\"\\$`;&|()<>]+")
+_PAIRS = {"(": ")", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a word. Of a variable or a substitution: its source, from the `$` on."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    pieces: tuple[Piece, ...]
+    line: int
+
+    @property
+    def literal(self) -> str:
+        """As it is written, less its quotes."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def is_bare(self) -> bool:
+        """Nothing of it is quoted or expanded: only such a word can be a keyword."""
+        return all(piece.kind == "text" for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A comment, and the number of words of its command that stand before it."""
+
+    text: str
+    after: int
+    is_beside: bool = False  # in the line of the word before it, not in one of its own
+
+
+@dataclass(slots=True)
+class Command:
+    """The words between two operators, and the comments above and among them."""
+
+    words: list[Word] = field(default_factory=list)
+    arrays: dict[str, "Command"] = field(default_factory=dict)  # NAME=( … )
+    remarks: list[Remark] = field(default_factory=list)
+
+
+def commands(text: str) -> Iterator[Command]:
+    """Every simple command in the order of the text; keywords count as words."""
+    return _Reader(text).commands()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text.replace("\\\n", " \x01"), 0
+        self._ends: list[str] = []  # of here-documents that begin with the next line
+        self._line = 1
+
+    # ---- commands ----
+
+    def commands(self, until: str = "") -> Iterator[Command]:
+        now = Command()
+        while self._at < len(self._text):
+            if until and self._text[self._at] == until:
+                self._at += 1
+                break
+            if self._blank():
+                continue
+            if self._comment(now) or self._redirection():
+                continue
+            if operator := _OPERATOR.match(self._text, self._at):
+                self._operator(operator[0])
+                if until and operator[0] == "\n":  # an array goes on over lines
+                    continue
+                if now.words or now.arrays:
+                    yield now
+                    now = Command()
+                continue
+            self._word(now)
+        if now.words or now.arrays or now.remarks:
+            yield now
+
+    def _blank(self) -> bool:
+        if self._text[self._at] not in " \t\r\x01":
+            return False
+        self._line += self._text[self._at] == "\x01"
+        self._at += 1
+        return True
+
+    def _comment(self, now: Command) -> bool:
+        if self._text[self._at] != "#":
+            return False
+        end = self._text.find("\n", self._at)
+        end = len(self._text) if end < 0 else end
+        text = self._text[self._at + 1 : end].replace("\x01", "").strip()
+        if not text.startswith("!"):  # of `#!/bin/sh`
+            line = self._text[self._text.rfind("\n", 0, self._at) + 1 : self._at]
+            now.remarks.append(
+                Remark(text, len(now.words), bool(line.rpartition("\x01")[2].strip()))
+            )
+        self._at = end
+        return True
+
+    def _operator(self, operator: str) -> None:
+        self._at += len(operator)
+        if operator == "\n":
+            self._line += 1
+            while self._ends:
+                self._skip_document(self._ends.pop(0))
+
+    def _redirection(self) -> bool:
+        found = _REDIRECTION.match(self._text, self._at)
+        if not found:
+            return False
+        self._at = found.end()
+        while self._at < len(self._text) and self._blank():
+            pass
+        target = Command()
+        self._word(target)
+        if found[0].endswith(("<<", "<<-")) and target.words:
+            self._ends.append(target.words[0].literal)
+        return True
+
+    def _skip_document(self, end: str) -> None:
+        while self._at < len(self._text):
+            stop = self._text.find("\n", self._at)
+            stop = len(self._text) if stop < 0 else stop
+            line, self._at = self._text[self._at : stop], stop + 1
+            self._line += 1
+            if line.strip() == end:
+                return
+
+    # ---- words ----
+
+    def _word(self, now: Command) -> None:
+        pieces: list[Piece] = []
+        line, start = self._line, self._at
+        while self._at < len(self._text) and self._text[self._at] not in " \t\r\n\x01;&|<>)":
+            if self._text[self._at] == "(":
+                self._array(now, pieces)
+                return
+            pieces += self._pieces()
+        if self._at == start:  # an operator that does not belong here
+            self._at += 1
+            return
+        now.words.append(Word(tuple(pieces), line))
+
+    def _array(self, now: Command, pieces: list[Piece]) -> None:
+        """`NAME=(…)`; what else stands before a bracket is a function's name."""
+        written = "".join(piece.text for piece in pieces)
+        self._at += 1
+        if not written.endswith("="):
+            return
+        inside = Command()
+        for part in self.commands(until=")"):
+            shift = len(inside.words)
+            inside.words += part.words
+            inside.remarks += [replace(r, after=r.after + shift) for r in part.remarks]
+        now.arrays[written.removesuffix("=")] = inside
+
+    def _pieces(self) -> Iterator[Piece]:
+        mark = self._text[self._at]
+        if mark == "'":
+            yield Piece("quoted", self._until("'"))
+        elif mark == '"':
+            yield from self._in_quotes()
+        elif mark == "\\":
+            yield Piece("quoted", self._text[self._at + 1 : self._at + 2])
+            self._at += 2
+        elif mark in "$`":
+            yield self._variable("variable")
+        elif found := _PLAIN.match(self._text, self._at):
+            self._at = found.end()
+            yield Piece("text", found[0].replace("\x01", ""))
+        else:
+            self._at += 1
+
+    def _until(self, mark: str) -> str:
+        end = self._text.find(mark, self._at + 1)
+        end = len(self._text) if end < 0 else end
+        inside, self._at = self._text[self._at + 1 : end], end + 1
+        self._line += inside.count("\n")
+        return inside.replace(" \x01", "\\\n")
+
+    def _in_quotes(self) -> Iterator[Piece]:
+        self._at += 1
+        kept = ""
+        while self._at < len(self._text) and self._text[self._at] != '"':
+            mark, after = self._text[self._at], self._text[self._at + 1 : self._at + 2]
+            if mark == "\\" and after in '"\\$`':
+                kept, self._at = kept + after, self._at + 2
+            elif mark in "$`":
+                yield Piece("quoted", kept)
+                kept = ""
+                yield self._variable("quoted variable")
+            else:
+                kept, self._at = kept + mark, self._at + 1
+                self._line += mark in "\n\x01"
+        self._at += 1
+        yield Piece("quoted", kept.replace(" \x01", ""))
+
+    def _variable(self, kind: Kind) -> Piece:
+        """`$NAME`, `${…}`, `$(…)`, `` `…` ``; a `$` before anything else is one."""
+        start, mark = self._at, self._text[self._at : self._at + 2]
+        if mark.startswith("`"):
+            inside = self._until("`")
+            return Piece(kind, f"$({inside})")
+        if mark[1:] in ("(", "{"):
+            self._at = _closing(self._text, self._at + 1)
+        elif mark == "$'":  # ANSI-C quotes: taken as plain ones
+            self._at += 1
+            return Piece("quoted", self._until("'"))
+        elif found := _NAME.match(self._text, self._at + 1):
+            self._at = found.end()
+        else:
+            self._at += 1
+            return Piece("quoted", "$")
+        return Piece(kind, self._text[start : self._at].replace("\x01", ""))
+
+
+def _closing(text: str, at: int) -> int:
+    """Behind the bracket that closes the one at this place."""
+    inner, outer, depth = text[at], _PAIRS[text[at]], 0
+    for index in range(at, len(text)):
+        depth += (text[index] == inner) - (text[index] == outer)
+        if depth == 0:
+            return index + 1
+    return len(text)

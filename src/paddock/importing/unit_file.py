@@ -1,0 +1,159 @@
+"""systemd units and Podman's quadlets that start a llama-server: what they start, and their comments. Pure."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paddock.importing.container_run import ContainerRun, mib
+from paddock.importing.shell import Call
+from paddock.importing.shell_words import Remark
+
+SUFFIXES = (".service", ".container")
+_MARKS = "@-:+!|"  # what may stand before a program
+# Of a unit, what its owner may want again: Paddock's own unit can have it.
+_TOLD = frozenset(
+    {
+        "Nice", "CPUAffinity", "CPUQuota", "CPUWeight", "NUMAPolicy", "NUMAMask", "MemoryMax", "MemoryHigh",
+        "LimitMEMLOCK", "IOSchedulingClass", "CPUSchedulingPolicy", "OOMScoreAdjust", "User", "EnvironmentFile",
+        "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "PodmanArgs",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    key: str
+    value: str
+    line: int
+    comments: tuple[str, ...]  # above it
+
+
+@dataclass(slots=True)
+class Unit:
+    """One file."""
+
+    path: Path
+    directives: list[Directive] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)  # comments at its end
+
+    @classmethod
+    def read(cls, path: Path, text: str) -> "Unit":
+        out, waiting = cls(path), []
+        for number, line in _joined(text):
+            bare = line.strip()
+            if bare.startswith(("#", ";")):
+                waiting.append(bare[1:].removeprefix(" "))
+            elif "=" in bare and not bare.startswith("["):
+                key, _, value = bare.partition("=")
+                out.directives.append(Directive(key.strip(), value.strip(), number, tuple(waiting)))
+                waiting = []
+        out.rest = waiting
+        return out
+
+    @property
+    def is_template(self) -> bool:
+        """`NAME@.service`: what `%i` means is said by whoever starts it."""
+        return self.path.stem.endswith("@")
+
+    def where(self, directive: Directive) -> str:
+        return f"{self.path.name}:{directive.line} {directive.key}"
+
+    def lost(self) -> Iterator[Directive]:
+        return (one for one in self.directives if one.key in _TOLD)
+
+    def env(self) -> dict[str, str]:
+        """What it sets for what it starts."""
+        pairs = (
+            w.partition("=")
+            for d in self.directives
+            if d.key == "Environment"
+            for w in _split(d.value)
+        )
+        return {name: value for name, _, value in pairs}
+
+    def folder(self, home: Path) -> Path:
+        found = [d.value for d in self.directives if d.key == "WorkingDirectory"]
+        told = self._specified(found[-1].lstrip("-"), home) if found else "/"
+        return home if told == "~" else Path(told)
+
+    def calls(self, home: Path) -> Iterator[tuple[Directive, Call]]:
+        """What it starts. Raises ValueError where quotes do not match."""
+        env = self.env()
+        for one in self.directives:
+            if one.key == "ExecStart" and one.value:
+                words = [_expanded(w, env) for w in _split(self._specified(one.value, home))]
+                found = [part for word in words for part in word]
+                found[:1] = [found[0].lstrip(_MARKS)] if found else []
+                meant = {name: v for name, v in env.items() if not _is_used(name, one.value)}
+                yield one, Call(tuple(found), _remarks(self), one.line, meant, self.folder(home))
+
+    def container(self, home: Path) -> tuple[Directive, ContainerRun] | None:
+        """What a quadlet runs."""
+        run, at = ContainerRun(env=self.env()), None
+        for one in self.directives:
+            value = self._specified(one.value, home)
+            if one.key == "Image":
+                run.image, at = value, at or one
+            elif one.key == "Exec":
+                run.command, at = _split(value), one
+            elif one.key == "Entrypoint":
+                run.entrypoint = value
+            elif one.key == "Volume":
+                run.mounts.add_short(value, self.path.absolute().parent)
+            elif one.key == "Memory":
+                run.memory = mib(value)
+        return (at, run) if at and run.image else None
+
+    def _specified(self, text: str, home: Path) -> str:
+        """`%h` and the like, as far as the file tells."""
+        name = self.path.stem
+        known = {
+            "%h": str(home),
+            "%n": self.path.name,
+            "%N": name,
+            "%p": name.partition("@")[0],
+            "%%": "%",
+        }
+        for mark, meaning in known.items():
+            text = text.replace(mark, meaning)
+        return text
+
+
+def _remarks(unit: Unit) -> tuple[Remark, ...]:
+    """All of its comments belong to the one thing that it starts."""
+    return tuple(Remark(text, 0) for one in unit.directives for text in one.comments)
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that go on behind a backslash are one; comments among them come first."""
+    whole, first = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if whole and line.lstrip().startswith(("#", ";")):
+            yield number, line
+            continue
+        first = first or number
+        whole += line.removesuffix("\\") + " " if line.endswith("\\") else line
+        if not line.endswith("\\"):
+            yield first, whole
+            whole, first = "", 0
+    if whole:
+        yield first, whole
+
+
+def _split(text: str) -> list[str]:
+    return shlex.split(text)
+
+
+def _expanded(word: str, env: Mapping[str, str]) -> list[str]:
+    """`$NAME` alone becomes words, `${NAME}` a part of one; systemd takes what is not set for nothing."""
+    if word.startswith("$") and word[1:].isidentifier():
+        return env.get(word[1:], "").split()
+    for name, value in env.items():
+        word = word.replace(f"${{{name}}}", value)
+    return [word.replace("$$", "$")]
+
+
+def _is_used(name: str, command: str) -> bool:
+    """A variable that stands for a part of the command is not meant for the program."""
+    return f"${{{name}}}" in command or f"${name}" in command.split()

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "llama-server is not started here"

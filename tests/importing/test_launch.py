@@ -1,0 +1,156 @@
+"""Whatever stands before a llama-server, its flags are seen; what is no llama-server is none."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paddock.importing.launch import Launch, Other, launches
+from paddock.importing.shell import Call, Shell
+
+FOLDER = Path("/srv/box")
+FLAGS = ("-m", "a b.gguf", "-c", "1024")
+
+
+def started(*words: str, env: dict[str, str] | None = None) -> list[Launch | Other]:
+    call = Call(words, (), 0, env or {}, FOLDER)
+    return list(launches(call, Shell(FOLDER, FOLDER)))
+
+
+def launch(*words: str) -> Launch:
+    (found,) = started(*words)
+    assert isinstance(found, Launch), found
+    return found
+
+
+# What people put before a server, and what must be told of it ("" for nothing).
+PREFIXES = [
+    ("env A=1 B=2", ""),
+    ("env -i -u HOME A=1", ""),
+    ("A=1", ""),
+    ("exec", ""),
+    ("nohup", ""),
+    ("setsid", ""),
+    ("stdbuf -oL -eL", ""),
+    ("stdbuf -o L", ""),
+    ("nice", "nice"),
+    ("nice -n 10", "nice -n 10"),
+    ("nice -10", "nice -10"),
+    ("nice --adjustment=5", "nice --adjustment=5"),
+    ("ionice -c2 -n 7", "ionice -c2 -n 7"),
+    ("taskset 0xff", "taskset 0xff"),
+    ("taskset -c 0-7,9", "taskset -c 0-7,9"),
+    ("numactl -N 0 -m 0", "numactl -N 0 -m 0"),
+    ("numactl --interleave=all", "numactl --interleave=all"),
+    ("numactl --cpunodebind 1 --membind 1", "numactl --cpunodebind 1 --membind 1"),
+    ("chrt -f 10", "chrt -f 10"),
+    ("timeout -k 5 3600", "timeout -k 5 3600"),
+    ("/usr/bin/nice -n 1", "/usr/bin/nice -n 1"),
+    ("sudo -u llama -E", "sudo -u llama -E"),
+    ("systemd-run --user --scope -p MemoryMax=20G", "systemd-run --user --scope -p MemoryMax=20G"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "told"), PREFIXES)
+def test_a_prefix_is_looked_through_and_told_where_it_is_lost(prefix: str, told: str) -> None:
+    found = launch(*prefix.split(), "/opt/llama-server", *FLAGS)
+    assert (found.program, found.words) == ("/opt/llama-server", FLAGS)
+    assert [words for words, _ in found.left] == ([told] if told else [])
+
+
+@given(st.lists(st.sampled_from(PREFIXES), max_size=4))
+def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -> None:
+    words = [word for prefix, _ in stack for word in prefix.split()]
+    found = launch(*words, "llama-server", *FLAGS)
+    assert found.words == FLAGS
+    assert [words for words, _ in found.left] == [told for _, told in stack if told]
+
+
+@given(
+    st.lists(st.sampled_from(PREFIXES), max_size=2), st.sampled_from(["sh", "bash", "/bin/dash"])
+)
+def test_a_shell_around_it_changes_nothing(stack: list[tuple[str, str]], shell: str) -> None:
+    inner = [*(word for prefix, _ in stack for word in prefix.split()), "llama-server", *FLAGS]
+    found = launch("nice", shell, "-c", shlex.join(inner))
+    assert found.words == FLAGS
+    assert [words for words, _ in found.left] == ["nice", *(told for _, told in stack if told)]
+
+
+def test_variables_before_it_and_of_its_model_are_its_environment() -> None:
+    (found,) = started("A=1", "env", "B=2", "llama-server", env={"B": "9", "C": "3"})
+    assert isinstance(found, Launch)
+    assert found.env == {"A": "1", "B": "2", "C": "3"}
+
+
+def test_what_a_shell_does_before_it_counts_or_is_told() -> None:
+    text = "source /opt/x.sh && cd /srv/models; export A=1; ulimit -l unlimited; exec llama-server -m m.gguf -t $(nproc) > log 2>&1 &"
+    found = launch("bash", "-lc", text)
+    assert found.words == ("-m", "m.gguf", "-t", "$(nproc)")
+    assert (found.folder, found.env, found.unknown) == (
+        Path("/srv/models"),
+        {"A": "1"},
+        ("$(nproc)",),
+    )
+    assert [words for words, _ in found.left] == ["source /opt/x.sh", "ulimit -l unlimited"]
+
+
+CONTAINERS = [
+    "docker run --rm -it -p 8080:8080 -v /srv/models:/m ghcr.io/ggml-org/llama.cpp:server -m /m/x.gguf",
+    "podman run -d --name=x --volume /srv/models:/m:ro,z local/llama-cpp -m /m/x.gguf",
+    "docker --context far run --mount type=bind,src=/srv/models,dst=/m llama.cpp:full --server -m /m/x.gguf",
+    "docker container run -v/srv/models:/m --entrypoint=/app/llama-server mine:3 -m /m/x.gguf",
+    "docker run -v /srv/models:/m mine:3 llama-server -m /m/x.gguf",
+    "docker run -v /srv/models:/m mine:3 -m /m/x.gguf",
+]
+
+
+@pytest.mark.parametrize("command", CONTAINERS)
+def test_a_container_with_a_llama_server_is_an_image_its_mounts_and_flags(command: str) -> None:
+    found = launch(*command.split())
+    assert found.image
+    assert found.words == ("-m", "/m/x.gguf")
+    assert found.mounts.on_host("/m/x.gguf") == "/srv/models/x.gguf"
+
+
+def test_a_containers_devices_memory_and_environment_are_its_engines() -> None:
+    found = launch(
+        *("docker", "run", "--gpus", '"device=0,2"', "-m", "16g", "-e", "A=1", "--tmpfs", "/x"),
+        *("llama.cpp", "-m", "x.gguf"),
+    )
+    assert found.env == {"CUDA_VISIBLE_DEVICES": "0,2", "A": "1"}
+    assert found.memory == 16 << 10
+    assert [words for words, _ in found.left] == ["--tmpfs /x"]
+
+
+OTHERS = [
+    ("vllm serve x", "runs vllm, and"),
+    ("python -m llama_cpp.server --model x.gguf", "runs python, and"),
+    ("nice -n 5 whisper-server -m x.bin", "runs whisper-server, and"),
+    ("docker run vllm/vllm-openai --model x", "vllm/vllm-openai, which is no llama.cpp"),
+    ("docker run koboldai/koboldcpp --model x.gguf", "koboldai/koboldcpp, which is no llama.cpp"),
+    ("docker exec box llama-server -m x.gguf", "described elsewhere"),
+    ("docker compose up", "described elsewhere"),
+    ("bash -c 'echo hello'", "no llama-server is seen"),
+    ("bash", "no llama-server is seen"),
+    ("", "has no command"),
+    ("nice -n 5", "has no command"),
+]
+
+
+@pytest.mark.parametrize(("command", "why"), OTHERS)
+def test_what_is_no_llama_server_says_what_it_is(command: str, why: str) -> None:
+    (found,) = started(*shlex.split(command))
+    assert isinstance(found, Other)
+    assert why in found.why
+    assert "name its image" not in found.why
+
+
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), max_size=6
+    )
+)
+def test_no_command_line_breaks_it(words: list[str]) -> None:
+    assert started(*words)
