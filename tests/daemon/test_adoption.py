@@ -59,7 +59,8 @@ async def test_kill_9_while_ready(tmp_path: Path, models: Path):
 
 
 async def test_kill_9_while_loading(tmp_path: Path, models: Path):
-    slow = wrapper(tmp_path / "slow", "sleep 3")
+    gate = tmp_path / "gate"
+    slow = wrapper(tmp_path / "slow", f"until [ -e '{gate}' ]; do sleep 0.1; done")
     paths = here(tmp_path, models, f"[slow]\nmodel = alpha.gguf\nengine = {slow}\n")
     async with aiohttp.ClientSession() as http:
         with process(paths) as first:
@@ -71,6 +72,7 @@ async def test_kill_9_while_loading(tmp_path: Path, models: Path):
                 after = await _yard(second, http)
                 [adopted] = (await after.status()).instances
                 assert (adopted.pid, adopted.phase) == (loading.instances[0].pid, "starting")
+                gate.touch()
                 assert await after.answer("slow") == "I am alpha."
                 assert [i.id for i in (await after.status()).instances] == ["slow.1"]
 
