@@ -102,6 +102,10 @@ class Scheduler:
         """Its last failure, until a load succeeded."""
         return self._books.setbacks.get(profile)
 
+    def flaw(self, profile: ProfileId) -> Cause | None:
+        """Why it is known that it cannot be loaded."""
+        return self._books.flaws.get(profile)
+
     def waiting(self) -> dict[ProfileId, int]:
         """Requests that wait, by profile."""
         counts: dict[ProfileId, int] = {}

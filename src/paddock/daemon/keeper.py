@@ -15,6 +15,7 @@ from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
+from paddock.daemon.flaws import Flaws
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -25,6 +26,7 @@ from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
 from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
+from paddock.placement.planner import said
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -40,6 +42,7 @@ class Keeper:
         roster: Roster,
         ledger: Ledger,
         plans: Plans,
+        flaws: Flaws,
         listener: Listener,
         feed: Callable[[ev.Event], None],
         got_ready: Callable[[Instance], None],
@@ -47,7 +50,7 @@ class Keeper:
     ) -> None:
         self.instances: dict[InstanceId, Instance] = {}
         self._settings, self._records, self._roster = settings, records, roster
-        self._ledger, self._plans = ledger, plans
+        self._ledger, self._plans, self._flaws = ledger, plans, flaws
         self._listener, self._feed, self._clock = listener, feed, clock
         self._got_ready = got_ready
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
@@ -67,7 +70,8 @@ class Keeper:
         try:
             profile = self._roster.version(name, fingerprint)
             record = self._new_record(instance, profile)
-            environ = environment(self._roster.engine(profile), os.environ)
+            engine = self._roster.engine(profile)
+            environ = environment(engine, os.environ)
         except PaddockError as error:
             self._stillborn(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
@@ -77,9 +81,12 @@ class Keeper:
         else:
             await self._plans.stand_aside()
             plumbing = self._records.plumbing(record.number)
+            state = self._flaws.state(profile)
             live = self._track(record)
             self._listener.phase_changed(live)
             await self._live(live, lambda: spawn(record.argv, environ, plumbing))
+            if live.refusal:
+                self._flaws.note(profile, state, said(engine, live.refusal))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
         engine = self._roster.engine(profile)
@@ -199,6 +206,7 @@ class Keeper:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _became_ready(self, live: Instance) -> None:
+        self._flaws.forget(live.record.fingerprint)
         self._feed(ev.BecameReady(live.id))
         self._got_ready(live)
 
