@@ -69,6 +69,19 @@ BREAKERS: dict[Breaker, str] = {
 CERTAIN = (absent, short)  # known without an engine
 
 
+def of_type(path: Path, number: int) -> Path:
+    """A model of which two tensors are of the type with this number."""
+    script = ScriptedModel(say="Hi.", ftype="f32")
+    data = bytearray(write(path, script).read_bytes())
+    for name in (b"blk.0.ffn_up.weight", b"output.weight"):
+        at = data.rindex(len(name).to_bytes(8, "little") + name) + 8 + len(name)
+        dims = int.from_bytes(data[at : at + 4], "little")
+        at += 4 + 8 * dims
+        data[at : at + 4] = number.to_bytes(4, "little")
+    path.write_bytes(data)
+    return path
+
+
 def _good(path: Path, say: str = "Whole.") -> Path:
     return write(path, ScriptedModel(say=say))
 

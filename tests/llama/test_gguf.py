@@ -11,6 +11,7 @@ import pytest
 
 from paddock.llama.gguf import Facts, GgufError, missing_shards, read_facts, shards, size_bytes
 from paddock.llama.scripted import ScriptedModel, write, write_split
+from tests.broken import of_type
 from tests.llama.headers import facts_of, header
 
 
@@ -121,19 +122,6 @@ def test_a_header_that_makes_no_sense_is_told_with_its_key(tmp_path: Path):
         assert not failure.value.is_final  # the engine may have its own idea of it
 
 
-def of_type(path: Path, number: int) -> Path:
-    """A model of which two tensors are of the type with this number."""
-    script = ScriptedModel(say="Hi.", ftype="f32")
-    data = bytearray(write(path, script).read_bytes())
-    for name in (b"blk.0.ffn_up.weight", b"output.weight"):
-        at = data.rindex(len(name).to_bytes(8, "little") + name) + 8 + len(name)
-        dims = int.from_bytes(data[at : at + 4], "little")
-        at += 4 + 8 * dims
-        data[at : at + 4] = number.to_bytes(4, "little")
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize("number", [4, 31, 36, 77, 2**32 - 1])
 def test_a_tensor_type_that_we_do_not_know_hides_nothing_else(tmp_path: Path, number: int):
     known = read_facts(write(tmp_path / "a.gguf", ScriptedModel(say="Hi.", ftype="f32")))
@@ -186,10 +174,12 @@ def test_shards_that_do_not_belong_together_are_doubted(tmp_path: Path):
 
 
 def test_a_model_without_a_tokenizer_is_doubted(tmp_path: Path):
-    assert facts_of(tmp_path, "llama", block_count=2).doubts == ("tokenizer.ggml.model is missing",)
+    none = facts_of(tmp_path, "llama", block_count=2)
+    assert none.doubts == ("tokenizer.ggml.model is missing", "tokenizer.ggml.tokens is missing")
     half = {"tokenizer.ggml.model": "gpt2", "block_count": 2}
     path = header(tmp_path / "m.gguf", "llama", half)
-    assert read_facts(path).doubts == ("tokenizer.ggml.tokens is missing",)
+    missing = ("tokenizer.ggml.tokens is missing", "tokenizer.ggml.merges is missing")
+    assert read_facts(path).doubts == missing
     whole = write(tmp_path / "m.gguf", ScriptedModel(say="Hi."))
     assert read_facts(whole).doubts == ()
 

@@ -31,6 +31,7 @@ class Roster:
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
+        self._reading = asyncio.Lock()
         self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
 
     # ---- looking up ----
@@ -98,6 +99,10 @@ class Roster:
 
     async def read_facts(self) -> set[Path]:
         """Read the headers of model files that are new, or not as they were; those that were read."""
+        async with self._reading:
+            return await self._read_facts()
+
+    async def _read_facts(self) -> set[Path]:
         marks = await asyncio.to_thread(_stamped, self.stable)
         unseen = [path for path, stamp in marks.items() if self._stamps(path) != stamp]
         found = await read_all_in_child(unseen, cache_dir=self._paths.state_dir) if unseen else {}

@@ -103,7 +103,7 @@ def open_gguf(path: Path) -> GgufFile:
             f"{path} cannot be read: {error.strerror or error}", kind="closed"
         ) from error
     except Damaged as damage:
-        message = f"{path} is truncated or damaged: {damage}"
+        message = f"{path} is truncated or damaged"
         raise GgufError(message, hint="download it again", kind="damaged") from damage
 
 

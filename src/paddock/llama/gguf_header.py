@@ -49,6 +49,9 @@ class Header:
         """What was found under the keys asked for that should not be there."""
         return self._doubts.values()
 
+    def has(self, key: str) -> bool:
+        return self._field(key) is not None
+
     def text(self, key: str) -> str:
         """Empty where the key is absent or no string. Bytes that are no UTF-8 are replaced."""
         field = self._field(key)

@@ -19,6 +19,12 @@ from paddock.llama.gguf_shards import UNNAMED, misfits, must_be_whole, opened, w
 from paddock.llama.gguf_template import handled
 from paddock.llama.gguf_weights import weigh
 
+_TOKENIZER = ("tokenizer.ggml.model", "tokenizer.ggml.tokens")
+_TOKENIZER_PARTS = {  # by tokenizer.ggml.model
+    "gpt2": (*_TOKENIZER, "tokenizer.ggml.merges"),
+    "llama": (*_TOKENIZER, "tokenizer.ggml.scores"),
+    "no_vocab": _TOKENIZER[:1],
+}
 _TEMPLATES = ("tokenizer.chat_template", "tokenizer.chat_template.tool_use")
 
 
@@ -123,10 +129,10 @@ def _doubts(header: Header, facts: Facts, files: Sequence[GgufFile]) -> Iterator
     """What llama.cpp may not take: only it can tell."""
     yield from header.doubts
     yield from misfits(files)
-    if facts.kind == "model" and facts.n_layers and not header.text("tokenizer.ggml.model"):
-        yield "tokenizer.ggml.model is missing"
-    elif facts.kind == "model" and facts.n_layers and facts.n_vocab is None:
-        yield "tokenizer.ggml.tokens is missing"
+    if facts.kind == "model" and facts.n_layers:
+        parts = _TOKENIZER_PARTS.get(header.text("tokenizer.ggml.model"), _TOKENIZER)
+        missing = [part for part in parts if not header.has(part)]
+        yield from (f"{part} is missing" for part in missing)
     for name in facts.types:
         if name.startswith(UNNAMED):
             yield f"it has tensors of {name}"

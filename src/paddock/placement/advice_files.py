@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from paddock.api.placement import Plan
 from paddock.config.model_kinds import EMBEDDERS
-from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf import Facts, Fault, GgufError
 from paddock.placement.estimate import logits_mib
 from paddock.placement.patient import Finding, Patient, Severity, number, value
 from paddock.placement.words import gib, on_gpus, spills
@@ -15,13 +15,7 @@ from paddock.placement.words import gib, on_gpus, spills
 BATCH, UBATCH = 2048, 512  # tokens: llama-server's defaults
 # Values in a block of a quantised cache type (ggml's GGML_QUANT_SIZES); the others have no blocks.
 _BLOCK = dict.fromkeys(("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), 32)
-_BROKEN = (
-    "absent",
-    "short",
-    "damaged",
-    "other",
-    "closed",
-)  # not merely of a kind that we cannot read
+_SEVERITIES: dict[Fault, Severity] = {"odd": "warning", "foreign": "info"}  # errors otherwise
 _WANTED = {"--model": "model", "--model-draft": "model", "--mmproj": "projector"}
 _BELONGS = {
     "projector": "write it as MMPROJ, and the model itself as MODEL",
@@ -35,7 +29,7 @@ def unreadable_file(patient: Patient) -> Iterator[Finding]:
     """A file that is there and is no whole GGUF; what only our own reader cannot read may be sound."""
     for name, error in patient.files.items():
         if isinstance(error, GgufError) and (flag := patient.profile.flag(name)):
-            severity: Severity = "error" if error.kind in _BROKEN else "info"
+            severity = _SEVERITIES.get(error.kind, "error")
             yield Finding(severity, f"{flag.origin.key}: {error.message}", error.hint, flag)
 
 
