@@ -67,6 +67,12 @@ class LoadFailed(PaddockError):
     status = 502
 
 
+class CannotLoad(LoadFailed):
+    """Its file is missing or short, or its engine said that it cannot load it: nothing was tried."""
+
+    code = "cannot_load"
+
+
 class RecentlyFailed(LoadFailed):
     """It failed a moment ago, and trying again at once would evict a working model for nothing."""
 

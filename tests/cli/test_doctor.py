@@ -39,8 +39,9 @@ def test_the_check_reads_the_headers_of_the_files_too(paddock: Paddock, conf: Pa
     assert result.status == 1
     assert f"error: {conf}:10: [bad] a V cache of q8_0 needs flash attention" in result.out
     assert f"error: {conf}:12: [broken] MODEL: " in result.out
-    assert "broken.gguf is truncated or damaged (download it again)" in result.out
-    assert "3 profiles, 2 errors, no warnings" in result.out
+    assert "broken.gguf is truncated: it has " in result.out
+    assert "[broken] native 11434 says: " in result.out
+    assert "3 profiles, 3 errors, no warnings" in result.out
 
 
 def test_a_remark_does_not_fail_the_check(paddock: Paddock, conf: Path, models: Path) -> None:

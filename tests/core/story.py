@@ -14,6 +14,7 @@ from paddock.core.events import (
     CancelAsked,
     Configured,
     Event,
+    Examined,
     Exited,
     KeepAsked,
     Left,
@@ -76,8 +77,12 @@ def configured(*specs: Spec) -> Configured:
     return Configured(specs)
 
 
-def asked(ticket: int, name: str, *, insist: bool = False) -> Asked:
-    return Asked(Ticket(ticket), ProfileId(name), insist)
+def asked(ticket: int, name: str, *, insist: bool = False, force: bool = False) -> Asked:
+    return Asked(Ticket(ticket), ProfileId(name), insist, force)
+
+
+def examined(name: str, flaw: Cause | None) -> Examined:
+    return Examined(ProfileId(name), flaw)
 
 
 def left(ticket: int) -> Left:

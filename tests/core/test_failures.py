@@ -15,6 +15,7 @@ from tests.core.story import (
     cancel,
     configured,
     done,
+    examined,
     exited,
     freed,
     grant,
@@ -336,3 +337,69 @@ def test_a_changed_profile_that_fails_gives_way_to_the_version_that_ran():
     assert (restored.instance, restored.fingerprint) == ("a.3", "old")
     assert s(6, asked(2, "a")) == [], "served by what ran before, failed version or not"
     assert s(7, ready("a.3")) == [done("a.3"), grant(2, "a.3")]
+
+
+# ---- what is known to fail ----
+
+SHORT = Cause("cannot_load", "b cannot be loaded: b.gguf is truncated")
+
+
+def test_nobody_leaves_for_a_profile_that_is_known_to_fail():
+    s = Story(A, B)
+    s.used(0, "a", "a.1")
+    assert s(1, examined("b", SHORT)) == []
+    assert s(2, asked(1, "b")) == [refuse(1, SHORT)]
+    assert s(3, asked(2, "b", insist=True)) == [refuse(2, SHORT)]
+    assert s(4, asked(3, "a")) == [grant(3, "a.1")]
+
+
+def test_who_insists_with_force_has_it_tried_and_what_left_comes_back():
+    s = Story(A, B)
+    s.used(0, "a", "a.1")
+    s(1, examined("b", SHORT))
+    assert s(2, asked(1, "b", insist=True, force=True)) == [stop("a.1")]
+    assert s(2, asked(2, "b")) == []  # it is being tried: this one may as well wait for it
+    assert s.gone(3, "a.1") == [spawn("b.2")]
+    failed = [refuse(1, BROKEN), refuse(2, BROKEN), done("b.2", "failed", BROKEN, back="a")]
+    assert s(4, exited("b.2", BROKEN)) == failed
+    assert s(5, freed("b.2")) == [spawn("a.3")]
+
+
+def test_a_flaw_that_becomes_known_while_others_leave_brings_them_back():
+    s = Story(A, B)
+    s.used(0, "a", "a.1")
+    assert s(1, asked(1, "b")) == [stop("a.1")]
+    assert s(2, examined("b", SHORT)) == [refuse(1, SHORT)]
+    assert s.gone(3, "a.1") == [spawn("a.2")]
+
+
+def test_a_flaw_found_while_a_request_still_waits_for_a_busy_one_refuses_it():
+    s = Story(A, B)
+    s(0, asked(1, "a"))
+    s(1, ready("a.1"))
+    assert s(2, asked(2, "b")) == []
+    assert s(3, examined("b", SHORT)) == [refuse(2, SHORT)]
+
+
+def test_what_is_up_serves_whatever_is_known_of_its_file_now():
+    s = Story(A)
+    s.used(0, "a", "a.1")
+    s(1, examined("a", SHORT))
+    assert s(2, asked(1, "a")) == [grant(1, "a.1")]
+
+
+def test_an_outdated_one_does_not_leave_for_its_own_changed_profile_that_is_known_to_fail():
+    s = Story(A)
+    s.used(0, "a", "a.1")
+    s(1, configured(spec("a", fingerprint="new")))
+    s(1, examined("a", SHORT))
+    assert s(2, asked(1, "a", insist=True)) == [refuse(1, SHORT)]
+    assert s(3, asked(2, "a")) == [grant(2, "a.1")]
+
+
+def test_a_mended_file_is_tried_anew():
+    s = Story(A, B)
+    s.used(0, "a", "a.1")
+    s(1, examined("b", SHORT))
+    s(2, examined("b", None))
+    assert s(3, asked(1, "b")) == [stop("a.1")]

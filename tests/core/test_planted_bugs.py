@@ -104,7 +104,7 @@ def test_a_waiter_forgotten_behind_a_full_instance_is_noticed(monkeypatch):
 
     honest = Books.wants
     monkeypatch.setattr(Books, "wants", wants)
-    hunt("lost waiter")
+    hunt("(lost waiter|waits for what is known to fail)")
 
 
 def test_a_deadline_that_is_never_given_is_noticed(monkeypatch):
@@ -206,3 +206,11 @@ def test_a_deadline_that_has_passed_is_noticed(monkeypatch):
 
     monkeypatch.setattr(Books, "next_deadline", next_deadline)
     hunt("busy loop")
+
+
+def test_a_load_of_what_is_known_to_fail_is_noticed():
+    class Forgetful(Scheduler):
+        def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:
+            pass
+
+    hunt("(waits|evicted) for what is known to fail", Forgetful)

@@ -77,9 +77,13 @@ class Stable(RuleBasedStateMachine):
     def too_late(self) -> list[Process]:
         return [p for p in self.world.processes.values() if p.told and p.state == "loading"]
 
-    @rule(name=names, insist=st.sampled_from([False, False, False, True]))
-    def ask(self, name: ProfileId, insist: bool) -> None:
-        self.world.ask(name, insist=insist)
+    @rule(name=names, how=st.sampled_from(["", "", "", "insist", "force"]))
+    def ask(self, name: ProfileId, how: str) -> None:
+        self.world.ask(name, insist=bool(how), force=how == "force")
+
+    @rule(name=names, flaw=st.sampled_from([None, BROKEN]))
+    def examine(self, name: ProfileId, flaw: Cause | None) -> None:
+        self.world.examine(name, flaw)
 
     @rule(asked=st.lists(names, min_size=2, max_size=4))
     def several_ask(self, asked: list[ProfileId]) -> None:

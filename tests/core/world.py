@@ -72,6 +72,8 @@ class World:
         self.is_sound = True
         self.is_crowded = False
         self._pending: set[ProfileId] = set()  # asked for, and not started since
+        self.flawed: set[ProfileId] = set()  # known to fail
+        self._forced: set[ProfileId] = set()  # of the pending ones: to be tried all the same
         self._tickets = 0
         self._begin(scheduler)
         self.configure(specs)
@@ -82,13 +84,18 @@ class World:
 
     # ---- what happens ----
 
-    def ask(self, profile: ProfileId, *, insist: bool = False) -> Ticket:
+    def ask(self, profile: ProfileId, *, insist: bool = False, force: bool = False) -> Ticket:
         self._tickets += 1
         ticket = Ticket(self._tickets)
         self.waiting[ticket] = Request(profile, self.now)
         self._pending.add(profile)
-        self.feed(ev.Asked(ticket, profile, insist))
+        self._forced |= {profile} if force else set()
+        self.feed(ev.Asked(ticket, profile, insist, force))
         return ticket
+
+    def examine(self, profile: ProfileId, flaw: Cause | None) -> None:
+        self.flawed = self.flawed | {profile} if flaw else self.flawed - {profile}
+        self.feed(ev.Examined(profile, flaw))
 
     def leave(self, ticket: Ticket) -> None:
         self.waiting.pop(ticket, None)
@@ -124,6 +131,7 @@ class World:
     def configure(self, specs: Iterable[Spec]) -> None:
         self.specs = {spec.id: spec for spec in specs}
         self._pending &= self.specs.keys()
+        self.flawed &= self.specs.keys()
         self.feed(ev.Configured(tuple(self.specs.values())))
 
     def measure(self, room: Room) -> None:
@@ -132,15 +140,18 @@ class World:
 
     def cancel(self, profile: ProfileId) -> None:
         self._pending.discard(profile)
+        self._forced.discard(profile)
         self.feed(ev.CancelAsked(profile))
 
     def unload(self, profile: ProfileId, *, now: bool) -> None:
         self._pending.discard(profile)
+        self._forced.discard(profile)
         self.feed(ev.UnloadAsked(profile, now))
 
     def restart(self, scheduler: type[Scheduler]) -> None:
         """The daemon dies and comes back: every connection is cut, what is alive is adopted."""
         self.waiting, self.leased, self._pending = {}, {}, set()
+        self.flawed, self._forced = set(), set()
         self._begin(scheduler)
         self.configure(self.specs.values())
         self.measure(self.room)
@@ -179,6 +190,7 @@ class World:
         deadline = self.scheduler.deadline
         self.promise(deadline is None or deadline > self.now, "busy loop")
         self._compare_leases()
+        self._look_for_hopeless_ones()
         self.is_sound = True
 
     def _perform(self, effect: Effect, event: ev.Event, staying: list[Process]) -> None:
@@ -208,6 +220,7 @@ class World:
         self.promise(not any(_collide(demand, load) for load in loads), "loads overlap")
         self.spawns += 1
         self._pending.discard(profile)
+        self._forced.discard(profile)
         self.processes[instance] = Process(instance, profile, demand, self.now)
         return self.processes[instance]
 
@@ -219,6 +232,9 @@ class World:
         self.promise(not used or ordered or self._drain_is_over(effect), "killed under a client")
         if effect.why == "evicted":
             self.promise(not self._all_fits(staying), "evicted though everything fits")
+            asked = self._pending | {request.profile for request in self.waiting.values()}
+            hopeful = asked - self.flawed | self._forced
+            self.promise(bool(hopeful), "evicted for what is known to fail")
 
     def _drain_is_over(self, effect: Stop) -> bool:
         limit = self.rules.drain_timeout
@@ -281,6 +297,13 @@ class World:
             for ticket in live.phase.leases
         }
         self.promise(booked <= self.leased.keys(), "leaked lease")
+
+    def _look_for_hopeless_ones(self) -> None:
+        """Whoever is known to fail is refused, unless it is there, or forced."""
+        there = {process.profile for process in self.processes.values()}
+        hopeless = self.flawed - there - self._forced
+        waiting = {request.profile for request in self.waiting.values()}
+        self.promise(not waiting & hopeless, "waits for what is known to fail")
 
     def promise(self, kept: bool, words: str) -> None:
         if not kept:

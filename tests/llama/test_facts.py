@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paddock.llama import facts as module
-from paddock.llama.facts import read, read_in_child
+from paddock.llama.facts import read, read_all_in_child, read_each, read_in_child
 from paddock.llama.gguf import Facts, GgufError, read_facts
 from paddock.llama.scripted import ScriptedModel, write, write_split
 
@@ -61,7 +61,7 @@ async def test_what_was_read_once_is_remembered(
     first = await way(model, cache)
     without_children()
     assert await way(model, cache) == first
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(GgufError, match=r"new\.gguf.*nowhere"):
         await way(write(model.with_name("new.gguf"), ScriptedModel(say="New.")), cache)
 
 
@@ -141,14 +141,22 @@ async def test_the_childs_complaint_is_told(tmp_path: Path, cache: Path, way: Re
 
 
 @both
-async def test_a_missing_shard_is_told_without_a_child(
+async def test_a_missing_file_is_told_without_a_child(
     tmp_path: Path, cache: Path, way: Read, without_children: Callable[[], None]
 ):
+    without_children()
+    with pytest.raises(GgufError, match=r"missing: .*nowhere\.gguf") as failure:
+        await way(tmp_path / "nowhere.gguf", cache)
+    assert failure.value.is_final
+
+
+@both
+async def test_a_missing_shard_is_told(tmp_path: Path, cache: Path, way: Read):
     first, second = write_split(tmp_path / "m", ScriptedModel(say="Hi."), shards=2)
     second.unlink()
-    without_children()
-    with pytest.raises(GgufError, match=second.name):
+    with pytest.raises(GgufError, match=second.name) as failure:
         await way(first, cache)
+    assert failure.value.is_final
 
 
 @both
@@ -156,7 +164,7 @@ async def test_a_child_that_breaks_is_told_by_its_last_line(
     model: Path, cache: Path, way: Read, monkeypatch: pytest.MonkeyPatch
 ):
     command = [sys.executable, "-c", "raise MemoryError('too much')"]
-    monkeypatch.setattr(module, "_command", lambda _: command)
+    monkeypatch.setattr(module, "_command", lambda: command)
     with pytest.raises(GgufError, match=r"m\.gguf.*MemoryError: too much"):
         await way(model, cache)
 
@@ -170,12 +178,52 @@ async def test_what_lies_in_the_working_directory_is_not_run(
     assert (await way(Path(model.name), cache)).shards == (str(model),)
 
 
+# Reads as the real child does, but dies over the file that makes it.
+DYING = """
+import os, sys
+from paddock.llama import gguf_child
+tell = gguf_child._tell
+gguf_child._tell = lambda path: os._exit(3) if path.name == "bad.gguf" else tell(path)
+gguf_child.main()
+"""
+
+
+async def test_a_file_over_which_the_child_dies_costs_no_other_its_facts(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_command", lambda: [sys.executable, "-c", DYING])
+    names = ["a", "bad", "b", "none", "c"]
+    paths = [write(tmp_path / f"{n}.gguf", ScriptedModel(say=f"{n}.")) for n in names]
+    paths[3].write_text("<html>")
+    found = dict(read_each(paths, cache_dir=cache))
+    assert [isinstance(found[path], Facts) for path in paths] == [True, False, True, False, True]
+    assert "status 3" in str(found[paths[1]])
+    for file in files(cache):
+        file.unlink()
+    again = await read_all_in_child(paths, cache_dir=cache)
+    assert {path: str(facts) for path, facts in again.items()} == {
+        path: str(facts) for path, facts in found.items()
+    }
+
+
+def test_many_files_are_read_by_one_child(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    children = tmp_path / "children"
+    code = f"open({str(children)!r}, 'a').write('x'); from paddock.llama.gguf_child import main; main()"
+    monkeypatch.setattr(module, "_command", lambda: [sys.executable, "-c", code])
+    paths = [write(tmp_path / f"{n}.gguf", ScriptedModel(say=f"{n}.")) for n in range(12)]
+    found = dict(read_each([*paths, *paths], cache_dir=cache))
+    assert [found[path] for path in paths] == [read_facts(path) for path in paths]
+    assert children.read_text() == "x"
+
+
 async def test_cancelled_it_leaves_no_child_behind(
     model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     told = tmp_path / "pid"
     code = f"import os, time; open({str(told)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(99)"
-    monkeypatch.setattr(module, "_command", lambda _: [sys.executable, "-c", code])
+    monkeypatch.setattr(module, "_command", lambda: [sys.executable, "-c", code])
     task = asyncio.create_task(in_child(model, cache))
     while not (told.exists() and told.read_text().endswith(" ")):
         await asyncio.sleep(0.01)

@@ -11,6 +11,7 @@ import pytest
 
 from paddock.llama.gguf import Facts, GgufError, missing_shards, read_facts, shards, size_bytes
 from paddock.llama.scripted import ScriptedModel, write, write_split
+from tests.broken import of_type
 from tests.llama.headers import facts_of, header
 
 
@@ -113,22 +114,74 @@ def test_another_file_is_no_gguf(tmp_path: Path, content: bytes):
         read_facts(tmp_path / "m.gguf")
 
 
-def test_a_header_that_makes_no_sense_is_told(tmp_path: Path):
+def test_a_header_that_makes_no_sense_is_told_with_its_key(tmp_path: Path):
     for count in (100_000, "many"):
         path = header(tmp_path / "m.gguf", "llama", {"block_count": count})
-        with pytest.raises(GgufError, match="makes no sense"):
+        with pytest.raises(GgufError, match=r"makes no sense: llama\.block_count is") as failure:
             read_facts(path)
+        assert not failure.value.is_final  # the engine may have its own idea of it
 
 
-def test_a_type_of_the_future_asks_for_a_newer_library(tmp_path: Path):
-    tensors = {"token_embd.weight": np.zeros((1, 32), np.float32)}
-    path = header(tmp_path / "m.gguf", "llama", {}, tensors)
-    data = path.read_bytes()
-    name = data.index(b"token_embd.weight")
-    kind = name + len(b"token_embd.weight") + 4 + 2 * 8  # behind the number of dimensions and them
-    path.write_bytes(data[:kind] + bytes([250]) + data[kind + 1 :])
-    with pytest.raises(GgufError, match="newer than our gguf library"):
+@pytest.mark.parametrize("number", [4, 31, 36, 77, 2**32 - 1])
+def test_a_tensor_type_that_we_do_not_know_hides_nothing_else(tmp_path: Path, number: int):
+    known = read_facts(write(tmp_path / "a.gguf", ScriptedModel(say="Hi.", ftype="f32")))
+    facts = read_facts(of_type(tmp_path / "m.gguf", number))
+    assert facts.types[f"type {number}"] > 0
+    assert sum(facts.types.values()) == sum(known.types.values())
+    assert (facts.n_params, facts.layer_bytes) == (known.n_params, known.layer_bytes)
+    assert facts.output_bytes == known.output_bytes
+    assert facts.doubts == (f"it has tensors of type {number}",)
+
+
+@pytest.mark.parametrize("version", [0, 1, 4, 9, 65535])
+def test_a_version_that_we_do_not_read_is_the_engines_to_judge(tmp_path: Path, version: int):
+    path = write(tmp_path / "m.gguf", ScriptedModel(say="Hi."))
+    path.write_bytes(b"GGUF" + version.to_bytes(4, "little") + path.read_bytes()[8:])
+    with pytest.raises(GgufError, match=f"a GGUF of version {version}") as failure:
         read_facts(path)
+    assert (failure.value.kind, failure.value.is_final) == ("foreign", False)
+    assert "llama-server" in failure.value.hint
+
+
+def test_a_file_one_byte_shorter_than_its_tensors_is_short_and_a_longer_one_is_not(tmp_path: Path):
+    data = write(tmp_path / "m.gguf", ScriptedModel(say="Hi.", ftype="f32")).read_bytes()
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(data + bytes(1000))
+    assert read_facts(path).doubts == ()
+    path.write_bytes(data[:-1])
+    with pytest.raises(GgufError, match=f"it has {len(data) - 1:,} of {len(data):,} bytes") as cut:
+        read_facts(path)
+    assert (cut.value.kind, cut.value.is_final) == ("short", True)
+
+
+def test_a_whole_model_may_be_named_as_a_shard(tmp_path: Path):
+    """llama-server loads it: how many shards there are is said in the header."""
+    path = write(tmp_path / "m-00001-of-00003.gguf", ScriptedModel(say="Hi."))
+    facts = read_facts(path)
+    assert (facts.shards, facts.doubts) == ((str(path),), ())
+
+
+def test_shards_that_do_not_belong_together_are_doubted(tmp_path: Path):
+    first, second = write_split(tmp_path / "m", ScriptedModel(say="Hi."), shards=2)
+    joined = tmp_path / "joined.gguf"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    assert "split.count is 2, and there is one file" in read_facts(joined).doubts
+    for number in (1, 2, 3):
+        (tmp_path / f"n-0000{number}-of-00003.gguf").write_bytes(first.read_bytes())
+    doubts = read_facts(tmp_path / "n-00001-of-00003.gguf").doubts
+    assert "split.count is 2, and there are 3 files" in doubts
+    assert "split.no of n-00002-of-00003.gguf is 0, and by its name it is 1" in doubts
+
+
+def test_a_model_without_a_tokenizer_is_doubted(tmp_path: Path):
+    none = facts_of(tmp_path, "llama", block_count=2)
+    assert none.doubts == ("tokenizer.ggml.model is missing", "tokenizer.ggml.tokens is missing")
+    half = {"tokenizer.ggml.model": "gpt2", "block_count": 2}
+    path = header(tmp_path / "m.gguf", "llama", half)
+    missing = ("tokenizer.ggml.tokens is missing", "tokenizer.ggml.merges is missing")
+    assert read_facts(path).doubts == missing
+    whole = write(tmp_path / "m.gguf", ScriptedModel(say="Hi."))
+    assert read_facts(whole).doubts == ()
 
 
 def test_a_text_that_is_no_utf_8_is_shown_as_far_as_it_goes(tmp_path: Path):
@@ -153,18 +206,14 @@ def test_a_large_vocabulary_costs_little_memory(tmp_path: Path):
     assert kib < 30_000  # gguf's own reader takes ten times as much
 
 
-def in_a_process(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paddock.llama.gguf", str(path)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_daemon_reads_facts_in_a_process_of_its_own(tmp_path: Path):
-    done = in_a_process(write(tmp_path / "m.gguf", ScriptedModel(say="Hi.")))
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["architecture"] == "llama"
-    failed = in_a_process(tmp_path / "nowhere.gguf")
-    assert failed.returncode == 1
-    assert json.loads(failed.stderr)["code"] == "model_unreadable"
+    paths = [write(tmp_path / "m.gguf", ScriptedModel(say="Hi.")), tmp_path / "nowhere.gguf"]
+    command = [sys.executable, "-m", "paddock.llama.gguf_child"]
+    question = "".join(f"{path}\0" for path in paths)
+    done = subprocess.run(command, input=question, capture_output=True, text=True, check=True)
+    good, bad = map(json.loads, done.stdout.splitlines())
+    assert good["facts"]["architecture"] == "llama"
+    assert (bad["kind"], bad["message"]) == ("absent", f"missing: {paths[1]}")
 
 
 def test_importing_it_brings_no_numpy():

@@ -61,6 +61,7 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     leavers: list[Leaver] = []
     needs: list[Need] = []
     refused: str = ""  # the sum that does not work out, where it would be refused
+    unloadable: str = ""  # what is known of its file or engine, where it would be refused for that
     seconds: float | None = None  # what its last load took
     verdict: VerdictState | None = None  # of its last load
     summary: str = ""  # all of it in one sentence

@@ -86,12 +86,12 @@ class Client:
         """What a client must know of each visible profile: context, abilities, samplers."""
         return self._call("GET", "/catalog", Catalog).models
 
-    def switch(self, model: str, wait: bool = True) -> SwitchResult:
+    def switch(self, model: str, wait: bool = True, *, force: bool = False) -> SwitchResult:
         """Make a model ready; with `wait` the call lasts as long as the load.
 
-        A load that failed is a result, too; `failure_of` makes an exception of it.
+        `force`: also where it is known that it cannot be loaded. A load that failed is a result, too; `failure_of` makes an exception of it.
         """
-        body = SwitchRequest(model=model, wait=wait)
+        body = SwitchRequest(model=model, wait=wait, force=force)
         with self.connection.exchange(
             "POST", "/switch", body, patient=wait, refused=True
         ) as response:
@@ -101,9 +101,11 @@ class Client:
         except msgspec.DecodeError:
             raise refusal(answer, response.status) from None
 
-    def switch_progress(self, model: str) -> Iterator[SwitchProgress | SwitchEnded]:
+    def switch_progress(
+        self, model: str, *, force: bool = False
+    ) -> Iterator[SwitchProgress | SwitchEnded]:
         """Make a model ready, telling how far it is; ends with `SwitchEnded`, whatever its outcome."""
-        body = SwitchRequest(model=model)
+        body = SwitchRequest(model=model, force=force)
         with self._stream("POST", "/switch", body) as response:
             for event in _events(response):
                 if isinstance(event, SwitchProgress | SwitchEnded):

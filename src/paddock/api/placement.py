@@ -80,6 +80,7 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     steps: list[str] = []  # what fit had to do, in words
     notes: list[str] = []  # why, in words: who takes the memory, what goes where
     warnings: list[str] = []  # what the owner should know before loading it
+    refusal: str = ""  # which engine cannot load the files at all, and its own words
 
     def device(self, name: str) -> DevicePlan | None:
         """What it takes of the device of this name."""

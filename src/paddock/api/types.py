@@ -173,6 +173,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
 class SwitchRequest(msgspec.Struct, kw_only=True):
     model: str
     wait: bool = True
+    force: bool = False  # also where it is known that it cannot be loaded
 
 
 class SwitchResult(msgspec.Struct, kw_only=True, omit_defaults=True):

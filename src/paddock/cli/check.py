@@ -34,7 +34,7 @@ def check(
 ) -> None:
     """Find every problem in models.conf, and what could be better as far as the model files tell.
 
-    Needs no daemon. Flags are compared with those of the installed engine. Exit status 1 on errors. What depends on this machine's memory and on measured speeds is the doctor's: `paddock doctor`.
+    Needs no daemon. Flags are compared with those of the installed engine, which is also asked whether it loads a file that looks doubtful: it reads the header and sees no GPU. Exit status 1 on errors. What depends on this machine's memory and on measured speeds is the doctor's: `paddock doctor`.
     """
     from paddock.cli.files import open_files
 
@@ -59,11 +59,11 @@ def check(
 
 
 def _advice(files: Files, stable: Stable) -> list[Advice]:
-    """What the headers of the model files add."""
-    from paddock.cli.patients import patients
+    """What the headers of the model files add, and engines where only those can say."""
+    from paddock.cli.patients import asked, patients
     from paddock.placement.advice import advise
 
-    found = patients(files, stable.profiles.values())
+    found = asked(files, patients(files, stable.profiles.values()))
     return [advice for patient in found for advice in advise(patient)]
 
 

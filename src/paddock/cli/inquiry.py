@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,8 +13,7 @@ from paddock.core.model import HOST, DeviceId
 from paddock.errors import PaddockError
 from paddock.host.gpus import Gpus
 from paddock.host.memory import read_memory
-from paddock.llama.facts import read
-from paddock.llama.gguf import GgufError
+from paddock.llama.facts import read_each
 from paddock.placement.draft import STEP, Entry, context_for, plain_profile
 from paddock.placement.draft_machine import Machine, machine_of
 from paddock.placement.planner import Planner
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from paddock.config.model_kinds import Model, Read
     from paddock.host.gpus import Gpu
     from paddock.importing.ollama import Manifest
-    from paddock.llama.gguf import Facts
+    from paddock.llama.gguf import Facts, GgufError
     from paddock.placement.devices import Readings
 
 _FOR_THIS_MACHINE = "Ollama's file names no context: this one is proposed for this machine."
@@ -38,19 +35,12 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are, and of
 
 
 def read_headers(files: Sequence[ModelFile], cache_dir: Path, progress: Progress) -> list[Read]:
-    """Each file with its facts, or what is wrong with it. A header takes 0.3 s, so several at once."""
-
-    def one(file: ModelFile) -> Facts | GgufError:
-        try:
-            return read(file.path, cache_dir=cache_dir)
-        except GgufError as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        futures = [pool.submit(one, file) for file in files]
-        for count, _ in enumerate(as_completed(futures), start=1):
-            progress("reading headers", count, len(files))
-        return list(zip(files, [future.result() for future in futures], strict=True))
+    """Each file with its facts, or what is wrong with it."""
+    found: dict[Path, Facts | GgufError] = {}
+    for path, facts in read_each((file.path for file in files), cache_dir=cache_dir):
+        found[path] = facts
+        progress("reading headers", len(found), len(files))
+    return [(file, found[file.path]) for file in files]
 
 
 def machine_for(files: Files, models: Sequence[Model], progress: Progress) -> Machine:

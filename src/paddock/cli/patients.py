@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from paddock.errors import EngineError
 from paddock.host.memory import read_memory
 from paddock.placement import examination
 from paddock.placement.patient import Machine, Patient
+from paddock.placement.planner import Planner
+from paddock.placement.shelf import Shelf
 
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
@@ -22,14 +23,33 @@ if TYPE_CHECKING:
 
 
 def patients(files: Files, profiles: Iterable[Profile]) -> list[Patient]:
-    """With what their files say, without plans. A header takes 0.3 s to read, so several at once."""
+    """With what their files say, without plans."""
+    wanted = list(profiles)
+    found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
+    flags = {name: _flags(files, name) for name in {profile.engine for profile in wanted}}
+    return [
+        Patient(profile=profile, flags=flags[profile.engine], files=own)
+        for profile, own in zip(wanted, found, strict=True)
+    ]
 
-    def one(profile: Profile) -> Patient:
-        found = examination.read_files(profile, cache_dir=files.paths.state_dir)
-        return Patient(profile=profile, flags=_flags(files, profile.engine), files=found)
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(one, profiles))
+def asked(files: Files, found: Iterable[Patient]) -> Iterator[Patient]:
+    """The same, each with what its engine says of files of which only that can say whether they load.
+
+    Or of which it has said before that they do not. It loads nothing and sees no GPU.
+    """
+    engines, planner = files.engines, Planner(Shelf(files.paths.state_dir / "plans"))
+    for patient in found:
+        try:
+            engine = engines.find(patient.profile.engine)
+        except EngineError:
+            yield patient
+            continue
+        is_open = examination.is_doubtful(patient.files)
+        if is_open or planner.refused_before(patient.profile, engine):
+            yield replace(patient, refusal=planner.refusal(patient.profile, engine))
+        else:
+            yield patient
 
 
 def planned(here: Local, found: Sequence[Patient]) -> Iterator[Patient]:

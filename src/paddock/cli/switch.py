@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from paddock.api.types import SwitchEnded
 
 EXAMPLE = "Example: paddock switch glm-flash-q4 && claude"
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Try it although its file or its engine says that it cannot be loaded."
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only ask for it; print the job's name.")]
 
 
@@ -26,17 +32,18 @@ def switch(
     url: Url = DEFAULT_URL,
     key: Key = None,
     no_wait: NoWait = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Make a model ready, and watch it come.
 
-    The exit status says whether it is ready. Ctrl-C leaves the bar, not the load: that belongs to the daemon. `paddock cancel` ends it.
+    The exit status says whether it is ready. Ctrl-C leaves the bar, not the load: that belongs to the daemon. `paddock cancel` ends it. What is known to fail is refused at once, and what runs stays; --force tries it.
     """
     client = connect(url, key)
     if no_wait or as_json:
-        _ask_once(client, model, wait=not no_wait, as_json=as_json)
+        _ask_once(client, model, wait=not no_wait, force=force, as_json=as_json)
         return
-    ended = watched(client, model)
+    ended = watched(client, model, force=force)
     took = f" after {seconds(ended.seconds)}" if ended.seconds >= 0.05 else " already"
     print(f"{ended.profile} is ready{took}{_found(client, ended)}")
 
@@ -56,13 +63,13 @@ def _found(client: Client, ended: SwitchEnded) -> str:
     return ""
 
 
-def watched(client: Client, model: str) -> SwitchEnded:
+def watched(client: Client, model: str, *, force: bool = False) -> SwitchEnded:
     """Switch and show it; gives the end of a switch that worked out, raises for any other."""
     from paddock.api.client import failure_of
     from paddock.api.types import SwitchEnded
 
     with shown(model) as display:
-        for event in client.switch_progress(model):
+        for event in client.switch_progress(model, force=force):
             if isinstance(event, SwitchEnded):
                 break
             display.show(event.progress)
@@ -73,8 +80,8 @@ def watched(client: Client, model: str) -> SwitchEnded:
     return event
 
 
-def _ask_once(client: Client, model: str, *, wait: bool, as_json: bool) -> None:
-    result = client.switch(model, wait=wait)
+def _ask_once(client: Client, model: str, *, wait: bool, force: bool, as_json: bool) -> None:
+    result = client.switch(model, wait=wait, force=force)
     if as_json:
         print_json(result)
     else:  # only without waiting

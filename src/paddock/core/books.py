@@ -70,6 +70,7 @@ class Waiter:
     profile: ProfileId
     since: float
     insist: bool
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Want:
     since: float
     insist: bool
     priority: int
+    force: bool = False  # to be tried although it is known to fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Books:
     waiting: dict[Ticket, Waiter] = field(default_factory=dict)
     leased: dict[Ticket, InstanceId] = field(default_factory=dict)
     setbacks: dict[ProfileId, Setback] = field(default_factory=dict)
+    flaws: dict[ProfileId, Cause] = field(default_factory=dict)  # who is known to fail, and why
     costs: dict[ProfileId, float] = field(default_factory=dict)  # measured load times
     evicted_at: dict[ProfileId, float] = field(default_factory=dict)
     owed: dict[ProfileId, tuple[ProfileId, ...]] = field(default_factory=dict)  # who left for whom
@@ -132,6 +135,13 @@ class Books:
         spec = self.specs.get(live.profile)
         return spec is None or spec.fingerprint != live.fingerprint
 
+    def is_forced(self, profile: ProfileId) -> bool:
+        """Whether somebody who waits wants it tried although it is known to fail."""
+        begun = self.begun.get(profile)
+        return bool(begun and begun.force) or any(
+            waiter.force for waiter in self.waiting.values() if waiter.profile == profile
+        )
+
     def cost(self, profile: ProfileId) -> float:
         """Seconds to bring it back: as measured, else as estimated."""
         spec = self.specs.get(profile)
@@ -147,6 +157,7 @@ class Books:
                 min(waiter.since, seen.since) if seen else waiter.since,
                 waiter.insist or bool(seen and seen.insist),
                 self.specs[waiter.profile].priority,
+                waiter.force or bool(seen and seen.force),
             )
         missing = [want for want in wants.values() if not self.is_up(want.profile)]
         return sorted(missing, key=lambda want: self._rank(want, now))

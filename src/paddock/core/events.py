@@ -21,11 +21,23 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A client wants this profile and waits. `insist`: a person asked for the switch itself."""
+    """A client wants this profile and waits.
+
+    `insist`: a person asked for the switch itself. `force`: also where it is known to fail.
+    """
 
     ticket: Ticket
     profile: ProfileId
     insist: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A profile's files were looked at. `flaw`: why it cannot be loaded; None: nothing is known."""
+
+    profile: ProfileId
+    flaw: Cause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,7 @@ Event = (
     Configured
     | Measured
     | Asked
+    | Examined
     | Left
     | Adopted
     | BecameReady

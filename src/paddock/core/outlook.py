@@ -14,6 +14,7 @@ class Outlook:
     leavers: tuple[Live, ...] = ()  # who would have to leave for it
     leaving: tuple[Live, ...] = ()  # who leaves already and would be waited for
     refused: str = ""  # the sum that does not work out
+    needs_load: bool = True  # False: it is up, and as models.conf says
 
 
 def outlook(books: Books, profile: ProfileId, now: float) -> Outlook:
@@ -21,7 +22,7 @@ def outlook(books: Books, profile: ProfileId, now: float) -> Outlook:
     own = books.live_of(profile)
     is_outdated = own is not None and isinstance(own.phase, Ready) and books.is_stale(own)
     if own and not own.is_going and not is_outdated:
-        return Outlook()
+        return Outlook(needs_load=False)
     promises, doomed = _before(books, profile, now)
     renewed = (own,) if own and is_outdated and not own.is_going else ()
     chosen = books.choose_leavers(profile, promises, doomed | {live.id for live in renewed})

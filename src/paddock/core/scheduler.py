@@ -108,6 +108,10 @@ class Scheduler:
         """Its last failure, until a load succeeded."""
         return self._books.setbacks.get(profile)
 
+    def flaw(self, profile: ProfileId) -> Cause | None:
+        """Why it is known that it cannot be loaded."""
+        return self._books.flaws.get(profile)
+
     def waiting(self) -> dict[ProfileId, int]:
         """Requests that wait, by profile."""
         counts: dict[ProfileId, int] = {}
@@ -132,6 +136,8 @@ class Scheduler:
         match event:
             case ev.Asked():
                 yield from self._note_asked(event, now)
+            case ev.Examined(profile, flaw):
+                self._note_examined(profile, flaw)
             case ev.Left(ticket):
                 self._note_left(ticket, now)
             case ev.BecameReady(instance):
@@ -169,7 +175,9 @@ class Scheduler:
             yield Refuse(event.ticket, cause)
             return
         books = self._books
-        books.waiting[event.ticket] = Waiter(event.ticket, event.profile, now, event.insist)
+        books.waiting[event.ticket] = Waiter(
+            event.ticket, event.profile, now, event.insist, event.force
+        )
         if event.profile in books.restoring:
             books.restoring.remove(event.profile)
         live = books.live_of(event.profile)
@@ -183,6 +191,8 @@ class Scheduler:
             return _CLOSING
         if profile not in books.specs:
             return Cause("model_not_found", f"there is no profile {profile!r}")
+        if (flaw := books.flaws.get(profile)) and self._needs_a_load(event) and not event.force:
+            return flaw
         setback = books.setbacks.get(profile)
         if setback and now < setback.until and not event.insist and not books.is_up(profile):
             return _not_again_yet(profile, setback, now)
@@ -190,6 +200,19 @@ class Scheduler:
         if queued >= books.rules.queue_limit:
             return Cause("queue_full", f"{queued} requests already wait for {profile}")
         return None
+
+    def _needs_a_load(self, event: ev.Asked) -> bool:
+        """Whether another would have to leave, or its own outdated instance, and none is being forced."""
+        live = self._books.live_of(event.profile)
+        if live is None or live.is_going:
+            return not self._books.is_forced(event.profile)
+        return event.insist and isinstance(live.phase, Ready) and self._books.is_stale(live)
+
+    def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:
+        if flaw is None:
+            self._books.flaws.pop(profile, None)
+        else:
+            self._books.flaws[profile] = flaw
 
     def _note_left(self, ticket: Ticket, now: float) -> None:
         self._books.waiting.pop(ticket, None)
@@ -274,6 +297,7 @@ class Scheduler:
         for profile in books.setbacks.keys() & old.keys():
             if old[profile].fingerprint != _fingerprint(books.specs.get(profile)):
                 del books.setbacks[profile]
+        books.flaws = {p: flaw for p, flaw in books.flaws.items() if p in books.specs}
         books.restoring = [p for p in books.restoring if p in books.specs]
         books.ran = {p: version for p, version in books.ran.items() if p in books.specs}
         for profile in books.begun.keys() - books.specs.keys():

@@ -98,7 +98,9 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
     closed: set[InstanceId] = set()
     for want in books.wants(now):
         demand = books.need(want.profile)
-        if books.live_of(want.profile):
+        if (flaw := books.flaws.get(want.profile)) and not want.force:
+            yield from _refuse_as_known(books, want.profile, flaw)
+        elif books.live_of(want.profile):
             promises.append(Promise(want.profile, {}))  # comes back when its old process is gone
         elif books.has_room(demand, promises, doomed):
             if books.may_load(demand):
@@ -179,10 +181,12 @@ def _spawn(
 
 def _refuse_as_impossible(books: Books, profile: ProfileId) -> Iterator[Refuse]:
     hint = "unpin or unload what keeps the memory, or give the profile less context"
-    yield from refuse_all(
-        books,
-        profile,
-        Cause("cannot_fit", f"{profile} cannot fit: {shortfall(books, profile)}", hint),
-    )
+    cause = Cause("cannot_fit", f"{profile} cannot fit: {shortfall(books, profile)}", hint)
+    yield from _refuse_as_known(books, profile, cause)
+
+
+def _refuse_as_known(books: Books, profile: ProfileId, cause: Cause) -> Iterator[Refuse]:
+    """It is known that no load would do: whoever left for it already comes back."""
+    yield from refuse_all(books, profile, cause)
     books.begun.pop(profile, None)
     bring_back(books, books.owed.pop(profile, ()))

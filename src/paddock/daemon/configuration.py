@@ -129,8 +129,9 @@ class Configuration:
             await self.reload_quietly()
 
     async def refine(self) -> None:
-        """Replace estimates made of file sizes alone by those from the files' headers."""
-        if await self._roster.read_facts():
+        """Look at model files that are new or were changed: their headers, then what engines plan."""
+        if read := await self._roster.read_facts():
+            self._plans.reconsider(read)
             await self.renew()
 
     def put_in_force(self) -> None:

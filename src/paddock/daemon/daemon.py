@@ -26,6 +26,7 @@ from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
+from paddock.daemon.flaws import Flaws
 from paddock.daemon.gauge import Gauge
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
@@ -94,9 +95,11 @@ class Daemon:
             faults=self.faults,
         )
         self.logbook = Logbook(self.records, self.roster, own=daemon_log(paths.state_dir))
+        self.flaws = Flaws(self.roster)
         self.plans = Plans(
             self.roster,
             self.ledger,
+            self.flaws,
             state_dir=paths.state_dir,
             booked=self.view.booked,
             measure=self.gauge.measure,
@@ -137,6 +140,7 @@ class Daemon:
             self.roster,
             self.ledger,
             self.plans,
+            self.flaws,
             self.herald,
             self.feed,
             self._got_ready,
@@ -295,16 +299,18 @@ class Daemon:
 
     # ---- leases ----
 
-    def lease(self, profile: str, *, insist: bool = False) -> Lease:
+    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease:
         """Ask for it now. Raises the PaddockError of an immediate refusal.
 
-        `insist`: a person asked for the switch itself, so it is tried whatever failed before.
+        `insist`: a person asked for the switch itself, so it is tried whatever failed before; with
+        `force` also where it is known that it cannot be loaded.
         """
         if not self.scheduler.is_up(ProfileId(profile)):
             self.records.reserve.hold()  # before anybody leaves for a load that could not be begun
         lease = Lease(self, Ticket(next(self._tickets)), ProfileId(profile))
         self._leases[lease.ticket] = lease
-        self.feed(ev.Asked(lease.ticket, lease.profile, insist))
+        self._examine(lease.profile)
+        self.feed(ev.Asked(lease.ticket, lease.profile, insist, force))
         if lease.refusal is not None:
             self.give_back(lease)
             raise lease.refusal
@@ -312,6 +318,18 @@ class Daemon:
             self.switches.begin(lease.profile)
             self.herald.queue_changed()
         return lease
+
+    def _examine(self, profile: ProfileId) -> None:
+        """Let the scheduler know whether it can be loaded at all, where a load might be needed."""
+        live = self.scheduler.live_of(profile)
+        if live and isinstance(live.phase, Ready) and not self.scheduler.is_stale(live):
+            return
+        if known := self._profile_of(profile):
+            flaw = self.flaws.of(known)
+            if flaw != self.scheduler.flaw(profile):
+                self.feed(ev.Examined(profile, flaw))
+            if self._group and self.roster.is_unread(known):
+                self._group.create_task(self.configuration.refine())
 
     def loaded(self, profile: str) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""
@@ -360,9 +378,9 @@ class Daemon:
 
     # ---- orders ----
 
-    def switch(self, profile: str) -> Job:
-        """Make it ready, whoever goes on waiting for that."""
-        return self.jobs.start(ProfileId(profile), insist=True)
+    def switch(self, profile: str, *, force: bool = False) -> Job:
+        """Make it ready, whoever goes on waiting for that. `force`: although it is known to fail."""
+        return self.jobs.start(ProfileId(profile), insist=True, force=force)
 
     def job(self, job_id: str) -> Job:
         return self.jobs[job_id]
@@ -445,6 +463,8 @@ class Daemon:
     async def _plans_changed(self) -> None:
         self.gauge.measure()  # of devices that only an engine can tell of
         await self.configuration.renew()
+        for profile in self.scheduler.waiting():
+            self._examine(profile)
 
     # ---- views ----
 

@@ -30,6 +30,7 @@ from paddock.llama.output import (
     parse_state,
     parse_task,
     parse_timing,
+    unloadable,
 )
 from paddock.llama.placement_log import PlacementReader
 from paddock.llama.process import Child
@@ -95,6 +96,7 @@ class Instance:
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
         self._speaks_protocol = False
         self.restored_tokens = 0
+        self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
         self._shelf = Shelf(Path(record.contexts)) if record.contexts else None
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
@@ -416,4 +418,6 @@ class Instance:
             return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
         if self._stalled:
             return stalled(self.profile, self._stall_timeout, code, lines)
+        if code and code > 0 and self.record.load_seconds is None:
+            self.refusal = unloadable(lines)
         return failed(self.profile, self.id, code, lines)

@@ -15,7 +15,7 @@ _KEPT = 100  # ended jobs that can still be asked for
 
 
 class Lessor(Protocol):
-    def lease(self, profile: str, *, insist: bool = False) -> Lease: ...
+    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease: ...
     def clock(self) -> float: ...
 
 
@@ -57,14 +57,14 @@ class Jobs:
         except KeyError:
             raise NoSuchThing(f"there is no job {job_id!r}") from None
 
-    def start(self, profile: ProfileId, *, insist: bool) -> Job:
+    def start(self, profile: ProfileId, *, insist: bool, force: bool = False) -> Job:
         """Begin one; it has asked for the profile when this returns."""
         job = Job(str(next(self._numbers)), profile)
         self._jobs[job.id] = job
         self._forget()
         begun = self._lessor.clock()
         try:
-            lease = self._lessor.lease(profile, insist=insist)
+            lease = self._lessor.lease(profile, insist=insist, force=force)
         except PaddockError as error:
             self._note(job, error, begun)
             job.finish()

@@ -16,6 +16,7 @@ from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
 from paddock.daemon.faults import Faults
+from paddock.daemon.flaws import Flaws
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -26,6 +27,7 @@ from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
 from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
+from paddock.placement.planner import said
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -41,6 +43,7 @@ class Keeper:
         roster: Roster,
         ledger: Ledger,
         plans: Plans,
+        flaws: Flaws,
         listener: Listener,
         feed: Callable[[ev.Event], None],
         got_ready: Callable[[Instance], None],
@@ -49,7 +52,7 @@ class Keeper:
     ) -> None:
         self.instances: dict[InstanceId, Instance] = {}
         self._settings, self._records, self._roster = settings, records, roster
-        self._ledger, self._plans = ledger, plans
+        self._ledger, self._plans, self._flaws = ledger, plans, flaws
         self._listener, self._feed, self._clock = listener, feed, clock
         self._got_ready, self._faults = got_ready, faults
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
@@ -69,7 +72,8 @@ class Keeper:
     async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
         try:
             profile = self._roster.version(name, fingerprint)
-            environ = environment(self._roster.engine(profile), os.environ)
+            engine = self._roster.engine(profile)
+            environ = environment(engine, os.environ)
             record = self._new_record(instance, profile)
         except PaddockError as error:
             self._stillborn(instance, Cause(error.code, error.message, error.hint))
@@ -87,9 +91,12 @@ class Keeper:
                 await self._never_begun(record, why)
                 return
             plumbing = self._records.plumbing(record.number)
+            state = self._flaws.state(profile)
             live = self._track(record)
             self._listener.phase_changed(live)
             await self._live(live, lambda: spawn(record.argv, environ, plumbing))
+            if live.refusal:
+                self._flaws.note(profile, state, said(engine, live.refusal))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
         engine = self._roster.engine(profile)
@@ -247,6 +254,7 @@ class Keeper:
             self._stopped_early[instance] = why
 
     def _became_ready(self, live: Instance) -> None:
+        self._flaws.forget(live.record.fingerprint)
         self._feed(ev.BecameReady(live.id))
         self._got_ready(live)
 

@@ -7,13 +7,14 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.faults import Faults
+from paddock.daemon.flaws import Flaws
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.roster import Roster
 from paddock.daemon.turns import in_turns
@@ -36,6 +37,7 @@ class Plans:
         self,
         roster: Roster,
         ledger: Ledger,
+        flaws: Flaws,
         *,
         state_dir: Path,
         booked: Callable[[], Booked],
@@ -54,6 +56,7 @@ class Plans:
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
         self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._flaws = flaws
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
 
@@ -118,7 +121,7 @@ class Plans:
                     plan.notes = ["an estimate: something is loading, or no GPU has room for a "
                                   "rehearsal beside what is resident", *plan.notes]  # fmt: skip
                 return plan
-            await self._make(profile)
+            return await self._make(profile) or self.of(profile)
         return self.of(profile)
 
     async def stand_aside(self) -> None:
@@ -146,18 +149,20 @@ class Plans:
             if id_ != HOST and not id_.startswith("RPC")
         )
 
-    async def _make(self, profile: Profile) -> None:
+    async def _make(self, profile: Profile) -> Plan | None:
+        """The plan that its engine makes, or an estimate that says why not; None: not now."""
         async with self._busy:
             if not self._is_calm():
-                return
+                return None
             try:
                 engine = self._roster.engine(profile)
             except PaddockError as error:
                 _log.warning("no plan for %s: %s", profile.id, error)
                 self._failed.add(profile.fingerprint)
-                return
+                return None
             self._measure()  # what was read ten seconds ago may have left since
             around, facts = self._around(), self._roster.facts(profile)
+            state = self._flaws.state(profile)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
             except asyncio.CancelledError:
@@ -166,7 +171,12 @@ class Plans:
             except Exception:
                 self._failed.add(profile.fingerprint)  # or it would be tried for ever
                 raise
+            if plan.refusal:
+                self._flaws.note(profile, state, plan.refusal)
+            else:
+                self._flaws.forget(profile.fingerprint)
             await self._keep(profile, plan)
+            return plan
 
     async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
@@ -179,11 +189,16 @@ class Plans:
         elif "cancelled" not in (plan.notes or [""])[0]:
             _log.info("no plan for %s: %s", profile.id, plan.notes[0] if plan.notes else "")
             self._failed.add(profile.fingerprint)
+            if plan.refusal:
+                self._made.pop(profile.fingerprint, None)
+                await self._changed()
 
-    def forget(self, fingerprints: Mapping[str, object]) -> None:
-        """Keep only the plans of these versions, and try those again that could not be made."""
-        self._made = {f: plan for f, plan in self._made.items() if f in fingerprints}
-        self._failed.clear()
+    def reconsider(self, files: Collection[Path]) -> None:
+        """Plan anew whose model's file is another than when it was planned."""
+        for profile in self._roster.stable.profiles.values():
+            if profile.model in files:
+                self._made.pop(profile.fingerprint, None)
+                self._failed.discard(profile.fingerprint)
 
 
 def _share_a_server(profile: Profile, demand: Demand) -> bool:

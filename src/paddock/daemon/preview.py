@@ -17,14 +17,16 @@ def previewed(daemon: "Daemon", profile: Profile) -> Preview:
     """If this profile were switched to now."""
     name, now = ProfileId(profile.id), daemon.clock()
     found = daemon.scheduler.preview(name, now)
+    flaw = daemon.flaws.of(profile) if found.needs_load else None
     verdict = daemon.chronicle.verdicts.get(name)
     seconds = daemon.switches.expected.get(name)
     preview = Preview(
         profile=name,
         state=daemon.view.state(name),
-        leavers=[_leaver(live, now) for live in found.leavers],
+        leavers=[] if flaw else [_leaver(live, now) for live in found.leavers],
         needs=_needs(daemon, profile),
         refused=found.refused,
+        unloadable=flaw.message if flaw else "",
         seconds=None if seconds is None else round(seconds, 3),
         verdict=verdict.state if verdict else None,
     )
@@ -61,6 +63,8 @@ def _need(daemon: "Daemon", device: DevicePlan) -> Need:
 
 def summary(preview: Preview, leaving: list[ProfileId]) -> str:
     """All of it in one sentence; `leaving` are those that go already."""
+    if preview.unloadable:
+        return preview.unloadable.removeprefix(f"{preview.profile} ")
     if preview.state in ("ready", "busy") and not preview.leavers:
         return "is ready" if preview.state == "ready" else "is ready and busy"
     if preview.state == "loading":

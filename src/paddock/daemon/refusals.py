@@ -9,6 +9,7 @@ _BY_CODE: dict[str, type[errors.PaddockError]] = {
     for kind in (
         errors.UnknownModel,
         errors.LoadFailed,
+        errors.CannotLoad,
         errors.RecentlyFailed,
         errors.Cancelled,
         errors.CannotFit,

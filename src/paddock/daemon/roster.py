@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
+from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
@@ -16,7 +17,7 @@ from paddock.daemon.faults import Faults
 from paddock.engine.engine import Engine
 from paddock.engine.engines import Engines
 from paddock.errors import EngineError, UnknownModel
-from paddock.llama.facts import read_in_child
+from paddock.llama.facts import Stamp, read_all_in_child, stamps
 from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Roster:
         self._paths, self._faults = paths, faults
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
-        self._facts: dict[Path, Facts | None] = {}
+        self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
+        self._reading = asyncio.Lock()
         self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
 
     # ---- looking up ----
@@ -108,25 +110,48 @@ class Roster:
         self.engines, self.stable = draft.engines, draft.stable
         self._remember_versions()
 
-    async def read_facts(self) -> bool:
-        """Read the headers of model files not seen yet; whether any were."""
-        unseen = {p.model for p in self.stable.profiles.values() if p.model} - set(self._facts)
-        for path in sorted(unseen):
-            self._facts[path] = None
+    async def read_facts(self) -> set[Path]:
+        """Read the headers of model files that are new, or not as they were; those that were read."""
+        async with self._reading:
             with self._faults.caught("facts"):
-                self._facts[path] = await self._read_facts(path)
-        return bool(unseen)
+                return await self._read_facts()
+            return set()
 
-    async def _read_facts(self, path: Path) -> Facts | None:
-        try:
-            return await read_in_child(path, cache_dir=self._paths.state_dir)
-        except GgufError as error:
-            _log.warning("cannot read %s: %s", path, error)
-            return None
+    async def _read_facts(self) -> set[Path]:
+        marks = await asyncio.to_thread(_stamped, self.stable)
+        unseen = [path for path, stamp in marks.items() if self._stamps(path) != stamp]
+        found = await read_all_in_child(unseen, cache_dir=self._paths.state_dir) if unseen else {}
+        for path, facts in found.items():
+            if isinstance(facts, GgufError):
+                _log.warning("cannot read %s: %s", path, facts)
+            self._facts[path] = marks[path], facts
+        return set(found)
+
+    def _stamps(self, path: Path) -> list[Stamp] | None:
+        return self._facts[path][0] if path in self._facts else None
 
     def facts(self, profile: Profile) -> Facts | None:
         """What its file says of itself, once it was read and where it could be."""
-        return self._facts.get(profile.model) if profile.model else None
+        _, facts = self._facts.get(profile.model or Path(), (None, None))
+        return facts if isinstance(facts, Facts) else None
+
+    def fault(self, path: Path) -> GgufError | None:
+        """What is wrong with this model file, if it is still as it was when it was read."""
+        stamp, facts = self._facts.get(path, (None, None))
+        return facts if isinstance(facts, GgufError) and stamp == stamps(path) else None
+
+    def is_unread(self, profile: Profile) -> bool:
+        """Whether its files are not as they were when they were last read."""
+        return any(self._stamps(path) != stamps(path) for path in _model_files(profile))
+
+
+def _stamped(stable: Stable) -> dict[Path, list[Stamp]]:
+    paths = sorted({path for p in stable.profiles.values() for path in _model_files(p)})
+    return {path: stamps(path) for path in paths}
+
+
+def _model_files(profile: Profile) -> list[Path]:
+    return [Path(flag.values[0]) for flag in profile.flags if flag.name in MODEL_FLAGS]
 
 
 def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:

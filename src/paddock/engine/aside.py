@@ -11,14 +11,13 @@ import aiohttp
 
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
+from paddock.engine.environment import NO_GPU
 from paddock.engine.launch import command, environment
 from paddock.llama.client import connect, health
 from paddock.llama.process import Child, Plumbing, spawn
 
 _LOOK_EVERY = 0.05  # seconds; an engine without the child protocol gives no notice of being ready
 _STOP = 5.0  # seconds between asking it to end and killing it
-# With `--device none` alone a CUDA build still took 527 MiB of an H100 (build 11434): its context.
-_NO_GPU = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ async def started(
     plumbing = Plumbing(folder)
     plumbing.folder.mkdir(parents=True)
     socket = str(folder / "s.sock")
-    env = _environment(engine) | (_NO_GPU if blind else {})
+    env = _environment(engine) | (NO_GPU if blind else {})
     child = spawn(_command(engine, profile, socket), env, plumbing)
     try:
         async with connect(socket) as session:

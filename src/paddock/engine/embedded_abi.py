@@ -9,6 +9,7 @@ xllamacpp: `check` proves it, through the documented properties, before anything
 import ctypes
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -19,6 +20,7 @@ from paddock.errors import EngineError
 # bool common_params_parse(int, char **, common_params &, llama_example, void (*)(int, char **)):
 # llama.cpp's common/arg.h, as GCC and Clang mangle it.
 _SYMBOL = "_Z19common_params_parseiPPcR13common_params13llama_examplePFviS0_E"
+_LOG, _FLUSH = "_Z15common_log_mainv", "_Z16common_log_flushP10common_log"
 _LLAMA_EXAMPLE_SERVER = 12  # common/common.h, enum llama_example
 _HEAD = object.__basicsize__  # where a Cython class's first field begins
 _KNOWN = (
@@ -53,6 +55,19 @@ def parse(argv: Sequence[str]) -> Any:
     if not _parser()(len(words), array, id(params) + _HEAD, _LLAMA_EXAMPLE_SERVER, None):
         raise SystemExit(1)
     return params
+
+
+def flush_log() -> None:
+    """Return when all that llama.cpp has logged is written: it writes in a thread of its own.
+
+    Without, its words come behind ours or, where the process ends at once, not at all. A wheel that no
+    longer exports these two (llama.cpp's common/log.h) only loses the order.
+    """
+    library = ctypes.CDLL(xllamacpp.xllamacpp.__file__)
+    with suppress(AttributeError):
+        log, flush = getattr(library, _LOG), getattr(library, _FLUSH)
+        log.restype, flush.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        flush(log())
 
 
 def _parser() -> Any:

@@ -54,6 +54,7 @@ def _serve(argv: Sequence[str]) -> None:
     try:
         server = xllamacpp.Server(params)  # returns when ready; then serves in native threads
     except (RuntimeError, ValueError) as error:
+        embedded_abi.flush_log()  # llama.cpp's reason is there; the wheel only says that there is one
         _fail(str(error))
     _wait_for_a_signal()
     del server  # not reached: it must live as long as we do

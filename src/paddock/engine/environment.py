@@ -19,6 +19,10 @@ _TAKEN_OUT = ("LLAMA_", "AIP_", "PADDOCK_")
 # Where downloaded models lie: the same files for us as for llama-server by hand.
 _KEPT = frozenset({"LLAMA_CACHE"})
 
+# What keeps a server from every GPU. With `--device none` alone a CUDA build still took 527 MiB of an
+# H100 (build 11434): its context.
+NO_GPU = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "-1")
+
 
 def engine_environment(base: Mapping[str, str]) -> dict[str, str]:
     """`base` without what would change a profile; the backends' own settings (CUDA, ggml) stay."""

@@ -72,8 +72,8 @@ async def switch(front: Front, request: web.Request, route: Route) -> web.Stream
     wanted = await _read(front, request, SwitchRequest)
     profile = front.daemon.resolve(wanted.model).id
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return await sse.switching(front, request, profile)
-    job = front.daemon.switch(profile)
+        return await sse.switching(front, request, profile, force=wanted.force)
+    job = front.daemon.switch(profile, force=wanted.force)
     where = {"location": f"/jobs/{job.id}"}
     if not wanted.wait:
         return reply(job.result, status=202, headers=where)

@@ -55,10 +55,12 @@ async def router_events(front: Front, request: web.Request, route: Route) -> web
     return response
 
 
-async def switching(front: Front, request: web.Request, profile: str) -> web.StreamResponse:
+async def switching(
+    front: Front, request: web.Request, profile: str, *, force: bool
+) -> web.StreamResponse:
     """One switch: its progress as it goes, then how it ended. Leaving the stream stops nothing."""
     with front.daemon.bus.subscribe(None) as changes:
-        job = front.daemon.switch(profile)
+        job = front.daemon.switch(profile, force=force)
         headers = {"location": f"/jobs/{job.id}"}
         async with stream(request, headers) as response:
             async with ticking(_until(changes, job), KEEP_ALIVE) as ticks:

@@ -1,9 +1,10 @@
-"""Reads the facts of a model file in a process of its own, once for each state of its files.
+"""Reads the facts of model files in a process of its own, once for each state of their files.
 
 The one place for that: the gguf library brings numpy, and neither the daemon nor the command line
-should pay for it. What was read is kept in `CACHE_DIR/facts/`, one JSON file for each model; it
-holds for as long as path, size and time of change of every shard are the same. A file there that
-cannot be read counts as none.
+should pay for it, or fall over a file that nobody foresaw. One process reads all files that it is
+given. What was read is kept in `CACHE_DIR/facts/`, one JSON file for each model; it holds for as
+long as path, size and times of change of every shard are the same. A file there that cannot be read
+counts as none. Whatever happens to the process, the answer is facts or a GgufError.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,73 +20,165 @@ from typing import Self
 
 import msgspec
 
-from paddock.llama.gguf import Facts, GgufError, whole
+from paddock.llama.gguf import Facts, GgufError, absent, shards
+from paddock.llama.gguf_child import Told
 from paddock.whole import write_whole
 
-_FORMAT = 1  # raise it when a fact is added, or found in another way
+_FORMAT = 2  # raise it when a fact is added, or found in another way
+# -P: what lies in the working directory must not come before the gguf library.
+_COMMAND = ("-P", "-m", "paddock.llama.gguf_child")
+
+Stamp = tuple[
+    str, int, int, int
+]  # path, bytes, nanoseconds of the last change of it and of its inode
 
 
 def read(path: Path, *, cache_dir: Path) -> Facts:
     """The facts of the model of which `path` is a file. GgufError says what is wrong with it."""
-    slot = _Slot.of(path, cache_dir)
-    if facts := slot.remembered():
-        return facts
-    done = subprocess.run(
-        _command(path), stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    return slot.remember(_told(path, done.returncode, done.stdout, done.stderr))
+    for _, facts in read_each([path], cache_dir=cache_dir):
+        return _or_raise(facts)
+    raise AssertionError("each path has its answer")
+
+
+def read_each(
+    paths: Iterable[Path], *, cache_dir: Path
+) -> Iterator[tuple[Path, Facts | GgufError]]:
+    """Each path once, with its facts or what is wrong with it: as it is known, so in any order."""
+    unread = dict[Path, _Slot]()
+    for path in dict.fromkeys(paths):
+        slot = _Slot.of(path, cache_dir)
+        if facts := slot.remembered():
+            yield path, facts
+        else:
+            unread[path] = slot
+    while unread:
+        for path, told in _answers(list(unread)):
+            yield path, unread.pop(path).keep(told)
 
 
 async def read_in_child(path: Path, *, cache_dir: Path) -> Facts:
-    """The same for a process that must not wait; cancelled, it ends its child."""
-    slot = await asyncio.to_thread(_Slot.of, path, cache_dir)
-    if facts := await asyncio.to_thread(slot.remembered):
-        return facts
-    facts = _told(path, *await _run(_command(path)))
-    return await asyncio.to_thread(slot.remember, facts)
+    """As `read`, for a process that must not wait; cancelled, it ends its child."""
+    return _or_raise((await read_all_in_child([path], cache_dir=cache_dir))[path])
 
 
-def _command(path: Path) -> list[str]:
-    """-P: what lies in the working directory must not come before the gguf library."""
-    return [sys.executable, "-P", "-m", "paddock.llama.gguf", os.fspath(path.absolute())]
+async def read_all_in_child(
+    paths: Sequence[Path], *, cache_dir: Path
+) -> dict[Path, Facts | GgufError]:
+    """As `read_each`, for a process that must not wait; cancelled, it ends its child."""
+    slots, found = await asyncio.to_thread(_look_up, paths, cache_dir)
+    unread = [path for path in slots if path not in found]
+    while unread:
+        answers = await _run(unread)
+        for path, told in answers:
+            found[path] = await asyncio.to_thread(slots[path].keep, told)
+        unread = unread[len(answers) :]
+    return found
 
 
-async def _run(command: list[str]) -> tuple[int, bytes, bytes]:
-    child = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+def stamps(path: Path) -> list[Stamp]:
+    """What changes with the files of the model at `path`: those of them that are there."""
+    return [stamp for file in shards(path.absolute()) if (stamp := _stamp(file))]
+
+
+def _or_raise(facts: Facts | GgufError) -> Facts:
+    if isinstance(facts, GgufError):
+        raise facts
+    return facts
+
+
+def _look_up(
+    paths: Iterable[Path], cache_dir: Path
+) -> tuple[dict[Path, "_Slot"], dict[Path, Facts | GgufError]]:
+    slots = {path: _Slot.of(path, cache_dir) for path in dict.fromkeys(paths)}
+    known = ((path, slot.remembered()) for path, slot in slots.items())
+    return slots, {path: facts for path, facts in known if facts}
+
+
+# ---- the child ----
+
+
+def _answers(paths: Sequence[Path]) -> Iterator[tuple[Path, Facts | GgufError]]:
+    """Of the first of these paths, at least one; each as soon as it is there."""
     try:
-        out, err = await child.communicate()
+        child = subprocess.Popen(
+            _command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        yield paths[0], _failed(paths[0], str(error))
+        return
+    with child:
+        yield from _talk(child, paths)
+
+
+def _command() -> list[str]:
+    return [sys.executable, *_COMMAND]
+
+
+def _talk(
+    child: "subprocess.Popen[bytes]", paths: Sequence[Path]
+) -> Iterator[tuple[Path, Facts | GgufError]]:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with suppress(BrokenPipeError):
+        child.stdin.write(_question(paths))
+        child.stdin.close()
+    ear = _Ear(paths)
+    for line in child.stdout:
+        yield from ear.hear(line)
+    yield from ear.end(child.wait())
+
+
+async def _run(paths: Sequence[Path]) -> list[tuple[Path, Facts | GgufError]]:
+    """Of the first of these paths, at least one."""
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *_command(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        return [(paths[0], _failed(paths[0], str(error)))]
+    try:
+        out, _ = await child.communicate(_question(paths))
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):  # it has just ended by itself
             child.kill()
         await child.wait()
         raise
-    return child.returncode or 0, out, err
+    ear = _Ear(paths)
+    answers = [answer for line in out.splitlines() for answer in ear.hear(line)]
+    return [*answers, *ear.end(child.returncode or 0)]
 
 
-class _Complaint(msgspec.Struct):
-    """What the child writes on stderr where it fails as it should."""
-
-    message: str
-    hint: str = ""
+def _question(paths: Sequence[Path]) -> bytes:
+    return b"".join(os.fsencode(path.absolute()) + b"\0" for path in paths)
 
 
-def _told(path: Path, status: int, out: bytes, err: bytes) -> Facts:
-    if status:
-        raise _error(path, status, err)
-    return msgspec.json.decode(out, type=Facts)
+class _Ear:
+    """Tells the child's answers, which come in the order of the paths, from its last words."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = iter(paths)
+        self._last = ""
+
+    def hear(self, line: bytes) -> Iterator[tuple[Path, Facts | GgufError]]:
+        try:
+            told = msgspec.json.decode(line, type=Told)
+        except msgspec.MsgspecError:
+            self._last = line.decode(errors="replace").strip() or self._last
+            return
+        error = GgufError(told.message, hint=told.hint, kind=told.kind)
+        yield next(self._paths), told.facts or error
+
+    def end(self, status: int) -> Iterator[tuple[Path, Facts | GgufError]]:
+        """It broke over the first path that it has not answered for."""
+        if (path := next(self._paths, None)) is not None:
+            yield path, _failed(path, self._last or f"status {status}")
 
 
-def _error(path: Path, status: int, err: bytes) -> GgufError:
-    with suppress(msgspec.DecodeError):
-        complaint = msgspec.json.decode(err, type=_Complaint)
-        return GgufError(complaint.message, hint=complaint.hint)
-    last = err.decode(errors="replace").strip().rpartition("\n")[2]  # of a traceback
-    return GgufError(f"{path}: reading its header failed ({last or f'status {status}'})")
+def _failed(path: Path, why: str) -> GgufError:
+    return GgufError(f"{path}: reading its header failed ({why})", kind="odd")
 
 
 # ---- what was read before ----
@@ -94,7 +188,7 @@ class _Kept(msgspec.Struct):
     """The content of a cache file. `facts` are decoded only where the rest is as it was."""
 
     format: int
-    files: list[tuple[str, int, int]]  # path, bytes, nanoseconds of the last change
+    files: list[Stamp]
     facts: msgspec.Raw
 
 
@@ -102,35 +196,39 @@ class _Kept(msgspec.Struct):
 class _Slot:
     """The place of one model in the cache."""
 
+    path: Path
     file: Path
-    shards: list[tuple[str, int, int]]
+    shards: list[Stamp]
 
     @classmethod
     def of(cls, path: Path, cache_dir: Path) -> Self:
-        """GgufError where a shard is missing."""
-        files = whole(path.absolute())
-        name = hashlib.sha256(os.fsencode(files[0])).hexdigest()[:32]
-        return cls(cache_dir / "facts" / f"{name}.json", [_stamp(file) for file in files])
+        first = shards(path.absolute())[0]
+        name = hashlib.sha256(os.fsencode(first)).hexdigest()[:32]
+        return cls(path, cache_dir / "facts" / f"{name}.json", stamps(path))
 
-    def remembered(self) -> Facts | None:
+    def remembered(self) -> Facts | GgufError | None:
+        """What needs no child to be told."""
+        if not self.shards:
+            return absent([self.path])
         try:
             kept = msgspec.json.decode(self.file.read_bytes(), type=_Kept)
             is_same = (kept.format, kept.files) == (_FORMAT, self.shards)
             return msgspec.json.decode(kept.facts, type=Facts) if is_same else None
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.MsgspecError):
             return None
 
-    def remember(self, facts: Facts) -> Facts:
-        """Write it whole or not at all; without a place to write it will be read again."""
-        kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
-        with suppress(OSError):
-            write_whole(self.file, msgspec.json.encode(kept))
+    def keep(self, facts: Facts | GgufError) -> Facts | GgufError:
+        """Write facts whole or not at all; without a place to write they will be read again."""
+        if isinstance(facts, Facts):
+            kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
+            with suppress(OSError):
+                write_whole(self.file, msgspec.json.encode(kept))
         return facts
 
 
-def _stamp(file: Path) -> tuple[str, int, int]:
+def _stamp(file: Path) -> Stamp | None:
     try:
         facts = file.stat()
-    except OSError as error:  # it was there a moment ago
-        raise GgufError(f"{file} cannot be read: {error.strerror}") from error
-    return str(file), facts.st_size, facts.st_mtime_ns
+    except (OSError, ValueError):
+        return None
+    return str(file), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

@@ -147,6 +147,11 @@ class FitReader:
             self._hear_rest(line)
 
     @property
+    def has_measured(self) -> bool:
+        """Whether any placement could be tried."""
+        return bool(self._trials)
+
+    @property
     def first_trial_is_over(self) -> bool:
         """Whether what was asked for has been measured: nothing more is of use without fit."""
         return bool(self._trials) and self._open is None

@@ -1,13 +1,14 @@
 """The facts of a GGUF file: its shape, what it keeps of a context, and where its weights belong.
 
-`python -m paddock.llama.gguf FILE` prints them as JSON. `facts.py` has that done in a process of
-its own and remembers the answer: the gguf library brings numpy, which only `gguf_read` and what it
-imports may bring in. Split files: `llama_split_path` in llama.cpp's `src/llama.cpp`.
+`python -m paddock.llama.gguf_child` prints those of many files. `facts.py` has that done in a process
+of its own and remembers the answers: the gguf library brings numpy, which only `gguf_read` and what
+it imports may bring in. Split files: `llama_split_path` in llama.cpp's `src/llama.cpp`.
 """
 
 import re
-import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -16,11 +17,27 @@ from paddock.errors import PaddockError
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
+# What is wrong with a file. `absent` and `short` (of its own tensors) no engine can load; of all others
+# only the engine can say whether it loads them: `other` is no GGUF, `closed` cannot be read by us,
+# `damaged` or `odd` has a header that cannot be followed or makes no sense, `foreign` is of a version
+# that we do not read.
+Fault = Literal["absent", "short", "other", "closed", "damaged", "odd", "foreign"]
+
+
 class GgufError(PaddockError):
-    """The file is not a whole GGUF model."""
+    """There are no facts of this file."""
 
     code = "model_unreadable"
     status = 502
+
+    def __init__(self, message: str, *, hint: str = "", kind: Fault = "odd") -> None:
+        super().__init__(message, hint=hint)
+        self.kind: Fault = kind
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no engine whatever can load it."""
+        return self.kind in ("absent", "short")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +85,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     has_template: bool = False
     template: tuple[str, ...] = ()  # what its text mentions: see gguf_template.py
 
+    # What llama.cpp may not take, in words: a key of another type, shards that do not belong together.
+    # Whether it does is for the engine to say.
+    doubts: tuple[str, ...] = ()
+
     @property
     def recurrent_layers(self) -> int:
         return sum(self.recurrent)
@@ -94,21 +115,26 @@ def shards(path: Path) -> list[Path]:
 
 
 def missing_shards(path: Path) -> list[Path]:
-    return [shard for shard in shards(path) if not shard.is_file()]
+    return [shard for shard in shards(path) if not is_there(shard)]
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; one that we may not look at counts, as opening it tells why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def absent(missing: Sequence[Path], shards: int = 1) -> GgufError:
+    """These files are not there, of a model with so many."""
+    hint = f"the model has {shards} shards; download all of them" if shards > 1 else ""
+    return GgufError(f"missing: {', '.join(map(str, missing))}", hint=hint, kind="absent")
 
 
 def size_bytes(path: Path) -> int:
     """Of all shards together; OSError where one is missing."""
     return sum(shard.stat().st_size for shard in shards(path))
-
-
-def whole(path: Path) -> list[Path]:
-    """All files of the model. GgufError names those that are missing."""
-    files = shards(path)
-    if missing := missing_shards(path):
-        hint = f"the model has {len(files)} shards; download all of them" if files[1:] else ""
-        raise GgufError(f"missing: {', '.join(map(str, missing))}", hint=hint)
-    return files
 
 
 def read_facts(path: Path) -> Facts:
@@ -118,19 +144,4 @@ def read_facts(path: Path) -> Facts:
     """
     from paddock.llama.gguf_read import read
 
-    return read(whole(path))
-
-
-def _main(argv: list[str]) -> int:
-    """Facts on stdout; a failure as JSON with `code` and `message` on stderr, exit code 1."""
-    try:
-        sys.stdout.buffer.write(msgspec.json.encode(read_facts(Path(argv[0]))) + b"\n")
-    except PaddockError as error:  # run as a program, GgufError is there twice
-        report = {"code": error.code, "message": error.message, "hint": error.hint}
-        sys.stderr.buffer.write(msgspec.json.encode(report) + b"\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(_main(sys.argv[1:]))
+    return read(path)

@@ -8,7 +8,7 @@ architectures are mostly right too.
 
 from typing import NamedTuple
 
-from paddock.llama.gguf_header import Header, padded
+from paddock.llama.gguf_header import MOST_TOKENS, Header, padded
 
 # ---- recurrent layers ----
 
@@ -19,6 +19,7 @@ _ALL_RECURRENT = frozenset(
 _BOTH = frozenset({"falcon-h1"})
 # Every nth layer has attention, also where the file does not say so.
 _INTERVALS = {"qwen3next": 4, "qwen35": 4, "qwen35moe": 4, "qwen4exp": 4, "minimax-01": 8}
+_MOST_VALUES = 1 << 40  # of one layer's state: more is no model, and too much for JSON
 _FEED_FORWARD_ONLY = frozenset({"nemotron_h", "nemotron_h_moe"})  # some layers keep nothing at all
 
 
@@ -48,7 +49,8 @@ def _has_other_work(header: Header) -> tuple[bool, ...]:
 
 def state_bytes(header: Header) -> int:
     """Of one sequence in all recurrent layers: f32, as llama_memory_recurrent is made."""
-    return 4 * _state_values(header) * sum(recurrent(header))
+    values = _state_values(header)
+    return 4 * values * sum(recurrent(header)) if values < _MOST_VALUES else 0
 
 
 def _state_values(header: Header) -> int:
@@ -64,7 +66,7 @@ def _state_values(header: Header) -> int:
         return embd * (of("token_shift_count", 2) + wkv)
     if cache := of("shortconv.l_cache"):
         return embd * (cache - 1) + state * inner
-    heads = next(iter(header.per_layer("{arch}.attention.head_count") or (0,)))
+    heads = next(iter(header.per_layer("{arch}.attention.head_count") or ()), 0)
     if kda := of("kda.head_dim"):
         return heads * kda * (3 * (conv - 1 if conv else 3) + kda)
     if header.architecture == "minimax-01":
@@ -161,7 +163,7 @@ def window(header: Header) -> int | None:
     if header.architecture == "exaone4" and header.n_trunk != 64:
         return None
     rule = _SWA.get(header.architecture)
-    size = header.number("{arch}.attention.sliding_window")
+    size = header.number("{arch}.attention.sliding_window", most=MOST_TOKENS)
     if size is None and rule:
         size = rule.default
     return (rule.fixed if rule and rule.fixed else size) if size else None
@@ -171,13 +173,14 @@ def windowed(header: Header) -> tuple[bool, ...] | None:
     """Per layer, whether it sees no more than the window. None where neither file nor table says."""
     if window(header) is None:
         return (False,) * header.n_layers
-    pattern = header.get("{arch}.attention.sliding_window_pattern")
-    if isinstance(pattern, list):
-        return padded(pattern, header.n_layers)
+    key = "{arch}.attention.sliding_window_pattern"
+    if (listed := header.listed(key)) is not None:
+        return padded(listed, header.n_layers)
     if header.architecture in _WITHOUT_STATE:
         return tuple(not state for state in recurrent(header))
     rule = _SWA.get(header.architecture)
-    return rule and _slides(header, rule if pattern is None else rule._replace(period=pattern))
+    period = header.number(key)
+    return rule and _slides(header, rule if period is None else rule._replace(period=period))
 
 
 def _slides(header: Header, rule: _Swa) -> tuple[bool, ...]:

@@ -4,7 +4,7 @@ Keys and their meaning: the GGUF specification (ggml's docs/gguf.md) and llama.c
 `src/llama-arch.cpp`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +14,54 @@ from gguf import LlamaFileType
 from paddock import excerpt
 from paddock.llama import gguf_layers as layers
 from paddock.llama.gguf import Facts, GgufError
-from paddock.llama.gguf_header import Header, Reader
+from paddock.llama.gguf_file import GgufFile
+from paddock.llama.gguf_header import MOST_TOKENS, Header
+from paddock.llama.gguf_shards import UNNAMED, misfits, must_be_whole, opened, weighed
 from paddock.llama.gguf_template import handled
 from paddock.llama.gguf_weights import weigh
 
+_TOKENIZER = ("tokenizer.ggml.model", "tokenizer.ggml.tokens")
+_TOKENIZER_PARTS = {  # by tokenizer.ggml.model
+    "gpt2": (*_TOKENIZER, "tokenizer.ggml.merges"),
+    "llama": (*_TOKENIZER, "tokenizer.ggml.scores"),
+    "no_vocab": _TOKENIZER[:1],
+}
 _TEMPLATES = ("tokenizer.chat_template", "tokenizer.chat_template.tool_use")
 
 
-def read(files: list[Path]) -> Facts:
-    """The facts of a model in these files, all of its shards. GgufError says what is wrong."""
-    readers = [_open(file) for file in files]
+def read(path: Path) -> Facts:
+    """The facts of the model of which this file is one. GgufError says what is wrong."""
+    files = opened(path)
+    for file in files:
+        must_be_whole(file)
+    return _facts(_header(files[0]), files)
+
+
+def _header(file: GgufFile) -> Header:
     try:
-        return _facts(Header(readers[0].fields), readers, files)
-    except (ValueError, TypeError, LookupError) as error:  # a key of another type than it should be
-        raise GgufError(f"{files[0]} has a header that makes no sense: {error}") from error
+        return Header(file.fields)
+    except ValueError as error:
+        message = f"{file.path} has a header that makes no sense: {error}"
+        raise GgufError(message, kind="odd") from error
 
 
-def _open(file: Path) -> Reader:
-    """Open and check one file. The reader maps it, tensors included: a short file fails here."""
-    try:
-        return Reader(file)
-    except (ValueError, IndexError, KeyError, OSError) as error:
-        raise _complaint(file, str(error)) from error
-
-
-def _complaint(file: Path, error: str) -> GgufError:
-    try:
-        with file.open("rb") as start:
-            magic = start.read(4)
-    except OSError as denied:
-        return GgufError(f"{file} cannot be read: {denied.strerror}")
-    if magic != b"GGUF":
-        return GgufError(f"{file} is not a GGUF file", hint="download it again")
-    if "GGMLQuantizationType" in error or "version" in error:  # the library's words, gguf 0.19
-        return GgufError(f"{file} is newer than our gguf library", hint="pip install -U gguf")
-    return GgufError(f"{file} is truncated or damaged", hint="download it again")
-
-
-def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Facts:
+def _facts(header: Header, files: Sequence[GgufFile]) -> Facts:
     kv_heads = layers.kv_heads(header)
-    return Facts(
+    facts = Facts(
         architecture=header.architecture,
         n_layers=header.n_layers,
         kv_layers=sum(1 for heads in kv_heads if heads),
-        n_ctx_train=header.number("{arch}.context_length"),
+        n_ctx_train=header.number("{arch}.context_length", most=MOST_TOKENS),
         n_embd=header.number("{arch}.embedding_length"),
-        heads=header.number("{arch}.attention.head_count"),
+        heads=header.largest("{arch}.attention.head_count"),
         kv_heads=kv_heads,
         key_length=_head_length(header, "key"),
         value_length=0 if _is_latent(header) else _head_length(header, "value"),
         experts=header.number("{arch}.expert_count") or 0,
         experts_used=header.number("{arch}.expert_used_count") or 0,
-        size_bytes=sum(file.stat().st_size for file in files),
+        size_bytes=sum(file.size for file in files),
         file_type=_file_type(header.number("general.file_type")),
-        shards=tuple(map(str, files)),
+        shards=tuple(str(file.path) for file in files),
         name=excerpt.name(header.text("general.name")),
         size_label=excerpt.name(header.text("general.size_label")),
         kind=_kind(header),
@@ -79,9 +73,10 @@ def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Fact
         windowed=layers.windowed(header),
         key_length_swa=header.number("{arch}.attention.key_length_swa"),
         value_length_swa=header.number("{arch}.attention.value_length_swa"),
-        **_weights(header, readers),
+        **_weights(header, files),
         **_template(header),
     )
+    return msgspec.structs.replace(facts, doubts=tuple(_doubts(header, facts, files)))
 
 
 def _kind(header: Header) -> str:
@@ -92,12 +87,14 @@ def _kind(header: Header) -> str:
 
 def _n_vocab(header: Header) -> int | None:
     """The tokens; without any the number in the header (llama-vocab.cpp, `no_vocab`)."""
-    return header.length("tokenizer.ggml.tokens") or header.number("{arch}.vocab_size")
+    return header.length("tokenizer.ggml.tokens") or header.number(
+        "{arch}.vocab_size", most=MOST_TOKENS
+    )
 
 
-def _weights(header: Header, readers: Sequence[Reader]) -> dict[str, Any]:
+def _weights(header: Header, files: Sequence[GgufFile]) -> dict[str, Any]:
     """Places only for a model: nothing else has layers, input and output in this sense."""
-    tensors = (tensor for reader in readers for tensor in reader.tensors)
+    tensors = (tensor for file in files for tensor in weighed(file))
     weights = weigh(tensors, architecture=header.architecture, n_layers=header.n_layers)
     if _kind(header) != "model":
         return {"n_params": weights.n_params, "types": weights.types}
@@ -118,7 +115,7 @@ def _head_length(header: Header, kind: str) -> int | None:
     """Its own key, else n_embd / heads (llama-model.cpp, load_hparams)."""
     own = header.number(f"{{arch}}.attention.{kind}_length")
     embd = header.number("{arch}.embedding_length")
-    heads = header.number("{arch}.attention.head_count")
+    heads = header.largest("{arch}.attention.head_count")
     return own or (embd // heads if embd and heads else None)
 
 
@@ -127,3 +124,16 @@ def _file_type(number: int | None) -> str | None:
         return None if number is None else LlamaFileType(number).name
     except ValueError:
         return f"type {number}"  # newer than our gguf
+
+
+def _doubts(header: Header, facts: Facts, files: Sequence[GgufFile]) -> Iterator[str]:
+    """What llama.cpp may not take: only it can tell."""
+    yield from header.doubts
+    yield from misfits(files)
+    if facts.kind == "model" and facts.n_layers:
+        parts = _TOKENIZER_PARTS.get(header.text("tokenizer.ggml.model"), _TOKENIZER)
+        missing = [part for part in parts if not header.has(part)]
+        yield from (f"{part} is missing" for part in missing)
+    for name in facts.types:
+        if name.startswith(UNNAMED):
+            yield f"it has tensors of {name}"

@@ -7,7 +7,7 @@ tensors without a layer's number are input, output, or go with the first layer.
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,22 +29,13 @@ _WITHOUT_TOKENS = frozenset(
 )  # fmt: skip
 
 
-class _Type(Protocol):
-    @property
-    def name(self) -> str: ...
+class Tensor(NamedTuple):
+    """One tensor in the file."""
 
-
-class Tensor(Protocol):
-    """As gguf's reader has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def n_bytes(self) -> int: ...
-    @property
-    def n_elements(self) -> int: ...
-    @property
-    def tensor_type(self) -> _Type: ...
+    name: str
+    n_elements: int
+    n_bytes: int
+    type: str  # ggml's name: `Q4_K`
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +67,7 @@ class _Scales:
 
     def add(self, tensor: Tensor) -> None:
         self._n_params += tensor.n_elements
-        self._types[tensor.tensor_type.name] += tensor.n_bytes
+        self._types[tensor.type] += tensor.n_bytes
         stem = tensor.name.rpartition(".")[0]  # less `.weight` or `.bias`
         layer = _layer(tensor.name, stem)
         if layer is not None and layer < len(self._layers):

@@ -146,7 +146,10 @@ def load_hint(line: str) -> str | None:
     return None
 
 
-_NOISE = ("exiting due to", "cleaning up before exit", "failed to load model")
+# The last one is the wheel's, whatever happened (xllamacpp).
+_NOISE = (
+    "exiting due to", "cleaning up before exit", "failed to load model", "Failed to init server",
+)  # fmt: skip
 _ERROR = re.compile(r"^(?:[\d.]+ E |error[: ]|.*\b(?:error|Error|failed|CUDA error|GGML_ASSERT)\b)")
 _FATAL = re.compile(r"out of memory|CUDA error|GGML_ASSERT")
 _MILD = re.compile(r"^[\d.]+ [WID] ")  # fit complains before it goes on
@@ -158,6 +161,32 @@ def failure_reason(lines: Iterable[str]) -> str:
     errors = [line.strip() for line in lines if _ERROR.search(line)]
     best = min(errors, key=_weakness, default="")
     return _STAMP.sub("", best)
+
+
+# What it says of a file's content (llama-model.cpp, clip.cpp; the same words for a draft model).
+_UNLOADABLE = ("error loading model:", "Failed to load CLIP model")
+# What may be otherwise in a moment, and says nothing of the file: memory, descriptors, permissions, disks.
+_PASSING = re.compile(
+    r"\bmemory\b|allocat|bad_alloc|\b(?:CUDA|HIP|ROCm|Vulkan|RPC|mmap|mlock)\b|Permission denied|"
+    r"No such file|Too many open files|Resource temporarily|Input/output error|timed out"
+)
+
+
+def says_unloadable(line: str) -> bool:
+    """Whether llama.cpp says here that what a file holds cannot be loaded."""
+    return any(words in line for words in _UNLOADABLE)
+
+
+def unloadable(lines: Iterable[str]) -> str:
+    """Why llama.cpp cannot load a file, in its words; empty unless the file itself is the reason.
+
+    `lines` are the last of a server that ended by itself with an error.
+    """
+    errors = [line for line in lines if _ERROR.search(line) and not _MILD.search(line)]
+    causes = [line for line in errors if not any(noise in line for noise in _NOISE)]
+    if not any(map(says_unloadable, errors)) or any(map(_PASSING.search, causes)):
+        return ""
+    return failure_reason(errors)
 
 
 def _weakness(line: str) -> int:

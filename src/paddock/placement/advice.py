@@ -11,6 +11,7 @@ from paddock.api.placement import Advice
 from paddock.config.profile import Problem, ProblemCode
 from paddock.placement.advice_files import (
     cache_type_refused,
+    cannot_load,
     context_shift_recurrent,
     large_ubatch,
     unreadable_file,
@@ -34,6 +35,7 @@ from paddock.placement.patient import Finding, Machine, Patient
 
 RULES: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     unreadable_file,
+    cannot_load,
     wrong_kind_of_file,
     v_cache_without_flash_attention,
     cache_type_refused,

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from paddock.api.placement import Plan
 from paddock.config.model_kinds import EMBEDDERS
-from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf import Facts, Fault, GgufError
 from paddock.placement.estimate import logits_mib
-from paddock.placement.patient import Finding, Patient, number, value
+from paddock.placement.patient import Finding, Patient, Severity, number, value
 from paddock.placement.words import gib, on_gpus, spills
 
 BATCH, UBATCH = 2048, 512  # tokens: llama-server's defaults
 # Values in a block of a quantised cache type (ggml's GGML_QUANT_SIZES); the others have no blocks.
 _BLOCK = dict.fromkeys(("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), 32)
-_BROKEN = ("is not a GGUF file", "is truncated or damaged", "cannot be read")  # gguf_read.py
+_SEVERITIES: dict[Fault, Severity] = {"odd": "warning", "foreign": "info"}  # errors otherwise
 _WANTED = {"--model": "model", "--model-draft": "model", "--mmproj": "projector"}
 _BELONGS = {
     "projector": "write it as MMPROJ, and the model itself as MODEL",
@@ -29,9 +29,15 @@ def unreadable_file(patient: Patient) -> Iterator[Finding]:
     """A file that is there and is no whole GGUF; what only our own reader cannot read may be sound."""
     for name, error in patient.files.items():
         if isinstance(error, GgufError) and (flag := patient.profile.flag(name)):
-            is_certain = any(words in error.message for words in _BROKEN)
-            message = f"{flag.origin.key}: {error.message}"
-            yield Finding("error" if is_certain else "warning", message, error.hint, flag)
+            severity = _SEVERITIES.get(error.kind, "error")
+            yield Finding(severity, f"{flag.origin.key}: {error.message}", error.hint, flag)
+
+
+def cannot_load(patient: Patient) -> Iterator[Finding]:
+    """The engine itself was asked, and ended: see `placement.rehearsal`."""
+    if words := patient.refusal or (patient.plan.refusal if patient.plan else ""):
+        hint = "nothing is unloaded for it; `paddock switch --force` tries all the same"
+        yield Finding("error", words, hint, patient.profile.flag("--model"))
 
 
 def wrong_kind_of_file(patient: Patient) -> Iterator[Finding]:

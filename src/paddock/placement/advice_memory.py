@@ -23,7 +23,7 @@ _DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H10
 def does_not_fit(patient: Patient) -> Iterator[Finding]:
     """More than a GPU has; or fit gave up, and what was asked for is tried as it stands."""
     plan = patient.plan
-    if plan is None or plan.fits:
+    if plan is None or plan.fits or plan.refusal:
         return
     over = [d for d in on_gpus(plan) if d.left is not None and d.left < 0]
     short = [

@@ -1,6 +1,6 @@
 """Gathers what the rules of advice look at: headers of files, llama.cpp's own settings. Blocking."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from paddock.api.placement import Plan
 from paddock.config.ini import parse_ini, read_text
 from paddock.config.model_files import MODEL_FLAGS, missing
 from paddock.config.profile import Flag, Problem, Profile
-from paddock.llama.facts import read
+from paddock.llama.facts import read_each
 from paddock.llama.gguf import Facts, GgufError
 from paddock.placement.advice_files import BATCH, UBATCH
 from paddock.placement.advice_machine import SYSTEM_CONFIG
@@ -22,16 +22,30 @@ from paddock.placement.words import layers_in_ram
 _SHARED_SECTIONS = ("", "*", "default")
 
 
-def read_files(profile: Profile, *, cache_dir: Path) -> dict[str, Facts | GgufError]:
-    """The facts of the profile's files by their flag, or what is wrong with one; missing ones apart."""
-    found: dict[str, Facts | GgufError] = {}
-    for flag in profile.flags:
-        if flag.name in MODEL_FLAGS and not any(missing(Path(flag.values[0]))):
-            try:
-                found[flag.name] = read(Path(flag.values[0]), cache_dir=cache_dir)
-            except GgufError as error:
-                found[flag.name] = error
-    return found
+Files = dict[str, Facts | GgufError]  # by flag
+
+
+def read_files(profile: Profile, *, cache_dir: Path) -> Files:
+    """The facts of the profile's files, or what is wrong with one; missing ones apart."""
+    return read_files_of([profile], cache_dir=cache_dir)[0]
+
+
+def read_files_of(profiles: Sequence[Profile], *, cache_dir: Path) -> list[Files]:
+    """The same of many profiles, all read by one process."""
+    paths = [_files(profile) for profile in profiles]
+    wanted = (path for files in paths for path in files.values())
+    found = dict(read_each(wanted, cache_dir=cache_dir))
+    return [{flag: found[path] for flag, path in files.items()} for files in paths]
+
+
+def _files(profile: Profile) -> dict[str, Path]:
+    named = {f.name: Path(f.values[0]) for f in profile.flags if f.name in MODEL_FLAGS}
+    return {flag: path for flag, path in named.items() if not any(missing(path))}
+
+
+def is_doubtful(files: Mapping[str, Facts | GgufError]) -> bool:
+    """Whether only the engine can say if it loads these files."""
+    return any(isinstance(facts, GgufError) or facts.doubts for facts in files.values())
 
 
 # ---- the same profile, but for one thing ----

@@ -31,6 +31,7 @@ class Patient:
     profile: Profile
     flags: FlagSet | None = None  # of its engine
     files: Mapping[str, Facts | GgufError] = field(default_factory=dict)  # by flag: those there are
+    refusal: str = ""  # which engine cannot load the files, and its words, where no plan tells it
     plan: Plan | None = None
     unforced: Plan | None = None  # without what keeps tensors in RAM by hand
     unbound: Plan | None = None  # with the longest context that leaves every layer on a device

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -21,14 +20,14 @@ from pathlib import Path
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
-from paddock.engine.environment import engine_environment
+from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.fit_log import Fit
-from paddock.llama.gguf import Facts, missing_shards
+from paddock.llama.gguf import Facts, is_there
 from paddock.placement.devices import fits_itself, ids_of, margins_of
 from paddock.placement.estimate import estimated
 from paddock.placement.planning import Circumstances, plan_of
-from paddock.placement.rehearsal import Outcome, Rehearsal
+from paddock.placement.rehearsal import CANCELLED, Outcome, Rehearsal
 from paddock.placement.shelf import Shelf, holds, key_of
 from paddock.scratch import scratch
 
@@ -49,7 +48,8 @@ class Planner:
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, where it still holds."""
         plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
-        return plan if plan and holds(plan, around.readings) else None
+        is_good = plan is not None and not plan.refusal and holds(plan, around.readings)
+        return plan if is_good else None
 
     def plan(
         self, profile: Profile, engine: Engine, facts: Facts | None, around: Circumstances
@@ -62,14 +62,28 @@ class Planner:
         if outcome.fit is None:
             plan = estimated(profile, facts, around)
             plan.notes = [f"an estimate: {outcome.reason}", *plan.notes]
+            plan.refusal = outcome.refusal
+            plan.fits = plan.fits and not outcome.refusal
         else:
             plan = plan_of(profile, outcome.fit, around)
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
-        if self._shelf and outcome.fit:
+        if self._shelf and (outcome.fit or outcome.refusal):
             self._shelf.put(key_of(profile, engine), plan)
         return plan
+
+    def refused_before(self, profile: Profile, engine: Engine) -> bool:
+        """Whether this engine, when it was last asked, could not load these files."""
+        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        return bool(plan and plan.refusal)
+
+    def refusal(self, profile: Profile, engine: Engine) -> str:
+        """Why the engine cannot load these files, in its own words; empty where it does not say so.
+
+        It is asked without GPUs, so it takes nothing from who is on them.
+        """
+        return self._ask(profile, engine, Circumstances({}, {}, {}), blind=True).refusal
 
     def cancel(self) -> None:
         """End what is being planned, at once: its GPU memory is wanted."""
@@ -80,14 +94,25 @@ class Planner:
 
     # ---- asking the engine ----
 
-    def _ask(self, profile: Profile, engine: Engine, around: Circumstances) -> Outcome:
+    def _ask(
+        self, profile: Profile, engine: Engine, around: Circumstances, *, blind: bool = False
+    ) -> Outcome:
         if reason := _unaskable(profile, engine):
             return Outcome(None, reason)
+        environ = {**self._environ, **dict(engine.env), **(NO_GPU if blind else {})}
         with scratch("plan") as folder:
-            return self._try(profile, engine, around, folder)
+            outcome = self._try(profile, engine, around, folder, environ)
+        if outcome.fit or outcome.reason == CANCELLED:
+            return outcome
+        return Outcome(None, said(engine, outcome.reason), said(engine, outcome.refusal))
 
     def _try(
-        self, profile: Profile, engine: Engine, around: Circumstances, folder: Path
+        self,
+        profile: Profile,
+        engine: Engine,
+        around: Circumstances,
+        folder: Path,
+        environ: Mapping[str, str],
     ) -> Outcome:
         generation, fits = self._generation, fits_itself(profile)
         numbers = count(1)
@@ -97,7 +122,7 @@ class Planner:
             # takes only what ends so for a Unix socket.
             socket = str(folder / f"{next(numbers)}.sock")
             argv = rehearsal(engine, profile, socket=socket, changes=("--fit", "on", *changes))
-            return self._run(argv, generation, fits=fits)
+            return self._run(argv, environ, generation, fits=fits)
 
         outcome, changes = run(), tuple[str, ...]()
         if outcome.fit and fits and _are_shared(outcome.fit, around):
@@ -109,16 +134,23 @@ class Planner:
                 return Outcome(replace(exact.fit, reduced_from=fit.reduced_from))
         return outcome
 
-    def _run(self, argv: Sequence[str], generation: int, *, fits: bool) -> Outcome:
+    def _run(
+        self, argv: Sequence[str], environ: Mapping[str, str], generation: int, *, fits: bool
+    ) -> Outcome:
         with self._lock:
             if generation != self._generation:
-                return Outcome(None, "cancelled")
+                return Outcome(None, CANCELLED)
             current = self._current = Rehearsal()
         try:
-            return current.run(argv, self._environ, fits=fits)
+            return current.run(argv, environ, fits=fits)
         finally:
             with self._lock:
                 self._current = None
+
+
+def said(engine: Engine, words: str) -> str:
+    """An engine's words, with whose they are."""
+    return f"{engine.name} {engine.version} says: {words}" if words else ""
 
 
 def _are_shared(fit: Fit, around: Circumstances) -> bool:
@@ -170,11 +202,8 @@ def _unaskable(profile: Profile, engine: Engine) -> str:
     """Why the engine cannot be asked; empty where it can."""
     if profile.model is None:
         return "llama-server fetches the model itself"
-    if not profile.model.is_file():
+    if not is_there(profile.model):
         return f"there is no {profile.model}"
-    with suppress(OSError):
-        if missing := missing_shards(profile.model):
-            return f"missing: {missing[0].name}"
     if engine.flags.find("fit") is None:
         return f"{engine.name} {engine.version} has no --fit"
     return ""

@@ -14,14 +14,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from paddock import excerpt
 from paddock.engine.containers import is_container
 from paddock.llama.fit_log import DONE, Fit, FitReader
-from paddock.llama.output import failure_reason
+from paddock.llama.output import failure_reason, says_unloadable, unloadable
 
+_ALLOCATED = "model buffer size"  # from here on it loads in earnest
+_EXITS = 5.0  # seconds at most between its last word and its end
+CANCELLED = "cancelled"  # the reason of an outcome
 _LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
 _REMEMBERED, _REMEMBERED_CHARACTERS = 40, 16_000  # lines, to say why it ended
 _MOST, _LONGEST_LINE = (
@@ -41,6 +44,7 @@ class Outcome:
 
     fit: Fit | None
     reason: str = ""
+    refusal: str = ""  # the engine's own words, where it ended because it cannot load a file
 
 
 class Rehearsal:
@@ -61,7 +65,7 @@ class Rehearsal:
         except OSError as error:
             return Outcome(None, f"{argv[0]} cannot be started: {error.strerror}")
         if process is None:
-            return Outcome(None, "cancelled")
+            return Outcome(None, CANCELLED)
         alarm = threading.Timer(_LIMIT, self._give_up)
         alarm.start()
         try:
@@ -110,20 +114,37 @@ class Rehearsal:
     def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> Outcome:
         reader, last = FitReader(), excerpt.Tail(_REMEMBERED, _REMEMBERED_CHARACTERS)
         assert process.stderr is not None
+        said_no = False
         for line in _lines(process.stderr):
             last.append(line)
             reader.feed(line)
-            if reader.is_done or (not fits and reader.first_trial_is_over):
-                break
-        if fit := reader.fit():
-            return Outcome(fit) if reader.is_done or not fits else Outcome(None, self._why(last))
+            said_no = said_no or says_unloadable(line)
+            is_over = reader.is_done or (not fits and reader.first_trial_is_over)
+            # Where fit could not load the model, what comes next shows whether the server can.
+            if is_over and (not said_no or reader.has_measured or _ALLOCATED in line):
+                return self._outcome(reader, last, fits=fits)
+        outcome = self._outcome(reader, last, fits=fits)
+        return outcome if outcome.fit else replace(outcome, refusal=self._refusal(process, last))
+
+    def _outcome(self, reader: FitReader, last: Iterable[str], *, fits: bool) -> Outcome:
+        if (fit := reader.fit()) and (reader.is_done or not fits):
+            return Outcome(fit)
         return Outcome(None, self._why(last))
+
+    def _refusal(self, process: subprocess.Popen[bytes], last: Iterable[str]) -> str:
+        """What it said of a file, if that is why it ended; not where it was ended."""
+        if self._is_late or self._is_cancelled:
+            return ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if process.wait(_EXITS) > 0:
+                return excerpt.line(unloadable(list(last)))
+        return ""
 
     def _why(self, last: Iterable[str]) -> str:
         if self._is_late:
             return f"it was not done after {_LIMIT:g} s"
         if self._is_cancelled:
-            return "cancelled"
+            return CANCELLED
         return (
             excerpt.line(failure_reason(last))
             or f"it ended without a word on {DONE.split(' took')[0]}"

@@ -15,6 +15,7 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
+from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings
 from paddock.whole import write_whole
@@ -45,6 +46,22 @@ class Shelf:
         found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in found[:-_KEPT]:
             path.unlink(missing_ok=True)
+
+
+def state_of(profile: Profile, engine: Engine) -> str:
+    """Changes when anything does of which it may depend whether a load works: flags, engine, files.
+
+    Also a file's permissions, and files that are no models: every path that a flag names.
+    """
+    paths = (
+        Path(part)
+        for flag in profile.flags
+        for words in flag.values
+        for part in words.split(",")
+        if part.startswith("/")
+    )
+    found = [stamp for path in dict.fromkeys(paths) for stamp in stamps(path)]
+    return sha256(repr((profile.fingerprint, engine.build_mark, found)).encode()).hexdigest()
 
 
 def key_of(profile: Profile, engine: Engine) -> str:

@@ -1,0 +1,40 @@
+"""The program that reads headers for others: `python -m paddock.llama.gguf_child`.
+
+Paths come on standard input, each ended by a zero byte; for each goes out a line of JSON, in order.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from paddock.llama.gguf import Facts, Fault, GgufError, read_facts
+
+
+class Told(msgspec.Struct, omit_defaults=True):
+    """What is said of one file: its facts, or what is wrong with it."""
+
+    facts: Facts | None = None
+    message: str = ""
+    hint: str = ""
+    kind: Fault = "odd"
+
+
+def _tell(path: Path) -> Told:
+    try:
+        return Told(facts=read_facts(path))
+    except GgufError as error:
+        return Told(message=error.message, hint=error.hint, kind=error.kind)
+
+
+def main() -> None:
+    """Answer for each path as it comes, so that the last answer tells at which one a crash was."""
+    encoder = msgspec.json.Encoder()
+    for name in sys.stdin.buffer.read().split(b"\0")[:-1]:
+        sys.stdout.buffer.write(encoder.encode(_tell(Path(os.fsdecode(name)))) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
