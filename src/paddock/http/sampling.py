@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from paddock.config.profile import Profile
-from paddock.http.body import Wish
+from paddock.http.body import Wish, decoded
+from paddock.http.content import Buffer
 from paddock.llama.samplers import FLAG_OF, samplers_of
 
 # Fields that steer sampling besides those that have a number: the order in which samplers come.
 _OTHERS = ("samplers",)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_number: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,14 @@ class Samplers:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Profile, dict[str, float]]] = {}
 
-    def ruled(self, profile: Profile, wish: Wish, content: bytes) -> tuple[bytes, Sampling]:
-        """The body as the instance may see it, and what holds."""
+    def ruled(self, profile: Profile, wish: Wish) -> Sampling:
+        """What holds for this request, and what it said in vain."""
         own, asked, allowed = self._own(profile), dict(_asked(wish)), profile.client_samplers
         if allowed is None:
-            return content, Sampling(own | asked)
+            return Sampling(own | asked)
         vain = tuple(name for name in (*asked, *_others(wish)) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
-        return (_without(content, vain) if vain else content), Sampling(own | counts, vain)
+        return Sampling(own | counts, vain)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)
@@ -63,18 +66,30 @@ class Samplers:
         return known[1]
 
 
+def without(content: Buffer, names: tuple[str, ...]) -> Iterator[bytes | msgspec.Raw]:
+    """The body without these fields, piece by piece; every other keeps its bytes."""
+    gap = b"{"
+    for name, raw in decoded(content, _FIELDS).items():
+        if name not in names:
+            yield gap + msgspec.json.encode(name) + b":"
+            yield raw
+            gap = b","
+    yield b"{}" if gap == b"{" else b"}"
+
+
 def _asked(wish: Wish) -> Iterator[tuple[str, float]]:
     for name in FLAG_OF:
-        if raw := getattr(wish, name, None):
-            value = msgspec.json.decode(raw)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                yield name, float(value)
+        if (raw := getattr(wish, name, None)) and (value := _value(raw)) is not None:
+            yield name, value
+
+
+def _value(raw: msgspec.Raw) -> float | None:
+    """None for what is no number, or one of no use: it is llama-server's to refuse."""
+    try:
+        return _number.decode(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def _others(wish: Wish) -> list[str]:
     return [name for name in _OTHERS if getattr(wish, name, None)]
-
-
-def _without(content: bytes, names: tuple[str, ...]) -> bytes:
-    fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    return msgspec.json.encode({name: raw for name, raw in fields.items() if name not in names})
