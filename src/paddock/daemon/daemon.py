@@ -44,6 +44,7 @@ from paddock.daemon.requests import Requests
 from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
+from paddock.daemon.watchman import Watchman
 from paddock.errors import ModelMissing, NotLoaded
 from paddock.llama.gguf import Facts
 
@@ -132,6 +133,9 @@ class Daemon:
             self._got_ready,
             clock,
         )
+        self.watchman = Watchman(
+            self.requests, self.keeper.instances, clock, timeout=settings.hang_timeout
+        )
         self.configuration = Configuration(
             self.roster,
             self.plans,
@@ -175,6 +179,7 @@ class Daemon:
                     group.create_task(self.configuration.refine()),
                     group.create_task(self.plans.run()),
                     group.create_task(self.pulse.run()),
+                    group.create_task(self.watchman.run()),
                 ]
                 writer = group.create_task(self.chronicle.run())
                 started.set()

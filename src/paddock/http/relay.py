@@ -164,6 +164,8 @@ class Exchange:
         endpoint = await self.admitted(lease)
         with endpoint.in_use():
             reply = await self._asked(lease, endpoint, path, content)
+            if self._listed:
+                self._listed.source = reply.content
             try:
                 return await self._relay(endpoint, reply)
             finally:
@@ -177,7 +179,7 @@ class Exchange:
             self.request.headers.get("User-Agent", ""),
             generates=self.request.method == "POST",
         )
-        listed.mark = self._mark
+        listed.mark, listed.reader = self._mark, self.request.protocol
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()
