@@ -155,7 +155,7 @@ class Connection(web.RequestHandler):
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Any:
         """aiohttp's own refusals are text; ours are in the shape of the client's API."""
-        if isinstance(resp, web.HTTPException):
+        if resp.status >= 400 and isinstance(resp, web.HTTPException):
             resp = self._refusal(malformed.reason(resp), request.path)
         return super().finish_response(request, resp, start_time)
 

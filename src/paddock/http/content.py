@@ -96,7 +96,7 @@ class Store:
         if isinstance(content, Spooled):
             content.close()
             self.in_files -= len(content)
-        elif len(content) > SMALL:
+        elif len(content) > SMALL:  # a smaller one was never counted
             self.in_memory -= len(content)
 
     # ---- for sinks ----

@@ -16,7 +16,11 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
     async def relayed() -> web.StreamResponse:
         content = await exchange.received()
-        wish = await _wish(exchange, content)
+        media = request.headers.get("Content-Type", "")
+        if isinstance(content, bytes):
+            wish = body.wish(content, media)
+        else:
+            wish = await _large_wish(exchange, content, media)
         exchange.streams = bool(wish.stream) and route.streams
         profile = front.daemon.resolve(wish.model)
         exchange.profile = profile.id
@@ -30,10 +34,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
     return await exchange.accounted(relayed)
 
 
-async def _wish(exchange: Exchange, content: Content) -> Wish:
-    media = exchange.request.headers.get("Content-Type", "")
-    if isinstance(content, bytes):
-        return body.wish(content, media)
+async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
     async with exchange.store.opened(content) as view:
         return body.owned(body.wish(view, media))
 

@@ -29,38 +29,31 @@ class Receiver:
         self._limit = settings.max_body * MIB
         self._timeout = settings.body_timeout or None
 
-    async def content(self, request: web.Request) -> Content:
-        """What a model is asked, to be released by `store`.
+    async def content(self, request: web.Request, limit: int = 0) -> Content:
+        """What a model is asked, to be released by `store`; `limit`: bytes, 0 = as many as any may have.
 
         Raises BadRequest, BodyTooLarge, UnknownCoding, RequestTimeout or NoRoomForBody.
         """
-        return await self._read(request, self._limit)
+        limit = limit or self._limit
+        _check_length(request, limit)
+        name, whole = coding.coding_of(request.headers), b""
+        if request.content.is_eof() and not name:  # nearly always: it came with its head
+            whole = await _next(request)
+            if len(whole) <= SMALL:
+                return whole
+        return await self._received(request, whole, name, limit)
 
     async def order(self, request: web.Request) -> bytes:
         """What is asked of Paddock itself, in memory. Raises as `content` does."""
-        found = await self._read(request, min(self._limit, _ORDER))
+        found = await self.content(request, min(self._limit, _ORDER))
         self.store.release(found)
         assert isinstance(found, bytes), "so few bytes stay in memory"
         return found
 
     def check(self, request: web.Request) -> None:
         """Refuse what can be refused before it is read: BodyTooLarge, UnknownCoding."""
-        self._check_length(request, self._limit)
+        _check_length(request, self._limit)
         coding.coding_of(request.headers)
-
-    def _check_length(self, request: web.Request, limit: int) -> None:
-        if (request.content_length or 0) > limit:
-            raise _too_large(limit)
-
-    async def _read(self, request: web.Request, limit: int) -> Content:
-        self._check_length(request, limit)
-        name = coding.coding_of(request.headers)
-        if request.content.is_eof() and not name:  # nearly always: it came with its head
-            whole = await _next(request)
-            if len(whole) <= SMALL:
-                return whole
-            return await self._received(request, whole, name, limit)
-        return await self._received(request, b"", name, limit)
 
     async def _received(self, request: web.Request, first: bytes, name: str, limit: int) -> Content:
         sink, decoder = Sink(self.store), coding.decoder(name)
@@ -97,6 +90,11 @@ async def _next(request: web.Request) -> bytes:
         return await request.content.readany()
     except web.RequestPayloadError as error:
         raise BadRequest("the body is not as its head says: its framing is broken") from error
+
+
+def _check_length(request: web.Request, limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
 
 
 def _check_size(sink: Sink, limit: int) -> None:

@@ -103,7 +103,8 @@ class Exchange:
 
     async def received(self) -> Content:
         """The request's body, whole; it is kept until the exchange is over."""
-        return self._hold(await self.front.bodies.content(self.request))
+        content = await self.front.bodies.content(self.request)
+        return content if len(content) <= SMALL else self._hold(content)
 
     async def kept(self, content: bytes) -> Content:
         """A body of our own making, where there is room for it."""
@@ -122,8 +123,7 @@ class Exchange:
             self.store.release(content)
 
     def _hold(self, content: Content) -> Content:
-        if len(content) > SMALL:
-            self._held.append(content)
+        self._held.append(content)
         return content
 
     async def _cancellable(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from paddock.config.profile import Profile
-from paddock.http.body import Wish, decoded
+from paddock.http.body import Wish, decoded, samplers_in
 from paddock.http.content import Buffer
-from paddock.llama.samplers import FLAG_OF, samplers_of
+from paddock.llama.samplers import samplers_of
 
 # Fields that steer sampling besides those that have a number: the order in which samplers come.
 _OTHERS = ("samplers",)
@@ -51,10 +51,12 @@ class Samplers:
 
     def ruled(self, profile: Profile, wish: Wish) -> Sampling:
         """What holds for this request, and what it said in vain."""
-        own, asked, allowed = self._own(profile), dict(_asked(wish)), profile.client_samplers
+        own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
+        asked = dict(_numbers(said)) if said else {}
         if allowed is None:
             return Sampling(own | asked)
-        vain = tuple(name for name in (*asked, *_others(wish)) if name not in allowed)
+        others = [name for name, _ in said if name in _OTHERS]
+        vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
         return Sampling(own | counts, vain)
 
@@ -77,9 +79,9 @@ def without(content: Buffer, names: tuple[str, ...]) -> Iterator[bytes | msgspec
     yield b"{}" if gap == b"{" else b"}"
 
 
-def _asked(wish: Wish) -> Iterator[tuple[str, float]]:
-    for name in FLAG_OF:
-        if (raw := getattr(wish, name, None)) and (value := _value(raw)) is not None:
+def _numbers(said: list[tuple[str, msgspec.Raw]]) -> Iterator[tuple[str, float]]:
+    for name, raw in said:
+        if name not in _OTHERS and (value := _value(raw)) is not None:
             yield name, value
 
 
@@ -89,7 +91,3 @@ def _value(raw: msgspec.Raw) -> float | None:
         return _number.decode(raw)
     except msgspec.DecodeError:
         return None
-
-
-def _others(wish: Wish) -> list[str]:
-    return [name for name in _OTHERS if getattr(wish, name, None)]
