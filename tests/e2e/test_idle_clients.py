@@ -261,6 +261,51 @@ async def test_sixty_hang_ups_in_the_middle_of_streams_leave_no_traceback(tmp_pa
     assert text.count("outcome=left") >= 50
 
 
+STREAMS = {
+    "anthropic": post("/v1/messages", ENDLESS),
+    "responses": post("/v1/responses", {"model": "endless", "input": "hi", "stream": True}),
+    "llama.cpp": post("/completion", {"model": "endless", "prompt": "hi", "stream": True}),
+    "ollama": post("/api/chat", {"model": "endless", "messages": HELLO}),
+    "upstream": post("/upstream/endless" + CHAT, ENDLESS),
+    "a conversation": post(CHAT, ENDLESS | {"max_tokens": 300}, "X-Conversation-Id: c::endless"),
+    "no stream": post(CHAT, ENDLESS | {"stream": False}),
+    "events": head("GET", "/events"),
+    "the router's events": head("GET", "/models/sse"),
+    "a log": head("GET", "/logs/endless?follow=1"),
+    "all logs": head("GET", "/logs?follow=1"),
+    "a switch": post("/switch", {"model": "alpha"}, "Accept: text/event-stream"),
+    "an agent": post(
+        "/mcp",
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "ask", "arguments": {"model": "endless", "prompt": "hi"}},
+        },
+        "Accept: application/json, text/event-stream",
+    ),
+}
+
+
+async def test_hang_ups_in_whatever_is_streamed_leave_no_traceback(tmp_path, herd):
+    with process(paths_in(tmp_path / "yard", herd)) as daemon:
+        async with visitor(daemon) as yard:
+            await yard.answer("endless", max_tokens=2)
+            for number, (name, request) in enumerate(STREAMS.items()):
+                for rudely in (False, True):
+                    async with line(daemon.url, receive_buffer=4096) as client:
+                        await client.send(request)
+                        if name not in {"no stream", "an agent"}:
+                            await client.head()
+                        await asyncio.sleep(0.02 * (number % 4))
+                        client.hang_up(rudely=rudely)
+            await yard.until(lambda s: not any(i.leases for i in s.instances))
+            assert await yard.answer("alpha") == "I am alpha."
+        text = daemon.log.read_text()
+    assert "Traceback" not in text
+    assert "Error" not in text
+
+
 async def test_what_a_client_says_makes_no_line_of_the_log(tmp_path, herd):
     forged = "%0A2026-11-30 00:00:00,000 ERROR   paddock: forged%1B[31m"
     with process(paths_in(tmp_path / "yard", herd)) as daemon:

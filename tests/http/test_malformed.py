@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import json
 import logging
+import random
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -294,3 +295,51 @@ async def test_who_sends_an_unknown_coding_hears_which_are_known(open_yard, tmp_
     headers = {"Content-Encoding": "br"}
     async with yard.http.post(yard.base + "/v1/completions", data=b"x", headers=headers) as reply:
         assert (reply.status, reply.headers["accept-encoding"]) == (415, "gzip, deflate, zstd")
+
+
+def _mutated(request: bytes, chance: random.Random) -> bytes:
+    """The request with up to four bytes of its head changed, taken out or put in."""
+    end = request.index(b"\r\n\r\n")
+    changed = bytearray(request)
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(end)
+        match chance.randrange(4):
+            case 0:
+                changed[place] = chance.randrange(256)
+            case 1:
+                del changed[place]
+            case 2:
+                changed.insert(place, chance.choice(b"\x00\r\n :%\xff/?#"))
+            case _:
+                changed[place:place] = request[place : place + chance.randint(1, 40)]
+    return bytes(changed)
+
+
+async def _answer(yard: Any, request: bytes) -> bytes:
+    """All that comes before the connection closes, which our end of it brings about."""
+    reader, writer = await asyncio.open_connection(*yard.address)
+    writer.write(request)
+    writer.write_eof()
+    try:
+        async with asyncio.timeout(20):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_is_wrong_with_a_head_the_answer_is_http_and_refusals_are_json(
+    open_yard, tmp_path, seed
+):
+    chance = random.Random(seed)
+    yard = await open_yard({"a": tmp_path / "nobody"}, header_timeout=0.2, body_timeout=0.2)
+    for path in SURFACES:
+        for _ in range(12):
+            request = _mutated(_post(path, b"Accept: */*", b"Origin: http://localhost"), chance)
+            head, _, content = (await _answer(yard, request)).partition(b"\r\n\r\n")
+            assert not head or head.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")), request
+            if head and head.split()[1] >= b"400" and not request.startswith(b"HEAD"):
+                assert json.loads(content)["error"], request
+    assert (await yard.get("/health"))[0] == 200
+    assert yard.stable.stalls["a"].leases == 0
