@@ -118,6 +118,13 @@ class StateUnwritable(PaddockError):
     status = 503
 
 
+class InstanceHangs(PaddockError):
+    """The instance gave no sign of life for so long that it was ended."""
+
+    code = "instance_hangs"
+    status = 504
+
+
 class BodyTooLarge(PaddockError):
     code = "body_too_large"
     status = 413
@@ -126,6 +133,48 @@ class BodyTooLarge(PaddockError):
 class BadRequest(PaddockError):
     code = "bad_request"
     status = 400
+
+
+class UnknownCoding(PaddockError):
+    """The body is compressed in a way that cannot be read here."""
+
+    code = "unknown_coding"
+    status = 415
+
+
+class RequestTimeout(PaddockError):
+    """The rest of a request did not come."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class HeadTooLarge(PaddockError):
+    """The target or a header of a request is longer than any that makes sense."""
+
+    code = "head_too_large"
+    status = 431
+
+
+class TooManyConnections(PaddockError):
+    """As many clients are being served as there are file descriptors for."""
+
+    code = "too_many_connections"
+    status = 503
+
+
+class NoRoomForBody(PaddockError):
+    """Large bodies lie on the disk until they are served, and there is no room for one more."""
+
+    code = "no_room_for_body"
+    status = 503
+
+
+class InternalFault(PaddockError):
+    """A fault of Paddock's own."""
+
+    code = "internal"
+    status = 500
 
 
 class Unauthorized(PaddockError):

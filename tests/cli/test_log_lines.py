@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from paddock.cli.log_lines import Bunches, Lines
+from paddock.cli.log_lines import Bunches, Lines, plain
 
 
 @pytest.fixture
@@ -65,3 +67,28 @@ async def test_the_end_of_the_process_flushes(log: logging.Logger, out: io.Strin
     log.info("last words")
     log.handlers[0].flush()
     assert said(out) == ["last words"]
+
+
+@given(st.text(max_size=200))
+def test_what_comes_from_outside_stays_on_its_line_and_can_be_read(text: str):
+    told = plain(text)
+    assert told.isprintable()
+    assert told == text or not text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a\nERROR b", "a\\nERROR b"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\udcff", "\\udcff"),
+        ("\u2028", "\\u2028"),
+        ("M\u00fcller", "M\u00fcller"),
+    ],
+)
+def test_letters_that_steer_a_terminal_or_begin_a_line_are_escaped(text: str, told: str):
+    assert plain(text) == told
+
+
+def test_a_word_without_end_is_cut():
+    assert len(plain("x" * 1_000_000)) < 10_000

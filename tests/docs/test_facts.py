@@ -57,8 +57,8 @@ def test_every_dependency_has_its_reason() -> None:
     wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["embedded"]]
     page = text("docs/decisions/0001-dependencies.md")
     reasons = re.findall(r"^\| [^|]+ \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
-    explained = {name for cell in reasons for name in re.findall(r"`([\w-]+)`", cell)}
-    assert explained == {re.split(r"[^\w-]", one)[0] for one in wanted}
+    explained = {name for cell in reasons for name in re.findall(r"`([\w.-]+)`", cell)}
+    assert explained == {re.split(r"[^\w.-]", one)[0] for one in wanted}
 
 
 @pytest.mark.parametrize(

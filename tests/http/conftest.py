@@ -20,7 +20,7 @@ from paddock.daemon.endpoint import Endpoint
 from paddock.http.server import bind, build_app, serving
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine import server
-from tests.http.stable import Stable, Stall
+from tests.http.stable import Folders, Stable, Stall
 
 
 def engine() -> list[str]:
@@ -74,7 +74,7 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-async def open_yard() -> AsyncIterator[Open]:
+async def open_yard(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Open]:
     """Open a front: `await open_yard({"name": socket}, keep_alive_after=…)`."""
     async with AsyncExitStack() as stack:
 
@@ -98,6 +98,7 @@ async def open_yard() -> AsyncIterator[Open]:
                     stall.ready.set()
                 stalls.append(stall)
             stable = Stable(msgspec.structs.replace(Settings(), **settings), stalls)
+            stable.paths = Folders(tmp_path_factory.mktemp("state"))
             app = build_app(stable)  # type: ignore[arg-type]  # the same interface
             [bound] = await stack.enter_async_context(serving(app, bind("127.0.0.1:0"), grace=1.0))
             stack.callback(stable.bus.close)

@@ -28,7 +28,7 @@ def _body(*tools: Any, **more: Any) -> bytes:
 
 def _flat(*tools: Any, **more: Any) -> tuple[dict[str, Any], Names]:
     content, names = flattened(_body(*tools, **more))
-    return json.loads(content), names
+    return json.loads(bytes(content)), names
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.http.body import wish
-from paddock.http.sampling import Samplers, Sampling
+from paddock.http.sampling import Samplers, Sampling, without
 
 HERE = Origin("m", "temp", 2)
 FLAGS = (Flag("--temperature", ("0.7",), HERE), Flag("--top-k", ("20",), HERE))
@@ -17,7 +17,9 @@ ASKS = {"model": "m", "temperature": 1.5, "min_p": 0.1, "messages": [{"a": 1.50}
 def ruled(allowed: tuple[str, ...] | None, body: Any) -> tuple[bytes, Sampling]:
     profile = Profile("m", 1, None, FLAGS, client_samplers=allowed)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Samplers().ruled(profile, wish(content, "application/json"), content)
+    sampling = Samplers().ruled(profile, wish(content, "application/json"))
+    vain = sampling.overruled
+    return b"".join(without(content, vain)) if vain else content, sampling
 
 
 def test_by_default_the_request_counts_and_the_body_stays_as_it_is():
@@ -62,5 +64,5 @@ def test_what_is_no_number_is_llama_servers_to_refuse(value: Any):
 def test_a_changed_profile_is_read_anew():
     samplers, content = Samplers(), b"{}"
     for flags, expected in ((FLAGS, 20.0), (FLAGS[:1], None)):
-        found = samplers.ruled(Profile("m", 1, None, flags), wish(content, ""), content)[1]
+        found = samplers.ruled(Profile("m", 1, None, flags), wish(content, ""))
         assert found.in_effect.get("top_k") == expected

@@ -75,14 +75,21 @@ class _Raw(msgspec.Struct):
 def read(content: bytes | str, version: str = VERSIONS[0]) -> Message | list[Message]:
     """One message, or several where the version has batches."""
     try:
-        raw = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raw = msgspec.json.decode(_without_mark(content))
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return Refusal(PARSE_ERROR, f"this is no JSON: {error}")
     if not isinstance(raw, list):
         return _message(raw)
     if version not in _BATCHES or not raw:
         return Refusal(INVALID_REQUEST, f"version {version} has no batches of messages")
     return [_message(one) for one in raw]
+
+
+def _without_mark(content: bytes | str) -> bytes | str:
+    """A byte order mark is none of JSON, but some write one."""
+    if isinstance(content, bytes):
+        return content.removeprefix(b"\xef\xbb\xbf")
+    return content.removeprefix("\ufeff")
 
 
 def _message(raw: Any) -> Message:

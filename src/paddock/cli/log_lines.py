@@ -14,6 +14,7 @@ from typing import TextIO
 
 _BUNCH = 200  # lines
 _LATE = 0.1  # seconds
+_LONGEST = 8000  # letters of a message
 
 
 def log_to_stderr(*, verbose: bool) -> None:
@@ -67,6 +68,17 @@ class Bunches(logging.StreamHandler[TextIO]):
             super().flush()
 
 
+def plain(text: str) -> str:
+    """What was said on one line: some of it comes from clients, who must not write lines of ours."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "…"
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+
+
 class Lines(logging.Formatter):
     """As `%(asctime)s %(levelname)-7s %(name)s: %(message)s`, with the time made once a second."""
 
@@ -75,7 +87,8 @@ class Lines(logging.Formatter):
         self._second, self._time = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self._stamp(record)} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        said = plain(record.getMessage())
+        line = f"{self._stamp(record)} {record.levelname:<7} {record.name}: {said}"
         if not record.exc_info:
             return line
         return f"{line}\n{self.formatException(record.exc_info)}"

@@ -35,6 +35,13 @@ class Settings(
     allowed_hosts: tuple[str, ...] = ()  # names that the Host header may carry besides the usual
     allowed_origins: tuple[str, ...] = ()  # web pages of other origins that may call us
     max_body: int = 64  # MiB of one request
+    bodies_size: int = 1024  # MiB that large bodies of waiting requests may take on the disk
+    max_connections: int = 1024  # clients at once; fewer where few files may be open
+    header_timeout: float = 30.0  # for the head of a request, from its first byte on; 0 = for ever
+    body_timeout: float = 60.0  # without a byte of a body that is not whole, 0 = for ever
+    idle_timeout: float = 180.0  # of a connection with no request on it, 0 = for ever
+    reader_timeout: float = 120.0  # a client that takes no byte of its reply, 0 = for ever
+    hang_timeout: float = 120.0  # an instance that gives no sign of life to a request, 0 = for ever
     max_instances: int = 0  # 0: as many as fit in memory
     memory_margin: int = 512  # MiB of RAM that stay free; GPUs have each profile's FIT_TARGET
     plan_ahead: bool = True  # plan all profiles while nothing else happens
@@ -69,7 +76,14 @@ _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
 
 # The smallest value that makes sense; every other number may be 0 or more.
-_LEAST = {"max-body": 1, "keep-alive-every": 0.1, "stall-timeout": 1, "log-size": 1}
+_LEAST = {
+    "max-body": 1,
+    "keep-alive-every": 0.1,
+    "stall-timeout": 1,
+    "log-size": 1,
+    "bodies-size": 1,
+    "max-connections": 8,
+}
 
 
 def load_settings(path: Path | None, overrides: Mapping[str, object]) -> Settings:

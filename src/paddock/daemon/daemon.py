@@ -48,6 +48,7 @@ from paddock.daemon.roster import Roster
 from paddock.daemon.switches import Switches
 from paddock.daemon.turns import in_turns
 from paddock.daemon.view import View
+from paddock.daemon.watchman import Watchman
 from paddock.errors import ModelMissing, NotLoaded
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
@@ -147,6 +148,9 @@ class Daemon:
             self.faults,
             clock,
         )
+        self.watchman = Watchman(
+            self.requests, self.keeper.instances, clock, timeout=settings.hang_timeout
+        )
         self.configuration = Configuration(
             self.roster,
             self.plans,
@@ -205,6 +209,7 @@ class Daemon:
             "facts": self.configuration.refine,
             "plans": self.plans.run,
             "activity": self.pulse.run,
+            "watchman": self.watchman.run,
         }
 
     async def _open_history(self) -> None:

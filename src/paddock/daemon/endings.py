@@ -37,6 +37,15 @@ def stalled(profile: ProfileId, seconds: float, code: int | None, lines: Sequenc
     return Cause("stalled", text, hint, code, tuple(lines))
 
 
+def hung(profile: ProfileId, seconds: float, lines: Sequence[str]) -> Cause:
+    """It was asked something, gave no sign of life for so long, and was ended for that."""
+    text = (
+        f"{profile} hung: it was asked, and for {seconds:g} s it sent, logged and computed nothing"
+    )
+    hint = "see its log; hang-timeout in paddock.toml sets the limit"
+    return Cause("hung", text, hint, log=tuple(lines[-TOLD_LINES:]))
+
+
 def _ended(code: int | None) -> str:
     if code is None:
         return "ended"

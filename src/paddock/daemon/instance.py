@@ -14,7 +14,7 @@ from paddock.api.placement import Speed
 from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.contexts import Shelf
-from paddock.daemon.endings import TOLD_LINES, failed, not_started, stalled
+from paddock.daemon.endings import TOLD_LINES, failed, hung, not_started, stalled
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
 from paddock.daemon.records import Record, Records
@@ -103,6 +103,7 @@ class Instance:
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
         self._stalled = False
+        self._hung: Cause | None = None
         self._endpoint: Endpoint | None = None
 
     # ---- what others may look at ----
@@ -114,6 +115,11 @@ class Instance:
     @property
     def placement(self) -> PlacementReader:
         return self._placement
+
+    @property
+    def log_offset(self) -> int:
+        """How much of its log was read."""
+        return self._log_file.offset
 
     @property
     def is_placed(self) -> bool:
@@ -136,6 +142,11 @@ class Instance:
     def stop(self, why: str) -> None:
         """End it: our connections to it first, as it waits for open requests for ever."""
         self._stop_why = why
+        self._told_to_stop.set()
+
+    def end_hung(self, seconds: float) -> None:
+        """It gave no sign of life for so long: end it, with nothing that it would have to do for that."""
+        self._hung = hung(self.profile, seconds, list(self._tail))
         self._told_to_stop.set()
 
     def kill(self) -> None:
@@ -362,6 +373,9 @@ class Instance:
         listens = self._speaks_protocol and serves
         self._move(ph.Stopping(self._stop_why or ""))
         await self._hang_up()
+        if self._hung:
+            self.kill()
+            return
         with self._faults.caught("contexts"):
             if serves and self._shelf:
                 await self._save(self._shelf)
@@ -382,7 +396,7 @@ class Instance:
     async def _hang_up(self) -> None:
         if self._endpoint is not None:
             endpoint, self._endpoint = self._endpoint, None
-            await endpoint.hang_up()
+            await endpoint.hang_up(self._hung.message if self._hung else "")
 
     def _move(self, phase: ph.Phase) -> None:
         if phase == self.phase or not ph.may_follow(self.phase, phase):
@@ -414,6 +428,8 @@ class Instance:
 
     def _why_it_ended(self, code: int | None) -> Cause:
         lines = list(self._tail) or last_lines(self.log_paths, TOLD_LINES)
+        if self._hung:
+            return self._hung
         if self._stop_why is not None:
             return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
         if self._stalled:

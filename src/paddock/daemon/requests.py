@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Protocol
 
 from paddock.api.activity import RequestInfo, RequestPhase
 from paddock.core.model import InstanceId
@@ -17,6 +18,20 @@ _CLIENT_LETTERS, _HEADER_LETTERS = 40, 200
 _SLOT_SECONDS = (
     5.0  # llama-server looks once a second whether a client that does not stream is there
 )
+
+
+class Source(Protocol):
+    """Where a reply comes from; aiohttp counts."""
+
+    total_bytes: int
+
+
+class Reader(Protocol):
+    """The connection of who reads it."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether there is more for it than it takes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +58,8 @@ class Request:
     prompt_read: int | None = None
     generated_tokens: int | None = None
     speed: float | None = None  # tokens/s, of its phase
+    source: Source | None = None  # once the reply has begun
+    reader: Reader | None = None
     came_at: str = field(default="")  # ISO 8601, made when somebody looks
 
     @property
@@ -50,6 +67,16 @@ class Request:
         if self.instance is None:
             return "queued"
         return "generating" if self.has_begun or self.generated_tokens else "prompt"
+
+    @property
+    def is_instances_turn(self) -> bool:
+        """Whether only its instance can go on with it."""
+        is_asked = self.generates and self.instance is not None
+        return is_asked and not (self.reader and self.reader.writing_paused)
+
+    @property
+    def bytes_told(self) -> int:
+        return self.source.total_bytes if self.source else 0
 
     @property
     def phase_speed(self) -> float | None:
@@ -155,6 +182,14 @@ class Requests:
             if request.instance == instance and request.generates and request.task is None
         ]
         return next((r for r in free if not r.had_task), free[0] if free else None)
+
+    def in_turn(self) -> dict[InstanceId, list[Request]]:
+        """Those that wait for their instance to go on, by instance."""
+        found: dict[InstanceId, list[Request]] = {}
+        for request in self._requests.values():
+            if request.instance and request.is_instances_turn:
+                found.setdefault(request.instance, []).append(request)
+        return found
 
     # ---- what people see and do ----
 

@@ -21,6 +21,7 @@ from paddock.llama.facts import Stamp, read_all_in_child, stamps
 from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
+_SHOWN = 200  # letters of a name that nobody has
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
@@ -53,7 +54,7 @@ class Roster:
         names = [name for name, p in self.stable.profiles.items() if not p.hidden]
         some = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         raise UnknownModel(
-            f"there is no model {profile!r}", hint=f"there are: {some}" if some else ""
+            f"there is no model {profile[:_SHOWN]!r}", hint=f"there are: {some}" if some else ""
         )
 
     def version(self, profile: ProfileId, fingerprint: str) -> Profile:

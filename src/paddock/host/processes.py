@@ -9,6 +9,7 @@ from typing import NamedTuple
 from paddock.host import kernel
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_HERTZ = os.sysconf("SC_CLK_TCK")
 
 
 class ProcessSize(NamedTuple):
@@ -47,6 +48,11 @@ def session_of(pid: int) -> int | None:
     return None
 
 
+def computed_seconds(session: int, *, proc: Path = kernel.PROC) -> float:
+    """Processor time that the living processes of a session have used (utime and stime, proc(5))."""
+    return sum(_ticks(proc / str(pid)) for pid in pids(proc) if session_of(pid) == session) / _HERTZ
+
+
 def program(pid: int, *, proc: Path = kernel.PROC) -> str:
     """The name of its program, 15 letters at most; "" when it is gone."""
     return kernel.text(proc / str(pid) / "comm") or ""
@@ -74,3 +80,9 @@ def _anonymous_mib(process: Path) -> int:
     """`resident` less `shared` of statm: RssAnon, in a file that is quicker to read than status."""
     pages = (kernel.text(process / "statm") or "").split()
     return max(0, int(pages[1]) - int(pages[2])) * _PAGE >> 20 if len(pages) > 2 else 0
+
+
+def _ticks(process: Path) -> int:
+    """The name before them may hold blanks and brackets."""
+    fields = (kernel.text(process / "stat") or "").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0

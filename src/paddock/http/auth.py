@@ -78,7 +78,7 @@ class Guard:
         origin = headers.get("Origin")
         if origin is None:
             return self._check_fetch(headers)
-        if origin in self.origins or urlsplit(origin).netloc == headers.get("Host"):
+        if origin in self.origins or _place(origin) == headers.get("Host"):
             return None
         raise Forbidden(
             f"a web page of {origin!r} may not call this address",
@@ -93,7 +93,7 @@ class Guard:
         raise Forbidden("a web page of another site may not call this address")
 
     def _check_key(self, key: str, scope: Scope) -> None:
-        digest = sha256(key.encode()).digest()
+        digest = sha256(key.encode(errors="surrogateescape")).digest()
         valid = self._management if scope is Scope.MANAGEMENT else self._inference
         if _is_among(digest, valid):
             return
@@ -104,6 +104,14 @@ class Guard:
             )
         problem = "this API key is not known here" if key else "an API key is needed"
         raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
+
+
+def _place(origin: str) -> str | None:
+    """`host:port` of an origin; None where it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _digests(keys: Iterable[str]) -> tuple[bytes, ...]:

@@ -1,19 +1,24 @@
-"""What a request says about itself: its body, bounded, and the two fields that we must know.
+"""What a request's body says: the two fields that we must know, or an order to Paddock itself. Pure.
 
-Pure but for reading the socket. A body is never decoded as a whole; `model` and `stream` are
-picked out, and whatever else it holds is llama-server's business.
+What is meant for a model is never decoded as a whole; `model` and `stream` are picked out, and
+whatever else it holds is llama-server's business.
 """
 
 from dataclasses import dataclass
 from email.message import Message
+from typing import TypeVar
 
 import msgspec
-from aiohttp import web
 
-from paddock.errors import BadRequest, BodyTooLarge
+from paddock.errors import BadRequest
+from paddock.http.content import Buffer
 from paddock.llama.samplers import FLAG_OF
 
-MIB = 1 << 20
+T = TypeVar("T")
+
+_BOM = b"\xef\xbb\xbf"  # llama-server skips it, too
+_SHORT = 1 << 10  # bytes; no number that samples is longer
+_LONGEST_NAME = 1 << 10  # letters of a model's name
 
 
 class Wish(msgspec.Struct):
@@ -30,7 +35,7 @@ class Wish(msgspec.Struct):
 class _Form:
     """A multipart body: `multipart/form-data; boundary=…`, RFC 7578."""
 
-    body: bytes
+    body: Buffer
     boundary: bytes
 
     def field(self, name: str) -> str | None:
@@ -50,58 +55,70 @@ class _Form:
 
 
 # The samplers as they stand in the body, so that one that is no number is llama-server's to refuse.
+_UNSAID = msgspec.Raw()
 _Body = msgspec.defstruct(
     "_Body",
-    [(name, msgspec.Raw, msgspec.Raw()) for name in (*FLAG_OF, "samplers")],
+    [(name, msgspec.Raw, _UNSAID) for name in (*FLAG_OF, "samplers")],
     bases=(Wish,),
     kw_only=True,
 )
+_OWN = len(Wish.__struct_fields__)
+_SAMPLERS = _Body.__struct_fields__[_OWN:]
 _wish: msgspec.json.Decoder[Wish] = msgspec.json.Decoder(_Body)
+_NO_NUMBER = msgspec.Raw(b"[]")
 
 
-def check_length(request: web.Request, limit: int) -> None:
-    """Refuse a body that announces itself as longer than `limit` bytes, before reading it."""
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
+def samplers_in(wish: Wish) -> list[tuple[str, msgspec.Raw]]:
+    """What the body says of sampling, by name. On the hot path: one look at all that it could say."""
+    said = msgspec.structs.astuple(wish)[_OWN:]
+    return [(name, raw) for name, raw in zip(_SAMPLERS, said, strict=False) if raw is not _UNSAID]
 
 
-async def read(request: web.Request, limit: int) -> bytes:
-    """The whole body, in one piece; BodyTooLarge beyond `limit` bytes, announced or not."""
-    check_length(request, limit)
-    content = request.content
-    first = await content.readany()
-    if content.at_eof() and len(first) <= limit:  # nearly always: no copy
-        return first
-    whole = bytearray(first)
-    while len(whole) <= limit:
-        if not (chunk := await content.readany()):
-            return bytes(whole)
-        whole += chunk
-    raise _too_large(limit)
-
-
-def wish(body: bytes, content_type: str) -> Wish:
+def wish(body: Buffer, content_type: str) -> Wish:
     """What the body asks for; BadRequest where it cannot be read."""
-    if content_type.startswith("multipart/"):
-        return _form_wish(body, content_type)
+    is_form = content_type.startswith("multipart/")
+    found = _form_wish(body, content_type) if is_form else decoded(body, _wish)
+    if found.model and len(found.model) > _LONGEST_NAME:
+        raise BadRequest(f"no model has a name of more than {_LONGEST_NAME} letters")
+    return found
+
+
+def owned(found: Wish) -> Wish:
+    """The same, without a hold on the bytes that it was read from."""
+    for name, raw in samplers_in(found):
+        setattr(found, name, raw.copy() if len(raw) <= _SHORT else _NO_NUMBER)
+    return found
+
+
+def decoded(body: Buffer, decoder: msgspec.json.Decoder[T]) -> T:
+    """A JSON body; BadRequest where it is none, or not of the kind that is wanted."""
     try:
-        return _wish.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return parsed(body, decoder)
+    except BadRequest:
+        if body[: len(_BOM)] != _BOM:
+            raise
+    return parsed(body[len(_BOM) :], decoder)
+
+
+def parsed(text: Buffer | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
+    """A JSON document, or a part of one.
+
+    BadRequest in every way in which it can be unusable: broken, of other types, nested too deeply,
+    with numbers of thousands of digits, in another encoding than UTF-8.
+    """
+    try:
+        return decoder.decode(text)
+    except RecursionError as error:
+        raise BadRequest("the request body is not usable JSON: it is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise BadRequest(f"the request body is not usable JSON: {error}") from error
 
 
-def _form_wish(body: bytes, content_type: str) -> Wish:
+def _form_wish(body: Buffer, content_type: str) -> Wish:
     header = Message()
     header["content-type"] = content_type
     boundary = header.get_param("boundary")
     if not isinstance(boundary, str):
         raise BadRequest("the multipart body has no boundary")
-    form = _Form(body, b"--" + boundary.encode())
+    form = _Form(body, b"--" + boundary.encode(errors="replace"))
     return Wish(model=form.field("model"), stream=form.field("stream") in {"true", "True", "1"})
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"the request body is larger than {limit // MIB} MiB",
-        hint="max-body in paddock.toml sets the limit",
-    )

@@ -12,7 +12,16 @@ from aiohttp import web
 
 from paddock.api import mcp
 from paddock.api.types import ErrorBody, Failure
-from paddock.errors import LoadFailed, PaddockError, QueueFull, Unauthorized
+from paddock.errors import (
+    LoadFailed,
+    NoRoomForBody,
+    PaddockError,
+    QueueFull,
+    TooManyConnections,
+    Unauthorized,
+    UnknownCoding,
+)
+from paddock.http import coding
 
 Shape = Callable[[PaddockError, int], bytes]  # the error and its HTTP status -> a JSON document
 
@@ -142,8 +151,10 @@ def _headers(error: PaddockError) -> dict[str, str]:
     match error:
         case Unauthorized():
             return {"www-authenticate": "Bearer"}
-        case QueueFull():
+        case QueueFull() | TooManyConnections() | NoRoomForBody():
             return {"retry-after": "1"}
+        case UnknownCoding():
+            return {"accept-encoding": coding.ACCEPTED}
         case LoadFailed():  # the clients of OpenAI and Anthropic would try twice more, in vain
             return {"x-should-retry": "false"}
         case _:

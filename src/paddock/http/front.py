@@ -10,7 +10,7 @@ from aiohttp import web
 
 from paddock.config.settings import Settings
 from paddock.http.auth import Guard, Scope
-from paddock.http.body import MIB
+from paddock.http.receiving import Receiver
 from paddock.http.sampling import Samplers
 from paddock.http.slots import Slots
 from paddock.http.surfaces import MANAGEMENT, Surface
@@ -28,6 +28,7 @@ class Front:
     guard: Guard
     routes: "tuple[Route, ...]"
     web_page: WebPage
+    bodies: Receiver
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
     # calls of tools by their client's session and their id, so that they can be cancelled
     calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
@@ -38,11 +39,6 @@ class Front:
     @property
     def settings(self) -> Settings:
         return self.daemon.settings
-
-    @property
-    def max_body(self) -> int:
-        """Bytes."""
-        return self.daemon.settings.max_body * MIB
 
 
 Handler = Callable[[Front, web.Request, "Route"], Awaitable[web.StreamResponse]]

@@ -3,6 +3,8 @@
 from aiohttp import web
 
 from paddock.http import body, namespaces
+from paddock.http.body import Wish
+from paddock.http.content import Content
 from paddock.http.front import Front, Route
 from paddock.http.relay import Exchange
 from paddock.http.surfaces import RESPONSES
@@ -13,24 +15,35 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await body.read(request, front.max_body)
-        wish = body.wish(content, request.headers.get("Content-Type", ""))
+        content = await exchange.received()
+        media = request.headers.get("Content-Type", "")
+        if isinstance(content, bytes):
+            wish = body.wish(content, media)
+        else:
+            wish = await _large_wish(exchange, content, media)
         exchange.streams = bool(wish.stream) and route.streams
         profile = front.daemon.resolve(wish.model)
         exchange.profile = profile.id
         if route.streams:  # it generates
             content = await exchange.prepared(profile, wish, content)
         if route.surface is RESPONSES:
-            content = _unwrapped(exchange, content)
+            content = await _unwrapped(exchange, content)
         with front.daemon.lease(exchange.profile) as lease:
             return await exchange.through(lease, request.path_qs, content)
 
     return await exchange.accounted(relayed)
 
 
-def _unwrapped(exchange: Exchange, content: bytes) -> bytes:
+async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
+    async with exchange.store.opened(content) as view:
+        return body.owned(body.wish(view, media))
+
+
+async def _unwrapped(exchange: Exchange, content: Content) -> Content:
     """The body with tools that llama-server sees, and a reply that calls them as the client does."""
-    content, names = namespaces.flattened(content)
-    if names:
+    async with exchange.store.opened(content) as view:
+        flat, names = namespaces.flattened(view)
+        if not names:
+            return content
         exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
-    return content
+        return await exchange.changed(content, (flat,))

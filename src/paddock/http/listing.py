@@ -20,6 +20,7 @@ from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
 from paddock.http.front import Front, Route
 from paddock.http.passage import look
+from paddock.http.query import number
 
 T = TypeVar("T")
 _MOST = 1000  # Anthropic's own limit of a page
@@ -141,15 +142,14 @@ def _anthropic(card: ModelCard, front: Front) -> AnthropicModel:
 
 def _paged(rows: list[T], ids: Sequence[str], request: web.Request) -> tuple[list[T], bool]:
     """The rows of one page, and whether there are more in its direction."""
-    limit = request.query.get("limit", str(_MOST))
-    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST:
-        raise BadRequest(f"limit: {limit!r} is not a number from 1 to {_MOST}")
+    wanted = request.query.get("limit", str(_MOST))
+    limit = number(wanted, f"a limit from 1 to {_MOST}", least=1, most=_MOST)
     if before := request.query.get("before_id"):
         rows = rows[: _place(ids, before)]
-        return rows[-int(limit) :], len(rows) > int(limit)
+        return rows[-limit:], len(rows) > limit
     if after := request.query.get("after_id"):
         rows = rows[_place(ids, after) + 1 :]
-    return rows[: int(limit)], len(rows) > int(limit)
+    return rows[:limit], len(rows) > limit
 
 
 def _place(ids: Sequence[str], wanted: str) -> int:

@@ -8,6 +8,7 @@ from aiohttp import web
 from paddock.daemon.log_reading import Reading
 from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
+from paddock.http.query import number
 
 _TAIL = 100  # lines shown before following, unless told
 
@@ -64,8 +65,4 @@ def _every_run(request: web.Request) -> bool:
 
 def _lines(request: web.Request, default: int | None) -> int | None:
     text = request.query.get("lines")
-    if text is None:
-        return default
-    if not text.isdecimal():
-        raise BadRequest(f"{text!r} is not a number of lines")
-    return int(text)
+    return default if text is None else number(text, "a number of lines")

@@ -22,6 +22,7 @@ from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
+from paddock.http.query import number
 
 T = TypeVar("T")
 _LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
@@ -109,10 +110,11 @@ async def preview(front: Front, request: web.Request, route: Route) -> web.Strea
 
 async def cancel_request(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """End one request in flight; its client hears that it was cancelled."""
-    number = request.match_info["request"]
-    if not number.isdecimal():
-        raise NoSuchThing(f"{number!r} is not the number of a request")
-    front.daemon.requests.cancel(int(number))
+    try:
+        wanted = number(request.match_info["request"], "the number of a request")
+    except BadRequest as error:
+        raise NoSuchThing(error.message) from error
+    front.daemon.requests.cancel(wanted)
     return reply(router.Success())
 
 
@@ -187,13 +189,10 @@ def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 async def _read(
     front: Front, request: web.Request, kind: type[T], *, default: Callable[[], T] | None = None
 ) -> T:
-    content = await body.read(request, front.max_body)
+    content = await front.bodies.order(request)
     if not content and default is not None:
         return default()
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the request body is not usable: {error}") from error
+    return body.decoded(content, msgspec.json.Decoder(kind))
 
 
 def _id(front: Front, model: str | None) -> str | None:
@@ -209,9 +208,8 @@ def _id_or_name(front: Front, model: str) -> str:
 
 def _limit(request: web.Request) -> int:
     text = request.query.get("limit", str(_LOADS))
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_LOADS:
-        raise BadRequest(f"{text!r} is not a number of loads from 1 to {_MOST_LOADS}")
-    return int(text)
+    what = f"a number of loads from 1 to {_MOST_LOADS}"
+    return number(text, what, least=1, most=_MOST_LOADS)
 
 
 def _status_of(result: SwitchResult) -> int:

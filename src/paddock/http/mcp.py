@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from paddock.api import mcp
-from paddock.http import body, sse
+from paddock.http import sse
 from paddock.http.front import Front, Route
 from paddock.http.mcp_caller import Caller
 from paddock.http.mcp_tools import call
@@ -26,7 +26,7 @@ _JSON = "application/json"
 async def post(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Answer one message, or a batch where the client's version has them."""
     version = request.headers.get(_VERSION, mcp.ASSUMED)
-    message = mcp.read(await body.read(request, front.max_body), version)
+    message = mcp.read(await front.bodies.order(request), version)
     if isinstance(message, list):
         return await _batch(front, request, message)
     if isinstance(message, mcp.Notice):

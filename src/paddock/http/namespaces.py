@@ -7,36 +7,50 @@ choice, and a call of it comes back with namespace and name apart. A request wit
 its reply, keep every byte. Source of the shapes: OpenAI's Responses reference; what Codex 0.171 sends.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from paddock.http.body import decoded, parsed
+from paddock.http.content import Buffer
 from paddock.http.surfaces import RESPONSES
 
 _MARK = b'"namespace"'  # as a tool's type, or as a field of a call
+_MARKS = re.compile(_MARK)
 _CALL = b'"function_call"'
-_FIELDS = ("tools", "input", "tool_choice")  # of a request: where names of tools stand
+_FIELDS_OF_CALLS = ("input", "tool_choice")  # of a request, beside its `tools`
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 Names = dict[str, tuple[str, str]]  # a function's name -> its namespace, and its name there
 
 
-def flattened(content: bytes) -> tuple[bytes, Names]:
+def flattened(content: Buffer) -> tuple[Buffer, Names]:
     """The body as llama-server takes it; no names, and the same bytes, where nothing is wrapped."""
-    if _MARK not in content:
+    if content.find(_MARK) < 0:
         return content, {}
-    fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    told = {key: msgspec.json.decode(fields[key]) for key in _FIELDS if key in fields}
-    tools = told.get("tools")
+    fields = decoded(content, _FIELDS)
+    tools = parsed(fields["tools"], _ANYTHING) if "tools" in fields else None
     if not isinstance(tools, list) or not (names := _names(tools)):
         return content, {}
     flat = {where: name for name, where in names.items()}
-    told["tools"] = list(_functions(tools, flat))
-    if isinstance(told.get("input"), list):
-        told["input"] = [_renamed(item, flat) for item in told["input"]]
-    if "tool_choice" in told:
-        told["tool_choice"] = _renamed(told["tool_choice"], flat)
+    told: dict[str, Any] = {"tools": list(_functions(tools, flat))}
+    told |= {key: _flat(fields[key], flat) for key in _FIELDS_OF_CALLS if key in fields}
     return msgspec.json.encode({**fields, **told}), names
+
+
+def _flat(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> Any:
+    """A field with its calls by the functions' names; an item that has none keeps its bytes."""
+    if bytes(memoryview(raw)[:1]) == b"[":
+        return [_renamed_in(one, flat) for one in parsed(raw, _ITEMS)]
+    return _renamed_in(raw, flat)
+
+
+def _renamed_in(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> Any:
+    return _renamed(parsed(raw, _ANYTHING), flat) if _MARKS.search(raw) else raw
 
 
 def _names(tools: list[Any]) -> Names:

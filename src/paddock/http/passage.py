@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from paddock.errors import UnknownModel
-from paddock.http import body, upstream
+from paddock.http import upstream
 from paddock.http.front import Front, Route
 from paddock.http.relay import Exchange
 
@@ -51,7 +51,7 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
                 status=HTTPStatus.PERMANENT_REDIRECT,
                 headers={"location": f"/upstream/{raw}/", "x-paddock-profile": exchange.profile},
             )
-        content = await _content(front, request)
+        content = await exchange.received() if request.can_read_body else None
         with front.daemon.lease(exchange.profile) as lease:
             query = f"?{request.rel_url.raw_query_string}" if request.query_string else ""
             return await _answer(exchange, lease, path + query, content)
@@ -93,13 +93,3 @@ def _split(front: Front, raw: str) -> tuple[str, str]:
         rest = segments[count:]
         return profile, "/" + "/".join(rest) if rest else ""
     raise AssertionError("a path has at least one segment")
-
-
-async def _content(front: Front, request: web.Request) -> upstream.Body:
-    """The body, as it comes where its true length is known, else read first, and bounded."""
-    if not request.can_read_body:
-        return None
-    if request.content_length is None or "Content-Encoding" in request.headers:
-        return await body.read(request, front.max_body)
-    body.check_length(request, front.max_body)
-    return upstream.Stream(request.content_length, request.content)

@@ -13,11 +13,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
+from paddock.http.content import SMALL, Buffer, Content, Store
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
@@ -41,6 +43,7 @@ class Exchange:
     __slots__ = (
         "_first",
         "_granted",
+        "_held",
         "_ignored",
         "_last",
         "_listed",
@@ -68,6 +71,7 @@ class Exchange:
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.sampling = sampling.Sampling()
         self._ignored: tuple[str, ...] = ()
+        self._held: list[Content] = []  # bodies that take room until all is over
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
@@ -87,8 +91,40 @@ class Exchange:
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
+            for content in self._held:
+                self.store.release(content)
             self._account(status, outcome)
         return response
+
+    @property
+    def store(self) -> Store:
+        """Where bodies are kept."""
+        return self.front.bodies.store
+
+    async def received(self) -> Content:
+        """The request's body, whole; it is kept until the exchange is over."""
+        content = await self.front.bodies.content(self.request)
+        return content if len(content) <= SMALL else self._hold(content)
+
+    async def kept(self, content: bytes) -> Content:
+        """A body of our own making, where there is room for it."""
+        return content if len(content) <= SMALL else self._hold(await self.store.kept((content,)))
+
+    async def changed(self, content: Content, pieces: Iterable[Buffer | msgspec.Raw]) -> Content:
+        """A body of these pieces in the place of another."""
+        new = await self.store.kept(pieces)
+        self.drop(content)
+        return self._hold(new)
+
+    def drop(self, content: Content) -> None:
+        """It is needed no longer."""
+        if content in self._held:
+            self._held.remove(content)
+            self.store.release(content)
+
+    def _hold(self, content: Content) -> Content:
+        self._held.append(content)
+        return content
 
     async def _cancellable(
         self, relayed: Callable[[], Awaitable[web.StreamResponse]]
@@ -111,9 +147,12 @@ class Exchange:
             await response.prepare(self.request)
             await response.write_eof()
 
-    async def prepared(self, profile: "Profile", wish: "Wish", content: bytes) -> bytes:
+    async def prepared(self, profile: "Profile", wish: "Wish", content: Content) -> Content:
         """The body with the samplers that hold; what it is a second copy of is over by then."""
-        content, self.sampling = self.front.samplers.ruled(profile, wish, content)
+        self.sampling = self.front.samplers.ruled(profile, wish)
+        if vain := self.sampling.overruled:
+            async with self.store.opened(content) as view:
+                content = await self.changed(content, sampling.without(view, vain))
         self._mark = resent.mark_of(self.request, profile.id, content)
         await resent.supersede(self.front, self.request, self._mark)
         return content
@@ -125,6 +164,8 @@ class Exchange:
         endpoint = await self.admitted(lease)
         with endpoint.in_use():
             reply = await self._asked(lease, endpoint, path, content)
+            if self._listed:
+                self._listed.source = reply.content
             try:
                 return await self._relay(endpoint, reply)
             finally:
@@ -138,7 +179,7 @@ class Exchange:
             self.request.headers.get("User-Agent", ""),
             generates=self.request.method == "POST",
         )
-        listed.mark = self._mark
+        listed.mark, listed.reader = self._mark, self.request.protocol
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()

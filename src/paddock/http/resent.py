@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from paddock.http.content import Content
 from paddock.http.front import Front
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _RETRY = "x-stainless-retry-count"
 
 
-def mark_of(request: web.Request, profile: str, content: bytes) -> int:
+def mark_of(request: web.Request, profile: str, content: Content) -> int:
     """The same for what one client sends twice. Differs from process to process."""
     headers = request.headers
     key = headers.get("Authorization") or headers.get("x-api-key")

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from paddock.config.profile import Profile
-from paddock.http.body import Wish
-from paddock.llama.samplers import FLAG_OF, samplers_of
+from paddock.http.body import Wish, decoded, samplers_in
+from paddock.http.content import Buffer
+from paddock.llama.samplers import samplers_of
 
 # Fields that steer sampling besides those that have a number: the order in which samplers come.
 _OTHERS = ("samplers",)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_number: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,16 @@ class Samplers:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Profile, dict[str, float]]] = {}
 
-    def ruled(self, profile: Profile, wish: Wish, content: bytes) -> tuple[bytes, Sampling]:
-        """The body as the instance may see it, and what holds."""
-        own, asked, allowed = self._own(profile), dict(_asked(wish)), profile.client_samplers
+    def ruled(self, profile: Profile, wish: Wish) -> Sampling:
+        """What holds for this request, and what it said in vain."""
+        own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
+        asked = dict(_numbers(said)) if said else {}
         if allowed is None:
-            return content, Sampling(own | asked)
-        vain = tuple(name for name in (*asked, *_others(wish)) if name not in allowed)
+            return Sampling(own | asked)
+        others = [name for name, _ in said if name in _OTHERS]
+        vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
-        return (_without(content, vain) if vain else content), Sampling(own | counts, vain)
+        return Sampling(own | counts, vain)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)
@@ -63,18 +68,26 @@ class Samplers:
         return known[1]
 
 
-def _asked(wish: Wish) -> Iterator[tuple[str, float]]:
-    for name in FLAG_OF:
-        if raw := getattr(wish, name, None):
-            value = msgspec.json.decode(raw)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                yield name, float(value)
+def without(content: Buffer, names: tuple[str, ...]) -> Iterator[bytes | msgspec.Raw]:
+    """The body without these fields, piece by piece; every other keeps its bytes."""
+    gap = b"{"
+    for name, raw in decoded(content, _FIELDS).items():
+        if name not in names:
+            yield gap + msgspec.json.encode(name) + b":"
+            yield raw
+            gap = b","
+    yield b"{}" if gap == b"{" else b"}"
 
 
-def _others(wish: Wish) -> list[str]:
-    return [name for name in _OTHERS if getattr(wish, name, None)]
+def _numbers(said: list[tuple[str, msgspec.Raw]]) -> Iterator[tuple[str, float]]:
+    for name, raw in said:
+        if name not in _OTHERS and (value := _value(raw)) is not None:
+            yield name, value
 
 
-def _without(content: bytes, names: tuple[str, ...]) -> bytes:
-    fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    return msgspec.json.encode({name: raw for name, raw in fields.items() if name not in names})
+def _value(raw: msgspec.Raw) -> float | None:
+    """None for what is no number, or one of no use: it is llama-server's to refuse."""
+    try:
+        return _number.decode(raw)
+    except msgspec.DecodeError:
+        return None

@@ -4,6 +4,7 @@
 cancels the handler, its lease ends, and the upstream connection closes.
 """
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError
-from paddock.http import body, errors
+from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
+from paddock.http import errors, malformed
 from paddock.http.auth import Guard, Scope
+from paddock.http.content import Store
+from paddock.http.door import RESERVE, Door, most_connections
 from paddock.http.front import Front, Route
+from paddock.http.receiving import MIB, Receiver
 from paddock.http.routes import ROUTES
-from paddock.http.surfaces import LLAMA
 from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
@@ -26,7 +29,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FRONT = web.AppKey("front", Front)
-_LINGER = 2.0  # seconds in which the rest of a refused body is read before the connection closes
+_BACKLOG = 128  # connections that the kernel holds until they are accepted
+_OPTIONS: dict[str, Any] = {  # aiohttp's, of each connection
+    "access_log": None,
+    "auto_decompress": False,  # see `coding.py`
+    "lingering_time": 2.0,  # seconds in which the rest of a refused body is read before it closes
+}
 _GRACE = 5.0  # how long requests may go on once the end has come
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
@@ -39,14 +47,16 @@ _Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
     page = WebPage(daemon.paths.state_dir, daemon.roster.engines_at_hand)
-    front = Front(daemon, Guard(daemon.settings), ROUTES, page)
-    app = web.Application(client_max_size=front.max_body)
+    store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
+    bodies = Receiver(store, daemon.settings)
+    front = Front(daemon, Guard(daemon.settings), ROUTES, page, bodies)
+    app = web.Application()
     app[_FRONT] = front
     for route in ROUTES:
         handle, expect = _handle(front, route), _expect(front, route)
         for method in _methods(route):
             app.router.add_route(method, route.path, handle, expect_handler=expect)
-    app.router.add_route("*", "/{path:.*}", _stray(front))
+    app.router.add_route("*", "/{path:(?s:.*)}", _stray(front))  # also one with a line's end in it
     app.on_shutdown.append(_end_followers)
     if front.guard.origins:
         app.on_response_prepare.append(_allow_origin)
@@ -72,26 +82,32 @@ def bind(listen: str) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, *bound: socket.socket, grace: float = _GRACE
+    app: web.Application, *bound: socket.socket, grace: float = _GRACE, reserve: int = RESERVE
 ) -> AsyncIterator[list[str]]:
     """Serve on these sockets inside the block; gives their `host:port`s, in the same order.
 
-    At the end, requests have `grace` seconds.
+    At the end, requests have `grace` seconds. `reserve`: descriptors that clients may not take.
     """
-    runner = web.AppRunner(
-        app,
-        handler_cancellation=True,
-        access_log=None,
-        shutdown_timeout=grace,
-        lingering_time=_LINGER,
-    )
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=grace)
     await runner.setup()
+    assert runner.server is not None, "it was set up"
+    settings = app[_FRONT].settings
+    door = Door(
+        runner.server,
+        settings,
+        most=most_connections(settings.max_connections, reserve),
+        options=_OPTIONS,
+    )
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(door, sock=one, backlog=_BACKLOG) for one in bound]
+    door.watch()
     try:
-        for one in bound:
-            await web.SockSite(runner, one).start()
-        yield [_text(name) for name in runner.addresses]
+        yield [_text(one.getsockname()) for one in bound]
     finally:
+        for server in servers:
+            server.close()
         await runner.cleanup()
+        door.close()
 
 
 def address(listen: str) -> tuple[str, int]:
@@ -119,7 +135,8 @@ def _handle(front: Front, route: Route) -> _Handle:
             guard.check(request.method, request.headers, scope, acts=acts)
             return await run(front, request, route)
         except PaddockError as error:
-            log.info("refused %s %s: %s", request.method, request.path, error)
+            why = malformed.shown(str(error))
+            log.info("refused %s %s: %s", request.method, malformed.shown(request.path), why)
             return _closing(error, errors.refusal(error, surface.shape))
 
     return handle
@@ -131,7 +148,7 @@ def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any
     async def expect(request: web.Request) -> web.StreamResponse | None:
         try:
             front.guard.check(request.method, request.headers, route.scope, acts=route.acts)
-            body.check_length(request, front.max_body)
+            front.bodies.check(request)
         except PaddockError as error:
             return _closing(error, errors.refusal(error, route.surface.shape))
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -142,7 +159,7 @@ def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any
 
 
 def _closing(error: PaddockError, response: web.Response) -> web.Response:
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, BodyTooLarge | RequestTimeout):
         response.force_close()
     return response
 
@@ -157,7 +174,7 @@ def _stray(front: Front) -> _Handle:
                 return _preflight(request)
             return await front.web_page.answer(request) or await _nothing(request)
         except PaddockError as error:
-            return errors.refusal(error, LLAMA.shape)
+            return errors.refusal(error, malformed.surface_of(request.path).shape)
 
     return stray
 
@@ -165,12 +182,13 @@ def _stray(front: Front) -> _Handle:
 async def _nothing(request: web.Request) -> web.Response:
     """404, or 405 where the path has other methods."""
     error = NoSuchThing(
-        f"there is no {request.method} {request.path} here",
+        f"there is no {request.method} {malformed.shown(request.path)} here",
         hint="GET /openapi.json lists what there is; /upstream/PROFILE/… reaches the rest",
     )
     found = [await resource.resolve(request) for resource in request.app.router.resources()]
     allowed = sorted({method for _, methods in found for method in methods} - {"*"})
-    response = errors.refusal(error, LLAMA.shape, 405 if allowed else 404)
+    shape = malformed.surface_of(request.path).shape
+    response = errors.refusal(error, shape, 405 if allowed else 404)
     if allowed:
         response.headers["allow"] = ", ".join(allowed)
     return response

@@ -13,9 +13,9 @@ import msgspec
 from aiohttp import web
 
 from paddock.api.types import AnyEvent, SwitchEnded, SwitchProgress, SwitchResult
-from paddock.errors import BadRequest
 from paddock.http import listing, router
 from paddock.http.front import Front, Route
+from paddock.http.query import number
 
 if TYPE_CHECKING:
     from paddock.daemon.jobs import Job
@@ -145,10 +145,7 @@ def _after(request: web.Request) -> int | None:
     text = request.headers.get("Last-Event-ID") or request.query.get("after")
     if text is None:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(f"{text!r} is not the number of an event") from None
+    return number(text, "the number of an event")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from aiohttp import web
 from yarl import URL
 
 from paddock.errors import BadRequest, NoSuchThing, UnknownModel, UpstreamGone
-from paddock.http import body, upstream
+from paddock.http import upstream
 from paddock.http.front import Front, Route
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def stop(front: Front, request: web.Request, route: Route) -> web.StreamRe
 
 async def lookup(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Which of these conversations have a reply to be read, in any ready instance."""
-    content = await body.read(request, front.max_body)
+    content = await front.bodies.order(request)
     found: list[Any] = []
     for endpoint in front.daemon.endpoints():
         with suppress(UpstreamGone), endpoint.in_use():

@@ -5,14 +5,14 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop fields). llama-server reflects any O
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from paddock.errors import UpstreamGone
+from paddock.errors import BadRequest, UpstreamGone
+from paddock.http.content import Content, Spooled
 
 if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
@@ -49,24 +49,26 @@ _SLICE = 1 << 16
 _IN_ONE_PIECE = 1 << 18  # bytes; a larger body is handed over slice by slice, with back-pressure
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A body that is passed on as it comes."""
-
-    length: int  # bytes
-    content: aiohttp.StreamReader
-
-
-Body = bytes | Stream | None
+Body = Content | None
 
 
 def request_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a client's request that an instance may see."""
+    """The headers of a client's request that an instance may see. BadRequest."""
     seen = _OURS.copy()
     for name in REQUEST_HEADERS:
         if (value := headers.get(name)) is not None:
+            if not value.isascii():
+                _check_letters(name, value)
             seen[name] = value
     return seen
+
+
+def _check_letters(name: str, value: str) -> None:
+    """aiohttp sends headers as UTF-8, and cannot send on what was none when it came."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"the header {name} is neither ASCII nor UTF-8") from error
 
 
 def reply_headers(upstream: aiohttp.ClientResponse, endpoint: "Endpoint") -> CIMultiDict[str]:
@@ -91,7 +93,7 @@ async def ask(
     """Send, and return when the reply's headers are there; UpstreamGone if none come.
 
     A pooled connection may be closed by llama-server (idle for 5 s, or after 100 requests) in the
-    moment of being used; then, and only before a byte of reply, a body that can be sent again is.
+    moment of being used; then, and only before a byte of reply, it is asked once more.
     """
     if endpoint.session.closed:  # it is being stopped; aiohttp would raise RuntimeError
         raise gone(endpoint, ConnectionError("it is being stopped"))
@@ -99,9 +101,8 @@ async def ask(
         return await _send(endpoint, method, path, headers, body)
     except aiohttp.ClientConnectorError as error:
         raise gone(endpoint, error) from error
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        if not isinstance(body, bytes | None):
-            raise gone(endpoint, error) from error
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        pass
     except (aiohttp.ClientError, OSError) as error:
         raise gone(endpoint, error) from error
     try:
@@ -127,16 +128,11 @@ async def _send(
 
 def _data(body: Body) -> tuple[Any, int | None]:
     """The body for aiohttp, and its length where aiohttp could not tell it."""
-    if isinstance(body, Stream):
-        return _passing(body.content), body.length
+    if isinstance(body, Spooled):
+        return body.slices(), len(body)
     if body is not None and len(body) > _IN_ONE_PIECE:
         return _slices(body), len(body)
     return body, None
-
-
-async def _passing(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    while chunk := await content.readany():
-        yield chunk
 
 
 async def _slices(body: bytes) -> AsyncIterator[bytes]:

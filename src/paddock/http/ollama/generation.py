@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paddock.config.profile import Profile
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Asked | EmbedRequest | EmbeddingsRequest)
 KeepAlive = float | str | None
 
 
@@ -65,7 +66,7 @@ async def _answered(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        wanted = await read(front, request, kind)
+        wanted = await _wanted(exchange, kind)
         profile = front.daemon.resolve(wanted.model)
         exchange.profile = profile.id
         exchange.streams = wanted.stream is not False
@@ -75,6 +76,7 @@ async def _answered(
         if not _says_something(wanted):
             return await _loaded(exchange, keeping, teller)
         question = translated(wanted)
+        del wanted  # it may hold pictures, and the wait may be long
         return await _asked(exchange, keeping, question)
 
     return await exchange.accounted(relayed)
@@ -92,7 +94,7 @@ async def _embedded(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        wanted = await read(front, request, kind)
+        wanted = await _wanted(exchange, kind)
         profile = front.daemon.resolve(wanted.model)
         exchange.profile = profile.id
         exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
@@ -102,11 +104,22 @@ async def _embedded(
     return await exchange.accounted(relayed)
 
 
+async def _wanted(exchange: Exchange, kind: type[R]) -> R:
+    """What the client sent; BadRequest."""
+    content = await exchange.received()
+    async with exchange.store.opened(content) as view:
+        wanted = body.decoded(view, msgspec.json.Decoder(kind))
+    exchange.drop(content)
+    return wanted
+
+
 async def _asked(exchange: Exchange, keeping: "_Keeping", question: Question) -> web.StreamResponse:
     exchange.note_ignored((*question.left_out, *keeping.in_vain))
-    content = msgspec.json.encode(question.body)
+    encoded = _encoded(question)
+    wish = body.owned(body.wish(encoded, "application/json"))
+    content = await exchange.kept(encoded)
+    del encoded
     if exchange.route.streams:  # it generates
-        wish = body.wish(content, "application/json")
         content = await exchange.prepared(keeping.profile, wish, content)
     with exchange.front.daemon.lease(exchange.profile) as lease:
         response = await exchange.through(lease, question.path, content)
@@ -124,6 +137,16 @@ async def _loaded(exchange: Exchange, keeping: "_Keeping", teller: Teller) -> we
         await exchange.admitted(lease)
         keeping.apply()
         return await exchange.told(teller.done("load"))
+
+
+def _encoded(question: Question) -> bytes:
+    """Its body, which it then holds no longer."""
+    try:
+        return msgspec.json.encode(question.body)
+    except (RecursionError, UnicodeError) as error:
+        raise BadRequest(f"the request body is not usable: {error}") from error
+    finally:
+        question.body.clear()
 
 
 def _says_something(wanted: Asked) -> bool:
@@ -158,8 +181,5 @@ class _Keeping:
 
 
 async def read(front: Front, request: web.Request, kind: type[T]) -> T:
-    """The body, whatever its content type: Ollama's users send none. BadRequest."""
-    try:
-        return msgspec.json.decode(await body.read(request, front.max_body), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the request body is not usable: {error}") from error
+    """An order, whatever its content type: Ollama's users send none. BadRequest."""
+    return body.decoded(await front.bodies.order(request), msgspec.json.Decoder(kind))

@@ -1,0 +1,182 @@
+"""One client's connection: aiohttp's handler of it, watched, and with replies that our clients can read.
+
+What is watched is what a request has no handler for yet: a head that does not end, and a client that
+takes nothing of its reply. The names with an underscore are aiohttp's own (3.11 to 3.14).
+"""
+
+import asyncio
+import fcntl
+import logging
+import struct
+import termios
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import HttpVersion11, http_exceptions, web
+from aiohttp.web_request import BaseRequest
+
+from paddock.errors import PaddockError
+from paddock.http import errors, malformed
+
+if TYPE_CHECKING:
+    from paddock.http.door import Door
+
+_log = logging.getLogger(__name__)
+
+
+class State(IntEnum):
+    """What a connection is at, in the order in which it has to give way to a new one."""
+
+    SILENT = 0  # not a byte since it was opened
+    HEAD = 1  # a request has begun, and its head is not whole
+    IDLE = 2  # between two requests
+    BODY = 3  # a request's body is not whole
+    SERVED = 4
+
+
+class Connection(web.RequestHandler):
+    """From the first byte to the last."""
+
+    def __init__(self, server: web.Server, door: "Door", **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._door = door
+        self._head = b""  # the beginning of the request that is being read
+        self._head_began: float | None = None
+        self._is_new = True
+        self._lacks_body = False
+        self._body_moved = 0.0
+        self._unsent, self._moved = 0, 0.0  # bytes for its client, and when they last became fewer
+
+    @property
+    def state(self) -> State:
+        if self._current_request is not None or self._messages:
+            return State.BODY if self._lacks_body else State.SERVED
+        if self._head_began is not None:
+            return State.HEAD
+        return State.SILENT if self._is_new else State.IDLE
+
+    @property
+    def since(self) -> float:
+        """When it last made a step, to be compared with that of others in the same state."""
+        match self.state:
+            case State.HEAD:
+                return self._head_began or 0.0
+            case State.BODY:
+                return self._body_moved
+            case _:
+                return self._next_keepalive_close_time
+
+    def note_body(self, *, is_whole: bool) -> None:
+        """A part of a request's body came, or is waited for."""
+        self._lacks_body, self._body_moved = not is_whole, self._loop.time()
+
+    # ---- what the loop tells ----
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._door.entered(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._door.left(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if data and self._head_began is None and self._current_request is None:
+            self._head = data
+        super().data_received(data)
+        if self._current_request is not None or self._messages:
+            self._head_began, self._is_new = None, False
+        elif data and self._head_began is None:
+            self._head_began = self._loop.time()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unsent, self._moved = self._left_to_send(), self._loop.time()
+
+    # ---- what is bounded ----
+
+    def look(self, now: float, head_timeout: float, reader_timeout: float) -> None:
+        """End it where it has been at one thing for too long; 0: there is no limit."""
+        began = self._head_began
+        if began is not None and head_timeout and now - began > head_timeout:
+            self._end_head(head_timeout)
+        elif self.writing_paused and reader_timeout and self._stalls_for(now) > reader_timeout:
+            _log.info("a client took nothing of its reply for %g s: it is cut off", reader_timeout)
+            self.abort()
+
+    def abort(self) -> None:
+        """Close it at once, whatever it is at."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _end_head(self, seconds: float) -> None:
+        error = malformed.late("the head of the request", "header-timeout", seconds)
+        if self.transport is not None:
+            surface = malformed.surface_of(malformed.target_of(self._head))
+            self.transport.write(malformed.raw(error, surface))
+        self.force_close()
+
+    def _stalls_for(self, now: float) -> float:
+        """Seconds in which nothing moved, though there is something to send."""
+        left = self._left_to_send()
+        if left < self._unsent:
+            self._moved = now
+        self._unsent = left
+        return now - self._moved
+
+    def _left_to_send(self) -> int:
+        """Bytes that the client's kernel has not acknowledged: ours, and those in the socket."""
+        if self.transport is None:
+            return 0
+        return self.transport.get_write_buffer_size() + _queued(self.transport)
+
+    # ---- what is answered where no handler does ----
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What a client hears whose request could not be read, or broke a handler."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # it left: nobody hears any more, and aiohttp closes the connection
+        if malformed.is_ours(exc):
+            _log.error("%s %s broke", request.method, request.path, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a reply that has begun cannot become another")
+        is_read = not isinstance(exc, http_exceptions.HttpProcessingError)
+        if not is_read:
+            request._version = HttpVersion11  # the parser's stand-in says 1.0
+        return self._refusal(malformed.reason(exc), request.path if is_read else None)
+
+    def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Any:
+        """aiohttp's own refusals are text; ours are in the shape of the client's API."""
+        if resp.status >= 400 and isinstance(resp, web.HTTPException):
+            resp = self._refusal(malformed.reason(resp), request.path)
+        return super().finish_response(request, resp, start_time)
+
+    def _refusal(self, error: PaddockError, path: str | None) -> web.Response:
+        target = malformed.target_of(self._head) if path is None else path
+        _log.info("refused %s: %s", malformed.shown(target), malformed.shown(str(error)))
+        response = errors.refusal(error, malformed.surface_of(target).shape)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Only what is a fault of ours is worth a traceback."""
+        error = kw.get("exc_info")
+        if not isinstance(error, ConnectionError) and malformed.is_ours(error):
+            super().log_exception(*args, **kw)
+
+
+def _queued(transport: asyncio.Transport) -> int:
+    """What the kernel holds of it: sent and not acknowledged, or not sent (`SIOCOUTQ`, tcp(7))."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0:
+        return 0
+    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    return int(struct.unpack("i", answer)[0])

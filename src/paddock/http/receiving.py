@@ -1,0 +1,109 @@
+"""Reads the bodies of requests: decoded, whole, and bounded in size, in time and in memory.
+
+A body is whole before anything is leased for it, so that a slow client holds nothing but its own
+connection.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from paddock.config.settings import Settings
+from paddock.errors import BadRequest, BodyTooLarge
+from paddock.http import coding, malformed
+from paddock.http.content import SMALL, Content, Sink, Store
+
+if TYPE_CHECKING:
+    from paddock.http.connection import Connection
+
+MIB = 1 << 20
+_ORDER = MIB  # bytes; nothing that steers Paddock is longer
+
+
+class Receiver:
+    """Of all bodies of one front."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self._limit = settings.max_body * MIB
+        self._timeout = settings.body_timeout or None
+
+    async def content(self, request: web.Request, limit: int = 0) -> Content:
+        """What a model is asked, to be released by `store`; `limit`: bytes, 0 = as many as any may have.
+
+        Raises BadRequest, BodyTooLarge, UnknownCoding, RequestTimeout or NoRoomForBody.
+        """
+        limit = limit or self._limit
+        _check_length(request, limit)
+        name, whole = coding.coding_of(request.headers), b""
+        if request.content.is_eof() and not name:  # nearly always: it came with its head
+            whole = await _next(request)
+            if len(whole) <= SMALL:
+                return whole
+        return await self._received(request, whole, name, limit)
+
+    async def order(self, request: web.Request) -> bytes:
+        """What is asked of Paddock itself, in memory. Raises as `content` does."""
+        found = await self.content(request, min(self._limit, _ORDER))
+        self.store.release(found)
+        assert isinstance(found, bytes), "so few bytes stay in memory"
+        return found
+
+    def check(self, request: web.Request) -> None:
+        """Refuse what can be refused before it is read: BodyTooLarge, UnknownCoding."""
+        _check_length(request, self._limit)
+        coding.coding_of(request.headers)
+
+    async def _received(self, request: web.Request, first: bytes, name: str, limit: int) -> Content:
+        sink, decoder = Sink(self.store), coding.decoder(name)
+        connection = cast("Connection", request.protocol)
+        try:
+            chunk = first or await self._in_time(request, connection)
+            while chunk:
+                for piece in decoder.pieces(chunk):
+                    await sink.take(piece)
+                    _check_size(sink, limit)
+                chunk = await self._in_time(request, connection)
+            decoder.end()
+            return await sink.whole()
+        except BaseException:
+            sink.drop()
+            raise
+        finally:
+            connection.note_body(is_whole=True)
+
+    async def _in_time(self, request: web.Request, connection: "Connection") -> bytes:
+        """The next bytes, none at the end; RequestTimeout where nothing comes for too long."""
+        connection.note_body(is_whole=False)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await _next(request)
+        except TimeoutError:
+            raise malformed.late(
+                "more of the request's body", "body-timeout", self._timeout or 0.0
+            ) from None
+
+
+async def _next(request: web.Request) -> bytes:
+    try:
+        return await request.content.readany()
+    except web.RequestPayloadError as error:
+        raise BadRequest("the body is not as its head says: its framing is broken") from error
+
+
+def _check_length(request: web.Request, limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+
+
+def _check_size(sink: Sink, limit: int) -> None:
+    if sink.size > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the request body is larger than {limit // MIB} MiB",
+        hint="max-body in paddock.toml sets the limit",
+    )
