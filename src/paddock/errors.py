@@ -12,6 +12,8 @@ class PaddockError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # the HTTP status that says it best
+    # Seconds after which the same request may well succeed; None: waiting alone mends nothing.
+    passes_in: ClassVar[float | None] = None
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -87,6 +89,7 @@ class CannotFit(PaddockError):
 class QueueFull(PaddockError):
     code = "queue_full"
     status = 429
+    passes_in = 1.0
 
 
 class ShuttingDown(PaddockError):
@@ -94,11 +97,30 @@ class ShuttingDown(PaddockError):
     status = 503
 
 
+class Restarting(ShuttingDown):
+    """It ends, and its instances stay for the next daemon, which is here in a moment."""
+
+    code = "restarting"
+    passes_in = 5.0
+
+
 class UpstreamGone(PaddockError):
-    """The instance ended or closed the connection in the middle of a reply."""
+    """The instance ended or closed the connection in the middle of a reply.
+
+    The next request loads it again; one that crashes each time is held back as a failed load is.
+    """
 
     code = "upstream_gone"
     status = 502
+    passes_in = 1.0
+
+
+class CutOff(UpstreamGone):
+    """A person had the instance stopped in the middle of a reply: asking again would load it again."""
+
+    code = "cut_off"
+    status = 503
+    passes_in = None
 
 
 class BodyTooLarge(PaddockError):

@@ -16,6 +16,7 @@ from paddock.core.outlook import Outlook, outlook
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
+_RESTARTING = Cause("restarting", "Paddock is restarting, and the models stay loaded")
 
 
 class Scheduler:
@@ -174,7 +175,7 @@ class Scheduler:
     def _objection(self, event: ev.Asked, now: float) -> Cause | None:
         profile, books = event.profile, self._books
         if books.closing:
-            return _CLOSING
+            return books.closing
         if profile not in books.specs:
             return Cause("model_not_found", f"there is no profile {profile!r}")
         setback = books.setbacks.get(profile)
@@ -310,10 +311,10 @@ class Scheduler:
 
     def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
         books = self._books
-        books.closing = True
+        books.closing = _RESTARTING if keep else _CLOSING
         for ticket in list(books.waiting):
             del books.waiting[ticket]
-            yield Refuse(ticket, _CLOSING)
+            yield Refuse(ticket, books.closing)
         for live in books.live.values():
             if not keep and not live.is_told:
                 yield stop(live, "closing")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from paddock.core.model import InstanceId, ProfileId
-from paddock.errors import UpstreamGone
+from paddock.errors import CutOff, UpstreamGone
 from paddock.llama import client
 
 
 class Endpoint:
     """Where an instance is reached, and who is using it."""
 
-    __slots__ = ("_users", "base_url", "gone", "instance", "profile", "session")
+    __slots__ = ("_users", "_why", "base_url", "gone", "instance", "profile", "session")
 
     def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
         self.instance = instance
@@ -20,11 +20,12 @@ class Endpoint:
         self.base_url = client.BASE_URL
         self.session = client.connect(socket)
         self.gone = False
+        self._why: str | None = None  # it was told to stop; None: it ended by itself
         self._users: set[asyncio.Task[object]] = set()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Use it inside the block. Raises UpstreamGone there when the instance is to be stopped.
+        """Use it inside the block. Raises what `stopped` gives there when the instance is stopped.
 
         aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
         user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
@@ -36,16 +37,26 @@ class Endpoint:
             yield
         except asyncio.CancelledError:
             if self.gone and task.uncancel() == 0:
-                raise UpstreamGone(
-                    f"{self.profile} was stopped in the middle of the reply"
-                ) from None
+                raise self.stopped() from None
             raise
         finally:
             self._users.discard(task)
 
-    async def hang_up(self) -> None:
-        """Close every connection to it: llama-server waits for open requests for ever."""
-        self.gone = True
+    def stopped(self) -> UpstreamGone:
+        """What its users hear once it is gone. Who asks again after an eviction waits for it anew."""
+        if self._why in {None, "evicted"}:
+            return UpstreamGone(f"{self.profile} ended in the middle of the reply")
+        return CutOff(
+            f"{self.profile} was stopped in the middle of the reply ({self._why})",
+            hint="a new request loads it again",
+        )
+
+    async def hang_up(self, why: str | None = None) -> None:
+        """Close every connection to it: llama-server waits for open requests for ever.
+
+        `why`: as in the effect `Stop`, where it was told to stop.
+        """
+        self.gone, self._why = True, why
         for task in self._users:
             task.cancel()
         await self.session.close()

@@ -341,7 +341,7 @@ class Instance:
     async def _hang_up(self) -> None:
         if self._endpoint is not None:
             endpoint, self._endpoint = self._endpoint, None
-            await endpoint.hang_up()
+            await endpoint.hang_up(self._stop_why)
 
     def _move(self, phase: ph.Phase) -> None:
         if phase == self.phase or not ph.may_follow(self.phase, phase):

@@ -14,6 +14,7 @@ _BY_CODE: dict[str, type[errors.PaddockError]] = {
         errors.CannotFit,
         errors.QueueFull,
         errors.ShuttingDown,
+        errors.Restarting,
     )
 }
 

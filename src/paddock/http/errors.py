@@ -12,7 +12,7 @@ from aiohttp import web
 
 from paddock.api import mcp
 from paddock.api.types import ErrorBody, Failure
-from paddock.errors import LoadFailed, PaddockError, QueueFull, Unauthorized
+from paddock.errors import PaddockError, Unauthorized
 
 Shape = Callable[[PaddockError, int], bytes]  # the error and its HTTP status -> a JSON document
 
@@ -28,8 +28,6 @@ _ANTHROPIC_TYPES = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
-    503: "overloaded_error",
-    529: "overloaded_error",
 }
 _LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
 
@@ -74,8 +72,9 @@ def llama(error: PaddockError, status: int) -> bytes:
 
 def anthropic(error: PaddockError, status: int) -> bytes:
     """`{"type": "error", "error": {"type", "message"}}` and our code, hint and log lines."""
+    passes = error.passes_in is not None  # Claude Code asks again for the one, never for the other
     body = {
-        "type": _type(_ANTHROPIC_TYPES, status, "api_error"),
+        "type": _type(_ANTHROPIC_TYPES, status, "overloaded_error" if passes else "api_error"),
         "message": _sentence(error),
         "code": error.code,
     }
@@ -139,15 +138,11 @@ def _extras(error: PaddockError) -> dict[str, Any]:
 
 
 def _headers(error: PaddockError) -> dict[str, str]:
-    match error:
-        case Unauthorized():
-            return {"www-authenticate": "Bearer"}
-        case QueueFull():
-            return {"retry-after": "1"}
-        case LoadFailed():  # the clients of OpenAI and Anthropic would try twice more, in vain
-            return {"x-should-retry": "false"}
-        case _:
-            return {}
+    """Whether to ask again, and when: what the libraries of OpenAI and Anthropic heed."""
+    if error.passes_in is not None:
+        return {"retry-after": f"{error.passes_in:.0f}"}
+    more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    return {"x-should-retry": "false", **more}
 
 
 def _family(error: type[PaddockError]) -> list[type[PaddockError]]:

@@ -289,7 +289,8 @@ class Exchange:
         error = errors.engine_refusal(await upstream.whole(reply, endpoint))
         if self.response is not None:
             return await self._broken(self.response, error, reply.status)
-        response = errors.refusal(error, self.route.surface.shape, reply.status)
+        surface = self.route.surface
+        response = errors.refusal(error, surface.shape, surface.status(error, reply.status))
         response.headers["x-paddock-profile"] = self.profile
         response.headers["x-paddock-instance"] = self.instance
         return response
@@ -297,7 +298,8 @@ class Exchange:
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.response is not None:
             return await self._broken(self.response, error, error.status)
-        response = errors.refusal(error, self.route.surface.shape)
+        surface = self.route.surface
+        response = errors.refusal(error, surface.shape, surface.status(error, error.status))
         if self.profile:
             response.headers["x-paddock-profile"] = self.profile
         return response
@@ -306,9 +308,9 @@ class Exchange:
         self, response: web.StreamResponse, error: PaddockError, status: int
     ) -> web.StreamResponse:
         """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
-        document = self.route.surface.shape(error, status)
+        surface = self.route.surface
+        document = surface.shape(error, surface.status(error, status))
         if self.streams:
-            surface = self.route.surface
             open_event = self._last and not self._last.endswith(surface.gap)
             await response.write(surface.gap * bool(open_event) + surface.event(document))
         elif not self._last:  # only white space so far
