@@ -29,8 +29,11 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
 
 def _unwrapped(exchange: Exchange, content: bytes) -> bytes:
-    """The body with tools that llama-server sees, and a reply that calls them as the client does."""
+    """The body with tools that llama-server sees, and a reply that calls them as the client does.
+
+    A stream is gone through in any case: llama-server leaves numbers out of its events.
+    """
     content, names = namespaces.flattened(content)
-    if names:
+    if names or exchange.streams:
         exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
     return content

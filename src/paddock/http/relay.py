@@ -214,10 +214,10 @@ class Exchange:
     async def _relay(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        refused = self.response is not None or self.interpreter or self.route.surface.translates
-        if reply.status >= 400 and refused:
+        is_refused = reply.status >= 400
+        if is_refused and (self.response is not None or self.route.surface.translates):
             return await self._engine_refused(endpoint, reply)
-        if self.interpreter:
+        if self.interpreter and not is_refused:
             return await self._interpreted(endpoint, reply, self.interpreter)
         if self.response is None and (reply.content_length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
@@ -234,10 +234,13 @@ class Exchange:
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers = self._reply_headers(reply, endpoint)
+        headers, status = self._reply_headers(reply, endpoint), reply.status
         content = await upstream.whole(reply, endpoint)
         self._first = monotonic()
-        return web.Response(status=reply.status, headers=headers, body=content)
+        if status >= 500 and (final := self.route.surface.final):
+            # An image for a model without eyes is a 500 (build 11434): it will be so every time.
+            status, headers["x-should-retry"] = final, "false"
+        return web.Response(status=status, headers=headers, body=content)
 
     async def _piped(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
