@@ -72,6 +72,14 @@ class RecentlyFailed(LoadFailed):
     status = 503
 
 
+class StillLoading(PaddockError):
+    """What was asked for is to come from a model that is still being loaded."""
+
+    code = "model_loading"
+    status = 503
+    passes_in = 1.0
+
+
 class Cancelled(PaddockError):
     """The user cancelled the load, or the request."""
 

@@ -111,9 +111,7 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
     """What the client's user reads, how many requests came, how many loads were begun."""
     paths = places(folder / "daemon", "")
     engine = wrapper(folder / "engine", situation.engine)
-    paths.config.write_text(
-        CONF.format(engine=engine, ctx=situation.ctx, more=situation.more)
-    )
+    paths.config.write_text(CONF.format(engine=engine, ctx=situation.ctx, more=situation.more))
     (paths.config.parent / "refuses.jinja").write_text(REFUSES)
     paths.settings.write_text("probe-after = 0\nplan-ahead = false\n" + situation.settings)
     paths.models_dir.mkdir()

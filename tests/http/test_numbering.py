@@ -43,10 +43,14 @@ def test_every_event_names_its_place_and_all_else_keeps_its_bytes():
 
 
 def test_numbers_that_are_there_stay():
-    whole = _line("output_text.delta", item_id="m", sequence_number=9, output_index=3, content_index=1)
+    whole = _line(
+        "output_text.delta", item_id="m", sequence_number=9, output_index=3, content_index=1
+    )
     assert Numbering().line(whole) == whole
 
 
-@pytest.mark.parametrize("line", [b"", b": loading", b"event: x", b"data: [DONE]", b"data: {torn", b'data: {"type":7}'])
+@pytest.mark.parametrize(
+    "line", [b"", b": loading", b"event: x", b"data: [DONE]", b"data: {torn", b'data: {"type":7}']
+)
 def test_what_is_no_event_is_left_alone(line: bytes):
     assert Numbering().line(line) == line

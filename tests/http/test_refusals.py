@@ -17,7 +17,7 @@ def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
 
 KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
-PASSES = {"queue_full", "restarting", "upstream_gone"}
+PASSES = {"queue_full", "restarting", "upstream_gone", "model_loading"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -131,7 +131,11 @@ async def test_a_load_that_fails_at_once_is_a_proper_error_in_each_shape(open_ya
     )
     assert reply["error"]["log"] == ["E no tensor"]
     status, reply = await yard.post("/v1/messages", ask)
-    assert (status, reply["type"], reply["error"]["type"]) == (400, "error", "invalid_request_error")
+    assert (status, reply["type"], reply["error"]["type"]) == (
+        400,
+        "error",
+        "invalid_request_error",
+    )
     assert "tiny ended (exit code 1) (see its log)" in reply["error"]["message"]
     status, reply = await yard.post("/completion", {"model": "tiny", "prompt": "x"})
     assert (status, reply["error"]["code"], reply["error"]["reason"]) == (502, 502, "load_failed")

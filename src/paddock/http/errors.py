@@ -59,6 +59,11 @@ def openai(error: PaddockError, status: int) -> bytes:
     return msgspec.json.encode({"error": body | _extras(error)})
 
 
+def responses(error: PaddockError, status: int) -> bytes:
+    """OpenAI's without log lines: Codex shows the whole document, to people."""
+    return openai(type(error)(error.message, hint=error.hint), status)
+
+
 def llama(error: PaddockError, status: int) -> bytes:
     """llama-server's own: `code` is the HTTP status; ours is `reason`."""
     body = {

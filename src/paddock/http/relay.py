@@ -6,7 +6,6 @@ connection, because only that stops llama-server's generation.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from time import monotonic
@@ -18,6 +17,7 @@ from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
+from paddock.http.accounting import Account
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from paddock.daemon.requests import Request
     from paddock.http.body import Wish
 
-log = logging.getLogger(__name__)
-
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
 
@@ -39,13 +37,10 @@ class Exchange:
     """One relayed request: what the client has heard so far, and what came of it."""
 
     __slots__ = (
-        "_first",
-        "_granted",
-        "_ignored",
+        "_account",
         "_last",
         "_listed",
         "_mark",
-        "_started",
         "front",
         "instance",
         "interpreter",
@@ -67,12 +62,10 @@ class Exchange:
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.sampling = sampling.Sampling()
-        self._ignored: tuple[str, ...] = ()
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
-        self._started = monotonic()
-        self._granted = self._first = 0.0
+        self._account = Account()
 
     async def accounted(
         self, relayed: Callable[[], Awaitable[web.StreamResponse]]
@@ -87,7 +80,7 @@ class Exchange:
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
-            self._account(status, outcome)
+            self._account.close(self, status, outcome)
         return response
 
     async def _cancellable(
@@ -139,9 +132,13 @@ class Exchange:
             generates=self.request.method == "POST",
         )
         listed.mark = self._mark
+        if self.streams:
+            listed.conversation = self.request.headers.get(streams.ID_HEADER, "")
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
-        endpoint = lease.endpoint or await self._waited(lease)
-        self._granted = monotonic()
+        endpoint = lease.endpoint or await streams.patiently(
+            self.request, listed, lambda: self._waited(lease)
+        )
+        self._account.granted = monotonic()
         if self.interpreter:
             self.interpreter.granted()
         self.instance = listed.instance = endpoint.instance
@@ -167,22 +164,36 @@ class Exchange:
         if self.interpreter:
             headers |= {"Content-Type": "application/json", "Accept": "*/*"}
         asking = upstream.ask(endpoint, self.request.method, path, headers, content)
-        if self.response is None:
+        listed = self._let_in
+        if self.response is None and not listed.conversation:
             return await asking
         task = asyncio.ensure_future(asking)
         try:
-            while not (await asyncio.wait((task,), timeout=self._pause))[0]:
-                await self._beat(lease)
-            return task.result()
+            return await streams.patiently(
+                self.request, listed, lambda: self._answered(lease, task)
+            )
         finally:
             task.cancel()
+            if listed.cancelled and listed.conversation:  # no hang-up would end it
+                await streams.end(endpoint, listed.conversation)
+
+    async def _answered(
+        self, lease: "Lease", task: "asyncio.Future[aiohttp.ClientResponse]"
+    ) -> aiohttp.ClientResponse:
+        pause = self.front.settings.keep_alive_every if self.response else None
+        while not (await asyncio.wait((task,), timeout=pause))[0]:
+            await self._beat(lease)
+        return task.result()
 
     @property
-    def _pause(self) -> float:
-        return self.front.settings.keep_alive_every
+    def _let_in(self) -> "Request":
+        assert self._listed is not None, "who is served was let in"
+        return self._listed
 
     async def _beat(self, lease: "Lease") -> None:
         """A sign of life; the first one sends the headers, for better or worse."""
+        if streams.outlives(self.request, self._let_in):
+            return  # nobody is there to see it
         text = describe(self.profile, lease.progress)
         response = self.response or await self._begun()
         beat = (self.interpreter or self.route.surface).beat
@@ -198,8 +209,8 @@ class Exchange:
         headers |= {"x-paddock-profile": self.profile, **self.sampling.headers}
         if self.instance:
             headers["x-paddock-instance"] = self.instance
-        if self._ignored:
-            headers["x-paddock-ignored"] = ", ".join(self._ignored)
+        if self._account.ignored:
+            headers["x-paddock-ignored"] = ", ".join(self._account.ignored)
         return headers
 
     async def _open(self, response: web.StreamResponse) -> web.StreamResponse:
@@ -208,7 +219,7 @@ class Exchange:
             response.headers.setdefault("cache-control", "no-cache")
         await response.prepare(self.request)
         self.response = response
-        self._first = self._first or monotonic()
+        self._account.first = self._account.first or monotonic()
         return response
 
     async def _relay(
@@ -236,7 +247,7 @@ class Exchange:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
         headers, status = self._reply_headers(reply, endpoint), reply.status
         content = await upstream.whole(reply, endpoint)
-        self._first = monotonic()
+        self._account.first = monotonic()
         if status >= 500 and (final := self.route.surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
@@ -245,12 +256,12 @@ class Exchange:
     async def _piped(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        response, listed = self.response, self._listed
-        assert listed is not None, "who is served was let in"
-        if response is None:
-            headers = self._reply_headers(reply, endpoint)
-            response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
+        response, listed = self.response, self._let_in
         try:
+            if response is None:
+                headers = self._reply_headers(reply, endpoint)
+                response = web.StreamResponse(status=reply.status, headers=headers)
+                await self._open(response)
             while chunk := await upstream.some(reply, endpoint):
                 listed.has_begun = True
                 await response.write(chunk)
@@ -265,9 +276,9 @@ class Exchange:
     async def _interpreted(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter
     ) -> web.StreamResponse:
-        assert self._listed is not None, "who is served was let in"
+        listed = self._let_in
         while chunk := await upstream.some(reply, endpoint):
-            self._listed.has_begun = True
+            listed.has_begun = True
             if said := interpreter.hear(chunk):
                 self._last = said
                 await (self.response or await self._begun()).write(said)
@@ -283,7 +294,7 @@ class Exchange:
 
     def note_ignored(self, names: Iterable[str]) -> None:
         """What the client asked for in vain; it is told in a header, and in the log."""
-        self._ignored = tuple(dict.fromkeys(names))
+        self._account.ignored = tuple(dict.fromkeys(names))
 
     async def _engine_refused(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
@@ -323,29 +334,6 @@ class Exchange:
             return response
         await response.write_eof()
         return response
-
-    def _account(self, status: int, outcome: str) -> None:
-        now = monotonic()
-        total = now - self._started
-        name = self.route.surface.name
-        self.front.daemon.metrics.request_done(self.profile, name, status, total)
-        if log.isEnabledFor(logging.INFO):
-            log.info(
-                "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f%s",
-                name,
-                self.profile or "-",
-                self.instance or "-",
-                status,
-                outcome,
-                (self._granted or now) - self._started,
-                (self._first or now) - self._started,
-                total,
-                self._in_vain(),
-            )
-
-    def _in_vain(self) -> str:
-        said = (("overruled", self.sampling.overruled), ("ignored", self._ignored))
-        return "".join(f" {word}={','.join(names)}" for word, names in said if names)
 
 
 def _abort(request: web.Request) -> None:

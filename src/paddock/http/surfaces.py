@@ -30,7 +30,9 @@ class Surface:
     event: Callable[[bytes], bytes]  # an error document as the last event of a stream
     translates: bool = False  # llama-server's own errors are in another shape than this API's
     gap: bytes = b"\n\n"  # what ends an event of a stream
-    final: int | None = None  # the status that ends a turn, in place of a 5xx that waiting never mends
+    final: int | None = (
+        None  # the status that ends a turn, in place of a 5xx that waiting never mends
+    )
 
     def status(self, error: PaddockError, status: int) -> int:
         """The status with which clients of this API hear of the error that has this one."""
@@ -101,7 +103,7 @@ def _line(document: bytes) -> bytes:
 
 
 OPENAI = Surface("openai", errors.openai, _comment, _chunk_error, final=400)
-RESPONSES = Surface("responses", errors.openai, _keepalive, _responses_error, final=400)
+RESPONSES = Surface("responses", errors.responses, _keepalive, _responses_error, final=400)
 ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True, final=400)
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)
