@@ -14,6 +14,8 @@ class PaddockError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # the HTTP status that says it best
+    # Seconds after which the same request may well succeed; None: waiting alone mends nothing.
+    passes_in: ClassVar[float | None] = None
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
         """Cut to what a person reads: clients, files and engines are quoted in it."""
@@ -80,6 +82,14 @@ class RecentlyFailed(LoadFailed):
     status = 503
 
 
+class StillLoading(PaddockError):
+    """What was asked for is to come from a model that is still being loaded."""
+
+    code = "model_loading"
+    status = 503
+    passes_in = 1.0
+
+
 class Cancelled(PaddockError):
     """The user cancelled the load, or the request."""
 
@@ -97,6 +107,7 @@ class CannotFit(PaddockError):
 class QueueFull(PaddockError):
     code = "queue_full"
     status = 429
+    passes_in = 1.0
 
 
 class ShuttingDown(PaddockError):
@@ -104,11 +115,30 @@ class ShuttingDown(PaddockError):
     status = 503
 
 
+class Restarting(ShuttingDown):
+    """It ends, and its instances stay for the next daemon, which is here in a moment."""
+
+    code = "restarting"
+    passes_in = 5.0
+
+
 class UpstreamGone(PaddockError):
-    """The instance ended or closed the connection in the middle of a reply."""
+    """The instance ended or closed the connection in the middle of a reply.
+
+    The next request loads it again; one that crashes each time is held back as a failed load is.
+    """
 
     code = "upstream_gone"
     status = 502
+    passes_in: ClassVar[float | None] = 1.0
+
+
+class CutOff(UpstreamGone):
+    """A person had the instance stopped in the middle of a reply: asking again would load it again."""
+
+    code = "cut_off"
+    status = 503
+    passes_in = None
 
 
 class StateUnwritable(PaddockError):
@@ -123,6 +153,7 @@ class InstanceHangs(PaddockError):
 
     code = "instance_hangs"
     status = 504
+    passes_in = 1.0
 
 
 class BodyTooLarge(PaddockError):
@@ -161,6 +192,7 @@ class TooManyConnections(PaddockError):
 
     code = "too_many_connections"
     status = 503
+    passes_in = 1.0
 
 
 class NoRoomForBody(PaddockError):
@@ -168,6 +200,7 @@ class NoRoomForBody(PaddockError):
 
     code = "no_room_for_body"
     status = 503
+    passes_in = 1.0
 
 
 class InternalFault(PaddockError):

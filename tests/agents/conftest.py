@@ -66,9 +66,9 @@ def run_told(
 
 
 def run_client(
-    argv: list[str], told: Mapping[str, str], folder: Path
+    argv: list[str], told: Mapping[str, str], folder: Path, *, limit: float = 100
 ) -> "subprocess.CompletedProcess[str]":
-    """In a home of its own, with nobody's keys."""
+    """In a home of its own, with nobody's keys; `limit` in seconds."""
     home, work = folder / "home", folder / "work"
     home.mkdir(exist_ok=True)
     work.mkdir()
@@ -80,7 +80,7 @@ def run_client(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=limit,
     )
 
 

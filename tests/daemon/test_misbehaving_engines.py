@@ -29,7 +29,7 @@ async def test_one_that_dies_while_loading_is_known_at_once(tmp_path: Path, mode
     engine = wrapper(tmp_path / "dies", "echo 'error: the driver went away' >&2; exit 7")
     async with yard(here(tmp_path, models, engine), stall_timeout=300.0) as home:
         status, reply = await home.ask("odd")
-        assert status == 502
+        assert status == 400
         assert "exited with code 7" in reply["error"]["message"]
         assert "the driver went away" in str(reply)
         failure = next(p for p in (await home.get("/models"))["data"] if p["id"] == "odd")
@@ -47,7 +47,7 @@ async def test_one_without_a_sign_of_life_is_given_up(tmp_path: Path, models: Pa
     engine = wrapper(tmp_path / "hangs", "exec sleep 100")
     async with yard(here(tmp_path, models, engine), stall_timeout=1.0) as home:
         status, reply = await home.ask("odd")
-        assert status == 502
+        assert status == 400
         assert "no sign of life for 1 s" in reply["error"]["message"]
         assert not servers(home.paths)
 

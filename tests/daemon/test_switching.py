@@ -90,13 +90,13 @@ async def test_a_failed_load_says_why_and_brings_back_what_ran(tmp_path: Path, m
     async with yard(here(tmp_path, models), max_instances=1) as home:
         await home.answer("alpha")
         status, reply = await home.ask("broken")
-        assert status == 502
+        assert status == 400
         assert "exited with code 1" in reply["error"]["message"]
         assert "broken.gguf" in str(reply["error"])
         after = await home.until_phase("alpha", "ready")
         assert after.current == "alpha"
         again, reply = await home.ask("broken")
-        assert again == 503, (
+        assert again == 400, (
             "not tried again at once, as it would evict a working model for nothing"
         )
         assert "not tried again" in reply["error"]["message"]
@@ -106,7 +106,7 @@ async def test_a_missing_file_does_not_touch_what_runs_for_long(tmp_path: Path, 
     async with yard(here(tmp_path, models), max_instances=1) as home:
         await home.answer("alpha")
         status, reply = await home.ask("missing")
-        assert status == 502
+        assert status == 400
         assert "nowhere.gguf" in str(reply)
         await home.until_phase("alpha", "ready")
 
@@ -120,7 +120,7 @@ async def test_a_missing_shard_is_a_failure_with_its_name(tmp_path: Path, models
     paths = msgspec.structs.replace(here(tmp_path, models), models_dir=folder)
     async with yard(paths) as home:
         status, reply = await home.ask("split")
-        assert status == 502
+        assert status == 400
         assert "split-00002-of-00003.gguf" in str(reply)
 
 

@@ -15,7 +15,7 @@ async def test_documents_are_ranked_by_a_profile_made_for_it(shared):
         assert status == 200
         assert sorted(row["index"] for row in ranked["results"]) == [0, 1]
     status, refused = await shared.post("/v1/rerank", {"model": "alpha", **body})
-    assert (status, refused["error"]["type"]) == (501, "not_supported_error")
+    assert (status, refused["error"]["type"]) == (400, "not_supported_error")
 
 
 async def test_a_raw_completion_whole_and_streamed(shared):
@@ -67,7 +67,7 @@ async def test_a_form_picks_its_profile_and_the_refusal_arrives_in_shape(shared)
     async with shared.http.post(shared.url + "/v1/audio/transcriptions", data=form) as reply:
         refused = await reply.json()
     assert reply.headers["x-paddock-profile"] == "beta"
-    assert (reply.status, refused["error"]["type"]) == (501, "not_supported_error")
+    assert (reply.status, refused["error"]["type"]) == (400, "not_supported_error")
     assert "audio" in refused["error"]["message"]
 
 

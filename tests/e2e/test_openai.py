@@ -48,6 +48,24 @@ async def test_responses_whole_and_streamed(shared):
     assert events[-1].type == "response.completed"
 
 
+@pytest.mark.parametrize(
+    ("model", "items"),
+    [("thinker", ["reasoning", "message"]), ("caller", ["function_call"])],
+)
+async def test_the_librarys_own_stream_of_responses_builds_the_answer(shared, model, items):
+    """It raises on events without `output_index`, which llama-server leaves out."""
+    tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object"}}
+    async with openai_of(shared) as client:
+        tools = [tool] if model == "caller" else []
+        async with client.responses.stream(model=model, input="hi", tools=tools) as stream:
+            events = [event async for event in stream]
+            final = await stream.get_final_response()
+    assert [item.type for item in final.output] == items
+    added = [e.output_index for e in events if e.type == "response.output_item.added"]
+    assert added == list(range(len(items)))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+
+
 async def test_a_tool_is_called_and_its_answer_taken(shared):
     schema = {"type": "object", "properties": {"city": {"type": "string"}}}
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": schema}}

@@ -122,7 +122,7 @@ async def test_what_can_never_fit_is_refused_at_once_with_the_sum(devices: Rig, 
         assert await home.answer("small") == "I am small."
         status, reply = await home.ask("moe")
         after = await home.status()
-    assert status == 503
+    assert status == 400
     assert reply["error"]["code"] == "cannot_fit"
     assert "RPC0: needs" in reply["error"]["message"]
     assert [i.id for i in after.instances] == ["small.2"], "nothing was stopped for it"
@@ -140,7 +140,7 @@ async def test_a_part_in_ram_that_would_swap_is_refused_where_the_profile_says_s
         status, reply = await home.ask("huge")
     assert any("the machine would swap" in warning for warning in plan["warnings"])
     assert plan["warnings"] == warned["warnings"]
-    assert status == 503
+    assert status == 400
     assert "Host: needs" in reply["error"]["message"]
 
 

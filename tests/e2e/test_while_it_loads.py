@@ -113,7 +113,7 @@ async def test_a_failure_after_signs_of_life_ends_an_anthropic_stream(home, tmp_
             async for _ in stream:
                 pass
     assert _body(caught)["type"] == "error"
-    assert _body(caught)["error"]["type"] == "api_error"
+    assert _body(caught)["error"]["type"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/completion"])
@@ -129,18 +129,18 @@ async def test_a_failure_after_white_space_is_the_json_of_an_error(home, tmp_pat
     assert "exited with code 3" in json.loads(text)["error"]["message"]
 
 
-async def test_a_load_that_fails_at_once_is_a_502_that_no_client_tries_again(home):
+async def test_a_load_that_fails_at_once_is_a_400_that_no_client_tries_again(home):
     async with home() as yard:
         async with openai_of(yard, max_retries=2) as client:
-            with pytest.raises(openai.InternalServerError, match="exited with code 1") as first:
+            with pytest.raises(openai.BadRequestError, match="exited with code 1") as first:
                 await client.chat.completions.create(model="broken", messages=HELLO, stream=True)
         async with anthropic_of(yard, max_retries=2) as client:
-            with pytest.raises(anthropic.InternalServerError, match="not tried again") as second:
+            with pytest.raises(anthropic.BadRequestError, match="not tried again") as second:
                 await client.messages.create(**ASK | {"model": "broken"})
         counted = await _text(yard, "/metrics")
-    assert (first.value.status_code, first.value.code) == (502, "load_failed")
+    assert (first.value.status_code, first.value.code) == (400, "load_failed")
     assert any("broken.gguf" in line for line in _body(first)["log"])
-    assert (second.value.status_code, _body(second)["type"]) == (503, "error")
+    assert (second.value.status_code, _body(second)["type"]) == (400, "error")
     assert 'requests_total{profile="broken",status="502",surface="openai"} 1.0' in counted
     assert 'requests_total{profile="broken",status="503",surface="anthropic"} 1.0' in counted
 
@@ -152,7 +152,7 @@ async def test_a_cancelled_load_is_told_to_those_who_wait(home, tmp_path):
         await yard.until_phase("slow", "starting", "loading")
         await yard.post("/cancel", {"model": "slow"})
     status, reply = asking.result()
-    assert (status, reply["error"]["code"]) == (503, "cancelled")
+    assert (status, reply["error"]["code"]) == (400, "cancelled")
 
 
 async def test_a_full_queue_is_a_429_before_any_header(home, tmp_path):

@@ -78,7 +78,7 @@ async def test_an_instance_that_dies_before_a_word_is_a_502(open_yard, tmp_path)
         status, reply = await yard.post(CHAT, {})
         assert (status, reply["error"]["code"]) == (502, "upstream_gone")
         status, reply = await yard.post("/v1/messages", {})
-        assert (status, reply["error"]["type"]) == (502, "api_error")
+        assert (status, reply["error"]["type"]) == (502, "overloaded_error")
     assert len(heard.requests) == 4, "each was sent once more, in case only the connection was old"
 
 

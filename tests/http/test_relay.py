@@ -125,13 +125,17 @@ async def test_a_load_that_fails_at_once_is_a_proper_error_in_each_shape(open_ya
     ask = {"model": "tiny", "messages": HELLO, "max_tokens": 9}
     status, reply = await yard.post("/v1/chat/completions", ask)
     assert (status, reply["error"]["code"], reply["error"]["type"]) == (
-        502,
+        400,
         "load_failed",
-        "server_error",
+        "invalid_request_error",
     )
     assert reply["error"]["log"] == ["E no tensor"]
     status, reply = await yard.post("/v1/messages", ask)
-    assert (status, reply["type"], reply["error"]["type"]) == (502, "error", "api_error")
+    assert (status, reply["type"], reply["error"]["type"]) == (
+        400,
+        "error",
+        "invalid_request_error",
+    )
     assert "tiny ended (exit code 1) (see its log)" in reply["error"]["message"]
     status, reply = await yard.post("/completion", {"model": "tiny", "prompt": "x"})
     assert (status, reply["error"]["code"], reply["error"]["reason"]) == (502, 502, "load_failed")
@@ -143,7 +147,7 @@ async def test_clients_do_not_retry_a_load_that_failed(open_yard, talker):
     stall.refusal = LoadFailed("tiny ended")
     stall.ready.set()
     async with openai.AsyncOpenAI(base_url=yard.base + "/v1", api_key="-") as client:
-        with pytest.raises(openai.InternalServerError, match="tiny ended"):
+        with pytest.raises(openai.BadRequestError, match="tiny ended"):
             await client.chat.completions.create(model="tiny", messages=HELLO)
     rendered = yard.stable.metrics.render().decode()
     assert 'requests_total{profile="tiny",status="502",surface="openai"} 1.0' in rendered

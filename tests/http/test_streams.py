@@ -21,9 +21,9 @@ class Reply:
 
 
 def _outliving(reply: Any, *, gone: bool = False, **listed: Any) -> "asyncio.Task[None]":
-    request: Any = SimpleNamespace(transport=None, headers={"X-Conversation-Id": "a::b"})
+    request: Any = SimpleNamespace(transport=None)
     endpoint: Any = SimpleNamespace(gone=gone)
-    told: Any = SimpleNamespace(**{"cancelled": "", **listed})
+    told: Any = SimpleNamespace(**{"cancelled": "", "conversation": "a::b", **listed})
     return asyncio.create_task(outlive(request, told, endpoint, reply))
 
 
@@ -62,6 +62,7 @@ async def test_so_is_the_first_where_the_instance_is_to_go():
 
 
 async def test_who_names_no_conversation_has_left_for_good():
-    request: Any = SimpleNamespace(transport=None, headers={})
+    request: Any = SimpleNamespace(transport=None)
+    listed: Any = SimpleNamespace(conversation="", cancelled="")
     nothing: Any = None
-    await outlive(request, nothing, nothing, nothing)
+    await outlive(request, listed, nothing, nothing)

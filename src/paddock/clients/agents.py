@@ -34,6 +34,8 @@ def claude_code_env(offer: Offer) -> dict[str, str]:
         "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
         "CLAUDE_CODE_TOTAL_TOKENS_REMINDER": "off",
+        # After an error in a stream it would ask the same again, without streaming.
+        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
         "API_TIMEOUT_MS": str(_TIMEOUT_MS),
         "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
         "CLAUDE_ENABLE_BYTE_WATCHDOG": "0",

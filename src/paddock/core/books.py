@@ -119,7 +119,7 @@ class Books:
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
     ran: dict[ProfileId, str] = field(default_factory=dict)  # fingerprint that last got ready
-    closing: bool = False
+    closing: Cause | None = None  # why nobody is let in any more: the daemon ends
 
     def live_of(self, profile: ProfileId) -> Live | None:
         """The live instance of this profile; the newest, if an old one is still leaving."""

@@ -18,6 +18,7 @@ from paddock.core.settle import bring_back, refuse_all, settle, stop
 # Failures of Paddock's own disk or limits: they say nothing of the profile, so it may be tried again.
 _OURS = frozenset({"state_unwritable", "too_many_files"})
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
+_RESTARTING = Cause("restarting", "Paddock is restarting, and the models stay loaded")
 
 
 class Scheduler:
@@ -188,7 +189,7 @@ class Scheduler:
     def _objection(self, event: ev.Asked, now: float) -> Cause | None:
         profile, books = event.profile, self._books
         if books.closing:
-            return _CLOSING
+            return books.closing
         if profile not in books.specs:
             return Cause("model_not_found", f"there is no profile {profile!r}")
         if (flaw := books.flaws.get(profile)) and self._needs_a_load(event) and not event.force:
@@ -341,10 +342,10 @@ class Scheduler:
 
     def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
         books = self._books
-        books.closing = True
+        books.closing = _RESTARTING if keep else _CLOSING
         for ticket in list(books.waiting):
             del books.waiting[ticket]
-            yield Refuse(ticket, _CLOSING)
+            yield Refuse(ticket, books.closing)
         for live in books.live.values():
             if not keep and not live.is_told:
                 yield stop(live, "closing")

@@ -396,7 +396,8 @@ class Instance:
     async def _hang_up(self) -> None:
         if self._endpoint is not None:
             endpoint, self._endpoint = self._endpoint, None
-            await endpoint.hang_up(self._hung.message if self._hung else "")
+            hung = self._hung.message if self._hung else ""
+            await endpoint.hang_up(self._stop_why, hung=hung)
 
     def _move(self, phase: ph.Phase) -> None:
         if phase == self.phase or not ph.may_follow(self.phase, phase):

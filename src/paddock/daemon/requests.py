@@ -48,6 +48,7 @@ class Request:
     instance: InstanceId | None = None  # once granted
     has_begun: bool = False  # the first byte of the reply's body is there
     mark: int | None = None  # the same for what the same client sends again
+    conversation: str = ""  # by its id, where its reply outlives its reader
     samplers: Mapping[str, float] = field(default_factory=dict)  # in effect
     overruled: Sequence[str] = ()
     cancelled: str = ""  # why, once somebody wants it to end
@@ -142,6 +143,12 @@ class Requests:
         found = [request for request in self._requests.values() if request.mark == mark]
         return found[0] if len(found) == 1 else None
 
+    def unanswered(self, conversation: str) -> Request | None:
+        """The request of this conversation of whose reply nothing is there yet, unless it was ended."""
+        requests = self._requests.values()
+        waiting = (r for r in requests if r.conversation == conversation)
+        return next((r for r in waiting if not r.has_begun and not r.cancelled), None)
+
     def age(self, request: Request) -> float:
         """Seconds since it came."""
         return self._clock() - request.since
@@ -217,7 +224,7 @@ class Requests:
             overruled=list(request.overruled),
         )
 
-    def cancel(self, number: int) -> None:
+    def cancel(self, number: int, why: str = "the request was cancelled") -> None:
         """End it for its client, and free what it uses. Raises NoSuchThing when it is over.
 
         Whoever serves it finds `cancelled` set, and takes the cancellation of its task back.
@@ -225,7 +232,7 @@ class Requests:
         request = self._requests.get(number)
         if request is None or request.served_by is None:
             raise NoSuchThing(f"there is no request {number} in flight")
-        _cancel(request, "the request was cancelled")
+        _cancel(request, why)
 
     async def end(self, request: Request, why: str) -> None:
         """End it as `cancel` does, and return when its slot is free again, as far as that is told.

@@ -12,15 +12,7 @@ from aiohttp import web
 
 from paddock.api import mcp
 from paddock.api.types import ErrorBody, Failure
-from paddock.errors import (
-    LoadFailed,
-    NoRoomForBody,
-    PaddockError,
-    QueueFull,
-    TooManyConnections,
-    Unauthorized,
-    UnknownCoding,
-)
+from paddock.errors import PaddockError, Unauthorized, UnknownCoding
 from paddock.http import coding
 
 Shape = Callable[[PaddockError, int], bytes]  # the error and its HTTP status -> a JSON document
@@ -37,8 +29,6 @@ _ANTHROPIC_TYPES = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
-    503: "overloaded_error",
-    529: "overloaded_error",
 }
 _LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
 
@@ -70,6 +60,11 @@ def openai(error: PaddockError, status: int) -> bytes:
     return msgspec.json.encode({"error": body | _extras(error)})
 
 
+def responses(error: PaddockError, status: int) -> bytes:
+    """OpenAI's without log lines: Codex shows the whole document, to people."""
+    return openai(type(error)(error.message, hint=error.hint), status)
+
+
 def llama(error: PaddockError, status: int) -> bytes:
     """llama-server's own: `code` is the HTTP status; ours is `reason`."""
     body = {
@@ -83,8 +78,9 @@ def llama(error: PaddockError, status: int) -> bytes:
 
 def anthropic(error: PaddockError, status: int) -> bytes:
     """`{"type": "error", "error": {"type", "message"}}` and our code, hint and log lines."""
+    passes = error.passes_in is not None  # Claude Code asks again for the one, never for the other
     body = {
-        "type": _type(_ANTHROPIC_TYPES, status, "api_error"),
+        "type": _type(_ANTHROPIC_TYPES, status, "overloaded_error" if passes else "api_error"),
         "message": _sentence(error),
         "code": error.code,
     }
@@ -148,17 +144,12 @@ def _extras(error: PaddockError) -> dict[str, Any]:
 
 
 def _headers(error: PaddockError) -> dict[str, str]:
-    match error:
-        case Unauthorized():
-            return {"www-authenticate": "Bearer"}
-        case QueueFull() | TooManyConnections() | NoRoomForBody():
-            return {"retry-after": "1"}
-        case UnknownCoding():
-            return {"accept-encoding": coding.ACCEPTED}
-        case LoadFailed():  # the clients of OpenAI and Anthropic would try twice more, in vain
-            return {"x-should-retry": "false"}
-        case _:
-            return {}
+    """Whether to ask again, and when: what the libraries of OpenAI and Anthropic heed."""
+    if error.passes_in is not None:
+        return {"retry-after": f"{error.passes_in:.0f}"}
+    more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    more |= {"accept-encoding": coding.ACCEPTED} if isinstance(error, UnknownCoding) else {}
+    return {"x-should-retry": "false", **more}
 
 
 def _family(error: type[PaddockError]) -> list[type[PaddockError]]:

@@ -40,10 +40,14 @@ async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
 
 
 async def _unwrapped(exchange: Exchange, content: Content) -> Content:
-    """The body with tools that llama-server sees, and a reply that calls them as the client does."""
+    """The body with tools that llama-server sees, and a reply that calls them as the client does.
+
+    A stream is gone through in any case: llama-server leaves numbers out of its events.
+    """
     async with exchange.store.opened(content) as view:
         flat, names = namespaces.flattened(view)
+        if names or exchange.streams:
+            exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
         if not names:
             return content
-        exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
         return await exchange.changed(content, (flat,))

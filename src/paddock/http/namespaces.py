@@ -3,8 +3,9 @@
 llama-server (11434, 11549) hands its models `function` tools only and skips all others in silence, so
 that an agent's MCP tools are never seen (openai/codex#36942, ggml-org/llama.cpp#24295). Here each of
 them becomes a function `NAMESPACE__TOOL`, in the tools, in the calls of the history and in the
-choice, and a call of it comes back with namespace and name apart. A request without namespaces, and
-its reply, keep every byte. Source of the shapes: OpenAI's Responses reference; what Codex 0.171 sends.
+choice, and a call of it comes back with namespace and name apart. A request without namespaces keeps
+every byte, and so does its reply but for numbers that a stream lacks (`numbering.py`). Source of the
+shapes: OpenAI's Responses reference; what Codex 0.171 sends.
 """
 
 import re
@@ -15,6 +16,7 @@ import msgspec
 
 from paddock.http.body import decoded, parsed
 from paddock.http.content import Buffer
+from paddock.http.numbering import Numbering
 from paddock.http.surfaces import RESPONSES
 
 _MARK = b'"namespace"'  # as a tool's type, or as a field of a call
@@ -108,12 +110,13 @@ def _renamed(item: Any, flat: dict[tuple[str, str], str]) -> Any:
 
 
 class Wrapper:
-    """An interpreter (`http/interpreter.py`) that gives calls their namespaces back."""
+    """An interpreter (`http/interpreter.py`) that gives calls their namespaces back, and events numbers."""
 
     def __init__(self, names: Names, *, streams: bool) -> None:
         self.media = "text/event-stream" if streams else "application/json"
         self._names = names
         self._streams = streams
+        self._numbering = Numbering()
         self._rest = b""  # the beginning of a line, or of the one document
 
     def granted(self) -> None:
@@ -134,6 +137,7 @@ class Wrapper:
         return self._line(rest) if self._streams else self._document(rest)
 
     def _line(self, line: bytes) -> bytes:
+        line = self._numbering.line(line)
         head, data, document = line.partition(b"data: ")
         return data + self._document(document) if data and not head else line
 

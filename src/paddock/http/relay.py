@@ -6,7 +6,6 @@ connection, because only that stops llama-server's generation.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from time import monotonic
@@ -19,6 +18,7 @@ from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
+from paddock.http.accounting import Account
 from paddock.http.content import SMALL, Buffer, Content, Store
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from paddock.daemon.requests import Request
     from paddock.http.body import Wish
 
-log = logging.getLogger(__name__)
-
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
 
@@ -41,14 +39,11 @@ class Exchange:
     """One relayed request: what the client has heard so far, and what came of it."""
 
     __slots__ = (
-        "_first",
-        "_granted",
+        "_account",
         "_held",
-        "_ignored",
         "_last",
         "_listed",
         "_mark",
-        "_started",
         "front",
         "instance",
         "interpreter",
@@ -70,13 +65,11 @@ class Exchange:
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.sampling = sampling.Sampling()
-        self._ignored: tuple[str, ...] = ()
         self._held: list[Content] = []  # bodies that take room until all is over
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
-        self._started = monotonic()
-        self._granted = self._first = 0.0
+        self._account = Account()
 
     async def accounted(
         self, relayed: Callable[[], Awaitable[web.StreamResponse]]
@@ -93,7 +86,7 @@ class Exchange:
         finally:
             for content in self._held:
                 self.store.release(content)
-            self._account(status, outcome)
+            self._account.close(self, status, outcome)
         return response
 
     @property
@@ -180,9 +173,13 @@ class Exchange:
             generates=self.request.method == "POST",
         )
         listed.mark, listed.reader = self._mark, self.request.protocol
+        if self.streams:
+            listed.conversation = self.request.headers.get(streams.ID_HEADER, "")
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
-        endpoint = lease.endpoint or await self._waited(lease)
-        self._granted = monotonic()
+        endpoint = lease.endpoint
+        if endpoint is None:
+            endpoint = await streams.patiently(self.request, listed, lambda: self._waited(lease))
+        self._account.granted = monotonic()
         if self.interpreter:
             self.interpreter.granted()
         self.instance = listed.instance = endpoint.instance
@@ -208,22 +205,36 @@ class Exchange:
         if self.interpreter:
             headers |= {"Content-Type": "application/json", "Accept": "*/*"}
         asking = upstream.ask(endpoint, self.request.method, path, headers, content)
-        if self.response is None:
+        listed = self._let_in
+        if self.response is None and not listed.conversation:
             return await asking
         task = asyncio.ensure_future(asking)
         try:
-            while not (await asyncio.wait((task,), timeout=self._pause))[0]:
-                await self._beat(lease)
-            return task.result()
+            return await streams.patiently(
+                self.request, listed, lambda: self._answered(lease, task)
+            )
         finally:
             task.cancel()
+            if listed.cancelled and listed.conversation:  # no hang-up would end it
+                await streams.end(endpoint, listed.conversation)
+
+    async def _answered(
+        self, lease: "Lease", task: "asyncio.Future[aiohttp.ClientResponse]"
+    ) -> aiohttp.ClientResponse:
+        pause = self.front.settings.keep_alive_every if self.response else None
+        while not (await asyncio.wait((task,), timeout=pause))[0]:
+            await self._beat(lease)
+        return task.result()
 
     @property
-    def _pause(self) -> float:
-        return self.front.settings.keep_alive_every
+    def _let_in(self) -> "Request":
+        assert self._listed is not None, "who is served was let in"
+        return self._listed
 
     async def _beat(self, lease: "Lease") -> None:
         """A sign of life; the first one sends the headers, for better or worse."""
+        if streams.outlives(self.request, self._let_in):
+            return  # nobody is there to see it
         text = describe(self.profile, lease.progress)
         response = self.response or await self._begun()
         beat = (self.interpreter or self.route.surface).beat
@@ -239,8 +250,8 @@ class Exchange:
         headers |= {"x-paddock-profile": self.profile, **self.sampling.headers}
         if self.instance:
             headers["x-paddock-instance"] = self.instance
-        if self._ignored:
-            headers["x-paddock-ignored"] = ", ".join(self._ignored)
+        if self._account.ignored:
+            headers["x-paddock-ignored"] = ", ".join(self._account.ignored)
         return headers
 
     async def _open(self, response: web.StreamResponse) -> web.StreamResponse:
@@ -249,16 +260,16 @@ class Exchange:
             response.headers.setdefault("cache-control", "no-cache")
         await response.prepare(self.request)
         self.response = response
-        self._first = self._first or monotonic()
+        self._account.first = self._account.first or monotonic()
         return response
 
     async def _relay(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        refused = self.response is not None or self.interpreter or self.route.surface.translates
-        if reply.status >= 400 and refused:
+        is_refused = reply.status >= 400
+        if is_refused and (self.response is not None or self.route.surface.translates):
             return await self._engine_refused(endpoint, reply)
-        if self.interpreter:
+        if self.interpreter and not is_refused:
             return await self._interpreted(endpoint, reply, self.interpreter)
         if self.response is None and (reply.content_length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
@@ -275,20 +286,23 @@ class Exchange:
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers = self._reply_headers(reply, endpoint)
+        headers, status = self._reply_headers(reply, endpoint), reply.status
         content = await upstream.whole(reply, endpoint)
-        self._first = monotonic()
-        return web.Response(status=reply.status, headers=headers, body=content)
+        self._account.first = monotonic()
+        if status >= 500 and (final := self.route.surface.final):
+            # An image for a model without eyes is a 500 (build 11434): it will be so every time.
+            status, headers["x-should-retry"] = final, "false"
+        return web.Response(status=status, headers=headers, body=content)
 
     async def _piped(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        response, listed = self.response, self._listed
-        assert listed is not None, "who is served was let in"
-        if response is None:
-            headers = self._reply_headers(reply, endpoint)
-            response = await self._open(web.StreamResponse(status=reply.status, headers=headers))
+        response, listed = self.response, self._let_in
         try:
+            if response is None:
+                headers = self._reply_headers(reply, endpoint)
+                response = web.StreamResponse(status=reply.status, headers=headers)
+                await self._open(response)
             while chunk := await upstream.some(reply, endpoint):
                 listed.has_begun = True
                 await response.write(chunk)
@@ -303,9 +317,9 @@ class Exchange:
     async def _interpreted(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter
     ) -> web.StreamResponse:
-        assert self._listed is not None, "who is served was let in"
+        listed = self._let_in
         while chunk := await upstream.some(reply, endpoint):
-            self._listed.has_begun = True
+            listed.has_begun = True
             if said := interpreter.hear(chunk):
                 self._last = said
                 await (self.response or await self._begun()).write(said)
@@ -321,7 +335,7 @@ class Exchange:
 
     def note_ignored(self, names: Iterable[str]) -> None:
         """What the client asked for in vain; it is told in a header, and in the log."""
-        self._ignored = tuple(dict.fromkeys(names))
+        self._account.ignored = tuple(dict.fromkeys(names))
 
     async def _engine_refused(
         self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
@@ -330,7 +344,8 @@ class Exchange:
         error = errors.engine_refusal(await upstream.whole(reply, endpoint))
         if self.response is not None:
             return await self._broken(self.response, error, reply.status)
-        response = errors.refusal(error, self.route.surface.shape, reply.status)
+        surface = self.route.surface
+        response = errors.refusal(error, surface.shape, surface.status(error, reply.status))
         response.headers["x-paddock-profile"] = self.profile
         response.headers["x-paddock-instance"] = self.instance
         return response
@@ -338,7 +353,8 @@ class Exchange:
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.response is not None:
             return await self._broken(self.response, error, error.status)
-        response = errors.refusal(error, self.route.surface.shape)
+        surface = self.route.surface
+        response = errors.refusal(error, surface.shape, surface.status(error, error.status))
         if self.profile:
             response.headers["x-paddock-profile"] = self.profile
         return response
@@ -347,9 +363,9 @@ class Exchange:
         self, response: web.StreamResponse, error: PaddockError, status: int
     ) -> web.StreamResponse:
         """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
-        document = self.route.surface.shape(error, status)
+        surface = self.route.surface
+        document = surface.shape(error, surface.status(error, status))
         if self.streams:
-            surface = self.route.surface
             open_event = self._last and not self._last.endswith(surface.gap)
             await response.write(surface.gap * bool(open_event) + surface.event(document))
         elif not self._last:  # only white space so far
@@ -359,29 +375,6 @@ class Exchange:
             return response
         await response.write_eof()
         return response
-
-    def _account(self, status: int, outcome: str) -> None:
-        now = monotonic()
-        total = now - self._started
-        name = self.route.surface.name
-        self.front.daemon.metrics.request_done(self.profile, name, status, total)
-        if log.isEnabledFor(logging.INFO):
-            log.info(
-                "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f%s",
-                name,
-                self.profile or "-",
-                self.instance or "-",
-                status,
-                outcome,
-                (self._granted or now) - self._started,
-                (self._first or now) - self._started,
-                total,
-                self._in_vain(),
-            )
-
-    def _in_vain(self) -> str:
-        said = (("overruled", self.sampling.overruled), ("ignored", self._ignored))
-        return "".join(f" {word}={','.join(names)}" for word, names in said if names)
 
 
 def _abort(request: web.Request) -> None:

@@ -1,22 +1,24 @@
 """llama-server's resumable streams: replies that go on without their reader, and can be read again.
 
-A client that sends `X-Conversation-Id: ID::MODEL`, as llama-server's web page does, may leave in the
-middle of a reply and come back for the rest. The relay then goes on reading until the reply has
-ended (`outlive`), so its instance is not taken for idle; whoever comes back needs no lease of his
-own. Source: tools/server/server-stream.cpp of llama.cpp, build 11434.
+A client that sends `X-Conversation-Id: ID::MODEL`, as llama-server's web page does, may leave before
+a reply (`patiently`) or in the middle of it (`outlive`) and come back for it. The relay waits and reads on
+until the reply has ended, so its instance is not taken for idle; whoever comes back needs no lease of
+his own. Source: tools/server/server-stream.cpp and server-models.cpp of llama.cpp, build 11434; its
+router, asked beside us by tests/e2e/test_router.py.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import msgspec
 from aiohttp import web
 from yarl import URL
 
-from paddock.errors import BadRequest, NoSuchThing, UnknownModel, UpstreamGone
+from paddock.errors import BadRequest, NoSuchThing, StillLoading, UnknownModel, UpstreamGone
 from paddock.http import upstream
 from paddock.http.front import Front, Route
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
     from paddock.daemon.requests import Request
 
+T = TypeVar("T")
 ID_HEADER = "X-Conversation-Id"
 _PATH, _ID = "/v1/stream", "conv_id"
 
@@ -31,6 +34,9 @@ _PATH, _ID = "/v1/stream", "conv_id"
 async def resume(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a conversation's reply has said since byte `from`, and what it says from now on."""
     endpoint = _endpoint(front, request)
+    waits = front.daemon.requests.unanswered(request.query[_ID])
+    if waits and (endpoint is None or waits.instance is None):
+        raise StillLoading(f"this reply will come: {waits.profile} is being loaded for it")
     if endpoint is None:
         raise NoSuchThing("this reply is gone: it was never begun, or its model was unloaded")
     headers = upstream.request_headers(request.headers)
@@ -49,8 +55,11 @@ async def resume(front: Front, request: web.Request, route: Route) -> web.Stream
 
 
 async def stop(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """End a conversation's reply; 204 also where it is over."""
-    if endpoint := _endpoint(front, request):
+    """End a conversation's reply, also one that is still waited for; 204 also where it is over."""
+    endpoint = _endpoint(front, request)
+    if waits := front.daemon.requests.unanswered(request.query[_ID]):
+        front.daemon.requests.cancel(waits.id, "the request was stopped before its reply began")
+    elif endpoint:
         with suppress(UpstreamGone):
             await end(endpoint, request.query[_ID])
     return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -66,6 +75,13 @@ async def lookup(front: Front, request: web.Request, route: Route) -> web.Stream
     return web.json_response(found)
 
 
+def outlives(request: web.Request, listed: "Request") -> bool:
+    """Whether the reader of a conversation's reply has left, and nobody ended the request."""
+    transport = request.transport
+    has_left = transport is None or transport.is_closing()
+    return bool(listed.conversation) and has_left and not listed.cancelled
+
+
 async def outlive(
     request: web.Request, listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse
 ) -> None:
@@ -74,17 +90,36 @@ async def outlive(
     Called when the handler's task was cancelled, or nothing could be written. Where somebody ended
     the request, now or meanwhile, the instance is told so: a hang-up alone would not end it.
     """
-    conversation = request.headers.get(ID_HEADER)
-    if not conversation:
+    if not listed.conversation:
         return
-    transport = request.transport
-    has_left = transport is None or transport.is_closing()
     try:
-        if has_left and not listed.cancelled:
+        if outlives(request, listed):
             await _read_out(listed, endpoint, reply)
     finally:
         if listed.cancelled:
-            await end(endpoint, conversation)
+            await end(endpoint, listed.conversation)
+
+
+async def patiently(request: web.Request, listed: "Request", wait: Callable[[], Awaitable[T]]) -> T:
+    """What `wait` gives; where a conversation's reader leaves meanwhile, it is waited for in its place.
+
+    `wait` can be called again after it was cancelled. A hang-up is told twice, in either order: a
+    write fails, and the task is cancelled, once.
+    """
+    was_cancelled = False
+    while True:
+        try:
+            return await wait()
+        except ConnectionError:
+            if not outlives(request, listed):
+                raise
+        except asyncio.CancelledError:
+            if was_cancelled or not outlives(request, listed):
+                raise
+            was_cancelled = True
+            task = asyncio.current_task()
+            assert task is not None, "a handler runs in a task"
+            task.uncancel()
 
 
 async def _read_out(listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse) -> None:

@@ -1,7 +1,11 @@
 """The dialects of the gateway: how each API says "wait" and "no" to its own clients.
 
 Sources: the server-sent events standard (lines that begin with `:` are comments), Anthropic's
-streaming reference (`ping`, `error`), OpenAI's Responses reference (`error`).
+streaming reference (`ping`, `error`), OpenAI's Responses reference (`error`, `response.failed`).
+
+What the clients of these APIs do with a "no" was measured with the programs themselves, and is in
+docs/clients.md: after any 5xx, and most of 4xx, they ask again, whatever `x-should-retry` says. Only
+400 ends the turn in all of them, and inside a stream an error of type `invalid_request_error`.
 """
 
 from collections.abc import Callable
@@ -10,7 +14,10 @@ from dataclasses import dataclass
 import msgspec
 
 from paddock.api.types import Progress
+from paddock.errors import PaddockError
 from paddock.http import errors
+
+_FINAL = "invalid_request_error"  # the type of an error after which nobody asks again
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,14 @@ class Surface:
     event: Callable[[bytes], bytes]  # an error document as the last event of a stream
     translates: bool = False  # llama-server's own errors are in another shape than this API's
     gap: bytes = b"\n\n"  # what ends an event of a stream
+    final: int | None = (
+        None  # the status that ends a turn, in place of a 5xx that waiting never mends
+    )
+
+    def status(self, error: PaddockError, status: int) -> int:
+        """The status with which clients of this API hear of the error that has this one."""
+        mends = error.passes_in is not None
+        return status if self.final is None or status < 500 or mends else self.final
 
 
 def describe(profile: str, progress: Progress) -> str:
@@ -50,25 +65,46 @@ def _data(document: bytes) -> bytes:
     return b"data: " + document + b"\n\n"
 
 
+def _chunk_error(document: bytes) -> bytes:
+    """In a chat's stream: litellm (aider) tells what is final by this word in the message alone."""
+    told = msgspec.json.decode(document)
+    error = told["error"]
+    if error["type"] == _FINAL:
+        error["message"] += f" [{_FINAL}]"
+    return _data(msgspec.json.encode(told))
+
+
 def _error_event(document: bytes) -> bytes:
     return b"event: error\ndata: " + document + b"\n\n"
 
 
 def _responses_error(document: bytes) -> bytes:
-    """Flat, as the reference has it, with `error` besides: the Python client looks for that."""
+    """Flat, as the reference has it, with `error` besides: the Python client looks for that, and stops.
+
+    Codex does not know this event. It ends its turn at a `response.failed` with the code
+    `invalid_prompt`, and asks again after one with any other code.
+    """
     error = msgspec.json.decode(document)["error"]
     flat = {"type": "error", "sequence_number": 0, "param": error.get("param")}
     flat |= {"code": error.get("code"), "message": error.get("message"), "error": error}
-    return _error_event(msgspec.json.encode(flat))
+    code = "invalid_prompt" if error["type"] == _FINAL else "server_error"
+    failure = {"code": code, "message": error["message"]}
+    response = {"id": "", "object": "response", "status": "failed", "output": [], "error": failure}
+    failed = {"type": "response.failed", "sequence_number": 1, "response": response}
+    return (
+        _error_event(msgspec.json.encode(flat))
+        + b"event: response.failed\n"
+        + _data(msgspec.json.encode(failed))
+    )
 
 
 def _line(document: bytes) -> bytes:
     return document
 
 
-OPENAI = Surface("openai", errors.openai, _comment, _data)
-RESPONSES = Surface("responses", errors.openai, _keepalive, _responses_error)
-ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True)
+OPENAI = Surface("openai", errors.openai, _comment, _chunk_error, final=400)
+RESPONSES = Surface("responses", errors.responses, _keepalive, _responses_error, final=400)
+ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True, final=400)
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)
 OLLAMA = Surface("ollama", errors.ollama, _comment, _line, translates=True, gap=b"\n")

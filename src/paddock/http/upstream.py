@@ -158,7 +158,9 @@ async def whole(reply: aiohttp.ClientResponse, endpoint: "Endpoint") -> bytes:
 
 def gone(endpoint: "Endpoint", error: Exception) -> UpstreamGone:
     """The instance behind `endpoint` closed the connection, or was not there."""
+    torn = isinstance(error, aiohttp.ClientPayloadError)  # its text tells of aiohttp's parser
+    why = "its reply broke off" if torn else str(error) or "no reply"
     return UpstreamGone(
-        f"the instance {endpoint.instance} of {endpoint.profile} went away: {str(error) or 'no reply'}",
+        f"the instance {endpoint.instance} of {endpoint.profile} went away: {why}",
         hint=f"its log says more: paddock logs {endpoint.instance}",
     )

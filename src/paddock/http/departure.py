@@ -1,0 +1,25 @@
+"""Waiting until what was told to go has gone, for callers that count on its memory."""
+
+import asyncio
+from collections.abc import Iterable
+
+from paddock.api.types import InstanceEnded
+from paddock.http.front import Front
+
+PATIENCE = 15.0  # seconds; what still serves a request by then goes after its last one
+
+
+async def departed(front: Front, profiles: Iterable[str], patience: float = PATIENCE) -> list[str]:
+    """Those of these profiles whose instances have not ended after so many seconds."""
+    names = set(profiles)
+    with front.daemon.bus.subscribe(None) as changes:
+        left = {i.id: i.profile for i in front.daemon.status().instances if i.profile in names}
+        try:
+            async with asyncio.timeout(patience):
+                while left:
+                    event = await anext(changes)
+                    if isinstance(event, InstanceEnded):
+                        left.pop(event.instance, None)
+        except (TimeoutError, StopAsyncIteration):
+            pass
+    return sorted(set(left.values()))
