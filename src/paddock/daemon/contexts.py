@@ -17,6 +17,7 @@ import aiohttp
 
 from paddock.config.profile import Profile
 from paddock.llama import client, slots
+from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
 _WORTH = 512  # tokens: fewer are read again in a moment, and a probe leaves some 320
@@ -39,7 +40,8 @@ class Contexts:
         if not (self._limit and profile.keeps_context):
             return None
         folder = self._root / _key(profile, engine_version)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_private(self._root)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self.take(folder)
         return folder
 

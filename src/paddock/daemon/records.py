@@ -4,9 +4,7 @@
 `RUNTIME/<number>/llama.sock` is its socket. Everything is private to the user: logs may hold prompts.
 """
 
-import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import Placement
-from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
+from paddock.private import believed, keep_private
 from paddock.whole import write_whole
 
 
@@ -58,8 +56,7 @@ class Records:
         self._runtime = runtime_dir
         self._kept = kept
         for folder in (state_dir, self._root, runtime_dir):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _keep_private(runtime_dir)
+            keep_private(folder)
 
     @property
     def sockets(self) -> Path:
@@ -100,8 +97,10 @@ class Records:
 
     def _read(self, number: int) -> Record | None:
         with suppress(OSError, msgspec.MsgspecError):
-            data = (self._root / str(number) / "record.json").read_bytes()
-            return msgspec.json.decode(data, type=Record)
+            record = msgspec.json.decode(
+                believed(self._root / str(number) / "record.json"), type=Record
+            )
+            return record if record.number == number else None
         return None
 
     def next_number(self) -> int:
@@ -134,14 +133,3 @@ def _remove_socket(path: Path) -> None:
     path.unlink(missing_ok=True)
     with suppress(OSError):  # an older daemon's lay beside others
         path.parent.rmdir()
-
-
-def _keep_private(folder: Path) -> None:
-    """Sockets lie here: whoever else could write to it could answer in a model's place."""
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
-        raise ConfigError(
-            f"{folder} is not a folder of yours: instances' sockets cannot lie there",
-            hint="remove it, or name another place with --state-dir",
-        )
-    folder.chmod(0o700)
