@@ -24,7 +24,8 @@ from paddock.engine.containers import is_container, reap
 from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
 from paddock.llama import client
-from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
+from paddock.llama.process import Child, Identity, adopt, spawn
+from paddock.llama.signs import MARK, new_mark
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -79,7 +80,8 @@ class Keeper:
             plumbing = self._records.plumbing(record.number)
             live = self._track(record)
             self._listener.phase_changed(live)
-            await self._live(live, lambda: spawn(record.argv, environ, plumbing))
+            marked = environ | {MARK: record.mark}
+            await self._live(live, lambda: spawn(record.argv, marked, plumbing))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
         engine = self._roster.engine(profile)
@@ -93,6 +95,7 @@ class Keeper:
             fingerprint=profile.fingerprint,
             recipe=profile.recipe,
             argv=command(engine, profile, socket=socket, contexts=contexts),
+            mark=new_mark(),
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
@@ -151,11 +154,18 @@ class Keeper:
 
     def _find_child(self, record: Record) -> Child | None:
         identity = Identity(record.pid, record.started, record.boot)
-        if not record.pid and (pid := find_by_argument(record.socket)):
+        if not record.pid and (pid := record.signs.leader()):
             identity = Identity.of(pid) or identity
             record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
             self._records.save(record)
-        return adopt(identity, self._records.plumbing(record.number)) if identity.pid else None
+        child = adopt(identity, self._records.plumbing(record.number), record.signs)
+        if child is None and identity.is_alive():
+            _log.warning(
+                "process %d may be %s, but that cannot be proven: it is left alone, and to you to end",
+                identity.pid,
+                record.instance,
+            )
+        return child
 
     async def _reap(self, live: Instance, child: Child) -> None:
         _log.warning("instance %s does not answer: ending it", live.id)

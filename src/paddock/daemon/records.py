@@ -5,6 +5,7 @@
 """
 
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 
 from paddock.api.placement import Placement
 from paddock.llama.process import Plumbing
+from paddock.llama.signs import Signs
 from paddock.private import believed, keep_private
 from paddock.whole import write_whole
 
@@ -26,6 +28,7 @@ class Record(msgspec.Struct, kw_only=True):
     fingerprint: str
     recipe: str = ""  # "" in records of older daemons
     argv: list[str]
+    mark: str = ""  # in its environment, so that it is known again; "" in records of older daemons
     engine: str
     engine_version: str
     socket: str
@@ -41,6 +44,10 @@ class Record(msgspec.Struct, kw_only=True):
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
     load_id: int | None = None  # of this load in the history
     ended: bool = False
+
+    @property
+    def signs(self) -> Signs:
+        return Signs(self.argv, self.mark)
 
     @property
     def worker(self) -> int:
@@ -130,6 +137,8 @@ class Records:
 
 
 def _remove_socket(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    with suppress(OSError):  # an older daemon's lay beside others
-        path.parent.rmdir()
+    with suppress(OSError):  # it went with its server; and an older daemon's lay beside others
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+        if path.parent.name.isdecimal():
+            path.parent.rmdir()
