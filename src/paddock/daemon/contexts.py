@@ -16,6 +16,7 @@ from uuid import uuid4
 import aiohttp
 
 from paddock.config.profile import Profile
+from paddock.daemon.hand_saved import HandSaved
 from paddock.llama import client, slots
 from paddock.private import keep_private
 
@@ -44,6 +45,11 @@ class Contexts:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.take(folder)
         return folder
+
+    def hand_saved(self, folder: str) -> HandSaved | None:
+        """Those that are saved by hand to this folder; None for none."""
+        limit = self._limit // _MIB
+        return HandSaved(self._root, Path(folder), limit=limit) if folder else None
 
     def take(self, folder: Path) -> None:
         """A running server was told this one: it stays, however little room there is."""

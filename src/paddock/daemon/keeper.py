@@ -15,6 +15,7 @@ from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
+from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -120,6 +121,11 @@ class Keeper:
         if record.contexts:
             self._contexts.take(Path(record.contexts))
         return live
+
+    def hand_saved(self, instance: InstanceId) -> HandSaved | None:
+        """The contexts of an instance that somebody saves by hand; None where it keeps none."""
+        live = self.instances.get(instance)
+        return self._contexts.hand_saved(live.record.contexts) if live else None
 
     # ---- taking over ----
 
