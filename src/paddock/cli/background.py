@@ -1,7 +1,7 @@
 """The daemon as a background process: started, waited for, ended. Used by start, stop and restart.
 
-Its log and its pid file lie in the state folder: `daemon.log` (the one before: `daemon.log.1`) and
-`daemon.pid`.
+Its log and its pid file lie in the state folder: `daemon.log` (the one before: `daemon.log.1`, see
+`own_log.py`) and `daemon.pid`.
 """
 
 from __future__ import annotations
