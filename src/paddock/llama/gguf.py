@@ -6,6 +6,7 @@ imports may bring in. Split files: `llama_split_path` in llama.cpp's `src/llama.
 """
 
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import msgspec
 
 from paddock.errors import PaddockError
 
+_CPU = 60  # seconds
+_MEMORY = 4 << 30  # bytes
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
@@ -123,6 +126,7 @@ def read_facts(path: Path) -> Facts:
 
 def _main(argv: list[str]) -> int:
     """Facts on stdout; a failure as JSON with `code` and `message` on stderr, exit code 1."""
+    _bound_itself()
     try:
         sys.stdout.buffer.write(msgspec.json.encode(read_facts(Path(argv[0]))) + b"\n")
     except PaddockError as error:  # run as a program, GgufError is there twice
@@ -130,6 +134,14 @@ def _main(argv: list[str]) -> int:
         sys.stderr.buffer.write(msgspec.json.encode(report) + b"\n")
         return 1
     return 0
+
+
+def _bound_itself() -> None:
+    """A file may claim lists without end; a whole one takes a second and 40 MB (mapped files aside)."""
+    for what, limit in ((resource.RLIMIT_CPU, _CPU), (resource.RLIMIT_DATA, _MEMORY)):
+        _, most = resource.getrlimit(what)
+        if most == resource.RLIM_INFINITY or most > limit:
+            resource.setrlimit(what, (limit, limit))
 
 
 if __name__ == "__main__":

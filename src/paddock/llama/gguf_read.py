@@ -29,11 +29,16 @@ def read(files: list[Path]) -> Facts:
         raise GgufError(f"{files[0]} has a header that makes no sense: {error}") from error
 
 
+def _plain(text: str) -> str:
+    """Words of whoever made the file, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
 def _open(file: Path) -> Reader:
     """Open and check one file. The reader maps it, tensors included: a short file fails here."""
     try:
         return Reader(file)
-    except (ValueError, IndexError, KeyError, OSError) as error:
+    except (ValueError, IndexError, KeyError, OSError, OverflowError, MemoryError) as error:
         raise _complaint(file, str(error)) from error
 
 
@@ -53,7 +58,7 @@ def _complaint(file: Path, error: str) -> GgufError:
 def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Facts:
     kv_heads = layers.kv_heads(header)
     return Facts(
-        architecture=header.architecture,
+        architecture=_plain(header.architecture),
         n_layers=header.n_layers,
         kv_layers=sum(1 for heads in kv_heads if heads),
         n_ctx_train=header.number("{arch}.context_length"),
@@ -67,8 +72,8 @@ def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Fact
         size_bytes=sum(file.stat().st_size for file in files),
         file_type=_file_type(header.number("general.file_type")),
         shards=tuple(map(str, files)),
-        name=header.text("general.name"),
-        size_label=header.text("general.size_label"),
+        name=_plain(header.text("general.name")),
+        size_label=_plain(header.text("general.size_label")),
         kind=_kind(header),
         n_vocab=_n_vocab(header),
         nextn_layers=header.n_layers - header.n_trunk,
@@ -85,7 +90,7 @@ def _facts(header: Header, readers: Sequence[Reader], files: list[Path]) -> Fact
 
 def _kind(header: Header) -> str:
     """gguf's GGUFType, with `mmproj` in words; older projectors say so by their architecture only."""
-    kind = header.text("general.type") or "model"
+    kind = _plain(header.text("general.type")) or "model"
     return "projector" if header.architecture == "clip" or kind == "mmproj" else kind
 
 
