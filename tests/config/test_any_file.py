@@ -37,9 +37,7 @@ def test_any_models_conf_is_read_or_every_fault_has_its_line(text: str):
         for problem in yard.problems(text.encode("utf-8", "surrogatepass")):
             assert problem.message
             assert not problem.file or problem.file.startswith(folder)
-            assert (
-                problem.line is None or 0 <= problem.line <= text.count("\n") + text.count("\r") + 9
-            )
+            assert 0 <= problem.line <= text.count("\n") + text.count("\r") + 9
 
 
 @settings(max_examples=100, deadline=None)

@@ -53,9 +53,8 @@ ODD = [
 def spoilt(draw: st.DrawFn) -> str:
     """A line that was written once, with a number of it replaced, and cut or doubled."""
     line = draw(st.sampled_from(RECORDED))
-    numbers = list(NUMBER.finditer(line))
-    if numbers and draw(st.booleans()):
-        found = draw(st.sampled_from(numbers))
+    numbers = [None, *NUMBER.finditer(line)]
+    if found := draw(st.sampled_from(numbers)):
         line = line[: found.start()] + draw(st.sampled_from(ODD)) + line[found.end() :]
     at = draw(st.integers(0, len(line)))
     return draw(

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,8 +188,10 @@ def orphan() -> Identity:
         " start_new_session=True, stdout=subprocess.DEVNULL); print(p.pid)"
     )
     marked = os.environ | {MARK: SIGNS.mark}
-    told = subprocess.check_output([sys.executable, "-c", between], env=marked)
-    identity = Identity.of(int(told))
+    pid = int(subprocess.check_output([sys.executable, "-c", between], env=marked))
+    while not Path(f"/proc/{pid}/environ").read_bytes():
+        pass  # for a moment after it was started, the kernel knows neither words nor environment
+    identity = Identity.of(pid)
     assert identity is not None
     return identity
 
@@ -212,34 +215,29 @@ async def test_letting_go_leaves_it_alive_for_the_next(plumbing, started):
     assert again.identity.is_alive()
 
 
-WRONG = {
-    "another start": {"started": 1},
-    "another boot": {"boot": "another boot"},
-    "no mark": {"mark": ""},
-    "another mark": {"mark": "n" * 32},
-    "the beginning of its mark": {"mark": "m" * 31},
-    "another command line": {"argv": ("python", "-c", "pass")},
-    "more arguments than it has": {"argv": (*SIGNS.argv, "--host")},
-    "a number below zero": {"pid": -1},
-    "the number of everybody": {"pid": 0},
-    "a number that none can have": {"pid": 1 << 40},
+WRONG: dict[str, Callable[[Identity], tuple[Identity, Signs]]] = {
+    "another start": lambda i: (replace(i, started=1), SIGNS),
+    "another boot": lambda i: (replace(i, boot="another boot"), SIGNS),
+    "no mark": lambda i: (i, replace(SIGNS, mark="")),
+    "another mark": lambda i: (i, replace(SIGNS, mark="n" * 32)),
+    "the beginning of its mark": lambda i: (i, replace(SIGNS, mark="m" * 31)),
+    "another command line": lambda i: (i, replace(SIGNS, argv=("python", "-c", "pass"))),
+    "more arguments than it has": lambda i: (i, replace(SIGNS, argv=(*SIGNS.argv, "--host"))),
+    "a number below zero": lambda i: (replace(i, pid=-1), SIGNS),
+    "the number of everybody": lambda i: (replace(i, pid=0), SIGNS),
+    "a number that none can have": lambda i: (replace(i, pid=1 << 40), SIGNS),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
 async def test_what_is_not_provably_ours_is_not_taken_over(plumbing, started, what):
     found = orphan()
-    told = {**structs(found), "argv": SIGNS.argv, "mark": SIGNS.mark, **WRONG[what]}
     before = open_files()
-    identity = Identity(told["pid"], told["started"], told["boot"])
-    assert adopt(identity, plumbing, Signs(told["argv"], told["mark"])) is None
+    told, signs = WRONG[what](found)
+    assert adopt(told, plumbing, signs) is None
     assert open_files() == before
     assert found.is_alive()
     started.append(adopt(found, plumbing, SIGNS))
-
-
-def structs(identity: Identity) -> dict[str, object]:
-    return {"pid": identity.pid, "started": identity.started, "boot": identity.boot}
 
 
 async def test_one_that_is_gone_is_not_taken_over(plumbing):
