@@ -1,5 +1,6 @@
 """What is put together, and what is refused before anything is touched."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from paddock.config.settings import Settings
 from paddock.daemon.daemon import Daemon
 from paddock.errors import ConfigError
 from paddock.serve import ServeOptions, resolve
+from tests.strangers import STRANGER, needs_root
 from tests.yard import places
 
 
@@ -30,12 +32,14 @@ def test_the_settings_files_models_folder_is_found_from_beside_models_conf(tmp_p
     assert paths.models_dir == tmp_path / "ggufs"
 
 
+@needs_root
 def test_sockets_do_not_lie_where_somebody_else_could_put_one(tmp_path: Path):
     paths = places(tmp_path / "yard", "")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    os.chown(elsewhere, STRANGER, STRANGER)
     paths.runtime_dir.symlink_to(elsewhere)
-    with pytest.raises(ConfigError, match="not a folder of yours"):
+    with pytest.raises(ConfigError, match="belongs to another user"):
         Daemon(paths, Settings())
 
 

@@ -25,8 +25,9 @@ def line(text: str, most: int = LINE) -> str:
 
 
 def name(text: str) -> str:
-    """A name that can be shown: see `line`."""
-    return line(text, NAME)
+    """A name that can be shown: see `line`. Nothing in it is obeyed by a terminal."""
+    told = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line(told.strip(), NAME)
 
 
 def first(lines: Sequence[str], most: int = PROBLEMS) -> tuple[str, ...]:

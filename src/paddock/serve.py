@@ -1,7 +1,6 @@
 """The one page where real things are put together: options -> a running daemon."""
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -18,7 +17,8 @@ import msgspec
 from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.daemon.daemon import Daemon
-from paddock.errors import ConfigError, DaemonAlreadyRuns
+from paddock.daemon.lock import alone
+from paddock.errors import ConfigError
 from paddock.http.server import bind, build_app, serving
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ async def serve(options: ServeOptions) -> None:
     """
     where, settings = resolve(options)
     _allow_many_files()
-    with _alone(where.state_dir):
+    with alone(where.state_dir):
         daemon = Daemon(where, settings, read_settings=lambda: resolve(options)[1])
         async with running(daemon) as addresses:
             _calm_the_collector()
@@ -135,26 +135,6 @@ def _calm_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-@contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder's lock: two daemons would fight over the same instances."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_dir / "daemon.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            pid = lock.read().strip() or "unknown"
-            raise DaemonAlreadyRuns(
-                f"a daemon (pid {pid}) already runs on {state_dir}",
-                hint="`paddock stop` ends it; --state-dir gives a second one its own folder",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 @contextmanager

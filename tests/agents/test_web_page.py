@@ -1,6 +1,5 @@
 """llama-server's own web page in a real browser: Paddock is its router."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from paddock.api.client import Client
 from paddock.llama.scripted import ScriptedModel, write
+from tests.browser import chromium
 from tests.yard import Process, places, process, wrapper
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]
@@ -58,12 +58,7 @@ def daemon(tmp_path: Path, herd: Path) -> Iterator[Process]:
 @pytest.fixture
 def page(daemon: Process) -> Iterator[Any]:
     """A tab with the page, on which nothing went wrong."""
-    api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is here")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         tab = browser.new_page()
         tab.set_default_timeout(0)  # pytest's own limit ends what waits for nothing
         answers: list[tuple[int, str]] = []
@@ -71,7 +66,6 @@ def page(daemon: Process) -> Iterator[Any]:
         tab.goto(daemon.url)
         yield tab
         failed = [answer for answer in answers if answer[0] >= 400]
-        browser.close()
         # Its own tools, which llama.cpp's router has switched off as well.
         assert [f for f in failed if f != (403, f"{daemon.url}/tools")] == []
 

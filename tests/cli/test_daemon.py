@@ -1,19 +1,26 @@
 """The verbs against a real daemon with a real engine, from `paddock start` to `paddock stop`."""
 
 import json
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
-from paddock.api.types import Status
+from paddock.api.types import ConfigInfo, Status
 from paddock.daemon.logbook import Logbook
 from paddock.daemon.records import Records
 from paddock.errors import NoSuchThing
 from tests.cli.conftest import Home, Paddock
+from tests.strangers import STRANGER, needs_root
 
 
 def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
@@ -99,6 +106,55 @@ def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
     assert after.pid != before.pid
     assert _model_pids(after) == _model_pids(before)
     assert after.instances[0].adopted
+
+
+@needs_root
+def test_a_restart_runs_no_command_of_another_user(paddock: Paddock, tmp_path: Path) -> None:
+    """Whoever has the port may say that he is a daemon, and name a process of his."""
+    words = ["-c", "import time; time.sleep(60)"]
+    python = shutil.which("python3", path="/usr/bin:/bin")  # one that he may run, too
+    theirs = subprocess.Popen(["serve", *words], executable=python, user=STRANGER)
+    ours = subprocess.Popen([sys.executable, *words])
+    try:
+        for process, said in ((theirs, "is not a process of yours"), (ours, "was not started as")):
+            with answering(_status(process.pid, tmp_path)) as url:
+                refused = paddock("restart", "--url", url)
+            assert refused.status == 1
+            assert said in refused.err
+    finally:
+        for process in (theirs, ours):
+            process.kill()
+            process.wait()
+
+
+def _status(pid: int, folder: Path) -> bytes:
+    config = ConfigInfo(path="models.conf", loaded_at="")
+    return msgspec.json.encode(
+        Status(
+            version="0", pid=pid, started_at="", config=config, state_dir=str(folder),
+            current=None, instances=[], queue={}, devices=[],
+        )
+    )  # fmt: skip
+
+
+@contextmanager
+def answering(status: bytes) -> Iterator[str]:
+    """Somebody at a port of this machine who answers every question with this."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(status)))
+            self.end_headers()
+            self.wfile.write(status)
+
+        def log_message(self, *args: object) -> None:
+            """Not into the test's output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def _events(*options: str) -> subprocess.Popen[str]:

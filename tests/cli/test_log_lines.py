@@ -3,12 +3,16 @@
 import asyncio
 import io
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paddock.cli.floods import FEW, WHILE, Floods
 from paddock.cli.log_lines import Bunches, Lines, plain
 
 
@@ -92,3 +96,87 @@ def test_letters_that_steer_a_terminal_or_begin_a_line_are_escaped(text: str, to
 
 def test_a_word_without_end_is_cut():
     assert len(plain("x" * 1_000_000)) < 10_000
+
+
+# ---- floods ----
+
+
+def refusal(name: str = "paddock.http.server", about: object = "x") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.INFO, "", 0, "refused %s", (about,), None)
+
+
+def test_a_few_lines_of_a_kind_are_written_and_then_their_number(caplog: pytest.LogCaptureFixture):
+    now = [0.0]
+    floods = Floods(lambda: now[0])
+    written = [floods.filter(refusal(about=number)) for number in range(1000)]
+    assert written == [True] * FEW + [False] * (1000 - FEW)
+    now[0] = WHILE
+    assert floods.filter(refusal()), "a new while"
+    assert caplog.messages == [f"{1000 - FEW} more lines of paddock.http.server like 'refused %s'"]
+
+
+def test_what_was_done_is_written_each_time():
+    floods = Floods()
+    assert all(floods.filter(refusal("paddock.http.relay")) for _ in range(1000))
+
+
+async def test_their_number_is_told_when_no_more_come(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("paddock.cli.floods.WHILE", 0.01)
+    floods = Floods()
+    for _ in range(FEW + 3):
+        floods.filter(refusal())
+    async with asyncio.timeout(5):
+        while not caplog.messages:
+            await asyncio.sleep(0.01)
+    assert caplog.messages[0].startswith("3 more lines")
+
+
+def test_kinds_without_end_are_not_kept_in_memory():
+    floods = Floods()
+    for number in range(10_000):
+        record = refusal()
+        record.msg = f"kind {number}"
+        floods.filter(record)
+    assert len(floods._kinds) <= 101
+
+
+# ---- the daemon's own file ----
+
+WRITES = """
+import logging, sys
+from pathlib import Path
+from paddock.cli.log_lines import log_to_stderr
+from paddock.cli.own_log import OwnLog
+log_to_stderr(verbose=False, own=OwnLog(Path(sys.argv[1]), 20_000))
+for number in range(2000):
+    logging.getLogger("test").info("line %d", number)
+print("and stdout", flush=True)
+"""
+
+
+def written(log: Path, to: Path) -> None:
+    """What a process says that has `to` as its output, and takes `log` for its own file."""
+    with to.open("ab") as out:
+        subprocess.run([sys.executable, "-c", WRITES, log], stdout=out, stderr=out, check=True)
+
+
+def test_a_daemon_that_runs_on_begins_its_log_anew(tmp_path: Path):
+    log = tmp_path / "daemon.log"
+    written(log, log)
+    both = [tmp_path / "daemon.log.1", log]
+    lines = "".join(file.read_text() for file in both).splitlines()
+    assert lines[-1] == "and stdout"
+    numbers = [int(line.rpartition(" ")[2]) for line in lines[:-1]]
+    assert numbers == list(range(numbers[0], 2000)), "nothing is lost between the two"
+    assert all(file.stat().st_size < 40_000 for file in both)
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert {file.name for file in tmp_path.iterdir()} == {"daemon.log", "daemon.log.1"}
+
+
+def test_another_file_that_it_writes_to_is_the_users_affair(tmp_path: Path):
+    (tmp_path / "daemon.log").write_text("of another daemon")
+    written(tmp_path / "daemon.log", tmp_path / "mine.txt")
+    assert len((tmp_path / "mine.txt").read_text().splitlines()) == 2001
+    assert (tmp_path / "daemon.log").read_text() == "of another daemon"

@@ -5,13 +5,23 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
 
+from paddock.config.settings import Paths
+from paddock.daemon.records import Record
+from paddock.llama.process import Identity
+from paddock.whole import write_whole
+from tests.strangers import STRANGER, needs_root
 from tests.yard import Process, Yard, places, process, servers, sweep, wrapper
 
 CONF = """
@@ -185,6 +195,97 @@ def _make_old(state_dir: Path) -> None:
     record = next((state_dir / "instances").glob("*/record.json"))
     told = json.loads(record.read_text())
     record.write_text(json.dumps({**told, "created": "2026-01-01T00:00:00.000Z"}))
+
+
+# ---- whom a daemon ends, and whom it does not ----
+
+BYSTANDER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: Any) -> Path:
+    """A record that calls this process an instance that does not answer, as one that is to be ended."""
+    identity = Identity.of(process.pid)
+    assert identity is not None
+    folder = paths.state_dir / "instances" / "1"
+    folder.mkdir(parents=True, mode=0o700)
+    known: dict[str, Any] = {
+        "instance": "alpha.1",
+        "number": 1,
+        "profile": "alpha",
+        "fingerprint": "",
+        "argv": BYSTANDER,
+        "engine": "native",
+        "engine_version": "",
+        "socket": str(paths.runtime_dir / "1" / "llama.sock"),
+        "size_mib": 1,
+        "created": "2026-01-01T00:00:00.000Z",
+        "stop_timeout": 1.0,
+        "pid": identity.pid,
+        "started": identity.started,
+        "boot": identity.boot,
+    }
+    record = Record(**known | told)
+    write_whole(folder / "record.json", msgspec.json.encode(record))
+    return folder / "record.json"
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that is no instance."""
+    process = subprocess.Popen(BYSTANDER, start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("told", [{}, {"mark": "m" * 32}, {"argv": ["sleep"]}, {"pid": 0}])
+async def test_a_process_that_only_a_record_calls_ours_is_left_alone(
+    tmp_path: Path, models: Path, bystander: subprocess.Popen[bytes], told: dict[str, object]
+):
+    paths = here(tmp_path, models)
+    paths.state_dir.mkdir(mode=0o700)
+    accuse(paths, bystander, **told)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as daemon:
+            home = await _yard(daemon, http)
+            assert not (await home.status()).instances
+            assert await home.answer("alpha") == "I am alpha.", "and its neighbours are served"
+            assert bystander.poll() is None
+            is_told = f"process {bystander.pid} may be alpha.1" in daemon.log.read_text()
+            assert is_told == ("pid" not in told)
+
+
+@needs_root
+@pytest.mark.parametrize("whose", ["state", "instances", "1", "record.json"])
+def test_a_record_of_another_user_ends_nobody(
+    tmp_path: Path, models: Path, bystander: subprocess.Popen[bytes], whose: str
+):
+    paths = here(tmp_path, models)
+    paths.state_dir.mkdir(mode=0o700)
+    record = accuse(paths, bystander)
+    [found] = [place for place in (record, *record.parents) if place.name == whose]
+    os.chown(found, STRANGER, STRANGER)
+    is_refused = whose in {"state", "instances"}
+    refusal = pytest.raises(AssertionError, match=r"belongs to another user \(nobody\)")
+    with refusal if is_refused else nullcontext(), process(paths):
+        assert not is_refused
+    assert bystander.poll() is None
+
+
+async def test_a_model_of_an_older_daemon_is_proven_by_its_mark(tmp_path: Path, models: Path):
+    paths = here(tmp_path, models)
+    async with aiohttp.ClientSession() as http:
+        with process(paths) as first:
+            await (await _yard(first, http)).answer("alpha")
+            [record] = (paths.state_dir / "instances").glob("*/record.json")
+            told = json.loads(record.read_text())
+            environ = Path(f"/proc/{told['pid']}/environ").read_text().split("\0")
+            assert f"PADDOCK_INSTANCE={told['mark']}" in environ
+            first.end(signal.SIGKILL)
+            record.write_text(json.dumps({**told, "mark": "0" * 32}))
+            with process(paths) as second:
+                assert not (await (await _yard(second, http)).status()).instances
+                assert servers(paths) == [told["pid"]]
 
 
 async def test_both_daemons_number_instances_on(tmp_path: Path, models: Path):

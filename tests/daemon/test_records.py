@@ -1,11 +1,14 @@
 """The files by which a later daemon finds what an earlier one left."""
 
+import os
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
 from paddock.daemon.records import Record, Records
+from tests.strangers import STRANGER, needs_root
 
 
 @pytest.fixture
@@ -87,7 +90,8 @@ def test_closing_takes_its_socket_and_its_fifo_away(records):
     plumbing = records.plumbing(1)
     plumbing.create()
     plumbing.log.touch()
-    Path(made.socket).touch()
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(made.socket)
     records.close(made)
     assert not Path(made.socket).exists()
     assert not plumbing.stdin.exists()
@@ -113,3 +117,42 @@ def test_runs_are_found_by_instance_and_by_profile(records):
     assert records.of("beta") == []
     assert not records.is_over(1)
     assert records.is_over(3), "forgotten"
+
+
+# ---- whom they are believed ----
+
+
+def test_a_record_in_the_folder_of_another_number_is_none(records, tmp_path):
+    made = record(records, 1)
+    folder = tmp_path / "state" / "instances"
+    (folder / "2").mkdir()
+    (folder / "2" / "record.json").write_bytes((folder / "1" / "record.json").read_bytes())
+    assert list(records) == [made]
+
+
+@pytest.mark.parametrize("loose", ["record.json", "."])
+def test_a_record_that_others_may_write_is_none(records, tmp_path, loose):
+    record(records, 1)
+    (tmp_path / "state" / "instances" / "1" / loose).chmod(0o777)
+    assert list(records) == []
+
+
+@needs_root
+@pytest.mark.parametrize("whose", ["record.json", "."])
+def test_a_record_of_another_user_is_none(records, tmp_path, whose):
+    record(records, 1)
+    os.chown(tmp_path / "state" / "instances" / "1" / whose, STRANGER, STRANGER)
+    assert list(records) == []
+
+
+@pytest.mark.parametrize("what", ["a file", "a folder", "nothing"])
+def test_closing_removes_a_socket_and_nothing_else(records, tmp_path, what):
+    made = record(records, 1)
+    precious = tmp_path / "elsewhere" / "precious"
+    precious.mkdir(parents=True)
+    if what == "a file":
+        precious.rmdir()
+        precious.write_text("x")
+    made.socket = str(precious if what != "nothing" else tmp_path / "elsewhere" / "nothing")
+    records.close(made)
+    assert precious.exists()

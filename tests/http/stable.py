@@ -241,6 +241,9 @@ class Stable:
     def endpoints(self) -> list[Endpoint]:
         return [stall.endpoint for stall in self.stalls.values() if stall.ready.is_set()]
 
+    def hand_saved(self, instance: str) -> None:
+        """None of these keeps contexts."""
+
     def status(self) -> Status:
         instances = [
             InstanceInfo(

@@ -2,6 +2,9 @@
 
 import pytest
 
+from paddock.http.openapi import methods_of, path_of
+from paddock.http.routes import ROUTES
+
 CHAT = "/v1/chat/completions"
 
 
@@ -45,6 +48,8 @@ async def test_a_refusal_is_in_the_shape_of_the_api(open_yard, tmp_path):
         ("evil.example", 403),
         ("127.0.0.1.evil.example", 403),
         ("evil.example:8080", 403),
+        ("[::1]evil.example", 403),
+        ("localhost:80@evil.example", 403),
     ],
 )
 async def test_a_name_that_is_not_ours_is_dns_rebinding(open_yard, tmp_path, host, status):
@@ -71,12 +76,65 @@ async def test_pages_of_other_origins_change_nothing(open_yard, tmp_path, header
     assert (await yard.post("/unload", {}, **headers))[0] == status
 
 
-@pytest.mark.parametrize("path", ["/events", "/logs/a", "/props", "/upstream/a/x", "/metrics"])
-async def test_nor_do_they_look_where_looking_tells_or_loads(open_yard, tmp_path, path):
-    yard = await open_yard({"a": tmp_path / "s"})
-    assert (await yard.get(path, Origin="https://evil.example"))[0] == 403
-    image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
-    assert (await yard.get(path, **image))[0] == 403
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11)", "Accept-Language": "en"}
+NAVIGATES = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+ELSEWHERE = {
+    "a fetch": {"Origin": "https://evil.example", **BROWSER},
+    "an image": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", **BROWSER},
+    "a link": {"Sec-Fetch-Site": "cross-site", **NAVIGATES, **BROWSER},
+    "a link of another port": {"Sec-Fetch-Site": "same-site", **NAVIGATES, **BROWSER},
+    "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", **BROWSER},
+    "a sandbox": {"Origin": "null", **BROWSER},
+    "a browser that does not tell": BROWSER,
+    "a cookie of a similar name": {"Cookie": "paddock-visited=0", **BROWSER},
+}
+HERE = {
+    "curl": {"User-Agent": "curl/8.5.0"},
+    "PowerShell": {"User-Agent": "Mozilla/5.0 (Windows NT) WindowsPowerShell/5.1"},
+    "Node": {"Sec-Fetch-Mode": "cors", "Accept-Language": "*", "User-Agent": "node"},
+    "typed": {"Sec-Fetch-Site": "none", **NAVIGATES, **BROWSER},
+    "our page": {"Sec-Fetch-Site": "same-origin", **BROWSER},
+    "our page, where its browser does not tell": {"Cookie": "a=b; paddock-visited=1", **BROWSER},
+}
+ACTING = [
+    (method, path_of(route))
+    for route in ROUTES
+    for method in methods_of(route)
+    if route.acts or method != "get"
+]
+
+
+def _filled(path: str) -> str:
+    return path.replace("{path}", "a/x").replace("{model}", "a").replace("{name}", "a")
+
+
+@pytest.mark.parametrize("who", ELSEWHERE)
+async def test_no_other_site_does_or_follows_anything_by_any_route(open_yard, tmp_path, who):
+    yard = await open_yard({"a": tmp_path / "s"}, ready=False)
+    for method, path in ACTING:
+        url = yard.base + _filled(path)
+        async with yard.http.request(method, url, headers=ELSEWHERE[who]) as reply:
+            assert (path, reply.status) == (path, 403)
+    assert yard.stable.stalls["a"].loads == 0
+
+
+@pytest.mark.parametrize("who", HERE)
+async def test_programs_people_and_our_page_are_not_taken_for_one(open_yard, tmp_path, who):
+    yard = await open_yard({"a": tmp_path / "s"}, ready=False)
+    assert (await yard.get("/props?model=a", **HERE[who]))[0] == 409, "not loaded, but let in"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", "/status"), ("GET", "/nothing"), ("POST", "/v1/chat/completions")],
+)
+async def test_every_reply_says_who_may_show_it_within_his_page(open_yard, tmp_path, method, path):
+    yard = await open_yard({"a": tmp_path / "s"}, allowed_origins=("https://good.example",))
+    async with yard.http.request(method, yard.base + path) as reply:
+        assert reply.headers["x-frame-options"] == "SAMEORIGIN"
+        assert reply.headers["content-security-policy"] == (
+            "frame-ancestors 'self' https://good.example"
+        )
 
 
 async def test_an_allowed_origin_gets_its_cors_headers(open_yard, tmp_path):

@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from paddock.llama.follow import LineFile, Watch
 from paddock.llama.output import EXIT_COMMAND
-from paddock.llama.process import Child, Identity, Plumbing, adopt, find_by_argument, spawn
+from paddock.llama.process import Child, Identity, Plumbing, adopt, spawn
+from paddock.llama.signs import MARK, Signs
 
 POLITE = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + POLITE
@@ -175,6 +177,9 @@ async def test_a_second_start_appends_to_the_same_files(plumbing):
 # ---- taking over ----
 
 
+SIGNS = Signs(("python", "-c", "import time; time.sleep(60)"), "m" * 32)
+
+
 def orphan() -> Identity:
     """A process whose parent is gone, as after a restart of the daemon."""
     between = (
@@ -182,13 +187,17 @@ def orphan() -> Identity:
         "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
         " start_new_session=True, stdout=subprocess.DEVNULL); print(p.pid)"
     )
-    identity = Identity.of(int(subprocess.check_output([sys.executable, "-c", between])))
+    marked = os.environ | {MARK: SIGNS.mark}
+    pid = int(subprocess.check_output([sys.executable, "-c", between], env=marked))
+    while not Path(f"/proc/{pid}/environ").read_bytes():
+        pass  # for a moment after it was started, the kernel knows neither words nor environment
+    identity = Identity.of(pid)
     assert identity is not None
     return identity
 
 
 async def test_an_inherited_process_is_seen_to_end_without_a_code(plumbing):
-    child = adopt(orphan(), plumbing)
+    child = adopt(orphan(), plumbing, SIGNS)
     assert child is not None
     assert await child.stop(30.0) is None
     assert not child.identity.is_alive()
@@ -196,41 +205,87 @@ async def test_an_inherited_process_is_seen_to_end_without_a_code(plumbing):
 
 async def test_letting_go_leaves_it_alive_for_the_next(plumbing, started):
     before = open_files()
-    first = adopt(orphan(), plumbing)
+    first = adopt(orphan(), plumbing, SIGNS)
     assert first is not None
     first.close()
     assert open_files() == before
-    again = adopt(first.identity, plumbing)
+    again = adopt(first.identity, plumbing, SIGNS)
     assert again is not None
     started.append(again)
     assert again.identity.is_alive()
 
 
-async def test_another_process_with_the_same_number_is_not_taken_over(plumbing, started):
-    child = python(POLITE, plumbing)
-    started.append(child)
-    mine = child.identity
+WRONG: dict[str, Callable[[Identity], tuple[Identity, Signs]]] = {
+    "another start": lambda i: (replace(i, started=1), SIGNS),
+    "another boot": lambda i: (replace(i, boot="another boot"), SIGNS),
+    "no mark": lambda i: (i, replace(SIGNS, mark="")),
+    "another mark": lambda i: (i, replace(SIGNS, mark="n" * 32)),
+    "the beginning of its mark": lambda i: (i, replace(SIGNS, mark="m" * 31)),
+    "another command line": lambda i: (i, replace(SIGNS, argv=("python", "-c", "pass"))),
+    "more arguments than it has": lambda i: (i, replace(SIGNS, argv=(*SIGNS.argv, "--host"))),
+    "a number below zero": lambda i: (replace(i, pid=-1), SIGNS),
+    "the number of everybody": lambda i: (replace(i, pid=0), SIGNS),
+    "a number that none can have": lambda i: (replace(i, pid=1 << 40), SIGNS),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_is_not_provably_ours_is_not_taken_over(plumbing, started, what):
+    found = orphan()
     before = open_files()
-    assert adopt(Identity(mine.pid, mine.started + 1, mine.boot), plumbing) is None
-    assert adopt(Identity(mine.pid, mine.started, "another boot"), plumbing) is None
+    told, signs = WRONG[what](found)
+    assert adopt(told, plumbing, signs) is None
     assert open_files() == before
-    assert mine.is_alive()
+    assert found.is_alive()
+    started.append(adopt(found, plumbing, SIGNS))
 
 
 async def test_one_that_is_gone_is_not_taken_over(plumbing):
     child = python("pass", plumbing)
     identity = child.identity
     await child.wait()
-    assert adopt(identity, plumbing) is None
+    assert adopt(identity, plumbing, SIGNS) is None
 
 
-async def test_it_is_found_by_a_word_of_its_command_line(plumbing, started, tmp_path):
-    """The wrapper and the server that it started both have the word: the wrapper leads."""
-    word = str(tmp_path / "1.sock")
-    wrapped = f'"{sys.executable}" -c "$CODE" "$1"; exit $?'
-    environ = {**os.environ, "CODE": POLITE}
-    child = spawn(["/bin/sh", "-c", wrapped, "sh", word], environ, plumbing)
+async def test_a_number_that_was_given_to_another_is_not_signalled(plumbing, started):
+    """Once ours is reaped, its number is anybody's."""
+    child = python("pass", plumbing)
+    await child.wait()
+    child.close()
+    other = python(POLITE, plumbing)
+    started.append(other)
+    child.identity = Identity(other.pid, 1, "")  # as if the number came round
+    child.signal(signal.SIGKILL)
+    assert other.identity.is_alive()
+
+
+async def test_what_a_process_left_behind_is_found_by_its_mark(plumbing, started):
+    """Its leader is gone, so nothing else says whose group it is."""
+    child = spawn([sys.executable, "-c", ABANDONS], os.environ | {MARK: SIGNS.mark}, plumbing)
+    grandchild = int((await lines(plumbing))[0])
+    assert os.getpgid(grandchild) == child.pid
+    signs = Signs((), SIGNS.mark)
+    assert signs.group_lives(child.pid)
+    assert not Signs((), "other").group_lives(child.pid)
+    await child.wait()
+    started.append(child)
+
+
+async def test_the_leader_is_found_by_its_signs(plumbing, started, tmp_path):
+    """The wrapper and the server that it started both have them: the wrapper leads."""
+    argv = ["/bin/sh", "-c", f'"{sys.executable}" -c "$CODE" "$1"; exit $?', "sh", str(tmp_path)]
+    child = spawn(argv, {**os.environ, "CODE": POLITE, MARK: SIGNS.mark}, plumbing)
     started.append(child)
     await lines(plumbing)
-    assert find_by_argument(word) == child.pid
-    assert find_by_argument(word + "x") is None
+    assert Signs(argv, SIGNS.mark).leader() == child.pid
+    assert Signs(argv, "another").leader() is None
+    assert Signs([*argv, "more"], SIGNS.mark).leader() is None
+
+
+async def test_a_wrapper_that_becomes_the_server_keeps_its_signs(plumbing, started):
+    argv = ["/bin/sh", "-c", f'exec "{sys.executable}" -c "$CODE" first "$@"', "sh", "--a", "b"]
+    child = spawn(argv, {**os.environ, "CODE": POLITE, MARK: SIGNS.mark}, plumbing)
+    started.append(child)
+    await lines(plumbing)
+    recorded = ["/wrapper", "--a", "b"]
+    assert Signs(recorded, SIGNS.mark).are_on(child.pid)

@@ -12,7 +12,7 @@ import typer
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Key, Model, Url, connect
 from paddock.cli.progress import Display, shown
-from paddock.cli.terminal import paint
+from paddock.cli.terminal import harmless, paint
 
 if TYPE_CHECKING:
     from paddock.api.chat import Piece
@@ -79,8 +79,11 @@ class _Printer:
             self.end()
         self._kind = piece.kind
         self._is_open = not piece.text.endswith("\n")
-        text = paint(piece.text, "dim", sys.stderr) if piece.kind == "reasoning" else piece.text
-        print(text, end="", file=self._stream(), flush=True)
+        stream = self._stream()
+        text = harmless(piece.text) if stream.isatty() else piece.text
+        if piece.kind == "reasoning":
+            text = paint(text, "dim", stream)
+        print(text, end="", file=stream, flush=True)
 
     def end(self) -> None:
         if self._is_open:

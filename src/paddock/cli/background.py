@@ -1,7 +1,7 @@
 """The daemon as a background process: started, waited for, ended. Used by start, stop and restart.
 
-Its log and its pid file lie in the state folder: `daemon.log` (the one before: `daemon.log.1`) and
-`daemon.pid`.
+Its log and its pid file lie in the state folder: `daemon.log` (the one before: `daemon.log.1`, see
+`own_log.py`) and `daemon.pid`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from paddock.config.paths import daemon_log
 from paddock.errors import PaddockError
+from paddock.private import keep_private, open_private
+from paddock.whole import write_whole
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
 
-_LOG_BYTES = 4 << 20  # a longer log is put aside when the daemon starts
 _LOOK_EVERY = 0.05  # seconds; a listening socket gives no notice of itself
 _HEALTHY_SECONDS = 60.0  # enough to adopt instances and to ask an engine for its flags
 _GONE_SECONDS = 120.0  # models are stopped in this time, each with its own deadline
@@ -41,9 +42,8 @@ def spawn(
     command: Sequence[str], state_dir: Path, *, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a daemon that outlives us, in its own session, its output in its log."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _put_aside(daemon_log(state_dir))
-    with daemon_log(state_dir).open("ab") as log:
+    keep_private(state_dir)
+    with os.fdopen(open_private(daemon_log(state_dir)), "ab") as log:
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -52,7 +52,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    pid_file(state_dir).write_text(f"{process.pid}\n")
+    write_whole(pid_file(state_dir), f"{process.pid}\n".encode())
     return process
 
 
@@ -121,8 +121,3 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def _failed(message: str, state_dir: Path) -> PaddockError:
     log = daemon_log(state_dir)
     return PaddockError(message, hint=f"the whole log: {log}", detail=last_lines(log))
-
-
-def _put_aside(log: Path) -> None:
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))

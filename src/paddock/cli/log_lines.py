@@ -12,16 +12,21 @@ import time
 from contextlib import nullcontext
 from typing import TextIO
 
+from paddock.cli.floods import Floods
+from paddock.cli.own_log import OwnLog
+
 _BUNCH = 200  # lines
 _LATE = 0.1  # seconds
 _LONGEST = 8000  # letters of a message
 
 
-def log_to_stderr(*, verbose: bool) -> None:
-    """From here on; `verbose`: what helps to find a bug, too."""
+def log_to_stderr(*, verbose: bool, own: OwnLog | None = None) -> None:
+    """From here on; `verbose`: what helps to find a bug, too. `own`: the file that stderr may be."""
     _skip_what_no_line_shows()
-    handler = logging.StreamHandler(sys.stderr) if sys.stderr.isatty() else Bunches(sys.stderr)
+    is_seen = sys.stderr.isatty()
+    handler = logging.StreamHandler(sys.stderr) if is_seen else Bunches(sys.stderr, own)
     handler.setFormatter(Lines())
+    handler.addFilter(Floods())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     logging.getLogger("gguf").setLevel(logging.WARNING)  # it tells of every small model of ours
 
@@ -38,7 +43,9 @@ class Bunches(logging.StreamHandler[TextIO]):
     At the end of the process, logging's own shutdown flushes it.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, own: OwnLog | None = None) -> None:
+        """`own`: the file behind the stream, which is begun anew when it is long."""
+        self._own = own
         self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(stream)
@@ -66,6 +73,8 @@ class Bunches(logging.StreamHandler[TextIO]):
             if lines:
                 self.stream.write("\n".join(lines) + "\n")
             super().flush()
+            if lines and self._own:
+                self._own.turn_if_long()
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Key, Url, connect, profile_names
+from paddock.cli.terminal import for_terminal
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
@@ -51,7 +52,12 @@ def logs(
     client = connect(url, key)
     if not everything:
         name = name or _current(client)
-    for piece in client.logs(name, lines, follow=follow, every_run=everything):
+    pieces = client.logs(name, lines, follow=follow, every_run=everything)
+    if sys.stdout.isatty():
+        for text in for_terminal(pieces):
+            print(text, end="", flush=True)
+        return
+    for piece in pieces:
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
 

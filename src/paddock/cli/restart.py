@@ -38,6 +38,8 @@ def _command(found: Status) -> tuple[list[str], Path]:
     """The argv and the folder of a running daemon, from the kernel."""
     process = Path("/proc") / str(found.pid)
     try:
+        if process.stat().st_uid != os.getuid():  # whoever has the port may answer what he likes
+            raise PermissionError(f"{process} is another user's")
         command = [
             os.fsdecode(word) for word in (process / "cmdline").read_bytes().split(b"\0")[:-1]
         ]

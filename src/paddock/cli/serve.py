@@ -41,11 +41,15 @@ def serve(
 
     from paddock.cli.files import open_files
     from paddock.cli.log_lines import log_to_stderr
+    from paddock.cli.own_log import OwnLog
+    from paddock.config.paths import daemon_log
     from paddock.serve import ServeOptions
     from paddock.serve import serve as serve_forever
 
-    log_to_stderr(verbose=verbose)
-    open_files(config, settings).must_exist()
+    files = open_files(config, settings, state_dir=state_dir)
+    own = OwnLog(daemon_log(files.paths.state_dir), files.settings.log_size << 20)
+    log_to_stderr(verbose=verbose, own=own)
+    files.must_exist()
     options = ServeOptions(
         config=config,
         settings=settings,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import IO, TYPE_CHECKING
@@ -26,6 +27,8 @@ _STATE_COLOURS = {
     "unloaded": "dim",
 }
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+# What a terminal obeys, but for the end of a line, a tab and colours.
+_ORDER = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 def has_colour(stream: IO[str] | None = None) -> bool:
@@ -51,6 +54,19 @@ def verdict(found: Verdict | None) -> str:
     return paint(found.state, _VERDICT_COLOURS[found.state]) if found else ""
 
 
+def harmless(text: str) -> str:
+    """The text with what a terminal would obey made visible: a model, a file or a client wrote it."""
+    return _ORDER.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def for_terminal(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The same of bytes as they come."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for piece in pieces:
+        yield harmless(decoder.decode(piece))
+    yield harmless(decoder.decode(b"", final=True))
+
+
 def print_json(value: object) -> None:
     """One value, indented, exactly as it would cross the wire."""
     import msgspec
@@ -64,7 +80,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     lines = [[paint(headers[i], "bold") for i in kept], *([row[i] for i in kept] for row in rows)]
     widths = [max(map(_visible, column)) for column in zip_longest(*lines, fillvalue="")]
     for line in lines:
-        print("  ".join(map(_padded, line, widths)).rstrip())
+        print(harmless("  ".join(map(_padded, line, widths)).rstrip()))
 
 
 def _padded(text: str, width: int) -> str:
@@ -77,7 +93,7 @@ def _visible(text: str) -> int:
 
 def complain(text: str) -> None:
     """A line for people, on stderr: stdout belongs to results."""
-    print(text, file=sys.stderr, flush=True)
+    print(harmless(text), file=sys.stderr, flush=True)
 
 
 def clock(time: str) -> str:

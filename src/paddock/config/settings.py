@@ -57,7 +57,7 @@ class Settings(
     resent_after: float = (
         60.0  # the same request once more, when the first has waited so long, ends it
     )
-    log_size: int = 4  # MiB of log kept per instance, twice
+    log_size: int = 4  # MiB of log kept per instance and of our own, twice
     logs_kept: int = 20  # logs of earlier instances that stay readable
     contexts_size: int = 16_384  # MiB of saved contexts of all profiles, 0 = none are saved
 

@@ -16,7 +16,9 @@ from uuid import uuid4
 import aiohttp
 
 from paddock.config.profile import Profile
+from paddock.daemon.hand_saved import HandSaved
 from paddock.llama import client, slots
+from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
 _WORTH = 512  # tokens: fewer are read again in a moment, and a probe leaves some 320
@@ -41,12 +43,18 @@ class Contexts:
             return None
         folder = self._root / _key(profile, engine_version)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keep_private(self._root)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             _log.warning("the context of %s is not kept: %s", profile.id, error)
             return None
         self.take(folder)
         return folder
+
+    def hand_saved(self, folder: str) -> HandSaved | None:
+        """Those that are saved by hand to this folder; None for none."""
+        limit = self._limit // _MIB
+        return HandSaved(self._root, Path(folder), limit=limit) if folder else None
 
     def take(self, folder: Path) -> None:
         """A running server was told this one: it stays, however little room there is."""

@@ -28,6 +28,7 @@ from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
 from paddock.daemon.gauge import Gauge
+from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
@@ -432,6 +433,10 @@ class Daemon:
     def instance_of(self, profile: ProfileId) -> Instance | None:
         live = self.scheduler.live_of(profile)
         return self.keeper.instances.get(live.id) if live else None
+
+    def hand_saved(self, instance: InstanceId) -> HandSaved | None:
+        """The contexts of an instance that somebody saves by hand; None where it keeps none."""
+        return self.keeper.hand_saved(instance)
 
     # ---- configuration and devices ----
 

@@ -17,6 +17,7 @@ from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
+from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
@@ -26,7 +27,8 @@ from paddock.engine.containers import is_container, reap
 from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
 from paddock.llama import client
-from paddock.llama.process import Child, Identity, adopt, find_by_argument, spawn
+from paddock.llama.process import Child, Identity, adopt, spawn
+from paddock.llama.signs import MARK, new_mark
 from paddock.placement.planner import said
 
 _log = logging.getLogger(__name__)
@@ -94,7 +96,8 @@ class Keeper:
             state = self._flaws.state(profile)
             live = self._track(record)
             self._listener.phase_changed(live)
-            await self._live(live, lambda: spawn(record.argv, environ, plumbing))
+            marked = environ | {MARK: record.mark}
+            await self._live(live, lambda: spawn(record.argv, marked, plumbing))
             if live.refusal:
                 self._flaws.note(profile, state, said(engine, live.refusal))
 
@@ -110,6 +113,7 @@ class Keeper:
             fingerprint=profile.fingerprint,
             recipe=profile.recipe,
             argv=command(engine, profile, socket=socket, contexts=contexts),
+            mark=new_mark(),
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
@@ -135,6 +139,11 @@ class Keeper:
         if record.contexts:
             self._contexts.take(Path(record.contexts))
         return live
+
+    def hand_saved(self, instance: InstanceId) -> HandSaved | None:
+        """The contexts of an instance that somebody saves by hand; None where it keeps none."""
+        live = self.instances.get(instance)
+        return self._contexts.hand_saved(live.record.contexts) if live else None
 
     # ---- taking over ----
 
@@ -175,11 +184,18 @@ class Keeper:
 
     def _find_child(self, record: Record) -> Child | None:
         identity = Identity(record.pid, record.started, record.boot)
-        if not record.pid and (pid := find_by_argument(record.socket)):
+        if not record.pid and (pid := record.signs.leader()):
             identity = Identity.of(pid) or identity
             record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
             self._records.save(record)
-        return adopt(identity, self._records.plumbing(record.number)) if identity.pid else None
+        child = adopt(identity, self._records.plumbing(record.number), record.signs)
+        if child is None and identity.is_alive():
+            _log.warning(
+                "process %d may be %s, but that cannot be proven: it is left alone, and to you to end",
+                identity.pid,
+                record.instance,
+            )
+        return child
 
     async def _reap(self, live: Instance, child: Child) -> None:
         _log.warning("instance %s does not answer: ending it", live.id)

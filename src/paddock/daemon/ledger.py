@@ -31,6 +31,7 @@ from paddock.placement.devices import (
     overhead_of,
 )
 from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
+from paddock.whole import write_whole
 
 _TAKERS_TOLD = 5  # programs per device
 
@@ -221,7 +222,7 @@ class Ledger:
             self.overheads[name] = mib
             if self._file:
                 with suppress(OSError):
-                    self._file.write_bytes(msgspec.json.encode(self.overheads))
+                    write_whole(self._file, msgspec.json.encode(self.overheads))
 
     # ---- waiting and telling ----
 

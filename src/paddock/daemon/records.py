@@ -4,7 +4,6 @@
 `RUNTIME/<number>/llama.sock` is its socket. Everything is private to the user: logs may hold prompts.
 """
 
-import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ import msgspec
 
 from paddock.api.placement import Placement
 from paddock.daemon.reserve import Reserve
-from paddock.errors import ConfigError
 from paddock.llama.process import Plumbing
+from paddock.llama.signs import Signs
+from paddock.private import believed, keep_private
 from paddock.whole import write_whole
 
 
@@ -29,6 +29,7 @@ class Record(msgspec.Struct, kw_only=True):
     fingerprint: str
     recipe: str = ""  # "" in records of older daemons
     argv: list[str]
+    mark: str = ""  # in its environment, so that it is known again; "" in records of older daemons
     engine: str
     engine_version: str
     socket: str
@@ -47,6 +48,10 @@ class Record(msgspec.Struct, kw_only=True):
     ended: bool = False
 
     @property
+    def signs(self) -> Signs:
+        return Signs(self.argv, self.mark)
+
+    @property
     def worker(self) -> int:
         """The process that holds memory and reads files; 0: none yet."""
         return self.server or self.pid
@@ -61,8 +66,7 @@ class Records:
         self._kept = kept
         self.reserve = Reserve(state_dir)
         for folder in (state_dir, self._root, runtime_dir):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _keep_private(runtime_dir)
+            keep_private(folder)
 
     @property
     def sockets(self) -> Path:
@@ -108,8 +112,10 @@ class Records:
 
     def _read(self, number: int) -> Record | None:
         with suppress(OSError, msgspec.MsgspecError):
-            data = (self._root / str(number) / "record.json").read_bytes()
-            return msgspec.json.decode(data, type=Record)
+            record = msgspec.json.decode(
+                believed(self._root / str(number) / "record.json"), type=Record
+            )
+            return record if record.number == number else None
         return None
 
     def next_number(self) -> int:
@@ -139,17 +145,8 @@ class Records:
 
 
 def _remove_socket(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    with suppress(OSError):  # an older daemon's lay beside others
-        path.parent.rmdir()
-
-
-def _keep_private(folder: Path) -> None:
-    """Sockets lie here: whoever else could write to it could answer in a model's place."""
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
-        raise ConfigError(
-            f"{folder} is not a folder of yours: instances' sockets cannot lie there",
-            hint="remove it, or name another place with --state-dir",
-        )
-    folder.chmod(0o700)
+    with suppress(OSError):  # it went with its server; and an older daemon's lay beside others
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+        if path.parent.name.isdecimal():
+            path.parent.rmdir()

@@ -1,28 +1,22 @@
-"""Who may ask: keys in two scopes, and the Host and Origin checks that keep web pages out.
+"""Who may ask: keys in two scopes, and the checks that keep web pages of other sites out.
 
 A web page can make the user's browser call us: by a name of its own that it lets resolve to our
-address (DNS rebinding, seen in `Host`), or by a plain cross-site request (seen in `Origin` and
-`Sec-Fetch-Site`, which a page cannot forge). Programs send neither of the last two.
+address (DNS rebinding, seen in `Host`: see `host.py`), or by a plain cross-site request, be it a link,
+a frame or an image (see `sender.py`).
 """
 
 import hmac
-import ipaddress
-import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from hashlib import sha256
-from urllib.parse import urlsplit
-
-from multidict import CIMultiDictProxy
 
 from paddock.config.settings import Settings
 from paddock.errors import Forbidden, Unauthorized
-
-Headers = CIMultiDictProxy[str]
+from paddock.http.host import OwnHosts
+from paddock.http.sender import Headers, Sender, sender
 
 _REMEMBERED_HOSTS = 256  # any IP literal is acceptable, hence a bound
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_TRUSTED_FETCH = frozenset({"same-origin", "none"})  # `none`: typed into the address bar
 
 
 class Scope(Enum):
@@ -39,15 +33,15 @@ class Guard:
     def __init__(self, settings: Settings) -> None:
         self._inference = _digests((*settings.api_keys, *settings.management_keys))
         self._management = _digests(settings.management_keys)
-        self._names = _own_names(settings)
+        self._own_hosts = OwnHosts(settings.listen, allowed=settings.allowed_hosts)
         self._hosts: set[str] = set()  # accepted before
         self.origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
 
     def check(self, method: str, headers: Headers, scope: Scope, *, acts: bool) -> None:
         """Raise Forbidden or Unauthorized. `acts`: it tells or does more than a harmless read."""
-        self._check_host(headers.get("Host", ""))
+        self._check_host(headers.getall("Host", ()))
         if acts or method not in _SAFE_METHODS:
-            self._check_origin(headers)
+            self._check_sender(headers)
         if self._inference and scope is not Scope.OPEN:
             self._check_key(_presented(headers), scope)
 
@@ -60,10 +54,18 @@ class Guard:
             return False
         return True
 
-    def _check_host(self, host: str) -> None:
-        if host in self._hosts or not host:  # HTTP/1.0 has none, and no browser speaks it
+    def sender(self, headers: Headers) -> Sender:
+        """Who had this request sent."""
+        return sender(headers, self.origins)
+
+    def _check_host(self, hosts: Sequence[str]) -> None:
+        if len(hosts) == 1 and hosts[0] in self._hosts:
             return
-        if not self._is_own(_host_name(host)):
+        for host in hosts:  # HTTP/1.0 has none, and no browser speaks it
+            self._check_named(host)
+
+    def _check_named(self, host: str) -> None:
+        if host and host not in self._own_hosts:
             raise Forbidden(
                 f"the Host header names {host!r}, which is not this machine",
                 hint="if it is, add the name to allowed-hosts in paddock.toml",
@@ -71,29 +73,21 @@ class Guard:
         if len(self._hosts) < _REMEMBERED_HOSTS:
             self._hosts.add(host)
 
-    def _is_own(self, name: str) -> bool:
-        return name in self._names or name.endswith(".localhost") or _is_address(name)
-
-    def _check_origin(self, headers: Headers) -> None:
-        origin = headers.get("Origin")
-        if origin is None:
-            return self._check_fetch(headers)
-        if origin in self.origins or _place(origin) == headers.get("Host"):
-            return None
-        raise Forbidden(
-            f"a web page of {origin!r} may not call this address",
-            hint="if it should, add its origin to allowed-origins in paddock.toml",
-        )
-
-    def _check_fetch(self, headers: Headers) -> None:
-        """An image or script tag of a foreign page carries no Origin, but a browser says so."""
-        site = headers.get("Sec-Fetch-Site")
-        if site is None or site in _TRUSTED_FETCH or headers.get("Sec-Fetch-Mode") == "navigate":
-            return
-        raise Forbidden("a web page of another site may not call this address")
+    def _check_sender(self, headers: Headers) -> None:
+        found = self.sender(headers)
+        if found is Sender.ELSEWHERE:
+            raise Forbidden(
+                f"a web page of {headers.get('Origin', 'another site')!r} may not call this address",
+                hint="if it should, add its origin to allowed-origins in paddock.toml",
+            )
+        if found is Sender.UNTOLD:
+            raise Forbidden(
+                "your browser does not tell whether you or a web page of another site asks this",
+                hint=f"open http://{headers.get('Host', '')}/ first, or ask at http://localhost",
+            )
 
     def _check_key(self, key: str, scope: Scope) -> None:
-        digest = sha256(key.encode(errors="surrogateescape")).digest()
+        digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
         valid = self._management if scope is Scope.MANAGEMENT else self._inference
         if _is_among(digest, valid):
             return
@@ -104,14 +98,6 @@ class Guard:
             )
         problem = "this API key is not known here" if key else "an API key is needed"
         raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
-
-
-def _place(origin: str) -> str | None:
-    """`host:port` of an origin; None where it is none."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
 
 
 def _digests(keys: Iterable[str]) -> tuple[bytes, ...]:
@@ -128,24 +114,3 @@ def _presented(headers: Headers) -> str:
     if scheme.lower() == "bearer":
         return token.strip()
     return headers.get("x-api-key", "")
-
-
-def _own_names(settings: Settings) -> frozenset[str]:
-    listen = _host_name(settings.listen)
-    names = ("localhost", socket.gethostname(), listen, *settings.allowed_hosts)
-    return frozenset(name.lower() for name in names if name)
-
-
-def _host_name(host: str) -> str:
-    """The name of `name:port` or `[address]:port`, in lower case."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

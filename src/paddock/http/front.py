@@ -57,6 +57,7 @@ class Route:
     takes: Any = None  # msgspec type of the JSON body
     gives: Any = None  # msgspec type of the JSON reply
     media: str = "application/json"  # of the reply
+    statuses: tuple[int, ...] = (200,)  # of success
     query: tuple[str, ...] = ()
     streams: bool = False  # honours `"stream": true` in the body
     acts: bool = False  # a GET that web pages of other origins may not send

@@ -47,7 +47,7 @@ async def about(front: Front, request: web.Request, route: Route) -> web.StreamR
     """
     if _is_ollamas_port(front, request):
         return web.Response(text="Ollama is running")
-    if page := await front.web_page.answer(request):
+    if page := await front.web_page.answer(request, front.guard.sender(request.headers)):
         return page
     version = front.daemon.status().version
     return web.Response(text=_ABOUT.format(version=version, host=request.host))

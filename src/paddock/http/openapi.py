@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -11,7 +12,9 @@ import paddock
 from paddock.api.types import AnyEvent, ErrorBody
 from paddock.http.auth import Scope
 from paddock.http.front import Front, Route
+from paddock.http.surfaces import OLLAMA
 
+_NDJSON = "application/x-ndjson"  # a line for each piece
 _METHODS = ("get", "post", "put", "delete", "patch")  # of a route for any method
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")  # aiohttp's `{name:pattern}`
 
@@ -67,7 +70,7 @@ def _operation(route: Route, method: str, known: dict[Any, Any]) -> dict[str, An
         "tags": [route.surface.name],
         "parameters": _parameters(route),
         "responses": {
-            "200": {"description": "It worked", "content": _content(route.media, route, known)},
+            **{str(status): _success(status, route, known) for status in route.statuses},
             "default": _refusal(known),
         },
     }
@@ -89,10 +92,17 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return in_path + in_query
 
 
+def _success(status: int, route: Route, known: dict[Any, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": "It worked"}
+    if status != HTTPStatus.NO_CONTENT:
+        told["content"] = _content(route.media, route, known)
+    return told
+
+
 def _content(media: str, route: Route, known: dict[Any, Any]) -> dict[str, Any]:
     content = {media: _schema(route.gives, known)}
     if route.streams:
-        content["text/event-stream"] = {}
+        content[_NDJSON if route.surface is OLLAMA else "text/event-stream"] = {}
     return content
 
 

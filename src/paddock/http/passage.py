@@ -6,8 +6,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from paddock.errors import UnknownModel
-from paddock.http import upstream
+from paddock.errors import Forbidden, UnknownModel
+from paddock.http import slot_files, steering, upstream
+from paddock.http.auth import Scope
 from paddock.http.front import Front, Route
 from paddock.http.relay import Exchange
 
@@ -51,10 +52,11 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
                 status=HTTPStatus.PERMANENT_REDIRECT,
                 headers={"location": f"/upstream/{raw}/", "x-paddock-profile": exchange.profile},
             )
+        path, query = steering.canonical(path), request.rel_url.raw_query_string
+        check(front, request, path, query)
         content = await exchange.received() if request.can_read_body else None
         with front.daemon.lease(exchange.profile) as lease:
-            query = f"?{request.rel_url.raw_query_string}" if request.query_string else ""
-            return await _answer(exchange, lease, path + query, content)
+            return await _answer(exchange, lease, f"{path}?{query}" if query else path, content)
 
     return await exchange.accounted(relayed)
 
@@ -68,9 +70,31 @@ def _lease(front: Front, request: web.Request, profile: str) -> "Lease":
 async def _answer(
     exchange: Exchange, lease: "Lease", path: str, content: upstream.Body = None
 ) -> web.StreamResponse:
-    if exchange.request.method == "GET" and path.partition("?")[0] == "/slots":
+    bare, _, query = path.partition("?")
+    method = exchange.request.method
+    if method == "GET" and bare == "/slots":
         return await _slots(exchange, lease)
+    check(exchange.front, exchange.request, bare, query)
+    if order := steering.slot_file(method, bare, query):
+        return await slot_files.obey(exchange, lease, order, await _read(exchange, content))
     return await exchange.through(lease, path, content)
+
+
+def check(front: Front, request: web.Request, path: str, query: str) -> None:
+    """Raise Forbidden where an instance is to be changed or to write files, and no manager asks it."""
+    is_manager = front.guard.allows(request.headers, Scope.MANAGEMENT)
+    if steering.is_steering(request.method, path, query) and not is_manager:
+        raise Forbidden(
+            f"{request.method} {path} changes the instance for everybody, or writes files",
+            hint="use one of management-keys in paddock.toml",
+        )
+
+
+async def _read(exchange: Exchange, content: upstream.Body) -> bytes:
+    if content is None:
+        return b""
+    async with exchange.store.opened(content) as view:
+        return bytes(view)
 
 
 async def _slots(exchange: Exchange, lease: "Lease") -> web.StreamResponse:

@@ -129,12 +129,14 @@ MANAGEMENT = (
     Route("GET", "/health", management.health, "The daemon lives", scope=Scope.OPEN),
     Route("GET", "/v1/health", management.health, "The daemon lives", scope=Scope.OPEN),
     _get("/status", management.status, types.Status, "What runs, what waits, what lies where"),
-    _do(
+    Route(
+        "POST",
         "/switch",
         management.switch,
-        types.SwitchRequest,
-        types.SwitchResult,
         "Make a profile ready; `wait: false` gives 202 and a job, `Accept: text/event-stream` its progress",
+        takes=types.SwitchRequest,
+        gives=types.SwitchResult,
+        statuses=(200, 202),
     ),
     _get("/jobs/{job}", management.job, types.SwitchResult, "How a switch goes or went"),
     Route(
@@ -275,7 +277,13 @@ OLLAMA_API = (
     _ollama(
         "/api/embeddings", generation.embeddings, wire.EmbeddingsRequest, "The older embeddings"
     ),
-    _ollama("/api/pull", lists.pull, wire.Named, "Says whether it is here: nothing is downloaded"),
+    _ollama(
+        "/api/pull",
+        lists.pull,
+        wire.Named,
+        "Says whether it is here: nothing is downloaded",
+        streams=True,
+    ),
     *(
         Route("*", path, lists.refused, "Not here: see models.conf", OLLAMA, Scope.INFERENCE)
         for path in _REFUSED.split()
@@ -294,7 +302,16 @@ LLAMA_ROUTER = (
         query=("conv_id", "from"),
         acts=True,
     ),
-    Route("DELETE", "/v1/stream", streams.stop, "End such a reply", LLAMA, Scope.INFERENCE),
+    Route(
+        "DELETE",
+        "/v1/stream",
+        streams.stop,
+        "End such a reply",
+        LLAMA,
+        Scope.INFERENCE,
+        query=("conv_id",),
+        statuses=(204,),
+    ),
     Route("POST", "/v1/streams/lookup", streams.lookup, "Which there are", LLAMA, Scope.INFERENCE),
     *(
         Route("*", path, management.disabled, "Off, as the router says it", ROUTER, Scope.OPEN)
@@ -340,7 +357,15 @@ AGENTS = (
         MCP,
         Scope.INFERENCE,
     ),
-    Route("DELETE", "/mcp", mcp.delete, "Ends a session: there are none", MCP, Scope.INFERENCE),
+    Route(
+        "DELETE",
+        "/mcp",
+        mcp.delete,
+        "Ends a session: there are none",
+        MCP,
+        Scope.INFERENCE,
+        statuses=(204,),
+    ),
 )
 
 ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER, *AGENTS)

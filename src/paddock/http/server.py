@@ -7,7 +7,7 @@ cancels the handler, its lease ends, and the upstream connection closes.
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ def build_app(daemon: "Daemon") -> web.Application:
             app.router.add_route(method, route.path, handle, expect_handler=expect)
     app.router.add_route("*", "/{path:(?s:.*)}", _stray(front))  # also one with a line's end in it
     app.on_shutdown.append(_end_followers)
+    app.on_response_prepare.append(_unframed(front.guard.origins))
     if front.guard.origins:
         app.on_response_prepare.append(_allow_origin)
     return app
@@ -172,7 +173,8 @@ def _stray(front: Front) -> _Handle:
             front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
             if request.method == "OPTIONS":
                 return _preflight(request)
-            return await front.web_page.answer(request) or await _nothing(request)
+            sender = front.guard.sender(request.headers)
+            return await front.web_page.answer(request, sender) or await _nothing(request)
         except PaddockError as error:
             return errors.refusal(error, malformed.surface_of(request.path).shape)
 
@@ -200,6 +202,20 @@ def _preflight(request: web.Request) -> web.Response:
         raise Forbidden("web pages of this origin may not call this address")
     asked = request.headers.get("Access-Control-Request-Headers", "")
     return web.Response(status=204, headers=_PREFLIGHT | {"access-control-allow-headers": asked})
+
+
+def _unframed(
+    friends: Iterable[str],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """No page of another site shows ours within itself, where its reader would click unawares."""
+    ancestors = " ".join(("frame-ancestors 'self'", *sorted(friends)))
+
+    async def tell(request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers.add("content-security-policy", ancestors)  # a second one narrows a first
+        headers["x-frame-options"] = "SAMEORIGIN"
+
+    return tell
 
 
 async def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:

@@ -2,12 +2,16 @@
 
 Its files are no secret and need no key, as with llama-server itself; what it then asks does. They
 are taken out of an engine when a browser first comes, and kept for the next daemon.
+
+The page does what its address says: `/?q=hello&model=b` loads b and asks it (build 11434). So whoever
+comes by another site's link gets the page without that, and no other site gets it as a frame or a file.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -15,11 +19,13 @@ from aiohttp import web
 
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
-from paddock.errors import EngineError
+from paddock.errors import EngineError, Forbidden
+from paddock.http.sender import VISITED_COOKIE, Sender, tells
 from paddock.whole import write_whole
 
 _log = logging.getLogger(__name__)
 _KEPT = "web-page.msgpack"
+_STRANGERS = frozenset({Sender.ELSEWHERE, Sender.UNTOLD})
 
 
 class _Kept(msgspec.Struct):
@@ -38,13 +44,20 @@ class WebPage:
         self._kept = _Kept([], {})
         self._taking = asyncio.Lock()
 
-    async def answer(self, request: web.Request) -> web.Response | None:
-        """The file that a browser asks for; None where it asks for something else, or there is none."""
+    async def answer(self, request: web.Request, sender: Sender) -> web.Response | None:
+        """The file that a browser asks for; None where it asks for something else, or there is none.
+
+        Raises Forbidden where another site wants more than to lead its reader here.
+        """
         if request.method not in {"GET", "HEAD"}:
             return None
         is_index = request.path == INDEX and "text/html" in request.headers.get("Accept", "")
         if not is_index and not PurePosixPath(request.path).suffix:
             return None
+        if sender is Sender.ELSEWHERE and not _is_visit(request):
+            raise Forbidden("a web page of another site may not use the files of this one")
+        if is_index and request.query_string and sender in _STRANGERS:
+            return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": INDEX})
         file = (await self._page()).get(request.path)
         return _response(file, request) if file else None
 
@@ -81,7 +94,19 @@ class WebPage:
         return kept
 
 
+def _is_visit(request: web.Request) -> bool:
+    """A link was followed: what comes fills the tab, and is out of the other site's hands."""
+    return request.headers.get("Sec-Fetch-Dest") == "document"
+
+
 def _response(file: PageFile, request: web.Request) -> web.Response:
+    response = _content(file, request)
+    if request.path == INDEX and not tells(request.headers):
+        response.headers["Set-Cookie"] = VISITED_COOKIE
+    return response
+
+
+def _content(file: PageFile, request: web.Request) -> web.Response:
     headers = dict(file.headers)
     if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers={"ETag": headers["ETag"]})

@@ -14,6 +14,8 @@ import msgspec
 
 from paddock.errors import PaddockError
 
+_CPU = 60  # seconds
+_MEMORY = 4 << 30  # bytes
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 

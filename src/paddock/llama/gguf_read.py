@@ -48,7 +48,7 @@ def _header(file: GgufFile) -> Header:
 def _facts(header: Header, files: Sequence[GgufFile]) -> Facts:
     kv_heads = layers.kv_heads(header)
     facts = Facts(
-        architecture=header.architecture,
+        architecture=excerpt.name(header.architecture),
         n_layers=header.n_layers,
         kv_layers=sum(1 for heads in kv_heads if heads),
         n_ctx_train=header.number("{arch}.context_length", most=MOST_TOKENS),
@@ -81,7 +81,7 @@ def _facts(header: Header, files: Sequence[GgufFile]) -> Facts:
 
 def _kind(header: Header) -> str:
     """gguf's GGUFType, with `mmproj` in words; older projectors say so by their architecture only."""
-    kind = header.text("general.type") or "model"
+    kind = excerpt.name(header.text("general.type")) or "model"
     return "projector" if header.architecture == "clip" or kind == "mmproj" else kind
 
 

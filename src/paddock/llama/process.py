@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paddock.llama.output import EXIT_COMMAND
+from paddock.llama.signs import MARK, Signs, leads
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -79,9 +80,15 @@ class Child:
     """A running process, ours or inherited, and the group it leads."""
 
     def __init__(
-        self, identity: Identity, plumbing: Plumbing, own: subprocess.Popen[bytes] | None = None
+        self,
+        identity: Identity,
+        plumbing: Plumbing,
+        own: subprocess.Popen[bytes] | None = None,
+        *,
+        signs: Signs,
     ) -> None:
         self.identity = identity
+        self._signs = signs
         self._plumbing = plumbing
         self._own = own
         self._pidfd = os.pidfd_open(identity.pid)
@@ -135,9 +142,16 @@ class Child:
                 os.close(fifo)
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the whole group, if any of it is left."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        """Signal the whole group, if any of it is left, and if it surely is the one that we started."""
+        if self._holds_its_number():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def _holds_its_number(self) -> bool:
+        """A child that we have not reaped does; else a process of the group, the leader or one left."""
+        if self._own is not None and self._own.returncode is None:
+            return True
+        return self.identity.is_alive() or self._signs.group_lives(self.pid)
 
     def close(self) -> None:
         """Stop looking at it; it lives on."""
@@ -175,48 +189,26 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], plumbing: Plumbing) -> Ch
         os.close(stdin)
     try:
         identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
-        return Child(identity, plumbing, own)
+        return Child(identity, plumbing, own, signs=Signs(tuple(argv), env.get(MARK, "")))
     except OSError:  # no descriptor is left to look at it: nobody would ever end it
         os.killpg(own.pid, signal.SIGKILL)
         own.wait()
         raise
 
 
-def adopt(identity: Identity, plumbing: Plumbing) -> Child | None:
-    """The process that an earlier daemon started; None if it is gone."""
+def adopt(identity: Identity, plumbing: Plumbing, signs: Signs) -> Child | None:
+    """The process that an earlier daemon started; None if it is gone, or not provably that one."""
+    if not identity.is_alive():
+        return None
     try:
-        child = Child(identity, plumbing)
+        child = Child(identity, plumbing, signs=signs)
     except ProcessLookupError:
         return None
-    if identity.is_alive():  # asked after the pidfd was opened: the number cannot change hands now
+    # Asked once the pidfd is open: the number cannot change hands now.
+    if identity.is_alive() and leads(identity.pid) and signs.are_on(identity.pid):
         return child
     child.close()
     return None
-
-
-def find_by_argument(word: str) -> int | None:
-    """The leader of a group that has `word` on its command line: for a record that was cut short.
-
-    A wrapper script and the server that it started both have it; only the leader is a `Child`.
-    """
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and word in _arguments(entry) and _leads(int(entry.name)):
-            return int(entry.name)
-    return None
-
-
-def _leads(pid: int) -> bool:
-    try:
-        return os.getpgid(pid) == pid
-    except ProcessLookupError:
-        return False
-
-
-def _arguments(entry: Path) -> list[str]:
-    try:
-        return (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return []
 
 
 def _appending(path: Path) -> BinaryIO:

@@ -18,7 +18,7 @@ _AT_ONCE = 2_000  # lines taken in at a time, so that a flood leaves room for ke
 _WIDEST = 2_000  # columns that can be scrolled to
 _ERROR = re.compile(r"\b(E|error|failed|fatal)\b")
 _FOUND = "black on yellow"
-_CONTROL = dict.fromkeys(range(32), " ")  # what a terminal would obey
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")  # what a terminal would obey
 
 
 class LogView(ScrollView, can_focus=True):

@@ -1,0 +1,70 @@
+"""The state folder's lock: one daemon on it, for two would fight over the same instances."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from paddock.errors import DaemonAlreadyRuns
+from paddock.private import keep_private, open_private
+
+
+@contextmanager
+def alone(state_dir: Path) -> Iterator[None]:
+    """Hold the lock inside the block; the folder is private then.
+
+    Raises DaemonAlreadyRuns, and ConfigError where the folder cannot be private.
+    """
+    keep_private(state_dir)
+    file = state_dir / "daemon.lock"
+    if _is_anothers(file):
+        file.unlink()  # and with it the lock; nobody else can open the next one
+    with os.fdopen(open_private(file), "r+") as lock:
+        if not _locked(lock):
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            raise DaemonAlreadyRuns(
+                f"a daemon (pid {pid}) already runs on {state_dir}",
+                hint="`paddock stop` ends it; --state-dir gives a second one its own folder",
+            )
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _is_anothers(file: Path) -> bool:
+    """Whether it is locked, and by no process of ours.
+
+    Another user can have opened it while the folder was open to him, and keep it for ever.
+    """
+    with os.fdopen(open_private(file), "r+") as lock:
+        return not _locked(lock) and not any(_has_open(pid, lock) for pid in _own_processes())
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _own_processes() -> Iterator[Path]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            with suppress(OSError):
+                if entry.stat().st_uid == os.getuid():
+                    yield entry
+
+
+def _has_open(process: Path, lock: TextIO) -> bool:
+    wanted = os.fstat(lock.fileno())
+    with suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with suppress(OSError):
+                if os.path.samestat(descriptor.stat(), wanted):
+                    return True
+    return False

@@ -1,0 +1,58 @@
+"""Who had a request sent: a program, somebody here, or a page of another site.
+
+A page cannot forge `Origin`, `Sec-Fetch-Site` and the cookies of others. Browsers tell the second only
+where they trust the address: any by https, `localhost` and loopback addresses by http. To
+`http://box.lan:8080` and to `http://0.0.0.0:8080`, which is this machine, Chromium 156 sends a page's
+GET without a word of where it comes from. So our own page leaves a cookie there (`SameSite=Strict`: sent
+back with what we and the user ask, never with what another site does).
+Sources: W3C Fetch Metadata, RFC 6454, RFC 6265bis section 5.2.
+"""
+
+from collections.abc import Collection
+from enum import Enum
+
+from multidict import CIMultiDictProxy
+
+Headers = CIMultiDictProxy[str]
+
+_VISITED = "paddock-visited=1"
+VISITED_COOKIE = f"{_VISITED}; Path=/; HttpOnly; SameSite=Strict"
+_HERE = frozenset({"same-origin", "none"})  # `none`: typed, a bookmark, another program's link
+
+
+class Sender(Enum):
+    """Who had it sent, as far as can be known."""
+
+    PROGRAM = "no browser"
+    HERE = "a page of ours, a page that may call us, or a person by hand"
+    ELSEWHERE = "a page of another site"
+    UNTOLD = "a browser that does not tell"
+
+
+def sender(headers: Headers, friends: Collection[str]) -> Sender:
+    """Who had this request sent; `friends`: the origins of other pages that may call us."""
+    origin = headers.get("Origin")
+    if origin is not None:
+        is_here = origin in friends or _is_of(origin, headers.get("Host", ""))
+        return Sender.HERE if is_here else Sender.ELSEWHERE
+    if (site := headers.get("Sec-Fetch-Site")) is not None:
+        return Sender.HERE if site in _HERE else Sender.ELSEWHERE
+    if not _is_browser(headers):
+        return Sender.PROGRAM
+    return Sender.HERE if _VISITED in headers.get("Cookie", "") else Sender.UNTOLD
+
+
+def tells(headers: Headers) -> bool:
+    """Whether this browser tells us who had a request sent, so that it needs no cookie."""
+    return "Sec-Fetch-Site" in headers or not _is_browser(headers)
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Whether the page came from the very address that it asks; behind a TLS proxy its scheme differs."""
+    _, mark, authority = origin.partition("://")
+    return bool(mark) and authority == host
+
+
+def _is_browser(headers: Headers) -> bool:
+    """PowerShell calls itself Mozilla too, but browsers alone say which languages they would like."""
+    return headers.get("User-Agent", "").startswith("Mozilla/") and "Accept-Language" in headers

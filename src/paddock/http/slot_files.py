@@ -1,0 +1,69 @@
+"""Slots that a manager has saved to a file or restored from one: `POST /slots/0?action=save`.
+
+Where the folder is ours (`keep-context`), so are the names and the bound. Where the profile has a folder of
+its own (`slot-save-path`), both are the user's affair; only a manager may in either.
+"""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from paddock.errors import BadRequest
+from paddock.http import upstream
+from paddock.http.relay import Exchange
+from paddock.http.steering import SlotFile
+
+if TYPE_CHECKING:
+    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.lease import Lease
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class _File(msgspec.Struct):
+    filename: str
+
+
+async def obey(
+    exchange: Exchange, lease: "Lease", order: SlotFile, content: bytes
+) -> web.StreamResponse:
+    """Have the instance do it, under a name of ours where the folder is ours."""
+    endpoint = await exchange.admitted(lease)
+    hand_saved = exchange.front.daemon.hand_saved(endpoint.instance)
+    with endpoint.in_use():
+        if hand_saved is None:
+            return await _asked(endpoint, order, content)
+        named = _named(content)
+        if order.action == "restore":
+            return await _renamed(endpoint, order, hand_saved.name(named), named)
+        with hand_saved.saving(named) as name:
+            return await _renamed(endpoint, order, name, named)
+
+
+def _named(content: bytes) -> str:
+    try:
+        return msgspec.json.decode(content, type=_File).filename
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the file's name is missing: {error}") from error
+
+
+async def _renamed(endpoint: "Endpoint", order: SlotFile, name: str, named: str) -> web.Response:
+    """Ask it under this name; the client reads the one that it gave."""
+    reply = await _asked(endpoint, order, msgspec.json.encode(_File(name)))
+    if reply.status == HTTPStatus.OK and isinstance(reply.body, bytes):
+        told = msgspec.json.decode(reply.body, type=dict[str, Any])
+        reply.body = msgspec.json.encode(told | {"filename": named})
+    return reply
+
+
+async def _asked(endpoint: "Endpoint", order: SlotFile, content: bytes) -> web.Response:
+    reply = await upstream.ask(endpoint, "POST", order.path, dict(_JSON), content)
+    try:
+        answer = await upstream.whole(reply, endpoint)
+    finally:
+        reply.close()
+    headers = upstream.reply_headers(reply, endpoint)
+    headers.popall("Content-Length", None)
+    return web.Response(status=reply.status, body=answer, headers=headers)
