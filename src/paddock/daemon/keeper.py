@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from paddock.config.describe import size_mib
@@ -69,7 +69,19 @@ class Keeper:
     ) -> None:
         """Start this instance of this version of the profile; its end is told by `feed`."""
         life = self._new_life(instance, profile, fingerprint)
-        self._lives[instance] = group.create_task(life)
+        self._lives[instance] = group.create_task(self._alone(instance, life))
+
+    async def _alone(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
+        """Whatever befalls one life, it ends no other."""
+        try:
+            await life
+        except Exception as error:  # noqa: BLE001  # that is its purpose
+            self._faults.note("instances", error)
+            self.instances.pop(instance, None)
+            if instance in self._lives:
+                self._stillborn(
+                    instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
+                )
 
     async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
         try:
@@ -212,7 +224,8 @@ class Keeper:
         if ready:
             live.note_ready()
             self._got_ready(live)
-        self._lives[live.id] = group.create_task(self._live(live, lambda: child))
+        life = self._live(live, lambda: child)
+        self._lives[live.id] = group.create_task(self._alone(live.id, life))
 
     # ---- lives and ends ----
 

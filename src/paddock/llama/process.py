@@ -148,10 +148,16 @@ class Child:
                 os.killpg(self.pid, number)
 
     def _holds_its_number(self) -> bool:
-        """A child that we have not reaped does; else a process of the group, the leader or one left."""
+        """A child that we have not reaped does; else a process of the group, the leader or one left.
+
+        What cannot be looked at is not provably ours.
+        """
         if self._own is not None and self._own.returncode is None:
             return True
-        return self.identity.is_alive() or self._signs.group_lives(self.pid)
+        try:
+            return self.identity.is_alive() or self._signs.group_lives(self.pid)
+        except OSError:  # no descriptor is left to look
+            return False
 
     def close(self) -> None:
         """Stop looking at it; it lives on."""
