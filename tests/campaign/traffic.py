@@ -62,16 +62,17 @@ class Traffic:
         except TimeoutError:
             self.violations.append(f"no end within {_PATIENCE:.0f} s: {said}")
         except (aiohttp.ClientError, ConnectionError, OSError) as error:
-            self._cut(
+            await self._cut(
                 error,
                 said,
                 was_killed=self._ground.generation != begun or not self._ground.is_listening,
             )
 
-    def _cut(self, error: Exception, said: str, *, was_killed: bool) -> None:
+    async def _cut(self, error: Exception, said: str, *, was_killed: bool) -> None:
         """A connection that broke: right where its daemon was killed, or a reply that was not streamed was."""
         if was_killed:
             self.ends["cut by the daemon's end"] += 1
+            await asyncio.sleep(0.3)
         elif isinstance(error, aiohttp.ClientPayloadError):
             self.ends["cut in mid-reply"] += 1
         else:
