@@ -39,6 +39,7 @@ LINES = [
     "x a 2>/dev/null < /dev/null",
     "x a \\\n  b \\\n  c",
     "x a # comment\n",
+    "x a \\\n  # comment \\\ntrue b",
     "x a#b '#c' \"# d\"",
     "if true; then x a; fi",
     "for f in 1; do x a; done",
@@ -60,7 +61,7 @@ LINES = [
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_means_what_bash_makes_of_it(line: str) -> None:
     script = f'x() {{ printf "%s\\0" "$@" >&9; }}; {line}'
-    run = ["bash", "-c", f'exec 9>&1 >/dev/null; eval "$1"', "bash", script]
+    run = ["bash", "-c", 'exec 9>&1 >/dev/null; eval "$1"', "bash", script]
     real = subprocess.run(run, capture_output=True, check=True).stdout.decode().split("\0")[:-1]
     called = [call for call in calls(line) if call.words[0] == "x"]
     assert [list(call.words[1:]) for call in called] == [real]

@@ -183,7 +183,13 @@ def _word(text: str) -> str:
 
 def _of_environment(env: Mapping[str, str]) -> str:
     """Which devices it sees; else that there is something."""
-    devices = [_word(value) for name, value in env.items() if _DEVICES.fullmatch(name) and value]
+    devices = [value for name, value in env.items() if _DEVICES.fullmatch(name) and value]
     if devices:
-        return f"gpu{devices[0]}" if devices[0][:1].isdigit() else devices[0]
+        found = _word("-".join(_device(part) for part in devices[0].split(",")))
+        return f"gpu{found}" if found[:1].isalnum() else found
     return "env" if any(name not in _PATHS for name in env) else ""
+
+
+def _device(text: str) -> str:
+    """An index as it is, a UUID by its first part."""
+    return text.strip().removeprefix("GPU-").partition("-")[0]

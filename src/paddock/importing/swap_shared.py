@@ -28,25 +28,45 @@ class Shared:
             out.add("ttl", ttl, self._file.where("globalTTL"), comments)
         return out
 
-    def comment(self, section: Section, engines: Sequence[FlagSet | None]) -> None:
-        """The head of the file, and what was said of macros: at the keys that they held, else below them."""
+    def comment(
+        self, section: Section, sections: Sequence[Section], engines: Sequence[FlagSet | None]
+    ) -> None:
+        """The head of the file, and what was said of macros: at the keys that they hold, in `[*]` or where first used."""
         macros = mapping(self._file.value.get("macros"))
         section.comments = [*self._head, *([GAP] if self._head else [])]
         section.comments += self._comments.above("macros")
-        for name, value in macros.items():
+        for name, value in reversed(macros.items()):
             found = self._comments.above("macros", name) + comments_in(text_of(value))
             if found:
-                self._attach(
-                    section, list(_keys(self._macros.expand(text_of(value)), engines)), found
-                )
+                keys = list(_keys(text_of(value), engines))
+                users = [s for s in sections if self._uses(s.id, name)]
+                is_shared = len(users) * 2 > len(sections) or not users
+                _attach([section] if is_shared else [users[0], section], keys, found)
 
-    def _attach(self, section: Section, keys: list[str], found: list[str]) -> None:
-        entry = next((e for e in section.keys if e.key in keys), None)
-        (entry.comments if entry else section.after).extend(found)
+    def _uses(self, model: str, name: str) -> bool:
+        """Whether a model's command holds the macro, directly or in another one."""
+        text = text_of(mapping(mapping(self._file.value.get("models")).get(model)).get("cmd"))
+        macros = mapping(self._file.value.get("macros"))
+        for _ in macros:
+            if f"${{{name}}}" in text:
+                return True
+            before = text
+            for other, value in macros.items():
+                text = text.replace(f"${{{other}}}", text_of(value))
+            if text == before:
+                return False
+        return False
+
+
+def _attach(sections: Sequence[Section], keys: list[str], found: list[str]) -> None:
+    """At the first of these keys that one of the sections has, else below the keys of the last."""
+    entries = (entry for section in sections for entry in section.keys if entry.key in keys)
+    target = next((entry.comments for entry in entries), sections[-1].after)
+    target[:0] = found
 
 
 def _keys(text: str, engines: Sequence[FlagSet | None]) -> Iterator[str]:
-    """The keys that the flags of a macro became."""
+    """The keys that a macro's own flags become, less those of macros in it."""
     real = " ".join(line for line in text.split("\n") if not line.strip().startswith("#"))
     try:
         words = shlex.split(real)
