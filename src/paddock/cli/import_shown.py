@@ -63,12 +63,14 @@ def groups(notes: Iterable[Note]) -> list[Group]:
     return list(found.values())
 
 
-def print_page(page: Page, draft: Draft, written: Written) -> None:
-    """For people."""
+def print_page(page: Page, draft: Draft, written: Written, engines: str) -> None:
+    """For people; `engines` says which there are now."""
     print_table(["PROFILE"], [[name] for name in page.profiles])
     found = groups(page.notes)
     for kind, title in _TITLES.items():
         _print_groups(title, [group for group in found if group.kind == kind])
+    if engines:
+        print(f"\n{engines}")
     print_written(draft, written)
 
 

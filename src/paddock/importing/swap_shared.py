@@ -35,7 +35,7 @@ class Shared:
         macros = mapping(self._file.value.get("macros"))
         section.comments = [*self._head, *([GAP] if self._head else [])]
         section.comments += self._comments.above("macros")
-        for name, value in reversed(macros.items()):
+        for name, value in reversed(list(macros.items())):
             found = self._comments.above("macros", name) + comments_in(text_of(value))
             if found:
                 keys = list(_keys(text_of(value), engines))
