@@ -289,6 +289,9 @@ def test_a_wrappers_file_is_healed_and_keeps_its_comments(
     assert told["--fit-target"] == ("1024",)
     assert told["--chat-template-file"] == (str(folder / "templates" / "t.jinja"),)
     assert beta.ctx_size == 512
+    settings = load_settings(usual.with_name("paddock.toml"), {})
+    assert settings.engines[alpha.engine or ""].env == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert beta.engine == alpha.engine
     assert beta.model == folder / "models" / "beta.gguf"
     told = {flag.name: flag.values for flag in beta.flags}
     assert told["--n-gpu-layers"] == ("99",)
@@ -304,7 +307,6 @@ def test_what_was_healed_or_lost_in_a_wrapper_is_told(paddock: Paddock, tmp_path
     assert why(found, "[alpha]", "was already given")
     assert why(found, "[quoted] EXTRA_ARGS", "would have expanded $H")
     assert why(found, ".env", "not used")
-    assert why(found, "CUDA_VISIBLE_DEVICES", "paddock.toml")
     assert why(found, "docker-compose.yml:4 services.llama-server.ports")
 
 

@@ -60,14 +60,26 @@ def wrapper(
 
 
 def _wrapper(files: Files, folder: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:
+    from paddock.cli.import_engines import KnownHere, NewEngines
     from paddock.cli.inquiry import cards
     from paddock.config.model_places import Places
+    from paddock.importing.programs import Programs
     from paddock.importing.wrapper import read_wrapper
 
     places = Places.of(folder / "models", files.paths)
+    programs = Programs(KnownHere(files.engines), folder.name)
     count, target = cards()
-    page = read_wrapper(folder, _placed(places), count, target)
-    _finish(page, files, folder, force=force, dry_run=dry_run, as_json=as_json, places=places)
+    page = read_wrapper(folder, _placed(places), programs, count, target)
+    _finish(
+        page,
+        files,
+        folder,
+        force=force,
+        dry_run=dry_run,
+        as_json=as_json,
+        places=places,
+        engines=NewEngines(programs.found),
+    )
 
 
 def _starts(files: Files, path: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:

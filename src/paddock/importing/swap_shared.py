@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from paddock.importing.key_comments import KeyComments
-from paddock.importing.macros import Macros
+from paddock.importing.macros import MACRO, Macros
 from paddock.importing.page import GAP, Section
 from paddock.importing.swap_command import comments_in
 from paddock.importing.tails import groups, is_flag, key_of
@@ -20,10 +20,8 @@ class Shared:
     def section(self) -> Section:
         """`[*]` with what llama-swap itself says for all models."""
         out = Section("*", self._file.where())
-        if (ttl := self._macros.expand(text_of(self._file.value.get("globalTTL")))) not in (
-            "",
-            "0",
-        ):
+        ttl = self._macros.expand(text_of(self._file.value.get("globalTTL")))
+        if ttl not in ("", "0"):
             comments = self._comments.above("globalTTL")
             out.add("ttl", ttl, self._file.where("globalTTL"), comments)
         return out
@@ -39,23 +37,23 @@ class Shared:
             found = self._comments.above("macros", name) + comments_in(text_of(value))
             if found:
                 keys = list(_keys(text_of(value), engines))
-                users = [s for s in sections if self._uses(s.id, name)]
+                users = self._users(sections, name)
                 is_shared = len(users) * 2 > len(sections) or not users
                 _attach([section] if is_shared else [users[0], section], keys, found)
 
-    def _uses(self, model: str, name: str) -> bool:
-        """Whether a model's command holds the macro, directly or in another one."""
-        text = text_of(mapping(mapping(self._file.value.get("models")).get(model)).get("cmd"))
+    def _users(self, sections: Sequence[Section], name: str) -> list[Section]:
+        """The profiles whose commands hold the macro, directly or in another one."""
         macros = mapping(self._file.value.get("macros"))
-        for _ in macros:
-            if f"${{{name}}}" in text:
-                return True
-            before = text
-            for other, value in macros.items():
-                text = text.replace(f"${{{other}}}", text_of(value))
-            if text == before:
-                return False
-        return False
+        models = mapping(self._file.value.get("models"))
+        holding = {name}
+        while more := {n for n, v in macros.items() if _names(v) & holding} - holding:
+            holding |= more
+        return [s for s in sections if _names(mapping(models.get(s.id)).get("cmd")) & holding]
+
+
+def _names(text: object) -> set[str]:
+    """The macros that a text names."""
+    return set(MACRO.findall(text_of(text)))
 
 
 def _attach(sections: Sequence[Section], keys: list[str], found: list[str]) -> None:
