@@ -184,6 +184,29 @@ async def test_llama_swaps_model_loads_and_answers(
     await answers(usual, tmp_path, {"gpt-4o-mini": "I am one."})
 
 
+def test_a_model_file_that_check_would_refuse_is_left_as_comments_with_the_reason(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "good.gguf", say("good"))
+    whole = (tmp_path / "good.gguf").read_bytes()
+    (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])
+    config = tmp_path / "config.yaml"
+    start = f"llama-server -c 512 -np 1 -m {tmp_path}"
+    config.write_text(
+        "models:\n"
+        f"  good: {{cmd: '{start}/good.gguf'}}\n"
+        f"  # half of it came\n  cut: {{cmd: '{start}/cut.gguf --mmproj {tmp_path}/good.gguf'}}\n"
+        f"  odd: {{cmd: '{start}/good.gguf --mmproj {tmp_path}/good.gguf'}}\n"
+    )
+    made = paddock("import", "llama-swap", config, "--json")
+    assert made.status == 0, made.err
+    assert sorted(accepted(paddock, usual)) == ["good", "odd"]
+    found = notes(made.out)
+    assert why(found, "[cut]", "cut.gguf")
+    assert why(found, "mmproj", "not a projector")
+    assert "# half of it came\n# [cut]\n" in usual.read_text()
+
+
 # ---- engines that are named ----
 
 

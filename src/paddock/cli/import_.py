@@ -268,6 +268,7 @@ def _passing(
     page: Page, files: Files, source: Path, places: Places | None, engines: NewEngines
 ) -> Page:
     """Read as the daemon would, with the engines that there will be."""
+    from paddock.cli.import_headers import header_problems
     from paddock.config.models_conf import read_as
     from paddock.importing.page import healed
 
@@ -277,13 +278,16 @@ def _passing(
     known = engines.beside(files.engines)
 
     def problems_of(text: str) -> tuple[Problem, ...]:
-        return read_as(
+        stable, problems = read_as(
             text,
             files.paths.config,
             models_dir=folder,
             flags_for=known.flags,
             defaults_for=known.defaults,
-        )[1]
+        )
+        if stable is None or any(problem.fails_check for problem in problems):
+            return problems
+        return (*problems, *header_problems(files, engines.found, stable, text))
 
     page = healed(page, problems_of, _flags(files))
     page.lines[:0] = _head(source)

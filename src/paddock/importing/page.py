@@ -220,8 +220,7 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
 
 
 def _is_model(problem: Problem) -> bool:
-    is_missing = problem.code in ("missing-file", "missing-shards")
-    return is_missing and problem.key.lower() in ("model", "llama_arg_model")
+    return problem.kind == "file" and problem.key.lower() in ("model", "llama_arg_model")
 
 
 def _reason(problem: Problem) -> str:
