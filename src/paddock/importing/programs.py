@@ -25,6 +25,7 @@ _GENERIC = frozenset(
         "server", "app", "git", "projects", "mnt", "srv", "tools", "llama-server.exe", "share", "lib",
     }
 )  # fmt: skip
+DRIVE = re.compile(r"[A-Za-z]:[\\/]\w")  # how a path of another system begins
 _BAD = re.compile(r"[^\w.+-]+")
 _DEVICES = re.compile(
     r"(CUDA|HIP|ROCR|GGML_VK|GPU_DEVICE|ZE|ONEAPI)\w*(VISIBLE|AFFINITY|SELECTOR)\w*"
@@ -126,6 +127,8 @@ class Programs:
     def _path(self, launch: Launch) -> tuple[Path | None, str]:
         """Of its program; None: the default engine's."""
         program = launch.program
+        if DRIVE.match(program):
+            return None, f"{program} is a program of another system: the default engine runs it"
         if "/" in program:
             return Path(*(launch.folder / at_home(program)).parts), ""
         if program == "llama-server":
