@@ -184,6 +184,111 @@ async def test_llama_swaps_model_loads_and_answers(
     await answers(usual, tmp_path, {"gpt-4o-mini": "I am one."})
 
 
+def test_a_model_file_that_check_would_refuse_is_left_as_comments_with_the_reason(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "good.gguf", say("good"))
+    whole = (tmp_path / "good.gguf").read_bytes()
+    (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])
+    config = tmp_path / "config.yaml"
+    start = f"llama-server -c 512 -np 1 -m {tmp_path}"
+    config.write_text(
+        "models:\n"
+        f"  good: {{cmd: '{start}/good.gguf'}}\n"
+        f"  # half of it came\n  cut: {{cmd: '{start}/cut.gguf --mmproj {tmp_path}/good.gguf'}}\n"
+        f"  odd: {{cmd: '{start}/good.gguf --mmproj {tmp_path}/good.gguf'}}\n"
+    )
+    made = paddock("import", "llama-swap", config, "--json")
+    assert made.status == 0, made.err
+    assert sorted(accepted(paddock, usual)) == ["good", "odd"]
+    found = notes(made.out)
+    assert why(found, "[cut]", "cut.gguf")
+    assert why(found, "mmproj", "not a projector")
+    assert "# half of it came\n# [cut]\n" in usual.read_text()
+
+
+# ---- engines that are named ----
+
+
+def _swap_with_environments(folder: Path) -> Path:
+    """Two models on the default program, one of them with an environment of its own."""
+    write(folder / "one.gguf", say("one"))
+    config = folder / "config.yaml"
+    config.write_text(
+        "models:\n"
+        f"  here: {{cmd: 'llama-server -m {folder}/one.gguf -c 512 -np 1'}}\n"
+        f"  there: {{cmd: 'env MARK=seen llama-server -m {folder}/one.gguf -c 512 -np 1'}}\n"
+    )
+    return config
+
+
+def test_a_paddock_toml_that_is_there_keeps_what_it_has_and_gets_the_engines(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    usual.parent.mkdir(parents=True)
+    settings = usual.with_name("paddock.toml")
+    settings.write_text('# mine\nlisten = "127.0.0.1:9999"  # not the usual one\n')
+    made = paddock("import", "llama-swap", _swap_with_environments(tmp_path))
+    assert f"engines in {settings}: llama-server-env" in made.out
+    assert "models-dir is" not in made.out
+    text = settings.read_text()
+    assert text.startswith('# mine\nlisten = "127.0.0.1:9999"  # not the usual one\n')
+    (name,) = load_settings(settings, {}).engines
+    assert load_settings(settings, {}).engines[name].env == {"MARK": "seen"}
+    found = accepted(paddock, usual)
+    assert (found["here"].engine, found["there"].engine) == (None, name)
+
+
+def test_an_import_anew_finds_its_engines_and_adds_none(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    config = _swap_with_environments(tmp_path)
+    assert paddock("import", "llama-swap", config).status == 0
+    before = usual.with_name("paddock.toml").read_text()
+    again = paddock("import", "llama-swap", config, "--force")
+    assert again.status == 0, again.err
+    assert usual.with_name("paddock.toml").read_text() == before
+    accepted(paddock, usual)
+
+
+def test_a_dry_run_shows_what_paddock_toml_would_get_and_writes_nothing(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    dry = paddock("import", "llama-swap", _swap_with_environments(tmp_path), "--dry-run")
+    assert 'MARK = "seen"' in dry.err
+    assert not usual.parent.exists()
+
+
+async def test_a_model_with_an_environment_of_its_own_loads_and_answers(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    assert paddock("import", "llama-swap", _swap_with_environments(tmp_path)).status == 0
+    await answers(usual, tmp_path, {"there": "I am one.", "here": "I am one."})
+
+
+async def test_what_a_script_starts_loads_and_answers(
+    paddock: Paddock, usual: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "box" / "models").mkdir(parents=True)
+    write(tmp_path / "box" / "models" / "one.gguf", say("one"))
+    script = tmp_path / "box" / "start.sh"
+    script.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")"\nWINDOW=512\n'
+        "exec llama-server -m models/one.gguf -c $WINDOW -np 1 --alias bird --port 8080\n"
+    )
+    made = paddock("import", "wrapper", script)
+    assert made.status == 0, made.err
+    await answers(usual, tmp_path, {"bird": "I am one."})
+
+
+def test_a_folder_that_starts_nothing_says_what_was_read(paddock: Paddock, tmp_path: Path) -> None:
+    (tmp_path / "hello.sh").write_text("#!/bin/sh\necho hello\n")
+    refused = paddock("import", "wrapper", tmp_path)
+    assert refused.status == 1
+    assert "starts a llama-server" in refused.err
+    assert "hello.sh" in refused.err
+
+
 # ---- a wrapper ----
 
 
@@ -207,6 +312,9 @@ def test_a_wrappers_file_is_healed_and_keeps_its_comments(
     assert told["--fit-target"] == ("1024",)
     assert told["--chat-template-file"] == (str(folder / "templates" / "t.jinja"),)
     assert beta.ctx_size == 512
+    settings = load_settings(usual.with_name("paddock.toml"), {})
+    assert settings.engines[alpha.engine or ""].env == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert beta.engine == alpha.engine
     assert beta.model == folder / "models" / "beta.gguf"
     told = {flag.name: flag.values for flag in beta.flags}
     assert told["--n-gpu-layers"] == ("99",)
@@ -222,7 +330,6 @@ def test_what_was_healed_or_lost_in_a_wrapper_is_told(paddock: Paddock, tmp_path
     assert why(found, "[alpha]", "was already given")
     assert why(found, "[quoted] EXTRA_ARGS", "would have expanded $H")
     assert why(found, ".env", "not used")
-    assert why(found, "CUDA_VISIBLE_DEVICES", "paddock.toml")
     assert why(found, "docker-compose.yml:4 services.llama-server.ports")
 
 

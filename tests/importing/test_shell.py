@@ -39,6 +39,7 @@ LINES = [
     "x a 2>/dev/null < /dev/null",
     "x a \\\n  b \\\n  c",
     "x a # comment\n",
+    "x a \\\n  # comment \\\ntrue b",
     "x a#b '#c' \"# d\"",
     "if true; then x a; fi",
     "for f in 1; do x a; done",

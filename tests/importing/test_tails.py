@@ -54,6 +54,11 @@ def test_a_macro_of_itself_ends() -> None:
     assert "${a}" in Macros({"a": "x${a}"}).expand("${a}")
 
 
+def test_macros_of_macros_end_before_they_fill_the_memory() -> None:
+    macros = {f"m{n}": f"${{m{n + 1}}}" * 9 for n in range(15)}
+    assert len(Macros(macros).expand("${m0}")) < 10 << 20
+
+
 def test_compose_variables_have_their_defaults() -> None:
     told = "${A:-1} ${B:-2} ${C-3} ${D:-} $A $$x"
     assert substituted(told, {"A": "9", "B": "", "C": ""}) == "9 2   9 $x"

@@ -54,6 +54,16 @@ def test_an_anchor_inside_of_itself_ends() -> None:
     assert parsed("a: &a\n  b: *a\n")[0] == {"a": {"b": None}}
 
 
+def test_aliases_of_aliases_cost_no_more_than_they_are_written(tmp_path: Path) -> None:
+    lines = [
+        "a0: &a0 {x: 1}",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)),
+    ]
+    file = tmp_path / "x.yaml"
+    file.write_text("\n".join(lines))
+    assert len(read_yaml(file).lines) == 40 + 1 + 39 * 9
+
+
 def test_the_words_of_yaml_1_1_are_truth_values_where_one_is_asked_for() -> None:
     assert [word for word in ("yes", "On", "true", "no", "off", "false", "") if is_true(word)] == [
         "yes",

@@ -60,14 +60,26 @@ def wrapper(
 
 
 def _wrapper(files: Files, folder: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:
+    from paddock.cli.import_engines import KnownHere, NewEngines
     from paddock.cli.inquiry import cards
     from paddock.config.model_places import Places
+    from paddock.importing.programs import Programs
     from paddock.importing.wrapper import read_wrapper
 
     places = Places.of(folder / "models", files.paths)
+    programs = Programs(KnownHere(files.engines), folder.name)
     count, target = cards()
-    page = read_wrapper(folder, _placed(places), count, target)
-    _finish(page, files, folder, force=force, dry_run=dry_run, as_json=as_json, places=places)
+    page = read_wrapper(folder, _placed(places), programs, count, target)
+    _finish(
+        page,
+        files,
+        folder,
+        force=force,
+        dry_run=dry_run,
+        as_json=as_json,
+        places=places,
+        engines=NewEngines(programs.found),
+    )
 
 
 def _starts(files: Files, path: Path, *, force: bool, dry_run: bool, as_json: bool) -> None:
@@ -236,29 +248,58 @@ def _finish(
     """Make it pass, write it, and tell."""
     from paddock.cli.import_engines import NONE
     from paddock.cli.import_shown import dry_lines, print_page, print_page_as_json
+
+    engines = engines or NONE
+    page = _passing(page, files, source, places, engines)
+    draft = _drafted(page, files, source, places, engines)
+    if dry_run and not as_json:
+        sys.stdout.write(draft.text)
+        for line in dry_lines(page, files.paths.settings, draft.settings_text):
+            complain(line)
+        return
+    written = Written(draft.output) if dry_run else _written(draft, files, engines, force=force)
+    if as_json:
+        print_page_as_json(page, draft, written)
+    else:
+        print_page(page, draft, written, engines.told(files))
+
+
+def _passing(
+    page: Page, files: Files, source: Path, places: Places | None, engines: NewEngines
+) -> Page:
+    """Read as the daemon would, with the engines that there will be."""
+    from paddock.cli.import_headers import header_problems
     from paddock.config.models_conf import read_as
     from paddock.importing.page import healed
 
     if not page.profiles:
         raise _nothing(source, page.notes)
     folder = places.folders.models if places else files.paths.models_dir
-    engines = engines or NONE
     known = engines.beside(files.engines)
 
     def problems_of(text: str) -> tuple[Problem, ...]:
-        return read_as(
+        stable, problems = read_as(
             text,
             files.paths.config,
             models_dir=folder,
             flags_for=known.flags,
             defaults_for=known.defaults,
-        )[1]
+        )
+        if stable is None or any(problem.fails_check for problem in problems):
+            return problems
+        return (*problems, *header_problems(files, engines.found, stable, text))
 
     page = healed(page, problems_of, _flags(files))
     page.lines[:0] = _head(source)
+    return page
+
+
+def _drafted(
+    page: Page, files: Files, source: Path, places: Places | None, engines: NewEngines
+) -> Draft:
     settings = "\n".join(filter(None, (places.settings if places else "", engines.text)))
     is_new = bool(settings) and not files.paths.settings.exists()
-    draft = Draft(
+    return Draft(
         folder=places.folder if places else source,
         output=files.paths.config,
         text=page.text,
@@ -268,16 +309,14 @@ def _finish(
         settings=files.paths.settings if is_new else None,
         settings_text=settings,
     )
-    if dry_run and not as_json:
-        sys.stdout.write(draft.text)
-        for line in dry_lines(page, files.paths.settings, settings):
-            complain(line)
-        return
-    if not dry_run and not is_new:
-        may_write(draft.output, force=force)
+
+
+def _written(draft: Draft, files: Files, engines: NewEngines, *, force: bool) -> Written:
+    """A paddock.toml that is there gets the engines, a new one everything."""
+    may_write(draft.output, force=force)
+    if not draft.settings:
         engines.add(files)
-    written = Written(draft.output) if dry_run else write(draft, force=force)
-    (print_page_as_json if as_json else print_page)(page, draft, written)
+    return write(draft, force=force)
 
 
 def _head(source: Path) -> list[Line]:

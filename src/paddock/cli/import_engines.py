@@ -85,6 +85,11 @@ class NewEngines:
         document["engines"] = tables
         return tomlkit.dumps(document)
 
+    def told(self, files: Files) -> str:
+        """For people, once they are written."""
+        names = ", ".join(self.found)
+        return f"engines in {files.paths.settings}: {names}" if names else ""
+
     def add(self, files: Files) -> None:
         """Write them into a paddock.toml that is there; its comments and order stay."""
         from paddock.config.settings_edit import add_engine

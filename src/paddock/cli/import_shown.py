@@ -34,15 +34,20 @@ class Group:
     notes: list[Note] = field(default_factory=list)
 
     def places(self) -> str:
-        """The first few in full, of the rest the number and the lines."""
-        told = dict.fromkeys(_place(note) for note in self.notes)
-        shown, rest = list(told)[:_SHOWN], self.notes[_SHOWN:]
-        more = len(told) - len(shown)
-        if more <= 0:
-            return ", ".join(shown)
-        lines = dict.fromkeys(found["line"] for n in rest if (found := _PLACE.fullmatch(n.where)))
+        """The first few in full, of the rest the number and the lines; what is the same for all is said once."""
+        whats = {note.what for note in self.notes}
+        is_same = len(self.notes) > 1 and len(whats) == 1
+        head = f"{whats.pop()}: " if is_same and "" not in whats else ""
+        told = list(dict.fromkeys(note.where if head else _place(note) for note in self.notes))
+        return f"{head}{', '.join(told[:_SHOWN])}{self._more(len(told) - _SHOWN)}"
+
+    def _more(self, count: int) -> str:
+        if count <= 0:
+            return ""
+        found = (_PLACE.fullmatch(note.where) for note in self.notes[_SHOWN:])
+        lines = dict.fromkeys(one["line"] for one in found if one)
         where = f" in lines {', '.join(lines)}" if lines else ""
-        return f"{', '.join(shown)} and {more} more{where}"
+        return f" and {count} more{where}"
 
 
 def _place(note: Note) -> str:
@@ -58,12 +63,14 @@ def groups(notes: Iterable[Note]) -> list[Group]:
     return list(found.values())
 
 
-def print_page(page: Page, draft: Draft, written: Written) -> None:
-    """For people."""
+def print_page(page: Page, draft: Draft, written: Written, engines: str) -> None:
+    """For people; `engines` says which there are now."""
     print_table(["PROFILE"], [[name] for name in page.profiles])
     found = groups(page.notes)
     for kind, title in _TITLES.items():
         _print_groups(title, [group for group in found if group.kind == kind])
+    if engines:
+        print(f"\n{engines}")
     print_written(draft, written)
 
 

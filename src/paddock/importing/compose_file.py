@@ -15,6 +15,7 @@ from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:?[-?+])([^}]*))?\}|\$(\w+)")
 _OURS = frozenset({*WRAPPER_FLAGS, EXTRA_ARGS})
+_BACKEND = re.compile(r"(CUDA|GGML|HIP|HSA|ROCR|ONEAPI|ZE|SYCL|OMP|GPU|VK)_")
 _LOST = {
     "command": "Paddock starts llama-server itself: give its flags to the profiles",
     "ports": "Paddock answers at 127.0.0.1:8080: `listen` in paddock.toml",
@@ -29,6 +30,7 @@ class Compose:
 
     defaults: dict[str, tuple[str, str]] = field(default_factory=dict)  # key: value, where
     mounts: Mounts = field(default_factory=Mounts)
+    env: dict[str, str] = field(default_factory=dict)  # what backends read
     comments: dict[str, list[str]] = field(default_factory=dict)  # by key, above its default
     prefix: str = ""  # what compose puts before MODEL: `/models/`
 
@@ -79,6 +81,8 @@ def _service(
             out.defaults[key] = (told, where)
             path = ("services", name, "environment")
             out.comments[key] = comments.above(*path, key) + comments.above(*path, str(number))
+        elif _BACKEND.match(key) and told:
+            out.env[key] = told
         else:
             notes.note(where, "give it to an engine of paddock.toml ([engines.NAME] env)")
     for key, why in _LOST.items():

@@ -52,9 +52,14 @@ class ContainerRun:
         first = self.entrypoint or (self.command[0] if self.command else "")
         if "llama-server" in Path(first).name:
             return True
-        if _OTHERS.search(self.image):
+        if self.is_other:
             return False
         return bool(_LLAMA_IMAGE.search(self.image)) or self._has_gguf()
+
+    @property
+    def is_other(self) -> bool:
+        """Whether its name says that it is another server."""
+        return _OTHERS.search(self.image) is not None
 
     def _has_gguf(self) -> bool:
         names = {"-m", "--model", "-hf", "--hf-repo"}

@@ -34,7 +34,8 @@ class KeyComments:
         for line, found in file.comments.above.items():
             at = lines.index(line)
             head = 0 if at else _end_of_head(found)
-            out._above.setdefault(_HEAD, []).extend(found[:head])
+            if head:
+                out._above[_HEAD] = found[:head]
             for comment in found[head:]:
                 out._put(comment, keys[line], keys[lines[at - 1]] if at else ())
         for line, found in file.comments.beside.items():

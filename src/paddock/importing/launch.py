@@ -18,9 +18,8 @@ from paddock.importing.shell import Call, Shell
 from paddock.importing.shell_words import Remark
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_SERVER = re.compile(
-    r"llama[-_.]?(?:cpp[-_])?server.*|llama-server|.*llama-server.*", re.IGNORECASE
-)
+_SERVER = re.compile(r".*llama[-_.]?(?:cpp[-_])?server.*", re.IGNORECASE)
+_ABOUT = re.compile(r"build|install|setup|download|update|stop|kill|check|test|log", re.IGNORECASE)
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash", "ksh"})
 _DEPTH = 8  # shells within shells
 _LONGEST = 1 << 20  # bytes of a script that is worth reading
@@ -62,14 +61,17 @@ def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Othe
         yield Other("", "has no command")
         return
     program, words = Path(call.words[0]).name, call.words[1:]
-    if _is_server(call.words[0]):
+    script = _script(call.words[0], call.folder) if depth < _DEPTH else None
+    if script and program != "llama-server":
+        yield from _with(left, _script_calls(script, words, call, shell, depth))
+    elif _is_server(call.words[0]):
         yield _launch(call, left)
     elif program in PROGRAMS:
         yield _contained(call, left)
     elif program in _SHELLS and depth < _DEPTH:
         yield from _with(left, _shell(call, shell, depth))
-    elif script := _script(call.words[0], call.folder) if depth < _DEPTH else None:
-        yield from _with(left, _script_calls(script, words, call, shell, depth))
+    elif program.startswith("-"):
+        yield Other(shlex.join(call.words), "belongs to no command: the one before it has ended")
     else:
         yield Other(shlex.join(call.words), f"runs {program}, and Paddock runs llama-server only")
 
@@ -77,7 +79,8 @@ def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Othe
 def _is_server(word: str) -> bool:
     """`llama-server` with whatever people add to the name; `server` as llama.cpp called it before."""
     path, name = word.replace("\\", "/"), re.split(r"[/\\]", word)[-1]
-    return bool(_SERVER.fullmatch(name)) or (name == "server" and "llama" in path)
+    is_named = _SERVER.fullmatch(name) is not None and not _ABOUT.search(name)
+    return is_named or (name == "server" and "llama" in path)
 
 
 def _launch(call: Call, left: tuple[tuple[str, str], ...]) -> Launch:
@@ -145,7 +148,8 @@ def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
             "starts a container that is described elsewhere: `paddock import wrapper` reads compose files",
         )
     if not run.is_llama:
-        return Other(text, f"runs a container of {run.image}, which is no llama.cpp")
+        what = "which is no llama.cpp" if run.is_other else "and no llama-server is seen in that"
+        return Other(text, f"runs a container of {run.image}, {what}")
     lost = "Paddock makes its containers itself: see docs/containers.md"
     before = len(call.words) - len(run.flags)
     return Launch(

@@ -70,7 +70,7 @@ class _Reading:
         section = shared.section()
         engines = list({id(f): f for f in self._starter.programs.all_flags()}.values())
         share(profiles, section, engines)
-        shared.comment(section, engines)
+        shared.comment(section, profiles, engines)
         if sections and (end := self._comments.end()):
             last = sections[-1]
             last.after += [GAP, *end] if last.after or not last.left_out else end

@@ -7,8 +7,9 @@ from typing import Any
 
 from paddock.importing.yaml_file import text_of
 
-_MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]+)\}")
+MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]+)\}")
 _DEPTH = 16  # macros within macros
+_LONGEST = 1 << 20  # characters: no command line is as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,11 @@ class Macros:
 
     def expand(self, text: str) -> str:
         for _ in range(_DEPTH):
-            before, text = text, _MACRO.sub(self._meaning, text)
+            before, text = text, MACRO.sub(self._meaning, text)
             if text == before:
                 break
+            if len(text) > _LONGEST:
+                return before
         return text
 
     def _meaning(self, found: re.Match[str]) -> str:

@@ -215,13 +215,12 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
         elif problem.key.lower() == "extra_args":
             _trim(page, index, problem, flags)
         else:
-            _drop(page, index, _reason(problem))
+            _drop(page, index, _missing(problem)[1])
     page.notes[told:] = reversed(page.notes[told:])
 
 
 def _is_model(problem: Problem) -> bool:
-    is_missing = problem.code in ("missing-file", "missing-shards")
-    return is_missing and problem.key.lower() in ("model", "llama_arg_model")
+    return problem.kind == "file" and problem.key.lower() in ("model", "llama_arg_model")
 
 
 def _reason(problem: Problem) -> str:
@@ -229,16 +228,21 @@ def _reason(problem: Problem) -> str:
 
 
 def _missing(problem: Problem) -> tuple[str, str]:
-    """A missing file and the reason, which is the same for all files of a missing folder."""
+    """A missing file, and the reason, which is the same for all."""
     _, found, path = problem.message.partition(_NO_FILE)
     if not found:
         return "", _reason(problem)
-    return path, f"no such file ({problem.hint})" if problem.hint else "no such file"
+    return (
+        path,
+        f"no such file ({problem.hint})" if "did you mean" in problem.hint else "no such file",
+    )
 
 
 def _drop(page: Page, index: int, why: str) -> None:
     line = page.lines[index]
-    page.note(line.source or line.text, why, what=line.text.partition("=")[0].strip())
+    key, _, value = (part.strip() for part in line.text.partition("="))
+    is_file = why.startswith("no such file")
+    page.note(line.source or line.text, why, what=f"{key} {value}" if is_file else key)
     page.lines[index] = replace(line, text=f"# {line.text}")
 
 

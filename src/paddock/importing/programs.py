@@ -25,6 +25,7 @@ _GENERIC = frozenset(
         "server", "app", "git", "projects", "mnt", "srv", "tools", "llama-server.exe", "share", "lib",
     }
 )  # fmt: skip
+DRIVE = re.compile(r"[A-Za-z]:[\\/]\w")  # how a path of another system begins
 _BAD = re.compile(r"[^\w.+-]+")
 _DEVICES = re.compile(
     r"(CUDA|HIP|ROCR|GGML_VK|GPU_DEVICE|ZE|ONEAPI)\w*(VISIBLE|AFFINITY|SELECTOR)\w*"
@@ -126,6 +127,8 @@ class Programs:
     def _path(self, launch: Launch) -> tuple[Path | None, str]:
         """Of its program; None: the default engine's."""
         program = launch.program
+        if DRIVE.match(program):
+            return None, f"{program} is a program of another system: the default engine runs it"
         if "/" in program:
             return Path(*(launch.folder / at_home(program)).parts), ""
         if program == "llama-server":
@@ -183,7 +186,13 @@ def _word(text: str) -> str:
 
 def _of_environment(env: Mapping[str, str]) -> str:
     """Which devices it sees; else that there is something."""
-    devices = [_word(value) for name, value in env.items() if _DEVICES.fullmatch(name) and value]
+    devices = [value for name, value in env.items() if _DEVICES.fullmatch(name) and value]
     if devices:
-        return f"gpu{devices[0]}" if devices[0][:1].isdigit() else devices[0]
+        found = _word("-".join(_device(part) for part in devices[0].split(",")))
+        return f"gpu{found}" if found[:1].isalnum() else found
     return "env" if any(name not in _PATHS for name in env) else ""
+
+
+def _device(text: str) -> str:
+    """An index as it is, a UUID by its first part."""
+    return text.strip().removeprefix("GPU-").partition("-")[0]

@@ -104,15 +104,19 @@ class _Reader:
     def _comment(self, now: Command) -> bool:
         if self._text[self._at] != "#":
             return False
-        end = self._text.find("\n", self._at)
-        end = len(self._text) if end < 0 else end
-        text = self._text[self._at + 1 : end].replace("\x01", "").strip()
+        ends = (
+            self._text.find(mark, self._at) for mark in "\n\x01"
+        )  # a backslash goes on over no comment
+        end = min((one for one in ends if one >= 0), default=len(self._text))
+        text = self._text[self._at + 1 : end].strip()
         if not text.startswith("!"):  # of `#!/bin/sh`
             line = self._text[self._text.rfind("\n", 0, self._at) + 1 : self._at]
             now.remarks.append(
                 Remark(text, len(now.words), bool(line.rpartition("\x01")[2].strip()))
             )
         self._at = end
+        if self._text[end : end + 1] == "\x01":
+            self._text = f"{self._text[:end]}\n{self._text[end + 1 :]}"
         return True
 
     def _operator(self, operator: str) -> None:

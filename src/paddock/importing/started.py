@@ -2,22 +2,23 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paddock.config.model_files import Folders
 from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.importing.launch import Launch
 from paddock.importing.page import Page, Section
-from paddock.importing.programs import Chosen, Programs
+from paddock.importing.programs import DRIVE, Chosen, Programs
 from paddock.importing.tails import Keys, as_keys, groups, is_flag, key_of
-from paddock.llama.flags import FlagSet
+from paddock.llama.flags import FlagSet, FlagSpec
 
 _SECRET = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
 # NVIDIA's container runtime reads these; Paddock's containers get their GPUs without.
 _OF_CONTAINERS = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES"})
 _FIRST = frozenset({"model", "hf-repo"})  # a profile is read by people too
 _TAIL = "EXTRA_ARGS"
+_ENV = "give it to the engine's `env` in paddock.toml"
 _NOT_KNOWN = "only a run could tell what it is"
 
 
@@ -32,30 +33,11 @@ class Starter:
         """`where` the command was read is told with whatever is not carried over."""
         settings, env = self._sorted(launch, where)
         chosen = self.programs.of(launch, env)
-        words, lost = _known_only(launch, chosen.flags)
-        keys = as_keys(words, chosen.flags, _Place(launch, chosen.flags).place)
-        for text, why in (*launch.left, *lost):
-            self.notes.note(where, why, what=text)
-        self._take(section, keys, chosen, where)
-        tail = {key_of(group, chosen.flags) for group in groups(keys.tail, chosen.flags)}
-        self._settings(section, settings, launch, chosen, where, tail)
-        self._engine(section, chosen, where)
+        filling = _Filling(section, launch, chosen, where, self.notes)
+        filling.command()
+        filling.settings(settings)
+        filling.engine(env)
         _attach(section, launch, chosen.flags)
-
-    def _take(self, section: Section, keys: Keys, chosen: Chosen, where: str) -> None:
-        section.aliases += [name for name in keys.aliases if name != section.id]
-        for key, value in sorted(keys.keys, key=lambda pair: pair[0] not in _FIRST):
-            section.add(key, value, where)
-        for text, why in keys.lost:
-            self.notes.note(where, why, what=text)
-            if chosen.problem and not _is_ours(text, chosen.flags):  # its own engine may know it
-                _keep_off(section, text, where)
-        for text, why in keys.changed:
-            self.notes.note(where, why, "changed", text)
-        if keys.tail:
-            section.add(_TAIL, shlex.join(keys.tail), where)
-
-    # ---- environment ----
 
     def _sorted(self, launch: Launch, where: str) -> tuple[dict[str, str], dict[str, str]]:
         """Variables that are flags, and those that are its engine's."""
@@ -64,8 +46,7 @@ class Starter:
             if name.startswith("LLAMA_ARG_"):
                 settings[name] = value
             elif _SECRET.fullmatch(name):
-                told = "keys are not copied: give it to the engine's `env` in paddock.toml"
-                self.notes.note(where, told, what=name)
+                self.notes.note(where, f"keys are not copied: {_ENV}", what=name)
             elif name not in _OF_CONTAINERS:
                 env[name] = value
         devices = launch.env.get("NVIDIA_VISIBLE_DEVICES", "all")
@@ -73,44 +54,74 @@ class Starter:
             env.setdefault("CUDA_VISIBLE_DEVICES", devices)
         return settings, env
 
-    def _settings(
-        self,
-        section: Section,
-        settings: dict[str, str],
-        launch: Launch,
-        chosen: Chosen,
-        where: str,
-        tail: set[str],
-    ) -> None:
+
+@dataclass(slots=True)
+class _Filling:
+    """One section and what it is filled from."""
+
+    section: Section
+    launch: Launch
+    chosen: Chosen
+    where: str
+    notes: Page
+
+    def command(self) -> None:
+        """The flags of its command line."""
+        words, lost = _known_only(self.launch, self.chosen.flags)
+        place = _Place(self.launch, self.chosen.flags).place
+        keys = as_keys(words, self.chosen.flags, place)
+        for text, why in (*self.launch.left, *lost):
+            self.notes.note(self.where, why, what=text)
+        self.section.aliases += [name for name in keys.aliases if name != self.section.id]
+        for key, value in sorted(keys.keys, key=lambda pair: pair[0] not in _FIRST):
+            self.section.add(key, value, self.where)
+        self._tell(keys)
+        if keys.tail:
+            self.section.add(_TAIL, shlex.join(keys.tail), self.where)
+
+    def _tell(self, keys: Keys) -> None:
+        for text, why in keys.lost:
+            self.notes.note(self.where, why, what=text)
+            if self.chosen.problem and not _is_ours(text, self.chosen.flags):
+                _keep_off(self.section, text, self.where)  # its own engine may know it
+        for text, why in keys.changed:
+            self.notes.note(self.where, why, "changed", text)
+
+    def settings(self, variables: Mapping[str, str]) -> None:
         """`LLAMA_ARG_…` are flags too; a command line goes over them."""
-        place = _Place(launch, chosen.flags).place
-        for name, value in settings.items():
-            found = (chosen.flags or WELL_KNOWN).find(name)
-            if not found:
-                self.notes.note(where, "this engine has no such flag", what=f"{name}={value}")
-                continue
-            key = found[0].name.removeprefix("--")
-            if key == "alias":
-                section.aliases += [part.strip() for part in value.split(",")]
-            elif (
-                not section.entry(key) and key not in tail and not RESERVED.fullmatch(found[0].name)
-            ):
-                said = value if not found[1] else _opposite(value)
-                section.add(key, place(found[0].name, said), where)
+        flags = self.chosen.flags or WELL_KNOWN
+        for name, value in variables.items():
+            if found := flags.find(name):
+                self._setting(found[0], value if not found[1] else _opposite(value))
+            else:
+                why = "this engine has no such flag"
+                self.notes.note(self.where, why, what=f"{name}={value}")
 
-    # ---- the engine ----
+    def _setting(self, spec: FlagSpec, value: str) -> None:
+        key = spec.name.removeprefix("--")
+        is_given = self.section.entry(key) or key in _in_tail(self.section, self.chosen.flags)
+        if key == "alias":
+            self.section.aliases += [part.strip() for part in value.split(",")]
+        elif RESERVED.fullmatch(spec.name):
+            if key not in ("host", "port"):
+                why = "Paddock sets it itself for every profile"
+                self.notes.note(self.where, why, what=f"--{key}")
+        elif not is_given:
+            placed = _Place(self.launch, self.chosen.flags).place(spec.name, value)
+            self.section.add(key, placed, self.where)
 
-    def _engine(self, section: Section, chosen: Chosen, where: str) -> None:
+    def engine(self, env: Mapping[str, str]) -> None:
+        """Its name; where it has none, nobody gets its environment."""
+        chosen = self.chosen
         if chosen.name:
-            section.add("engine", chosen.name, where, is_off=bool(chosen.problem))
+            self.section.add("engine", chosen.name, self.where, is_off=bool(chosen.problem))
+        else:
+            for name, value in env.items():
+                self.notes.note(self.where, _ENV, what=f"{name}={value}")
         if chosen.problem:
-            cure = (
-                "; until the # before `engine` goes, the default engine runs it"
-                if chosen.name
-                else ""
-            )
-            what = f"engine {chosen.name}".strip()
-            self.notes.note(where, f"{chosen.problem}{cure}", "look", what)
+            cure = "; until the # before `engine` goes, the default engine runs it"
+            why = f"{chosen.problem}{cure if chosen.name else ''}"
+            self.notes.note(self.where, why, "look", f"engine {chosen.name}".strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,8 @@ class _Place:
 
     def place(self, flag: str, value: str) -> str:
         found = (self.flags or WELL_KNOWN).find(flag)
+        if DRIVE.match(value):  # of another system: nothing here is like it
+            return value
         here = self.launch.mounts.on_host(value) if value.startswith("/") else value
         return (
             Folders(self.launch.folder, self.launch.folder).place(found[0], here) if found else here
@@ -157,14 +170,20 @@ def _keep_off(section: Section, text: str, where: str) -> None:
         section.add(words[0].lstrip("-"), value, where, is_off=True)
 
 
+def _in_tail(section: Section, flags: FlagSet | None) -> set[str]:
+    """The keys that its EXTRA_ARGS stand for."""
+    tail = section.entry(_TAIL)
+    words = shlex.split(tail.value) if tail else []
+    return {key_of(group, flags) for group in groups(words, flags)}
+
+
 # ---- comments ----
 
 
 def _attach(section: Section, launch: Launch, flags: FlagSet | None) -> None:
     """Each comment of the command goes to the key of its flag, or of the next that became a key."""
     starts, at = [], 0
-    tail = section.entry(_TAIL)
-    in_tail = {key_of(g, flags) for g in groups(shlex.split(tail.value), flags)} if tail else set()
+    in_tail = _in_tail(section, flags)
     for group in groups(launch.words, flags):
         key = key_of(group, flags)
         starts.append((at, _TAIL.lower() if key in in_tail else key))

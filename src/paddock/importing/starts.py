@@ -13,7 +13,7 @@ from paddock.importing.compose_file import NAMES, dotenv
 from paddock.importing.compose_services import Services
 from paddock.importing.container_run import ContainerRun
 from paddock.importing.key_comments import KeyComments
-from paddock.importing.launch import Launch, launches
+from paddock.importing.launch import Launch, Other, launches
 from paddock.importing.page import GAP, Page, Section, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
@@ -26,6 +26,7 @@ _LONGEST = 1 << 20  # bytes of a file that somebody wrote by hand
 _GENERIC = re.compile(
     r"llama[-_.]?(?:cpp|server|cpp[-_]server)?|server|llm|start|run|serve|main", re.IGNORECASE
 )
+_VERB = re.compile(r"^(?:run|start|serve|launch)[-_.](?=\w)", re.IGNORECASE)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
@@ -104,7 +105,8 @@ class _Reading:
         model = section.entry("model") or section.entry("hf-repo")
         stem = Path(model.value).name.removesuffix(".gguf") if model else ""
         fallback = _SHARD.sub("", stem).lower()
-        named = "" if _GENERIC.fullmatch(name) else name
+        named = _VERB.sub("", name)
+        named = "" if _GENERIC.fullmatch(named) else named
         found = next(filter(_is_name, (*section.aliases, named, fallback, name)), "model")
         taken = {one.id for one in self.sections}
         numbers = (f"{found}-{number}" for number in range(2, 1000))
@@ -117,14 +119,14 @@ class _Reading:
         comments = KeyComments.of(yaml, "services")
         environ = {**dotenv(file.parent), **self._environ}
         self._shared.comments += _with_gap(comments.head())
-        above = comments.above("services")
+        above, known = comments.above("services"), len(self.sections)
         for one in Services(yaml, environ, comments, self._notes).found():
             section = self._add(one.launch, one.where, one.name, [])
             section.comments = [*_with_gap(above), *comments.above("services", one.name)]
             section.after += comments.below("services", one.name)
             section.after += comments.after("services", one.name)
             above = []
-        if self.sections and (end := comments.end()):
+        if len(self.sections) > known and (end := comments.end()):
             self.sections[-1].after += [GAP, *end]
         for where, text in comments.lost():
             self._notes.note(where, "a comment about something that is not carried over", what=text)
@@ -172,8 +174,11 @@ class _Reading:
     def _script(self, file: Path) -> None:
         home = file.absolute().parent
         shell = Shell(home, home, environ=self._environ)
+        known = len(self.sections)
         for call in shell.calls(_text(file)):
-            starts = [one for one in launches(call, shell) if isinstance(one, Launch)]
+            found = list(launches(call, shell))
+            starts = [one for one in found if isinstance(one, Launch)]
+            self._tell_flags(found, f"{file.name}:{call.line}")
             if not starts:
                 shell.give_back(call)
             for launch in starts:
@@ -181,8 +186,14 @@ class _Reading:
                 rest = tuple(remark for remark in launch.remarks if remark.after)
                 where = f"{file.name}:{call.line}"
                 self._add(replace(launch, remarks=rest), where, file.stem, above)
-        if self.sections:
+        if len(self.sections) > known:
             self.sections[-1].after += shell.rest
+
+    def _tell_flags(self, found: list[Launch | Other], where: str) -> None:
+        """Flags behind a comment in the midst of a command reach nobody: what that shell did, too."""
+        for one in found:
+            if isinstance(one, Other) and one.words.startswith("-"):
+                self._notes.note(where, one.why, what=one.words)
 
 
 def _contained(run: ContainerRun) -> Launch:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from paddock.importing.key_comments import KeyComments
-from paddock.importing.macros import Macros
+from paddock.importing.macros import MACRO, Macros
 from paddock.importing.page import GAP, Section
 from paddock.importing.swap_command import comments_in
 from paddock.importing.tails import groups, is_flag, key_of
@@ -20,33 +20,51 @@ class Shared:
     def section(self) -> Section:
         """`[*]` with what llama-swap itself says for all models."""
         out = Section("*", self._file.where())
-        if (ttl := self._macros.expand(text_of(self._file.value.get("globalTTL")))) not in (
-            "",
-            "0",
-        ):
+        ttl = self._macros.expand(text_of(self._file.value.get("globalTTL")))
+        if ttl not in ("", "0"):
             comments = self._comments.above("globalTTL")
             out.add("ttl", ttl, self._file.where("globalTTL"), comments)
         return out
 
-    def comment(self, section: Section, engines: Sequence[FlagSet | None]) -> None:
-        """The head of the file, and what was said of macros: at the keys that they held, else below them."""
+    def comment(
+        self, section: Section, sections: Sequence[Section], engines: Sequence[FlagSet | None]
+    ) -> None:
+        """The head of the file, and what was said of macros: at the keys that they hold, in `[*]` or where first used."""
         macros = mapping(self._file.value.get("macros"))
         section.comments = [*self._head, *([GAP] if self._head else [])]
         section.comments += self._comments.above("macros")
-        for name, value in macros.items():
+        for name, value in reversed(list(macros.items())):
             found = self._comments.above("macros", name) + comments_in(text_of(value))
             if found:
-                self._attach(
-                    section, list(_keys(self._macros.expand(text_of(value)), engines)), found
-                )
+                keys = list(_keys(text_of(value), engines))
+                users = self._users(sections, name)
+                is_shared = len(users) * 2 > len(sections) or not users
+                _attach([section] if is_shared else [users[0], section], keys, found)
 
-    def _attach(self, section: Section, keys: list[str], found: list[str]) -> None:
-        entry = next((e for e in section.keys if e.key in keys), None)
-        (entry.comments if entry else section.after).extend(found)
+    def _users(self, sections: Sequence[Section], name: str) -> list[Section]:
+        """The profiles whose commands hold the macro, directly or in another one."""
+        macros = mapping(self._file.value.get("macros"))
+        models = mapping(self._file.value.get("models"))
+        holding = {name}
+        while more := {n for n, v in macros.items() if _names(v) & holding} - holding:
+            holding |= more
+        return [s for s in sections if _names(mapping(models.get(s.id)).get("cmd")) & holding]
+
+
+def _names(text: object) -> set[str]:
+    """The macros that a text names."""
+    return set(MACRO.findall(text_of(text)))
+
+
+def _attach(sections: Sequence[Section], keys: list[str], found: list[str]) -> None:
+    """At the first of these keys that one of the sections has, else below the keys of the last."""
+    entries = (entry for section in sections for entry in section.keys if entry.key in keys)
+    target = next((entry.comments for entry in entries), sections[-1].after)
+    target[:0] = found
 
 
 def _keys(text: str, engines: Sequence[FlagSet | None]) -> Iterator[str]:
-    """The keys that the flags of a macro became."""
+    """The keys that a macro's own flags become, less those of macros in it."""
     real = " ".join(line for line in text.split("\n") if not line.strip().startswith("#"))
     try:
         words = shlex.split(real)

@@ -14,7 +14,9 @@ from paddock.config.ini import read_text
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
 from paddock.importing.compose_file import Compose, dotenv, read_compose
+from paddock.importing.launch import Launch
 from paddock.importing.page import Line, Page, remark
+from paddock.importing.programs import Programs
 
 _COMMENT = re.compile(r"\s+#.*$")
 _EXPANDED = re.compile(r"\$[\w({]|`")
@@ -24,8 +26,13 @@ _PATHS = frozenset({"model", "mmproj"})
 Place = Callable[[Path], str]
 
 
-def read_wrapper(folder: Path, place: Place, cards: int = 0, target: str = "") -> Page:
-    """The page. `place` tells how models.conf names a file; `target`: margins for this machine's GPUs."""
+def read_wrapper(
+    folder: Path, place: Place, programs: Programs, cards: int = 0, target: str = ""
+) -> Page:
+    """The page. `place` tells how models.conf names a file; `target`: margins for this machine's GPUs.
+
+    Variables of the compose file that backends read become an engine of `programs`.
+    """
     conf = folder / "models.conf"
     if not conf.is_file():
         raise ConfigError(f"there is no {conf}", hint="name the folder of a wrapper")
@@ -34,9 +41,21 @@ def read_wrapper(folder: Path, place: Place, cards: int = 0, target: str = "") -
         raise ConfigError(str(text))
     notes = Page()
     compose = read_compose(folder, _env(folder, notes), notes)
+    if compose.env:
+        _name_engine(compose, programs, notes)
     page = _Reading(folder, compose, place, notes).page(text)
     _margins(page, cards, target)
     return page
+
+
+def _name_engine(compose: Compose, programs: Programs, notes: Page) -> None:
+    """The default engine with the compose file's environment, for all profiles."""
+    chosen = programs.of(Launch((), program="llama-server"), compose.env)
+    where = "docker-compose.yml environment"
+    if chosen.problem:
+        notes.note(where, chosen.problem, what=", ".join(compose.env))
+    else:
+        compose.defaults["engine"] = (chosen.name, where)
 
 
 def _env(folder: Path, notes: Page) -> Mapping[str, str]:

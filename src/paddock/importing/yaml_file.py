@@ -51,21 +51,23 @@ def read_yaml(path: Path) -> Yaml:
     return Yaml(path, value, lines, indents, Comments.of(text, lines))
 
 
-def _places(
-    node: "yaml.Node", above: Key, within: set[int]
-) -> Iterator[tuple[Key, tuple[int, int]]]:
+def _places(node: "yaml.Node", above: Key, seen: set[int]) -> Iterator[tuple[Key, tuple[int, int]]]:
+    """Of each key and item the line and the column; what an alias names has its place where it is written."""
     import yaml
 
-    if isinstance(node, yaml.MappingNode) and id(node) not in within:
-        for name, below in node.value:
-            key = (*above, str(name.value))
-            yield key, (name.start_mark.line + 1, name.start_mark.column)
-            yield from _places(below, key, within | {id(node)})
-    elif isinstance(node, yaml.SequenceNode) and id(node) not in within:
-        for number, below in enumerate(node.value):
-            key = (*above, str(number))
-            yield key, (below.start_mark.line + 1, below.start_mark.column)
-            yield from _places(below, key, within | {id(node)})
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        parts = [(str(name.value), name, below) for name, below in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = [(str(number), below, below) for number, below in enumerate(node.value)]
+    else:
+        return
+    for name, at, below in parts:
+        key = (*above, name)
+        yield key, (at.start_mark.line + 1, at.start_mark.column)
+        yield from _places(below, key, seen)
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ def parsed(text: str) -> "tuple[Any, yaml.Node | None]":
     import yaml
 
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    return (_value(node, set()) if node else None), node
+    return (_Values().of(node) if node else None), node
 
 
 def tokens(text: str) -> Iterator[tuple[int, int, bool]]:
@@ -35,31 +35,39 @@ def tokens(text: str) -> Iterator[tuple[int, int, bool]]:
             yield token.start_mark.index, token.end_mark.index, is_block
 
 
-def _value(node: "yaml.Node", above: set[int]) -> Any:
-    import yaml
+class _Values:
+    """Each node is read once, however often an alias names it."""
 
-    if id(node) in above:  # an anchor inside of itself
-        return None
-    within = above | {id(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(one, within) for one in node.value]
-    if isinstance(node, yaml.MappingNode):
-        return _table(node, within)
-    return _scalar(node)
+    def __init__(self) -> None:
+        self._known: dict[int, Any] = {}
 
+    def of(self, node: "yaml.Node") -> Any:
+        if id(node) not in self._known:
+            self._known[id(node)] = None  # an anchor inside of itself
+            self._known[id(node)] = self._read(node)
+        return self._known[id(node)]
 
-def _table(node: "yaml.MappingNode", within: set[int]) -> dict[str, Any]:
-    """Merged tables (`<<`) lie below its own keys."""
-    merged: dict[str, Any] = {}
-    own: dict[str, Any] = {}
-    for name, below in node.value:
-        value = _value(below, within)
-        if name.tag == "tag:yaml.org,2002:merge":
-            for table in reversed(value if isinstance(value, list) else [value]):
-                merged.update(table if isinstance(table, dict) else {})
-        else:
-            own[str(name.value)] = value
-    return {**merged, **own}
+    def _read(self, node: "yaml.Node") -> Any:
+        import yaml
+
+        if isinstance(node, yaml.SequenceNode):
+            return [self.of(one) for one in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return self._table(node)
+        return _scalar(node)
+
+    def _table(self, node: "yaml.MappingNode") -> dict[str, Any]:
+        """Merged tables (`<<`) lie below its own keys."""
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for name, below in node.value:
+            value = self.of(below)
+            if name.tag == "tag:yaml.org,2002:merge":
+                for table in reversed(value if isinstance(value, list) else [value]):
+                    merged.update(table if isinstance(table, dict) else {})
+            else:
+                own[str(name.value)] = value
+        return {**merged, **own}
 
 
 def _scalar(node: "yaml.Node") -> str | None:
