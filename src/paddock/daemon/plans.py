@@ -52,6 +52,7 @@ class Plans:
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
         self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -87,8 +88,11 @@ class Plans:
             await self._wake.wait()
             self._wake.clear()
             for profile in list(self._roster.stable.profiles.values()):
-                if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
-                    await self._make(profile)
+                if self._ahead and self._is_wanted(profile):
+                    if self._may_rehearse(profile):
+                        await self._make(profile)
+                    elif self._is_calm() and profile.fingerprint not in self._judged:
+                        await self._judge(profile)
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
@@ -126,7 +130,11 @@ class Plans:
             return False
         if any(_share_a_server(profile, holding.demand) for holding in booked):
             return False
-        return not booked or all(
+        return not booked or self._has_room()
+
+    def _has_room(self) -> bool:
+        """Whether every GPU can take a driver's context beside what is resident."""
+        return all(
             reading.free_mib is None or reading.free_mib >= _ROOM_TO_REHEARSE
             for id_, reading in self._ledger.readings.items()
             if id_ != HOST and not id_.startswith("RPC")
@@ -158,6 +166,25 @@ class Plans:
             self._keep(profile, plan)
             return plan
 
+    async def _judge(self, profile: Profile) -> None:
+        """Where no GPU has room for a rehearsal: at least whether its engine loads its files."""
+        async with self._busy:
+            try:
+                engine = self._roster.engine(profile)
+            except PaddockError:
+                return
+            state = self._flaws.state(profile)
+            try:
+                refusal = await asyncio.to_thread(self._planner.refusal, profile, engine)
+            except asyncio.CancelledError:
+                self._planner.cancel()
+                raise
+        if refusal is not None:
+            self._judged.add(profile.fingerprint)
+        if refusal:
+            self._flaws.note(profile, state, refusal)
+            self._changed()
+
     def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
             told = plan.steps if plan.fits else plan.warnings
@@ -179,6 +206,7 @@ class Plans:
             if profile.model in files:
                 self._made.pop(profile.fingerprint, None)
                 self._failed.discard(profile.fingerprint)
+                self._judged.discard(profile.fingerprint)
 
 
 def _share_a_server(profile: Profile, demand: Demand) -> bool:
