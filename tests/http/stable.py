@@ -275,7 +275,7 @@ class Stable:
     def catalog(self) -> list[ModelCard]:
         return [card(s.profile, None, loaded=s.ready.is_set()) for s in self.stalls.values()]
 
-    def switch(self, profile_id: str) -> Job:
+    def switch(self, profile_id: str, *, force: bool = False) -> Job:
         return Job(self.stalls[profile_id])
 
     def job(self, job_id: str) -> Job:

@@ -111,7 +111,8 @@ class Planner:
             outcome = self._try(profile, engine, around, Path(folder), environ)
         if outcome.fit or outcome.reason == CANCELLED:
             return outcome
-        return Outcome(None, said(engine, outcome.reason), said(engine, outcome.refusal))
+        named = f"{engine.name} {engine.version}: {outcome.reason}"
+        return Outcome(None, named, said(engine, outcome.refusal))
 
     def _try(
         self,
