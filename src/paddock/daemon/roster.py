@@ -97,20 +97,21 @@ class Roster:
         self._remember_versions()
         return compare(old, self.stable)
 
-    async def read_facts(self) -> set[Path]:
-        """Read the headers of model files that are new, or not as they were; those that were read."""
+    async def read_facts(self) -> tuple[set[Path], set[Path]]:
+        """Read the headers of model files that are new or not as they were; these two apart."""
         async with self._reading:
             return await self._read_facts()
 
-    async def _read_facts(self) -> set[Path]:
+    async def _read_facts(self) -> tuple[set[Path], set[Path]]:
         marks = await asyncio.to_thread(_stamped, self.stable)
         unseen = [path for path, stamp in marks.items() if self._stamps(path) != stamp]
         found = await read_all_in_child(unseen, cache_dir=self._paths.state_dir) if unseen else {}
+        changed = found.keys() & self._facts.keys()
         for path, facts in found.items():
             if isinstance(facts, GgufError):
                 _log.warning("cannot read %s: %s", path, facts)
             self._facts[path] = marks[path], facts
-        return set(found)
+        return found.keys() - changed, changed
 
     def _stamps(self, path: Path) -> list[Stamp] | None:
         return self._facts[path][0] if path in self._facts else None
