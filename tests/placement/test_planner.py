@@ -402,6 +402,14 @@ def test_without_a_model_no_engine_is_asked(tmp_path: Path, engine: Engine):
     assert why(written(model=tmp_path / "m.gguf"), never) == f"there is no {tmp_path}/m.gguf"
 
 
+def test_an_engine_is_asked_in_its_own_environment(tmp_path: Path, shapes: Path):
+    engine = own_engine(tmp_path, '[ "$NEEDED" = yes ] || exit 3')
+    own = profile(f"model = {shapes}/dense.gguf\n", tmp_path, engine)
+    assert "without a word" in asked(own, engine)
+    equipped = replace(engine, env=(("NEEDED", "yes"),))
+    assert Planner().plan(own, equipped, None, around()).source == "engine"
+
+
 # ---- files that it cannot load ----
 
 
