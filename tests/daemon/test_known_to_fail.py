@@ -174,6 +174,10 @@ async def test_where_a_made_up_gpu_is_full_the_engine_is_asked_without_one(
         status, reply = await home.ask("bad")
         assert (status, reply["error"]["code"]) == (502, "cannot_load")
         assert [i.profile for i in (await home.status()).instances] == ["good"]
+        advice = (await home.get("/doctor?model=bad"))["advice"]
+        assert any(
+            "tokenizer.ggml.model" in a["message"] for a in advice if a["code"] == "cannot-load"
+        )
 
 
 async def test_a_request_that_waits_is_refused_when_the_engine_says_no(tmp_path: Path):

@@ -68,7 +68,10 @@ class Plans:
         return self._made.get(fingerprint)
 
     def _estimate(self, profile: Profile) -> Plan:
-        return estimated(profile, self._roster.facts(profile), self._around())
+        plan = estimated(profile, self._roster.facts(profile), self._around())
+        plan.refusal = self._flaws.refusal(profile)
+        plan.fits = plan.fits and not plan.refusal
+        return plan
 
     def _around(self) -> Circumstances:
         """The machine now. What is ours is given by what the scheduler books."""
@@ -87,12 +90,15 @@ class Plans:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for profile in list(self._roster.stable.profiles.values()):
-                if self._ahead and self._is_wanted(profile):
-                    if self._may_rehearse(profile):
-                        await self._make(profile)
-                    elif self._is_calm() and profile.fingerprint not in self._judged:
-                        await self._judge(profile)
+            profiles = list(self._roster.stable.profiles.values()) if self._ahead else []
+            # Doubtful files first: plans of all may take minutes, and somebody may ask for these.
+            for profile in filter(self._roster.is_doubtful, profiles):
+                await self._judge(profile)
+            for profile in filter(self._is_wanted, profiles):
+                if self._may_rehearse(profile):
+                    await self._make(profile)
+                else:
+                    await self._judge(profile)
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
@@ -103,6 +109,7 @@ class Plans:
         self._measure()
         if self._is_wanted(profile) or profile.fingerprint in self._failed:
             if not self._may_rehearse(profile):
+                await self._judge(profile)
                 plan = self.of(profile)
                 if plan.source == "estimate":
                     plan.notes = ["an estimate: something is loading, or no GPU has room for a "
@@ -167,23 +174,27 @@ class Plans:
             return plan
 
     async def _judge(self, profile: Profile) -> None:
-        """Where no GPU has room for a rehearsal: at least whether its engine loads its files."""
+        """Have its engine say, without a GPU and once, whether it loads the files."""
         async with self._busy:
-            try:
-                engine = self._roster.engine(profile)
-            except PaddockError:
+            if not self._is_calm() or profile.fingerprint in self._judged:
                 return
-            state = self._flaws.state(profile)
-            try:
-                refusal = await asyncio.to_thread(self._planner.refusal, profile, engine)
-            except asyncio.CancelledError:
-                self._planner.cancel()
-                raise
-        if refusal is not None:
-            self._judged.add(profile.fingerprint)
+            state, refusal = self._flaws.state(profile), await self._refusal(profile)
+            if refusal is not None:
+                self._judged.add(profile.fingerprint)
         if refusal:
             self._flaws.note(profile, state, refusal)
             self._changed()
+
+    async def _refusal(self, profile: Profile) -> str | None:
+        """Its engine's words; None where it was cancelled."""
+        try:
+            engine = self._roster.engine(profile)
+            return await asyncio.to_thread(self._planner.refusal, profile, engine)
+        except PaddockError:
+            return ""
+        except asyncio.CancelledError:
+            self._planner.cancel()
+            raise
 
     def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":

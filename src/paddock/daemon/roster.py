@@ -126,6 +126,16 @@ class Roster:
         stamp, facts = self._facts.get(path, (None, None))
         return facts if isinstance(facts, GgufError) and stamp == stamps(path) else None
 
+    def is_doubtful(self, profile: Profile) -> bool:
+        """Whether only its engine can say if it loads the files, as far as they were read."""
+        read = (self._facts.get(path, (None, None))[1] for path in _model_files(profile))
+        return any(
+            bool(facts.doubts)
+            if isinstance(facts, Facts)
+            else facts is not None and not facts.is_final
+            for facts in read
+        )
+
     def is_unread(self, profile: Profile) -> bool:
         """Whether its files are not as they were when they were last read."""
         return any(self._stamps(path) != stamps(path) for path in _model_files(profile))
