@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch pictures clean
+.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch bench-check pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench: bench-relay bench-switch ## Measure Paddock against a direct connection a
 
 bench-relay: $(STAMP) bench/bin/stub bench/bin/load ## What the relay costs, on a stub and a load generator
 	$(BIN)/python bench/relay.py
+
+bench-check: $(STAMP) ## What `paddock check` takes with 300 model files, against one process for each
+	$(BIN)/python bench/check.py
 
 bench-switch: $(STAMP) ## What a switch costs, against a bare llama-server and its router mode
 	$(BIN)/python bench/switch.py

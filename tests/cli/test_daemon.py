@@ -65,6 +65,21 @@ def test_a_switch_that_fails_tells_why_and_ends_with_1(program: Paddock, home: H
     assert "nobody" in unknown.err
 
 
+def test_a_switch_that_is_known_to_fail_is_refused_and_tried_with_force(
+    program: Paddock, home: Home
+) -> None:
+    program(*home.start)
+    program("plan", "broken")  # its engine was asked, or its header read
+    for flags in ((), ("--json",)):
+        refused = program("switch", "broken", *flags)
+        assert refused.status == 1
+        assert "cannot be loaded" in refused.out + refused.err
+        assert "paddock switch --force broken" in refused.out + refused.err
+    forced = program("switch", "broken", "--force")
+    assert forced.status == 1
+    assert "exited with code 1" in forced.err
+
+
 def test_a_switch_can_be_asked_for_without_waiting(program: Paddock, home: Home) -> None:
     program(*home.start)
     job = json.loads(program("switch", "alpha", "--no-wait", "--json").out)

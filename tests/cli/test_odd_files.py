@@ -62,7 +62,10 @@ async def test_a_daemon_starts_and_serves_beside_every_odd_file(paths: Paths):
     async with yard(paths) as home:
         assert await home.answer("good") == "Nothing hurts me."
         await home.daemon.configuration.refine()
-        assert not await home.daemon.roster.read_facts()  # all have been read, and none again
+        assert await home.daemon.roster.read_facts() == (
+            set(),
+            set(),
+        )  # all have been read, and none again
         assert len(await home.get("/plans")) == 2
         assert len((await home.get("/catalog"))["models"]) == len(odd) + 1
 

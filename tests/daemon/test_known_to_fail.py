@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paddock.config.settings import Paths
+from paddock.daemon.plans import Plans
 from paddock.llama.scripted import ScriptedModel, write
 from tests.broken import BREAKERS, CERTAIN, Breaker, absent
 from tests.yard import Yard, places, wrapper, yard
@@ -155,6 +156,28 @@ async def test_trouble_that_may_pass_is_no_flaw_of_the_file(tmp_path: Path):
         (tmp_path / "enough").touch()
         status, reply = await home.post("/switch", {"model": "bad"})
         assert (status, reply["outcome"]) == (200, "ready")
+
+
+async def test_where_a_made_up_gpu_is_full_the_engine_is_asked_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Plans, "_has_room", lambda _: False)
+    without_tokenizer = next(b for b in BREAKERS if b.__name__ == "without_tokenizer")
+    paths = here(tmp_path, without_tokenizer, "[good]\nmodel = good.gguf\n")
+    async with yard(paths, plan_ahead=True, **ONE) as home:
+        assert await home.answer("good") == "I stay."
+        paths.config.write_text(paths.config.read_text() + "[bad]\nmodel = bad.gguf\n")
+        assert (await home.post("/reload"))[0] == 200
+        async with asyncio.timeout(60):
+            while "cannot be loaded" not in (await home.get("/preview/bad"))["summary"]:
+                await asyncio.sleep(0.05)
+        status, reply = await home.ask("bad")
+        assert (status, reply["error"]["code"]) == (502, "cannot_load")
+        assert [i.profile for i in (await home.status()).instances] == ["good"]
+        advice = (await home.get("/doctor?model=bad"))["advice"]
+        assert any(
+            "tokenizer.ggml.model" in a["message"] for a in advice if a["code"] == "cannot-load"
+        )
 
 
 async def test_a_request_that_waits_is_refused_when_the_engine_says_no(tmp_path: Path):

@@ -19,7 +19,9 @@ temp = 0.3
 [endless]
 model = endless.gguf
 [broken]
-model = broken.gguf
+model = alpha.gguf
+# No such device: llama-server ends at once, and nothing was known before.
+device = broken.gguf
 [missing]
 model = nowhere.gguf
 [split]

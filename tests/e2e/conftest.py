@@ -33,7 +33,9 @@ pooling = mean
 model = alpha.gguf
 reranking = true
 [broken]
-model = broken.gguf
+model = alpha.gguf
+# No such device: llama-server ends at once, and nothing was known before.
+device = broken.gguf
 [plain]
 model = alpha.gguf
 chat-template = chatml

@@ -137,10 +137,10 @@ async def test_one_that_is_killed_from_outside_says_so(paths: Paths, engine: Pod
 
 async def test_a_load_that_fails_tells_the_last_lines_of_its_log(paths: Paths, engine: Podman):
     async with serving(paths) as home:
-        status, reply = await home.ask("broken")
-        assert status == 400
-        assert "exited with code 1" in reply["error"]["message"]
-        assert any("gguf" in line for line in reply["error"]["log"])
+        status, result = await home.post("/switch", {"model": "broken", "force": True})
+        assert status == 502
+        assert "exited with code 1" in result["failure"]["message"]
+        assert any("gguf" in line for line in result["failure"]["log"])
         await gone(home, engine, "broken")
 
 

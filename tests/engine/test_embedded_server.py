@@ -15,6 +15,7 @@ import pytest
 from paddock.engine.embedded_flags import REFUSED, refusals
 from paddock.engine.environment import engine_environment
 from paddock.llama.flags import parse_help
+from paddock.llama.output import failure_reason
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine.server import ENGINES, HELLO, Server, engine_command, ready, starting
 
@@ -114,6 +115,16 @@ def test_a_failed_load_exits_with_its_reason_in_the_log(tmp_path: Path, kind: st
     with starting(engine_command(kind), tmp_path, *flags) as server:
         assert server.process.wait() == 1
         assert "exiting due to model loading error" in server.err.read_text()
+
+
+def test_llama_cpps_reason_comes_before_the_wheels_own_words(tmp_path: Path):
+    """It logs in a thread of its own: without waiting for that, one end in forty had them reversed."""
+    (tmp_path / "m.gguf").write_text("no model")
+    for _ in range(10):
+        said = run("--model", str(tmp_path / "m.gguf"), "--port", "0").stderr.splitlines()
+        assert "Failed to init server" in said[-1]
+        assert "exiting due to model loading error" in said[-2]
+        assert failure_reason(said) == "invalid magic characters: 'no m', expected 'GGUF'"
 
 
 # ---- how it ends ----

@@ -284,7 +284,7 @@ class Stable:
     async def look_at_files(self) -> None:
         """There are none."""
 
-    def switch(self, profile_id: str) -> Job:
+    def switch(self, profile_id: str, *, force: bool = False) -> Job:
         return Job(self.stalls[profile_id])
 
     def job(self, job_id: str) -> Job:

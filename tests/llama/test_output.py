@@ -16,6 +16,7 @@ from paddock.llama.output import (
     parse_state,
     parse_task,
     parse_timing,
+    unloadable,
 )
 
 HERE = Path(__file__).parent
@@ -193,3 +194,60 @@ def test_the_reason_of_a_failure(log, reason):
 )
 def test_the_reason_where_a_device_gives_up(told, reason):
     assert failure_reason(told) == reason
+
+
+# ---- what a file is to blame for ----
+
+REFUSED = "E llama_model_load: error loading model: {}"
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            "log-11434-truncated",
+            "error loading model: tensor 'token_embd.weight' data is not within the file bounds, "
+            "model is corrupted or incomplete",
+        ),
+        ("log-11434-missing-file", ""),  # it may be there in a moment
+        ("log-11434-unknown-flag", ""),  # no word of a file
+        ("log-cuda-out-of-memory", ""),
+        ("log-11434-level-5", ""),  # it loads
+    ],
+)
+def test_a_file_is_to_blame_where_llama_cpp_says_so(log: str, reason: str):
+    assert unloadable(lines(log)) == reason
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "unable to allocate CUDA0 buffer",
+        "failed to allocate compute buffers",
+        "std::bad_alloc",
+        "mmap failed: Cannot allocate memory",
+        "failed to open m.gguf: Permission denied",
+        "failed to open m.gguf: Too many open files",
+        "read error: Input/output error",
+        "Remote RPC server crashed or returned malformed response",
+    ],
+)
+def test_what_may_pass_by_itself_is_held_against_no_file(cause: str):
+    assert unloadable([f"0.00.004 {REFUSED.format(cause)}"]) == ""
+
+
+def test_a_word_in_a_files_name_excuses_nothing():
+    """And fit's own line always tells of memory."""
+    said = [
+        "0.00.005 E llama_model_load: error loading model: invalid split file name: /m/chip-cudafied.gguf",
+        "0.00.005 E common_fit_params: encountered an error while trying to fit params to free device memory: failed to load model",
+    ]
+    assert unloadable(said).endswith("invalid split file name: /m/chip-cudafied.gguf")
+
+
+def test_the_wheels_own_words_are_never_the_reason_where_there_is_another():
+    said = [
+        "error: Failed to init server, please check the input params.",
+        "0.00.005 E gguf_init_from_reader: bad GGUF version: 0",
+    ]
+    assert failure_reason(said) == "bad GGUF version: 0"

@@ -47,7 +47,7 @@ def asked(files: Files, found: Iterable[Patient]) -> Iterator[Patient]:
             continue
         is_open = examination.is_doubtful(patient.files)
         if is_open or planner.refused_before(patient.profile, engine):
-            yield replace(patient, refusal=planner.refusal(patient.profile, engine))
+            yield replace(patient, refusal=planner.refusal(patient.profile, engine) or "")
         else:
             yield patient
 

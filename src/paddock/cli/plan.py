@@ -220,9 +220,16 @@ def _row(found: Plan, names: Sequence[str]) -> list[str]:
         str(found.n_ctx or ""),
         *(mib(total) if total else "" for total in held),
         layers,
-        steps if found.fits else paint("; ".join(found.warnings), "red"),
-        found.source,
+        steps if found.fits else paint(found.refusal or "; ".join(found.warnings), "red"),
+        _asked(found),
     ]
+
+
+def _asked(found: Plan) -> str:
+    """Whose plan it is, or whose it is not."""
+    if found.source == "engine":
+        return found.engine
+    return f"estimate ({found.engine})" if found.engine else "estimate"
 
 
 def _available(plans: Sequence[Plan], name: str) -> str:

@@ -130,8 +130,9 @@ class Configuration:
 
     async def refine(self) -> None:
         """Look at model files that are new or were changed: their headers, then what engines plan."""
-        if read := await self._roster.read_facts():
-            self._plans.reconsider(read)
+        new, changed = await self._roster.read_facts()
+        if new or changed:
+            self._plans.reconsider(changed)
             await self.renew()
 
     def put_in_force(self) -> None:

@@ -167,6 +167,7 @@ class Daemon:
         self._leases: dict[Ticket, Lease] = {}
         self._alarm = Alarm(self._time_passed, clock)
         self._group: asyncio.TaskGroup | None = None
+        self._looking: asyncio.Task[None] | None = None  # at files that were changed
         self._current: ProfileId | None = None
         self._ending = asyncio.Event()
         self._ended_event = asyncio.Event()
@@ -334,8 +335,9 @@ class Daemon:
             flaw = self.flaws.of(known)
             if flaw != self.scheduler.flaw(profile):
                 self.feed(ev.Examined(profile, flaw))
-            if self._group and self.roster.is_unread(known):
-                self._group.create_task(self.configuration.refine())
+            is_looking = self._looking is not None and not self._looking.done()
+            if self._group and not is_looking and self.roster.is_unread(known):
+                self._looking = self._group.create_task(self.configuration.refine())
 
     def loaded(self, profile: str) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""

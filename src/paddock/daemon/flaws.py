@@ -41,7 +41,15 @@ class Flaws:
 
     def of(self, profile: Profile) -> Cause | None:
         """Why it cannot be loaded; None where nothing is known."""
-        return self._of_files(profile) or self._of_engine(profile)
+        if found := self._of_files(profile):
+            return found
+        words = self.refusal(profile)
+        return _cause(profile, words) if words else None
+
+    def refusal(self, profile: Profile) -> str:
+        """Which engine cannot load its files as they are, and its words; empty where none said so."""
+        state, words = self._refused.get(profile.fingerprint, ("", ""))
+        return words if words and state == self.state(profile) else ""
 
     def _of_files(self, profile: Profile) -> Cause | None:
         for flag in profile.flags:
@@ -53,10 +61,6 @@ class Flaws:
                 if error and error.is_final:
                     return _cause(profile, error.message, error.hint)
         return None
-
-    def _of_engine(self, profile: Profile) -> Cause | None:
-        state, words = self._refused.get(profile.fingerprint, ("", ""))
-        return _cause(profile, words) if words and state == self.state(profile) else None
 
 
 def _cause(profile: Profile, why: str, hint: str = "") -> Cause:

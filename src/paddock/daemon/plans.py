@@ -56,6 +56,7 @@ class Plans:
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
         self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -81,7 +82,10 @@ class Plans:
 
     def _estimate(self, profile: Profile) -> Plan:
         with self._faults.caught("plans"):
-            return estimated(profile, self._roster.facts(profile), self._around())
+            plan = estimated(profile, self._roster.facts(profile), self._around())
+            plan.refusal = self._flaws.refusal(profile)
+            plan.fits = plan.fits and not plan.refusal
+            return plan
         note = "nothing is known of what it takes: an internal fault, see `paddock status`"
         return Plan(profile=profile.id, source="estimate", fits=True, notes=[note])
 
@@ -102,10 +106,19 @@ class Plans:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            async for profile in in_turns(self._roster.stable.profiles.values()):
+            profiles = list(self._roster.stable.profiles.values()) if self._ahead else []
+            # Doubtful files first: plans of all may take minutes, and somebody may ask for these.
+            async for profile in in_turns(filter(self._roster.is_doubtful, profiles)):
                 with self._faults.caught("plans"):
-                    if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
-                        await self._make(profile)
+                    await self._judge(profile)
+            async for profile in in_turns(profiles):
+                with self._faults.caught("plans"):
+                    await self._look_after(profile)
+
+    async def _look_after(self, profile: Profile) -> None:
+        """Have its plan made if it is missing or holds no more; where that is not possible, judged."""
+        if self._is_wanted(profile):
+            await (self._make(profile) if self._may_rehearse(profile) else self._judge(profile))
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
@@ -116,6 +129,7 @@ class Plans:
         self._measure()
         if self._is_wanted(profile) or profile.fingerprint in self._failed:
             if not self._may_rehearse(profile):
+                await self._judge(profile)
                 plan = self.of(profile)
                 if plan.source == "estimate":
                     plan.notes = ["an estimate: something is loading, or no GPU has room for a "
@@ -143,7 +157,11 @@ class Plans:
             return False
         if any(_share_a_server(profile, holding.demand) for holding in booked):
             return False
-        return not booked or all(
+        return not booked or self._has_room()
+
+    def _has_room(self) -> bool:
+        """Whether every GPU can take a driver's context beside what is resident."""
+        return all(
             reading.free_mib is None or reading.free_mib >= _ROOM_TO_REHEARSE
             for id_, reading in self._ledger.readings.items()
             if id_ != HOST and not id_.startswith("RPC")
@@ -178,6 +196,29 @@ class Plans:
             await self._keep(profile, plan)
             return plan
 
+    async def _judge(self, profile: Profile) -> None:
+        """Have its engine say, without a GPU and once, whether it loads the files."""
+        async with self._busy:
+            if not self._is_calm() or profile.fingerprint in self._judged:
+                return
+            state, refusal = self._flaws.state(profile), await self._refusal(profile)
+            if refusal is not None:
+                self._judged.add(profile.fingerprint)
+        if refusal:
+            self._flaws.note(profile, state, refusal)
+            await self._changed()
+
+    async def _refusal(self, profile: Profile) -> str | None:
+        """Its engine's words; None where it was cancelled."""
+        try:
+            engine = self._roster.engine(profile)
+            return await asyncio.to_thread(self._planner.refusal, profile, engine)
+        except PaddockError:
+            return ""
+        except asyncio.CancelledError:
+            self._planner.cancel()
+            raise
+
     async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
             told = plan.steps if plan.fits else plan.warnings
@@ -199,6 +240,7 @@ class Plans:
             if profile.model in files:
                 self._made.pop(profile.fingerprint, None)
                 self._failed.discard(profile.fingerprint)
+                self._judged.discard(profile.fingerprint)
 
 
 def _share_a_server(profile: Profile, demand: Demand) -> bool:

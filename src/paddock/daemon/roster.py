@@ -111,22 +111,23 @@ class Roster:
         self.engines, self.stable = draft.engines, draft.stable
         self._remember_versions()
 
-    async def read_facts(self) -> set[Path]:
-        """Read the headers of model files that are new, or not as they were; those that were read."""
+    async def read_facts(self) -> tuple[set[Path], set[Path]]:
+        """Read the headers of model files that are new or not as they were; these two apart."""
         async with self._reading:
             with self._faults.caught("facts"):
                 return await self._read_facts()
-            return set()
+            return set(), set()
 
-    async def _read_facts(self) -> set[Path]:
+    async def _read_facts(self) -> tuple[set[Path], set[Path]]:
         marks = await asyncio.to_thread(_stamped, self.stable)
         unseen = [path for path, stamp in marks.items() if self._stamps(path) != stamp]
         found = await read_all_in_child(unseen, cache_dir=self._paths.state_dir) if unseen else {}
+        changed = found.keys() & self._facts.keys()
         for path, facts in found.items():
             if isinstance(facts, GgufError):
                 _log.warning("cannot read %s: %s", path, facts)
             self._facts[path] = marks[path], facts
-        return set(found)
+        return found.keys() - changed, changed
 
     def _stamps(self, path: Path) -> list[Stamp] | None:
         return self._facts[path][0] if path in self._facts else None
@@ -140,6 +141,16 @@ class Roster:
         """What is wrong with this model file, if it is still as it was when it was read."""
         stamp, facts = self._facts.get(path, (None, None))
         return facts if isinstance(facts, GgufError) and stamp == stamps(path) else None
+
+    def is_doubtful(self, profile: Profile) -> bool:
+        """Whether only its engine can say if it loads the files, as far as they were read."""
+        read = (self._facts.get(path, (None, None))[1] for path in _model_files(profile))
+        return any(
+            bool(facts.doubts)
+            if isinstance(facts, Facts)
+            else facts is not None and not facts.is_final
+            for facts in read
+        )
 
     def is_unread(self, profile: Profile) -> bool:
         """Whether its files are not as they were when they were last read."""

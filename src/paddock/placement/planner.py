@@ -78,12 +78,17 @@ class Planner:
         plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
         return bool(plan and plan.refusal)
 
-    def refusal(self, profile: Profile, engine: Engine) -> str:
+    def refusal(self, profile: Profile, engine: Engine) -> str | None:
         """Why the engine cannot load these files, in its own words; empty where it does not say so.
 
-        It is asked without GPUs, so it takes nothing from who is on them.
+        It is asked without GPUs, so it takes nothing from who is on them; not at all where that cannot
+        be: a container sees what it was given, an RPC server answers one client at a time. None where
+        it was cancelled.
         """
-        return self._ask(profile, engine, Circumstances({}, {}, {}), blind=True).refusal
+        if engine.kind == "container" or profile.flag("--rpc"):
+            return ""
+        outcome = self._ask(profile, engine, Circumstances({}, {}, {}), blind=True)
+        return None if outcome.reason == CANCELLED else outcome.refusal
 
     def cancel(self) -> None:
         """End what is being planned, at once: its GPU memory is wanted."""
@@ -104,7 +109,8 @@ class Planner:
             outcome = self._try(profile, engine, around, folder, environ)
         if outcome.fit or outcome.reason == CANCELLED:
             return outcome
-        return Outcome(None, said(engine, outcome.reason), said(engine, outcome.refusal))
+        named = f"{engine.name} {engine.version}: {outcome.reason}"
+        return Outcome(None, named, said(engine, outcome.refusal))
 
     def _try(
         self,

@@ -20,9 +20,9 @@ from typing import IO
 from paddock import excerpt
 from paddock.engine.containers import is_container
 from paddock.llama.fit_log import DONE, Fit, FitReader
-from paddock.llama.output import failure_reason, says_unloadable, unloadable
+from paddock.llama.output import failure_reason, load_hint, says_unloadable, unloadable
 
-_ALLOCATED = "model buffer size"  # from here on it loads in earnest
+_ALLOCATED = "model buffer size"
 _EXITS = 5.0  # seconds at most between its last word and its end
 CANCELLED = "cancelled"  # the reason of an outcome
 _LIMIT = 120.0  # seconds: a search over many GPUs takes 10, a hung driver for ever
@@ -121,7 +121,7 @@ class Rehearsal:
             said_no = said_no or says_unloadable(line)
             is_over = reader.is_done or (not fits and reader.first_trial_is_over)
             # Where fit could not load the model, what comes next shows whether the server can.
-            if is_over and (not said_no or reader.has_measured or _ALLOCATED in line):
+            if is_over and (not said_no or reader.has_measured or _goes_on(line)):
                 return self._outcome(reader, last, fits=fits)
         outcome = self._outcome(reader, last, fits=fits)
         return outcome if outcome.fit else replace(outcome, refusal=self._refusal(process, last))
@@ -172,6 +172,11 @@ def _lines(log: IO[bytes]) -> Iterator[str]:
     while left > 0 and (raw := log.readline(_LONGEST_LINE)):
         left -= len(raw)
         yield raw.decode(errors="replace").rstrip("\n")
+
+
+def _goes_on(line: str) -> bool:
+    """Whether it loads in earnest here, whatever fit has met."""
+    return _ALLOCATED in line or load_hint(line) in ("warming", "listening")
 
 
 def _sweep(process: subprocess.Popen[bytes]) -> None:
