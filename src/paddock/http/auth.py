@@ -20,6 +20,10 @@ from paddock.errors import Forbidden, Unauthorized
 
 Headers = CIMultiDictProxy[str]
 
+# By these names programs in containers of Docker and Podman reach their host. Both are subdomains that
+# those engines answer for themselves: no page can have either lead to us by its own DNS.
+CONTAINER_HOSTS = frozenset({"host.docker.internal", "host.containers.internal"})
+
 _REMEMBERED_HOSTS = 256  # any IP literal is acceptable, hence a bound
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRUSTED_FETCH = frozenset({"same-origin", "none"})  # `none`: typed into the address bar
@@ -124,7 +128,7 @@ def _presented(headers: Headers) -> str:
 
 def _own_names(settings: Settings) -> frozenset[str]:
     listen = _host_name(settings.listen)
-    names = ("localhost", socket.gethostname(), listen, *settings.allowed_hosts)
+    names = ("localhost", *CONTAINER_HOSTS, socket.gethostname(), listen, *settings.allowed_hosts)
     return frozenset(name.lower() for name in names if name)
 
 

@@ -29,6 +29,31 @@ async def look(front: Front, request: web.Request, route: Route) -> web.StreamRe
     return await exchange.accounted(relayed)
 
 
+async def change(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A POST that changes an instance, or asks it what no other API asks.
+
+    The profile is named by `?model=`, or in a JSON object as llama.cpp's router has it; that of
+    `/lora-adapters` is a list, for which its router has no way to name one (build 11434).
+    """
+    exchange = Exchange(front, request, route)
+
+    async def relayed() -> web.StreamResponse:
+        content = await body.read(request, front.max_body)
+        exchange.profile = front.daemon.resolve(_model(request, content)).id
+        with _lease(front, request, exchange.profile, otherwise=True) as lease:
+            return await exchange.through(lease, request.path_qs, content)
+
+    return await exchange.accounted(relayed)
+
+
+def _model(request: web.Request, content: bytes) -> str | None:
+    if named := request.query.get("model"):
+        return named
+    if not content or content.lstrip().startswith(b"["):
+        return None
+    return body.wish(content, "application/json").model
+
+
 async def metrics(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Paddock's own metrics; with `?model=`, those of that profile's instance."""
     if "model" in request.query:
@@ -59,8 +84,10 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
     return await exchange.accounted(relayed)
 
 
-def _lease(front: Front, request: web.Request, profile: str) -> "Lease":
-    if request.query.get("autoload") in {"true", "1"}:
+def _lease(front: Front, request: web.Request, profile: str, *, otherwise: bool = False) -> "Lease":
+    """A lease that loads the profile only where `autoload` says so, without it `otherwise`."""
+    asked = request.query.get("autoload")
+    if otherwise if asked is None else asked in {"true", "1"}:
         return front.daemon.lease(profile)
     return front.daemon.loaded(profile)
 
