@@ -120,7 +120,7 @@ class UpstreamGone(PaddockError):
 
     code = "upstream_gone"
     status = 502
-    passes_in = 1.0
+    passes_in: ClassVar[float | None] = 1.0
 
 
 class CutOff(UpstreamGone):

@@ -135,9 +135,9 @@ class Exchange:
         if self.streams:
             listed.conversation = self.request.headers.get(streams.ID_HEADER, "")
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
-        endpoint = lease.endpoint or await streams.patiently(
-            self.request, listed, lambda: self._waited(lease)
-        )
+        endpoint = lease.endpoint
+        if endpoint is None:
+            endpoint = await streams.patiently(self.request, listed, lambda: self._waited(lease))
         self._account.granted = monotonic()
         if self.interpreter:
             self.interpreter.granted()
