@@ -66,7 +66,7 @@ def run_told(
 
 
 def run_client(
-    argv: list[str], told: Mapping[str, str], folder: Path, *, limit: float = 100
+    argv: list[str], told: Mapping[str, str], folder: Path, *, limit: float = 400
 ) -> "subprocess.CompletedProcess[str]":
     """In a home of its own, with nobody's keys; `limit` in seconds."""
     home, work = folder / "home", folder / "work"

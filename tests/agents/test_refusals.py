@@ -8,7 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from paddock.api.client import Client
 from paddock.clients.known import client_named
 from paddock.clients.offer import Offer, offered
 from paddock.clients.writing import put_aside
+from paddock.config.settings import Paths
 from paddock.errors import PaddockError
 from paddock.llama.scripted import write
-from tests.agents.conftest import ASKED, MODEL, program, run_told
+from tests.agents.conftest import ASKED, MODEL, SAYS, program, run_told
 from tests.yard import Process, places, process, wrapper
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -34,72 +35,118 @@ model = scout.gguf
 engine = {engine}
 {more}
 """
-BURNS = "exit 3"
-REFUSES = "{% if add_generation_prompt and tools is defined %}{{ raise_exception('no such talk') }}{% endif %}"
-AS_IT_IS = dict.fromkeys(ASKED, 1) | {"opencode": 2}  # it has a title written as well, at once
+EARLY = "keep-alive-after = 1\nkeep-alive-every = 1\n"
+ONCE = dict.fromkeys(ASKED, 1) | {"opencode": 2}  # it has a title written as well, at once
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is wrong, what a user reads of it, and how many requests each client sends."""
+    """What is wrong, what a user reads of it, and how many requests each client sends at most."""
 
     reads: str  # a regular expression
     asks: dict[str, int]
+    loads: int = 1  # at most
     engine: str = ""  # sh, before the server starts
     more: str = ""  # lines of models.conf
     settings: str = ""
     ctx: int = 262_144
-    loads: int = 1  # at most
-    happens: Callable[[Process], None] | None = None  # once the client was told all and begins
     endless: bool = False
+    happens: Callable[[Process, int, ExitStack], None] | None = None  # before the client begins
 
 
-def _forget(running: Process) -> None:
-    """The model is taken out of models.conf after its client was told of it."""
-    text = running.paths.config.read_text()
-    running.paths.config.write_text(text.replace("[scout]", "[other]"))
-    Client(running.url).reload()
+def _changed(old: str, new: str) -> Callable[[Process, int, ExitStack], None]:
+    """models.conf is changed after the client was told of its models."""
+
+    def change(running: Process, asks: int, end: ExitStack) -> None:
+        text = running.paths.config.read_text()
+        assert old in text
+        running.paths.config.write_text(text.replace(old, new))
+        Client(running.url).reload()
+
+    return change
 
 
-def _stop(running: Process) -> None:
-    """The daemon is ended for good once somebody waits."""
+def _when_asked(then: Callable[[Process], None], running: Process, asks: int) -> None:
+    """In a thread, once so many requests wait."""
 
-    def when_asked() -> None:
+    def watch() -> None:
         daemon = Client(running.url)
         with suppress(PaddockError):
-            while not sum(daemon.status().queue.values()):
+            while sum(daemon.status().queue.values()) < asks:
                 pass
-            running.popen.send_signal(signal.SIGTERM)
+            then(running)
 
-    threading.Thread(target=when_asked, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _stopped(running: Process, asks: int, end: ExitStack) -> None:
+    """The daemon ends for good while its client waits."""
+    _when_asked(lambda daemon: daemon.popen.send_signal(signal.SIGTERM), running, asks)
+
+
+def _restarted(running: Process, asks: int, end: ExitStack) -> None:
+    """As `paddock restart` does it: a new daemon at the same address takes the load over."""
+
+    def restart(old: Process) -> None:
+        Client(old.url).shutdown(keep=True)
+        old.popen.wait()
+        new = Process(old.paths, "--listen", old.url.removeprefix("http://"))
+        end.callback(new.popen.kill)
+
+    _when_asked(restart, running, asks)
 
 
 SITUATIONS = {
-    "load fails": Situation("scout exited with code 3", AS_IT_IS, engine=BURNS),
+    "load fails": Situation("scout exited with code 3", ONCE, engine="exit 3"),
     "load fails in a stream": Situation(
-        "scout exited with code 3",
-        AS_IT_IS,
-        engine=f"sleep 4; {BURNS}",
-        settings="keep-alive-after = 1\nkeep-alive-every = 1\n",
+        "scout exited with code 3", ONCE, engine="sleep 4; exit 3", settings=EARLY
     ),
     "cannot fit": Situation(
         "scout cannot fit",
-        AS_IT_IS,
+        ONCE,
         more="[pinned]\nmodel = scout.gguf\nctx-size = 512\npin = true\npreload = true\n",
         settings="max-instances = 1\n",
     ),
-    "shutdown": Situation("Paddock is shutting down", AS_IT_IS, engine="sleep 60", happens=_stop),
-    "unknown model": Situation("no model 'scout'", AS_IT_IS, happens=_forget, loads=0),
-    "bad request": Situation("no such talk", AS_IT_IS, more="chat-template-file = refuses.jinja"),
-    "context too long": Situation("exceeds the available context", AS_IT_IS, ctx=512),
+    "shutdown": Situation("Paddock is shutting down", ONCE, engine="sleep 60", happens=_stopped),
+    "restart": Situation(
+        SAYS,
+        dict.fromkeys(ASKED, 2) | {"opencode": 4},
+        engine="sleep 10",
+        happens=_restarted,
+    ),
+    "unknown model": Situation(
+        r"no model 'scout'|issue with the selected model \(scout\)",
+        ONCE | {"claude-code": 2},
+        loads=0,
+        happens=_changed("[scout]", "[other]"),
+    ),
+    "bad request": Situation(
+        "does not support chat|embeddings",
+        ONCE,
+        happens=_changed("model = scout.gguf", "model = scout.gguf\nembeddings = on"),
+    ),
+    "context too long": Situation(
+        "exceeds the available context", ONCE | {"opencode": 3}, ctx=1024
+    ),
     "crash": Situation(
-        "in the middle of the reply|went away|killed by signal 9",
-        AS_IT_IS,
-        engine="(sleep 3; kill -9 $$) &",
+        "went away: its reply broke off|in the middle of the reply|killed by signal 9",
+        dict.fromkeys(ASKED, 4) | {"claude-code": 3, "qwen-code": 1, "opencode": 6},
         loads=3,
+        engine="(sleep 3; kill -9 $$) &",
         endless=True,
     ),
 }
+
+
+def _place(situation: Situation, folder: Path) -> Paths:
+    paths = places(folder / "daemon", "")
+    engine = wrapper(folder / "engine", situation.engine)
+    conf = CONF.format(engine=engine, ctx=situation.ctx, more=situation.more)
+    paths.config.write_text(conf)
+    paths.settings.write_text("probe-after = 0\nplan-ahead = false\n" + situation.settings)
+    paths.models_dir.mkdir()
+    write(paths.models_dir / "scout.gguf", replace(MODEL, endless=situation.endless))
+    return paths
 
 
 def _offer(running: Process) -> Offer:
@@ -108,30 +155,23 @@ def _offer(running: Process) -> Offer:
 
 
 def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, int]:
-    """What the client's user reads, how many requests came, how many loads were begun."""
-    paths = places(folder / "daemon", "")
-    engine = wrapper(folder / "engine", situation.engine)
-    paths.config.write_text(CONF.format(engine=engine, ctx=situation.ctx, more=situation.more))
-    (paths.config.parent / "refuses.jinja").write_text(REFUSES)
-    paths.settings.write_text("probe-after = 0\nplan-ahead = false\n" + situation.settings)
-    paths.models_dir.mkdir()
-    write(paths.models_dir / "scout.gguf", replace(MODEL, endless=situation.endless))
-    client = client_named(name)
+    """What the client's user reads, how many requests came, how many loads of it were begun."""
+    client, paths = client_named(name), _place(situation, folder)
     assert client.run is not None
     words = [program(client.program), *ASKED[name]]
-    with process(paths) as running:
+    with process(paths) as running, ExitStack() as end:
         setting = client.run(_offer(running), folder / "told")
         for _ in put_aside(setting):
             pass
         if situation.happens:
-            situation.happens(running)
+            situation.happens(running, 2 if name == "opencode" else 1, end)
         done = run_told(words, setting, folder)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
-        log = running.log.read_text()
-        asks = sum("request api=" in line for line in log.splitlines())
-        loads = len([d for d in (paths.state_dir / "instances").iterdir() if d.is_dir()])
-    return done.stdout + done.stderr, asks, loads
+    told = "".join(log.read_text() for log in running.log.parent.glob("daemon-*.log"))
+    records = (paths.state_dir / "instances").glob("*/record.json")
+    loads = sum('"profile":"scout"' in record.read_text() for record in records)
+    return done.stdout + done.stderr, told.count(" request api="), loads
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -142,5 +182,5 @@ def test_its_user_reads_the_reason_and_it_asks_no_more_than_it_must(
     expected = SITUATIONS[situation]
     screen, asks, loads = measured(name, expected, tmp_path)
     assert re.search(expected.reads, " ".join(screen.split())), screen[-3000:]
-    assert asks == expected.asks[name]
+    assert 0 < asks <= expected.asks[name]
     assert loads <= expected.loads

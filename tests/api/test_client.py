@@ -175,7 +175,7 @@ def test_the_key_is_sent_and_its_refusal_understood() -> None:
             handler.reply({"error": {"code": "unauthorized", "message": "no key"}}, 401)
 
     with daemon(guarded) as client:
-        assert client.unload("glm", now=True) == ["glm"]
+        assert client.unload("glm", now=True).models == ["glm"]
         with pytest.raises(Unauthorized):
             Client(client.url).unload()
 

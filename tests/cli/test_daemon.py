@@ -49,7 +49,7 @@ def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
     assert "print_timing" in program("logs", "alpha").out  # of an instance that has ended
     assert len(program("logs", "-n", "3").out.splitlines()) == 3
 
-    assert program("unload").out == "unloading: beta\n"
+    assert program("unload").out == "unloaded: beta\n"
     assert program("cancel").out == "nothing was loading\n"
 
 

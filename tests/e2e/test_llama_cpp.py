@@ -106,3 +106,65 @@ async def test_without_a_model_the_one_used_last_answers(home):
             await yard.answer(name)
             _, reply = await yard.post(CHAT, {"messages": HELLO})
             assert reply["choices"][0]["message"]["content"] == f"I am {name}."
+
+
+@pytest.mark.parametrize("named", ["query", "body"])
+async def test_what_changes_an_instance_is_passed_on_to_the_one_that_is_named(home, named):
+    async with home() as yard:
+        query, body = ("&model=alpha", {}) if named == "query" else ("", {"model": "alpha"})
+        status, refused = await yard.post(f"/slots/0?action=erase{query}", body)
+        assert (status, refused["error"]["type"]) == (501, "not_supported_error")
+        assert "slot" in refused["error"]["message"], "by llama-server, which saves none here"
+        status, refused = await yard.post(f"/props?{query[1:]}", body)
+        assert (status, refused["error"]["type"]) == (501, "not_supported_error")
+        status, refused = await yard.post(f"/v1/systemone?{query[1:]}", body)
+        assert status in {404, 501}, "an older build has none"
+        assert await yard.post("/lora-adapters?model=alpha", []) == (200, {"success": True})
+        assert [i.profile for i in (await yard.status()).instances] == ["alpha"]
+
+
+async def test_what_changes_an_instance_may_be_told_to_load_none(home):
+    async with home() as yard:
+        status, refused = await yard.post("/slots/0?action=erase&model=alpha&autoload=false", {})
+        assert (status, refused["error"]["reason"]) == (409, "model_not_loaded")
+        assert not (await yard.status()).instances
+
+
+async def test_what_changes_an_instance_is_for_those_who_manage(home):
+    async with home(api_keys=("ask",), management_keys=("run",)) as yard:
+        for path in ("/slots/0?action=save&model=alpha", "/props?model=alpha", "/lora-adapters"):
+            url, key = yard.url + path, {"Authorization": "Bearer ask"}
+            async with yard.http.post(url, json={}, headers=key) as reply:
+                assert reply.status == 403
+        assert yard.daemon.status().instances == []
+
+
+async def test_the_list_is_read_anew_where_it_is_asked_for(home):
+    async with home() as yard:
+        text = yard.paths.config.read_text()
+        yard.paths.config.write_text(text + "[newer]\nmodel = alpha.gguf\n")
+        rows = (await yard.get("/models?reload=1"))["data"]
+        assert "newer" in [row["id"] for row in rows]
+        async with yard.http.get(
+            yard.url + "/models?reload=1", headers={"Origin": "http://x"}
+        ) as no:
+            assert no.status == 403
+
+
+async def test_an_unloaded_model_is_gone_when_the_answer_comes(home):
+    async with home() as yard:
+        await yard.answer("alpha")
+        status, told = await yard.post("/unload", {"model": "alpha"})
+        assert (status, told) == (200, {"success": True, "models": ["alpha"]})
+        assert not (await yard.status()).instances
+
+
+async def test_one_that_still_serves_is_told_to_go_later(home):
+    async with home() as yard:
+        body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
+        async with yard.http.post(yard.url + CHAT, json=body) as reply:
+            await reply.content.readany()
+            status, told = await yard.post("/unload", {"model": "endless", "wait": False})
+            assert (status, told["pending"]) == (202, ["endless"])
+            status, told = await yard.post("/unload", {"model": "endless", "now": True})
+            assert (status, told.get("pending")) == (200, None)

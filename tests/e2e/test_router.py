@@ -2,22 +2,49 @@
 
 import asyncio
 import json
+import os
+import re
+import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from paddock.llama.scripted import ScriptedModel, write
+from tests.e2e.engines import gate
 from tests.yard import engine_command
 
 pytestmark = pytest.mark.native
 
 
+@dataclass(frozen=True)
+class Router:
+    """The real one."""
+
+    url: str
+    pid: int
+
+    async def held(self) -> list[int]:
+        """Its children, once there are some, stopped where they stand: they load for as long."""
+        while True:
+            by_thread = Path(f"/proc/{self.pid}/task").glob("*/children")
+            if children := [int(pid) for told in by_thread for pid in told.read_text().split()]:
+                for pid in children:
+                    os.kill(pid, signal.SIGSTOP)
+                return children
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
-def router(tmp_path: Path, models: Path, unused_tcp_port: int) -> Iterator[str]:
-    """The real one, with a model of its own."""
+def real(tmp_path: Path, models: Path, unused_tcp_port: int) -> Iterator[Router]:
+    """The real one, with a model of its own and one that loads for a while."""
     (tmp_path / "alpha.gguf").symlink_to(models / "alpha.gguf")
+    slow = ScriptedModel(say="I am slow.", layers=16, target_mib=400, dense=True)
+    write(tmp_path / "slow.gguf", slow)
     command = engine_command()
     if len(command) > 1:
         pytest.skip("the embedded engine has no router")
@@ -25,9 +52,14 @@ def router(tmp_path: Path, models: Path, unused_tcp_port: int) -> Iterator[str]:
     process = subprocess.Popen(
         [*command, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    yield f"http://127.0.0.1:{unused_tcp_port}"
+    yield Router(f"http://127.0.0.1:{unused_tcp_port}", process.pid)
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def router(real: Router) -> str:
+    return real.url
 
 
 def missing(theirs: Any, ours: Any, at: str = "") -> list[str]:
@@ -90,7 +122,7 @@ async def test_every_field_of_the_real_router_is_here(router: str, home):
         async with yard.http.get(router + "/props") as reply:
             assert missing(await reply.json(), await yard.get("/props")) == []
         async with yard.http.get(router + "/models") as reply:
-            [theirs] = (await reply.json())["data"]
+            theirs = next(m for m in (await reply.json())["data"] if m["id"] == "alpha")
         ours = next(m for m in (await yard.get("/models"))["data"] if m["id"] == "alpha")
         assert missing(theirs, ours) == []
         theirs, ours = await _told(yard.http, router), await _told(yard.http, yard.url)
@@ -100,3 +132,62 @@ async def test_every_field_of_the_real_router_is_here(router: str, home):
         assert set(lacks) <= UNKNOWN
         progress = [next(e for e in told if "progress" in e["data"]) for told in (theirs, ours)]
         assert missing(progress[0], progress[1]) == []
+
+
+async def _statuses(http: Any, url: str, asking: "asyncio.Task[int]") -> list[int]:
+    """What is said of a conversation whose model loads: read on, stopped, read on, and to its client."""
+    told, where = [], f"{url}/v1/stream?conv_id=talk::slow"
+    for method in ("GET", "DELETE", "GET"):
+        async with http.request(method, where) as reply:
+            told.append(reply.status)
+    return [*told, await asking]
+
+
+async def _ask_slow(http: Any, url: str) -> int:
+    body = {"model": "slow", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"X-Conversation-Id": "talk::slow"}
+    async with http.post(url + "/v1/chat/completions", json=body, headers=headers) as reply:
+        await reply.read()
+        return int(reply.status)
+
+
+async def test_a_conversation_is_stopped_while_its_model_loads_as_by_the_real_router(
+    real: Router, home, tmp_path
+):
+    held = gate(tmp_path)
+    async with home(held.profile("slow")) as yard, aiohttp.ClientSession() as http:
+        await _up(http, real.url)
+        asking = asyncio.create_task(_ask_slow(http, real.url))
+        children = await real.held()
+        gone_on = asyncio.create_task(_statuses(http, real.url, asking))
+        await asyncio.wait((gone_on,), timeout=2)  # it may answer its client after the load alone
+        for pid in children:
+            os.kill(pid, signal.SIGCONT)
+        theirs = await gone_on
+        asking = asyncio.create_task(_ask_slow(http, yard.url))
+        await yard.until(lambda status: status.requests)
+        ours = await _statuses(http, yard.url, asking)
+    assert theirs == ours == [503, 204, 404, 400]
+
+
+async def test_the_build_is_told_as_the_real_router_tells_it(router: str, home):
+    async with home() as yard:
+        await _up(yard.http, router)
+        async with yard.http.get(router + "/props") as reply:
+            theirs = (await reply.json())["build_info"]
+        ours = (await yard.get("/props"))["build_info"]
+    assert re.match(r"b\d+-", theirs)
+    assert re.match(r"b\d+-", ours)
+
+
+POSTS = ("/props", "/slots/0?action=erase", "/v1/systemone")
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_model_that_the_body_names_is_asked_as_by_the_real_router(router: str, home, path):
+    async with home() as yard:
+        await _up(yard.http, router)
+        async with yard.http.post(router + path, json={"model": "alpha"}) as reply:
+            theirs = reply.status, (await reply.json())["error"]["message"]
+        status, told = await yard.post(path, {"model": "alpha"})
+    assert (status, told["error"]["message"]) == theirs

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.e2e.engines import Gate, failing_gate, gate
 from tests.yard import Yard
 
 HEADERS = {"X-Conversation-Id": "talk::endless"}
@@ -119,3 +120,80 @@ async def test_what_is_not_there(home, conversation):
 async def test_which_one_must_be_said(home, method):
     async with home() as yard, yard.http.request(method, yard.url + "/v1/stream") as reply:
         assert reply.status == 400
+
+
+# ---- while its model loads: as llama.cpp's router does it (asked in test_router.py) ----
+
+WAITING = {"X-Conversation-Id": "talk::slow"}
+COME = "/v1/stream?conv_id=talk::slow"
+
+
+def _asking(home: Yard, http: aiohttp.ClientSession) -> "asyncio.Task[tuple[int, bytes]]":
+    async def asked() -> tuple[int, bytes]:
+        url, body = home.url + "/v1/chat/completions", _body(20) | {"model": "slow"}
+        async with http.post(url, json=body, headers=WAITING) as reply:
+            return reply.status, await reply.read()
+
+    return asyncio.create_task(asked())
+
+
+async def _read(home: Yard) -> tuple[int, dict[str, str], bytes]:
+    async with home.http.get(home.url + COME) as reply:
+        return reply.status, dict(reply.headers), await reply.read()
+
+
+@pytest.mark.parametrize("beats", [0.05, 60.0], ids=["after signs of life", "before"])
+async def test_a_page_that_is_reloaded_while_its_model_loads_finds_its_reply(home, tmp_path, beats):
+    held = gate(tmp_path)
+    settings = {"keep_alive_after": beats, "keep_alive_every": beats}
+    async with home(held.profile("slow"), **settings) as yard, aiohttp.ClientSession() as http:
+        page = _asking(yard, http)
+        await yard.until(lambda status: status.requests and status.requests[0].age > 0.3)
+        page.cancel()
+        status, headers, refused = await _read(yard)
+        assert (status, json.loads(refused)["error"]["reason"]) == (503, "model_loading")
+        assert int(_low(headers)["retry-after"]) > 0
+        held.open()
+        await yard.until(lambda status: not status.requests and status.instances)
+        status, _, whole = await _read(yard)
+        assert (status, _said(whole)) == (200, "I am gamma.")
+        assert whole.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_reply_that_is_stopped_while_its_model_loads_never_comes(home, tmp_path):
+    held = gate(tmp_path)
+    async with home(held.profile("slow")) as yard, aiohttp.ClientSession() as http:
+        page = _asking(yard, http)
+        await yard.until(lambda status: status.requests)
+        async with yard.http.delete(yard.url + COME) as reply:
+            assert reply.status == 204
+        assert (await _read(yard))[0] == 404
+        status, refused = await page
+        assert (status, json.loads(refused)["error"]["code"]) == (400, "cancelled")
+        held.open()
+        await yard.until_phase("slow", "ready")  # the load belongs to nobody, and goes on
+        assert (await _read(yard))[0] == 404
+
+
+async def test_whoever_left_for_a_load_that_fails_finds_nothing(home, tmp_path):
+    held: Gate = failing_gate(tmp_path)
+    async with home(held.profile("slow")) as yard, aiohttp.ClientSession() as http:
+        page = _asking(yard, http)
+        await yard.until(lambda status: status.requests)
+        page.cancel()
+        held.open()
+        await _over(yard)
+        assert (await _read(yard))[0] == 404
+
+
+async def test_the_daemon_ends_while_it_waits_for_who_has_left(home, tmp_path):
+    held = gate(tmp_path)
+    async with home(held.profile("slow")) as yard, aiohttp.ClientSession() as http:
+        page = _asking(yard, http)
+        await yard.until(lambda status: status.requests)
+        page.cancel()
+        assert (await _read(yard))[0] == 503
+
+
+def _low(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -3,8 +3,14 @@
 import re
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from paddock.errors import PaddockError
+from paddock.http.errors import EngineRefusedError
 from paddock.http.openapi import describe, methods_of, path_of
 from paddock.http.routes import ROUTES
+from paddock.http.shapes import OF_SURFACE
 
 
 async def test_every_registered_route_is_described(open_yard, tmp_path):
@@ -25,6 +31,25 @@ def test_every_reference_has_its_schema():
     names = set(re.findall(r"#/components/schemas/([\w.]+)", str(document)))
     assert names <= set(document["components"]["schemas"])
     assert {"Status", "SwitchRequest", "SwitchResult", "Snapshot", "History", "ErrorBody"} <= names
+
+
+@pytest.mark.parametrize("kind", [*PaddockError.__subclasses__(), EngineRefusedError])
+@pytest.mark.parametrize("surface", {route.surface for route in ROUTES}, ids=lambda s: s.name)
+def test_a_refusal_is_what_the_document_says_of_its_api(kind, surface):
+    """With everything that an error can hold, and with nothing but its message."""
+    for error in (kind("no"), kind("no", hint="so", detail=("E line",))):
+        told = surface.shape(error, surface.status(error, error.status))
+        kept = msgspec.json.decode(told, type=OF_SURFACE[surface.name])
+        assert msgspec.to_builtins(kept) == msgspec.json.decode(told), "a field is not described"
+
+
+def test_every_route_names_its_apis_refusal():
+    document = describe(ROUTES)
+    for route in ROUTES:
+        for method in methods_of(route):
+            default = document["paths"][path_of(route)][method]["responses"]["default"]
+            schema = default["content"]["application/json"]["schema"]["$ref"]
+            assert schema.endswith("/" + OF_SURFACE[route.surface.name].__name__)
 
 
 def test_every_route_says_what_it_is():

@@ -13,7 +13,7 @@ from paddock.api.activity import Preview
 from paddock.api.connection import Line
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
-from paddock.api.types import AnyEvent, ProfileInfo, SwitchResult
+from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.state import News
 from tests.tui import histories
@@ -51,9 +51,9 @@ class Deaf:
         self.asked.append(("switch", model))
         return SwitchResult(job="1", model=model, outcome="running")
 
-    def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
+    def unload(self, model: str | None = None, *, wait: bool = True) -> ModelResult:
         self.asked.append(("unload", model))
-        return []
+        return ModelResult(success=True, models=[])
 
     def cancel(self, model: str | None = None) -> list[str]:
         self.asked.append(("cancel", model))

@@ -168,9 +168,15 @@ class Client:
         with self.connection.exchange("POST", f"/requests/{request}/cancel", {}) as response:
             response.read()
 
-    def unload(self, model: str | None = None, *, now: bool = False) -> list[str]:
-        """Unload one model or all; `now` does not wait for running requests. Gives their names."""
-        return self._models("/unload", ModelRequest(model=model, now=now))
+    def unload(
+        self, model: str | None = None, *, now: bool = False, wait: bool = True
+    ) -> ModelResult:
+        """Unload one model or all; `now` does not wait for running requests.
+
+        `wait`: until it has ended; `pending` names those that still serve a request after some seconds.
+        """
+        wanted = ModelRequest(model=model, now=now, wait=wait)
+        return self._call("POST", "/unload", ModelResult, wanted)
 
     def cancel(self, model: str | None = None) -> list[str]:
         """Cancel the load of one model, or all loads. Gives their names."""

@@ -191,15 +191,19 @@ class ModelRequest(msgspec.Struct, kw_only=True):
 
     model: str | None = None
     now: bool = False  # do not wait for running requests
+    wait: bool = (
+        True  # answer when it has ended, or after some seconds if it still serves a request
+    )
 
 
 class ShutdownRequest(msgspec.Struct, kw_only=True):
     keep: bool = False  # leave the instances running, for the next daemon to adopt
 
 
-class ModelResult(msgspec.Struct, kw_only=True):
+class ModelResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     success: bool
     models: list[str]
+    pending: list[str] = []  # of an unload: those whose instance has not ended yet
 
 
 # ---- events: `type` names the fact, `seq` orders them, `time` says when ----

@@ -1,4 +1,4 @@
-"""The daemon's log on stderr: `2026-11-24 03:14:05,123 INFO    paddock.http.relay: request …`.
+"""The daemon's log on stderr: `2026-11-24 03:14:05,123 INFO    paddock.http.accounting: request …`.
 
 There is a line for every request, so what a line costs is a part of what a request costs: made the
 standard way 30 µs in a busy daemon, of the 300 that a request takes; made this way 19. Writing each

@@ -23,8 +23,14 @@ def unload(
 
     Running requests are waited for, unless --now is given.
     """
-    names = connect(url, key).unload(model, now=now)
+    result = connect(url, key).unload(model, now=now)
+    gone = [name for name in result.models if name not in result.pending]
     if as_json:
-        print_json({"success": True, "models": names})
-    else:
-        print(f"unloading: {', '.join(names)}" if names else "nothing was loaded")
+        print_json(result)
+        return
+    if gone:
+        print(f"unloaded: {', '.join(gone)}")
+    if result.pending:
+        print(f"unloading after their last request: {', '.join(result.pending)}")
+    if not result.models:
+        print("nothing was loaded")

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Iterable
 
-from paddock.api.types import InstanceEnded
+from paddock.api.types import InstanceEnded, Snapshot
 from paddock.http.front import Front
 
-PATIENCE = 15.0  # seconds; what still serves a request by then goes after its last one
+PATIENCE = (
+    8.0  # seconds, fewer than a client waits; what serves a request by then goes after its last one
+)
 
 
 async def departed(front: Front, profiles: Iterable[str], patience: float = PATIENCE) -> list[str]:
@@ -20,6 +22,9 @@ async def departed(front: Front, profiles: Iterable[str], patience: float = PATI
                     event = await anext(changes)
                     if isinstance(event, InstanceEnded):
                         left.pop(event.instance, None)
+                    elif isinstance(event, Snapshot):  # events may have been missed before it
+                        there = {instance.id for instance in event.status.instances}
+                        left = {name: p for name, p in left.items() if name in there}
         except (TimeoutError, StopAsyncIteration):
             pass
     return sorted(set(left.values()))

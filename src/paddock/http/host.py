@@ -10,7 +10,9 @@ import socket
 from collections.abc import Iterable
 
 # Names that no stranger's name server answers for, besides those that end in `.localhost`.
-RESERVED = frozenset({"localhost"})
+# By the other two, programs in containers of Docker and Podman reach their host: those engines answer
+# for them, so that no page can have either lead to us by its own DNS.
+RESERVED = frozenset({"localhost", "host.docker.internal", "host.containers.internal"})
 
 _HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253})))"

@@ -54,7 +54,10 @@ async def visible_models(front: Front, request: web.Request, route: Route) -> we
 
 
 async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile, hidden ones too."""
+    """Every profile, hidden ones too; with `reload`, of models.conf as it is now."""
+    if "reload" in request.query:  # no page of another site may have it read
+        front.guard.check(request.method, request.headers, route.scope, acts=True)
+        await front.daemon.reload()
     return _reply(await _models(front, hidden=True))
 
 
@@ -89,8 +92,8 @@ async def props(front: Front, request: web.Request, route: Route) -> web.StreamR
     """Without a model, what llama.cpp's router says of itself; with one, that instance's own answer."""
     if "model" in request.query:
         return await look(front, request, route)
-    engine = front.daemon.status().engine_version
-    about = router.Props(max_instances=front.settings.max_instances, build_info=engine)
+    build = router.build_info(front.daemon.status().engine_version)
+    about = router.Props(max_instances=front.settings.max_instances, build_info=build)
     return _reply(about)
 
 

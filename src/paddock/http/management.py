@@ -20,6 +20,7 @@ from paddock.daemon.preview import previewed
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
+from paddock.http.departure import PATIENCE, departed
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
 from paddock.http.query import number
@@ -126,10 +127,12 @@ async def doctor(front: Front, request: web.Request, route: Route) -> web.Stream
 
 
 async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Unload one profile, or all."""
+    """Unload one profile, or all; 202 where an instance still has to end."""
     wanted = await _read(front, request, ModelRequest, default=ModelRequest)
     names = front.daemon.unload(_id(front, wanted.model), now=wanted.now)
-    return reply(ModelResult(success=True, models=names))
+    pending = await departed(front, names, PATIENCE if wanted.wait else 0.0)
+    result = ModelResult(success=True, models=names, pending=pending)
+    return reply(result, status=202 if pending else 200)
 
 
 async def cancel(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

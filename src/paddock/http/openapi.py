@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import web
 
 import paddock
-from paddock.api.types import AnyEvent, ErrorBody
+from paddock.api.types import AnyEvent
+from paddock.http import shapes
 from paddock.http.auth import Scope
 from paddock.http.front import Front, Route
 from paddock.http.surfaces import OLLAMA
@@ -29,7 +30,8 @@ async def document(front: Front, request: web.Request, route: Route) -> web.Stre
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """An OpenAPI 3.1 document of these routes."""
     table = tuple(routes)
-    types = {ErrorBody, AnyEvent, *(t for r in table for t in (r.takes, r.gives) if t)}
+    refusals = {shapes.OF_SURFACE[route.surface.name] for route in table}
+    types = {*refusals, AnyEvent, *(t for r in table for t in (r.takes, r.gives) if t)}
     ordered = sorted(types, key=str)
     schemas, components = msgspec.json.schema_components(
         ordered, ref_template="#/components/schemas/{name}"
@@ -71,7 +73,7 @@ def _operation(route: Route, method: str, known: dict[Any, Any]) -> dict[str, An
         "parameters": _parameters(route),
         "responses": {
             **{str(status): _success(status, route, known) for status in route.statuses},
-            "default": _refusal(known),
+            "default": _refusal(route),
         },
     }
     if method in {"post", "put", "patch"}:
@@ -110,6 +112,7 @@ def _schema(kind: Any, known: dict[Any, Any]) -> dict[str, Any]:
     return {"schema": known[kind]} if kind is not None else {}
 
 
-def _refusal(known: dict[Any, Any]) -> dict[str, Any]:
-    schema = {"application/json": {"schema": known[ErrorBody]}}
+def _refusal(route: Route) -> dict[str, Any]:
+    name = shapes.OF_SURFACE[route.surface.name].__name__
+    schema = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     return {"description": "Why not, in the shape of the API that was used", "content": schema}

@@ -7,14 +7,16 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from paddock.errors import Forbidden, UnknownModel
-from paddock.http import slot_files, steering, upstream
+from paddock.http import body, slot_files, steering, upstream
 from paddock.http.auth import Scope
+from paddock.http.content import Content
 from paddock.http.front import Front, Route
 from paddock.http.relay import Exchange
 
 if TYPE_CHECKING:
     from paddock.daemon.lease import Lease
 
+_BEGINNING = 64  # bytes, in which a body's first letter stands
 _ID_SEGMENTS = 8  # as many `/` as an id may hold, so that a long path costs few look-ups
 
 
@@ -28,6 +30,33 @@ async def look(front: Front, request: web.Request, route: Route) -> web.StreamRe
             return await _answer(exchange, lease, request.path_qs)
 
     return await exchange.accounted(relayed)
+
+
+async def change(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A POST that changes an instance, or asks it what no other API asks.
+
+    The profile is named by `?model=`, or in a JSON object as llama.cpp's router has it; that of
+    `/lora-adapters` is a list, for which its router has no way to name one (build 11434).
+    """
+    exchange = Exchange(front, request, route)
+
+    async def relayed() -> web.StreamResponse:
+        content = await exchange.received()
+        exchange.profile = front.daemon.resolve(await _model(exchange, content)).id
+        with _lease(front, request, exchange.profile, otherwise=True) as lease:
+            return await _answer(exchange, lease, request.path_qs, content)
+
+    return await exchange.accounted(relayed)
+
+
+async def _model(exchange: Exchange, content: Content) -> str | None:
+    if named := exchange.request.query.get("model"):
+        return named
+    async with exchange.store.opened(content) as view:
+        beginning = bytes(view[:_BEGINNING]).lstrip()
+        if not beginning or beginning.startswith(b"["):
+            return None
+        return body.wish(view, "application/json").model
 
 
 async def metrics(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -61,8 +90,10 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
     return await exchange.accounted(relayed)
 
 
-def _lease(front: Front, request: web.Request, profile: str) -> "Lease":
-    if request.query.get("autoload") in {"true", "1"}:
+def _lease(front: Front, request: web.Request, profile: str, *, otherwise: bool = False) -> "Lease":
+    """A lease that loads the profile only where `autoload` says so, without it `otherwise`."""
+    asked = request.query.get("autoload")
+    if otherwise if asked is None else asked in {"true", "1"}:
         return front.daemon.lease(profile)
     return front.daemon.loaded(profile)
 

@@ -4,6 +4,7 @@ Source of the shapes: tools/server/README.md and server-models.cpp of llama.cpp,
 the router cannot know (size of the whole, reasons) is in the `paddock` object beside its fields.
 """
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -159,6 +160,13 @@ class Props(msgspec.Struct, kw_only=True):
     ui_settings: dict[str, Any] = {}
     build_info: str
     cors_proxy_enabled: bool = False
+
+
+def build_info(version: str) -> str:
+    """As llama.cpp says it, `b11434-…`: its clients look for the `b`. 0 where no build is told."""
+    found = re.search(r"build (\d+)|^(\d+) \(|^xllamacpp \d+\.\d+\.(\d+)", version)
+    number = next((part for part in found.groups() if part), "0") if found else "0"
+    return f"b{number}-{version or 'unknown'}"
 
 
 def events_of(event: AnyEvent, row: Callable[[str], Model | None]) -> list[bytes]:

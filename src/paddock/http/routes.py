@@ -48,6 +48,12 @@ def _look(path: str, summary: str) -> Route:
     return Route("GET", path, passage.look, summary, LLAMA, Scope.INFERENCE, query=query, acts=True)
 
 
+def _change(path: str, summary: str, scope: Scope = Scope.MANAGEMENT) -> Route:
+    """A POST as llama.cpp's router passes it on. What changes an instance is for those who manage."""
+    query = ("model", "autoload", *(["action"] if "slot" in path else []))
+    return Route("POST", path, passage.change, summary, LLAMA, scope, query=query)
+
+
 def _list(path: str, handler: Handler, gives: Any, summary: str) -> Route:
     return Route("GET", path, handler, summary, OPENAI, Scope.INFERENCE, gives=gives)
 
@@ -96,6 +102,10 @@ GATEWAY = (
     ),
     _look("/slots", "What an instance's slots do, at most 1.5 s old"),
     _look("/lora-adapters", "The adapters of an instance"),
+    _change("/props", "Change an instance's properties, where it was started with `--props`"),
+    _change("/slots/{slot}", "Save, restore or erase what a slot holds: `action`"),
+    _change("/lora-adapters", "Set the scales of an instance's adapters"),
+    _change("/v1/systemone", "A decision, of a model made for it", Scope.INFERENCE),
     Route(
         "*",
         "/upstream/{path:.+}",
@@ -114,7 +124,16 @@ GATEWAY = (
         models.Catalog,
         "What a client must know of each model before it asks: context, abilities, samplers",
     ),
-    _list("/models", listing.models, router.Models, "Every profile, hidden ones too"),
+    Route(
+        "GET",
+        "/models",
+        listing.models,
+        "Every profile, hidden ones too; `reload=1` reads models.conf again first",
+        OPENAI,
+        Scope.INFERENCE,
+        gives=router.Models,
+        query=("reload",),
+    ),
 )
 
 MANAGEMENT = (

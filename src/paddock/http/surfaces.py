@@ -87,8 +87,9 @@ def _responses_error(document: bytes) -> bytes:
     error = msgspec.json.decode(document)["error"]
     flat = {"type": "error", "sequence_number": 0, "param": error.get("param")}
     flat |= {"code": error.get("code"), "message": error.get("message"), "error": error}
-    code = "invalid_prompt" if error["type"] == _FINAL else "server_error"
-    failure = {"code": code, "message": error["message"]}
+    is_final = error["type"] == _FINAL
+    failure = {"code": "invalid_prompt" if is_final else "server_error"}
+    failure["message"] = error["message"]
     response = {"id": "", "object": "response", "status": "failed", "output": [], "error": failure}
     failed = {"type": "response.failed", "sequence_number": 1, "response": response}
     return (

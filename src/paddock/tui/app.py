@@ -126,7 +126,7 @@ class PaddockApp(App[None]):
 
     def action_unload(self) -> None:
         if model := self._dashboard.chosen:
-            self._order(f"unloading {model}", lambda: self._daemon.unload(model))
+            self._order(f"unloading {model}", lambda: self._daemon.unload(model, wait=False))
 
     def action_cancel_switch(self) -> None:
         """The load under way, or the one of the row under the cursor where there are several."""
