@@ -205,25 +205,24 @@ def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: object) -> 
     assert identity is not None
     folder = paths.state_dir / "instances" / "1"
     folder.mkdir(parents=True, mode=0o700)
-    record = Record(
-        **{
-            "instance": "alpha.1",
-            "number": 1,
-            "profile": "alpha",
-            "fingerprint": "",
-            "argv": BYSTANDER,
-            "engine": "native",
-            "engine_version": "",
-            "socket": str(paths.runtime_dir / "1" / "llama.sock"),
-            "size_mib": 1,
-            "created": "2026-01-01T00:00:00.000Z",
-            "stop_timeout": 1.0,
-            "pid": identity.pid,
-            "started": identity.started,
-            "boot": identity.boot,
-            **told,
-        }
-    )
+    record = {
+        "instance": "alpha.1",
+        "number": 1,
+        "profile": "alpha",
+        "fingerprint": "",
+        "argv": BYSTANDER,
+        "engine": "native",
+        "engine_version": "",
+        "socket": str(paths.runtime_dir / "1" / "llama.sock"),
+        "size_mib": 1,
+        "created": "2026-01-01T00:00:00.000Z",
+        "stop_timeout": 1.0,
+        "pid": identity.pid,
+        "started": identity.started,
+        "boot": identity.boot,
+        **told,
+    }
+    msgspec.convert(record, Record)
     write_whole(folder / "record.json", msgspec.json.encode(record))
     return folder / "record.json"
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import istr
 
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError
 from paddock.http import body, errors
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _FRONT = web.AppKey("front", Front)
 _LINGER = 2.0  # seconds in which the rest of a refused body is read before the connection closes
 _GRACE = 5.0  # how long requests may go on once the end has come
+_POLICY, _FRAMES = istr("Content-Security-Policy"), istr("X-Frame-Options")
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
     "access-control-max-age": "600",
@@ -194,8 +196,8 @@ def _unframed(
 
     async def tell(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
-        headers.add("content-security-policy", ancestors)  # a second one narrows a first
-        headers["x-frame-options"] = "SAMEORIGIN"
+        headers.add(_POLICY, ancestors)  # a second one narrows a first
+        headers[_FRAMES] = "SAMEORIGIN"
 
     return tell
 
