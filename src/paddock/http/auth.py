@@ -73,8 +73,9 @@ class Guard:
 
     def _check_sender(self, found: Sender, headers: Headers) -> None:
         if found is Sender.ELSEWHERE:
+            origin = headers.get("Origin")
             raise Forbidden(
-                f"a web page of {headers.get('Origin', 'another site')!r} may not call this address",
+                f"a web page of {repr(origin) if origin else 'another site'} may not call this address",
                 hint="if it should, add its origin to allowed-origins in paddock.toml",
             )
         if found is Sender.UNTOLD:
