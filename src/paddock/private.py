@@ -134,12 +134,18 @@ def _is_open(facts: os.stat_result) -> bool:
 
 
 def _is_ours_alone(group: int) -> bool:
-    """Whether nobody is in this group but us and root."""
+    """Whether nobody is in this group but us and root.
+
+    It must have our name, or be root's: a directory of users need not list who else has it as his own.
+    """
     members = {user.pw_uid for user in pwd.getpwall() if user.pw_gid == group}
-    with suppress(KeyError):
-        for name in grp.getgrgid(group).gr_mem:
-            members.add(pwd.getpwnam(name).pw_uid)
-    return members <= {0, os.getuid()}
+    try:
+        found = grp.getgrgid(group)
+        is_named_so = group == 0 or found.gr_name == _name(os.getuid())
+        members |= {pwd.getpwnam(name).pw_uid for name in found.gr_mem}
+    except KeyError:
+        return False
+    return is_named_so and members <= {0, os.getuid()}
 
 
 def _name(user: int) -> str:

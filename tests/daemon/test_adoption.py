@@ -11,7 +11,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -202,13 +201,13 @@ def _make_old(state_dir: Path) -> None:
 BYSTANDER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: Any) -> Path:
+def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: object) -> Path:
     """A record that calls this process an instance that does not answer, as one that is to be ended."""
     identity = Identity.of(process.pid)
     assert identity is not None
     folder = paths.state_dir / "instances" / "1"
     folder.mkdir(parents=True, mode=0o700)
-    known: dict[str, Any] = {
+    record = {
         "instance": "alpha.1",
         "number": 1,
         "profile": "alpha",
@@ -223,8 +222,9 @@ def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: Any) -> Pat
         "pid": identity.pid,
         "started": identity.started,
         "boot": identity.boot,
+        **told,
     }
-    record = Record(**known | told)
+    msgspec.convert(record, Record)
     write_whole(folder / "record.json", msgspec.json.encode(record))
     return folder / "record.json"
 

@@ -1,5 +1,7 @@
 """Who is let in: keys in two scopes, and web pages kept out."""
 
+import asyncio
+
 import pytest
 
 from paddock.http.openapi import methods_of, path_of
@@ -61,6 +63,16 @@ async def test_a_name_that_is_not_ours_is_dns_rebinding(open_yard, tmp_path, hos
     yard = await open_yard({"a": tmp_path / "s"}, allowed_hosts=("box.lan",))
     assert (await yard.get("/health", Host=host))[0] == status
     assert (await yard.get("/no/such/thing", Host=host))[0] == (404 if status == 200 else 403)
+
+
+@pytest.mark.parametrize("second", ["evil.example", "localhost"])
+async def test_there_is_one_host_or_none(open_yard, tmp_path, second):
+    yard = await open_yard({"a": tmp_path / "s"})
+    reader, writer = await asyncio.open_connection(*yard.address)
+    writer.write(f"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: {second}\r\n\r\n".encode())
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ a frame or an image (see `sender.py`).
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from hashlib import sha256
 
 from paddock.config.settings import Settings
 from paddock.errors import Forbidden, Unauthorized
 from paddock.http.host import OwnHosts
-from paddock.http.sender import Headers, Sender, sender
+from paddock.http.sender import PROGRAM, Headers, Sender, sender
 
 _REMEMBERED_HOSTS = 256  # any IP literal is acceptable, hence a bound
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -39,9 +39,13 @@ class Guard:
 
     def check(self, method: str, headers: Headers, scope: Scope, *, acts: bool) -> None:
         """Raise Forbidden or Unauthorized. `acts`: it tells or does more than a harmless read."""
-        self._check_host(headers.getall("Host", ()))
+        host = headers.get("Host", "")  # aiohttp lets no second one in
+        if host not in self._hosts:
+            self._check_host(host)
         if acts or method not in _SAFE_METHODS:
-            self._check_sender(headers)
+            found = sender(headers, self.origins)
+            if found is not PROGRAM:
+                self._check_sender(found, headers)
         if self._inference and scope is not Scope.OPEN:
             self._check_key(_presented(headers), scope)
 
@@ -58,26 +62,20 @@ class Guard:
         """Who had this request sent."""
         return sender(headers, self.origins)
 
-    def _check_host(self, hosts: Sequence[str]) -> None:
-        if len(hosts) == 1 and hosts[0] in self._hosts:
-            return
-        for host in hosts:  # HTTP/1.0 has none, and no browser speaks it
-            self._check_named(host)
-
-    def _check_named(self, host: str) -> None:
+    def _check_host(self, host: str) -> None:
         if host and host not in self._own_hosts:
-            raise Forbidden(
+            raise Forbidden(  # HTTP/1.0 has none, and no browser speaks it
                 f"the Host header names {host!r}, which is not this machine",
                 hint="if it is, add the name to allowed-hosts in paddock.toml",
             )
         if len(self._hosts) < _REMEMBERED_HOSTS:
             self._hosts.add(host)
 
-    def _check_sender(self, headers: Headers) -> None:
-        found = self.sender(headers)
+    def _check_sender(self, found: Sender, headers: Headers) -> None:
         if found is Sender.ELSEWHERE:
+            origin = headers.get("Origin")
             raise Forbidden(
-                f"a web page of {headers.get('Origin', 'another site')!r} may not call this address",
+                f"a web page of {repr(origin) if origin else 'another site'} may not call this address",
                 hint="if it should, add its origin to allowed-origins in paddock.toml",
             )
         if found is Sender.UNTOLD:

@@ -58,12 +58,18 @@ def _list(path: str, handler: Handler, gives: Any, summary: str) -> Route:
     return Route("GET", path, handler, summary, OPENAI, Scope.INFERENCE, gives=gives)
 
 
-def _get(path: str, handler: Handler, gives: Any, summary: str) -> Route:
-    return Route("GET", path, handler, summary, gives=gives)
+def _get(path: str, handler: Handler, gives: Any, summary: str, *, acts: bool = False) -> Route:
+    return Route("GET", path, handler, summary, gives=gives, acts=acts)
 
 
 def _do(path: str, handler: Handler, takes: Any, gives: Any, summary: str) -> Route:
     return Route("POST", path, handler, summary, takes=takes, gives=gives)
+
+
+def _end(path: str, handler: Handler, summary: str, surface: Surface, *query: str) -> Route:
+    """A DELETE, after which there is nothing to be said."""
+    asked, done = Scope.INFERENCE, (204,)
+    return Route("DELETE", path, handler, summary, surface, asked, query=query, statuses=done)
 
 
 GATEWAY = (
@@ -195,6 +201,7 @@ MANAGEMENT = (
         management.profile,
         profiles.ProfileDetail,
         "A profile in full: each flag with where it was written, and what its model file says",
+        acts=True,  # it may read that file
     ),
     _get(
         "/preview/{model:.+}",
@@ -321,16 +328,7 @@ LLAMA_ROUTER = (
         query=("conv_id", "from"),
         acts=True,
     ),
-    Route(
-        "DELETE",
-        "/v1/stream",
-        streams.stop,
-        "End such a reply",
-        LLAMA,
-        Scope.INFERENCE,
-        query=("conv_id",),
-        statuses=(204,),
-    ),
+    _end("/v1/stream", streams.stop, "End such a reply", LLAMA, "conv_id"),
     Route("POST", "/v1/streams/lookup", streams.lookup, "Which there are", LLAMA, Scope.INFERENCE),
     *(
         Route("*", path, management.disabled, "Off, as the router says it", ROUTER, Scope.OPEN)
@@ -376,15 +374,7 @@ AGENTS = (
         MCP,
         Scope.INFERENCE,
     ),
-    Route(
-        "DELETE",
-        "/mcp",
-        mcp.delete,
-        "Ends a session: there are none",
-        MCP,
-        Scope.INFERENCE,
-        statuses=(204,),
-    ),
+    _end("/mcp", mcp.delete, "Ends a session: there are none", MCP),
 )
 
 ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER, *AGENTS)

@@ -29,16 +29,19 @@ class Sender(Enum):
     UNTOLD = "a browser that does not tell"
 
 
+PROGRAM = Sender.PROGRAM
+
+
 def sender(headers: Headers, friends: Collection[str]) -> Sender:
     """Who had this request sent; `friends`: the origins of other pages that may call us."""
-    origin = headers.get("Origin")
-    if origin is not None:
+    get = headers.get
+    if (origin := get("Origin")) is not None:
         is_here = origin in friends or _is_of(origin, headers.get("Host", ""))
         return Sender.HERE if is_here else Sender.ELSEWHERE
-    if (site := headers.get("Sec-Fetch-Site")) is not None:
+    if (site := get("Sec-Fetch-Site")) is not None:
         return Sender.HERE if site in _HERE else Sender.ELSEWHERE
-    if not _is_browser(headers):
-        return Sender.PROGRAM
+    if not get("User-Agent", "").startswith("Mozilla/") or not _is_browser(headers):
+        return PROGRAM  # nearly always, hence looked at first
     return Sender.HERE if _VISITED in headers.get("Cookie", "") else Sender.UNTOLD
 
 

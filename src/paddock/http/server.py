@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import istr
 
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
 from paddock.http import errors, malformed
@@ -36,6 +37,7 @@ _OPTIONS: dict[str, Any] = {  # aiohttp's, of each connection
     "lingering_time": 2.0,  # seconds in which the rest of a refused body is read before it closes
 }
 _GRACE = 5.0  # how long requests may go on once the end has come
+_POLICY, _FRAMES = istr("Content-Security-Policy"), istr("X-Frame-Options")
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
     "access-control-max-age": "600",
@@ -212,8 +214,8 @@ def _unframed(
 
     async def tell(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
-        headers.add("content-security-policy", ancestors)  # a second one narrows a first
-        headers["x-frame-options"] = "SAMEORIGIN"
+        headers.add(_POLICY, ancestors)  # a second one narrows a first
+        headers[_FRAMES] = "SAMEORIGIN"
 
     return tell
 
