@@ -139,8 +139,14 @@ class Sink:
         return self._written + len(self._waiting)
 
     async def take(self, piece: Any) -> None:
-        """The next bytes. NoRoomForBody."""
-        self._waiting += piece
+        """The next bytes, in any number: no more than a few are copied at a time. NoRoomForBody."""
+        with memoryview(piece) as view:
+            for start in range(0, len(view), _WRITTEN):
+                await self._take(view[start : start + _WRITTEN])
+
+    async def _take(self, piece: memoryview) -> None:
+        with piece:
+            self._waiting += piece
         if self._file is None and not self._fits():
             self._file = self._store.new_file()
             self._forget()

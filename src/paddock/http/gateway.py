@@ -42,8 +42,8 @@ async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
 async def _unwrapped(exchange: Exchange, content: Content) -> Content:
     """The body with tools that llama-server sees, and a reply that calls them as the client does."""
     async with exchange.store.opened(content) as view:
-        flat, names = namespaces.flattened(view)
+        pieces, names = namespaces.flattened(view)
         if not names:
             return content
         exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
-        return await exchange.changed(content, (flat,))
+        return await exchange.changed(content, pieces)

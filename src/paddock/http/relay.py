@@ -19,7 +19,7 @@ from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
-from paddock.http.content import SMALL, Buffer, Content, Store
+from paddock.http.content import SMALL, Content, Store
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.surfaces import UPSTREAM, describe
@@ -106,21 +106,16 @@ class Exchange:
         content = await self.front.bodies.content(self.request)
         return content if len(content) <= SMALL else self._hold(content)
 
-    async def kept(self, content: bytes) -> Content:
-        """A body of our own making, where there is room for it."""
-        return content if len(content) <= SMALL else self._hold(await self.store.kept((content,)))
-
-    async def changed(self, content: Content, pieces: Iterable[Buffer | msgspec.Raw]) -> Content:
+    async def changed(
+        self, content: Content, pieces: Iterable[bytes | memoryview | msgspec.Raw]
+    ) -> Content:
         """A body of these pieces in the place of another."""
-        new = await self.store.kept(pieces)
-        self.drop(content)
-        return self._hold(new)
-
-    def drop(self, content: Content) -> None:
-        """It is needed no longer."""
-        if content in self._held:
-            self._held.remove(content)
-            self.store.release(content)
+        if len(content) <= SMALL:
+            return b"".join(pieces)
+        new = self._hold(await self.store.kept(pieces))
+        self._held.remove(content)
+        self.store.release(content)
+        return new
 
     def _hold(self, content: Content) -> Content:
         self._held.append(content)
