@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import msgspec
+
 from paddock.errors import NoRoomForBody
 
 SMALL = 1 << 16  # bytes; up to here bodies are not counted: the number of connections bounds them
@@ -55,6 +57,7 @@ class Spooled:
 
 Content = bytes | Spooled
 Buffer = bytes | mmap.mmap  # what a content can be looked at as
+Piece = bytes | bytearray | memoryview | msgspec.Raw  # what one is made of
 
 
 class Store:
@@ -80,7 +83,7 @@ class Store:
                 with suppress(BufferError):  # an error's traceback still holds a piece of it
                     view.close()
 
-    async def kept(self, pieces: Iterable[Any]) -> Content:
+    async def kept(self, pieces: Iterable[Piece]) -> Content:
         """One body of these pieces. NoRoomForBody."""
         sink = Sink(self)
         try:
@@ -138,7 +141,7 @@ class Sink:
     def size(self) -> int:
         return self._written + len(self._waiting)
 
-    async def take(self, piece: Any) -> None:
+    async def take(self, piece: Piece) -> None:
         """The next bytes, in any number: no more than a few are copied at a time. NoRoomForBody."""
         with memoryview(piece) as view:
             for start in range(0, len(view), _WRITTEN):

@@ -15,7 +15,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await exchange.received()
+        content = await exchange.bodies.received(request)
         media = request.headers.get("Content-Type", "")
         if isinstance(content, bytes):
             wish = body.wish(content, media)
@@ -35,15 +35,15 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
-    async with exchange.store.opened(content) as view:
+    async with exchange.bodies.opened(content) as view:
         return body.owned(body.wish(view, media))
 
 
 async def _unwrapped(exchange: Exchange, content: Content) -> Content:
     """The body with tools that llama-server sees, and a reply that calls them as the client does."""
-    async with exchange.store.opened(content) as view:
+    async with exchange.bodies.opened(content) as view:
         pieces, names = namespaces.flattened(view)
         if not names:
             return content
         exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
-        return await exchange.changed(content, pieces)
+        return await exchange.bodies.changed(content, pieces)

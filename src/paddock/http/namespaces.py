@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from paddock.http.body import decoded, parsed
-from paddock.http.content import Buffer
+from paddock.http.content import Buffer, Piece
 from paddock.http.surfaces import RESPONSES
 
 _MARK = b'"namespace"'  # as a tool's type, or as a field of a call
@@ -25,7 +25,6 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
-Piece = bytes | msgspec.Raw
 Names = dict[str, tuple[str, str]]  # a function's name -> its namespace, and its name there
 
 
@@ -38,7 +37,7 @@ def flattened(content: Buffer) -> tuple[list[Piece], Names]:
     if not isinstance(tools, list) or not (names := _names(tools)):
         return [], {}
     flat = {where: name for name, where in names.items()}
-    told = {"tools": [msgspec.json.encode(list(_functions(tools, flat)))]}
+    told: dict[str, list[Piece]] = {"tools": [msgspec.json.encode(list(_functions(tools, flat)))]}
     told |= {key: _flat(fields[key], flat) for key in _FIELDS_OF_CALLS if key in fields}
     return list(_document(fields, told)), names
 

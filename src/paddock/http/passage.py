@@ -51,7 +51,7 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
                 status=HTTPStatus.PERMANENT_REDIRECT,
                 headers={"location": f"/upstream/{raw}/", "x-paddock-profile": exchange.profile},
             )
-        content = await exchange.received() if request.can_read_body else None
+        content = await exchange.bodies.received(request) if request.can_read_body else None
         with front.daemon.lease(exchange.profile) as lease:
             query = f"?{request.rel_url.raw_query_string}" if request.query_string else ""
             return await _answer(exchange, lease, path + query, content)

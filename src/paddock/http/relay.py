@@ -13,15 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
-import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
-from paddock.http.content import SMALL, Content, Store
+from paddock.http.content import Content
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
+from paddock.http.receiving import Held
 from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Exchange:
     __slots__ = (
         "_first",
         "_granted",
-        "_held",
         "_ignored",
         "_last",
         "_listed",
         "_mark",
         "_started",
+        "bodies",
         "front",
         "instance",
         "interpreter",
@@ -69,9 +69,9 @@ class Exchange:
         self.streams = False
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
+        self.bodies = Held(front.receiver)
         self.sampling = sampling.Sampling()
         self._ignored: tuple[str, ...] = ()
-        self._held: list[Content] = []  # bodies that take room until all is over
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
@@ -91,35 +91,9 @@ class Exchange:
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
-            for content in self._held:
-                self.store.release(content)
+            self.bodies.release()
             self._account(status, outcome)
         return response
-
-    @property
-    def store(self) -> Store:
-        """Where bodies are kept."""
-        return self.front.bodies.store
-
-    async def received(self) -> Content:
-        """The request's body, whole; it is kept until the exchange is over."""
-        content = await self.front.bodies.content(self.request)
-        return content if len(content) <= SMALL else self._hold(content)
-
-    async def changed(
-        self, content: Content, pieces: Iterable[bytes | memoryview | msgspec.Raw]
-    ) -> Content:
-        """A body of these pieces in the place of another."""
-        if len(content) <= SMALL:
-            return b"".join(pieces)
-        new = self._hold(await self.store.kept(pieces))
-        self._held.remove(content)
-        self.store.release(content)
-        return new
-
-    def _hold(self, content: Content) -> Content:
-        self._held.append(content)
-        return content
 
     async def _cancellable(
         self, relayed: Callable[[], Awaitable[web.StreamResponse]]
@@ -146,8 +120,8 @@ class Exchange:
         """The body with the samplers that hold; what it is a second copy of is over by then."""
         self.sampling = self.front.samplers.ruled(profile, wish)
         if vain := self.sampling.overruled:
-            async with self.store.opened(content) as view:
-                content = await self.changed(content, sampling.without(view, vain))
+            async with self.bodies.opened(content) as view:
+                content = await self.bodies.changed(content, sampling.without(view, vain))
         self._mark = resent.mark_of(self.request, profile.id, content)
         await resent.supersede(self.front, self.request, self._mark)
         return content
@@ -205,17 +179,13 @@ class Exchange:
         asking = upstream.ask(endpoint, self.request.method, path, headers, content)
         if self.response is None:
             return await asking
-        task = asyncio.ensure_future(asking)
+        task, pause = asyncio.ensure_future(asking), self.front.settings.keep_alive_every
         try:
-            while not (await asyncio.wait((task,), timeout=self._pause))[0]:
+            while not (await asyncio.wait((task,), timeout=pause))[0]:
                 await self._beat(lease)
             return task.result()
         finally:
             task.cancel()
-
-    @property
-    def _pause(self) -> float:
-        return self.front.settings.keep_alive_every
 
     async def _beat(self, lease: "Lease") -> None:
         """A sign of life; the first one sends the headers, for better or worse."""
@@ -350,7 +320,8 @@ class Exchange:
         elif not self._last:  # only white space so far
             await response.write(document)
         else:
-            _abort(self.request)
+            if self.request.transport is not None:
+                self.request.transport.abort()
             return response
         await response.write_eof()
         return response
@@ -377,8 +348,3 @@ class Exchange:
     def _in_vain(self) -> str:
         said = (("overruled", self.sampling.overruled), ("ignored", self._ignored))
         return "".join(f" {word}={','.join(names)}" for word, names in said if names)
-
-
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()

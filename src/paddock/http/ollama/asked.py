@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from paddock.errors import BadRequest
+from paddock.http.content import Piece
 from paddock.http.ollama.wire import (
     Asked,
     ChatRequest,
@@ -26,8 +27,6 @@ from paddock.llama.samplers import FLAG_OF
 
 CHAT, COMPLETION, INFILL = "/v1/chat/completions", "/v1/completions", "/infill"
 EMBEDDINGS = "/v1/embeddings"
-
-Piece = bytes | memoryview
 
 _OPTIONS = {name: name for name in FLAG_OF} | {"seed": "seed", "stop": "stop", "num_keep": "n_keep"}
 _ENDLESS = -1  # `num_predict`: until it stops by itself

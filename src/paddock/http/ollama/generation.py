@@ -67,8 +67,8 @@ async def _answered(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await exchange.received()
-        async with exchange.store.opened(content) as view:
+        content = await exchange.bodies.received(request)
+        async with exchange.bodies.opened(content) as view:
             wanted = body.decoded(view, msgspec.json.Decoder(kind))
             profile = front.daemon.resolve(wanted.model)
             exchange.profile = profile.id
@@ -78,7 +78,7 @@ async def _answered(
             keeping = _Keeping(exchange, profile, wanted.keep_alive)
             question = translated(wanted) if _says_something(wanted) else None
             if question:
-                content = await exchange.changed(content, question.pieces())
+                content = await exchange.bodies.changed(content, question.pieces())
         del wanted, view  # they may be large, and the wait may be long
         if question is None:
             return await _loaded(exchange, keeping, teller)
@@ -99,15 +99,15 @@ async def _embedded(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await exchange.received()
-        async with exchange.store.opened(content) as view:
+        content = await exchange.bodies.received(request)
+        async with exchange.bodies.opened(content) as view:
             wanted = body.decoded(view, msgspec.json.Decoder(kind))
             profile = front.daemon.resolve(wanted.model)
             exchange.profile = profile.id
             exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
             keeping = _Keeping(exchange, profile, wanted.keep_alive)
             question = translated(wanted)
-            content = await exchange.changed(content, question.pieces())
+            content = await exchange.bodies.changed(content, question.pieces())
         return await _asked(exchange, keeping, question, content)
 
     return await exchange.accounted(relayed)
@@ -178,4 +178,4 @@ class _Keeping:
 
 async def read(front: Front, request: web.Request, kind: type[T]) -> T:
     """An order, whatever its content type: Ollama's users send none. BadRequest."""
-    return body.decoded(await front.bodies.order(request), msgspec.json.Decoder(kind))
+    return body.decoded(await front.receiver.order(request), msgspec.json.Decoder(kind))
