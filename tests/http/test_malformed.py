@@ -152,6 +152,21 @@ class TestEveryApi:
         request = _post(path, b"Content-Encoding: " + coding, body=content)
         await _refused(yard, path, request, 400, 415)
 
+    async def test_a_body_whose_framing_breaks_on_its_way(self, open_yard, tmp_path, path):
+        yard = await open_yard({"a": tmp_path / "s"})
+        head = (
+            b"POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            % path.encode()
+        )
+        reader, writer = await asyncio.open_connection(*yard.address)
+        writer.write(head + b"1\r\n{\r\n")
+        await asyncio.sleep(0.05)  # until its handler waits for more
+        writer.write(b"no number\r\n")
+        said, _, content = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 400")
+        assert SURFACES[path](json.loads(content))
+
     async def test_a_body_that_ends_too_early_is_nobodys_fault(self, open_yard, tmp_path, path):
         yard = await open_yard({"a": tmp_path / "s"})
         _, writer = await asyncio.open_connection(*yard.address)
@@ -178,7 +193,9 @@ TARGETS = ["/upstream/x%0A", "/upstream/a%0A/health", "/v1/models/a%0Ab", "/logs
 async def test_a_path_of_odd_bytes_is_not_found_in_json(open_yard, tmp_path, target, method):
     yard = await open_yard({"a": tmp_path / "s"})
     reader, writer = await asyncio.open_connection(*yard.address)
-    writer.write(f"{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+    writer.write(
+        f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
     head, _, content = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     assert head.startswith(b"HTTP/1.1 4")

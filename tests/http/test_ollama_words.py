@@ -59,8 +59,10 @@ def test_tool_calls_get_numbers_and_their_answers_find_them_by_name():
     ],
 )
 def test_images_are_told_by_their_first_letters(image: str, url: str):
-    message = Message(role="user", content="What?", images=[image])
-    content = asked.chat(ChatRequest(messages=[message])).body["messages"][0]["content"]
+    raw = msgspec.Raw(json.dumps(image).encode())
+    message = Message(role="user", content="What?", images=[raw])
+    pieces = asked.chat(ChatRequest(messages=[message])).pieces()
+    content = json.loads(b"".join(pieces))["messages"][0]["content"]
     assert content[0] == {"type": "text", "text": "What?"}
     assert content[1] == {"type": "image_url", "image_url": {"url": url}}
 

@@ -10,7 +10,7 @@ import logging
 import struct
 import termios
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import HttpVersion11, http_exceptions, web
 from aiohttp.web_request import BaseRequest
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from paddock.http.door import Door
 
 _log = logging.getLogger(__name__)
+
+
+class Times(NamedTuple):
+    """Seconds after which each kind of silence ends."""
+
+    head: float
+    idle: float
+    reader: float
 
 
 class State(IntEnum):
@@ -42,7 +50,7 @@ class Connection(web.RequestHandler):
         self._door = door
         self._head = b""  # the beginning of the request that is being read
         self._head_began: float | None = None
-        self._is_new = True
+        self._is_new, self._opened = True, self._loop.time()
         self._lacks_body = False
         self._body_moved = 0.0
         self._unsent, self._moved = 0, 0.0  # bytes for its client, and when they last became fewer
@@ -59,6 +67,8 @@ class Connection(web.RequestHandler):
     def since(self) -> float:
         """When it last made a step, to be compared with that of others in the same state."""
         match self.state:
+            case State.SILENT:
+                return self._opened
             case State.HEAD:
                 return self._head_began or 0.0
             case State.BODY:
@@ -84,10 +94,20 @@ class Connection(web.RequestHandler):
         if data and self._head_began is None and self._current_request is None:
             self._head = data
         super().data_received(data)
+        if self._messages and self._current_request is not None:
+            self._end_body(self._current_request)
         if self._current_request is not None or self._messages:
             self._head_began, self._is_new = None, False
         elif data and self._head_began is None:
             self._head_began = self._loop.time()
+
+    def _end_body(self, request: BaseRequest) -> None:
+        """What follows was read, so a body that is not whole never will be: its framing is broken.
+
+        aiohttp's parser leaves whoever reads such a body waiting.
+        """
+        if not request.content.is_eof():
+            request.content.set_exception(web.RequestPayloadError("the framing is broken"))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -95,13 +115,15 @@ class Connection(web.RequestHandler):
 
     # ---- what is bounded ----
 
-    def look(self, now: float, head_timeout: float, reader_timeout: float) -> None:
-        """End it where it has been at one thing for too long; 0: there is no limit."""
+    def look(self, now: float, times: "Times") -> None:
+        """End it where it has been at one thing for too long. Between requests, aiohttp does that."""
         began = self._head_began
-        if began is not None and head_timeout and now - began > head_timeout:
-            self._end_head(head_timeout)
-        elif self.writing_paused and reader_timeout and self._stalls_for(now) > reader_timeout:
-            _log.info("a client took nothing of its reply for %g s: it is cut off", reader_timeout)
+        if began is not None and now - began > times.head:
+            self._end_head(times.head)
+        elif self._is_new and began is None and now - self._opened > times.idle:
+            self.force_close()
+        elif self.writing_paused and self._stalls_for(now) > times.reader:
+            _log.info("a client took nothing of its reply for %g s: it is cut off", times.reader)
             self.abort()
 
     def abort(self) -> None:

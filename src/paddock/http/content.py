@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import msgspec
+
 from paddock.errors import NoRoomForBody
 
 SMALL = 1 << 16  # bytes; up to here bodies are not counted: the number of connections bounds them
@@ -55,6 +57,7 @@ class Spooled:
 
 Content = bytes | Spooled
 Buffer = bytes | mmap.mmap  # what a content can be looked at as
+Piece = bytes | bytearray | memoryview | msgspec.Raw  # what one is made of
 
 
 class Store:
@@ -80,7 +83,7 @@ class Store:
                 with suppress(BufferError):  # an error's traceback still holds a piece of it
                     view.close()
 
-    async def kept(self, pieces: Iterable[Any]) -> Content:
+    async def kept(self, pieces: Iterable[Piece]) -> Content:
         """One body of these pieces. NoRoomForBody."""
         sink = Sink(self)
         try:
@@ -138,9 +141,15 @@ class Sink:
     def size(self) -> int:
         return self._written + len(self._waiting)
 
-    async def take(self, piece: Any) -> None:
-        """The next bytes. NoRoomForBody."""
-        self._waiting += piece
+    async def take(self, piece: Piece) -> None:
+        """The next bytes, in any number: no more than a few are copied at a time. NoRoomForBody."""
+        with memoryview(piece) as view:
+            for start in range(0, len(view), _WRITTEN):
+                await self._take(view[start : start + _WRITTEN])
+
+    async def _take(self, piece: memoryview) -> None:
+        with piece:
+            self._waiting += piece
         if self._file is None and not self._fits():
             self._file = self._store.new_file()
             self._forget()

@@ -16,7 +16,7 @@ from aiohttp import web
 from paddock.config.settings import Settings
 from paddock.errors import TooManyConnections
 from paddock.http import malformed
-from paddock.http.connection import Connection, State
+from paddock.http.connection import Connection, State, Times
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +46,12 @@ class Door:
     ) -> None:
         """`options`: aiohttp's own for each connection."""
         self._server, self._most = server, most
-        idle = settings.idle_timeout or _FOR_EVER
-        self._options = options | {"keepalive_timeout": idle}
-        self._head_timeout = settings.header_timeout
-        self._reader_timeout = settings.reader_timeout
+        self._times = Times(
+            settings.header_timeout or _FOR_EVER,
+            settings.idle_timeout or _FOR_EVER,
+            settings.reader_timeout or _FOR_EVER,
+        )
+        self._options = options | {"keepalive_timeout": self._times.idle}
         self._inside: set[Connection] = set()
         self._turned: set[Turned] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -91,8 +93,7 @@ class Door:
 
     def watch(self) -> None:
         """Look at all connections from now on, every now and then, until `close`."""
-        times = [x / 4 for x in (self._head_timeout, self._reader_timeout) if x]
-        pause = min(max(_LOOKS[0], min(times, default=_LOOKS[1])), _LOOKS[1])
+        pause = min(max(_LOOKS[0], min(self._times) / 4), _LOOKS[1])
         self._look_again(asyncio.get_running_loop(), pause)
 
     def _look_again(self, loop: asyncio.AbstractEventLoop, pause: float) -> None:
@@ -100,7 +101,7 @@ class Door:
         now = loop.time()
         self._was_full = self._was_full and len(self._inside) >= self._most // 2
         for connection in tuple(self._inside):
-            connection.look(now, self._head_timeout, self._reader_timeout)
+            connection.look(now, self._times)
 
     def close(self) -> None:
         """Look no more, and send away who was turned away."""

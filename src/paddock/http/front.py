@@ -28,7 +28,7 @@ class Front:
     guard: Guard
     routes: "tuple[Route, ...]"
     web_page: WebPage
-    bodies: Receiver
+    receiver: Receiver
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
     # calls of tools by their client's session and their id, so that they can be cancelled
     calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)

@@ -15,7 +15,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await exchange.received()
+        content = await exchange.bodies.received(request)
         media = request.headers.get("Content-Type", "")
         if isinstance(content, bytes):
             wish = body.wish(content, media)
@@ -35,7 +35,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
-    async with exchange.store.opened(content) as view:
+    async with exchange.bodies.opened(content) as view:
         return body.owned(body.wish(view, media))
 
 
@@ -44,10 +44,10 @@ async def _unwrapped(exchange: Exchange, content: Content) -> Content:
 
     A stream is gone through in any case: llama-server leaves numbers out of its events.
     """
-    async with exchange.store.opened(content) as view:
-        flat, names = namespaces.flattened(view)
+    async with exchange.bodies.opened(content) as view:
+        pieces, names = namespaces.flattened(view)
         if names or exchange.streams:
             exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
         if not names:
             return content
-        return await exchange.changed(content, (flat,))
+        return await exchange.bodies.changed(content, pieces)

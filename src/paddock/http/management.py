@@ -192,7 +192,7 @@ def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 async def _read(
     front: Front, request: web.Request, kind: type[T], *, default: Callable[[], T] | None = None
 ) -> T:
-    content = await front.bodies.order(request)
+    content = await front.receiver.order(request)
     if not content and default is not None:
         return default()
     return body.decoded(content, msgspec.json.Decoder(kind))

@@ -26,7 +26,7 @@ _JSON = "application/json"
 async def post(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Answer one message, or a batch where the client's version has them."""
     version = request.headers.get(_VERSION, mcp.ASSUMED)
-    message = mcp.read(await front.bodies.order(request), version)
+    message = mcp.read(await front.receiver.order(request), version)
     if isinstance(message, list):
         return await _batch(front, request, message)
     if isinstance(message, mcp.Notice):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from paddock.http.body import decoded, parsed
-from paddock.http.content import Buffer
+from paddock.http.content import Buffer, Piece
 from paddock.http.numbering import Numbering
 from paddock.http.surfaces import RESPONSES
 
@@ -30,29 +30,44 @@ _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 Names = dict[str, tuple[str, str]]  # a function's name -> its namespace, and its name there
 
 
-def flattened(content: Buffer) -> tuple[Buffer, Names]:
-    """The body as llama-server takes it; no names, and the same bytes, where nothing is wrapped."""
+def flattened(content: Buffer) -> tuple[list[Piece], Names]:
+    """The body as llama-server takes it, in pieces; none, and no names, where nothing is wrapped."""
     if content.find(_MARK) < 0:
-        return content, {}
+        return [], {}
     fields = decoded(content, _FIELDS)
     tools = parsed(fields["tools"], _ANYTHING) if "tools" in fields else None
     if not isinstance(tools, list) or not (names := _names(tools)):
-        return content, {}
+        return [], {}
     flat = {where: name for name, where in names.items()}
-    told: dict[str, Any] = {"tools": list(_functions(tools, flat))}
+    told: dict[str, list[Piece]] = {"tools": [msgspec.json.encode(list(_functions(tools, flat)))]}
     told |= {key: _flat(fields[key], flat) for key in _FIELDS_OF_CALLS if key in fields}
-    return msgspec.json.encode({**fields, **told}), names
+    return list(_document(fields, told)), names
 
 
-def _flat(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> Any:
+def _document(fields: dict[str, msgspec.Raw], told: dict[str, list[Piece]]) -> Iterator[Piece]:
+    """The fields in their order, some of them as they are told instead."""
+    gap = b"{"
+    for name, raw in fields.items():
+        yield gap + msgspec.json.encode(name) + b":"
+        yield from told.get(name, [raw])
+        gap = b","
+    yield b"}"
+
+
+def _flat(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> list[Piece]:
     """A field with its calls by the functions' names; an item that has none keeps its bytes."""
-    if bytes(memoryview(raw)[:1]) == b"[":
-        return [_renamed_in(one, flat) for one in parsed(raw, _ITEMS)]
-    return _renamed_in(raw, flat)
+    if bytes(memoryview(raw)[:1]) != b"[":
+        return [_renamed_in(raw, flat)]
+    found: list[Piece] = [b"["]
+    for item in parsed(raw, _ITEMS):
+        found += [_renamed_in(item, flat), b","]
+    return [*(found[:-1] if len(found) > 1 else found), b"]"]
 
 
-def _renamed_in(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> Any:
-    return _renamed(parsed(raw, _ANYTHING), flat) if _MARKS.search(raw) else raw
+def _renamed_in(raw: msgspec.Raw, flat: dict[tuple[str, str], str]) -> Piece:
+    if not _MARKS.search(raw):
+        return raw
+    return msgspec.json.encode(_renamed(parsed(raw, _ANYTHING), flat))
 
 
 def _names(tools: list[Any]) -> Names:

@@ -41,7 +41,7 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        content = await exchange.received()
+        content = await exchange.bodies.received(request)
         exchange.profile = front.daemon.resolve(await _model(exchange, content)).id
         with _lease(front, request, exchange.profile, otherwise=True) as lease:
             return await _answer(exchange, lease, request.path_qs, content)
@@ -52,7 +52,7 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
 async def _model(exchange: Exchange, content: Content) -> str | None:
     if named := exchange.request.query.get("model"):
         return named
-    async with exchange.store.opened(content) as view:
+    async with exchange.bodies.opened(content) as view:
         beginning = bytes(view[:_BEGINNING]).lstrip()
         if not beginning or beginning.startswith(b"["):
             return None
@@ -83,7 +83,7 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
             )
         path, query = steering.canonical(path), request.rel_url.raw_query_string
         check(front, request, path, query)
-        content = await exchange.received() if request.can_read_body else None
+        content = await exchange.bodies.received(request) if request.can_read_body else None
         with front.daemon.lease(exchange.profile) as lease:
             return await _answer(exchange, lease, f"{path}?{query}" if query else path, content)
 
@@ -124,7 +124,7 @@ def check(front: Front, request: web.Request, path: str, query: str) -> None:
 async def _read(exchange: Exchange, content: upstream.Body) -> bytes:
     if content is None:
         return b""
-    async with exchange.store.opened(content) as view:
+    async with exchange.bodies.opened(content) as view:
         return bytes(view)
 
 

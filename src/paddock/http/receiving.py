@@ -5,6 +5,8 @@ connection.
 """
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -12,7 +14,7 @@ from aiohttp import web
 from paddock.config.settings import Settings
 from paddock.errors import BadRequest, BodyTooLarge
 from paddock.http import coding, malformed
-from paddock.http.content import SMALL, Content, Sink, Store
+from paddock.http.content import SMALL, Buffer, Content, Piece, Sink, Store
 
 if TYPE_CHECKING:
     from paddock.http.connection import Connection
@@ -83,6 +85,43 @@ class Receiver:
             raise malformed.late(
                 "more of the request's body", "body-timeout", self._timeout or 0.0
             ) from None
+
+
+class Held:
+    """The bodies of one exchange; what they take is free again with `release`."""
+
+    __slots__ = ("_contents", "_receiver")
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._contents: list[Content] = []  # those that take room
+
+    async def received(self, request: web.Request) -> Content:
+        """The request's body, whole. Raises as `Receiver.content` does."""
+        content = await self._receiver.content(request)
+        return content if len(content) <= SMALL else self._hold(content)
+
+    def opened(self, content: Content) -> AbstractAsyncContextManager[Buffer]:
+        """To look at it inside the block."""
+        return self._receiver.store.opened(content)
+
+    async def changed(self, content: Content, pieces: Iterable[Piece]) -> Content:
+        """A body of these pieces in the place of another, which they may be views of."""
+        if len(content) <= SMALL:
+            return b"".join(pieces)
+        new = self._hold(await self._receiver.store.kept(pieces))
+        self._contents.remove(content)
+        self._receiver.store.release(content)
+        return new
+
+    def release(self) -> None:
+        """All is over."""
+        for content in self._contents:
+            self._receiver.store.release(content)
+
+    def _hold(self, content: Content) -> Content:
+        self._contents.append(content)
+        return content
 
 
 async def _next(request: web.Request) -> bytes:

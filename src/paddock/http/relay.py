@@ -12,16 +12,16 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
-import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import errors, resent, sampling, streams, upstream
 from paddock.http.accounting import Account
-from paddock.http.content import SMALL, Buffer, Content, Store
+from paddock.http.content import Content
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
+from paddock.http.receiving import Held
 from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Exchange:
 
     __slots__ = (
         "_account",
-        "_held",
         "_last",
         "_listed",
         "_mark",
+        "bodies",
         "front",
         "instance",
         "interpreter",
@@ -64,8 +64,8 @@ class Exchange:
         self.streams = False
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
+        self.bodies = Held(front.receiver)
         self.sampling = sampling.Sampling()
-        self._held: list[Content] = []  # bodies that take room until all is over
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
@@ -84,40 +84,9 @@ class Exchange:
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
-            for content in self._held:
-                self.store.release(content)
+            self.bodies.release()
             self._account.close(self, status, outcome)
         return response
-
-    @property
-    def store(self) -> Store:
-        """Where bodies are kept."""
-        return self.front.bodies.store
-
-    async def received(self) -> Content:
-        """The request's body, whole; it is kept until the exchange is over."""
-        content = await self.front.bodies.content(self.request)
-        return content if len(content) <= SMALL else self._hold(content)
-
-    async def kept(self, content: bytes) -> Content:
-        """A body of our own making, where there is room for it."""
-        return content if len(content) <= SMALL else self._hold(await self.store.kept((content,)))
-
-    async def changed(self, content: Content, pieces: Iterable[Buffer | msgspec.Raw]) -> Content:
-        """A body of these pieces in the place of another."""
-        new = await self.store.kept(pieces)
-        self.drop(content)
-        return self._hold(new)
-
-    def drop(self, content: Content) -> None:
-        """It is needed no longer."""
-        if content in self._held:
-            self._held.remove(content)
-            self.store.release(content)
-
-    def _hold(self, content: Content) -> Content:
-        self._held.append(content)
-        return content
 
     async def _cancellable(
         self, relayed: Callable[[], Awaitable[web.StreamResponse]]
@@ -144,8 +113,8 @@ class Exchange:
         """The body with the samplers that hold; what it is a second copy of is over by then."""
         self.sampling = self.front.samplers.ruled(profile, wish)
         if vain := self.sampling.overruled:
-            async with self.store.opened(content) as view:
-                content = await self.changed(content, sampling.without(view, vain))
+            async with self.bodies.opened(content) as view:
+                content = await self.bodies.changed(content, sampling.without(view, vain))
         self._mark = resent.mark_of(self.request, profile.id, content)
         await resent.supersede(self.front, self.request, self._mark)
         return content
@@ -371,12 +340,8 @@ class Exchange:
         elif not self._last:  # only white space so far
             await response.write(document)
         else:
-            _abort(self.request)
+            if self.request.transport is not None:
+                self.request.transport.abort()
             return response
         await response.write_eof()
         return response
-
-
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()

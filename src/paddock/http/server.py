@@ -50,8 +50,8 @@ def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
     page = WebPage(daemon.paths.state_dir, daemon.roster.engines_at_hand)
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
-    bodies = Receiver(store, daemon.settings)
-    front = Front(daemon, Guard(daemon.settings), ROUTES, page, bodies)
+    receiver = Receiver(store, daemon.settings)
+    front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)
     app = web.Application()
     app[_FRONT] = front
     for route in ROUTES:
@@ -151,7 +151,7 @@ def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any
     async def expect(request: web.Request) -> web.StreamResponse | None:
         try:
             front.guard.check(request.method, request.headers, route.scope, acts=route.acts)
-            front.bodies.check(request)
+            front.receiver.check(request)
         except PaddockError as error:
             return _closing(error, errors.refusal(error, route.surface.shape))
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -67,7 +67,7 @@ async def stop(front: Front, request: web.Request, route: Route) -> web.StreamRe
 
 async def lookup(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Which of these conversations have a reply to be read, in any ready instance."""
-    content = await front.bodies.order(request)
+    content = await front.receiver.order(request)
     found: list[Any] = []
     for endpoint in front.daemon.endpoints():
         with suppress(UpstreamGone), endpoint.in_use():

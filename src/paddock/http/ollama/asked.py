@@ -9,8 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
+
+import msgspec
 
 from paddock.errors import BadRequest
+from paddock.http.content import Piece
 from paddock.http.ollama.wire import (
     Asked,
     ChatRequest,
@@ -30,12 +34,14 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MAGIC = {
-    "iVBOR": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lG": "image/gif",
-    "UklG": "image/webp",
-    "Qk0": "image/bmp",
+    b"iVBOR": "image/png",
+    b"/9j/": "image/jpeg",
+    b"R0lG": "image/gif",
+    b"UklG": "image/webp",
+    b"Qk0": "image/bmp",
 }
+_BEGIN = 16  # letters of a picture that are looked at
+_PLACE = uuid4().hex  # stands for a picture in what is encoded; nobody else knows it
 
 
 @dataclass(slots=True)
@@ -45,6 +51,43 @@ class Question:
     path: str
     body: dict[str, Any]
     left_out: list[str] = field(default_factory=list)  # what the client said in vain
+
+    def pieces(self) -> Iterator[Piece]:
+        """The body as JSON. Of a picture not a byte is copied. BadRequest."""
+        pictures: list[Picture] = []
+
+        def told(picture: Picture) -> str:
+            pictures.append(picture)
+            return _PLACE
+
+        try:
+            texts = msgspec.json.encode(self.body, enc_hook=told).split(f'"{_PLACE}"'.encode())
+        except (RecursionError, UnicodeError) as error:
+            raise BadRequest(f"the request body is not usable: {error}") from error
+        yield texts[0]
+        for picture, text in zip(pictures, texts[1:], strict=True):
+            yield from picture.pieces()
+            yield text
+
+
+class Picture:
+    """A string of base64, as it stands in the client's JSON."""
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self._raw = raw
+
+    def pieces(self) -> Iterator[Piece]:
+        """The same as a URL. Base64 tells by its first letters what it holds."""
+        view = memoryview(self._raw)
+        begin = bytes(view[:_BEGIN])
+        if not begin.startswith(b'"'):
+            raise BadRequest("images takes strings of base64")
+        if begin.startswith(b'"data:'):
+            yield view
+            return
+        kind = next((k for magic, k in _MAGIC.items() if begin[1:].startswith(magic)), "image/png")
+        yield f'"data:{kind};base64,'.encode()
+        yield view[1:]
 
 
 def chat(asked: ChatRequest) -> Question:
@@ -189,20 +232,10 @@ def _content(message: Message) -> Any:
     if not message.images:
         return message.content or ""
     text = [{"type": "text", "text": message.content}] if message.content else []
-    return text + [{"type": "image_url", "image_url": {"url": _url(i)}} for i in message.images]
-
-
-def _url(image: str) -> str:
-    """Base64 tells by its first letters what it holds."""
-    if image.startswith("data:"):
-        return image
-    kind = next((kind for magic, kind in _MAGIC.items() if image.startswith(magic)), "image/png")
-    return f"data:{kind};base64,{image}"
+    return text + [{"type": "image_url", "image_url": {"url": Picture(i)}} for i in message.images]
 
 
 def _call(call: dict[str, Any], number: int) -> dict[str, Any]:
-    import msgspec
-
     function = call.get("function") or {}
     arguments = function.get("arguments") or {}
     text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.errors import BadRequest
 from paddock.http import body
 from paddock.http.auth import Scope
+from paddock.http.content import Content
 from paddock.http.front import Front, Route
 from paddock.http.ollama import asked as questions
 from paddock.http.ollama.asked import Question
@@ -21,12 +21,13 @@ from paddock.http.ollama.wire import (
     GenerateRequest,
 )
 from paddock.http.relay import Exchange
+from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Asked | EmbedRequest | EmbeddingsRequest)
+_SAID = {"stream", *FLAG_OF}
 KeepAlive = float | str | None
 
 
@@ -66,18 +67,22 @@ async def _answered(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        wanted = await _wanted(exchange, kind)
-        profile = front.daemon.resolve(wanted.model)
-        exchange.profile = profile.id
-        exchange.streams = wanted.stream is not False
-        teller = Teller(wanted.model or profile.id, called, streams=exchange.streams)
-        exchange.interpreter = teller
-        keeping = _Keeping(exchange, profile, wanted.keep_alive)
-        if not _says_something(wanted):
+        content = await exchange.bodies.received(request)
+        async with exchange.bodies.opened(content) as view:
+            wanted = body.decoded(view, msgspec.json.Decoder(kind))
+            profile = front.daemon.resolve(wanted.model)
+            exchange.profile = profile.id
+            exchange.streams = wanted.stream is not False
+            teller = Teller(wanted.model or profile.id, called, streams=exchange.streams)
+            exchange.interpreter = teller
+            keeping = _Keeping(exchange, profile, wanted.keep_alive)
+            question = translated(wanted) if _says_something(wanted) else None
+            if question:
+                content = await exchange.bodies.changed(content, question.pieces())
+        del wanted, view  # they may be large, and the wait may be long
+        if question is None:
             return await _loaded(exchange, keeping, teller)
-        question = translated(wanted)
-        del wanted  # it may hold pictures, and the wait may be long
-        return await _asked(exchange, keeping, question)
+        return await _asked(exchange, keeping, question, content)
 
     return await exchange.accounted(relayed)
 
@@ -94,37 +99,38 @@ async def _embedded(
     exchange = Exchange(front, request, route)
 
     async def relayed() -> web.StreamResponse:
-        wanted = await _wanted(exchange, kind)
-        profile = front.daemon.resolve(wanted.model)
-        exchange.profile = profile.id
-        exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
-        keeping = _Keeping(exchange, profile, wanted.keep_alive)
-        return await _asked(exchange, keeping, translated(wanted))
+        content = await exchange.bodies.received(request)
+        async with exchange.bodies.opened(content) as view:
+            wanted = body.decoded(view, msgspec.json.Decoder(kind))
+            profile = front.daemon.resolve(wanted.model)
+            exchange.profile = profile.id
+            exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
+            keeping = _Keeping(exchange, profile, wanted.keep_alive)
+            question = translated(wanted)
+            content = await exchange.bodies.changed(content, question.pieces())
+        return await _asked(exchange, keeping, question, content)
 
     return await exchange.accounted(relayed)
 
 
-async def _wanted(exchange: Exchange, kind: type[R]) -> R:
-    """What the client sent; BadRequest."""
-    content = await exchange.received()
-    async with exchange.store.opened(content) as view:
-        wanted = body.decoded(view, msgspec.json.Decoder(kind))
-    exchange.drop(content)
-    return wanted
-
-
-async def _asked(exchange: Exchange, keeping: "_Keeping", question: Question) -> web.StreamResponse:
+async def _asked(
+    exchange: Exchange, keeping: "_Keeping", question: Question, content: Content
+) -> web.StreamResponse:
     exchange.note_ignored((*question.left_out, *keeping.in_vain))
-    encoded = _encoded(question)
-    wish = body.owned(body.wish(encoded, "application/json"))
-    content = await exchange.kept(encoded)
-    del encoded
     if exchange.route.streams:  # it generates
+        wish = body.wish(_small(question), "application/json")
         content = await exchange.prepared(keeping.profile, wish, content)
+    question.body.clear()
     with exchange.front.daemon.lease(exchange.profile) as lease:
         response = await exchange.through(lease, question.path, content)
         keeping.apply()
         return response
+
+
+def _small(question: Question) -> bytes:
+    """What a question says besides its text."""
+    said = {key: value for key, value in question.body.items() if key in _SAID}
+    return msgspec.json.encode(said)
 
 
 async def _loaded(exchange: Exchange, keeping: "_Keeping", teller: Teller) -> web.StreamResponse:
@@ -137,16 +143,6 @@ async def _loaded(exchange: Exchange, keeping: "_Keeping", teller: Teller) -> we
         await exchange.admitted(lease)
         keeping.apply()
         return await exchange.told(teller.done("load"))
-
-
-def _encoded(question: Question) -> bytes:
-    """Its body, which it then holds no longer."""
-    try:
-        return msgspec.json.encode(question.body)
-    except (RecursionError, UnicodeError) as error:
-        raise BadRequest(f"the request body is not usable: {error}") from error
-    finally:
-        question.body.clear()
 
 
 def _says_something(wanted: Asked) -> bool:
@@ -182,4 +178,4 @@ class _Keeping:
 
 async def read(front: Front, request: web.Request, kind: type[T]) -> T:
     """An order, whatever its content type: Ollama's users send none. BadRequest."""
-    return body.decoded(await front.bodies.order(request), msgspec.json.Decoder(kind))
+    return body.decoded(await front.receiver.order(request), msgspec.json.Decoder(kind))

@@ -6,12 +6,12 @@ import msgspec
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One turn. `images`: base64; a tool call's `arguments` are an object, not a text."""
+    """One turn. `images`: strings of base64, not decoded, as they may be large; a tool call's `arguments` are an object, not a text."""
 
     role: str
     content: str | None = None
     thinking: str | None = None
-    images: list[str] | None = None
+    images: list[msgspec.Raw] | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
@@ -46,7 +46,7 @@ class GenerateRequest(Asked, kw_only=True):
     template: str | None = None
     context: list[int] | None = None
     raw: bool | None = None
-    images: list[str] | None = None
+    images: list[msgspec.Raw] | None = None
 
 
 class EmbedRequest(msgspec.Struct, kw_only=True):
