@@ -7,11 +7,11 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from paddock.api.placement import Plan
-from paddock.config.profile import Profile
+from paddock.config.profile import Profile, Stable
 from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.roster import Roster
@@ -26,6 +26,7 @@ from paddock.placement.shelf import Shelf, holds
 _log = logging.getLogger(__name__)
 # MiB that must be free of each GPU where ours are resident: a driver's context of 530, and some room.
 _ROOM_TO_REHEARSE = 1024
+_OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
 class Plans:
@@ -171,9 +172,12 @@ class Plans:
             _log.info("no plan for %s: %s", profile.id, plan.notes[0] if plan.notes else "")
             self._failed.add(profile.fingerprint)
 
-    def forget(self, fingerprints: Mapping[str, object]) -> None:
-        """Keep only the plans of these versions, and try those again that could not be made."""
-        self._made = {f: plan for f, plan in self._made.items() if f in fingerprints}
+    def keep_only(self, stable: Stable) -> None:
+        """Forget the plans of other versions but for the last ones, and try again what could not be made."""
+        wanted = {profile.fingerprint for profile in stable.profiles.values()}
+        others = [fingerprint for fingerprint in self._made if fingerprint not in wanted]
+        for fingerprint in others[:-_OTHERS_KEPT]:
+            del self._made[fingerprint]
         self._failed.clear()
 
 

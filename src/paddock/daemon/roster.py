@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from paddock.config.explain import Changes, compare
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
+from paddock.daemon.collector import undisturbed
 from paddock.engine.engine import Engine
 from paddock.engine.engines import Engines
 from paddock.errors import EngineError, UnknownModel
@@ -19,6 +20,7 @@ from paddock.llama.facts import read_in_child
 from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
+_LARGE = 100_000  # bytes: about 300 profiles
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
@@ -91,16 +93,19 @@ class Roster:
 
         Raises ConfigError or EngineError.
         """
-        engines = engines or self.engines
-        new = await asyncio.to_thread(
-            models_conf.load,
-            self._paths.config,
-            models_dir=self._paths.models_dir,
-            flags_for=engines.flags,
-            defaults_for=engines.defaults,
-        )
-        stable, changes = await asyncio.to_thread(_settled, new, engines, self.stable)
-        return Draft(stable, engines, changes)
+        return await asyncio.to_thread(self._draft, engines or self.engines)
+
+    def _draft(self, engines: Engines) -> Draft:
+        calm = undisturbed() if _is_large(self._paths.config) else nullcontext()
+        with calm:
+            new = models_conf.load(
+                self._paths.config,
+                models_dir=self._paths.models_dir,
+                flags_for=engines.flags,
+                defaults_for=engines.defaults,
+            )
+            stable, changes = _settled(new, engines, self.stable)
+            return Draft(stable, engines, changes)
 
     def take(self, draft: Draft) -> None:
         """From now on it is as this draft says."""
@@ -124,6 +129,14 @@ class Roster:
     def facts(self, profile: Profile) -> Facts | None:
         """What its file says of itself, once it was read and where it could be."""
         return self._facts.get(profile.model) if profile.model else None
+
+
+def _is_large(config: Path) -> bool:
+    """Whether its profiles are thousands of objects, and it is worth the price of `undisturbed`."""
+    try:
+        return config.stat().st_size > _LARGE
+    except OSError:
+        return False  # said where it is read
 
 
 def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:

@@ -133,7 +133,7 @@ class View:
         return copy.copy(known[1])
 
     def forget(self, profiles: Iterable[str]) -> None:
-        """These are gone from models.conf."""
+        """These are gone from models.conf, or something else is said of them there."""
         for name in profiles:
             self._known.pop(name, None)
 
