@@ -95,9 +95,17 @@ class Plans:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            async for profile in in_turns(self._roster.stable.profiles.values()):
-                if self._ahead and self._is_wanted(profile) and self._may_rehearse(profile):
-                    await self._make(profile)
+            if self._ahead:
+                await self._make_missing(self._roster.stable)
+
+    async def _make_missing(self, stable: Stable) -> None:
+        """Of this file, for as long as it is in force: with thousands of profiles that is an hour."""
+        async for profile in in_turns(stable.profiles.values()):
+            if self._roster.stable is not stable:
+                self.wake()
+                return
+            if self._is_wanted(profile) and self._may_rehearse(profile):
+                await self._make(profile)
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
