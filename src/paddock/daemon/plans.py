@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from msgspec import structs
+
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile, Stable
 from paddock.core.model import HOST, Demand, DeviceId
@@ -60,11 +62,17 @@ class Plans:
 
     def of(self, profile: Profile) -> Plan:
         """The engine's plan where there is one, even if memory has changed since; else an estimate."""
-        return self._made.get(profile.fingerprint) or self._estimate(profile)
+        return self.engine_plan(profile.fingerprint, profile.id) or self._estimate(profile)
 
-    def engine_plan(self, fingerprint: str) -> Plan | None:
-        """What the engine itself planned for this version of a profile."""
-        return self._made.get(fingerprint)
+    def engine_plan(self, fingerprint: str, name: str = "") -> Plan | None:
+        """What the engine itself planned for this version of a profile, in this profile's `name`.
+
+        Profiles with the same command line share it.
+        """
+        plan = self._made.get(fingerprint)
+        if plan is None or not name or plan.profile == name:
+            return plan
+        return structs.replace(plan, profile=name)
 
     def facts(self, profile: Profile) -> Facts | None:
         """What an estimate of this profile is made from, besides the devices."""

@@ -80,7 +80,7 @@ class View:
             placement=placement if placement.buffers else None,
             speed=instance.speed,
             demand_mib=self._named(live.demand) if live else {},
-            plan=daemon.plans.engine_plan(instance.record.fingerprint),
+            plan=daemon.plans.engine_plan(instance.record.fingerprint, instance.profile),
             verdict=daemon.chronicle.verdict_of(instance.id),
             failure=as_failure(instance.phase.cause)
             if isinstance(instance.phase, ph.Failed)

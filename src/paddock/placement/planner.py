@@ -49,6 +49,8 @@ class Planner:
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, where it still holds."""
         plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        if plan:
+            plan.profile = profile.id  # another one with the same command line may have made it
         return plan if plan and holds(plan, around.readings) else None
 
     def plan(
