@@ -6,6 +6,9 @@ from collections import OrderedDict
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from msgspec import structs
 
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
@@ -41,6 +44,7 @@ class Roster:
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, Facts | None] = {}
+        self._lists: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
 
     # ---- looking up ----
@@ -116,8 +120,17 @@ class Roster:
         """Read the headers of model files not seen yet; whether any were."""
         unseen = {p.model for p in self.stable.profiles.values() if p.model} - set(self._facts)
         for path in sorted(unseen):
-            self._facts[path] = await self._read_facts(path)
+            facts = await self._read_facts(path)
+            self._facts[path] = self._shared(facts) if facts else None
         return bool(unseen)
+
+    def _shared(self, facts: Facts) -> Facts:
+        """With the lists of numbers of other files where they are the same: most are, layer by layer."""
+        lists = {name: getattr(facts, name) for name in Facts.__struct_fields__}
+        lists = {name: value for name, value in lists.items() if isinstance(value, tuple)}
+        return structs.replace(
+            facts, **{name: self._lists.setdefault(value, value) for name, value in lists.items()}
+        )
 
     async def _read_facts(self, path: Path) -> Facts | None:
         try:
