@@ -28,7 +28,7 @@ from statistics import median
 from typing import Any
 
 import aiohttp
-from rig import HERE, Numbers, free_port, program, save, show
+from rig import HERE, Numbers, cpu_seconds, free_port, program, save, show
 from scale_stable import LOUD, make, name_of
 from scale_stable import save as save_stable
 
@@ -275,15 +275,17 @@ def _start(folder: Path, profiles: int, engine: str) -> Numbers:
     (few / "models.conf").write_text("\n\n".join(text[: _FEW + 1]))
     (few / "state").mkdir()
     took: dict[Path, list[float]] = {folder: [], few: []}
-    peaks = []
+    peaks, cpu = [], []
     for _ in range(_STARTS):
         for where, seconds in took.items():
             begun = time.perf_counter()
             with _subject(where, profiles, engine, watched=False) as subject:
                 seconds.append(time.perf_counter() - begun)
                 peaks.append(peak_mib(subject.pid))
+                cpu += [cpu_seconds(subject.pid)] if where is folder else []
     whole, least = median(took[folder]), median(took[few])
-    return {"seconds": whole, "few": least, "ratio": whole / least, "peak": max(peaks)}
+    ratio = whole / least
+    return {"seconds": whole, "cpu": median(cpu), "few": least, "ratio": ratio, "peak": max(peaks)}
 
 
 def main() -> None:
@@ -310,11 +312,10 @@ def _print(result: Result) -> None:
     for profiles, steps in result.items():
         start = steps["start"]
         print(
-            f"\n{profiles} profiles: answers after {start['seconds']:.2f} s (median of {_STARTS}),",
-            end=" ",
+            f"\n{profiles} profiles: answers after {start['seconds']:.2f} s (median of {_STARTS}), of"
+            f" which {start['cpu']:.2f} s of a processor; {start['ratio']:.2f} times as long as with"
+            f" {_FEW} profiles ({start['few']:.2f} s); {start['peak']:.0f} MiB then"
         )
-        print(f"{start['ratio']:.2f} times as long as with {_FEW} ({start['few']:.2f} s);", end=" ")
-        print(f"{start['peak']:.0f} MiB then")
         rows = [
             (name, n["seconds"], n["turn"], n["wait"], n["peak"])
             for name, n in steps.items()
