@@ -1,7 +1,6 @@
 """The one page where real things are put together: options -> a running daemon."""
 
 import asyncio
-import gc
 import logging
 import os
 import resource
@@ -16,6 +15,7 @@ import msgspec
 
 from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
+from paddock.daemon import collector
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
@@ -67,7 +67,7 @@ async def serve(options: ServeOptions) -> None:
     with alone(where.state_dir):
         daemon = Daemon(where, settings, read_settings=lambda: resolve(options)[1])
         async with running(daemon) as addresses:
-            _calm_the_collector()
+            collector.calm()
             _log.info("paddock answers at http://%s", addresses[0])
             await daemon.ended()
 
@@ -124,17 +124,6 @@ def _bind(listen: str) -> socket.socket:
     except OSError as error:
         error.filename = listen  # so that it is said which of them
         raise
-
-
-def _calm_the_collector() -> None:
-    """Have Python look for cyclic garbage seldom, and not among what was made until now.
-
-    Requests leave next to none, but looking took 3 % of the CPU time under load, and a look at
-    everything 45 ms, in which nobody was answered.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 @contextmanager

@@ -125,6 +125,7 @@ def test_without_a_place_nothing_is_kept_and_nothing_fails(tmp_path: Path):
 
 def test_only_the_newest_are_kept(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "_KEPT", 2)
+    monkeypatch.setattr(module, "_SWEPT_EVERY", 1)
     for key in "abcd":
         shelf.put(key, ONE)
     assert sorted(path.stem for path in (tmp_path / "plans").iterdir()) == ["c", "d"]

@@ -84,6 +84,8 @@ class _Reader:
             strict=False,
             default_section="\0",
         )
+        for name in list(self._parser.converters):  # each section would hold itself by them
+            del self._parser.converters[name]
         self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
 
     def read(self, text: str) -> list[tuple[int, str]]:
@@ -99,6 +101,7 @@ class _Reader:
             line, name = _untagged(tagged)
             entries = ((*_untagged(key), value) for key, value in self._parser.items(tagged))
             yield Section(name.strip(), line, tuple(Entry(k, v, at) for at, k, v in entries))
+            self._parser.remove_section(tagged)  # else a cycle keeps all of them
 
     def _lines(self, text: str) -> Iterator[str]:
         """Every line, its header tagged; before them the header that the first keys may lack."""

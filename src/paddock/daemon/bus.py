@@ -27,6 +27,7 @@ from paddock.api.types import (
 )
 
 _RING, _RING_BYTES = 1024, 4 << 20  # events that can be resumed from
+_SHARED = 0.1  # seconds in which a snapshot is as good as a fresh one
 _QUEUE, _QUEUE_BYTES = 256, 1 << 20  # events that a reader may be behind
 _SMALL, _SMALL_BYTES = (SpeedMeasured, QueueChanged, SwitchProgress), 400  # most are of these
 
@@ -90,6 +91,7 @@ class Bus:
         self._readers: set[_Reader] = set()
         self._watched = asyncio.Event()
         self._closed = False
+        self._latest: Snapshot | None = None
         # Numbers go on rising over restarts, so that an old Last-Event-ID is never taken for a new one.
         self.seq = int(datetime.now(UTC).timestamp() * 1000) * 1000
 
@@ -184,9 +186,15 @@ class Bus:
         return msgspec.structs.replace(reading, seq=self.seq)
 
     def _stamped_snapshot(self) -> Snapshot:
-        snapshot = self._snapshot()
-        snapshot.seq, snapshot.time = self.seq, timestamp()
-        return snapshot
+        """The same for all who come at once: of thousands of profiles it has megabytes."""
+        if self._latest is None or self._latest.seq != self.seq:
+            self._latest = self._snapshot()
+            self._latest.seq, self._latest.time = self.seq, timestamp()
+            asyncio.get_running_loop().call_later(_SHARED, self._forget_latest)
+        return self._latest
+
+    def _forget_latest(self) -> None:
+        self._latest = None
 
     def close(self) -> None:
         """Let every reader finish what it has and end: a waiting reader would hold a shutdown for ever."""

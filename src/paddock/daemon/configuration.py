@@ -78,6 +78,7 @@ class Configuration:
         self._roster.take(draft)
         stable = draft.stable
         self._specs.keep_only(stable)
+        self._plans.keep_only(stable)
         self.info = ConfigInfo(
             path=str(stable.path),
             loaded_at=timestamp(),

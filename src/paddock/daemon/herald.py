@@ -177,7 +177,7 @@ class Herald:
         """`changes`: what is new in force; None where nothing is, and `config.error` says why."""
         changes = changes or Changes()
         self._metrics.forget(changes.removed)
-        self._view.forget(changes.removed)
+        self._view.forget((*changes.removed, *changes.changed))
         self._bus.publish(
             wire.ConfigChanged(
                 config=config,

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
+from msgspec import structs
+
 from paddock.api.placement import Plan
-from paddock.config.profile import Profile
+from paddock.config.profile import Profile, Stable
 from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
@@ -28,6 +30,7 @@ from paddock.placement.shelf import Shelf, holds
 _log = logging.getLogger(__name__)
 # MiB that must be free of each GPU where ours are resident: a driver's context of 530, and some room.
 _ROOM_TO_REHEARSE = 1024
+_OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
 class Plans:
@@ -65,11 +68,17 @@ class Plans:
 
     def of(self, profile: Profile) -> Plan:
         """The engine's plan where there is one, even if memory has changed since; else an estimate."""
-        return self._made.get(profile.fingerprint) or self._estimate(profile)
+        return self.engine_plan(profile.fingerprint, profile.id) or self._estimate(profile)
 
-    def engine_plan(self, fingerprint: str) -> Plan | None:
-        """What the engine itself planned for this version of a profile."""
-        return self._made.get(fingerprint)
+    def engine_plan(self, fingerprint: str, name: str = "") -> Plan | None:
+        """What the engine itself planned for this version of a profile, in this profile's `name`.
+
+        Profiles with the same command line share it.
+        """
+        plan = self._made.get(fingerprint)
+        if plan is None or not name or plan.profile == name:
+            return plan
+        return structs.replace(plan, profile=name)
 
     def facts(self, profile: Profile) -> Facts | None:
         """What an estimate of this profile is made from, besides the devices."""
@@ -106,14 +115,24 @@ class Plans:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            profiles = list(self._roster.stable.profiles.values()) if self._ahead else []
-            # Doubtful files first: plans of all may take minutes, and somebody may ask for these.
-            async for profile in in_turns(filter(self._roster.is_doubtful, profiles)):
-                with self._faults.caught("plans"):
-                    await self._judge(profile)
-            async for profile in in_turns(profiles):
-                with self._faults.caught("plans"):
-                    await self._look_after(profile)
+            if self._ahead:
+                await self._make_missing(self._roster.stable)
+
+    async def _make_missing(self, stable: Stable) -> None:
+        """Of this file, for as long as it is in force: with thousands of profiles that is an hour.
+
+        Doubtful files are judged first: somebody may ask for these before all plans are made.
+        """
+        profiles = list(stable.profiles.values())
+        async for profile in in_turns(filter(self._roster.is_doubtful, profiles)):
+            with self._faults.caught("plans"):
+                await self._judge(profile)
+        async for profile in in_turns(profiles):
+            if self._roster.stable is not stable:
+                self.wake()
+                return
+            with self._faults.caught("plans"):
+                await self._look_after(profile)
 
     async def _look_after(self, profile: Profile) -> None:
         """Have its plan made if it is missing or holds no more; where that is not possible, judged."""
@@ -241,6 +260,14 @@ class Plans:
                 self._made.pop(profile.fingerprint, None)
                 self._failed.discard(profile.fingerprint)
                 self._judged.discard(profile.fingerprint)
+
+    def keep_only(self, stable: Stable) -> None:
+        """Forget the plans of other versions but for the last ones, and try again what could not be made."""
+        wanted = {profile.fingerprint for profile in stable.profiles.values()}
+        others = [fingerprint for fingerprint in self._made if fingerprint not in wanted]
+        for fingerprint in others[:-_OTHERS_KEPT]:
+            del self._made[fingerprint]
+        self._failed.clear()
 
 
 def _share_a_server(profile: Profile, demand: Demand) -> bool:

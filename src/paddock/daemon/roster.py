@@ -3,9 +3,12 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from msgspec import structs
 
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
@@ -13,6 +16,7 @@ from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
+from paddock.daemon.collector import undisturbed
 from paddock.daemon.faults import Faults
 from paddock.engine.engine import Engine
 from paddock.engine.engines import Engines
@@ -22,6 +26,7 @@ from paddock.llama.gguf import Facts, GgufError
 
 _log = logging.getLogger(__name__)
 _SHOWN = 200  # letters of a name that nobody has
+_LARGE = 100_000  # bytes: about 300 profiles
 _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a failed switch
 
 
@@ -43,6 +48,7 @@ class Roster:
         self.stable = Stable(paths.config, paths.models_dir, {})
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
         self._reading = asyncio.Lock()
+        self._lists: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._versions: OrderedDict[str, Profile] = OrderedDict()  # by fingerprint
 
     # ---- looking up ----
@@ -95,16 +101,19 @@ class Roster:
 
         Raises ConfigError or EngineError.
         """
-        engines = engines or self.engines
-        new = await asyncio.to_thread(
-            models_conf.load,
-            self._paths.config,
-            models_dir=self._paths.models_dir,
-            flags_for=engines.flags,
-            defaults_for=engines.defaults,
-        )
-        stable, changes = await asyncio.to_thread(_settled, new, engines, self.stable)
-        return Draft(stable, engines, changes)
+        return await asyncio.to_thread(self._draft, engines or self.engines)
+
+    def _draft(self, engines: Engines) -> Draft:
+        calm = undisturbed() if _is_large(self._paths.config) else nullcontext()
+        with calm:
+            new = models_conf.load(
+                self._paths.config,
+                models_dir=self._paths.models_dir,
+                flags_for=engines.flags,
+                defaults_for=engines.defaults,
+            )
+            stable, changes = _settled(new, engines, self.stable)
+            return Draft(stable, engines, changes)
 
     def take(self, draft: Draft) -> None:
         """From now on it is as this draft says."""
@@ -126,8 +135,18 @@ class Roster:
         for path, facts in found.items():
             if isinstance(facts, GgufError):
                 _log.warning("cannot read %s: %s", path, facts)
-            self._facts[path] = marks[path], facts
+            self._facts[path] = marks[path], self._shared(facts)
         return found.keys() - changed, changed
+
+    def _shared(self, facts: Facts | GgufError) -> Facts | GgufError:
+        """With the lists of numbers of other files where they are the same: most are, layer by layer."""
+        if isinstance(facts, GgufError):
+            return facts
+        lists = {name: getattr(facts, name) for name in Facts.__struct_fields__}
+        lists = {name: value for name, value in lists.items() if isinstance(value, tuple)}
+        return structs.replace(
+            facts, **{name: self._lists.setdefault(value, value) for name, value in lists.items()}
+        )
 
     def _stamps(self, path: Path) -> list[Stamp] | None:
         return self._facts[path][0] if path in self._facts else None
@@ -164,6 +183,14 @@ def _stamped(stable: Stable) -> dict[Path, list[Stamp]]:
 
 def _model_files(profile: Profile) -> list[Path]:
     return [Path(flag.values[0]) for flag in profile.flags if flag.name in MODEL_FLAGS]
+
+
+def _is_large(config: Path) -> bool:
+    """Whether its profiles are thousands of objects, and it is worth the price of `undisturbed`."""
+    try:
+        return config.stat().st_size > _LARGE
+    except OSError:
+        return False  # said where it is read
 
 
 def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:

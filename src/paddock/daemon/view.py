@@ -81,7 +81,7 @@ class View:
             placement=placement if placement.buffers else None,
             speed=instance.speed,
             demand_mib=self._named(live.demand) if live else {},
-            plan=daemon.plans.engine_plan(instance.record.fingerprint),
+            plan=daemon.plans.engine_plan(instance.record.fingerprint, instance.profile),
             verdict=daemon.chronicle.verdict_of(instance.id),
             failure=as_failure(instance.phase.cause)
             if isinstance(instance.phase, ph.Failed)
@@ -134,7 +134,7 @@ class View:
         return copy.copy(known[1])
 
     def forget(self, profiles: Iterable[str]) -> None:
-        """These are gone from models.conf."""
+        """These are gone from models.conf, or something else is said of them there."""
         for name in profiles:
             self._known.pop(name, None)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from paddock.config.engines import CONTAINER
 from paddock.engine import container_options
 from paddock.engine.probe import Candidate
+from paddock.engine.said import said
 from paddock.errors import EngineError
 
 _SERVER = "paddock.engine.container_server"
@@ -67,10 +68,7 @@ def _identity(image: str, environ: tuple[tuple[str, str], ...]) -> str:
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     try:
-        done = subprocess.run(
-            argv, env=dict(environ), timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL,
-            capture_output=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
+        done = said(argv, environ=environ, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"the container engine did not answer within {_TIMEOUT:g} s", hint="is it overloaded?"

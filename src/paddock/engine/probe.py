@@ -17,6 +17,7 @@ import msgspec
 
 from paddock.engine.engine import Engine, Kind
 from paddock.engine.environment import engine_environment
+from paddock.engine.said import said
 from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
 from paddock.whole import write_whole
@@ -134,11 +135,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     program = candidate.command[0]
     try:
-        done = subprocess.run(
-            [*candidate.command, question],
-            env=env, timeout=timeout, check=False, stdin=subprocess.DEVNULL, capture_output=True,
-            encoding="utf-8", errors="replace",
-        )  # fmt: skip
+        done = said([*candidate.command, question], environ=env, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"{program} {question} did not answer within {timeout:g} s",
@@ -155,10 +152,10 @@ def _run(
 
 
 def _failed(program: str, question: str, done: subprocess.CompletedProcess[str]) -> EngineError:
-    said = done.stderr.strip().splitlines()[-10:]
-    reason = said[-1] if said else f"exit code {done.returncode}"
+    last = done.stderr.strip().splitlines()[-10:]
+    reason = last[-1] if last else f"exit code {done.returncode}"
     return EngineError(
-        f"{program} {question} failed: {reason}", hint=_hint(done.stderr), detail=tuple(said)
+        f"{program} {question} failed: {reason}", hint=_hint(done.stderr), detail=tuple(last)
     )
 
 

@@ -8,7 +8,7 @@ those who send `anthropic-version`; Claude Code shows only ids that begin with `
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -21,6 +21,7 @@ from paddock.http import router
 from paddock.http.front import Front, Route
 from paddock.http.passage import look
 from paddock.http.query import number
+from paddock.http.sheet import Sheet
 
 T = TypeVar("T")
 _MOST = 1000  # Anthropic's own limit of a page
@@ -50,7 +51,7 @@ async def visible_models(front: Front, request: web.Request, route: Route) -> we
     """Every profile that is not hidden, in the shape that the client asks for."""
     if "anthropic-version" in request.headers:
         return _reply(await _anthropic_page(front, request))
-    return _reply(await _models(front, hidden=False))
+    return await _models(front, request, hidden=False)
 
 
 async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -58,7 +59,7 @@ async def models(front: Front, request: web.Request, route: Route) -> web.Stream
     if "reload" in request.query:  # no page of another site may have it read
         front.guard.check(request.method, request.headers, route.scope, acts=True)
         await front.daemon.reload()
-    return _reply(await _models(front, hidden=True))
+    return await _models(front, request, hidden=True)
 
 
 async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -72,8 +73,10 @@ async def one_model(front: Front, request: web.Request, route: Route) -> web.Str
 
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a client must know of each profile that is not hidden."""
-    cards = [raw(card) async for card in visible(front)]
-    return _reply(Catalog(models=cards))
+    sheet = Sheet(request, Catalog(models=[]), "models")
+    async for card in visible(front):
+        await sheet.add(card)
+    return await sheet.end(Catalog(models=[]))
 
 
 def row(front: Front, profile: str) -> router.Model | None:
@@ -105,21 +108,16 @@ async def visible(front: Front) -> AsyncIterator[ModelCard]:
             yield card
 
 
-def raw(row: T) -> T:
-    """The row as JSON, to be put into a list as it is: thousands at once would take too long."""
-    return cast("T", msgspec.Raw(msgspec.json.encode(row)))
-
-
-async def _models(front: Front, *, hidden: bool) -> router.Models:
+async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.StreamResponse:
     await front.daemon.look_at_files()
     known, began = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True), _began(front)
-    names, data = [], []
+    sheet, names = Sheet(request, router.Models(data=[])), []
     async for profile, card in in_turns(known):
         if hidden or not profile.hidden:
             names.append(profile.id)
-            data.append(raw(router.model(profile, card, front.created, began)))
+            await sheet.add(router.model(profile, card, front.created, began))
     first, last = _ends(names)
-    return router.Models(data=data, first_id=first, last_id=last)
+    return await sheet.end(router.Models(data=[], first_id=first, last_id=last))
 
 
 # ---- Anthropic's ----

@@ -84,7 +84,19 @@ class PlacementReader:
         self._overflowing: dict[str, int] = {}  # layers by device
         self._file_mib: float | None = None  # of the weights, as the header adds them up
         self.devices: dict[str, FitDevice] = {}  # by name, with what was free before this load
-        self.placement = Placement()
+        self._found = Placement()
+        self._is_merged = True
+
+    @property
+    def placement(self) -> Placement:
+        """As told so far."""
+        if not self._is_merged:  # seldom asked for, and told by many lines
+            self._found.buffers, self._is_merged = _merged(self._sums()), True
+        return self._found
+
+    @placement.setter
+    def placement(self, known: Placement) -> None:
+        self._found, self._is_merged = known, True
 
     def feed(self, line: str) -> bool:
         """Whether the line told something about the placement."""
@@ -95,7 +107,7 @@ class PlacementReader:
         if device := device_of(line):
             if device.name in self.devices or len(self.devices) < _MOST_DEVICES:
                 self.devices.setdefault(device.name, device)
-                self.placement.free[device.name] = device.free_mib
+                self._found.free[device.name] = device.free_mib
             return True
         return self._feed_chapter(line) or self._feed_fit(line) or self._feed_counts(line)
 
@@ -106,7 +118,7 @@ class PlacementReader:
         if key not in sizes and sum(len(p.sizes) for p in self._parts) >= _MOST_BUFFERS:
             return
         sizes[key] = mib if kind in ("compute", "output") else sizes.get(key, 0.0) + mib
-        self.placement.buffers = _merged(self._sums())
+        self._is_merged = False
 
     def _sums(self) -> dict[tuple[str, str], float]:
         """MiB by device and kind, over all models and contexts."""
@@ -148,10 +160,11 @@ class PlacementReader:
         return True
 
     def _feed_fit(self, line: str) -> bool:
-        placement = self.placement
+        placement = self._found
         if DONE in line:
             self._parts, self.devices, self._loads, self._contexts = [], {}, 0, 0
-            self.placement = Placement(
+            self._is_merged = True
+            self._found = Placement(
                 layers_overflowing=placement.layers_overflowing, warnings=placement.warnings
             )
         elif found := _OVERFLOWING.search(line):
@@ -166,7 +179,7 @@ class PlacementReader:
 
     def _feed_counts(self, line: str) -> bool:
         """Of the model that answers: a draft model, loaded after it, has layers and splits too."""
-        placement = self.placement
+        placement = self._found
         if found := _FILE_SIZE.search(line):
             self._file_mib = float(found[1]) * (1024 if found[2] == "GiB" else 1)
         elif found := _N_CTX_SLOT.search(line):

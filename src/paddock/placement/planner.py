@@ -48,8 +48,10 @@ class Planner:
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, where it still holds."""
         plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
-        is_good = plan is not None and not plan.refusal and holds(plan, around.readings)
-        return plan if is_good else None
+        if plan is None or plan.refusal or not holds(plan, around.readings):
+            return None
+        plan.profile = profile.id  # another one with the same command line may have made it
+        return plan
 
     def plan(
         self, profile: Profile, engine: Engine, facts: Facts | None, around: Circumstances

@@ -22,7 +22,7 @@ from paddock.whole import write_whole
 
 _FORMAT = 1
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
-_KEPT = 500  # plans
+_KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
 
 class Shelf:
@@ -30,6 +30,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._new = 0
 
     def find(self, key: str) -> Plan | None:
         with suppress(OSError, msgspec.MsgspecError):
@@ -40,7 +41,9 @@ class Shelf:
         """Write it whole or not at all."""
         with suppress(OSError):
             write_whole(self._folder / f"{key}.json", msgspec.json.encode(plan))
-            self._forget_oldest()
+            if self._new % _SWEPT_EVERY == 0:
+                self._forget_oldest()
+            self._new += 1
 
     def _forget_oldest(self) -> None:
         found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)

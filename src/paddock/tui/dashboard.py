@@ -1,5 +1,7 @@
 """The main screen: models, switches, requests, devices, what happened."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -25,6 +27,8 @@ _STEPS = 4  # a second, of a bar of which nobody knows how far it is
 _TITLES = {"models": "Models", "requests": "Now", "devices": "Devices", "log-panel": "Log"}
 _LOG_LINES = 200  # of the past, in the panel
 _BENCHES = "(bench)"  # the row into which benchmark profiles are folded
+
+_Painted = tuple[tuple[reading.ModelRow, bool], Sequence[Text]]  # from what, and how
 
 
 class Chosen(Message):
@@ -60,6 +64,7 @@ class Dashboard(Screen[None]):
         self._view, self._now = view, 0.0
         self._shows_benches = False
         self._drawn: dict[str, Text] = {}
+        self._painted: dict[str, _Painted] = {}
 
     def compose(self) -> ComposeResult:
         yield Static(id="header")
@@ -117,8 +122,9 @@ class Dashboard(Screen[None]):
     def _draw_models(self, view: View, now: float) -> None:
         found = reading.model_rows(view, now)
         is_wide = self.query_one("#left").content_size.width >= _ROOMY
+        self._painted = {row.id: self._cells(row, is_wide=is_wide) for row in found}
         rows = {
-            row.id: paint.model_cells(row, is_wide=is_wide)
+            row.id: self._painted[row.id][1]
             for row in found
             if not row.is_bench or self._shows_benches
         }
@@ -127,6 +133,13 @@ class Dashboard(Screen[None]):
             word = f"{folded} bench (b)"
             rows[_BENCHES] = [Text(f"  {word}", "dim"), *[Text("")] * (len(_MODELS) - 1)]
         self.query_one("#models", Rows).show(rows)
+
+    def _cells(self, row: reading.ModelRow, *, is_wide: bool) -> _Painted:
+        """As painted last where the row is the same: of thousands, one changes at a time."""
+        known = self._painted.get(row.id)
+        if known and known[0] == (row, is_wide):
+            return known
+        return (row, is_wide), paint.model_cells(row, is_wide=is_wide)
 
     def _draw_switches(self, view: View, now: float) -> None:
         lines = reading.switch_lines(view, now)

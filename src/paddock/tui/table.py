@@ -32,7 +32,8 @@ class Rows(DataTable[Text]):
         widths = self._measured(rows, self._widths if is_same else [])
         if is_same and widths == self._widths:
             for name, cells in rows.items():
-                self._rewrite(name, cells)
+                if cells is not self._rows_shown[name]:
+                    self._rewrite(name, cells)
         else:
             self._widths = widths
             self._rebuild(rows)

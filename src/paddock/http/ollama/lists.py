@@ -9,10 +9,11 @@ from aiohttp import web
 
 from paddock.errors import NotHere, UnknownModel
 from paddock.http.front import Front, Route
-from paddock.http.listing import raw, visible
+from paddock.http.listing import visible
 from paddock.http.ollama import shelf
 from paddock.http.ollama.generation import read
 from paddock.http.ollama.wire import Named, Processes, Tags, Version
+from paddock.http.sheet import Sheet
 
 
 async def version(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -22,8 +23,10 @@ async def version(front: Front, request: web.Request, route: Route) -> web.Strea
 
 async def tags(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """All that is not hidden."""
-    began = _began(front)
-    return _reply(Tags([raw(shelf.tag(card, began)) async for card in visible(front)]))
+    sheet, began = Sheet(request, Tags([]), "models"), _began(front)
+    async for card in visible(front):
+        await sheet.add(shelf.tag(card, began))
+    return await sheet.end(Tags([]))
 
 
 async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -1,0 +1,51 @@
+"""Runs a program for what it says, and keeps of that no more than anybody reads."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from threading import Thread
+from typing import IO
+
+_MOST = 2 << 20  # bytes of each output: the help of build 11434 has 80 KB
+_PIECE = 1 << 16
+_LATE = 2.0  # seconds in which the rest of an output comes, once its program has ended
+
+
+def said(
+    argv: Sequence[str], *, environ: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` does, but that each output ends after 2 MiB.
+
+    Raises TimeoutExpired, and then it was killed; OSError where it cannot be started.
+    """
+    with subprocess.Popen(
+        argv, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stderr
+        outputs = [_Output(process.stdout), _Output(process.stderr)]
+        try:
+            status = process.wait(timeout)
+        except BaseException:
+            process.kill()
+            raise
+        out, err = (output.text() for output in outputs)
+    return subprocess.CompletedProcess(argv, status, out, err)
+
+
+class _Output:
+    """Reads a pipe to its end, so that its writer never waits."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe, self._kept = pipe, bytearray()
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while piece := self._pipe.read1(_PIECE):  # type: ignore[attr-defined]  # it is buffered
+            self._kept += piece[: max(0, _MOST - len(self._kept))]
+
+    def text(self) -> str:
+        """All of it; without what a child of the program, which still lives, may yet say."""
+        self._thread.join(_LATE)
+        return bytes(self._kept).decode("utf-8", errors="replace")

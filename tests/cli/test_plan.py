@@ -1,0 +1,59 @@
+"""`paddock plan`: one profile, all of them, and which fit together."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from paddock.llama.scripted import ScriptedModel, write
+from tests.cli.conftest import Paddock
+
+_NAMES = [f"m{number:02}" for number in range(17)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan")
+    (folder / "models").mkdir()
+    write(folder / "models" / "m.gguf", ScriptedModel(say="Hi."))
+    return folder
+
+
+def conf(folder: Path, profiles: int) -> Path:
+    """All alike, so that the engine is asked once."""
+    file = folder / f"{profiles}.conf"
+    text = "".join(f"[m{n:02}]\nMODEL = m.gguf\nctx-size = 512\n" for n in range(profiles))
+    file.write_text(text)
+    return file
+
+
+def test_of_seventeen_profiles_all_pairs_are_told(paddock: Paddock, folder: Path):
+    done = paddock("plan", "--all", "--config", conf(folder, 17))
+    assert done.status == 0
+    pairs = [f"{one} + {other}" for one, other in combinations(_NAMES, 2)]
+    assert f"fit together: {', '.join(pairs)}" in done.out
+    told = json.loads(paddock("plan", "--all", "--json", "--config", conf(folder, 17)).out)
+    assert [plan["profile"] for plan in told["plans"]] == _NAMES
+    assert [(p["one"], p["other"]) for p in told["pairs"]] == list(combinations(_NAMES, 2))
+
+
+def test_of_many_profiles_it_is_said_how_to_ask_for_those_beside_one(
+    paddock: Paddock, folder: Path
+):
+    done = paddock("plan", "--all", "--config", conf(folder, 61))
+    assert "fit together" not in done.out
+    assert "61 profiles: who fits beside one says `paddock plan PROFILE --pairs`" in done.out
+
+
+def test_who_fits_beside_one_is_told_of_that_one_alone(paddock: Paddock, folder: Path):
+    done = paddock("plan", "m03", "--pairs", "--config", conf(folder, 17))
+    others = [name for name in _NAMES if name != "m03"]
+    assert done.out == f"fit beside m03: {', '.join(others)}\n"
+    told = json.loads(paddock("plan", "m03", "--pairs", "--json", "--config", conf(folder, 17)).out)
+    assert [pair["other"] for pair in told["pairs"]] == others
+
+
+@pytest.mark.parametrize("words", [(), ("m03", "--all"), ("--all", "--pairs"), ("--pairs",)])
+def test_a_profile_or_all_of_them_must_be_named(paddock: Paddock, folder: Path, words):
+    assert paddock("plan", *words, "--config", conf(folder, 17)).status != 0
