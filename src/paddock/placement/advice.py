@@ -13,6 +13,7 @@ from paddock.placement.advice_files import (
     cache_type_refused,
     context_shift_recurrent,
     large_ubatch,
+    speculation_without_layers,
     unreadable_file,
     v_cache_without_flash_attention,
     wrong_kind_of_file,
@@ -35,6 +36,7 @@ from paddock.placement.patient import Finding, Machine, Patient
 RULES: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     unreadable_file,
     wrong_kind_of_file,
+    speculation_without_layers,
     v_cache_without_flash_attention,
     cache_type_refused,
     does_not_fit,

@@ -1,0 +1,26 @@
+"""Comments behind values, for llama.cpp's reader and for ours. Pure.
+
+llama.cpp ends a value at the first `;` or `#`, wherever it stands (`eol-start` in common/preset.cpp).
+Here a comment begins only behind a blank, and never in text: behind a quotation mark or a brace
+such a sign is likely to be part of the value (JSON, templates, grammars).
+"""
+
+import re
+
+_CUT = re.compile(r"[ \t]*[;#]")
+_COMMENT = re.compile(r"\s+[;#]|^[;#](?=\s)")
+_TEXT = re.compile(r"[\"'{}]")
+
+
+def without_comment(value: str) -> str:
+    """The value alone."""
+    found = _COMMENT.search(value)
+    if found is None or _TEXT.search(value[: found.start()]):
+        return value
+    return value[: found.start()]
+
+
+def as_llama_cpp_cuts(value: str) -> str:
+    """What `llama-server --models-preset` would take it for."""
+    found = _CUT.search(value)
+    return value[: found.start()] if found else value
