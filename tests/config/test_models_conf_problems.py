@@ -200,6 +200,8 @@ def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
     [
         *("N_GPU_LAYERS = auto", "N_GPU_LAYERS = 99\nFIT = off", "ngl = 0", "NAME = a; b # c"),
         *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = on", "tags = x"),
+        *("spec-type = draft-simple\nmodel-draft = m.gguf", "spec-type = draft-mtp,ngram-mod"),
+        *("spec-type = none", "spec-type = draft-simple\nhf-repo-draft = u/m"),
     ],
 )
 def test_what_is_fine_is_not_mentioned(yard, keys):
@@ -224,6 +226,8 @@ def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
         ("EXTRA_ARGS = --cpu-moe", "fit-blocked"),
         ("MMPROJ = none.gguf", "missing-file"),
         ("model-draft = d-00001-of-00002.gguf", "missing-shards"),
+        ("spec-type = draft-simple", "no-draft-model"),
+        ("EXTRA_ARGS = --spec-type ngram-mod,draft-eagle3", "no-draft-model"),
         ("defrag-thold = 0.1", "deprecated-flag"),
         ("EXTRA_ARGS = --defrag-thold 0.1", "deprecated-flag"),
         ("c = 4096\nEXTRA_ARGS = -c 8192", "duplicate-flag"),
