@@ -114,7 +114,7 @@ def _modes(uses: Sequence[Use], flags: FlagSet) -> dict[int, Modern]:
             on = _is_on(use.value)
             if on is not None:
                 told[i] = which[0], which[1] is on
-    mode = _mode(dict(told.values()))
+    mode = load_mode(dict(told.values()))
     if not mode:
         return {i: Modern((), "that is what this build does without it") for i in told}
     first = min(told, default=-1)
@@ -123,8 +123,11 @@ def _modes(uses: Sequence[Use], flags: FlagSet) -> dict[int, Modern]:
     return {i: new if i == first else rest for i in told}
 
 
-def _mode(on: Mapping[str, bool]) -> str:
-    """llama.cpp's own reading: direct I/O first, then what is locked, then what is mapped."""
+def load_mode(on: Mapping[str, bool]) -> str:
+    """The mode that `mmap`, `mlock` and `dio` come to; "" where none is needed.
+
+    llama.cpp's own reading: direct I/O first, then what is locked, then what is mapped.
+    """
     if on.get("dio"):
         return "dio"
     if on.get("mlock"):
