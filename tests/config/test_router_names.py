@@ -160,6 +160,8 @@ def test_a_mistake_before_the_first_section_is_still_an_error(yard):
         ("c = 256 ; enough", ["--ctx-size", "256"]),
         ("c = 256\t# enough", ["--ctx-size", "256"]),
         ("c = 256 ;", ["--ctx-size", "256"]),
+        ("c = 256;enough", ["--ctx-size", "256"]),
+        ("jinja = off#", ["--no-jinja"]),
         ("CTX_SIZE = 256 # enough", ["--ctx-size", "256"]),
         ("c = ; the model's own", []),
         ("jinja = on ; yes", ["--jinja"]),

@@ -42,7 +42,7 @@ RENAMED = [
     ("draft-min = 2", "--draft-min 2", "--spec-draft-n-min 2"),
     ("slots-endpoint-disable = true", "--slots-endpoint-disable", "--no-slots"),
     ("spec-type = mtp", "--spec-type mtp", "--spec-type draft-mtp"),
-    ("spec-type = eagle3,ngram-mod", "--spec-type eagle3,ngram-mod", "--spec-type draft-eagle3,ngram-mod"),
+    ("spec-type = mtp,ngram-mod", "--spec-type mtp,ngram-mod", "--spec-type draft-mtp,ngram-mod"),
 ]  # fmt: skip
 
 

@@ -233,19 +233,27 @@ def _finish(
 ) -> None:
     """Make it pass, write it, and tell."""
     from paddock.cli.import_shown import print_page, print_page_as_json
+    from paddock.cli.patients import patients
     from paddock.config.models_conf import read_as
     from paddock.importing.page import healed
+    from paddock.placement.advice import objections
 
     folder = places.folders.models if places else files.paths.models_dir
 
     def problems_of(text: str) -> tuple[Problem, ...]:
-        return read_as(
+        """As `paddock check` sees it: what the file says first, then what its models say."""
+        stable, problems = read_as(
             text,
             files.paths.config,
             models_dir=folder,
             flags_for=files.engines.flags,
             defaults_for=files.engines.defaults,
-        )[1]
+        )
+        if stable is None or any(problem.fails_check for problem in problems):
+            return problems
+        found = patients(files, stable.profiles.values())
+        config = str(files.paths.config)
+        return (*problems, *(told for one in found for told in objections(one, config)))
 
     page = healed(page, problems_of, _flags(files))
     if not page.profiles:

@@ -125,9 +125,9 @@ def forbidden(spec: FlagSpec) -> Complaint | None:
 def renamed(old: str, new: str, why: str) -> Complaint:
     """An old spelling that was put right."""
     if new:
-        message, hint = f"this llama-server has {new} instead of {old}", f"write {new}"
+        message, hint = f"{old} is an old spelling: this llama-server has {new}", f"write {new}"
     else:
-        message, hint = f"this llama-server has no {old}: {why}", "leave it out"
+        message, hint = f"{old} is an old spelling: {why}", "leave it out"
     return Complaint(message, hint, "old-spelling", is_error=False)
 
 

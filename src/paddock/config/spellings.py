@@ -116,7 +116,7 @@ def _modes(uses: Sequence[Use], flags: FlagSet) -> dict[int, Modern]:
                 told[i] = which[0], which[1] is on
     mode = load_mode(dict(told.values()))
     if not mode:
-        return {i: Modern((), "that is what this build does without it") for i in told}
+        return {i: Modern((), "this llama-server does so without it") for i in told}
     first = min(told, default=-1)
     new = Modern(("--load-mode", mode))
     rest = Modern((), f"it is part of {new.as_key}")

@@ -1,19 +1,22 @@
 """Comments behind values, for llama.cpp's reader and for ours. Pure.
 
 llama.cpp ends a value at the first `;` or `#`, wherever it stands (`eol-start` in common/preset.cpp).
-Here a comment begins only behind a blank, and never in text: behind a quotation mark or a brace
-such a sign is likely to be part of the value (JSON, templates, grammars).
+Here a comment begins only behind a blank, or behind a number or a switch. It never does in text:
+behind a quotation mark or a brace such a sign is likely to be part of the value (JSON, templates).
 """
 
 import re
 
 _CUT = re.compile(r"[ \t]*[;#]")
 _COMMENT = re.compile(r"\s+[;#]|^[;#](?=\s)")
+_GLUED = re.compile(r"(-?\d+(?:\.\d+)?|on|off|true|false|auto)[;#].*", re.IGNORECASE)
 _TEXT = re.compile(r"[\"'{}]")
 
 
 def without_comment(value: str) -> str:
     """The value alone."""
+    if glued := _GLUED.fullmatch(value):
+        return glued[1]
     found = _COMMENT.search(value)
     if found is None or _TEXT.search(value[: found.start()]):
         return value

@@ -85,8 +85,7 @@ def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
         if kind not in (*_GGUFS, "params", *SILENT):
             told = LOST.get(kind, f"a layer of a kind that Paddock does not know: {kind!r}")
             notes.note(f"{manifest.where} {kind}", told)
-    put_params(manifest.params, section, notes)
-    said = {key for key, _, _ in section.keys}
+    said = put_params(manifest.params, section, notes)
     for key, value, comment in propose(manifest):
         if key not in said:
             section.comments.append(comment)

@@ -54,23 +54,32 @@ LOST = {
 SILENT = frozenset({"license", "requires"})  # nothing of what runs
 
 
-def put_params(params: Mapping[str, tuple[object, str]], section: Section, notes: Page) -> None:
-    """Each parameter as a key, or told why it is none. `params`: value and place by name."""
-    modes: dict[str, tuple[bool, str]] = {}
-    for name, (value, where) in params.items():
-        if key := FLAGS.get(name):
-            section.add(key, text_of(_last(value)), where)
-        elif name in _MODES:
-            modes[_MODES[name]] = text_of(_last(value)).lower() in {"true", "1"}, where
-        elif name == "numa" and text_of(_last(value)).lower() in {"true", "1"}:
-            section.add("numa", "distribute", where)
-        elif name != "numa":
+def put_params(params: Mapping[str, tuple[object, str]], section: Section, notes: Page) -> set[str]:
+    """Each parameter as a key, or told why it is none; the keys. `params`: value and place by name."""
+    keys = {key: params[name] for name, key in FLAGS.items() if name in params}
+    keys |= _mode(params)
+    if "numa" in params and _is_on(params["numa"][0]):
+        keys["numa"] = "distribute", params["numa"][1]
+    for key, (value, where) in keys.items():
+        section.add(key, text_of(_last(value)), where)
+    for name, (_, where) in params.items():
+        if name not in (*FLAGS, *_MODES, "numa"):
             told = WITHOUT_FLAG.get(
                 name, "Ollama has no such parameter, and llama-server no such flag"
             )
             notes.note(where, told)
-    if mode := load_mode({name: on for name, (on, _) in modes.items()}):
-        section.add("load-mode", mode, next(where for _, where in modes.values()))
+    return set(keys)
+
+
+def _mode(params: Mapping[str, tuple[object, str]]) -> dict[str, tuple[object, str]]:
+    """What `use_mmap` and `use_mlock` come to together."""
+    given = {mode: params[name] for name, mode in _MODES.items() if name in params}
+    mode = load_mode({name: _is_on(value) for name, (value, _) in given.items()})
+    return {"load-mode": (mode, next(iter(given.values()))[1])} if mode else {}
+
+
+def _is_on(value: object) -> bool:
+    return text_of(_last(value)).lower() in {"true", "1"}
 
 
 def _last(value: object) -> object:

@@ -183,8 +183,8 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
 
 
 def _is_model(problem: Problem) -> bool:
-    is_missing = problem.code in ("missing-file", "missing-shards")
-    return is_missing and problem.key.lower() in ("model", "llama_arg_model")
+    """Its model is not there, or no model: nothing is left of the profile then."""
+    return problem.kind == "file" and problem.flag == "--model"
 
 
 def _reason(problem: Problem) -> str:

@@ -80,6 +80,17 @@ def advise(patient: Patient) -> list[Advice]:
     ]
 
 
+def objections(patient: Patient, file: str) -> Iterator[Problem]:
+    """What `paddock check` refuses of one profile because of what its files say, as problems of the file."""
+    for rule in RULES:
+        for finding in rule(patient):
+            if finding.severity == "error" and (at := finding.at):
+                yield Problem(
+                    "error", finding.message, finding.hint, file, at.origin.line,
+                    at.origin.section, at.origin.key, "file", flag=at.name,
+                )  # fmt: skip
+
+
 def advise_machine(machine: Machine) -> list[Advice]:
     return [_told(code_of(rule), found) for rule in MACHINE_RULES for found in rule(machine)]
 
