@@ -5,7 +5,7 @@ quotation marks over several lines too; comments have lines of their own.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -93,12 +93,19 @@ def _mark(value: str) -> str:
     return next((mark for mark in ('"""', '"') if value.startswith(mark)), "")
 
 
-def comments(text: str, found: Iterable[Instruction]) -> tuple[str, ...]:
-    """Those of the file without their #; not what looks like one within a value."""
+def comments(text: str, found: Sequence[Instruction]) -> list[tuple[str, int]]:
+    """Those of the file without their #, and the line of the instruction below; 0: none is.
+
+    What looks like a comment within a value is none.
+    """
     inside = {number for one in found for number in range(one.line, one.last + 1)}
-    lines = enumerate(text.splitlines(), start=1)
-    kept = (line.strip() for number, line in lines if number not in inside)
-    return tuple(bare for line in kept if line.startswith("#") and (bare := line.lstrip("# ")))
+    kept = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.strip().lstrip("# ")
+        if number not in inside and line.lstrip().startswith("#") and bare:
+            below = next((one.line for one in found if one.line > number), 0)
+            kept.append((bare, below))
+    return kept
 
 
 class _Reading:
@@ -107,14 +114,15 @@ class _Reading:
         self._store = Store()
         self._recipe = _Recipe()
 
-    def store(self, found: list[Instruction], remarks: tuple[str, ...]) -> Store:
+    def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> Store:
         for one in sorted(found, key=lambda one: one.name != "from"):  # what it starts from first
             self._take(one)
         recipe = self._recipe
         if recipe.layers.get("model"):
             made = Manifest(
                 name_of(self._path), self._path, self._path.parent,
-                recipe.layers, recipe.family, recipe.params, remarks,
+                recipe.layers, recipe.family, recipe.params,
+                tuple((text, f"{self._path.name}:{line} ") for text, line in remarks),
             )  # fmt: skip
             self._store.add(made)
         return self._store
@@ -162,8 +170,8 @@ class _Reading:
             known.take(look_into(folder))
         base = known.find(name)
         if base is None:
-            why = f"there is no file {self._placed(name)}, and no {name} that is whole in Ollama's store"
-            self._store.notes.note(where, why)
+            why = f"neither a file {self._placed(name)} nor a whole model {name} in Ollama's store"
+            self._store.notes.note(where, f"{why}: `ollama pull {name}`")
             return
         for kind, files in base.layers.items():
             self._recipe.layers[kind] = (*self._recipe.layers.get(kind, ()), *files)

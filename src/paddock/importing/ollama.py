@@ -32,7 +32,7 @@ class Manifest:
     layers: Layers
     family: str = ""
     params: Params = field(default_factory=dict)
-    comments: tuple[str, ...] = ()
+    comments: tuple[tuple[str, str], ...] = ()  # each with the place that it stands above
 
     @property
     def where(self) -> str:

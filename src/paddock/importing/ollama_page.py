@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paddock.importing.ollama import Manifest, Store
 from paddock.importing.ollama_words import LOST, PATCHED, SILENT, put_params
-from paddock.importing.page import Page, Section, compose
+from paddock.importing.page import Line, Page, Section, compose, plain
 
 _GGUFS = ("model", "projector", "adapter", "draft")  # layers that llama-server can take
 # Keys and values, a comment before each.
@@ -64,8 +64,18 @@ def page_of(store: Store, propose: Proposal) -> Page:
         else:
             first[manifest.same] = _section(manifest, propose, notes)
     page = compose(list(first.values()))
+    for manifest in store.manifests:
+        for text, place in manifest.comments:
+            _put_comment(page, manifest.id, Line(f"# {plain(text)}", manifest.where), place)
     page.notes[:0] = [*store.notes.notes, *notes.notes]
     return page
+
+
+def _put_comment(page: Page, id_: str, comment: Line, place: str) -> None:
+    """Above the key that was read there; above its section where no key was."""
+    header = next(i for i, line in enumerate(page.lines) if line.text == f"[{id_}]")
+    at = next((i for i, line in enumerate(page.lines) if line.source.startswith(place)), header)
+    page.lines.insert(at, comment)
 
 
 def _names(manifest: Manifest) -> list[str]:
@@ -79,7 +89,6 @@ def _short(manifest: Manifest) -> list[str]:
 
 def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
     section = Section(manifest.id, manifest.where, aliases=_short(manifest))
-    section.comments += manifest.comments
     _put_files(manifest, section, notes)
     for kind in manifest.layers:
         if kind not in (*_GGUFS, "params", *SILENT):
