@@ -39,6 +39,7 @@ def imported(paddock: Paddock, store: Ollama) -> Import:
     assert paddock("check").status == 0, paddock("check").out
     told = json.loads(made.out)
     profiles: dict[str, dict[str, str]] = {}
+    keys: dict[str, str] = {}
     for line in told["text"].splitlines():
         if line.startswith("["):
             keys = profiles.setdefault(line[1:-1], {})
@@ -225,7 +226,7 @@ def every(store: Ollama) -> dict[str, Any]:
 
 def test_no_parameter_that_ollama_knows_is_called_unknown(paddock: Paddock, store: Ollama) -> None:
     params = every(store) | {"use_mmap": True, "use_mlock": False, "numa": False, "sparkle": 1}
-    layers = {"model": store.model(say("m")), "params": params}
+    layers: dict[str, Any] = {"model": store.model(say("m")), "params": params}
     store.manifest("registry.ollama.ai/library/odd/latest", **layers)
     found = imported(paddock, store)
     unknown = [line for line in found.notes.splitlines() if "no such parameter" in line]
