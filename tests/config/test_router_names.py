@@ -60,7 +60,7 @@ def test_what_the_section_says_itself_comes_first(yard, keys):
     assert model(yard, f"[m]\n{keys}\n", "m") == yard.models / "other.gguf"
 
 
-@pytest.mark.parametrize("name", ["none", "mmproj-x", "mtp-x", "..", ".", "a/b"])
+@pytest.mark.parametrize("name", ["none", "mmproj-x", "mtp-x", "..", ".", "a/b/c"])
 def test_a_section_that_no_model_is_named_after_has_none(yard, name):
     for file in ("mmproj-x.gguf", "mtp-x.gguf"):
         (yard.models / file).touch()
@@ -83,7 +83,8 @@ def test_a_section_gets_what_the_cache_holds_of_the_repository_of_its_name(yard,
 
 def test_a_repository_or_a_quantisation_that_was_not_downloaded_is_no_model(yard, hub):
     for name in ("acme/Thing-GGUF:Q2_K", "acme/Other-GGUF"):
-        assert "has no model" in yard.errors(f"[{name}]\n")[0]
+        (error,) = yard.errors(f"[{name}]\n")
+        assert f"has no model (write MODEL = file.gguf, or hf-repo = {name})" in error
 
 
 def test_the_cache_is_where_llama_cpp_has_it(tmp_path):

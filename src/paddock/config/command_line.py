@@ -50,6 +50,8 @@ def read_tail(text: str, flags: FlagSet | None) -> Iterator[Option | Complaint]:
 
 def split(text: str) -> list[str]:
     """Its words, by a shell's rules: a word that begins with # begins a comment. Raises ValueError."""
+    if "#" not in text and "\n" not in text:
+        return shlex.split(text)
     lines, begun = [], ""
     for line in text.replace("\\\n", " ").split("\n"):
         begun = _uncommented(f"{begun}\n{line}" if begun else line)

@@ -11,7 +11,7 @@ from paddock.config.layers import Layer, Setting, merge
 from paddock.config.lint import lint
 from paddock.config.model_files import Folders
 from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
-from paddock.config.router_names import files_named
+from paddock.config.router_names import files_named, is_repository
 from paddock.config.sections import Understood, understand
 from paddock.config.values import first_number
 from paddock.config.vocabulary import IGNORED, REMOTE, WELL_KNOWN
@@ -156,7 +156,8 @@ class _Reading:
         flags = self._engines.of(section, section)
         if not over.lacks_model:
             can_fetch = flags is None or flags.find("hf-repo")
-            hint = "write MODEL = file.gguf" + (", or hf-repo = user/model" if can_fetch else "")
+            repository = section.name if is_repository(section.name) else "user/model"
+            hint = "write MODEL = file.gguf" + (f", or hf-repo = {repository}" if can_fetch else "")
             self._findings.error("has no model", line=section.line, section=section.name, hint=hint)
         return True
 

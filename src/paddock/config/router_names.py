@@ -65,6 +65,10 @@ def _sorted_out(files: list[Path]) -> Files:
     return {flag: given[0] for flag, given in found.items() if given} if models else {}
 
 
+def is_repository(name: str) -> bool:
+    return _REPOSITORY.fullmatch(name) is not None
+
+
 def repository_files(name: str, environ: Mapping[str, str]) -> Files:
     """What Hugging Face's cache holds of `user/repository:QUANTISATION`."""
     found = _REPOSITORY.fullmatch(name)

@@ -82,8 +82,8 @@ class _Reading:
 
     def _alone(self, entry: Entry) -> Entry:
         """Without a comment behind its value; titles, command lines and names of files are whole."""
-        low, value = entry.key.lower(), without_comment(entry.value)
-        if value == entry.value or low in (*WRAPPER_FIELDS, EXTRA_ARGS):
+        value = without_comment(entry.value)
+        if value == entry.value or entry.key.lower() in (*WRAPPER_FIELDS, EXTRA_ARGS):
             return entry
         return entry if self._folders.model(entry.value).exists() else replace(entry, value=value)
 

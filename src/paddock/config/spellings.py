@@ -6,6 +6,7 @@ Read from common/arg.cpp of builds up to 11434.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from paddock.llama.flag_values import truth
@@ -56,6 +57,9 @@ GONE = {
 }
 
 
+_OLD = frozenset({*_MODES, *_NAMES, *(name[2:] for name in _VALUES)})
+
+
 class Use(NamedTuple):
     """One flag as it was given: a key of a file, or a word of a command line."""
 
@@ -78,6 +82,8 @@ class Modern:
 
 def modern(uses: Sequence[Use], flags: FlagSet) -> Mapping[int, Modern]:
     """By place in `uses`: each that this build spells in another way. Values that are wrong stay."""
+    if not any(use.value is None or bare(use.key) in _OLD for use in uses):
+        return {}
     found = {i: new for i, use in enumerate(uses) if (new := _renamed(use, flags))}
     return found | _modes(uses, flags)
 
@@ -150,6 +156,7 @@ def _known(key: str, flags: FlagSet) -> FlagSpec | None:
     return found[0] if found and not found[0].removed else None
 
 
+@lru_cache(4096)
 def bare(key: str) -> str:
     """`no-mmap` of `--no_mmap` and of `LLAMA_ARG_NO_MMAP`."""
     return key.lower().removeprefix("llama_arg_").lstrip("-").replace("_", "-")

@@ -15,6 +15,8 @@ _TEXT = re.compile(r"[\"'{}]")
 
 def without_comment(value: str) -> str:
     """The value alone."""
+    if ";" not in value and "#" not in value:
+        return value
     if glued := _GLUED.fullmatch(value):
         return glued[1]
     found = _COMMENT.search(value)

@@ -6,6 +6,8 @@ the help too: build 11434 creates its log file, its folder of prompts and its dy
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NamedTuple
 
 from paddock.llama.flags import FlagSpec
 
@@ -16,50 +18,67 @@ _WRITTEN = re.compile(r"^log |auto-created|\(updated by ", re.IGNORECASE)
 _FOLDER = re.compile(r"^directory|\bthe directory\b|\bpath to save\b|^path to serve\b")
 
 
+class _Reading(NamedTuple):
+    """What the help says of one option's value."""
+
+    is_path: bool
+    is_folder: bool
+    is_written: bool
+    is_scaled: bool
+    is_list: bool
+
+
+@cache
+def _read(hint: str, text: str) -> _Reading:
+    """Asked for every flag of every profile, and the same for all of them."""
+    is_scaled = _SCALED.fullmatch(hint) is not None
+    return _Reading(
+        is_path=bool(is_scaled or _PATH.fullmatch(hint)) and not _REMOTE.search(text),
+        is_folder=hint == "DIR" or _FOLDER.search(text) is not None,
+        is_written=_WRITTEN.search(text) is not None,
+        is_scaled=is_scaled,
+        is_list="comma-separated values" in text or hint.endswith(",..."),
+    )
+
+
 def takes_path(spec: FlagSpec) -> bool:
     """Whether its value is a path of this machine, or several."""
-    return bool(_PATH.fullmatch(spec.hint) or _is_scaled(spec)) and not _REMOTE.search(spec.help)
+    return _read(spec.hint, spec.help).is_path
 
 
 def takes_folder(spec: FlagSpec) -> bool:
     """Whether what it names is a folder."""
-    return spec.hint == "DIR" or _FOLDER.search(spec.help) is not None
+    return _read(spec.hint, spec.help).is_folder
 
 
 def is_written(spec: FlagSpec) -> bool:
     """Whether llama-server makes what it names; else it must be there."""
-    return _WRITTEN.search(spec.help) is not None
+    return _read(spec.hint, spec.help).is_written
 
 
 def paths(spec: FlagSpec, values: Iterable[str]) -> list[str]:
     """The paths in its values; none where it takes none."""
-    found: list[str] = []
-
-    def keep(path: str) -> str:
-        found.append(path)
-        return path
-
-    for value in values:
-        placed(spec, value, keep)
-    return found
+    if not takes_path(spec):
+        return []
+    found = (_path(spec, part)[0] for value in values for part in _parts(spec, value))
+    return [path for path in found if path]
 
 
 def placed(spec: FlagSpec, value: str, place: Callable[[str], str]) -> str:
     """The value with each path in it put where `place` has it."""
-    if not takes_path(spec) or not value:
+    if not takes_path(spec):
         return value
-    parts = value.split(",") if _is_list(spec) else [value]
-    return ",".join(_placed(spec, part, place) for part in parts)
+    split = (_path(spec, part) for part in _parts(spec, value))
+    return ",".join(f"{place(path)}{scale}" if path else scale for path, scale in split)
 
 
-def _placed(spec: FlagSpec, part: str, place: Callable[[str], str]) -> str:
-    path, colon, scale = part.rpartition(":") if _is_scaled(spec) else (part, "", "")
-    return f"{place(path)}{colon}{scale}" if path else part
+def _parts(spec: FlagSpec, value: str) -> list[str]:
+    return value.split(",") if _read(spec.hint, spec.help).is_list else [value]
 
 
-def _is_scaled(spec: FlagSpec) -> bool:
-    return _SCALED.fullmatch(spec.hint) is not None
-
-
-def _is_list(spec: FlagSpec) -> bool:
-    return "comma-separated values" in spec.help or spec.hint.endswith(",...")
+def _path(spec: FlagSpec, part: str) -> tuple[str, str]:
+    """A path, and what stands behind it: `:0.5`."""
+    if not _read(spec.hint, spec.help).is_scaled:
+        return part, ""
+    path, colon, scale = part.rpartition(":")
+    return (path, f"{colon}{scale}") if path else (part, "")

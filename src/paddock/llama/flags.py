@@ -79,6 +79,10 @@ class FlagSet:
     index: Mapping[str, FlagSpec] = field(repr=False)  # by every key that `find` accepts
     # What llama-server has and this engine cannot do, and why, by spelling with dashes.
     lacking: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # What `find` found; files say the same keys over and over.
+    _found: dict[str, tuple[FlagSpec, bool]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, specs: Iterable[FlagSpec]) -> "FlagSet":
@@ -93,9 +97,12 @@ class FlagSet:
 
     def find(self, key: str) -> tuple[FlagSpec, bool] | None:
         """The option that this key means, and whether the key is one that switches it off."""
+        if known := self._found.get(key):
+            return known
         for form in _forms(key):
             if spec := self.index.get(form):
-                return spec, form in spec.negatives or form == _negative_env(spec)
+                found = spec, form in spec.negatives or form == _negative_env(spec)
+                return self._found.setdefault(key, found)
         return None
 
     def nearest(self, key: str) -> str | None:
