@@ -2,7 +2,7 @@
 
 modelfiles/NAME/…            a Modelfile
 modelfiles/NAME/models.txt   files beside it: `.projector` and `.adapter` by their headers, `cut:` ends early,
-                             `store:NAME` is a model of Ollama's store
+                             `store:NAME` is a model of Ollama's store, `split:` one in two files
 modelfiles/NAME/expected.txt the models.conf and its notes, or why there is none
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from paddock.importing.modelfile import comments, instructions, name_of
-from paddock.llama.scripted import write
+from paddock.llama.scripted import write, write_split
 from tests.cli.conftest import Paddock, paddock, state_home
 from tests.importing.stores import Ollama, say
 from tests.llama.headers import header
@@ -34,7 +34,9 @@ def lay_out(name: str, folder: Path) -> Path:
         _model(line, folder)
     (folder / "expected.txt").unlink(missing_ok=True)
     (folder / "models.txt").unlink()
-    return next(p for p in folder.iterdir() if "odelfile" in p.name)
+    modelfile = next(p for p in folder.iterdir() if "odelfile" in p.name)
+    modelfile.write_text(modelfile.read_text().replace("@FOLDER@", str(folder)))
+    return modelfile
 
 
 def _model(line: str, folder: Path) -> None:
@@ -45,11 +47,16 @@ def _model(line: str, folder: Path) -> None:
         place = f"registry.ollama.ai/library/{model}/{tag}"
         store.manifest(place, model=store.model(say("base")), params=params)
         return
+    if line.startswith("split:"):
+        (folder / line[6:]).parent.mkdir()
+        write_split(folder / line[6:], say("split"), shards=2)
+        return
     path = folder / line.removeprefix("cut:")
     path.parent.mkdir(exist_ok=True)
     if path.suffix in {".projector", ".adapter"}:
         kind = {"general.type": "mmproj" if path.suffix == ".projector" else "adapter"}
-        header(path.with_suffix(".gguf"), "clip" if path.suffix == ".projector" else "llama", kind)
+        path = path.with_suffix("" if path.stem.startswith("sha256-") else ".gguf")
+        header(path, "clip" if kind["general.type"] == "mmproj" else "llama", kind)
         return
     write(path, say(path.stem))
     if line.startswith("cut:"):

@@ -93,6 +93,8 @@ def _ollamas(path: Path | None) -> tuple[Store, Path]:
     from paddock.importing.modelfile import read_modelfile
     from paddock.importing.ollama import Store, look_into, stores
 
+    if path and not (path / "manifests").exists() and (path / "Modelfile").is_file():
+        path = path / "Modelfile"
     if path and path.is_file():
         return read_modelfile(path, os.environ), path
     folders = [_there(path)] if path else stores(os.environ)

@@ -15,6 +15,7 @@ from paddock.importing.ollama import Manifest, Store, look_into, stores
 from paddock.importing.ollama_words import LOST, SILENT
 from paddock.importing.page import plain
 from paddock.importing.yaml_file import items
+from paddock.llama.gguf import shards
 
 _HEAD = re.compile(r"\s*(?P<name>[A-Za-z]+)[ \t]+(?P<rest>.*)", re.DOTALL)
 _FILES = {"from": "model", "adapter": "adapter", "draft": "draft"}
@@ -147,7 +148,8 @@ class _Reading:
 
     def _file(self, one: Instruction, where: str) -> None:
         kind, path = _FILES[one.name], self._placed(one.value)
-        files = sorted(path.glob("*.gguf")) if is_there(path) and path.is_dir() else [path]
+        found = sorted(path.glob("*.gguf")) if is_there(path) and path.is_dir() else [path]
+        files = list(dict.fromkeys(shards(file)[0] for file in found))
         if kind == "model" and not is_there(path):
             self._base(one.value, where)
         elif not files:

@@ -67,9 +67,9 @@ class Store:
         self.notes.notes += other.notes.notes
 
     def find(self, name: str) -> Manifest | None:
-        """By the name that Ollama takes: without a tag it is `latest`."""
+        """By the name that Ollama takes: without a tag it is `latest`, and capitals do not count."""
         wanted = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-        return next((m for m in self.manifests if m.id == wanted), None)
+        return next((m for m in self.manifests if m.id.lower() == wanted.lower()), None)
 
 
 def stores(environ: Mapping[str, str]) -> list[Path]:
