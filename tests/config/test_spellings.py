@@ -110,6 +110,58 @@ def test_every_mixture_of_the_three_old_switches_has_one_meaning(yard):
             assert len({p.hint for p in said if p.hint.startswith("write")}) <= 1
 
 
+ORDER = ("shared", "shared tail", "key", "tail")  # low to high
+AS_KEYS = {
+    "--mlock": "mlock = on",
+    "--no-mmap": "mmap = off",
+    "--mmap": "mmap = on",
+    "-dio": "direct-io = on",
+    "--no-direct-io": "direct-io = off",
+}
+
+
+def laid(places: dict[str, str]) -> tuple[str, str]:
+    """Flags by place, as the keys of [*] and of the section."""
+    lines = {p: f"EXTRA_ARGS = {f}" if "tail" in p else AS_KEYS[f] for p, f in places.items()}
+    shared = "\n".join(lines[p] for p in ORDER[:2] if p in lines)
+    return shared, "\n".join(lines[p] for p in ORDER[2:] if p in lines)
+
+
+@pytest.mark.parametrize("where", list(itertools.combinations(ORDER, 2)))
+@pytest.mark.parametrize(
+    ("lower", "upper", "mode"),
+    [
+        ("--mlock", "--no-mmap", "mlock"),
+        ("--no-mmap", "--mlock", "mlock"),
+        ("--mlock", "--mmap", "mmap+mlock"),
+        ("-dio", "--mlock", "dio"),
+        ("-dio", "--no-direct-io", "auto"),
+        ("--no-mmap", "--mmap", "mmap"),
+    ],
+)
+def test_what_one_place_sets_stays_set_when_a_higher_one_sets_another(
+    yard, where, lower, upper, mode
+):
+    """As it did when each was a switch of its own."""
+    shared, own = laid(dict(zip(where, (lower, upper), strict=True)))
+    if where == ("shared tail", "tail"):  # the lower one is replaced as a whole
+        shared = ""
+        mode = {"--no-mmap": "none", "--mlock": "mlock", "--mmap": "mmap"}.get(upper)
+    wanted = ["--load-mode", mode] if mode else []
+    assert yard.argv(own, shared=shared) == wanted
+
+
+def test_a_section_without_extra_args_of_its_own_keeps_those_of_all(yard):
+    assert yard.argv("mmap = off", shared="EXTRA_ARGS = --mlock") == ["--load-mode", "mlock"]
+    alone = yard.argv("mmap = off\nEXTRA_ARGS = --jinja", shared="EXTRA_ARGS = --mlock")
+    assert alone == ["--load-mode", "none", "--jinja"]
+
+
+def test_a_section_that_takes_back_what_all_have_gets_neither(yard):
+    assert yard.argv("mlock = off", shared="mlock = on") == ["--load-mode", "auto"]
+    assert yard.argv("c = 5", shared="mlock = on") == ["--load-mode", "mlock", "--ctx-size", "5"]
+
+
 @pytest.mark.parametrize("flag", ["-fa", "--flash-attn", "--log-colors"])
 def test_what_was_a_switch_once_is_on_when_it_stands_alone(yard, flag):
     name = {"-fa": "--flash-attn"}.get(flag, flag)

@@ -2,11 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from paddock.config.profile import ProblemCode
-from paddock.config.spellings import GONE, Use, bare, modern
+from paddock.config.spellings import GONE, NONE, Use, bare, modern, switches
 from paddock.config.vocabulary import EXITING, RESERVED, VALUE_RULES, WELL_KNOWN
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
@@ -34,14 +34,19 @@ class Complaint:
     is_error: bool = True
 
 
-def read_tail(text: str, flags: FlagSet | None) -> Iterator[Option | Complaint]:
-    """Every option of the tail, and everything that is wrong with it. Without flags, it is guessed."""
+def read_tail(
+    text: str, flags: FlagSet | None, below: Mapping[str, bool] = NONE
+) -> Iterator[Option | Complaint]:
+    """Every option of the tail, and everything that is wrong with it. Without flags, it is guessed.
+
+    `below`: as for `spellings.modern`.
+    """
     try:
         words = split(text)
     except ValueError as error:
         yield Complaint(f"cannot be split into words: {error}", "check quotes and backslashes")
         return
-    for given, group, why in renewed(groups(words, flags), flags):
+    for given, group, why in renewed(groups(words, flags), flags, below):
         if group != given:
             yield renamed(shlex.join(given), shlex.join(group), why)
         if group:
@@ -85,18 +90,31 @@ def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, .
 
 
 def renewed(
-    given: Iterable[tuple[str, ...]], flags: FlagSet | None
+    given: Iterable[tuple[str, ...]], flags: FlagSet | None, below: Mapping[str, bool] = NONE
 ) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
     """Each group as it was given and as this build spells it, empty where it needs none; and why."""
     found = list(given)
     if flags is None:
         return [(group, group, "") for group in found]
-    uses = [Use(group[0], group[1] if len(group) > 1 else None) for group in found]
-    new = modern([use if is_flag(use.key) else Use("", None) for use in uses], flags)
+    new = modern(_uses(found), flags, below)
     return [
         (group, new[i].words if i in new else group, new[i].why if i in new else "")
         for i, group in enumerate(found)
     ]
+
+
+def tail_switches(text: str, flags: FlagSet) -> dict[str, bool]:
+    """The `switches` of a tail; none of one that cannot be split."""
+    try:
+        return switches(_uses(groups(split(text), flags)), flags)
+    except ValueError:
+        return {}
+
+
+def _uses(found: Iterable[tuple[str, ...]]) -> list[Use]:
+    """A stray word is no use of anything."""
+    uses = (Use(group[0], group[1] if len(group) > 1 else None) for group in found)
+    return [use if is_flag(use.key) else Use("", None) for use in uses]
 
 
 def argv_words(spec: FlagSpec, text: str, *, negated: bool = False) -> tuple[str, ...]:

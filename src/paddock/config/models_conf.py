@@ -12,9 +12,9 @@ from paddock.config.lint import lint
 from paddock.config.model_files import Folders
 from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
 from paddock.config.router_names import files_named, is_repository
-from paddock.config.sections import Understood, understand
+from paddock.config.sections import Understood, old_switches, understand
 from paddock.config.values import first_number
-from paddock.config.vocabulary import IGNORED, REMOTE, WELL_KNOWN
+from paddock.config.vocabulary import EXTRA_ARGS, IGNORED, REMOTE, WELL_KNOWN
 from paddock.errors import ConfigError
 
 NAMELESS = "default"  # llama.cpp's name for what stands before the first section
@@ -121,7 +121,11 @@ class _Reading:
 
     def _understand(self, section: Section, own: Section, shared: Section) -> Understood:
         flags = self._engines.of(own, shared)
-        return understand(section, flags, self._folders, self._findings)
+        below = {}
+        if section is not shared:
+            has_tail = any(e.key.lower() == EXTRA_ARGS for e in section.entries)
+            below = old_switches(shared, flags, tail=not has_tail)
+        return understand(section, flags, self._folders, self._findings, below)
 
     def _profile(self, section: Section, shared: Section) -> _Built | None:
         over = self._understand(section, section, shared)

@@ -1,6 +1,6 @@
 """What the keys of one section mean: three vocabularies, mixed, against one engine's flags."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from paddock.config.command_line import (
@@ -10,6 +10,7 @@ from paddock.config.command_line import (
     guessed,
     read_tail,
     renamed,
+    tail_switches,
 )
 from paddock.config.findings import Findings
 from paddock.config.guesses import unknown_key
@@ -17,7 +18,7 @@ from paddock.config.ini import Entry, Section
 from paddock.config.layers import Setting
 from paddock.config.model_files import Folders
 from paddock.config.profile import Origin, ProblemCode
-from paddock.config.spellings import Use, modern
+from paddock.config.spellings import NONE, Use, modern, switches
 from paddock.config.trailing import as_llama_cpp_cuts, without_comment
 from paddock.config.vocabulary import (
     EXTRA_ARGS,
@@ -56,16 +57,38 @@ class _Meaning:
 
 
 def understand(
-    section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+    section: Section,
+    flags: FlagSet | None,
+    folders: Folders,
+    findings: Findings,
+    below: Mapping[str, bool] = NONE,
 ) -> Understood:
-    """Read every entry of the section; whatever is wrong with one does not hide the next."""
-    return _Reading(section, flags, folders, findings).read()
+    """Read every entry of the section; whatever is wrong with one does not hide the next.
+
+    `below`: the old switches of what it goes over (`spellings.modern`).
+    """
+    return _Reading(section, flags, folders, findings, below).read()
+
+
+def old_switches(section: Section, flags: FlagSet | None, *, tail: bool = True) -> dict[str, bool]:
+    """How a section's keys and, with `tail`, its EXTRA_ARGS set the switches of older builds."""
+    if flags is None:
+        return {}
+    keys = switches((Use(e.key, without_comment(e.value)) for e in section.entries), flags)
+    tails = [e.value for e in section.entries if tail and e.key.lower() == EXTRA_ARGS]
+    return keys | {k: on for text in tails for k, on in tail_switches(text, flags).items()}
 
 
 class _Reading:
     def __init__(
-        self, section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+        self,
+        section: Section,
+        flags: FlagSet | None,
+        folders: Folders,
+        findings: Findings,
+        below: Mapping[str, bool],
     ) -> None:
+        self._below = below
         self._section = section
         self._flags = flags
         self._folders = folders
@@ -89,7 +112,8 @@ class _Reading:
 
     def _renewed(self, entries: list[Entry]) -> Iterator[Entry]:
         """Old spellings as this build has them, each told."""
-        new = modern([Use(e.key, e.value) for e in entries], self._flags) if self._flags else {}
+        uses = [Use(e.key, e.value) for e in entries]
+        new = modern(uses, self._flags, self._below) if self._flags else {}
         for i, entry in enumerate(entries):
             if i not in new:
                 yield entry
@@ -175,7 +199,8 @@ class _Reading:
         self._warn_of_cut(entry)
 
     def _tail(self, entry: Entry) -> Iterator[Setting]:
-        for item in read_tail(entry.value, self._flags):
+        below = {**self._below, **old_switches(self._section, self._flags, tail=False)}
+        for item in read_tail(entry.value, self._flags, below):
             if isinstance(item, Complaint):
                 tell = self._err if item.is_error else self._warn
                 tell(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)

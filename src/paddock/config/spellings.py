@@ -4,9 +4,10 @@ Presets, EXTRA_ARGS and every importer ask `modern`; a build that still has an o
 Read from common/arg.cpp of builds up to 11434.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from paddock.llama.flag_values import truth
@@ -60,6 +61,9 @@ GONE = {
 _OLD = frozenset({*_MODES, *_NAMES, *(name[2:] for name in _VALUES)})
 
 
+NONE: Mapping[str, bool] = MappingProxyType({})
+
+
 class Use(NamedTuple):
     """One flag as it was given: a key of a file, or a word of a command line."""
 
@@ -80,12 +84,30 @@ class Modern:
         return " = ".join((self.words[0].lstrip("-"), *self.words[1:]))
 
 
-def modern(uses: Sequence[Use], flags: FlagSet) -> Mapping[int, Modern]:
-    """By place in `uses`: each that this build spells in another way. Values that are wrong stay."""
+def modern(
+    uses: Sequence[Use], flags: FlagSet, below: Mapping[str, bool] = NONE
+) -> Mapping[int, Modern]:
+    """By place in `uses`: each that this build spells in another way. Values that are wrong stay.
+
+    `below`: the `switches` of the layers that these go over.
+    """
     if not any(use.value is None or bare(use.key) in _OLD for use in uses):
         return {}
     found = {i: new for i, use in enumerate(uses) if (new := _renamed(use, flags))}
-    return found | _modes(uses, flags)
+    return found | _modes(uses, flags, below)
+
+
+def switches(uses: Iterable[Use], flags: FlagSet) -> dict[str, bool]:
+    """How `mmap`, `mlock` and `dio` stand by what older builds called them."""
+    return dict(told for use in uses if (told := _switch(use, flags)))
+
+
+def _switch(use: Use, flags: FlagSet) -> tuple[str, bool] | None:
+    which = _MODES.get(bare(use.key))
+    if not which or _known(use.key, flags) or not flags.find("load-mode"):
+        return None
+    on = _is_on(use.value)
+    return None if on is None else (which[0], which[1] is on)
 
 
 def _renamed(use: Use, flags: FlagSet) -> Modern | None:
@@ -111,16 +133,12 @@ def _other_value(spec: FlagSpec, value: str) -> Modern | None:
     return Modern((spec.name, ",".join(new))) if new != parts and spec.choices else None
 
 
-def _modes(uses: Sequence[Use], flags: FlagSet) -> dict[int, Modern]:
+def _modes(uses: Sequence[Use], flags: FlagSet, below: Mapping[str, bool]) -> dict[int, Modern]:
     """All of them together are one mode, which the first one carries."""
-    told: dict[int, tuple[str, bool]] = {}
-    for i, use in enumerate(uses):
-        which = _MODES.get(bare(use.key))
-        if which and not _known(use.key, flags) and flags.find("load-mode"):
-            on = _is_on(use.value)
-            if on is not None:
-                told[i] = which[0], which[1] is on
-    mode = load_mode(dict(told.values()))
+    told = {i: on for i, use in enumerate(uses) if (on := _switch(use, flags))}
+    mode = load_mode({**below, **dict(told.values())})
+    if not mode and load_mode(below):  # what stands below must not stay
+        mode = "auto"
     if not mode:
         return {i: Modern((), "this llama-server does so without it") for i in told}
     first = min(told, default=-1)
