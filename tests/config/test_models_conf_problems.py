@@ -93,6 +93,15 @@ def test_a_flag_twice_in_a_section_names_both_lines_whatever_the_spelling(yard):
     )
 
 
+def test_a_flag_in_two_spellings_with_one_value_is_no_error(yard):
+    text = P + "ngl = auto\nn-gpu-layers = auto\n"
+    assert yard.warnings(text) == [
+        "models.conf:4: [p] 'n-gpu-layers' says what 'ngl' in line 3 says (keep one of them)"
+    ]
+    assert yard.argv("ngl = auto\nn-gpu-layers = auto") == ["--n-gpu-layers", "auto"]
+    assert "both set --jinja" in yard.errors(P + "jinja = on\nno-jinja = on\n")[0]
+
+
 def test_a_section_twice_names_both_lines(yard):
     assert yard.errors(P + P + "c = 5\n") == [
         "models.conf:3: section [p] in line 3 was already given in line 1 (merge the two, or rename one)"

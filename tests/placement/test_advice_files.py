@@ -98,13 +98,14 @@ def test_multi_token_prediction_wants_layers_for_it(clinic: Clinic):
         assert (advice.severity, advice.line) == ("error", 5)
         assert which in advice.message
     assert "doesn't contain MTP layers" in refusal(model, "--spec-type", "draft-mtp")
+    header(clinic.folder / "models" / "d.gguf", "gemma4_assistant", {"block_count": 1})
+    assert codes(clinic.patient("spec-type = draft-mtp\nmodel-draft = d.gguf")) == []
     assert codes(clinic.patient("spec-type = ngram-mod")) == []
 
 
 def test_where_the_layers_are_the_header_is_believed(clinic: Clinic):
     keys = {"block_count": 3, "nextn_predict_layers": 1, "attention.head_count": 4}
     header(clinic.folder / "models" / "n.gguf", "glm4moe", keys)
-    assert codes(clinic.patient("spec-type = draft-mtp\nmodel-draft = n.gguf")) == []
     (clinic.folder / "models" / "n.gguf").rename(clinic.folder / "models" / "m.gguf")
     assert codes(clinic.patient("spec-type = draft-mtp")) == []
 

@@ -93,13 +93,13 @@ class _Reading:
         self._flags = flags
         self._folders = folders
         self._findings = findings
-        self._seen: dict[str, Entry] = {}
+        self._seen: dict[str, tuple[Entry, _Meaning]] = {}
         self._out = Understood()
 
     def read(self) -> Understood:
         for entry in self._renewed([self._alone(entry) for entry in self._section.entries]):
             meaning = self._meaning(entry)
-            if meaning and self._is_first(entry, meaning.identity):
+            if meaning and self._is_first(entry, meaning):
                 self._take(entry, meaning)
         return self._out
 
@@ -159,10 +159,17 @@ class _Reading:
         self._out.lacks_model |= canonical in REMOTE
         return None
 
-    def _is_first(self, entry: Entry, identity: str) -> bool:
-        first = self._seen.setdefault(identity, entry)
+    def _is_first(self, entry: Entry, meaning: _Meaning) -> bool:
+        """Two spellings of a flag with one value (`ngl` and `n-gpu-layers`) contradict nobody."""
+        identity = meaning.identity
+        first, before = self._seen.setdefault(identity, (entry, meaning))
         if first is entry:
             return True
+        is_same = first.value == entry.value and before.negated == meaning.negated
+        if meaning.spec and first.key != entry.key and is_same:
+            told = f"says what {first.key!r} in line {first.line} says"
+            self._warn(entry, f"{entry.key!r} {told}", "keep one of them", code="duplicate-flag")
+            return False
         both = f"{first.key!r} in line {first.line} and {entry.key!r} in line {entry.line}"
         what = f" both set {identity}" if first.key != entry.key else " say it twice"
         self._err(entry, both + what, "keep one of them")

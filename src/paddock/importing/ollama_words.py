@@ -62,6 +62,9 @@ def put_params(params: Mapping[str, tuple[object, str]], section: Section, notes
         keys["numa"] = "distribute", params["numa"][1]
     for key, (value, where) in keys.items():
         section.add(key, text_of(_last(value)), where)
+    if "draft_num_predict" in params:
+        told = "Ollama drafts then with the model's own layers for it: here `spec-type = draft-mtp` does"
+        notes.note(params["draft_num_predict"][1], told, "look")
     for name, (_, where) in params.items():
         if name not in (*FLAGS, *_MODES, "numa"):
             told = WITHOUT_FLAG.get(

@@ -54,10 +54,17 @@ def speculation_without_layers(patient: Patient) -> Iterator[Finding]:
         return
     draft = patient.profile.flag("--model-draft")
     facts = patient.files.get("--model-draft") if draft else patient.facts
-    if isinstance(facts, Facts) and not facts.nextn_layers:
+    if not isinstance(facts, Facts) or _drafts_only(facts, patient):
+        return
+    if not facts.nextn_layers:
         which = "the draft model" if draft else "the model"
         message = f"draft-mtp, and {which} has no layers for multi-token prediction"
         yield Finding("error", message, "leave draft-mtp out, or take a file that has them", asked)
+
+
+def _drafts_only(facts: Facts, patient: Patient) -> bool:
+    """A drafter of an architecture of its own (Gemma's assistants) is the engine's to judge."""
+    return patient.facts is None or facts.architecture != patient.facts.architecture
 
 
 # ---- the KV cache ----
