@@ -1,6 +1,7 @@
 """Every file and folder that a flag names is looked at: the flags are those of the build's own help."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,14 @@ def test_what_llama_server_fetches_itself_need_not_be_there(yard: Yard):
     assert yard.problems(f"{P}hf-repo-draft = u/m\nmodel-draft = new.gguf\n") == []
     (problem,) = yard.problems("[p]\nhf-repo = u/m\nlora = none.gguf\n")
     assert problem.code == "missing-file"
+
+
+def test_what_an_image_may_hold_is_not_missed_here(yard: Yard):
+    """A template of the image's own, say; models are files of this machine all the same."""
+    in_image = replace(FLAGS, in_image=True)
+    text = f"{P}chat-template-file = /app/chat.jinja\nMMPROJ = none.gguf\n"
+    (problem,) = yard.problems(text, lambda _: in_image)
+    assert problem.key == "MMPROJ"
 
 
 def test_a_name_inside_a_repository_is_no_file_here(yard: Yard):

@@ -7,7 +7,7 @@ models.conf anew must stay fast.
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from paddock.config.model_files import named_files
+from paddock.config.model_files import MODEL_FLAGS, named_files
 from paddock.config.profile import Flag, Origin, Problem, ProblemCode, Profile
 from paddock.config.vocabulary import DRAFTS, EXTRA_ARGS, FETCHED, WELL_KNOWN
 from paddock.llama.flags import FlagSet
@@ -35,6 +35,8 @@ def _files(profile: Profile, flags: FlagSet, file: str) -> Iterator[Problem]:
     for flag in profile.flags:
         found = flags.find(flag.name)
         if not found or any(profile.flag(name) for name in FETCHED.get(flag.name, ())):
+            continue
+        if flags.in_image and flag.name not in MODEL_FLAGS:
             continue
         for gone in named_files(found[0], flag.values):
             message = f"{_named(flag)}: {gone.message}"

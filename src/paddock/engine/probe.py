@@ -75,6 +75,8 @@ def _engine(candidate: Candidate, answers: Answers) -> Engine:
     flags = parse_help(answers.help)
     if candidate.kind == "embedded":
         flags = replace(flags, lacking=REFUSED)
+    if candidate.kind == "container":
+        flags = replace(flags, in_image=True)
     if flags.find("model") is None:
         raise EngineError(
             f"{candidate.command[0]} is no llama-server: its --help lists no --model",

@@ -79,6 +79,7 @@ class FlagSet:
     index: Mapping[str, FlagSpec] = field(repr=False)  # by every key that `find` accepts
     # What llama-server has and this engine cannot do, and why, by spelling with dashes.
     lacking: Mapping[str, str] = field(default_factory=dict, repr=False)
+    in_image: bool = False  # it runs in a container: a file that is not here may be in there
     # What `find` found; files say the same keys over and over.
     _found: dict[str, tuple[FlagSpec, bool]] = field(
         default_factory=dict, init=False, repr=False, compare=False
