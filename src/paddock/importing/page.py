@@ -183,8 +183,7 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
 
 
 def _is_model(problem: Problem) -> bool:
-    """Its model is not there, or no model: nothing is left of the profile then."""
-    return problem.kind == "file" and problem.flag == "--model"
+    return problem.kind == "file" and problem.key.lower() in ("model", "llama_arg_model")
 
 
 def _reason(problem: Problem) -> str:

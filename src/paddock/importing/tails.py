@@ -40,7 +40,7 @@ def trimmed(
     complaints = []
     for given, group, reason in renewed(groups(words, flags), flags):
         why = _complaint(group, flags) if group else ""
-        if refused and _name(group, flags) == refused:
+        if refused and group and _full_name(group[0], flags) == refused:
             why = why or why_refused
         if why or group != given:
             told = why or _rewritten(group, reason)
@@ -53,9 +53,9 @@ def _rewritten(group: Sequence[str], reason: str) -> str:
     return f"written as {' '.join(group)}" if group else f"left out: {reason}"
 
 
-def _name(group: Sequence[str], flags: FlagSet | None) -> str:
-    found = (flags or WELL_KNOWN).find(group[0]) if group and is_flag(group[0]) else None
-    return found[0].name if found else "".join(group[:1])
+def _full_name(word: str, flags: FlagSet | None) -> str:
+    found = (flags or WELL_KNOWN).find(word) if is_flag(word) else None
+    return found[0].name if found else word
 
 
 def _complaint(group: Sequence[str], flags: FlagSet | None) -> str:
@@ -79,7 +79,7 @@ def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
 
 
 def _sort(group: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Place) -> None:
-    name = _name(group, flags)
+    name = _full_name(group[0], flags)
     if name == "--alias":
         out.aliases += [part.strip() for part in ",".join(group[1:]).split(",") if part.strip()]
     elif RESERVED.fullmatch(name):
