@@ -162,6 +162,12 @@ def test_a_section_that_takes_back_what_all_have_gets_neither(yard):
     assert yard.argv("c = 5", shared="mlock = on") == ["--load-mode", "mlock", "--ctx-size", "5"]
 
 
+def test_what_is_off_anyway_is_not_told_to_be_what_another_switch_means(yard):
+    off, mapped = yard.problems("[p]\nMODEL = m.gguf\nmlock = off\nmmap = off\n")
+    assert (off.line, off.hint) == (3, "leave it out")
+    assert (mapped.line, mapped.hint) == (4, "write load-mode = none")
+
+
 @pytest.mark.parametrize("flag", ["-fa", "--flash-attn", "--log-colors"])
 def test_what_was_a_switch_once_is_on_when_it_stands_alone(yard, flag):
     name = {"-fa": "--flash-attn"}.get(flag, flag)

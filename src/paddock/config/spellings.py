@@ -134,17 +134,17 @@ def _other_value(spec: FlagSpec, value: str) -> Modern | None:
 
 
 def _modes(uses: Sequence[Use], flags: FlagSet, below: Mapping[str, bool]) -> dict[int, Modern]:
-    """All of them together are one mode, which the first one carries."""
+    """All of them together are one mode, which the first one carries that has a part in it."""
     told = {i: on for i, use in enumerate(uses) if (on := _switch(use, flags))}
+    idle = {
+        i for i, (name, on) in told.items() if name != "mmap" and not on and not below.get(name)
+    }
+    first = min(told.keys() - idle, default=-1)
     mode = load_mode({**below, **dict(told.values())})
-    if not mode and load_mode(below):  # what stands below must not stay
-        mode = "auto"
-    if not mode:
-        return {i: Modern((), "this llama-server does so without it") for i in told}
-    first = min(told, default=-1)
-    new = Modern(("--load-mode", mode))
+    new = Modern(("--load-mode", mode or "auto"))  # auto: what stands below must not stay
     rest = Modern((), f"it is part of {new.as_key}")
-    return {i: new if i == first else rest for i in told}
+    needless = Modern((), "this llama-server does so without it")
+    return {i: needless if i in idle else new if i == first else rest for i in told}
 
 
 def load_mode(on: Mapping[str, bool]) -> str:
