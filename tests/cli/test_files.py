@@ -144,3 +144,51 @@ def test_without_any_file_the_newcomer_is_told_what_to_do(
     assert refused.status == 1
     assert f"there is no {missing}" in refused.err
     assert "`paddock init FOLDER` writes one" in refused.err
+
+
+# ---- where a relative path of the command line starts ----
+
+
+@pytest.mark.parametrize("verb", [("check",), ("list",), ("show", "glm")])
+@pytest.mark.parametrize("told", ["elsewhere", "./elsewhere", "../{name}/elsewhere"])
+def test_a_relative_models_dir_starts_from_the_working_folder(
+    paddock: Paddock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
+    told: str,
+) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "models.conf").write_text("[glm]\nMODEL = glm.gguf\n")
+    here = tmp_path / "work"
+    (here / "elsewhere").mkdir(parents=True)
+    write(here / "elsewhere" / "glm.gguf", ScriptedModel(say="Hi."))
+    monkeypatch.chdir(here)
+    folder = told.format(name=here.name)
+    result = paddock(*verb, "--config", conf, "--models-dir", folder)
+    assert result.status == 0, result.out + result.err
+    if verb[0] == "show":
+        assert f"{here}/{folder.removeprefix('./')}/glm.gguf" in result.out
+
+
+def test_one_that_paddock_toml_names_starts_from_its_own_folder(
+    paddock: Paddock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models.conf").write_text("[glm]\nMODEL = glm.gguf\n")
+    (tmp_path / "paddock.toml").write_text('models-dir = "gguf"\n')
+    (tmp_path / "gguf").mkdir()
+    write(tmp_path / "gguf" / "glm.gguf", ScriptedModel(say="Hi."))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert paddock("check", "--config", tmp_path).status == 0
+
+
+def test_check_looks_at_every_file_that_a_flag_names(paddock: Paddock, conf: Path) -> None:
+    conf.write_text(
+        "[glm]\nMODEL = glm.gguf\nlora = none.gguf\nEXTRA_ARGS = --grammar-file no.gbnf\n"
+    )
+    result = paddock("check", "--config", conf)
+    assert result.status == 1
+    assert "[glm] lora: no such file" in result.out
+    assert "[glm] EXTRA_ARGS: --grammar-file: no such file" in result.out

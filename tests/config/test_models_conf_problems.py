@@ -17,7 +17,10 @@ P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
         ("CTX_SZE = 5", "unknown key 'CTX_SZE' (did you mean 'CTX_SIZE'?)"),
         ("alises = x", "unknown key 'alises' (did you mean 'aliases'?)"),
         ("qqqqqqq = 5", "unknown key 'qqqqqqq'"),
-        ("mmap = on", "unknown key 'mmap' (newer llama-servers have load-mode = mmap instead)"),
+        ("spec-type = draft-mpt", "spec-type takes one of none, draft-simple, draft-eagle3, draf"),
+        ("load-mode = fast", "load-mode takes one of auto, none, mmap, mlock, mmap+mlock, dio"),
+        ("mmap = perhaps", "unknown key 'mmap'"),
+        ("ctx-size-draft = 5", "unknown key 'ctx-size-draft' (a draft model's context follows"),
         ("ctx-size = 128k", "ctx-size takes a number of tokens, not '128k'"),
         ("CTX_SIZE = -1", "CTX_SIZE takes a number of tokens, not '-1'"),
         ("N_GPU_LAYERS = most", "N_GPU_LAYERS takes a number, `auto` or `all`, not 'most'"),
@@ -25,8 +28,9 @@ P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
         ("KV_CACHE_TYPE_K = q9", "KV_CACHE_TYPE_K takes one of f32, f16, bf16"),
         ("TENSOR_SPLIT = a,b", "TENSOR_SPLIT takes proportions with commas"),
         ("FIT_TARGET = 1G", "FIT_TARGET takes MiB, one number or one per device, not '1G'"),
+        ("jinja = no", "not 'no', which llama.cpp's own preset reader takes for on"),
         ("jinja = maybe", "jinja takes true or false (on/off, 1/0), not 'maybe'"),
-        ("draft-max = 4", "--draft-max was removed from this llama-server (the argument has"),
+        ("spec-ngram-size-n = 4", "--spec-ngram-size-n was removed from this llama-server (the"),
         ("list-devices = true", "--list-devices makes llama-server print something and end"),
         ("ttl = soon", "ttl takes seconds, such as 600, or 10m or 2h, not 'soon'"),
         ("pin = perhaps", "pin takes true or false (on/off, yes/no, 1/0), not 'perhaps'"),
@@ -41,7 +45,9 @@ P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
         ("EXTRA_ARGS = --jinjo", "EXTRA_ARGS: unknown flag '--jinjo' (did you mean --jinja?)"),
         ("EXTRA_ARGS = --nope 1 2 3", "EXTRA_ARGS: unknown flag '--nope'"),
         ("EXTRA_ARGS = --ctx-size=5", "(write the value as a word of its own: --ctx-size …)"),
-        ("EXTRA_ARGS = --no-mmap", "(newer llama-servers have --load-mode none instead)"),
+        ("EXTRA_ARGS = --spec-type mpt", "EXTRA_ARGS: --spec-type takes one of none, draft-simpl"),
+        ("EXTRA_ARGS = --gan 4", "unknown flag '--gan' (llama-server extends no context by grou"),
+        ("EXTRA_ARGS = -fa --jinjo 3 -c 5", "unknown flag '--jinjo' (did you mean --jinja?)"),
         ("EXTRA_ARGS = -c", "EXTRA_ARGS: -c lacks its value (N)"),
         ("EXTRA_ARGS = -c --jinja", "EXTRA_ARGS: -c lacks its value (N)"),
         ("EXTRA_ARGS = -ub 1x", "EXTRA_ARGS: -ub takes a number, not '1x'"),
@@ -85,6 +91,15 @@ def test_a_flag_twice_in_a_section_names_both_lines_whatever_the_spelling(yard):
         "in line 3 and 'extra_args' in line 4"
         in (yard.errors(P + "EXTRA_ARGS =\nextra_args =\n")[0])
     )
+
+
+def test_a_flag_in_two_spellings_with_one_value_is_no_error(yard):
+    text = P + "ngl = auto\nn-gpu-layers = auto\n"
+    assert yard.warnings(text) == [
+        "models.conf:4: [p] 'n-gpu-layers' says what 'ngl' in line 3 says (keep one of them)"
+    ]
+    assert yard.argv("ngl = auto\nn-gpu-layers = auto") == ["--n-gpu-layers", "auto"]
+    assert "both set --jinja" in yard.errors(P + "jinja = on\nno-jinja = on\n")[0]
 
 
 def test_a_section_twice_names_both_lines(yard):
@@ -179,7 +194,7 @@ def test_missing_files_do_not_stop_the_daemon_but_fail_the_check(yard):
         ("models-max = 3", "models-max is ignored: Paddock sets --models-max itself"),
         ("defrag-thold = 0.1", "--defrag-thold is deprecated"),
         ('chat-template-kwargs = {"a": "b;c"}', 'would cut chat-template-kwargs to \'{"a": "b\''),
-        ("grammar = x #y", "llama.cpp's own preset reader would cut grammar to 'x'"),
+        ("grammar = x#y", "llama.cpp's own preset reader would cut grammar to 'x'"),
     ],
 )
 def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
@@ -194,6 +209,8 @@ def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
     [
         *("N_GPU_LAYERS = auto", "N_GPU_LAYERS = 99\nFIT = off", "ngl = 0", "NAME = a; b # c"),
         *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = on", "tags = x"),
+        *("spec-type = draft-simple\nmodel-draft = m.gguf", "spec-type = draft-mtp,ngram-mod"),
+        *("spec-type = none", "spec-type = draft-simple\nhf-repo-draft = u/m"),
     ],
 )
 def test_what_is_fine_is_not_mentioned(yard, keys):
@@ -218,13 +235,17 @@ def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
         ("EXTRA_ARGS = --cpu-moe", "fit-blocked"),
         ("MMPROJ = none.gguf", "missing-file"),
         ("model-draft = d-00001-of-00002.gguf", "missing-shards"),
+        ("spec-type = draft-simple", "no-draft-model"),
+        ("EXTRA_ARGS = --spec-type ngram-mod,draft-eagle3", "no-draft-model"),
         ("defrag-thold = 0.1", "deprecated-flag"),
         ("EXTRA_ARGS = --defrag-thold 0.1", "deprecated-flag"),
         ("c = 4096\nEXTRA_ARGS = -c 8192", "duplicate-flag"),
         ("ctx-sise = 5", "unknown-flag"),
         ("EXTRA_ARGS = --jinjo", "unknown-flag"),
-        ("EXTRA_ARGS = --no-mmap", "unknown-flag"),
-        ("draft-max = 4", "unknown-flag"),
+        ("EXTRA_ARGS = --no-mmap", "old-spelling"),
+        ("draft-max = 4", "old-spelling"),
+        ("spec-ngram-size-n = 4", "unknown-flag"),
+        ("lora = none.gguf", "missing-file"),
         ("engine = /no/such/llama-server", "no-engine"),
         ("ttl = soon", ""),
     ],

@@ -45,6 +45,13 @@ def test_what_the_profile_says_stays():
     assert argv[1:5] == ["--log-verbosity", "5", "--alias", "mine,yours"]
 
 
+def test_a_profile_that_is_verbose_by_another_flag_is_not_made_quieter():
+    for name in ("--verbose", "-v", "--log-verbose"):
+        given = ENGINE.flags.find(name)
+        assert given is not None
+        assert "--log-verbosity" not in words((given[0].name,))
+
+
 def test_an_engine_that_lacks_a_flag_does_not_get_it():
     bare = replace(ENGINE, flags=parse_help(""))
     assert command(bare, profile(("--model", "m")), socket="/s") == [

@@ -82,6 +82,34 @@ def test_an_adapter_is_no_draft_model(clinic: Clinic):
     assert "'adapter', not a model" in advice.message
 
 
+# ---- drafts ----
+
+
+def test_multi_token_prediction_wants_layers_for_it(clinic: Clinic):
+    code = "speculation-without-layers"
+    model = clinic.folder / "models" / "m.gguf"
+    clinic.model(ScriptedModel(say="Hi."), "d")
+    for keys, which in (
+        ("spec-type = draft-mtp", "the model has"),
+        ("spec-type = ngram-mod,draft-mtp", "the model has"),
+        ("spec-type = draft-mtp\nmodel-draft = d.gguf", "the draft model has"),
+    ):
+        advice = found(clinic.patient(keys), code)
+        assert (advice.severity, advice.line) == ("error", 5)
+        assert which in advice.message
+    assert "doesn't contain MTP layers" in refusal(model, "--spec-type", "draft-mtp")
+    header(clinic.folder / "models" / "d.gguf", "gemma4_assistant", {"block_count": 1})
+    assert codes(clinic.patient("spec-type = draft-mtp\nmodel-draft = d.gguf")) == []
+    assert codes(clinic.patient("spec-type = ngram-mod")) == []
+
+
+def test_where_the_layers_are_the_header_is_believed(clinic: Clinic):
+    keys = {"block_count": 3, "nextn_predict_layers": 1, "attention.head_count": 4}
+    header(clinic.folder / "models" / "n.gguf", "glm4moe", keys)
+    (clinic.folder / "models" / "n.gguf").rename(clinic.folder / "models" / "m.gguf")
+    assert codes(clinic.patient("spec-type = draft-mtp")) == []
+
+
 # ---- the KV cache ----
 
 

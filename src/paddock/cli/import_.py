@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from paddock.cli.files import Files
     from paddock.cli.import_engines import NewEngines
+    from paddock.cli.inquiry import Progress
     from paddock.config.model_places import Places
     from paddock.config.profile import Problem
-    from paddock.importing.ollama import Manifest
+    from paddock.importing.ollama import Manifest, Store
     from paddock.importing.page import Line, Note, Page
     from paddock.llama.flags import FlagSet
 
@@ -33,6 +34,10 @@ app = typer.Typer(
 )
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the file and write nothing.")]
 Folder = Annotated[Path, typer.Argument(help="The folder.")]
+FolderOrFile = Annotated[
+    Path | None,
+    typer.Argument(help="The store, or a Modelfile; default: the usual store.", show_default=False),
+]
 MaybeFolder = Annotated[
     Path | None, typer.Argument(help="The folder; default: the usual one.", show_default=False)
 ]
@@ -93,26 +98,43 @@ def _starts(files: Files, path: Path, *, force: bool, dry_run: bool, as_json: bo
     _finish(page, files, path, force=force, dry_run=dry_run, as_json=as_json, engines=engines)
 
 
-@app.command("ollama", epilog="Example: paddock import ollama")
+@app.command("ollama", epilog="Example: paddock import ollama; paddock import ollama ./Modelfile")
 def ollama(
-    folder: MaybeFolder = None,
+    path: FolderOrFile = None,
     output: Output = None,
     force: Force = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Ollama's models, used where they lie: one profile for each, with its parameters as flags."""
-    from paddock.importing.ollama import Store, look_into, page_of, stores
+    """Ollama's models, used where they lie: one profile for each, with its parameters as flags.
+
+    A Modelfile becomes one profile; its FROM may name a file or a model of the store.
+    """
+    from paddock.cli.inquiry import kinds_of
+    from paddock.importing.ollama_page import doubtful, page_of, sorted_out
 
     files = _opened(output, force or dry_run)
-    folders = [_there(folder)] if folder else stores(os.environ)
+    store, where = _ollamas(_at_home(path) if path else None)
+    kinds = kinds_of(doubtful(store.manifests), files, _progress())
+    store = sorted_out(store, kinds)
+    page = page_of(store, _proposals(store.manifests, files))
+    _finish(page, files, where, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def _ollamas(path: Path | None) -> tuple[Store, Path]:
+    """What Ollama has there, and where that is."""
+    from paddock.importing.modelfile import read_modelfile
+    from paddock.importing.ollama import Store, look_into, stores
+
+    if path and not (path / "manifests").exists() and (path / "Modelfile").is_file():
+        path = path / "Modelfile"
+    if path and path.is_file():
+        return read_modelfile(path, os.environ), path
+    folders = [_there(path)] if path else stores(os.environ)
     store = Store()
     for found in map(look_into, folders):
-        store.manifests += found.manifests
-        store.notes.notes += found.notes.notes
-    page = page_of(store, _proposals(store.manifests, files))
-    where = folders[0] if folders else Path("~/.ollama/models")
-    _finish(page, files, where, force=force, dry_run=dry_run, as_json=as_json)
+        store.take(found)
+    return store, folders[0] if folders else Path("~/.ollama/models")
 
 
 @app.command("llama-swap", epilog="Example: paddock import llama-swap ~/llama-swap/config.yaml")
@@ -228,10 +250,15 @@ def _placed(places: Places) -> Callable[[Path], str]:
 def _proposals(
     manifests: list[Manifest], files: Files
 ) -> Callable[[Manifest], list[tuple[str, str, str]]]:
-    from paddock.cli.init_shown import progress_shown
     from paddock.cli.inquiry import proposals
 
-    return proposals(manifests, files, progress_shown())
+    return proposals(manifests, files, _progress())
+
+
+def _progress() -> Progress:
+    from paddock.cli.init_shown import progress_shown
+
+    return progress_shown()
 
 
 def _finish(

@@ -69,6 +69,14 @@ MaybeModel = Annotated[
     ),
 ]
 
+
+def from_here(path: Path | None) -> Path | None:
+    """A path of the command line starts from the working folder, whatever the file says of its own."""
+    from paddock.config.model_files import at_home
+
+    return Path(at_home(str(path))).absolute() if path else None
+
+
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -94,6 +102,7 @@ ModelsDir = Annotated[
         "--models-dir",
         metavar="DIR",
         show_default=False,
+        callback=from_here,
         help="Where relative paths of models begin; default: models/ beside models.conf.",
     ),
 ]

@@ -1,12 +1,11 @@
 """All clients, by name."""
 
-import difflib
-
 from paddock.clients.agents import AGENTS
 from paddock.clients.editors import EDITORS
 from paddock.clients.others import OTHERS
 from paddock.clients.setting import Client
 from paddock.errors import NoSuchThing
+from paddock.near import nearest
 
 CLIENTS = {client.name: client for client in (*AGENTS, *EDITORS, *OTHERS)}
 
@@ -16,6 +15,6 @@ def client_named(name: str) -> Client:
     for client in CLIENTS.values():
         if name in {client.name, client.program} and name:
             return client
-    near = difflib.get_close_matches(name, CLIENTS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(CLIENTS)}"
+    near = nearest(name, CLIENTS)
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join(CLIENTS)}"
     raise NoSuchThing(f"Paddock knows no client {name!r}", hint=hint)

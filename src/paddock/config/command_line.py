@@ -1,12 +1,13 @@
 """Reads EXTRA_ARGS: a command line tail, split by shell rules and never given to a shell."""
 
+import re
 import shlex
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from paddock.config.profile import ProblemCode
-from paddock.config.vocabulary import EXITING, RESERVED, SUCCESSORS, VALUE_RULES, WELL_KNOWN
+from paddock.config.spellings import GONE, NONE, Use, bare, modern, switches
+from paddock.config.vocabulary import EXITING, RESERVED, VALUE_RULES, WELL_KNOWN
 from paddock.llama.flag_values import check_value, to_argv
 from paddock.llama.flags import FlagSet, FlagSpec
 
@@ -16,6 +17,9 @@ _INSTEAD = {
     "--host": _ADDRESS,
     "--port": _ADDRESS,
 }
+# What the help calls values that are text, and may begin with a dash.
+_TEXT = re.compile(r"STRING|PROMPT|MESSAGE|GRAMMAR|TEMPLATE|SCHEMA|JSON|TOKEN|KEY")
+_COMMENT = re.compile(r"(?:^|\s+)#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +32,95 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
+    """An error, or what was put right and should be known."""
+
     message: str
     hint: str = ""
     code: ProblemCode = ""
+    is_error: bool = True
 
 
-def read_tail(text: str, flags: FlagSet | None) -> Iterator[Option | Complaint]:
-    """Every option of the tail, and everything that is wrong with it. Without flags, it is guessed."""
+def read_tail(
+    text: str, flags: FlagSet | None, below: Mapping[str, bool] = NONE
+) -> Iterator[Option | Complaint]:
+    """Every option of the tail, and everything that is wrong with it. Without flags, it is guessed.
+
+    `below`: as for `spellings.modern`.
+    """
     try:
-        words = deque(shlex.split(text.replace("\\\n", " ")))
+        words = split(text)
     except ValueError as error:
         yield Complaint(f"cannot be split into words: {error}", "check quotes and backslashes")
         return
-    while words:
-        word = words.popleft()
-        if _is_flag(word):
-            yield _option(word, words, flags)
-        else:
-            yield _stray(word, flags)
+    for given, group, why in renewed(groups(words, flags), flags, below):
+        if group != given:
+            yield renamed(shlex.join(given), shlex.join(group), why)
+        if group:
+            yield _option(group, flags)
+
+
+def split(text: str) -> list[str]:
+    """Its words, by a shell's rules: a word that begins with # begins a comment. Raises ValueError."""
+    if "#" not in text and "\n" not in text:
+        return shlex.split(text)
+    lines, begun = [], ""
+    for line in text.replace("\\\n", " ").split("\n"):
+        begun = _uncommented(f"{begun}\n{line}" if begun else line)
+        if _is_whole(begun):
+            lines.append(begun)
+            begun = ""
+    return shlex.split("\n".join([*lines, begun]))
+
+
+def _uncommented(text: str) -> str:
+    """A # within quotes or within a word is none."""
+    places = (found.start() for found in _COMMENT.finditer(text))
+    return next((text[:at] for at in places if _is_whole(text[:at])), text)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        shlex.split(text)
+    except ValueError:
+        return False
+    return True
+
+
+def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, ...]]:
+    """Each flag with its values; a word that belongs to none stands alone."""
+    rest = list(words)
+    while rest:
+        count = 1 + (_values(rest, flags) if is_flag(rest[0]) else 0)
+        yield tuple(rest[:count])
+        del rest[:count]
+
+
+def renewed(
+    given: Iterable[tuple[str, ...]], flags: FlagSet | None, below: Mapping[str, bool] = NONE
+) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
+    """Each group as it was given and as this build spells it, empty where it needs none; and why."""
+    found = list(given)
+    if flags is None:
+        return [(group, group, "") for group in found]
+    new = modern(_uses(found), flags, below)
+    return [
+        (group, new[i].words if i in new else group, new[i].why if i in new else "")
+        for i, group in enumerate(found)
+    ]
+
+
+def tail_switches(text: str, flags: FlagSet) -> dict[str, bool]:
+    """The `switches` of a tail; none of one that cannot be split."""
+    try:
+        return switches(_uses(groups(split(text), flags)), flags)
+    except ValueError:
+        return {}
+
+
+def _uses(found: Iterable[tuple[str, ...]]) -> list[Use]:
+    """A stray word is no use of anything."""
+    uses = (Use(group[0], group[1] if len(group) > 1 else None) for group in found)
+    return [use if is_flag(use.key) else Use("", None) for use in uses]
 
 
 def argv_words(spec: FlagSpec, text: str, *, negated: bool = False) -> tuple[str, ...]:
@@ -73,8 +148,17 @@ def forbidden(spec: FlagSpec) -> Complaint | None:
     return None
 
 
+def renamed(old: str, new: str, why: str) -> Complaint:
+    """An old spelling that was put right."""
+    if new:
+        message, hint = f"{old} is an old spelling: this llama-server has {new}", f"write {new}"
+    else:
+        message, hint = f"{old} is an old spelling: {why}", "leave it out"
+    return Complaint(message, hint, "old-spelling", is_error=False)
+
+
 def unknown(word: str, flags: FlagSet) -> Complaint:
-    """Names the flag and the nearest that this engine has."""
+    """Names the flag, and why this engine has none, or the one that was meant."""
     flag, equals, _ = word.partition("=")
     if equals and flags.find(flag):
         return Complaint(
@@ -82,43 +166,53 @@ def unknown(word: str, flags: FlagSet) -> Complaint:
             f"write the value as a word of its own: {flag} …",
             "unknown-flag",
         )
-    if successor := SUCCESSORS.get(word.lstrip("-").lower()):
-        hint = f"newer llama-servers have --{' '.join(successor)} instead"
-        return Complaint(f"unknown flag {word!r}", hint, "unknown-flag")
+    if lack := flags.lack(flag):
+        return Complaint(f"this engine cannot do {flag}: {lack}", "", "unknown-flag")
     nearest = flags.nearest(word)
-    hint = f"did you mean {nearest}?" if nearest else ""
+    hint = GONE.get(bare(word)) or (f"did you mean {nearest}?" if nearest else "")
     return Complaint(f"unknown flag {word!r}", hint, "unknown-flag")
 
 
-def _is_flag(word: str) -> bool:
+def is_flag(word: str) -> bool:
     """A dash and no number: `-1` is a value."""
     return len(word) > 1 and word[0] == "-" and not word[1].isdigit() and word[1] != "."
 
 
-def _option(word: str, words: deque[str], flags: FlagSet | None) -> Option | Complaint:
+def _values(words: Sequence[str], flags: FlagSet | None) -> int:
+    """How many of the words after the first are its values.
+
+    What follows an unknown flag is taken for its values, not for further mistakes.
+    """
+    known = flags or WELL_KNOWN
+    found, after = known.find(words[0]), words[1:]
+    count = 0
+    for word in after[: found[0].arity if found else len(after)]:
+        if is_flag(word) and not (found and _is_text(found[0]) and not known.find(word)):
+            break
+        count += 1
+    return count
+
+
+def _is_text(spec: FlagSpec) -> bool:
+    return _TEXT.search(spec.hint) is not None and not spec.choices
+
+
+def _option(group: tuple[str, ...], flags: FlagSet | None) -> Option | Complaint:
+    word, *values = group
+    if not is_flag(word):
+        return _stray(word, flags)
     found = (flags or WELL_KNOWN).find(word)
     if not found:
-        rest = _values_of_unknown(words)
-        return unknown(word, flags) if flags else Option(guessed(word, len(rest)), (word, *rest))
+        return unknown(word, flags) if flags else Option(guessed(word, len(values)), group)
     spec, negated = found
     if complaint := forbidden(spec):
-        _values_of_unknown(words)
         return complaint
     if spec.arity == 0:
         return Option(spec, to_argv(spec, "true", negated=negated))
-    return _with_values(word, spec, words, flags or WELL_KNOWN)
-
-
-def _with_values(
-    word: str, spec: FlagSpec, words: deque[str], flags: FlagSet
-) -> Option | Complaint:
-    taken: list[str] = []
-    while len(taken) < spec.arity:
-        if not words or (_is_flag(words[0]) and flags.find(words[0])):
-            return Complaint(f"{word} lacks its value ({spec.hint})")
-        taken.append(words.popleft())
+    if len(values) < spec.arity:
+        return Complaint(f"{word} lacks its value ({spec.hint})")
     try:
-        return Option(spec, (spec.name, *_checked(spec, taken)))
+        return Option(spec, (spec.name, *_checked(spec, values)))
     except ValueError as error:
         return Complaint(f"{word} {error}")
 
@@ -132,14 +226,6 @@ def _check_rule(spec: FlagSpec, values: tuple[str, ...]) -> None:
     rule = VALUE_RULES.get(spec.name)
     if rule and values and not rule[0].fullmatch(values[0]):
         raise ValueError(f"takes {rule[1]}, not {values[0]!r}")
-
-
-def _values_of_unknown(words: deque[str]) -> list[str]:
-    """What follows an unknown flag is taken for its values, not for further mistakes."""
-    taken = []
-    while words and not _is_flag(words[0]):
-        taken.append(words.popleft())
-    return taken
 
 
 def _stray(word: str, flags: FlagSet | None) -> Complaint:

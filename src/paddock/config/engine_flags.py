@@ -51,7 +51,8 @@ class EngineFlags:
             if isinstance(told, Complaint):
                 message = f"the engine's own flags, in paddock.toml: {told.message}"
                 line = entry.line if entry else 0
-                self._findings.error(message, line=line, section=where.name, hint=told.hint)
+                tell = self._findings.error if told.is_error else self._findings.warning
+                tell(message, line=line, section=where.name, hint=told.hint, code=told.code)
             else:
                 found.append(
                     Setting(

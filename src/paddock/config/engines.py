@@ -1,6 +1,5 @@
 """Named engines: `[engines.NAME]` in paddock.toml, and every problem with them."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from paddock.config.profile import Problem
+from paddock.near import nearest
 
 CONTAINER = "container:"  # before the name of an image, where an engine is named by it alone
 BUILT_IN = ("native", "embedded")
@@ -75,8 +75,8 @@ def _of_one(name: str, table: object) -> Iterator[tuple[str, str]]:
 def _of_fields(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in table.items():
         if key not in _FIELDS:
-            nearest = difflib.get_close_matches(key.lower(), _FIELDS, n=1)
-            yield f"unknown key {key!r}", f"did you mean {nearest[0]!r}?" if nearest else ""
+            near = nearest(key.lower(), _FIELDS)
+            yield f"unknown key {key!r}", f"did you mean {near!r}?" if near else ""
             continue
         try:
             msgspec.convert(value, _FIELDS[key].type)

@@ -14,7 +14,8 @@ from pathlib import Path
 from paddock.config.comments import Lines
 from paddock.config.profile import Problem
 
-_HEADER = re.compile(r"\[(?P<name>.+)\]")
+# A comment may stand behind a header; without one, a name may hold brackets.
+_HEADER = re.compile(r"\[(?P<name>[^\]]+)\](?=\s*[;#])|\[(?P<any>.+)\]")
 _LOOKS_LIKE_KEY = re.compile(r"\n\s*([A-Za-z_][\w.-]*)\s*=|\n\s*\[")
 
 
@@ -108,7 +109,7 @@ class _Reader:
         yield "[0:]\n"
         for self._line, line in enumerate(io.StringIO(text, newline=None), start=1):
             header = _HEADER.match(line)
-            yield f"[{self._line}:{header['name']}]\n" if header else line
+            yield f"[{self._line}:{header['name'] or header['any']}]\n" if header else line
 
     def _tagged(self, key: str) -> str:
         return f"{self._line}:{key}"

@@ -5,12 +5,11 @@ models.conf anew must stay fast.
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
-from paddock.config.model_files import MODEL_FLAGS, missing
+from paddock.config.model_files import MODEL_FLAGS, named_files
 from paddock.config.profile import Flag, Origin, Problem, ProblemCode, Profile
-from paddock.config.vocabulary import EXTRA_ARGS, REMOTE
+from paddock.config.vocabulary import DRAFTS, EXTRA_ARGS, FETCHED, WELL_KNOWN
 from paddock.llama.flags import FlagSet
 
 # Set by hand, these make llama.cpp's fit give up just when the model does not fit (common/fit.cpp,
@@ -24,21 +23,31 @@ def lint(
     profile: Profile, origins: Mapping[str, Origin], flags: FlagSet | None, file: str
 ) -> Iterator[Problem]:
     """Warnings about one profile. `origins` tells where its own fields were written."""
-    yield from _files(profile, file)
+    yield from _files(profile, flags or WELL_KNOWN, file)
     yield from _fit(profile, flags, file)
     yield from _twice(profile, file)
+    yield from _undrafted(profile, file)
     yield from _kept_in_vain(profile, origins, file)
 
 
-def _files(profile: Profile, file: str) -> Iterator[Problem]:
-    """A file that llama-server will fetch (`model-url`) need not be there."""
-    if any(profile.flag(name) for name in REMOTE):
-        return
+def _files(profile: Profile, flags: FlagSet, file: str) -> Iterator[Problem]:
+    """What every flag names; a file that llama-server will fetch (`model-url`) need not be there."""
     for flag in profile.flags:
-        if flag.name in MODEL_FLAGS:
-            for gone in missing(Path(flag.values[0])):
-                message = f"{flag.origin.key}: {gone.message}"
-                yield _at(flag, gone.code, message, gone.hint, file, profile, kind="file")
+        found = flags.find(flag.name)
+        if not found or any(profile.flag(name) for name in FETCHED.get(flag.name, ())):
+            continue
+        if flags.in_image and flag.name not in MODEL_FLAGS:
+            continue
+        for gone in named_files(found[0], flag.values):
+            message = f"{_named(flag)}: {gone.message}"
+            kind: Literal["", "file"] = "file" if gone.ends_it else ""
+            yield _at(flag, gone.code, message, gone.hint, file, profile, kind=kind)
+
+
+def _named(flag: Flag) -> str:
+    """The key that gives it, and within a command line the flag as well."""
+    key = flag.origin.key
+    return key if key and key.lower() != EXTRA_ARGS else f"{key}: {flag.name}".lstrip(": ")
 
 
 def _fit(profile: Profile, flags: FlagSet | None, file: str) -> Iterator[Problem]:
@@ -75,6 +84,18 @@ def _counts(flag: Flag, values: tuple[str, ...], other: Origin) -> str:
     return f"{flag.name} is given twice: {kept} counts, {' '.join(values)} of {place} does not"
 
 
+def _undrafted(profile: Profile, file: str) -> Iterator[Problem]:
+    """llama-server logs an error then, and serves without drafts (build 11434)."""
+    asked = profile.flag("--spec-type")
+    if asked is None or any(profile.flag(name) for name in DRAFTS):
+        return
+    # MTP's layers may lie in the model itself; n-grams need no model.
+    types = [t for t in asked.values[0].split(",") if t.startswith("draft-") and t != "draft-mtp"]
+    if types:
+        message = f"{types[0]} needs a draft model, and none is given: nothing will be drafted"
+        yield _at(asked, "no-draft-model", message, "write model-draft = FILE", file, profile)
+
+
 def _kept_in_vain(profile: Profile, origins: Mapping[str, Origin], file: str) -> Iterator[Problem]:
     in_the_way = ("--slot-save-path", "--no-slots", "--embeddings", "--reranking")
     flag = next(filter(None, map(profile.flag, in_the_way)), None)
@@ -96,4 +117,6 @@ def _at(
 ) -> Problem:
     where = flag.origin
     section = where.section or profile.id
-    return Problem("warning", message, hint, file, where.line, section, where.key, kind, code)
+    return Problem(
+        "warning", message, hint, file, where.line, section, where.key, kind, code, flag.name
+    )

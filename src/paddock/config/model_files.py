@@ -1,19 +1,17 @@
 """Where the files that a profile names lie, and whether they are all there."""
 
-import difflib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from paddock.config.profile import ProblemCode
+from paddock.llama.flag_paths import is_written, paths, placed, takes_folder
 from paddock.llama.flags import FlagSpec
+from paddock.near import nearest
 
-# The hints by which the help names a file or folder; `--hf-file` is a name inside a repository.
-_PATH_HINTS = frozenset({"FNAME", "FILE", "PATH", "DIR", "JINJA_TEMPLATE_FILE"})
-_NO_PATHS = frozenset({"--hf-file"})
-_LISTS = frozenset({"--lora", "--control-vector"})  # several paths with commas
 MODEL_FLAGS = frozenset({"--model", "--model-draft", "--mmproj"})
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf")
@@ -30,15 +28,12 @@ class Folders:
         """The value with its path made absolute, if this option takes a path at all."""
         if not MODEL_FLAGS.isdisjoint(spec.spellings):
             return str(self.model(text))
-        if spec.hint not in _PATH_HINTS or spec.name in _NO_PATHS or not text:
-            return text
-        parts = text.split(",") if spec.name in _LISTS else [text]
-        return ",".join(self.beside(part) for part in parts)
+        return placed(spec, text, self.beside)
 
     def model(self, text: str) -> Path:
         """In the models folder; a preset file's path from its own folder is found as well."""
         tried = [self.models / at_home(text), self.config / at_home(text)]
-        return next((path for path in tried if path.exists()), tried[0])
+        return next((path for path in tried if is_there(path)), tried[0])
 
     def beside(self, text: str) -> str:
         text = at_home(text)
@@ -50,12 +45,51 @@ def at_home(text: str) -> str:
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
+def is_there(path: Path) -> bool:
+    """Whether it exists; no where nobody can look, or no file could have such a name."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 class Missing(NamedTuple):
-    """Something of a model that is not there."""
+    """Something that a profile names and that is not there."""
 
     code: ProblemCode
     message: str
     hint: str = ""
+    ends_it: bool = True  # llama-server does not start, or does less than it was told
+
+
+def named_files(spec: FlagSpec, values: Sequence[str]) -> Iterator[Missing]:
+    """What of the files and folders in this option's values is not there."""
+    for text in paths(spec, values):
+        path = Path(text)
+        if not MODEL_FLAGS.isdisjoint(spec.spellings):
+            yield from missing(path)
+        elif is_written(spec):
+            yield from _no_place(path)
+        elif takes_folder(spec):
+            if not _is_dir(path):
+                yield Missing("missing-file", f"no such folder: {path}")
+        elif _is_dir(path):
+            yield Missing("missing-file", f"a folder, and a file is wanted: {path}")
+        elif not is_there(path):
+            yield Missing("missing-file", f"no such file: {path}", _like(path))
+        elif not os.access(path, os.R_OK):
+            yield Missing("missing-file", f"cannot be read by you: {path}")
+
+
+def _no_place(path: Path) -> Iterator[Missing]:
+    """llama-server says nothing where it cannot write, and writes nothing."""
+    if not _is_dir(path.parent):
+        message = f"there is no folder {path.parent}: nothing will be written"
+        yield Missing("missing-file", message, "make the folder", ends_it=False)
+
+
+def _is_dir(path: Path) -> bool:
+    return is_there(path) and path.is_dir()
 
 
 def missing(path: Path) -> Iterator[Missing]:
@@ -65,7 +99,7 @@ def missing(path: Path) -> Iterator[Missing]:
         first = f"{shard['stem']}-00001-of-{shard['count']}.gguf"
         message = f"is not the first of its shards: {path}"
         yield Missing("missing-shards", message, f"write {first}")
-    elif not path.is_file():
+    elif not (is_there(path) and path.is_file()):
         yield Missing("missing-file", f"no such file: {path}", _like(path))
     elif shard:
         yield from _missing_shards(path, shard)
@@ -81,8 +115,11 @@ def _missing_shards(path: Path, shard: re.Match[str]) -> Iterator[Missing]:
 
 
 def _like(path: Path) -> str:
-    if not path.parent.is_dir():
+    if not _is_dir(path.parent):
         return f"there is no folder {path.parent}"
-    names = [other.name for other in path.parent.glob("*.gguf")]
-    found = difflib.get_close_matches(path.name, names, n=1)
-    return f"did you mean {found[0]}?" if found else ""
+    try:
+        names = sorted(p.name for p in path.parent.iterdir() if p.suffix == path.suffix)
+    except OSError:
+        return ""
+    near = nearest(path.name, names)
+    return f"did you mean {near}?" if near else ""

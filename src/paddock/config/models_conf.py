@@ -12,9 +12,10 @@ from paddock.config.layers import Layer, Setting, merge
 from paddock.config.lint import lint
 from paddock.config.model_files import Folders
 from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
-from paddock.config.sections import Understood, understand
+from paddock.config.router_names import files_named, is_repository
+from paddock.config.sections import Understood, old_switches, understand
 from paddock.config.values import first_number
-from paddock.config.vocabulary import IGNORED, REMOTE
+from paddock.config.vocabulary import EXTRA_ARGS, IGNORED, REMOTE, WELL_KNOWN
 from paddock.errors import ConfigError
 
 NAMELESS = "default"  # llama.cpp's name for what stands before the first section
@@ -92,7 +93,7 @@ class _Reading:
         shared = named.pop("*", Section("*", 0, ()))
         if not named:  # `[*]` alone can be wrong too
             self._understand(shared, shared, shared)
-        built = [self._profile(section, shared) for section in named.values()]
+        built = [b for section in named.values() if (b := self._profile(section, shared))]
         self._check_aliases(built)
         return self._outcome({b.profile.id: b.profile for b in built})
 
@@ -123,22 +124,49 @@ class _Reading:
 
     def _understand(self, section: Section, own: Section, shared: Section) -> Understood:
         flags = self._engines.of(own, shared)
-        return understand(section, flags, self._folders, self._findings)
+        below = {}
+        if section is not shared:
+            has_tail = any(e.key.lower() == EXTRA_ARGS for e in section.entries)
+            below = old_switches(shared, flags, tail=not has_tail)
+        return understand(section, flags, self._folders, self._findings, below)
 
-    def _profile(self, section: Section, shared: Section) -> _Built:
+    def _profile(self, section: Section, shared: Section) -> _Built | None:
         over = self._understand(section, section, shared)
         under = self._understand(shared, section, shared)
         lowest = self._engines.defaults(section, shared)
         profile = self._resolved(section, lowest, under, over)
-        if not profile.model and not any(profile.flag(name) for name in REMOTE):
-            self._no_model(section)
+        if not _has_model(profile):
+            lowest += self._named(section)
+            profile = self._resolved(section, lowest, under, over)
+        if not _has_model(profile) and not self._no_model(section, over):
+            return None
         flags = self._engines.of(section, shared)
         self._findings.add(lint(profile, under.origins | over.origins, flags, str(self._path)))
         return _Built(profile, over.origins)
 
-    def _no_model(self, section: Section) -> None:
-        hint = "write MODEL = file.gguf, or hf-repo = user/model"
-        self._findings.error("has no model", line=section.line, section=section.name, hint=hint)
+    def _named(self, section: Section) -> list[Setting]:
+        """The files of the model that the section is named after, if there is one."""
+        origin = Origin(section.name, "section", section.line)
+        found = files_named(section.name, self._folders.models)
+        specs = {flag: known[0] for flag in found if (known := WELL_KNOWN.find(flag))}
+        return [Setting(specs[f], (f, str(path)), origin) for f, path in found.items()]
+
+    def _no_model(self, section: Section, over: Understood) -> bool:
+        """Told, unless what is wrong with its model was; whether it would have been a profile."""
+        if not section.line:
+            message = (
+                "these keys stand before the first section and name no model: nobody gets them"
+            )
+            hint = "write [*] above them if they are for all; llama-server has a model `default` of them"
+            self._findings.warning(message, line=section.entries[0].line, hint=hint)
+            return False
+        flags = self._engines.of(section, section)
+        if not over.lacks_model:
+            can_fetch = flags is None or flags.find("hf-repo")
+            repository = section.name if is_repository(section.name) else "user/model"
+            hint = "write MODEL = file.gguf" + (f", or hf-repo = {repository}" if can_fetch else "")
+            self._findings.error("has no model", line=section.line, section=section.name, hint=hint)
+        return True
 
     def _resolved(
         self, section: Section, lowest: list[Setting], under: Understood, over: Understood
@@ -180,6 +208,10 @@ class _Reading:
                 key="aliases",
             )
         taken.setdefault(alias, f"an alias of [{profile.id}] in line {line}")
+
+
+def _has_model(profile: Profile) -> bool:
+    return bool(profile.model) or any(profile.flag(name) for name in REMOTE)
 
 
 def _says_something(section: Section) -> bool:

@@ -125,8 +125,10 @@ ProblemCode = Literal[
     "fit-blocked",
     "missing-file",
     "missing-shards",
+    "no-draft-model",
     "no-engine",
     "numeric-gpu-layers",
+    "old-spelling",
     "unknown-flag",
 ]
 
@@ -144,6 +146,7 @@ class Problem:
     key: str = ""
     kind: Literal["", "file"] = ""  # `file`: a model file is not as the profile needs it
     code: ProblemCode = ""
+    flag: str = ""  # the flag that it is about, where one of several in the line is meant
 
     @property
     def fails_check(self) -> bool:

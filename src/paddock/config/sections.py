@@ -1,32 +1,38 @@
 """What the keys of one section mean: three vocabularies, mixed, against one engine's flags."""
 
-import difflib
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from paddock.config.command_line import Complaint, argv_words, forbidden, guessed, read_tail
+from paddock.config.command_line import (
+    Complaint,
+    argv_words,
+    forbidden,
+    guessed,
+    read_tail,
+    renamed,
+    tail_switches,
+)
 from paddock.config.findings import Findings
+from paddock.config.guesses import unknown_key
 from paddock.config.ini import Entry, Section
 from paddock.config.layers import Setting
 from paddock.config.model_files import Folders
 from paddock.config.profile import Origin, ProblemCode
+from paddock.config.spellings import NONE, Use, modern, switches
+from paddock.config.trailing import as_llama_cpp_cuts, without_comment
 from paddock.config.vocabulary import (
     EXTRA_ARGS,
     IGNORED,
     PADDOCK_KEYS,
     PRESET_KEYS,
+    REMOTE,
     RESERVED,
-    SUCCESSORS,
     WELL_KNOWN,
     WRAPPER_FIELDS,
     WRAPPER_FLAGS,
     FieldKey,
-    own_keys,
 )
 from paddock.llama.flags import FlagSet, FlagSpec
-
-_CUT = re.compile(r"\s*[;#]")  # llama.cpp's reader: `eol-start` in common/preset.cpp
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Understood:
     origins: dict[str, Origin] = field(default_factory=dict)  # where each field was set
     keys: list[Setting] = field(default_factory=list)
     extra: list[Setting] | None = None  # None: the section has no EXTRA_ARGS
+    lacks_model: bool = False  # it names one in a way that its engine cannot follow: an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +57,73 @@ class _Meaning:
 
 
 def understand(
-    section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+    section: Section,
+    flags: FlagSet | None,
+    folders: Folders,
+    findings: Findings,
+    below: Mapping[str, bool] = NONE,
 ) -> Understood:
-    """Read every entry of the section; whatever is wrong with one does not hide the next."""
-    return _Reading(section, flags, folders, findings).read()
+    """Read every entry of the section; whatever is wrong with one does not hide the next.
+
+    `below`: the old switches of what it goes over (`spellings.modern`).
+    """
+    return _Reading(section, flags, folders, findings, below).read()
+
+
+def old_switches(section: Section, flags: FlagSet | None, *, tail: bool = True) -> dict[str, bool]:
+    """How a section's keys and, with `tail`, its EXTRA_ARGS set the switches of older builds."""
+    if flags is None:
+        return {}
+    keys = switches((Use(e.key, without_comment(e.value)) for e in section.entries), flags)
+    tails = [e.value for e in section.entries if tail and e.key.lower() == EXTRA_ARGS]
+    return keys | {k: on for text in tails for k, on in tail_switches(text, flags).items()}
 
 
 class _Reading:
     def __init__(
-        self, section: Section, flags: FlagSet | None, folders: Folders, findings: Findings
+        self,
+        section: Section,
+        flags: FlagSet | None,
+        folders: Folders,
+        findings: Findings,
+        below: Mapping[str, bool],
     ) -> None:
+        self._below = below
         self._section = section
         self._flags = flags
         self._folders = folders
         self._findings = findings
-        self._seen: dict[str, Entry] = {}
+        self._seen: dict[str, tuple[Entry, _Meaning]] = {}
         self._out = Understood()
 
     def read(self) -> Understood:
-        for entry in self._section.entries:
+        for entry in self._renewed([self._alone(entry) for entry in self._section.entries]):
             meaning = self._meaning(entry)
-            if meaning and self._is_first(entry, meaning.identity):
+            if meaning and self._is_first(entry, meaning):
                 self._take(entry, meaning)
         return self._out
+
+    def _alone(self, entry: Entry) -> Entry:
+        """Without a comment behind its value; titles, command lines and names of files are whole."""
+        value = without_comment(entry.value)
+        if value == entry.value or entry.key.lower() in (*WRAPPER_FIELDS, EXTRA_ARGS):
+            return entry
+        return entry if self._folders.model(entry.value).exists() else replace(entry, value=value)
+
+    def _renewed(self, entries: list[Entry]) -> Iterator[Entry]:
+        """Old spellings as this build has them, each told."""
+        uses = [Use(e.key, e.value) for e in entries]
+        new = modern(uses, self._flags, self._below) if self._flags else {}
+        for i, entry in enumerate(entries):
+            if i not in new:
+                yield entry
+                continue
+            now = new[i].as_key if new[i].words else ""
+            complaint = renamed(f"{entry.key} = {entry.value}", now, new[i].why)
+            self._warn(entry, complaint.message, complaint.hint, code=complaint.code)
+            if now:
+                key, _, value = now.partition(" = ")
+                yield replace(entry, key=key, value=value)
 
     def _meaning(self, entry: Entry) -> _Meaning | None:
         low = entry.key.lower()
@@ -86,7 +137,8 @@ class _Reading:
 
     def _flag(self, entry: Entry, name: str) -> _Meaning | None:
         found = (self._flags or WELL_KNOWN).find(name)
-        canonical = found[0].name if found else f"--{name.lower().lstrip('-')}"
+        known = found or WELL_KNOWN.find(name)
+        canonical = known[0].name if known else f"--{name.lower().lstrip('-')}"
         if canonical == "--alias":
             return _Meaning("aliases", field=PADDOCK_KEYS["aliases"])
         if canonical == "--tags":  # by its other spellings
@@ -102,18 +154,22 @@ class _Reading:
         if self._flags is None:
             arity = 0 if entry.value.lower() in {"true", "false"} else 1
             return _Meaning(canonical, spec=guessed(canonical, arity))
-        if entry.key.lower() in WRAPPER_FLAGS:
-            message = f"{entry.key} stands for {canonical}, which this engine lacks"
-            self._err(entry, message, code="unknown-flag")
-            return None
-        hint = _hint(entry.key, self._flags)
-        self._err(entry, f"unknown key {entry.key!r}", hint, code="unknown-flag")
+        complaint = unknown_key(entry, canonical, self._flags)
+        self._err(entry, complaint.message, complaint.hint, code=complaint.code)
+        self._out.lacks_model |= canonical in REMOTE
         return None
 
-    def _is_first(self, entry: Entry, identity: str) -> bool:
-        first = self._seen.setdefault(identity, entry)
+    def _is_first(self, entry: Entry, meaning: _Meaning) -> bool:
+        """Two spellings of a flag with one value (`ngl` and `n-gpu-layers`) contradict nobody."""
+        identity = meaning.identity
+        first, before = self._seen.setdefault(identity, (entry, meaning))
         if first is entry:
             return True
+        is_same = first.value == entry.value and before.negated == meaning.negated
+        if meaning.spec and first.key != entry.key and is_same:
+            told = f"says what {first.key!r} in line {first.line} says"
+            self._warn(entry, f"{entry.key!r} {told}", "keep one of them", code="duplicate-flag")
+            return False
         both = f"{first.key!r} in line {first.line} and {entry.key!r} in line {entry.line}"
         what = f" both set {identity}" if first.key != entry.key else " say it twice"
         self._err(entry, both + what, "keep one of them")
@@ -150,9 +206,11 @@ class _Reading:
         self._warn_of_cut(entry)
 
     def _tail(self, entry: Entry) -> Iterator[Setting]:
-        for item in read_tail(entry.value, self._flags):
+        below = {**self._below, **old_switches(self._section, self._flags, tail=False)}
+        for item in read_tail(entry.value, self._flags, below):
             if isinstance(item, Complaint):
-                self._err(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)
+                tell = self._err if item.is_error else self._warn
+                tell(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)
             else:
                 yield self._setting(entry, item.spec, item.words)
 
@@ -166,9 +224,8 @@ class _Reading:
     def _warn_of_cut(self, entry: Entry) -> None:
         """Wrapper keys are none of llama.cpp's business; `model` in small letters is a preset key."""
         is_wrapper = entry.key.lower() in WRAPPER_FLAGS and entry.key != entry.key.lower()
-        cut = _CUT.search(entry.value)
-        if cut and not is_wrapper:
-            kept = entry.value[: cut.start()]
+        kept = as_llama_cpp_cuts(entry.value)
+        if kept != entry.value and not is_wrapper:
             self._warn(
                 entry,
                 f"llama.cpp's own preset reader would cut {entry.key} to {kept!r}",
@@ -191,15 +248,3 @@ class _Reading:
 def _paddock_key(low: str) -> FieldKey | None:
     dashed = low.replace("_", "-")
     return PADDOCK_KEYS.get(PRESET_KEYS.get(dashed, dashed))
-
-
-def _hint(key: str, flags: FlagSet) -> str:
-    """What was meant, among all three vocabularies, told as the file's own style would write it."""
-    if successor := SUCCESSORS.get(key.lower()):
-        return f"newer llama-servers have {successor[0]} = {successor[1]} instead"
-    ours = {own.lower(): own for own in own_keys()}
-    longs = (s for spec in flags.specs for s in spec.spellings if s.startswith("--"))
-    theirs = {s[2:]: s[2:] for s in longs if not RESERVED.fullmatch(s)}
-    names = theirs | ours if key.isupper() else ours | theirs
-    found = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.6)
-    return f"did you mean {names[found[0]]!r}?" if found else ""

@@ -3,7 +3,6 @@
 A settings file is read whole: every problem in it is told at once.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -15,6 +14,7 @@ import msgspec
 from paddock.config.engines import EngineSpec, engine_problems
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
+from paddock.near import nearest
 
 
 class Settings(
@@ -139,8 +139,8 @@ def _written(path: Path) -> dict[str, Any]:
 def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
     for key, value in given.items():
         if key not in _FIELDS:
-            nearest = difflib.get_close_matches(key.replace("_", "-").lower(), _FIELDS, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else ""
+            near = nearest(key.replace("_", "-").lower(), _FIELDS)
+            hint = f"did you mean {near!r}?" if near else ""
             yield Problem("error", f"unknown setting {key!r}", hint, file, key=key)
         elif key == "engines":
             yield from engine_problems(value, file)

@@ -70,15 +70,18 @@ EXITING = frozenset(
     {"--help", "--usage", "--version", "--list-devices", "--cache-list", "--completion-bash"}
 )
 
-# Flags that many existing profiles have and newer builds lack, and what replaced them (b11434).
-SUCCESSORS = {
-    "mmap": ("load-mode", "mmap"),
-    "no-mmap": ("load-mode", "none"),
-    "mlock": ("load-mode", "mlock"),
-}
-
 # Flags that tell llama-server to fetch the model itself.
 REMOTE = frozenset({"--hf-repo", "--model-url", "--docker-repo"})
+
+# Flags that name a draft model.
+DRAFTS = ("--model-draft", "--hf-repo-draft")
+
+# Files that need not be there beside such a flag.
+FETCHED = {
+    "--model": REMOTE,
+    "--mmproj": frozenset({"--mmproj-url"}),
+    "--model-draft": frozenset({"--hf-repo-draft"}),
+}
 
 # What the help does not say about a value, by canonical flag: pattern, and the words for it.
 VALUE_RULES = {

@@ -1,6 +1,5 @@
 """All engines by name: those of paddock.toml, and those that need no name there."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
 from paddock.llama.flags import FlagSet
+from paddock.near import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Engines:
     def _must_be_known(self, wanted: str | None) -> None:
         if wanted is None or wanted in BUILT_IN or "/" in wanted or wanted.startswith(CONTAINER):
             return
-        near = difflib.get_close_matches(wanted, [*self.named, *BUILT_IN], n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(wanted, [*self.named, *BUILT_IN])
+        guess = f"did you mean {near!r}? " if near else ""
         raise EngineError(
             f"there is no engine {wanted!r}",
             hint=f"{guess}`paddock engine list` names them; say native, embedded, or a path with a / in it",

@@ -8,6 +8,8 @@ from paddock.engine.engine import Engine
 from paddock.engine.environment import engine_environment
 
 _PADDOCK = Origin("paddock", "")
+# Flags that set what one of ours would set again, by ours: `--verbose` is a verbosity too.
+_SAME = {"--verbosity": ("--verbose",)}
 _PLACEMENT_LEVEL = "4"  # llama-server tells where buffers lie from this verbosity on
 
 
@@ -29,9 +31,14 @@ def own_flags(
     added = []
     for key, values in wanted.items():
         found = engine.flags.find(key)
-        if found and profile.flag(found[0].name) is None:
+        if found and not any(_gives(profile, engine, name) for name in (key, *_SAME.get(key, ()))):
             added.append(Flag(found[0].name, values, _PADDOCK))
     return added
+
+
+def _gives(profile: Profile, engine: Engine, name: str) -> bool:
+    found = engine.flags.find(name)
+    return found is not None and profile.flag(found[0].name) is not None
 
 
 def command(

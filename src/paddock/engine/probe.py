@@ -9,12 +9,13 @@ import contextlib
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from paddock.engine.embedded_flags import REFUSED
 from paddock.engine.engine import Engine, Kind
 from paddock.engine.environment import engine_environment
 from paddock.engine.said import said
@@ -73,6 +74,10 @@ def devices(engine: Engine, *, environ: Mapping[str, str], timeout: float = TIME
 
 def _engine(candidate: Candidate, answers: Answers) -> Engine:
     flags = parse_help(answers.help)
+    if candidate.kind == "embedded":
+        flags = replace(flags, lacking=REFUSED)
+    if candidate.kind == "container":
+        flags = replace(flags, in_image=True)
     if flags.find("model") is None:
         raise EngineError(
             f"{candidate.command[0]} is no llama-server: its --help lists no --model",

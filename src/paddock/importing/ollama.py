@@ -1,53 +1,42 @@
-"""Ollama's store: one profile for each manifest, its blobs used where they lie. Nothing is copied.
+"""Ollama's store: its manifests, and the blobs that they are made of. Nothing is opened but to see what it is.
 
 `manifests/HOST/NAMESPACE/MODEL/TAG` names layers by digest; `blobs/sha256-…` holds them.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from paddock.importing.page import Page, Section, compose, plain
-from paddock.importing.yaml_file import mapping, text_of
+from paddock.importing.page import Page, plain
+from paddock.importing.yaml_file import items, mapping, text_of
 
 _LAYER = "application/vnd.ollama.image."
-# Older files of these were made for Ollama's own patches of llama.cpp (its llama/compat).
-PATCHED = frozenset(
-    {
-        "gemma3", "gemma3n", "gemma4", "qwen35", "qwen35moe", "qwen3next", "qwen25vl", "qwen3vl",
-        "gptoss", "glm4moelite", "mistral3", "llama4", "lfm2", "olmo3", "nemotron_h",
-    }
-)  # fmt: skip
-_FLAGS = {
-    "num_ctx": "ctx-size", "temperature": "temp", "top_k": "top-k", "top_p": "top-p",
-    "min_p": "min-p", "typical_p": "typical", "repeat_penalty": "repeat-penalty",
-    "repeat_last_n": "repeat-last-n", "presence_penalty": "presence-penalty",
-    "frequency_penalty": "frequency-penalty", "seed": "seed", "num_predict": "predict",
-    "num_keep": "keep", "num_batch": "batch-size", "num_thread": "threads",
-    "main_gpu": "main-gpu", "mirostat": "mirostat", "mirostat_tau": "mirostat-ent",
-    "mirostat_eta": "mirostat-lr",
-}  # fmt: skip
-_LOST = {
-    "stop": "stop words are no flag of llama-server: clients send them",
-    "num_gpu": "llama.cpp's fit places the layers: N_GPU_LAYERS = NUMBER if you must",
-    "system": "a system prompt is the client's to send",
-    "template": "llama-server takes the chat template of the GGUF; another one: `chat-template-file`",
-    "messages": "example messages are the client's to send",
-}
+_DIGEST = re.compile(r"sha256[:-][0-9a-fA-F]{64}")
+_OTHER_ENGINE = frozenset({"tensor", "json"})  # of a model for Ollama's MLX engine
+
+Layers = Mapping[str, tuple[Path, ...]]  # by what they are
+Params = Mapping[str, tuple[object, str]]  # value and place by name
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One model of a store."""
+    """One model of a store, or of a Modelfile."""
 
     id: str  # as `ollama list` shows it
     path: Path
     store: Path
-    layers: Mapping[str, tuple[Path, ...]]  # by what they are
+    layers: Layers
     family: str = ""
+    params: Params = field(default_factory=dict)
+    comments: tuple[tuple[str, str], ...] = ()  # each with the place that it stands above
+
+    @property
+    def where(self) -> str:
+        return f"{self.path} {self.id}"
 
     @property
     def model(self) -> Path | None:
@@ -65,6 +54,22 @@ class Store:
 
     manifests: list[Manifest] = field(default_factory=list)
     notes: Page = field(default_factory=Page)
+
+    def add(self, manifest: Manifest) -> None:
+        """Keep it, unless something of it that nobody can do without is not there."""
+        if why := _unusable(manifest):
+            self.notes.note(manifest.where, why)
+        else:
+            self.manifests.append(_without_broken(manifest, self.notes))
+
+    def take(self, other: "Store") -> None:
+        self.manifests += other.manifests
+        self.notes.notes += other.notes.notes
+
+    def find(self, name: str) -> Manifest | None:
+        """By the name that Ollama takes: without a tag it is `latest`, and capitals do not count."""
+        wanted = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+        return next((m for m in self.manifests if m.id.lower() == wanted.lower()), None)
 
 
 def stores(environ: Mapping[str, str]) -> list[Path]:
@@ -96,14 +101,9 @@ def look_into(folder: Path) -> Store:
         if len(parts) != 4 or any(part.startswith(".") for part in parts):
             continue
         try:
-            manifest = _manifest(path, folder, parts)
+            store.add(_manifest(path, folder, parts, store.notes))
         except (OSError, ValueError) as error:
             store.notes.note(str(path), f"cannot be read: {error}")
-            continue
-        if why := _unusable(manifest):
-            store.notes.note(f"{path} {manifest.id}", why)
-        else:
-            store.manifests.append(manifest)
     return store
 
 
@@ -111,14 +111,21 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def _manifest(path: Path, folder: Path, parts: tuple[str, ...]) -> Manifest:
+# ---- one manifest ----
+
+
+def _manifest(path: Path, folder: Path, parts: tuple[str, ...], notes: Page) -> Manifest:
+    """ValueError says which of its layers is not whole."""
     told = mapping(json.loads(path.read_bytes()))
     layers: dict[str, tuple[Path, ...]] = {}
-    for layer in map(mapping, told.get("layers") or []):
-        kind = text_of(layer.get("mediaType")).removeprefix(_LAYER)
-        layers[kind] = (*layers.get(kind, ()), _blob(folder, text_of(layer.get("digest"))))
-    config = _json(_blob(folder, text_of(mapping(told.get("config")).get("digest"))))
-    return Manifest(_id(parts), path, folder, layers, text_of(config.get("model_family")))
+    for layer in map(mapping, items(told.get("layers"))):
+        kind = text_of(layer.get("mediaType")).removeprefix(_LAYER).partition(";")[0].strip()
+        layers[kind] = (*layers.get(kind, ()), _blob(folder, layer))
+    config = _json(_config_blob(folder, told))
+    id_ = _id(parts)
+    params = _params(layers.get("params", ()), id_, notes)
+    family = text_of(config.get("model_family"))
+    return Manifest(id_, path, folder, layers, family, params)
 
 
 def _id(parts: tuple[str, ...]) -> str:
@@ -129,10 +136,32 @@ def _id(parts: tuple[str, ...]) -> str:
     return f"{model}:{tag}" if namespace == "library" else f"{namespace}/{model}:{tag}"
 
 
-def _blob(folder: Path, digest: str) -> Path:
+def _blob(folder: Path, layer: Mapping[str, Any]) -> Path:
     """Older stores have a colon in the file's name."""
+    digest = text_of(layer.get("digest"))
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError(f"a layer's digest is {digest!r}")
     old = folder / "blobs" / digest
     return old if old.is_file() and ":" in digest else old.with_name(digest.replace(":", "-"))
+
+
+def _config_blob(folder: Path, told: Mapping[str, Any]) -> Path:
+    try:
+        return _blob(folder, mapping(told.get("config")))
+    except ValueError:  # it only tells the family
+        return folder / "blobs" / "none"
+
+
+def _params(paths: tuple[Path, ...], id_: str, notes: Page) -> Params:
+    found: dict[str, tuple[object, str]] = {}
+    for path in paths:
+        told = _json(path)
+        if not told:
+            notes.note(
+                f"{path} {id_} params", "cannot be read: its parameters are not carried over"
+            )
+        found |= {name: (value, f"{path} {id_} {name}") for name, value in told.items()}
+    return found
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -144,79 +173,34 @@ def _json(path: Path) -> Mapping[str, Any]:
 
 def _unusable(manifest: Manifest) -> str:
     if not manifest.model:
+        if _OTHER_ENGINE & manifest.layers.keys():
+            return "holds no GGUF but tensors of their own: a model for Ollama's MLX engine"
         return "holds no GGUF: a model of Ollama's cloud, or for another engine"
     if plain(manifest.id) != manifest.id:
         return "its name cannot be written into models.conf"
+    for kind in ("model", "adapter"):  # without its adapter it would be another model
+        for path in manifest.layers.get(kind, ()):
+            if why := _broken(path):
+                return f"its {kind} {why}"
+    return ""
+
+
+def _without_broken(manifest: Manifest, notes: Page) -> Manifest:
+    """A model can do without a projector or a draft model that is not whole."""
+    layers = dict(manifest.layers)
+    for kind in ("projector", "draft"):
+        broken = {path: why for path in layers.get(kind, ()) if (why := _broken(path))}
+        for why in broken.values():
+            notes.note(f"{manifest.where} {kind}", f"its {kind} {why}: the profile is without it")
+        layers[kind] = tuple(path for path in layers.get(kind, ()) if path not in broken)
+    return replace(manifest, layers={kind: paths for kind, paths in layers.items() if paths})
+
+
+def _broken(path: Path) -> str:
     try:
-        with manifest.model.open("rb") as file:
-            is_gguf = file.read(4) == b"GGUF"
+        with path.open("rb") as file:
+            return "" if file.read(4) == b"GGUF" else f"is no GGUF file: {path}"
     except OSError as error:
-        return f"{manifest.model} cannot be read: {error.strerror}"
-    return "" if is_gguf else "its model is no GGUF file"
-
-
-# ---- profiles ----
-
-Proposal = Callable[
-    [Manifest], list[tuple[str, str, str]]
-]  # keys and values, a comment before each
-
-
-def page_of(store: Store, propose: Proposal) -> Page:
-    """One profile for each model; further names of one are its aliases."""
-    first: dict[tuple[object, ...], Section] = {}
-    notes = Page()
-    for manifest in store.manifests:
-        if manifest.same in first:
-            first[manifest.same].aliases += _names(manifest)
-        else:
-            first[manifest.same] = _section(manifest, propose, notes)
-    page = compose(list(first.values()))
-    page.notes[:0] = [*store.notes.notes, *notes.notes]
-    return page
-
-
-def _names(manifest: Manifest) -> list[str]:
-    return [manifest.id, *_short(manifest)]
-
-
-def _short(manifest: Manifest) -> list[str]:
-    """Ollama takes a name without a tag for `latest`."""
-    return [manifest.id.removesuffix(":latest")] if manifest.id.endswith(":latest") else []
-
-
-def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
-    where = f"{manifest.path} {manifest.id}"
-    section = Section(manifest.id, where, aliases=_short(manifest))
-    section.add("model", str(manifest.model))
-    for kind, key in (("projector", "mmproj"), ("adapter", "lora")):
-        if paths := manifest.layers.get(kind):
-            section.add(key, ",".join(map(str, paths)))
-    for kind in ("system", "template", "messages"):
-        if kind in manifest.layers:
-            notes.note(f"{where} {kind}", _LOST[kind])
-    _params(manifest, section, notes)
-    said = {entry.key for entry in section.keys}
-    for key, value, comment in propose(manifest):
-        if key not in said:
-            section.comments.append(comment)
-            section.add(key, value)
-    if manifest.family.replace("-", "_") in PATCHED:
-        told = (
-            f"older files of the family {manifest.family} need Ollama's own patches of llama.cpp: "
-            "if llama-server refuses it, pull it again, or get its GGUF elsewhere"
-        )
-        notes.note(where, told, "look")
-    return section
-
-
-def _params(manifest: Manifest, section: Section, notes: Page) -> None:
-    for path in manifest.layers.get("params", ()):
-        for name, value in _json(path).items():
-            where = f"{path} {manifest.id} {name}"
-            if key := _FLAGS.get(name):
-                section.add(key, text_of(value), where)
-            elif name == "use_mmap":
-                section.add("load-mode", "mmap" if value else "none", where)
-            else:
-                notes.note(where, _LOST.get(name, "llama-server has no such flag"))
+        partial = any(path.parent.glob(f"{path.name}-partial*"))
+        hint = "it was not downloaded whole: pull it again" if partial else error.strerror
+        return f"{path} cannot be read: {hint}"

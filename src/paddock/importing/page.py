@@ -18,6 +18,7 @@ Problems = Callable[[str], Sequence[Problem]]
 _NO_FILE = "no such file: "
 GAP = "\n"  # among comments: an empty line
 _LAYERS, _ALL_LAYERS = "numeric-gpu-layers", 99  # what people write for "all"
+_OLD = "old-spelling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,25 @@ def healed(page: Page, problems_of: Problems, flags: FlagSet | None) -> Page:
         _take_out(page, bad, flags)
         if page.text == before:  # nothing that we could cure
             break
+    _mend_spellings(page, problems_of(page.text), flags)
     for problem in problems_of(page.text):
         if problem.line and not problem.fails_check:
             _mend_or_tell(page, problem)
     return page
+
+
+def _mend_spellings(page: Page, problems: Sequence[Problem], flags: FlagSet | None) -> None:
+    """What a build calls otherwise now is written as it calls it, the last line first."""
+    old = {p.line: p for p in problems if p.code == _OLD and p.line}
+    for number, problem in sorted(old.items(), reverse=True):
+        index = number - 1
+        if problem.key.lower() == "extra_args":
+            _trim(page, index, problem, flags)
+            continue
+        line = page.lines[index]
+        new = problem.hint.removeprefix("write ") if problem.hint.startswith("write ") else ""
+        page.note(line.source or line.text, problem.message, "changed")
+        page.lines[index] = replace(line, text=new or f"# {line.text}")
 
 
 def _mend_or_tell(page: Page, problem: Problem) -> None:
@@ -265,7 +281,7 @@ def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> No
     """Only the flags that are wrong leave a command line."""
     line = page.lines[index]
     key, _, value = line.text.partition("=")
-    kept, complaints = trimmed(value.strip(), flags)
+    kept, complaints = trimmed(value.strip(), flags, problem.flag, _reason(problem))
     if not complaints and shlex.split(kept) == shlex.split(value):
         _drop(page, index, _reason(problem))
         return

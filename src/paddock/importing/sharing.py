@@ -8,8 +8,9 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 
+from paddock.config.command_line import groups, is_flag
 from paddock.importing.page import Entry, Section
-from paddock.importing.tails import groups, is_flag, key_of
+from paddock.importing.tails import key_of
 from paddock.llama.flags import FlagSet
 
 # What belongs to one profile, whatever others say.

@@ -5,12 +5,13 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from paddock.config.command_line import groups, is_flag
 from paddock.config.model_files import Folders
 from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.importing.launch import Launch
 from paddock.importing.page import Page, Section
 from paddock.importing.programs import DRIVE, Chosen, Programs
-from paddock.importing.tails import Keys, as_keys, groups, is_flag, key_of
+from paddock.importing.tails import Keys, as_keys, key_of
 from paddock.llama.flags import FlagSet, FlagSpec
 
 _SECRET = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)

@@ -3,11 +3,12 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from paddock.config.command_line import groups, is_flag
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.macros import MACRO, Macros
 from paddock.importing.page import GAP, Section
 from paddock.importing.swap_command import comments_in
-from paddock.importing.tails import groups, is_flag, key_of
+from paddock.importing.tails import key_of
 from paddock.importing.yaml_file import mapping, text_of
 from paddock.llama.flags import FlagSet
 

@@ -2,11 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from paddock.config.command_line import Complaint, read_tail
-from paddock.config.vocabulary import RESERVED, SUCCESSORS, WELL_KNOWN
+from paddock.config.command_line import Complaint, groups, is_flag, read_tail, renewed, split
+from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.llama.flags import FlagSet
 
 Place = Callable[[str, str], str]  # a flag and its value; the value with its path as it is here
@@ -25,70 +25,34 @@ class Keys:
     changed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, ...]]:
-    """Each flag with its values; a word that belongs to none stands alone."""
-    rest = list(words)
-    while rest:
-        count = 1 + (_values(rest, flags) if is_flag(rest[0]) else 0)
-        yield tuple(rest[:count])
-        del rest[:count]
+def trimmed(
+    text: str, flags: FlagSet | None, refused: str = "", why_refused: str = ""
+) -> tuple[str, list[tuple[str, str, bool]]]:
+    """The tail without what is wrong in it; each of those, the reason, and whether it is lost.
 
-
-def is_flag(word: str) -> bool:
-    """A dash and no number: `-1` is a value."""
-    return len(word) > 1 and word[0] == "-" and not word[1].isdigit() and word[1] != "."
-
-
-def _values(words: Sequence[str], flags: FlagSet | None) -> int:
-    known = flags or WELL_KNOWN
-    found, after = known.find(words[0]), words[1:]
-    most = found[0].arity if found else len(after)
-    count = 0
-    for word in after[:most]:
-        if is_flag(word) and (not found or known.find(word)):
-            break
-        count += 1
-    return count
-
-
-def trimmed(text: str, flags: FlagSet | None) -> tuple[str, list[tuple[str, str, bool]]]:
-    """The tail without what is wrong in it; each of those, the reason, and whether it is lost."""
+    `refused`: a flag that has to go for a reason that the tail itself does not show.
+    """
     try:
-        words = shlex.split(text)
+        words = split(text)
     except ValueError:
         return "", [(text, "its quotes or backslashes do not match", True)]
     kept: list[str] = []
     complaints = []
-    for group in groups(words, flags):
-        if _full_name(group[0], flags) in _SILENT:
+    for given, group, reason in renewed(groups(words, flags), flags):
+        if given and _full_name(given[0], flags) in _SILENT:
             continue
-        successor = _successor(group, flags)
-        why = _complaint(successor or group, flags)
-        if why or successor:
-            told = why or f"written as {' '.join(successor)}"
-            complaints.append((shlex.join(group), told, bool(why)))
-        kept += () if why else successor or group
+        why = _complaint(group, flags) if group else ""
+        if refused and group and _full_name(group[0], flags) == refused:
+            why = why or why_refused
+        if why or group != given:
+            told = why or _rewritten(group, reason)
+            complaints.append((shlex.join(given), told, bool(why)))
+        kept += () if why else group
     return shlex.join(kept), complaints
 
 
-def _complaint(group: Sequence[str], flags: FlagSet | None) -> str:
-    told = [one for one in read_tail(shlex.join(group), flags) if isinstance(one, Complaint)]
-    return "; ".join(f"{c.message} ({c.hint})" if c.hint else c.message for c in told)
-
-
-def _successor(group: Sequence[str], flags: FlagSet | None) -> tuple[str, ...]:
-    """What newer builds have instead of a flag that this one lacks."""
-    new = SUCCESSORS.get(group[0].lstrip("-").lower())
-    is_gone = flags is not None and new is not None and not flags.find(group[0])
-    return (f"--{new[0]}", *new[1:]) if is_gone and new else ()
-
-
-def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
-    """Every flag as a key where a key can hold it, each once; the last of a flag counts."""
-    out = Keys()
-    for group in groups(words, flags):
-        _sort(group, out, flags, place)
-    return out
+def _rewritten(group: Sequence[str], reason: str) -> str:
+    return f"written as {' '.join(group)}" if group else f"left out: {reason}"
 
 
 def _full_name(word: str, flags: FlagSet | None) -> str:
@@ -96,15 +60,33 @@ def _full_name(word: str, flags: FlagSet | None) -> str:
     return found[0].name if found else word
 
 
+def _complaint(group: Sequence[str], flags: FlagSet | None) -> str:
+    told = [
+        one
+        for one in read_tail(shlex.join(group), flags)
+        if isinstance(one, Complaint) and one.is_error
+    ]
+    return "; ".join(f"{c.message} ({c.hint})" if c.hint else c.message for c in told)
+
+
+def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
+    """Every flag as a key where a key can hold it, each once; the last of a flag counts."""
+    out = Keys()
+    for given, group, why in renewed(groups(words, flags), flags):
+        if group != given:
+            out.changed.append((shlex.join(given), _rewritten(group, why)))
+        if group:
+            _sort(group, out, flags, place)
+    return out
+
+
 def key_of(given: tuple[str, ...], flags: FlagSet | None) -> str:
     """Under which key a flag of a command line is written."""
-    return _full_name((_successor(given, flags) or given)[0], flags).removeprefix("--")
+    newest = renewed([given], flags)[0][1] or given
+    return _full_name(newest[0], flags).removeprefix("--")
 
 
-def _sort(given: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Place) -> None:
-    group = _successor(given, flags) or given
-    if group != given:
-        out.changed.append((shlex.join(given), f"written as {' '.join(group)}"))
+def _sort(group: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Place) -> None:
     name = _full_name(group[0], flags)
     if name == "--alias":
         out.aliases += [part.strip() for part in ",".join(group[1:]).split(",") if part.strip()]

@@ -30,17 +30,22 @@ def _switch(spec: FlagSpec, *, on: bool) -> tuple[str, ...]:
 
 
 def truth(text: str) -> bool:
-    """A switch's value; raises ValueError on anything but llama.cpp's own words for it."""
+    """A switch's value; raises ValueError on anything but llama.cpp's own words for it.
+
+    A preset's `yes` is on, and so is its `no`: there all is on that is not one of `FALSE`.
+    """
     word = text.lower()
-    if word in TRUE or word in FALSE:
-        return word in TRUE
-    raise ValueError(f"takes true or false (on/off, 1/0), not {text!r}")
+    if word in TRUE or word in FALSE or word == "yes":
+        return word not in FALSE
+    why = ", which llama.cpp's own preset reader takes for on" if word == "no" else ""
+    raise ValueError(f"takes true or false (on/off, 1/0), not {text!r}{why}")
 
 
 def check_value(spec: FlagSpec, text: str) -> str:
     """One value as llama-server wants it; raises ValueError where the help rules it out."""
     if spec.choices:
-        return _choice(spec.choices, text)
+        parts = text.split(",") if spec.several else [text]
+        return ",".join(_choice(spec.choices, part.strip()) for part in parts)
     # llama.cpp reads numbers with std::stoi, which takes `128k` for 128 without a word.
     if spec.hint == "N" and not _is_number(text) and f"'{text}'" not in spec.help:
         raise ValueError(f"takes a number, not {text!r}")

@@ -8,10 +8,11 @@ with all its spellings, positive ones first, then its value hints; the help foll
 after at least three spaces, or on the next lines, which are indented. `----- x -----` heads a group.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+from paddock.near import nearest
 
 # Flags whose handler appends to a list, read from common/arg.cpp of build 11434. Of all others only
 # the last one counts. (llama-server warns for both alike, but the lists do grow.)
@@ -38,6 +39,9 @@ _OPTION = re.compile(
 )
 _ENV = re.compile(r"\(env: ([A-Za-z_0-9]+)\)")
 _ALLOWED = re.compile(r"allowed values: ([\w.+-]+(?:, [\w.+-]+)*)")
+_NAMED = re.compile(r"[a-z][\w.+-]*(?:,[a-z][\w.+-]*)+")  # `none,draft-simple,ngram-mod`
+_BULLET = re.compile(r"- ([\w.+-]+)(?: \(default\))?: ")
+_DEFAULT = re.compile(r"\(default: ([\w.+-]+)\)")
 _GROUP = re.compile(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}")
 
 
@@ -55,6 +59,7 @@ class FlagSpec:
     help: str
     negatives: tuple[str, ...] = ()  # those of `spellings` that switch it off
     hint: str = ""  # how the help calls its value: `N`, `FNAME`
+    several: bool = False  # several of `choices` may be given, with commas
 
     @property
     def removed(self) -> bool:
@@ -72,6 +77,13 @@ class FlagSet:
 
     specs: tuple[FlagSpec, ...]
     index: Mapping[str, FlagSpec] = field(repr=False)  # by every key that `find` accepts
+    # What llama-server has and this engine cannot do, and why, by spelling with dashes.
+    lacking: Mapping[str, str] = field(default_factory=dict, repr=False)
+    in_image: bool = False  # it runs in a container: a file that is not here may be in there
+    # What `find` found; files say the same keys over and over.
+    _found: dict[str, tuple[FlagSpec, bool]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, specs: Iterable[FlagSpec]) -> "FlagSet":
@@ -86,18 +98,24 @@ class FlagSet:
 
     def find(self, key: str) -> tuple[FlagSpec, bool] | None:
         """The option that this key means, and whether the key is one that switches it off."""
+        if known := self._found.get(key):
+            return known
         for form in _forms(key):
             if spec := self.index.get(form):
-                return spec, form in spec.negatives or form == _negative_env(spec)
+                found = spec, form in spec.negatives or form == _negative_env(spec)
+                return self._found.setdefault(key, found)
         return None
 
     def nearest(self, key: str) -> str | None:
-        """The long spelling most like `key`, with dashes where `key` has them."""
+        """The long spelling that was meant, with dashes where `key` has them, if one is near."""
         bare = key.lstrip("-").lower().replace("_", "-")
-        known = [form[2:] for form in self.index if form.startswith("--")]
-        found = difflib.get_close_matches(bare, known, n=1, cutoff=0.6)
+        found = nearest(bare, (form[2:] for form in self.index if form.startswith("--")))
         dashes = "--" if key.startswith("-") else ""
-        return dashes + found[0] if found else None
+        return dashes + found if found else None
+
+    def lack(self, key: str) -> str | None:
+        """Why this engine has no such option although llama-server has."""
+        return next((self.lacking[form] for form in _forms(key) if form in self.lacking), None)
 
 
 def _keys(spec: FlagSpec) -> Iterator[str]:
@@ -162,17 +180,19 @@ def _spec(entry: _Entry) -> FlagSpec:
     text = " ".join(line for line in entry.help if line)
     positives, negatives = _signs(entry.spellings)
     env = _ENV.search(text)
+    choices = _choices(entry, text)
     return FlagSpec(
         name=_canonical(positives),
         spellings=entry.spellings,
         negation=_canonical(negatives) if negatives else None,
         arity=_arity(entry.hint),
         env=env[1] if env else None,
-        choices=_choices(entry.hint, text),
+        choices=choices,
         deprecated="(deprecated" in text.lower(),
         help=_ENV.sub("", text).strip(),
         negatives=negatives,
         hint=entry.hint,
+        several=bool(choices) and _NAMED.fullmatch(entry.hint) is not None,
     )
 
 
@@ -200,10 +220,20 @@ def _arity(hint: str) -> int:
     return min(len(_GROUP.sub("X", hint).split()), 2)
 
 
-def _choices(hint: str, text: str) -> tuple[str, ...]:
-    if hint[:1] + hint[-1:] == "{}":
-        return tuple(hint[1:-1].split(","))
+def _choices(entry: _Entry, text: str) -> tuple[str, ...]:
+    hint = entry.hint
+    if hint[:1] + hint[-1:] == "{}" or _NAMED.fullmatch(hint):
+        return tuple(hint.strip("{}").split(","))
     if hint[:1] + hint[-1:] in {"[]", "<>"} and "|" in hint:
         return tuple(hint[1:-1].split("|"))
     allowed = _ALLOWED.search(text)
-    return tuple(allowed[1].split(", ")) if allowed else ()
+    return tuple(allowed[1].split(", ")) if allowed else _bullets(entry, text)
+
+
+def _bullets(entry: _Entry, text: str) -> tuple[str, ...]:
+    """Values that have a line each (`- none: …`), and the default, which may have none."""
+    found = [value[1] for line in entry.help if (value := _BULLET.match(line))]
+    if not found or entry.hint == "N":  # the levels of --verbosity: any number will do
+        return ()
+    default = _DEFAULT.search(text)
+    return tuple(dict.fromkeys([*found, *([default[1]] if default else [])]))

@@ -53,6 +53,26 @@ def wrong_kind_of_file(patient: Patient) -> Iterator[Finding]:
         yield Finding("error", message, _BELONGS.get(facts.kind, ""), flag)
 
 
+def speculation_without_layers(patient: Patient) -> Iterator[Finding]:
+    """llama.cpp says `context type MTP requested but model doesn't contain MTP layers`, and ends."""
+    asked = patient.profile.flag("--spec-type")
+    if asked is None or "draft-mtp" not in asked.values[0].split(","):
+        return
+    draft = patient.profile.flag("--model-draft")
+    facts = patient.files.get("--model-draft") if draft else patient.facts
+    if not isinstance(facts, Facts) or _drafts_only(facts, patient):
+        return
+    if not facts.nextn_layers:
+        which = "the draft model" if draft else "the model"
+        message = f"draft-mtp, and {which} has no layers for multi-token prediction"
+        yield Finding("error", message, "leave draft-mtp out, or take a file that has them", asked)
+
+
+def _drafts_only(facts: Facts, patient: Patient) -> bool:
+    """A drafter of an architecture of its own (Gemma's assistants) is the engine's to judge."""
+    return patient.facts is None or facts.architecture != patient.facts.architecture
+
+
 # ---- the KV cache ----
 
 
