@@ -76,7 +76,7 @@ def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> No
     assert yard.problems(page.text) == []
     kept = yard.load(page.text).profiles["p"].argv[2:]
     assert list(kept) == ["--jinja", "--load-mode", "mlock", "--ctx-size", "512"]
-    told = {note.where: note.why for note in page.notes if note.kind == "lost"}
+    told = {note.where: f"{note.what} {note.why}" for note in page.notes if note.kind == "lost"}
     assert "no such file" in told["there:3"]
     assert "--lora none.gguf" in told["there:4"]
     assert f"# was: {tail}" in page.text

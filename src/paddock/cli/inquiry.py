@@ -86,6 +86,8 @@ def cards() -> tuple[int, str]:
 
 def kinds_of(paths: Sequence[Path], files: Files, progress: Progress) -> dict[Path, str]:
     """What the header of each file says that it is; nothing of one that cannot be read."""
+    from paddock.llama.gguf import GgufError
+
     wanted = [ModelFile(path, path.parent) for path in dict.fromkeys(paths)]
     found = read_headers(wanted, files.paths.state_dir, progress)
     return {file.path: facts.kind for file, facts in found if not isinstance(facts, GgufError)}
