@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.importing.launch import Launch, Other, launches
@@ -60,6 +60,7 @@ def test_a_prefix_is_looked_through_and_told_where_it_is_lost(prefix: str, told:
     assert [words for words, _ in found.left] == ([told] if told else [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PREFIXES), max_size=4))
 def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -> None:
     words = [word for prefix, _ in stack for word in prefix.split()]
@@ -68,6 +69,7 @@ def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -
     assert [words for words, _ in found.left] == [told for _, told in stack if told]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PREFIXES), max_size=2), st.sampled_from(["sh", "bash", "/bin/dash"])
 )
@@ -147,6 +149,7 @@ def test_what_is_no_llama_server_says_what_it_is(command: str, why: str) -> None
     assert "name its image" not in found.why
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), max_size=6

@@ -76,7 +76,9 @@ def page_of(folder: Path, name: str, text: str) -> Page:
     return read_starts(folder / name, KnownFlags(), {}, Path("/home/me"))[0]
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_each_comment_is_in_the_file_or_told(folder: Path, name: str, data: st.DataObject) -> None:
     lines = FILES[name].splitlines()
@@ -118,7 +120,9 @@ def test_each_shape_becomes_a_profile(folder: Path, name: str) -> None:
 MARKS = st.text(st.sampled_from("ab =:-#\n\t[]{}()'\"\\$&|;<>*!%@,0"), max_size=60)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from(sorted(FILES)), MARKS, st.integers(0, 300))
 def test_no_text_breaks_the_import(folder: Path, name: str, marks: str, at: int) -> None:
     whole = FILES[name]
