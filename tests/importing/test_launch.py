@@ -98,6 +98,27 @@ def test_what_a_shell_does_before_it_counts_or_is_told() -> None:
     assert [words for words, _ in found.left] == ["source /opt/x.sh", "ulimit -l unlimited"]
 
 
+def test_a_script_is_read_unless_it_is_called_as_the_server_is(tmp_path: Path) -> None:
+    text = '#!/bin/sh\nexport A=1\nexec nice -n 5 /opt/llama-server --jinja "$@"\n'
+    for name in ("qwen.sh", "start-llama-server.sh", "llama-server", "llama-server-vulkan"):
+        (tmp_path / name).write_text(text)
+    for name in ("qwen.sh", "start-llama-server.sh"):
+        found = launch(str(tmp_path / name), *FLAGS)
+        assert (found.program, found.words) == ("/opt/llama-server", ("--jinja", *FLAGS))
+        assert found.env == {"A": "1"}
+    for name in ("llama-server", "llama-server-vulkan"):
+        found = launch(str(tmp_path / name), *FLAGS)
+        assert (found.program, found.words) == (str(tmp_path / name), FLAGS)
+
+
+def test_a_script_that_cannot_be_understood_but_is_called_as_the_server_is_is_one(
+    tmp_path: Path,
+) -> None:
+    wrapper = tmp_path / "llama-server-wrapper.sh"
+    wrapper.write_text('#!/bin/sh\n"$(find / -name server)" "$@"\n')
+    assert launch(str(wrapper), *FLAGS).program == str(wrapper)
+
+
 CONTAINERS = [
     "docker run --rm -it -p 8080:8080 -v /srv/models:/m ghcr.io/ggml-org/llama.cpp:server -m /m/x.gguf",
     "podman run -d --name=x --volume /srv/models:/m:ro,z local/llama-cpp -m /m/x.gguf",
