@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.importing.launch import Launch, Other, launches
@@ -60,6 +60,7 @@ def test_a_prefix_is_looked_through_and_told_where_it_is_lost(prefix: str, told:
     assert [words for words, _ in found.left] == ([told] if told else [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PREFIXES), max_size=4))
 def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -> None:
     words = [word for prefix, _ in stack for word in prefix.split()]
@@ -68,6 +69,7 @@ def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -
     assert [words for words, _ in found.left] == [told for _, told in stack if told]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PREFIXES), max_size=2), st.sampled_from(["sh", "bash", "/bin/dash"])
 )
@@ -94,6 +96,27 @@ def test_what_a_shell_does_before_it_counts_or_is_told() -> None:
         ("$(nproc)",),
     )
     assert [words for words, _ in found.left] == ["source /opt/x.sh", "ulimit -l unlimited"]
+
+
+def test_a_script_is_read_unless_it_is_called_as_the_server_is(tmp_path: Path) -> None:
+    text = '#!/bin/sh\nexport A=1\nexec nice -n 5 /opt/llama-server --jinja "$@"\n'
+    for name in ("qwen.sh", "start-llama-server.sh", "llama-server", "llama-server-vulkan"):
+        (tmp_path / name).write_text(text)
+    for name in ("qwen.sh", "start-llama-server.sh"):
+        found = launch(str(tmp_path / name), *FLAGS)
+        assert (found.program, found.words) == ("/opt/llama-server", ("--jinja", *FLAGS))
+        assert found.env == {"A": "1"}
+    for name in ("llama-server", "llama-server-vulkan"):
+        found = launch(str(tmp_path / name), *FLAGS)
+        assert (found.program, found.words) == (str(tmp_path / name), FLAGS)
+
+
+def test_a_script_that_cannot_be_understood_but_is_called_as_the_server_is_is_one(
+    tmp_path: Path,
+) -> None:
+    wrapper = tmp_path / "llama-server-wrapper.sh"
+    wrapper.write_text('#!/bin/sh\n"$(find / -name server)" "$@"\n')
+    assert launch(str(wrapper), *FLAGS).program == str(wrapper)
 
 
 CONTAINERS = [
@@ -147,6 +170,7 @@ def test_what_is_no_llama_server_says_what_it_is(command: str, why: str) -> None
     assert "name its image" not in found.why
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), max_size=6

@@ -60,7 +60,9 @@ groups:
 """.splitlines()
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(st.integers(0, len(LINES)), st.integers(1, 3), max_size=8), st.data())
 def test_each_comment_is_in_the_file_or_told(
     file: Path, places: dict[int, int], data: st.DataObject

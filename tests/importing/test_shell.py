@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.importing.shell import Call, Shell
@@ -70,11 +70,13 @@ def test_a_line_means_what_bash_makes_of_it(line: str) -> None:
 PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\0\r"), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(PLAIN, min_size=1, max_size=5))
 def test_whatever_is_quoted_comes_back_as_it_was(parts: list[str]) -> None:
     assert words(shlex.join(["x", *parts])) == ["x", *parts]
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab $(){}[]'\"\\|&;<>#`=\n\t0-/"), max_size=40))
 def test_no_text_breaks_it(text: str) -> None:
     calls(text)

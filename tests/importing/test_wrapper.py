@@ -27,7 +27,9 @@ def text_of(folder: Path, conf: str) -> str:
     return read_wrapper(folder, str, Programs(KnownFlags(), "box")).text
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.sampled_from(["", "# one", "; two", "#three"]), max_size=8))
 def test_the_shared_section_never_comes_between_a_comment_and_its_profile(
     tmp_path: Path, above: list[str]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.importing.yaml_comments import found
@@ -91,6 +91,7 @@ SAID = st.text(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(KEYS, st.booleans(), SAID), min_size=1, max_size=8))
 def test_every_comment_is_found_and_nothing_else(parts: list[tuple[str, bool, str]]) -> None:
     lines, said = [], []

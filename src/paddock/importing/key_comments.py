@@ -31,8 +31,9 @@ class KeyComments:
         for key, line in file.lines.items():  # of several in one line the outermost
             keys.setdefault(line, key)
         lines = sorted(keys)
+        places = {line: at for at, line in enumerate(lines)}
         for line, found in file.comments.above.items():
-            at = lines.index(line)
+            at = places[line]
             head = 0 if at else _end_of_head(found)
             if head:
                 out._above[_HEAD] = found[:head]
@@ -83,7 +84,8 @@ class KeyComments:
 
     def lost(self) -> Iterator[tuple[str, str]]:
         """What nobody took: where, and the first words of each block."""
-        for key, found in sorted(self._above.items(), key=lambda item: item[1][0].line):
+        rest = [*self._above.items(), *self._after.items()]
+        for key, found in sorted(rest, key=lambda item: item[1][0].line):
             name = self.file.path.name
             first, last = found[0].line, found[-1].line
             lines = f"{first}-{last}" if last > first else f"{first}"

@@ -61,11 +61,14 @@ def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Othe
         yield Other("", "has no command")
         return
     program, words = Path(call.words[0]).name, call.words[1:]
+    is_server = _is_server(call.words[0])
     script = _script(call.words[0], call.folder) if depth < _DEPTH else None
-    if script and program != "llama-server":
-        yield from _with(left, _script_calls(script, words, call, shell, depth))
-    elif _is_server(call.words[0]):
+    if is_server and (script is None or script.suffix != ".sh"):
         yield _launch(call, left)
+    elif script:
+        found = list(_with(left, _script_calls(script, words, call, shell, depth)))
+        is_known = any(isinstance(one, Launch) for one in found)
+        yield from found if is_known or not is_server else [_launch(call, left)]
     elif program in PROGRAMS:
         yield _contained(call, left)
     elif program in _SHELLS and depth < _DEPTH:
@@ -195,6 +198,8 @@ def _script(word: str, folder: Path) -> Path | None:
     if "/" not in word and path.suffix != ".sh":
         return None
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return None
         with path.open("rb") as file:
             head = file.read(80)
     except OSError:

@@ -111,7 +111,9 @@ class Shell:
         skipped = len(command.words) - len(words)
         for index, word in enumerate(words):
             at = len(expanded)
-            remarks += [replace(r, after=at) for r in command.remarks if r.after - skipped == index]
+            remarks += [
+                replace(r, after=at) for r in command.remarks if max(r.after - skipped, 0) == index
+            ]
             expanded += self._placed(word, at, remarks)
         last = [r for r in command.remarks if r.after - skipped >= len(words)]
         remarks += [replace(r, after=len(expanded)) for r in last]

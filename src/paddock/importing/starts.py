@@ -157,12 +157,7 @@ class _Reading:
             if run.is_llama:
                 yield directive, _contained(run)
             return
-        try:
-            calls = list(unit.calls(self._home))
-        except ValueError as error:
-            self._notes.note(unit.path.name, f"cannot be split into words: {error}")
-            return
-        for directive, call in calls:
+        for directive, call in unit.calls(self._home):
             yield from ((directive, one) for one in self._launches(call))
 
     def _launches(self, call: Call) -> Iterator[Launch]:

@@ -78,7 +78,7 @@ class Unit:
         return home if told == "~" else Path(told)
 
     def calls(self, home: Path) -> Iterator[tuple[Directive, Call]]:
-        """What it starts. Raises ValueError where quotes do not match."""
+        """What it starts."""
         env = self.env()
         for one in self.directives:
             if one.key == "ExecStart" and one.value:
@@ -142,7 +142,10 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _split(text: str) -> list[str]:
-    return shlex.split(text)
+    try:
+        return shlex.split(text)
+    except ValueError:  # systemd would not start it
+        return text.split()
 
 
 def _expanded(word: str, env: Mapping[str, str]) -> list[str]:
