@@ -29,6 +29,7 @@ def loose(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("before", [0o755, 0o700])
 async def test_after_a_day_nothing_in_it_is_open(tmp_path: Path, models: Path, before: int):
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    paths.settings.write_text("probe-after = 0\n")  # a probe would leave its own in the slot
     for name in ("contexts", "instances", "plans", "run"):
         (paths.state_dir / name).mkdir(parents=True, exist_ok=True, mode=0o755)
     for name in ("daemon.log", "daemon.lock", "daemon.pid", "overheads.json"):

@@ -143,9 +143,11 @@ async def test_programs_people_and_our_page_are_not_taken_for_one(open_yard, tmp
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/status"), ("GET", "/nothing"), ("POST", "/v1/chat/completions")],
+    [("GET", "/"), ("GET", "/status"), ("GET", "/nothing"), ("HEAD", "/"), ("DELETE", "/status")],
 )
-async def test_every_reply_says_who_may_show_it_within_his_page(open_yard, tmp_path, method, path):
+async def test_every_reply_but_to_a_post_says_who_may_show_it_within_his_page(
+    open_yard, tmp_path, method, path
+):
     yard = await open_yard({"a": tmp_path / "s"}, allowed_origins=("https://good.example",))
     async with yard.http.request(method, yard.base + path) as reply:
         assert reply.headers["x-frame-options"] == "SAMEORIGIN"

@@ -213,9 +213,12 @@ def _unframed(
     ancestors = " ".join(("frame-ancestors 'self'", *sorted(friends)))
 
     async def tell(request: web.Request, response: web.StreamResponse) -> None:
-        headers = response.headers
-        headers.add(_POLICY, ancestors)  # a second one narrows a first
-        headers[_FRAMES] = "SAMEORIGIN"
+        if (
+            request.method != "POST"
+        ):  # from a page of another site that is refused, so none is shown
+            headers = response.headers
+            headers.add(_POLICY, ancestors)  # a second one narrows a first
+            headers[_FRAMES] = "SAMEORIGIN"
 
     return tell
 
