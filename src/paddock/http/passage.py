@@ -43,6 +43,7 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
     async def relayed() -> web.StreamResponse:
         content = await exchange.bodies.received(request)
         exchange.profile = front.daemon.resolve(await _model(exchange, content)).id
+        check(front, request, request.path, request.query_string)
         with _lease(front, request, exchange.profile, otherwise=True) as lease:
             return await _answer(exchange, lease, request.path_qs, content)
 
