@@ -94,6 +94,18 @@ def test_a_missing_shard_is_named(tmp_path: Path):
     assert "3 shards" in failure.value.hint
 
 
+@pytest.mark.parametrize("length", [2**62, 2**63, 2**64 - 1])
+def test_a_string_that_claims_more_than_any_machine_has_is_damage(tmp_path: Path, length: int):
+    words = {"tokenizer.ggml.tokens": ["hello", "world"]}
+    for old in (b"hello", b"tokenizer.ggml.tokens"):
+        path = header(tmp_path / "m.gguf", "llama", words)
+        claim, size = length.to_bytes(8, "little"), len(old).to_bytes(8, "little")
+        path.write_bytes(path.read_bytes().replace(size + old, claim + old))
+        with pytest.raises(GgufError, match="truncated or damaged") as failure:
+            read_facts(path)
+        assert failure.value.kind == "damaged"
+
+
 def test_a_plain_name_is_its_own_only_shard():
     assert shards(Path("/m/a-7b.gguf")) == [Path("/m/a-7b.gguf")]
     assert shards(Path("/m/a-00002-of-00002.gguf"))[0] == Path("/m/a-00001-of-00002.gguf")

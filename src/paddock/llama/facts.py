@@ -28,9 +28,8 @@ _FORMAT = 2  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
 _COMMAND = ("-P", "-m", "paddock.llama.gguf_child")
 
-Stamp = tuple[
-    str, int, int, int
-]  # path, bytes, nanoseconds of the last change of it and of its inode
+# Path, bytes, and nanoseconds of the last change of it and of its inode.
+Stamp = tuple[str, int, int, int]
 
 
 def read(path: Path, *, cache_dir: Path) -> Facts:

@@ -78,9 +78,7 @@ class GgufFile:
     size: int  # bytes
     fields: dict[str, Field]
     tensors: tuple[TensorInfo, ...]
-    data_start: (
-        int | None
-    )  # where the tensors' data begins; None where the file's alignment is none
+    data_start: int | None  # where the tensors' data begins; None: its alignment is none
 
     @property
     def data_size(self) -> int:
@@ -148,7 +146,10 @@ class _Bytes:
         try:
             for _ in range(count):
                 at += 8 + unpack(data, at)[0]
-        except struct.error:
+        except (
+            struct.error,
+            OverflowError,
+        ):  # behind the end, or behind what a machine can address
             raise Damaged("it ends within a list of strings") from None
         return at
 

@@ -45,6 +45,7 @@ def _rows(profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "template", _template(facts) if facts.kind == "model" else ""
     yield "vocabulary", f"{facts.n_vocab:,} tokens" if facts.n_vocab else ""
     yield "shards", str(len(facts.shards)) if facts.shards[1:] else ""
+    yield "doubtful", _plain("; ".join(facts.doubts))
 
 
 def _plain(text: str) -> str:
