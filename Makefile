@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-clients check format native bench bench-relay bench-switch pictures clean
+.PHONY: help venv demo test test-clients check format native bench bench-relay bench-switch bench-scale pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-relay: $(STAMP) bench/bin/stub bench/bin/load ## What the relay costs, on 
 
 bench-switch: $(STAMP) ## What a switch costs, against a bare llama-server and its router mode
 	$(BIN)/python bench/switch.py
+
+bench-scale: $(STAMP) ## What thousands of profiles, waiters and connections cost
+	$(BIN)/python bench/scale.py
 
 bench/bin/%: bench/%.rs
 	@mkdir -p bench/bin
