@@ -89,7 +89,7 @@ class LineFile:
             yield line.decode(errors="replace")
 
     def _trim(self) -> None:
-        """Keep what there is as `PATH.1` and start again at zero.
+        """Keep what there is as `PATH.1`, of a flood its end, and start again at zero.
 
         The writer holds the file open, so it is copied and cut, not renamed. A line written in
         between is lost to later readers; our own reading has passed `offset` already.
@@ -98,6 +98,7 @@ class LineFile:
         partial = older.with_name(older.name + ".part")
         with self.path.open("rb") as source, partial.open("wb") as copy:
             partial.chmod(0o600)
+            source.seek(max(0, size(self.path) - 2 * self._limit))
             while data := source.read(_CHUNK):
                 copy.write(data)
         partial.replace(older)
