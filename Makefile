@@ -29,7 +29,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch bench-check pictures clean
+.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch bench-check bench-scale pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-check: $(STAMP) ## What `paddock check` takes with 300 model files, agains
 
 bench-switch: $(STAMP) ## What a switch costs, against a bare llama-server and its router mode
 	$(BIN)/python bench/switch.py
+
+bench-scale: $(STAMP) ## What thousands of profiles, waiters and connections cost
+	$(BIN)/python bench/scale.py
 
 bench/bin/%: bench/%.rs
 	@mkdir -p bench/bin

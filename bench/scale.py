@@ -1,6 +1,6 @@
 """What thousands of profiles, waiters and connections cost: time, memory, and how long others wait.
 
-    python bench/scale.py [--profiles 1000 3000] [--engine PATH] [--json]
+    make bench-scale        or: python bench/scale.py [--profiles 1000 3000] [--engine PATH] [--json]
 
 Everything is done twice, with two daemons: `paddock serve` as it is, from which come times, memory and
 the longest wait of a probe (`probe.py`) that asks for /health all the while; and one whose event loop

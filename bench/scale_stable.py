@@ -44,10 +44,11 @@ def make(folder: Path, profiles: int, engine: Engine) -> None:
     (folder / "models").mkdir()
     base = write(folder / "base.gguf", ScriptedModel(say="Here."))
     known = facts.read(base, cache_dir=folder / "state")
-    for number in range(profiles):
-        file = _file(folder, number)
+    files = [_file(folder, number) for number in range(profiles)]
+    for file in files:
         os.link(base, file)
-        facts._Slot.of(file, folder / "state").remember(known)
+    for file in files:  # later: a further link is a change of the file that all of them are
+        facts._Slot.of(file, folder / "state").keep(known)
     _write_loud_engine(folder, engine)
     save(folder, profiles, threads=1)
 

@@ -4,16 +4,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock import excerpt
-from paddock.core.model import Cause
+from paddock.core.model import Cause, InstanceId
 from paddock.errors import LoadFailed
 from paddock.llama.placement_log import PlacementReader
-from tests.yard import Yard, places, wrapper, yard
+from tests.yard import Yard, places, process, wrapper, yard
 
 _LONG = "line=$(head -c 60000 /dev/zero | tr '\\0' x)"
 _LETTERS = 60_000
@@ -172,3 +173,28 @@ def test_an_engine_that_never_stops_naming_devices_fills_no_memory(lines):
         reader.feed(line.format(name=name, n=number % 1000, d=digit % 10))
     assert len(msgspec.json.encode(reader.placement)) < 600_000
     assert len(reader.devices) <= 64
+
+
+async def test_one_that_shouted_for_long_is_taken_over_all_the_same(tmp_path: Path, models: Path):
+    paths = shouting(tmp_path, models, "")
+    noise = (b"x" * 60_000 + b"\n") * 500  # 30 MB, of its log and of its standard output
+    with process(paths) as first:
+        async with aiohttp.ClientSession() as http:
+            before = Yard(first.url, http, paths)
+            assert await before.answer("plain") == "I am alpha."
+            [known] = (await before.status()).instances
+            await before.post("/shutdown", {"keep": True})
+        assert await asyncio.to_thread(first.popen.wait, 30) == 0
+        for name in ("log", "state"):
+            with (paths.state_dir / "instances" / "1" / name).open("ab") as out:
+                out.write(noise)
+        async with yard(paths) as after:
+            [adopted] = (await after.status()).instances
+            assert (adopted.pid, adopted.phase, adopted.adopted) == (known.pid, "ready", True)
+            assert adopted.placement == known.placement
+            live = after.daemon.keeper.instances[InstanceId(adopted.id)]
+            assert sum(map(len, live._tail)) <= 64_000
+            assert await after.answer("plain") == "I am alpha."
+            await after.post("/unload", {})
+            await after.until(lambda s: not s.instances)
+            assert size_on_disk(paths.state_dir / "instances") < 2 * 4 * (4 << 20)

@@ -116,24 +116,23 @@ class LineFile:
             yield line.decode(errors="replace")
 
     def _trim(self, file: int) -> None:
-        """Keep what there is as `PATH.1` and start again at zero; on a full disk, only the latter.
+        """Keep what there is as `PATH.1`, of a flood its end, and start again at zero; on a full disk, only the latter.
 
         The writer holds the file open, so it is copied and cut, not renamed. A line written in
         between is lost to later readers; our own reading has passed `offset` already.
         """
         older = self.path.with_name(self.path.name + ".1")
         with suppress(OSError):
-            _copy(file, older)
+            _copy(file, max(0, os.fstat(file).st_size - 2 * self._limit), older)
         os.truncate(self.path, 0)
         self.offset = 0
 
 
-def _copy(file: int, to: Path) -> None:
+def _copy(file: int, at: int, to: Path) -> None:
     partial = to.with_name(to.name + ".part")
     try:
         with partial.open("wb") as copy:
             partial.chmod(0o600)
-            at = 0
             while data := os.pread(file, _CHUNK, at):
                 at += copy.write(data)
         partial.replace(to)
