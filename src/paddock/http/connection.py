@@ -1,7 +1,7 @@
 """One client's connection: aiohttp's handler of it, watched, and with replies that our clients can read.
 
 What is watched is what a request has no handler for yet: a head that does not end, and a client that
-takes nothing of its reply. The names with an underscore are aiohttp's own (3.11 to 3.14).
+takes nothing of its reply. The names with an underscore are aiohttp's own (3.14).
 """
 
 import asyncio
