@@ -70,7 +70,7 @@ class Exchange:
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.bodies = Held(front.receiver)
-        self.sampling = sampling.Sampling()
+        self.sampling = sampling.NOTHING_SAID
         self._ignored: tuple[str, ...] = ()
         self._mark: int | None = None
         self._last = b""  # what was relayed last
@@ -148,7 +148,9 @@ class Exchange:
             self.request.headers.get("User-Agent", ""),
             generates=self.request.method == "POST",
         )
-        listed.mark, listed.reader = self._mark, self.request.protocol
+        listed.reader = self.request.protocol
+        if self._mark is not None:
+            self.front.daemon.requests.mark(listed, self._mark)
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled
         endpoint = lease.endpoint or await self._waited(lease)
         self._granted = monotonic()
@@ -346,5 +348,7 @@ class Exchange:
             )
 
     def _in_vain(self) -> str:
+        if not self.sampling.overruled and not self._ignored:
+            return ""
         said = (("overruled", self.sampling.overruled), ("ignored", self._ignored))
         return "".join(f" {word}={','.join(names)}" for word, names in said if names)
