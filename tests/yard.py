@@ -132,17 +132,17 @@ def _engine_name() -> str:
 
 
 class Process:
-    """`paddock serve` as a process of its own."""
+    """`paddock serve` as a process of its own; `under`: a command that becomes it."""
 
-    def __init__(self, paths: Paths, *flags: str, within: Sequence[str] = ()) -> None:
-        """`within`: a command that runs the daemon under limits."""
+    def __init__(self, paths: Paths, *flags: str, under: Sequence[str] = ()) -> None:
         self.paths = paths
         argv = ["-m", "paddock", "serve", "--config", str(paths.config)]
         argv += ["--models-dir", str(paths.models_dir), "--state-dir", str(paths.state_dir)]
         argv += ["--listen", "127.0.0.1:0", "--engine", _engine_name(), *flags]
         self.log = paths.state_dir.parent / f"daemon-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
-            self.popen = subprocess.Popen([*within, sys.executable, *argv], stdout=log, stderr=log)
+            argv = [*under, sys.executable, *argv]
+            self.popen = subprocess.Popen(argv, stdout=log, stderr=log)
         self.url = self._wait_for_address()
 
     def _wait_for_address(self) -> str:
@@ -159,10 +159,10 @@ class Process:
 
 
 @contextmanager
-def process(paths: Paths, *flags: str, within: Sequence[str] = ()) -> Iterator[Process]:
+def process(paths: Paths, *flags: str, under: Sequence[str] = ()) -> Iterator[Process]:
     """A daemon of its own; whatever it leaves behind is killed at the end."""
     paths.state_dir.mkdir(exist_ok=True)
-    daemon = Process(paths, *flags, within=within)
+    daemon = Process(paths, *flags, under=under)
     try:
         yield daemon
     finally:

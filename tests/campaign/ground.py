@@ -41,7 +41,7 @@ class Ground:
 
     @property
     def pid(self) -> int:
-        """Of the daemon, which `within` has become."""
+        """Of the daemon, which `under` has become."""
         assert self.daemon is not None
         return self.daemon.popen.pid
 
@@ -51,8 +51,8 @@ class Ground:
         return Path(f"/proc/{self.holder.pid}/root{self.paths.state_dir}") if self.holder else None
 
     def start(self) -> None:
-        within = ["nsenter", "-t", str(self.holder.pid), "-m", "--"] if self.holder else []
-        self.daemon = Process(self.paths, "--listen", self._address(), within=within)
+        under = ["nsenter", "-t", str(self.holder.pid), "-m", "--"] if self.holder else []
+        self.daemon = Process(self.paths, "--listen", self._address(), under=under)
         self.logs.append(self.daemon.log)
         self.generation += 1
         self.is_listening = True

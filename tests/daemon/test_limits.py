@@ -54,8 +54,8 @@ async def test_without_inotify_files_are_looked_at(
     file: str, left: int, setting: str, tmp_path: Path, models: Path
 ):
     limit = f'echo {left} > /proc/sys/user/{file}; exec "$@"'
-    within = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh"]
-    with process(here(tmp_path, models), within=within) as daemon:
+    under = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh"]
+    with process(here(tmp_path, models), under=under) as daemon:
         async with home_of(daemon) as home:
             assert await home.answer("alpha") == "I am alpha."
             daemon.paths.config.write_text(HEADER + CONF + MORE)
@@ -102,8 +102,8 @@ async def test_too_few_descriptors_end_no_model_and_no_reply(tmp_path: Path, mod
 
 
 async def test_the_soft_limit_of_descriptors_is_raised_at_the_start(tmp_path: Path, models: Path):
-    within = ["prlimit", "--nofile=256:4096"]
-    with process(here(tmp_path, models), within=within) as daemon:
+    under = ["prlimit", "--nofile=256:4096"]
+    with process(here(tmp_path, models), under=under) as daemon:
         assert resource.prlimit(daemon.popen.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
 
 
@@ -117,9 +117,9 @@ async def test_a_full_disk_evicts_nobody_and_is_forgotten_when_there_is_room(
     paths = here(tmp_path, models)
     state = paths.state_dir
     mount = f'mount -t tmpfs -o size=40m none "{state}" && exec "$@"'
-    within = ["unshare", "--mount", "sh", "-c", mount, "sh"]
+    under = ["unshare", "--mount", "sh", "-c", mount, "sh"]
     paths.settings.write_text("max-instances = 1\n")
-    with process(paths, within=within) as daemon:
+    with process(paths, under=under) as daemon:
         disk = Path(f"/proc/{daemon.popen.pid}/root{state}")
         async with home_of(daemon) as home:
             assert await home.answer("alpha") == "I am alpha."

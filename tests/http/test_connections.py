@@ -126,9 +126,11 @@ async def test_a_long_prompt_over_a_slow_line_arrives(open_yard, tmp_path):
 
     text = b'{"model":"a","messages":[]' + b" " * 100 + b"}"
     async with sockets.instance(tmp_path / "s", say) as heard:
-        yard = await open_yard({"a": tmp_path / "s"}, body_timeout=2 * SOON, header_timeout=SOON)
+        yard = await open_yard({"a": tmp_path / "s"}, body_timeout=5 * SOON, header_timeout=SOON)
         async with line(yard, CHAT + b"Content-Length: %d\r\n\r\n" % len(text)) as client:
-            for start in range(0, len(text), 10):  # five times as long as a pause may be
+            for start in range(
+                0, len(text), 10
+            ):  # in all, more than twice as long as a pause may be
                 client.send(text[start : start + 10])
                 await asyncio.sleep(SOON)
             assert await client.reply() == (200, {"said": 1})

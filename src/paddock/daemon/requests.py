@@ -109,6 +109,7 @@ class Requests:
         self._numbers = count(1)
         self._requests: dict[int, Request] = {}
         self._tasks: dict[tuple[InstanceId, int], Request] = {}
+        self._marked: dict[int, list[Request]] = {}
 
     # ---- on the hot path ----
 
@@ -126,9 +127,16 @@ class Requests:
         self._requests[request.id] = request
         return request
 
+    def mark(self, request: Request, mark: int) -> None:
+        """Have it found by `only`."""
+        request.mark = mark
+        self._marked.setdefault(mark, []).append(request)
+
     def leave(self, request: Request) -> None:
         """It is over for its client; where somebody waits for its slot, that is still listened for."""
         del self._requests[request.id]
+        if request.mark is not None:
+            self._unmark(request, request.mark)
         if request.over is None:
             self._forget_task(request)
         elif request.task is None:
@@ -140,7 +148,7 @@ class Requests:
 
     def only(self, mark: int) -> Request | None:
         """The one request in flight that has this mark; None where there are several, or none."""
-        found = [request for request in self._requests.values() if request.mark == mark]
+        found = self._marked.get(mark, ())
         return found[0] if len(found) == 1 else None
 
     def unanswered(self, conversation: str) -> Request | None:
@@ -148,6 +156,12 @@ class Requests:
         requests = self._requests.values()
         waiting = (r for r in requests if r.conversation == conversation)
         return next((r for r in waiting if not r.has_begun and not r.cancelled), None)
+
+    def _unmark(self, request: Request, mark: int) -> None:
+        same = self._marked[mark]
+        same.remove(request)
+        if not same:
+            del self._marked[mark]
 
     def age(self, request: Request) -> float:
         """Seconds since it came."""

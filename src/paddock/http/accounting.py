@@ -41,5 +41,7 @@ class Account:
             )
 
     def _in_vain(self, exchange: "Exchange") -> str:
+        if not exchange.sampling.overruled and not self.ignored:
+            return ""
         said = (("overruled", exchange.sampling.overruled), ("ignored", self.ignored))
         return "".join(f" {word}={','.join(names)}" for word, names in said if names)

@@ -40,7 +40,7 @@ class Receiver:
         _check_length(request, limit)
         name, whole = coding.coding_of(request.headers), b""
         if request.content.is_eof() and not name:  # nearly always: it came with its head
-            whole = await _next(request)
+            whole = await request.content.readany()
             if len(whole) <= SMALL:
                 return whole
         return await self._received(request, whole, name, limit)

@@ -65,7 +65,7 @@ class Exchange:
         self.response: web.StreamResponse | None = None  # once headers are out
         self.interpreter: Interpreter | None = None  # where llama-server does not speak this API
         self.bodies = Held(front.receiver)
-        self.sampling = sampling.Sampling()
+        self.sampling = sampling.NOTHING_SAID
         self._mark: int | None = None
         self._last = b""  # what was relayed last
         self._listed: Request | None = None  # once it was let in
@@ -141,7 +141,9 @@ class Exchange:
             self.request.headers.get("User-Agent", ""),
             generates=self.request.method == "POST",
         )
-        listed.mark, listed.reader = self._mark, self.request.protocol
+        listed.reader = self.request.protocol
+        if self._mark is not None:
+            self.front.daemon.requests.mark(listed, self._mark)
         if self.streams:
             listed.conversation = self.request.headers.get(streams.ID_HEADER, "")
         listed.samplers, listed.overruled = self.sampling.in_effect, self.sampling.overruled

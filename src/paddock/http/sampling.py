@@ -43,6 +43,9 @@ class Sampling:
         return ", ".join(f"{name}={value:g}" for name, value in self.in_effect.items())
 
 
+NOTHING_SAID = Sampling()
+
+
 class Samplers:
     """Knows what each profile says, so that its flags are not read anew for every request."""
 
@@ -52,6 +55,8 @@ class Samplers:
     def ruled(self, profile: Profile, wish: Wish) -> Sampling:
         """What holds for this request, and what it said in vain."""
         own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
+        if not own and not said:
+            return NOTHING_SAID
         asked = dict(_numbers(said)) if said else {}
         if allowed is None:
             return Sampling(own | asked)

@@ -32,8 +32,10 @@ class GgufError(PaddockError):
     code = "model_unreadable"
     status = 502
 
-    def __init__(self, message: str, *, hint: str = "", kind: Fault = "odd") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, hint: str = "", detail: tuple[str, ...] = (), kind: Fault = "odd"
+    ) -> None:
+        super().__init__(message, hint=hint, detail=detail)
         self.kind: Fault = kind
 
     @property
