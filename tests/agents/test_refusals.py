@@ -137,7 +137,7 @@ SITUATIONS = {
     ),
     "crash": Situation(
         "went away: its reply broke off|in the middle of the reply|killed by signal 9",
-        dict.fromkeys(ASKED, 4) | {"claude-code": 3, "qwen-code": 1, "opencode": 6},
+        dict.fromkeys(ASKED, 3) | {"opencode": 6},
         loads=3,
         engine="(sleep 3; kill -9 $$) &",
         endless=True,

@@ -103,6 +103,13 @@ class Scheduler:
         """Its last failure, until a load succeeded."""
         return self._books.setbacks.get(profile)
 
+    def held_back(self, profile: ProfileId, now: float) -> Cause | None:
+        """Why a request does not have it loaded now, if its last failure was a moment ago."""
+        setback = self._books.setbacks.get(profile)
+        if setback and now < setback.until and not self._books.is_up(profile):
+            return _not_again_yet(profile, setback, now)
+        return None
+
     def waiting(self) -> dict[ProfileId, int]:
         """Requests that wait, by profile."""
         counts: dict[ProfileId, int] = {}
@@ -178,9 +185,8 @@ class Scheduler:
             return books.closing
         if profile not in books.specs:
             return Cause("model_not_found", f"there is no profile {profile!r}")
-        setback = books.setbacks.get(profile)
-        if setback and now < setback.until and not event.insist and not books.is_up(profile):
-            return _not_again_yet(profile, setback, now)
+        if not event.insist and (cause := self.held_back(profile, now)):
+            return cause
         queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
         if queued >= books.rules.queue_limit:
             return Cause("queue_full", f"{queued} requests already wait for {profile}")

@@ -94,6 +94,7 @@ class Instance:
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
+        self.exited = asyncio.Event()  # and the scheduler knows
         self._stalled = False
         self._endpoint: Endpoint | None = None
 

@@ -189,6 +189,7 @@ class Keeper:
             cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
         _log.info("instance %s ended: %s", live.id, cause.message)
         self._feed(ev.Exited(live.id, cause))
+        live.exited.set()
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
         await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         del self.instances[live.id]

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from paddock.errors import Cancelled, PaddockError
+from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, resent, sampling, streams, upstream
 from paddock.http.accounting import Account
 from paddock.http.front import Front, Route
@@ -76,7 +76,8 @@ class Exchange:
             response = await self._cancellable(relayed)
             await self._delivered(response)
             status, outcome = response.status, "done"
-        except PaddockError as error:
+        except PaddockError as caught:
+            error = await self._explained(caught)
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
@@ -308,6 +309,12 @@ class Exchange:
         response.headers["x-paddock-profile"] = self.profile
         response.headers["x-paddock-instance"] = self.instance
         return response
+
+    async def _explained(self, error: PaddockError) -> PaddockError:
+        """A crash after which the profile is held back is final: to ask again is in vain."""
+        if type(error) is UpstreamGone and self.instance:
+            return await self.front.daemon.held_back(self.profile, self.instance) or error
+        return error
 
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.response is not None:
