@@ -181,7 +181,7 @@ class Exchange:
     async def _answered(
         self, lease: "Lease", task: "asyncio.Future[aiohttp.ClientResponse]"
     ) -> aiohttp.ClientResponse:
-        pause = self.front.settings.keep_alive_every if self.response else None
+        pause = None if self.response is None else self.front.settings.keep_alive_every
         while not (await asyncio.wait((task,), timeout=pause))[0]:
             await self._beat(lease)
         return task.result()
