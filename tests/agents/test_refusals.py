@@ -35,6 +35,12 @@ model = scout.gguf
 engine = {engine}
 {more}
 """
+REFUSES = """\
+{% if add_generation_prompt and 'hi' in messages[-1].content | string %}{{ raise_exception('no such talk') }}{% endif %}
+{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
 EARLY = "keep-alive-after = 1\nkeep-alive-every = 1\n"
 ONCE = dict.fromkeys(ASKED, 1) | {"opencode": 2}  # it has a title written as well, at once
 
@@ -121,16 +127,17 @@ SITUATIONS = {
         happens=_changed("[scout]", "[other]"),
     ),
     "bad request": Situation(
-        "does not support chat|embeddings",
+        "no such talk",
         ONCE,
-        happens=_changed("model = scout.gguf", "model = scout.gguf\nembeddings = on"),
+        more="chat-template-file = {folder}/refuses.jinja",
+        # At its start llama-server tries the template itself, with another last message.
     ),
     "context too long": Situation(
         "exceeds the available context", ONCE | {"opencode": 3}, ctx=1024
     ),
     "crash": Situation(
         "went away: its reply broke off|in the middle of the reply|killed by signal 9",
-        dict.fromkeys(ASKED, 4) | {"claude-code": 3, "qwen-code": 1, "opencode": 6},
+        dict.fromkeys(ASKED, 3) | {"opencode": 6},
         loads=3,
         engine="(sleep 3; kill -9 $$) &",
         endless=True,
@@ -141,9 +148,11 @@ SITUATIONS = {
 def _place(situation: Situation, folder: Path) -> Paths:
     paths = places(folder / "daemon", "")
     engine = wrapper(folder / "engine", situation.engine)
-    conf = CONF.format(engine=engine, ctx=situation.ctx, more=situation.more)
+    more = situation.more.format(folder=folder / "daemon")
+    conf = CONF.format(engine=engine, ctx=situation.ctx, more=more)
     paths.config.write_text(conf)
     paths.settings.write_text("probe-after = 0\nplan-ahead = false\n" + situation.settings)
+    (folder / "daemon" / "refuses.jinja").write_text(REFUSES)
     paths.models_dir.mkdir()
     write(paths.models_dir / "scout.gguf", replace(MODEL, endless=situation.endless))
     return paths

@@ -1,6 +1,7 @@
 """Engines that die, hang, ignore signals, or do not speak the child protocol: real servers in wrappers."""
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.types import InstanceEnded
+from tests.e2e.wire import CHAT, HELLO
 from tests.yard import places, servers, wrapper, yard
 
 
@@ -69,6 +71,28 @@ async def test_one_that_ignores_sigterm_is_killed(tmp_path: Path, models: Path):
         await home.post("/unload", {"model": "odd"})
         await home.until(lambda s: not s.instances)
         assert not servers(paths), "its whole group is gone"
+
+
+async def test_the_crash_after_which_it_is_held_back_is_final_for_its_client(
+    tmp_path: Path, models: Path
+):
+    """The clients of the crashes before it are told that asking again may help, as it does."""
+    told = []
+    async with yard(here(tmp_path, models, wrapper(tmp_path / "plain", ""))) as home:
+        body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
+        for _ in range(3):
+            async with home.http.post(home.url + CHAT, json=body) as reply:
+                assert reply.status == 200
+                await reply.content.readany()
+                for pid in servers(home.paths):
+                    os.kill(pid, signal.SIGKILL)
+                last = (await reply.read()).strip().split(b"data: ")[-1]
+                told.append(json.loads(last)["error"])
+        status, refused = await home.ask("endless")
+    assert [error["type"] for error in told] == [*["server_error"] * 2, "invalid_request_error"]
+    assert [error["code"] for error in told][1:] == ["upstream_gone", "load_failed_recently"]
+    assert "killed by signal 9 (not tried again for" in told[-1]["message"]
+    assert (status, refused["error"]["code"]) == (400, "load_failed_recently")
 
 
 async def test_unloading_now_does_not_wait_for_an_open_request(tmp_path: Path, models: Path):

@@ -139,7 +139,7 @@ async def test_a_changed_profile_that_fails_gives_way_to_the_version_that_ran(
         paths.config.write_text(HEADER + CONF.replace("alpha.gguf", "broken.gguf"))
         await home.until(lambda s: any(i.stale for i in s.instances))
         status, result = await home.post("/switch", {"model": "alpha"})
-        assert status == 400
+        assert status == 502
         assert result["restored"] == ["alpha"]
         await home.until_phase("alpha", "ready")
         assert await home.answer("alpha") == "I am alpha."

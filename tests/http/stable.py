@@ -238,6 +238,9 @@ class Stable:
             raise NotLoaded(f"{profile_id} is not loaded")
         return Lease(self.stalls[profile_id])
 
+    async def held_back(self, profile_id: str, instance: str) -> PaddockError | None:
+        return None
+
     def endpoints(self) -> list[Endpoint]:
         return [stall.endpoint for stall in self.stalls.values() if stall.ready.is_set()]
 

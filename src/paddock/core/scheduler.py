@@ -113,6 +113,13 @@ class Scheduler:
         """Why it is known that it cannot be loaded."""
         return self._books.flaws.get(profile)
 
+    def held_back(self, profile: ProfileId, now: float) -> Cause | None:
+        """Why a request does not have it loaded now, if its last failure was a moment ago."""
+        setback = self._books.setbacks.get(profile)
+        if setback and now < setback.until and not self._books.is_up(profile):
+            return _not_again_yet(profile, setback, now)
+        return None
+
     def waiting(self) -> dict[ProfileId, int]:
         """Requests that wait, by profile."""
         counts: dict[ProfileId, int] = {}
@@ -194,9 +201,8 @@ class Scheduler:
             return Cause("model_not_found", f"there is no profile {profile!r}")
         if (flaw := books.flaws.get(profile)) and self._needs_a_load(event) and not event.force:
             return flaw
-        setback = books.setbacks.get(profile)
-        if setback and now < setback.until and not event.insist and not books.is_up(profile):
-            return _not_again_yet(profile, setback, now)
+        if not event.insist and (cause := self.held_back(profile, now)):
+            return cause
         queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
         if queued >= books.rules.queue_limit:
             return Cause("queue_full", f"{queued} requests already wait for {profile}")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import assert_never
@@ -50,12 +51,13 @@ from paddock.daemon.switches import Switches
 from paddock.daemon.turns import in_turns
 from paddock.daemon.view import View
 from paddock.daemon.watchman import Watchman
-from paddock.errors import ModelMissing, NotLoaded
+from paddock.errors import ModelMissing, NotLoaded, PaddockError
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
 
 _log = logging.getLogger(__name__)
 _OF_REQUESTS = (ev.Asked, ev.Left)
+_UNTIL_ITS_END_IS_KNOWN = 2.0  # seconds; one that lives on broke off for a reason of its own
 
 
 class Daemon:
@@ -350,6 +352,16 @@ class Daemon:
         """The only place where a lease ends."""
         if self._leases.pop(lease.ticket, None) is not None:
             self.feed(ev.Left(lease.ticket))
+
+    async def held_back(self, profile: str, instance: str) -> PaddockError | None:
+        """Why it is not loaded again now, after this instance broke off a reply; None: it would be."""
+        live = self.keeper.instances.get(InstanceId(instance))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_UNTIL_ITS_END_IS_KNOWN):
+                if live:
+                    await live.exited.wait()
+        cause = self.scheduler.held_back(ProfileId(profile), self.clock())
+        return as_error(cause) if cause else None
 
     def clock_to_time(self, moment: float) -> str:
         """A moment of the monotonic clock as a time of day."""

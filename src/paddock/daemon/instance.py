@@ -102,6 +102,7 @@ class Instance:
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
+        self.exited = asyncio.Event()  # and the scheduler knows
         self._stalled = False
         self._hung: Cause | None = None
         self._endpoint: Endpoint | None = None

@@ -246,6 +246,7 @@ class Keeper:
     async def _take_leave(self, live: Instance, cause: Cause) -> None:
         """Let everybody know that it has ended, and when its memory is free."""
         self._feed(ev.Exited(live.id, cause))
+        live.exited.set()
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
         with self._faults.caught("memory"):
             await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)

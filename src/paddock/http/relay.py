@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from paddock.errors import Cancelled, PaddockError
+from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, resent, sampling, streams, upstream
 from paddock.http.accounting import Account
 from paddock.http.content import Content
@@ -80,7 +80,8 @@ class Exchange:
             response = await self._cancellable(relayed)
             await self._delivered(response)
             status, outcome = response.status, "done"
-        except PaddockError as error:
+        except PaddockError as caught:
+            error = await self._explained(caught)
             status, outcome = error.status, error.code
             response = await self._refused(error)
         finally:
@@ -192,7 +193,7 @@ class Exchange:
     async def _answered(
         self, lease: "Lease", task: "asyncio.Future[aiohttp.ClientResponse]"
     ) -> aiohttp.ClientResponse:
-        pause = self.front.settings.keep_alive_every if self.response else None
+        pause = None if self.response is None else self.front.settings.keep_alive_every
         while not (await asyncio.wait((task,), timeout=pause))[0]:
             await self._beat(lease)
         return task.result()
@@ -320,6 +321,12 @@ class Exchange:
         response.headers["x-paddock-profile"] = self.profile
         response.headers["x-paddock-instance"] = self.instance
         return response
+
+    async def _explained(self, error: PaddockError) -> PaddockError:
+        """A crash after which the profile is held back is final: to ask again is in vain."""
+        if type(error) is UpstreamGone and self.instance:
+            return await self.front.daemon.held_back(self.profile, self.instance) or error
+        return error
 
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.response is not None:
