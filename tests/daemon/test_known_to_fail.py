@@ -54,7 +54,7 @@ async def test_what_runs_stays_and_everybody_is_told_why(tmp_path: Path, breaks:
         (instance,) = [i.id for i in (await home.status()).instances]
 
         status, reply = await home.ask("bad")
-        assert (status, reply["error"]["code"]) == (502, "cannot_load")
+        assert (status, reply["error"]["code"]) == (400, "cannot_load")
         assert re.search(words, reply["error"]["message"]), reply
 
         status, result = await home.post("/switch", {"model": "bad"})
@@ -111,7 +111,7 @@ async def test_what_a_load_told_of_a_file_is_known_too(tmp_path: Path):
     without_tokenizer = next(b for b in BREAKERS if b.__name__ == "without_tokenizer")
     async with yard(here(tmp_path, without_tokenizer), **ONE) as home:
         status, reply = await home.ask("bad")
-        assert (status, reply["error"]["code"]) == (502, "load_failed")
+        assert (status, reply["error"]["code"]) == (400, "load_failed")
         assert await home.answer("good") == "I stay."
         status, reply = await home.post("/switch", {"model": "bad"})
         assert reply["failure"]["code"] == "cannot_load"
@@ -172,7 +172,7 @@ async def test_where_a_made_up_gpu_is_full_the_engine_is_asked_without_one(
             while "cannot be loaded" not in (await home.get("/preview/bad"))["summary"]:
                 await asyncio.sleep(0.05)
         status, reply = await home.ask("bad")
-        assert (status, reply["error"]["code"]) == (502, "cannot_load")
+        assert (status, reply["error"]["code"]) == (400, "cannot_load")
         assert [i.profile for i in (await home.status()).instances] == ["good"]
         advice = (await home.get("/doctor?model=bad"))["advice"]
         assert any(
@@ -193,7 +193,7 @@ async def test_a_request_that_waits_is_refused_when_the_engine_says_no(tmp_path:
         await home.until(lambda s: s.queue.get("bad"))
         await known(home)
         status, reply = await waiting
-        assert (status, reply["error"]["code"]) == (502, "cannot_load")
+        assert (status, reply["error"]["code"]) == (400, "cannot_load")
         assert (await busy)[0] == 200
         assert [i.id for i in (await home.status()).instances] == [instance]
 

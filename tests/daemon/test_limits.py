@@ -127,7 +127,7 @@ async def test_a_full_disk_evicts_nobody_and_is_forgotten_when_there_is_room(
             (disk / "reserve").unlink()  # and even the reserve was needed for something
             fill(disk)
             status, reply = await home.ask("endless", max_tokens=1)
-            assert (status, reply["error"]["code"]) == (503, "state_unwritable")
+            assert (status, reply["error"]["code"]) == (400, "state_unwritable")
             assert "free at least" in str(reply)
             assert [i.id for i in (await home.status()).instances] == ["alpha.1"], "nobody left"
             assert await home.answer("alpha") == "I am alpha."

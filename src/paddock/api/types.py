@@ -142,7 +142,7 @@ class ConfigInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     warnings: list[str] = []
 
 
-class InternalFault(msgspec.Struct, kw_only=True, omit_defaults=True):
+class FaultInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An unexpected error inside Paddock; the part that met it goes on. The daemon's log has its traceback."""
 
     part: str  # `plans`, `history`, `publishing`, …
@@ -167,7 +167,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     listen: list[str] = []
     requests: list[RequestInfo] = []
     totals: Totals | None = None
-    faults: list[InternalFault] = []  # unexpected errors of the daemon since it began
+    faults: list[FaultInfo] = []  # unexpected errors of the daemon since it began
 
 
 class SwitchRequest(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from paddock.api.types import InternalFault
+from paddock.api.types import FaultInfo
 from paddock.daemon.bus import timestamp
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Faults:
     """All that were met since the daemon began."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], InternalFault] = {}  # by part and place in the code
+        self._known: dict[tuple[str, str], FaultInfo] = {}  # by part and place in the code
 
     def note(self, part: str, error: Exception) -> None:
         """Remember it; the log has it the first time that it happens in this place.
@@ -42,9 +42,9 @@ class Faults:
         _log.error("unexpected error in %s; it goes on: %s", part, message, exc_info=riddle)
         if len(self._known) < _KEPT:
             now = timestamp()
-            self._known[key] = InternalFault(part=part, message=message, first=now, last=now)
+            self._known[key] = FaultInfo(part=part, message=message, first=now, last=now)
 
-    def known(self) -> list[InternalFault]:
+    def known(self) -> list[FaultInfo]:
         """Each different one, the oldest first."""
         return list(self._known.values())
 

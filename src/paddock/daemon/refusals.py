@@ -16,6 +16,7 @@ _BY_CODE: dict[str, type[errors.PaddockError]] = {
         errors.QueueFull,
         errors.ShuttingDown,
         errors.StateUnwritable,
+        errors.InternalFault,
         errors.Restarting,
     )
 }
