@@ -1,6 +1,7 @@
 """What Paddock's relay costs: the same load on a stub server, directly and through Paddock.
 
     make bench-relay        or: python bench/relay.py [--rounds 5] [--seconds 2] [--json]
+    python bench/relay.py --before OTHER_CHECKOUT/.venv/bin/python      beside another commit
 
 Everything runs on this machine: stub, daemon and load generator share its cores, so the throughput
 is what is left for the daemon. Both sides are measured in turn, in one run. Shown are the medians, and the
@@ -12,7 +13,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,31 +68,49 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each case in each round")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="of an environment with another commit, run in turns too"
+    )
     return parser.parse_args()
 
 
 def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     write(folder / "m.gguf", ScriptedModel(say="never asked"))
-    (folder / "models.conf").write_text("[m]\nMODEL = ../m.gguf\n")
     port = free_port()
     stub: list[str | Path] = [STUB, "--port", str(port), "--chunks", CHUNKS]
-    with (
-        program(stub, folder / "stub.log"),
-        daemon(folder, HERE / "stub-engine", STUB_CHUNKS=CHUNKS) as (client, pid),
-    ):
-        client.switch("m")
-        own = int(client.url.rpartition(":")[2])
+    pythons = {"paddock": sys.executable}
+    pythons |= {"before": options.before} if options.before else {}
+    with ExitStack() as stack:
+        stack.enter_context(program(stub, folder / "stub.log"))
+        daemons = {
+            name: stack.enter_context(_daemon(folder / name, python))
+            for name, python in pythons.items()
+        }
         speed = {
             name: interleaved(
                 options.rounds,
                 {
                     "direct": lambda args=args: _load(port, options.seconds, *args),
-                    "paddock": lambda args=args: _watched(pid, own, options.seconds, *args),
+                    **{
+                        side: lambda args=args, at=at: _watched(*at, options.seconds, *args)
+                        for side, at in daemons.items()
+                    },
                 },
             )
             for name, args in _CASES.items()
         }
+        pid, own = daemons["paddock"]
         return {"speed": speed, "resident_mib": _memory(own, pid)}
+
+
+@contextmanager
+def _daemon(folder: Path, python: str) -> Iterator[tuple[int, int]]:
+    """One with the model `m` ready; its pid and port."""
+    folder.mkdir()
+    (folder / "models.conf").write_text("[m]\nMODEL = ../../m.gguf\n")
+    with daemon(folder, HERE / "stub-engine", python=python, STUB_CHUNKS=CHUNKS) as (client, pid):
+        client.switch("m")
+        yield pid, int(client.url.rpartition(":")[2])
 
 
 def _memory(port: int, pid: int) -> dict[str, float]:
@@ -132,8 +152,24 @@ def _print(result: dict[str, Any]) -> None:
     show("direct and through Paddock", _HEADERS, rows)
     spent = [(name, *_middle_and_least(sides["paddock"])) for name, sides in speed.items()]
     show("CPU time of the daemon for a request, microseconds", ("", "median", "best"), spent)
+    _print_before(speed)
     show("resident memory of the daemon, MiB", ("", "MiB"), list(result["resident_mib"].items()))
     print(_AIMS)
+
+
+def _print_before(speed: dict[str, Any]) -> None:
+    """Of two commits: what this one has of the other's rates, and what it costs of its time."""
+    rows = []
+    for name, sides in speed.items():
+        if before := sides.get("before"):
+            keys = (*_RATES, "cpu_us_per_request")
+            for key in (key for key in keys if any(before[key])):
+                best = min if key == "cpu_us_per_request" else max
+                now = sides["paddock"][key]
+                ratios = median(now) / median(before[key]), best(now) / best(before[key])
+                rows.append((f"{name}: {key}", *ratios))
+    if rows:
+        show("this commit, as a part of the other", ("", "medians", "best rounds"), rows)
 
 
 def _compared(

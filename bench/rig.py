@@ -40,13 +40,19 @@ def program(argv: Sequence[str | Path], log: Path, **env: str) -> Iterator[subpr
 
 
 @contextmanager
-def daemon(folder: Path, engine: str | Path, **env: str) -> Iterator[tuple[Client, int]]:
-    """A Paddock of its own, with `folder/models.conf`; gives its client and its pid."""
+def daemon(
+    folder: Path, engine: str | Path, *, python: str = sys.executable, **env: str
+) -> Iterator[tuple[Client, int]]:
+    """A Paddock of its own, with `folder/models.conf`; gives its client and its pid.
+
+    `python`: of the environment whose Paddock it is.
+    """
     address = f"127.0.0.1:{free_port()}"
     options = ["--config", str(folder / "models.conf"), "--state-dir", str(folder / "state")]
     options += ["--listen", address, "--engine", str(engine)]
     os.environ.update(env)
-    process = spawn(serve_command(*options), folder / "state")
+    command = [python, *serve_command(*options)[1:]]
+    process = spawn(command, folder / "state")
     client = Client(f"http://{address}")
     try:
         wait_healthy(process, client, folder / "state")

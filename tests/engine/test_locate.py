@@ -1,6 +1,7 @@
 """Which llama-server is taken, and that it is asked only once. The asked ones are real or scripts."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,7 +71,13 @@ def test_the_wheel_is_the_last_resort_and_never_imported(tmp_path: Path):
     engine = find_engine("embedded", cache_dir=tmp_path, environ=NOWHERE)
     assert (engine.name, engine.kind) == ("embedded", "embedded")
     assert engine.command[0] == sys.executable
-    assert "xllamacpp" not in sys.modules
+    program = (
+        "import sys; from pathlib import Path; from paddock.engine.locate import find_engine;"
+        f"find_engine('embedded', cache_dir=Path({str(tmp_path)!r}), environ={NOWHERE!r});"
+        "print('xllamacpp' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.stdout.strip() == "False", told.stderr
 
 
 @pytest.mark.native

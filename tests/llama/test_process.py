@@ -259,16 +259,24 @@ async def test_a_number_that_was_given_to_another_is_not_signalled(plumbing, sta
     assert other.identity.is_alive()
 
 
-async def test_what_a_process_left_behind_is_found_by_its_mark(plumbing, started):
+def test_what_a_process_left_behind_is_found_by_its_mark():
     """Its leader is gone, so nothing else says whose group it is."""
-    child = spawn([sys.executable, "-c", ABANDONS], os.environ | {MARK: SIGNS.mark}, plumbing)
-    grandchild = int((await lines(plumbing))[0])
-    assert os.getpgid(grandchild) == child.pid
-    signs = Signs((), SIGNS.mark)
-    assert signs.group_lives(child.pid)
-    assert not Signs((), "other").group_lives(child.pid)
-    await child.wait()
-    started.append(child)
+    leader = subprocess.Popen(
+        [sys.executable, "-c", ABANDONS],
+        env=os.environ | {MARK: SIGNS.mark},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert leader.stdout
+    grandchild = int(leader.stdout.readline())
+    leader.wait()
+    try:
+        assert os.getpgid(grandchild) == leader.pid
+        assert Signs((), SIGNS.mark).group_lives(leader.pid)
+        assert not Signs((), "other").group_lives(leader.pid)
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
+        leader.stdout.close()
 
 
 async def test_the_leader_is_found_by_its_signs(plumbing, started, tmp_path):

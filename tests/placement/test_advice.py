@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 ADVICE = PAGE[PAGE.index("\n## What check and doctor find") :]
 TESTS = "".join(
     path.read_text(encoding="utf-8")
-    for folder in ("placement", "config", "cli")
+    for folder in ("placement", "config", "cli", "daemon")
     for path in sorted((ROOT / "tests" / folder).glob("test_*.py"))
 )
 

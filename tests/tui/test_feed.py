@@ -23,6 +23,9 @@ from tests.tui.world import comparable
 from tests.yard import places, process
 
 CONF = "".join(f"[{name}]\nmodel = {name}.gguf\n" for name in ("alpha", "beta", "broken"))
+CONF = CONF.replace(
+    "broken.gguf", "alpha.gguf\ndevice = nowhere"
+)  # known to fail only once it was tried
 CONNECTING, LIVE = LinkChanged("connecting"), LinkChanged("live")
 
 

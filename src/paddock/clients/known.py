@@ -15,6 +15,7 @@ def client_named(name: str) -> Client:
     for client in CLIENTS.values():
         if name in {client.name, client.program} and name:
             return client
-    near = nearest(name, CLIENTS)
+    programs = {client.program: client.name for client in CLIENTS.values() if client.program}
+    near = nearest(name, CLIENTS) or programs.get(nearest(name, programs) or "")
     hint = f"did you mean {near}?" if near else f"there are: {', '.join(CLIENTS)}"
     raise NoSuchThing(f"Paddock knows no client {name!r}", hint=hint)
