@@ -137,6 +137,36 @@ async def test_a_long_prompt_over_a_slow_line_arrives(open_yard, tmp_path):
     assert heard.body() == text
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_body_that_comes_while_its_handler_begins_is_no_new_head(
+    open_yard, tmp_path, monkeypatch, turns
+):
+    """aiohttp hands a request to a task: what came before that had begun was taken for a head that never ends."""
+    entered, enter = [], door.Door.entered
+
+    def noted(own: door.Door, connection: Any) -> None:
+        entered.append(connection)
+        enter(own, connection)
+
+    monkeypatch.setattr(door.Door, "entered", noted)
+
+    async def say(writer):
+        await asyncio.sleep(4 * SOON)
+        writer.write(sockets.plain(b'{"said":1}'))
+        await writer.drain()
+
+    text = b'{"model":"a","messages":[]}'
+    async with sockets.instance(tmp_path / "s", say):
+        yard = await open_yard({"a": tmp_path / "s"}, header_timeout=SOON)
+        async with line(yard) as client:
+            await until(lambda: entered)
+            entered[0].data_received(CHAT + b"Content-Length: %d\r\n\r\n" % len(text) + text[:9])
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            entered[0].data_received(text[9:])
+            assert await client.reply() == (200, {"said": 1})
+
+
 async def test_half_open_connections_keep_nobody_out(open_yard, tmp_path):
     yard = await open_yard({"a": tmp_path / "s"}, max_connections=8)
     flood = [CHAT, b"", CHAT + b'Content-Length: 9\r\n\r\n{"m']

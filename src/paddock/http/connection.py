@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import HttpVersion11, http_exceptions, web
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_request import BaseRequest
 
 from paddock.errors import PaddockError
@@ -51,13 +52,14 @@ class Connection(web.RequestHandler):
         self._head = b""  # the beginning of the request that is being read
         self._head_began: float | None = None
         self._is_new, self._opened = True, self._loop.time()
+        self._body: StreamReader = EMPTY_PAYLOAD  # of the request that was read last
         self._lacks_body = False
         self._body_moved = 0.0
         self._unsent, self._moved = 0, 0.0  # bytes for its client, and when they last became fewer
 
     @property
     def state(self) -> State:
-        if self._current_request is not None or self._messages:
+        if self._current_request is not None or self._messages or not self._body.is_eof():
             return State.BODY if self._lacks_body else State.SERVED
         if self._head_began is not None:
             return State.HEAD
@@ -97,11 +99,15 @@ class Connection(web.RequestHandler):
             if self._messages:
                 self._end_body(self._current_request)
             return
+        if not self._body.is_eof():  # its handler is about to begin: the bytes are of its body
+            super().data_received(data)
+            return
         if self._head_began is None and not self._messages:
             self._head = data
         super().data_received(data)
         if self._messages:
             self._head_began, self._is_new = None, False
+            self._body = self._messages[-1][1]
         elif data and self._head_began is None:
             self._head_began = self._loop.time()
 
