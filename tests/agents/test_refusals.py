@@ -97,7 +97,8 @@ def _restarted(running: Process, asks: int, end: ExitStack) -> None:
         Client(old.url).shutdown(keep=True)
         old.popen.wait()
         new = Process(old.paths, "--listen", old.url.removeprefix("http://"))
-        end.callback(new.popen.kill)
+        end.callback(new.popen.wait)
+        end.callback(new.popen.kill)  # before that: last in, first out
 
     _when_asked(restart, running, asks)
 
