@@ -142,7 +142,8 @@ async def test_a_body_that_comes_while_its_handler_begins_is_no_new_head(
     open_yard, tmp_path, monkeypatch, turns
 ):
     """aiohttp hands a request to a task: what came before that had begun was taken for a head that never ends."""
-    entered, enter = [], door.Door.entered
+    entered: list[Any] = []
+    enter = door.Door.entered
 
     def noted(own: door.Door, connection: Any) -> None:
         entered.append(connection)
@@ -159,7 +160,7 @@ async def test_a_body_that_comes_while_its_handler_begins_is_no_new_head(
     async with sockets.instance(tmp_path / "s", say):
         yard = await open_yard({"a": tmp_path / "s"}, header_timeout=SOON)
         async with line(yard) as client:
-            await until(lambda: entered)
+            await until(lambda: bool(entered))
             entered[0].data_received(CHAT + b"Content-Length: %d\r\n\r\n" % len(text) + text[:9])
             for _ in range(turns):
                 await asyncio.sleep(0)
