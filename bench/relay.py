@@ -107,7 +107,7 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def _daemon(folder: Path, python: str) -> Iterator[tuple[int, int]]:
     """One with the model `m` ready; its pid and port."""
     folder.mkdir()
-    (folder / "models.conf").write_text("[m]\nMODEL = ../../m.gguf\n")
+    (folder / "models.conf").write_text(f"[m]\nMODEL = {folder.parent / 'm.gguf'}\n")
     with daemon(folder, HERE / "stub-engine", python=python, STUB_CHUNKS=CHUNKS) as (client, pid):
         client.switch("m")
         yield pid, int(client.url.rpartition(":")[2])
