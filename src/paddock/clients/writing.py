@@ -15,10 +15,10 @@ from typing import Literal
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
 from paddock.clients.setting import Change as EntryChange
 from paddock.clients.setting import Setting
 from paddock.errors import ConfigError
-from paddock.whole import write_whole
 
 State = Literal["", "connected", "changed"]  # `changed`: by somebody else, since
 
@@ -170,7 +170,7 @@ def _put_back(record: _Written) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        write_whole(path, content)
+        atomic_write(path, content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 

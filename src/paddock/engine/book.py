@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
 from paddock.engine.engine import Engine
-from paddock.whole import write_whole
 
 _FORMER = 20  # defaults that are remembered
 
@@ -47,7 +47,7 @@ def open_book(state_dir: Path) -> Book:
 
 def write_book(state_dir: Path, book: Book) -> None:
     """Whole or not at all."""
-    write_whole(_file(state_dir), msgspec.json.format(msgspec.json.encode(book), indent=2))
+    atomic_write(_file(state_dir), msgspec.json.format(msgspec.json.encode(book), indent=2))
 
 
 def today() -> str:

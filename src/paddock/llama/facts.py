@@ -20,9 +20,9 @@ from typing import Self
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
 from paddock.llama.gguf import Facts, GgufError, absent, shards
 from paddock.llama.gguf_child import Told
-from paddock.whole import write_whole
 
 _FORMAT = 2  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
@@ -221,7 +221,7 @@ class _Slot:
         if isinstance(facts, Facts):
             kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
             with suppress(OSError):
-                write_whole(self.file, msgspec.json.encode(kept))
+                atomic_write(self.file, msgspec.json.encode(kept))
         return facts
 
 

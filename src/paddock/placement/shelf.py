@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import DevicePlan, Plan
+from paddock.atomic_write import atomic_write
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings
-from paddock.whole import write_whole
 
 _FORMAT = 1
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
@@ -40,7 +40,7 @@ class Shelf:
     def put(self, key: str, plan: Plan) -> None:
         """Write it whole or not at all."""
         with suppress(OSError):
-            write_whole(self._folder / f"{key}.json", msgspec.json.encode(plan))
+            atomic_write(self._folder / f"{key}.json", msgspec.json.encode(plan))
             if self._new % _SWEPT_EVERY == 0:
                 self._forget_oldest()
             self._new += 1
