@@ -20,9 +20,9 @@ from paddock.host.processes import pids, session_of
 from paddock.llama.flags import FlagSet
 from paddock.llama.scripted import ScriptedModel, write
 from paddock.placement import rehearsal
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
-from paddock.placement.shelf import Shelf
 from tests.broken import BREAKERS, Breaker, absent, context_as_float, without_tokenizer
 from tests.placement.ground import ALONE, Loaded, around, beside, profile, really, written
 from tests.rig import Rig, needs_rig, rig
@@ -282,7 +282,7 @@ def test_one_that_is_cancelled_ends_at_once_and_leaves_nobody_behind(tmp_path: P
     os.mkfifo(tmp_path / "pid")
     engine = own_engine(tmp_path, f"echo $$ > {tmp_path}/pid; sleep 600")
     own = profile(f"model = {shapes}/dense.gguf\n", tmp_path, engine)
-    planner, plans = Planner(Shelf(tmp_path / "shelf")), list[Plan]()
+    planner, plans = Planner(PlanCache(tmp_path / "plans")), list[Plan]()
     thread = threading.Thread(
         target=lambda: plans.append(planner.plan(own, engine, None, around()))
     )
@@ -292,7 +292,7 @@ def test_one_that_is_cancelled_ends_at_once_and_leaves_nobody_behind(tmp_path: P
     thread.join(30)
     assert (plans[0].source, plans[0].notes) == ("estimate", ["an estimate: cancelled"])
     assert all(has_ended(member) for member in pids() if session_of(member) == pid)
-    assert not (tmp_path / "shelf").exists()
+    assert not (tmp_path / "plans").exists()
 
 
 def has_ended(pid: int) -> bool:
@@ -489,7 +489,7 @@ class Counted:
     def __post_init__(self) -> None:
         self.model = write(self.folder / "m.gguf", ScriptedModel(say="Hi."))
         self.engine = own_engine(self.folder, f"echo run >> {self.folder}/runs")
-        self.planner = Planner(Shelf(self.folder / "shelf"))
+        self.planner = Planner(PlanCache(self.folder / "plans"))
 
     def profile(self, flags: str = CTX) -> Profile:
         return profile(f"model = {self.model}\nparallel = 1\n{flags}", self.folder, self.engine)
@@ -506,7 +506,7 @@ def test_a_plan_is_made_once(tmp_path: Path):
     here = Counted(tmp_path)
     assert here.plan() == here.plan()
     assert here.runs == 1
-    here.planner = Planner(Shelf(tmp_path / "shelf"))  # after a restart
+    here.planner = Planner(PlanCache(tmp_path / "plans"))  # after a restart
     here.plan()
     assert here.runs == 1
 
@@ -537,4 +537,4 @@ def test_an_estimate_is_not_kept(tmp_path: Path):
     here = Counted(tmp_path)
     here.engine = own_engine(tmp_path, "exit 3")
     assert here.plan().source == "estimate"
-    assert not (tmp_path / "shelf").exists()
+    assert not (tmp_path / "plans").exists()

@@ -142,7 +142,7 @@ def _asked(files: Files, model: Model, readings: Readings) -> _Told:
     except PaddockError as error:
         return _Told(None, error.message)
     profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))
-    # Not from the shelf: the order may have been changed in the environment since.
+    # Not from the cache: the order may have been changed in the environment since.
     plan = Planner().plan(profile, engine, model.facts, Circumstances(readings, {}, {}))
     if plan.source == "engine":
         return _Told(plan)

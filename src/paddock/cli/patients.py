@@ -12,8 +12,8 @@ from paddock.errors import EngineError
 from paddock.host.memory import read_memory
 from paddock.placement import examination
 from paddock.placement.patient import Machine, Patient
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
-from paddock.placement.shelf import Shelf
 
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
@@ -38,7 +38,7 @@ def asked(files: Files, found: Iterable[Patient]) -> Iterator[Patient]:
 
     Or of which it has said before that they do not. It loads nothing and sees no GPU.
     """
-    engines, planner = files.engines, Planner(Shelf(files.paths.state_dir / "plans"))
+    engines, planner = files.engines, Planner(PlanCache(files.paths.state_dir / "plans"))
     for patient in found:
         try:
             engine = engines.find(patient.profile.engine)

@@ -26,9 +26,9 @@ from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, is_there
 from paddock.placement.devices import fits_itself, ids_of, margins_of
 from paddock.placement.estimate import estimated
+from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.rehearsal import CANCELLED, Outcome, Rehearsal
-from paddock.placement.shelf import Shelf, holds, key_of
 from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
@@ -38,8 +38,10 @@ _SPLITTERS = ("--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe",
 class Planner:
     """One plan at a time; `cancel` may come from another thread."""
 
-    def __init__(self, shelf: Shelf | None = None, environ: Mapping[str, str] = os.environ) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, cache: PlanCache | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._cache = cache
         self._environ = engine_environment(environ) | {"LLAMA_SERVER_ROUTER_PORT": "1"}
         self._lock = threading.Lock()
         self._current: Rehearsal | None = None
@@ -47,7 +49,7 @@ class Planner:
 
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, where it still holds."""
-        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
         if plan is None or plan.refusal or not holds(plan, around.readings):
             return None
         plan.profile = profile.id  # another one with the same command line may have made it
@@ -71,13 +73,13 @@ class Planner:
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
-        if self._shelf and (outcome.fit or outcome.refusal):
-            self._shelf.put(key_of(profile, engine), plan)
+        if self._cache and (outcome.fit or outcome.refusal):
+            self._cache.put(key_of(profile, engine), plan)
         return plan
 
     def refused_before(self, profile: Profile, engine: Engine) -> bool:
         """Whether this engine, when it was last asked, could not load these files."""
-        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
         return bool(plan and plan.refusal)
 
     def refusal(self, profile: Profile, engine: Engine) -> str | None:

@@ -1,4 +1,4 @@
-"""Plans that were made before, one JSON file each: planning takes seconds on GPUs.
+"""Caches plans, one JSON file each: planning takes seconds on GPUs.
 
 A plan is for one profile's flags, one engine build and one state of the model's files; those are its
 key. It also holds for a certain amount of free memory, which `holds` compares.
@@ -25,8 +25,8 @@ _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
 
-class Shelf:
-    """A folder of plans; one that cannot be read or written is as good as empty."""
+class PlanCache:
+    """A folder of plans; a plan that cannot be read or written counts as missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Shelf:
         return None
 
     def put(self, key: str, plan: Plan) -> None:
-        """Write it whole or not at all."""
+        """Write it atomically; nothing where that fails."""
         with suppress(OSError):
             atomic_write(self._folder / f"{key}.json", msgspec.json.encode(plan))
             if self._new % _SWEPT_EVERY == 0:
