@@ -93,10 +93,10 @@ def promote(
     """
     from paddock.cli.engine_choice import make_default
     from paddock.cli.files import open_files
-    from paddock.engine.book import open_book
+    from paddock.engine.trial_store import open_trial_store
 
     files = open_files(config, settings)
-    trial = open_book(files.paths.state_dir).trial_of(files.engines.find(name))
+    trial = open_trial_store(files.paths.state_dir).trial_of(files.engines.find(name))
     if not force and (trial is None or not trial.passed):
         what = "was not tested" if trial is None else "did not pass its test"
         raise EngineError(
@@ -161,12 +161,12 @@ def _write_down(
     files: Files, engine: Engine, other: Engine | None, found: Sequence[Finding], cases: int
 ) -> bool:
     """Whether it is safe; remembered for this very build."""
-    from paddock.engine.book import Trial, open_book, today, write_book
     from paddock.engine.trial_compare import is_safe
+    from paddock.engine.trial_store import Trial, open_trial_store, today, write_trial_store
 
     safe = is_safe(found)
-    book = open_book(files.paths.state_dir)
-    book.trials[engine.build_mark] = Trial(
+    store = open_trial_store(files.paths.state_dir)
+    store.trials[engine.build_mark] = Trial(
         engine=engine.name,
         version=engine.version,
         tried_at=today(),
@@ -175,7 +175,7 @@ def _write_down(
         cases=cases,
         failures=[f"{f.case}, {f.what}: {f.now}" for f in found if f.is_unsafe],
     )
-    write_book(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, store)
     return safe
 
 

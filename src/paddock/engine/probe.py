@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from paddock.atomic_write import atomic_write
+from paddock.engine.bounded_run import bounded_run
 from paddock.engine.embedded_flags import REFUSED
 from paddock.engine.engine import Engine, Kind
 from paddock.engine.environment import engine_environment
-from paddock.engine.said import said
 from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
 
@@ -140,7 +140,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     program = candidate.command[0]
     try:
-        done = said([*candidate.command, question], environ=env, timeout=timeout)
+        done = bounded_run([*candidate.command, question], environ=env, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"{program} {question} did not answer within {timeout:g} s",

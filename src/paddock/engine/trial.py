@@ -16,8 +16,8 @@ import aiohttp
 
 from paddock import excerpt
 from paddock.api.placement import Placement
-from paddock.engine.aside import Aside, started
 from paddock.engine.engine import Engine
+from paddock.engine.temporary_server import TemporaryServer, temporary_server
 from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
 from paddock.llama.client import BASE_URL
 from paddock.llama.follow import LineFile, last_lines
@@ -82,7 +82,7 @@ async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
     outcome = Outcome(case.name)
     begun = time.monotonic()
     try:
-        async with started(engine, case.profile, folder) as server:
+        async with temporary_server(engine, case.profile, folder) as server:
             if await server.ready():
                 outcome.seconds = time.monotonic() - begun
                 outcome.placement = _placement(server.log)
@@ -93,7 +93,7 @@ async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
     return outcome
 
 
-async def _ask_all(case: Case, server: Aside, outcome: Outcome) -> None:
+async def _ask_all(case: Case, server: TemporaryServer, outcome: Outcome) -> None:
     for question in case.questions:
         if not server.child.identity.is_alive():
             outcome.answers[question] = Answer(failure="it had ended already")
@@ -205,7 +205,7 @@ def _placement(log: Path) -> Placement:
     return reader.placement
 
 
-async def _note_end(server: Aside, outcome: Outcome) -> None:
+async def _note_end(server: TemporaryServer, outcome: Outcome) -> None:
     """Why it ended, where nobody had asked it to."""
     child = server.child
     if child.identity.is_alive() and not outcome.failures:
