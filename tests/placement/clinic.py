@@ -5,7 +5,6 @@ from pathlib import Path
 from paddock.api.placement import Advice
 from paddock.cli.files import open_files
 from paddock.cli.patients import planned
-from paddock.cli.patients import planned
 from paddock.cli.planning import Local
 from paddock.config.models_conf import load
 from paddock.config.profile import Profile
