@@ -11,12 +11,12 @@ from typing import Protocol
 
 from paddock import excerpt
 from paddock.api.placement import Speed
-from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.contexts import Shelf
 from paddock.daemon.endings import TOLD_LINES, failed, hung, not_started, stalled
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
+from paddock.daemon.instances import phase as ph
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
 from paddock.llama import client
