@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paddock.cli.files import Files
     from paddock.engine.engine import Engine
     from paddock.engine.trial_cases import Case
-    from paddock.engine.trial_compare import Finding
+    from paddock.engine.trial_compare import TrialFinding
 
 EXAMPLE = "Example: paddock engine test next --against stable --profile glm-flash-q4"
 Against = Annotated[
@@ -146,7 +146,7 @@ def _cases(files: Files, profiles: Sequence[str], folder: Path) -> list[Case]:
 
 def _findings(
     cases: Sequence[Case], engine: Engine, other: Engine | None, folder: Path
-) -> list[Finding]:
+) -> list[TrialFinding]:
     from paddock.engine.trial import try_all
     from paddock.engine.trial_compare import findings
 
@@ -158,7 +158,7 @@ def _findings(
 
 
 def _write_down(
-    files: Files, engine: Engine, other: Engine | None, found: Sequence[Finding], cases: int
+    files: Files, engine: Engine, other: Engine | None, found: Sequence[TrialFinding], cases: int
 ) -> bool:
     """Whether it is safe; remembered for this very build."""
     from paddock.engine.trial_compare import is_safe
@@ -179,7 +179,7 @@ def _write_down(
     return safe
 
 
-def _print(found: Sequence[Finding], engine: Engine, other: Engine | None) -> None:
+def _print(found: Sequence[TrialFinding], engine: Engine, other: Engine | None) -> None:
     rows = [
         [f.case, f.what, paint(f.judgement, _COLOURS[f.judgement]), _short(f.now), _short(f.before)]
         for f in found
@@ -193,7 +193,9 @@ def _short(text: str, longest: int = 48) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def _sum_up(found: Sequence[Finding], engine: Engine, other: Engine | None, *, safe: bool) -> None:
+def _sum_up(
+    found: Sequence[TrialFinding], engine: Engine, other: Engine | None, *, safe: bool
+) -> None:
     print()
     if safe:
         print(f"{engine.name} is safe: `paddock engine promote {engine.name}` makes it the default")

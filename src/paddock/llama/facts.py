@@ -183,7 +183,7 @@ def _failed(path: Path, why: str) -> GgufError:
 # ---- what was read before ----
 
 
-class _Kept(msgspec.Struct):
+class _CachedFacts(msgspec.Struct):
     """The content of a cache file. `facts` are decoded only where the rest is as it was."""
 
     format: int
@@ -210,7 +210,7 @@ class _Slot:
         if not self.shards:
             return absent([self.path])
         try:
-            kept = msgspec.json.decode(self.file.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(self.file.read_bytes(), type=_CachedFacts)
             is_same = (kept.format, kept.files) == (_FORMAT, self.shards)
             return msgspec.json.decode(kept.facts, type=Facts) if is_same else None
         except (OSError, msgspec.MsgspecError):
@@ -219,7 +219,7 @@ class _Slot:
     def keep(self, facts: Facts | GgufError) -> Facts | GgufError:
         """Write facts whole or not at all; without a place to write they will be read again."""
         if isinstance(facts, Facts):
-            kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
+            kept = _CachedFacts(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
             with suppress(OSError):
                 atomic_write(self.file, msgspec.json.encode(kept))
         return facts

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from paddock.api.sse import Message as SseMessage
-from paddock.api.sse import SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import PaddockError
 from paddock.http.errors import engine_refusal
 
