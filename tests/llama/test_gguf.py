@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from paddock.llama.gguf import Facts, GgufError, missing_shards, read_facts, shards, size_bytes
+from paddock.llama.gguf import Facts, GgufError, missing_shards, shards, size_bytes
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import ScriptedModel, write, write_split
 from tests.broken import of_type
 from tests.llama.headers import facts_of, header

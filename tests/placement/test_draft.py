@@ -16,7 +16,8 @@ from paddock.config.models_conf import read
 from paddock.config.profile import Stable
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.devices import Reading, Taker
 from paddock.placement.draft import Context, DraftEntry, context_for, entries
 from paddock.placement.draft_machine import Machine, machine_of

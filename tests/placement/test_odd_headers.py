@@ -14,7 +14,8 @@ from paddock.config.claims import contradictions
 from paddock.config.model_folder import ModelFile
 from paddock.config.model_kinds import sort_out
 from paddock.llama import gguf_read
-from paddock.llama.gguf import Facts, GgufError, read_facts
+from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.draft import entries
 from paddock.placement.draft_machine import machine_of
 from paddock.placement.draft_text import Outline, text

@@ -21,8 +21,7 @@ from typing import Self
 import msgspec
 
 from paddock.atomic_write import atomic_write
-from paddock.llama.gguf import Facts, GgufError, absent, shards
-from paddock.llama.gguf_child import Told
+from paddock.llama.gguf import Facts, GgufError, HeaderAnswer, absent, shards
 
 _FORMAT = 2  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
@@ -163,7 +162,7 @@ class _Ear:
 
     def hear(self, line: bytes) -> Iterator[tuple[Path, Facts | GgufError]]:
         try:
-            told = msgspec.json.decode(line, type=Told)
+            told = msgspec.json.decode(line, type=HeaderAnswer)
         except msgspec.MsgspecError:
             self._last = line.decode(errors="replace").strip() or self._last
             return

@@ -1,4 +1,4 @@
-"""Opens all files of a model and puts its facts together. Brings numpy: see gguf.py.
+"""Opens all files of a model and puts its facts together. Imports numpy: see gguf.py.
 
 Keys and their meaning: the GGUF specification (ggml's docs/gguf.md) and llama.cpp's
 `src/llama-arch.cpp`.
@@ -29,8 +29,11 @@ _TOKENIZER_PARTS = {  # by tokenizer.ggml.model
 _TEMPLATES = ("tokenizer.chat_template", "tokenizer.chat_template.tool_use")
 
 
-def read(path: Path) -> Facts:
-    """The facts of the model of which this file is one. GgufError says what is wrong."""
+def read_facts(path: Path) -> Facts:
+    """Read the headers of a model's files, of which the first has the keys. GgufError says what is wrong.
+
+    In this process, with numpy; `facts.read` and `facts.read_in_child` do without.
+    """
     files = opened(path)
     for file in files:
         must_be_whole(file)

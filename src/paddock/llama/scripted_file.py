@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGUFWriter, LlamaFileType
 
-from paddock.llama.scripted import ScriptedModel
+from paddock.llama.scripted_model import ScriptedModel
 from paddock.llama.scripted_template import chat_template
 from paddock.llama.scripted_tensors import (
     CONV,

@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from numpy.typing import NDArray
 
-from paddock.llama.scripted import ScriptedModel
+from paddock.llama.scripted_model import ScriptedModel
 from paddock.llama.scripted_vocabulary import Vocabulary
 
 F32, F16 = GGMLQuantizationType.F32, GGMLQuantizationType.F16
