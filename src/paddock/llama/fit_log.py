@@ -21,7 +21,9 @@ _ROW = re.compile(
     r"\s*(?P<self>\d+) =\s*(?P<model>\d+) \+\s*(?P<context>\d+) \+\s*(?P<compute>\d+)"
 )
 _SHAPE = re.compile(r"common_params_fit_impl: id=(\d+), n_layer=\s*(\d+), n_part=")
-_SETTLED = "common_params_fit_impl: set ngl_per_device["  # and not `…_high[`, the one that was too large
+_SETTLED = (
+    "common_params_fit_impl: set ngl_per_device["  # and not `…_high[`, the one that was too large
+)
 _CHOSEN = re.compile(
     r"common_params_fit_impl:\s+- (\S+) \(.*?\)\s*:\s+\d+ layers(?: \(\s*(\d+) overflowing\))?,\s+-?\d+ MiB used"
 )
@@ -127,7 +129,7 @@ class FitReader:
         self._trials: list[FitTrial] = []
         self._open: FitTrial | None = None
         self._is_extra = False
-        self._settled: Trial | None = None  # the last one that the search went on from
+        self._settled: FitTrial | None = None  # the last one that the search went on from
         self._overflowing: dict[str, int] = {}
         self._projector: dict[str, float] = {}
         self._reduced: tuple[int, int] | None = None

@@ -3,17 +3,18 @@
 Layers are told by their number (the output layer counts), shares of several devices as whole layers,
 and what lies elsewhere by the names of its tensors, as the trial printed them: so nothing is known
 here of how fit breaks a layer up. A context is told only where it is not what the server would take
-by itself. Whether the flags do what they should is asked of the engine before they are used
-(`planner.py`).
+by itself. Whether the flags do what they should the engine is asked before they are used (`checked`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
-from paddock.llama.fit_log import Fit, Trial, is_host
+from paddock.llama.fit_log import Fit, FitTrial, is_host
 from paddock.placement.devices import fits_itself
+from paddock.placement.rehearsal import CANCELLED, RehearsalOutcome
 
 FIT, CONTEXT, LAYERS = "--fit", "--ctx-size", "--n-gpu-layers"
 SPLIT, OVERRIDE = "--tensor-split", "--override-tensor"
@@ -26,6 +27,7 @@ _LEFT_TO_FIT = ("auto", "-1")
 # In RAM. What llama.cpp makes of it (`CUDA_Host`, `CPU_REPACK`) is its own choice, and no name that
 # `--override-tensor` knows.
 _RAM = "CPU"
+_DIFFERS = "the flags for what fit chose would place it otherwise"
 
 
 def is_placed_by_hand(profile: Profile) -> bool:
@@ -36,7 +38,12 @@ def is_placed_by_hand(profile: Profile) -> bool:
 
 
 def replay_of(profile: Profile, engine: Engine, fit: Fit) -> list[str]:
-    """The words for the end of a command line; empty where this engine has no such flags."""
+    """The words for the end of a command line.
+
+    Empty where its owner places it, where fit gave up, or where this engine has no such flags.
+    """
+    if is_placed_by_hand(profile) or fit.complaint:
+        return []
     flags = [(FIT, "off"), *_context(profile, fit), *_layers(fit), *_moved(fit.trial)]
     words = []
     for name, value in flags:
@@ -46,12 +53,40 @@ def replay_of(profile: Profile, engine: Engine, fit: Fit) -> list[str]:
     return words
 
 
-def was_searched(fit: Fit) -> bool:
+def checked(
+    outcome: RehearsalOutcome, words: Sequence[str], measure: Callable[[], RehearsalOutcome]
+) -> RehearsalOutcome:
+    """The outcome with these flags, if the engine says that they give what its fit chose.
+
+    `measure` asks it. What fit only reckoned with (a context that it cut for one device) is as that
+    measures it.
+    """
+    fit = outcome.fit
+    if fit is None or not _was_searched(fit):
+        return replace(outcome, replay=tuple(words))
+    measured = measure()
+    if measured.fit is None:
+        return (
+            measured if measured.reason == CANCELLED else replace(outcome, notes=(measured.reason,))
+        )
+    if not _is_alike(fit.trial, measured.fit.trial):
+        return replace(outcome, notes=(_DIFFERS,))
+    if not fit.is_exact:
+        fit = replace(fit, trial=measured.fit.trial, draft=measured.fit.draft, is_exact=True)
+    return replace(outcome, fit=fit, replay=tuple(words))
+
+
+def without_fit(words: Sequence[str]) -> Sequence[str]:
+    """All but the flag that switches fit off: to measure what they give."""
+    return words[2:]
+
+
+def _was_searched(fit: Fit) -> bool:
     """Whether it is more than what llama-server does by itself with these devices."""
     return bool(fit.trial.shape) or not fit.is_exact or len(fit.devices) > 1
 
 
-def is_alike(one: Trial, other: Trial) -> bool:
+def _is_alike(one: FitTrial, other: FitTrial) -> bool:
     """Whether two trials lie alike: MiB by MiB, or layer by layer where their contexts differ."""
     if (one.layers, one.moved) != (other.layers, other.moved):
         return False
@@ -79,7 +114,7 @@ def _layers(fit: Fit) -> Flags:
         yield SPLIT, ",".join(map(str, counts))
 
 
-def _moved(trial: Trial) -> Flags:
+def _moved(trial: FitTrial) -> Flags:
     """One pattern for each buffer and set of parts: `^blk\\.(8|9)\\.(ffn_down|ffn_up)\\.weight$=CPU`."""
     patterns = [
         f"^blk\\.({_either(layers)})\\.({_either(parts)})$={place}"
@@ -89,7 +124,7 @@ def _moved(trial: Trial) -> Flags:
         yield OVERRIDE, ",".join(patterns)
 
 
-def _grouped(trial: Trial) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+def _grouped(trial: FitTrial) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """Numbers of the layers by where how much of them went."""
     parts: dict[tuple[str, str], list[str]] = {}
     for buffer, names in trial.moved.items():
