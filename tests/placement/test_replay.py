@@ -164,14 +164,6 @@ def test_a_context_that_was_asked_for_is_not_told_again(engine: Engine):
 def test_experts_are_told_by_the_names_of_their_tensors(engine: Engine):
     """What the log calls `CUDA_Host` is RAM: no name that `--override-tensor` knows."""
     said = words("h100-moe", engine)
-    assert (
-        said[-1].split(",")
-        == [
-            r"^blk\.(20)\.(ffn_down_exps\.weight)$=CUDA1",
-            r"^blk\.(26)\.(ffn_down_exps\.weight|ffn_gate_exps\.weight|ffn_up_exps\.weight)$=CPU",
-        ]
-        or said[-1].count("=CPU") >= 1
-    )
     assert "CUDA_Host" not in said[-1]
     moved = recorded("h100-moe").trial.moved
     for buffer, names in moved.items():
