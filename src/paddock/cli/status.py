@@ -109,6 +109,8 @@ def _phase(instance: InstanceInfo) -> str:
 def _notes(instance: InstanceInfo) -> list[str]:
     notes = ["models.conf says something else by now"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
+    if instance.placement and instance.placement.replayed:
+        notes.append("replayed fit")
     if instance.restored_tokens:
         notes.append(f"came back with {instance.restored_tokens:,} tokens")
     notes += [instance.failure.message] if instance.failure else []
