@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import DeviceId
 from paddock.placement.devices import Reading
-from paddock.placement.replayable import obstacle
+from paddock.placement.replayable import obstacle, replay
 from tests.placement.ground import gpu
 
 CARD, OTHER = "0000:01:00.0", "0000:02:00.0"
@@ -77,3 +77,35 @@ def test_no_load_is_replayed_into_less_than_it_counted_with_or_needs(
         left = free - beside
         assert left >= available or left >= model + 1024
         assert not is_cut or free <= available + 64
+
+
+# ---- what a load is given, and what its engine must see ----
+
+
+def far(available: int, *, model: int = 100, margin: int = 16, overflowing: int = 0) -> Plan:
+    """On a device behind RPC, of which only the engine can tell what is free."""
+    device = DevicePlan(device="RPC0", id="RPC0[127.0.0.1:1]", model=model, margin=margin,
+                        available=available, overflowing=overflowing)  # fmt: skip
+    return Plan(profile="m", source="engine", fits=True, devices=[device], replay=FLAGS)
+
+
+def test_of_a_device_behind_rpc_the_engine_must_see_enough():
+    given_ = replay(far(500))
+    assert given_.needs == {"RPC0": 116}
+    assert given_.shortage({"RPC0": 116}) == given_.shortage({}) == ""
+    assert given_.shortage({"RPC0": 90}) == "RPC0 has 90 MiB free, its plan needs 116 MiB"
+
+
+def test_what_filled_its_device_needs_no_more_than_its_plan_counted_with():
+    """Fit's last trial may be over the target for a moment: `planning._is_over_full`."""
+    assert replay(far(110)).needs == {"RPC0": 110}
+
+
+def test_of_a_gpu_here_the_ledger_is_asked():
+    assert replay(plan()).needs == {}
+
+
+def test_layers_that_lie_in_part_elsewhere_are_known_without_fits_word():
+    assert replay(far(500, overflowing=3)).placement.layers_overflowing == 3
+    assert replay(far(500)).placement.layers_overflowing is None
+    assert replay(far(500)).placement.replayed

@@ -2,12 +2,47 @@
 
 from collections.abc import Mapping
 
-from paddock.api.placement import DevicePlan, Plan
+import msgspec
+
+from paddock.api.placement import DevicePlan, Placement, Plan
 from paddock.core.model import DeviceId
 from paddock.placement.devices import Readings, gpu_ids
 from paddock.placement.words import gib, on_gpus
 
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
+
+
+class Replay(msgspec.Struct, kw_only=True):
+    """What a load was given of its plan."""
+
+    flags: list[str]  # the end of its command line
+    overflowing: int = 0  # layers of which parts lie elsewhere: only fit prints that
+    needs: dict[str, int] = {}  # MiB that must be free of each device that only an engine can read
+
+    @property
+    def placement(self) -> Placement:
+        """What is known of where it lies before its log says anything."""
+        return Placement(replayed=True, layers_overflowing=self.overflowing or None)
+
+    def shortage(self, free: Mapping[str, int]) -> str:
+        """What the engine sees too little of, MiB by its own names; empty where that suffices."""
+        for device, needed in self.needs.items():
+            if free.get(device, needed) < needed:
+                return f"{device} has {gib(free[device])} free, its plan needs {gib(needed)}"
+        return ""
+
+
+def replay(plan: Plan) -> Replay:
+    """What a load is given of this plan."""
+    return Replay(
+        flags=plan.replay,
+        overflowing=sum(device.overflowing for device in plan.devices),
+        needs={
+            device.device: min(device.available or 0, device.total + device.margin)
+            for device in on_gpus(plan)
+            if device.id.startswith("RPC")
+        },
+    )
 
 
 def obstacle(plan: Plan, readings: Readings, beside: Mapping[DeviceId, int]) -> str:
