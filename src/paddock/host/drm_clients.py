@@ -43,9 +43,9 @@ def _held(process: Path) -> dict[str, int]:
     clients: dict[tuple[str, str], int] = {}
     for number in _nodes(process):
         facts = _facts(process / "fdinfo" / number)
-        size = next((facts[key] for key in _KEYS if key in facts), None)
-        if size is not None and facts.get("drm-driver") == "amdgpu":
-            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(size)
+        listed = next((facts[key] for key in _KEYS if key in facts), None)
+        if listed is not None and facts.get("drm-driver") == "amdgpu":
+            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(listed)
     held: dict[str, int] = defaultdict(int)
     for (address, _), size in clients.items():
         held[address] += size
