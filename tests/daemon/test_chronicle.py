@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from paddock.api.placement import DevicePlan, LoadEntry, Plan, Verdict
-from paddock.config.profile import Flag, Origin, Profile
+from paddock.config.profile import Flag, Origin, Profile, Stable
 from paddock.config.settings import Settings
 from paddock.core.events import (
     Adopted,
@@ -31,14 +31,17 @@ from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId, Roo
 from paddock.core.scheduler import Scheduler
 from paddock.daemon import ledger as ledger_module
 from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.records import Record, Records
+from paddock.daemon.roster import Roster
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import Memory
 from paddock.llama.output import TaskLine, Timing
+from tests.clock import SetClock
 from tests.yard import places, yard
 
 GPU = DeviceId("0000:00:06.0")
@@ -84,6 +87,16 @@ class Silence:
 
 
 @dataclass
+class KnownPlans:
+    """What engines planned, as a test says."""
+
+    made: dict[str, Plan]  # by fingerprint
+
+    def engine_plan(self, fingerprint: str) -> Plan | None:
+        return self.made.get(fingerprint)
+
+
+@dataclass
 class World:
     """Profiles `a` and `b`, both on one GPU, a clock that a test moves, and what was told."""
 
@@ -99,6 +112,9 @@ class World:
         self.records = Records(self.folder / "state", self.folder / "run", kept=5)
         self.ledger = Ledger(Settings(), driver=self.gpus)
         self.profiles = {name: Profile(name, 1, None, ()) for name in "ab"}
+        paths = places(self.folder / "yard", "")
+        self.roster = Roster(paths, Settings(), Faults())
+        self.roster.stable = Stable(paths.config, paths.models_dir, self.profiles)
         self.plans = {self.profiles["a"].fingerprint: PLAN}
         self.begin()
 
@@ -113,19 +129,13 @@ class World:
             self.ledger,
             self.scheduler,
             self.records,
-            profile_of=self._profile,
-            plan_of=self._plan,
+            self.roster,
+            KnownPlans(self.plans),  # type: ignore[arg-type]
             told=lambda _, verdict: self.told.append(verdict),
-            clock=lambda: self.now,
+            clock=SetClock(lambda: self.now),
             faults=Faults(),
         )
         self.chronicle.history = self.history
-
-    def _profile(self, name: ProfileId) -> Profile | None:
-        return self.profiles.get(name)
-
-    def _plan(self, fingerprint: str) -> Plan | None:
-        return self.plans.get(fingerprint)
 
     def instance(self, name: str = "a", log: str = LOG, **known: Any) -> Instance:
         """It is live, ready, and has told where it lies."""
@@ -137,7 +147,13 @@ class World:
         record = Record(**usual | known)
         self.records.save(record)
         live = Instance(
-            record, self.records, Silence(), stall_timeout=1.0, log_limit=1, faults=Faults()
+            record,
+            self.records,
+            Silence(),
+            stall_timeout=1.0,
+            log_limit=1,
+            faults=Faults(),
+            clock=Clock(),
         )
         for line in log.splitlines():
             live.placement.feed(line)
@@ -252,7 +268,8 @@ async def test_of_ours_the_one_beside_is_named(world: World):
 async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world: World):
     four = Flag("--parallel", ("4",), Origin("a", "parallel"))
     world.profiles["a"] = own = Profile("a", 1, None, (four,))
-    world.plans = {own.fingerprint: msgspec.structs.replace(PLAN, n_ctx=32768)}
+    world.plans.clear()
+    world.plans[own.fingerprint] = msgspec.structs.replace(PLAN, n_ctx=32768)
     live = world.instance()
     live.n_ctx = 8192  # as the server says of a slot
     world.chronicle.load_ended(live, "ready", 1.0, None)

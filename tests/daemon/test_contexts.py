@@ -55,13 +55,11 @@ async def cached(home: Yard, model: str = "alpha", text: str = LONG) -> int:
     return int(reply["timings"]["cache_n"])
 
 
-async def probe(home: Yard, model: str) -> None:
+async def probe(home: Yard) -> None:
     """As the daemon would, until it is over; nothing, where it would not."""
-    [instance] = home.daemon.keeper.instances.values()
+    [instance] = home.daemon.registry.values()
     async with asyncio.TaskGroup() as group:
-        Probes(lambda _: home.daemon.resolve(model), after=0.01, faults=Faults()).arm(
-            group, instance
-        )
+        Probes(home.daemon.roster, after=0.01, faults=Faults()).arm(group, instance)
 
 
 def saved(paths: Paths) -> list[Path]:
@@ -110,7 +108,7 @@ async def test_no_probe_pushes_out_what_came_back(paths: Paths):
         await cached(home, "alone")
         await home.answer("beta")
         await home.post("/switch", {"model": "alone"})
-        await probe(home, "alone")
+        await probe(home)
         assert await cached(home, "alone") > MANY
 
 
@@ -160,7 +158,7 @@ async def test_what_is_read_again_in_a_moment_is_not_saved(paths: Paths):
 async def test_what_a_probe_left_behind_is_not_saved(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await home.post("/switch", {"model": "alone"})
-        await probe(home, "alone")
+        await probe(home)
         [alone] = (await home.status()).instances
         assert alone.speed, "it was probed"
         await home.answer("beta")

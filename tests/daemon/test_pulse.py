@@ -5,9 +5,12 @@ import asyncio
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.types import Activity, DeviceInfo
 from paddock.config.settings import Settings
-from paddock.daemon.ledger import Booked, Ledger
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.instances.registry import Booked, Registry
+from paddock.daemon.ledger import Ledger
 from paddock.daemon.pulse import Pulse, visible
 from paddock.daemon.requests import Requests
+from tests.clock import SetClock
 from tests.daemon.test_bus import bus, take
 
 
@@ -27,9 +30,15 @@ class Ward:
     def __init__(self) -> None:
         self.now = 0.0
         self.bus, self.totals, self.ledger = bus(), Totals(), StillLedger(Settings())
-        self.requests = Requests(lambda: self.now, str)
+        self.requests = Requests(SetClock(lambda: self.now))
         self.pulse = Pulse(
-            self.bus, self.requests, self.totals, self.ledger, dict, lambda: self.now, every=0.0
+            self.bus,
+            self.requests,
+            self.totals,
+            self.ledger,
+            Registry(Scheduler()),
+            SetClock(lambda: self.now),
+            every=0.0,
         )
         self.told: list[Activity] = []
         self.bus.publish_volatile = self.told.append  # type: ignore[method-assign, assignment]

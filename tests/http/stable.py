@@ -5,7 +5,6 @@ socket; what a test wants to happen in between (a wait, a refusal), it says in p
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from paddock.api.types import (
 from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
+from paddock.daemon.clock import Clock
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.history import History
 from paddock.daemon.log_reading import Reading, Run
@@ -201,7 +201,7 @@ class Stable:
         self.settings = settings
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self.status)
-        self.requests = Requests(time.monotonic, lambda _: "2026-11-24T00:00:00Z")
+        self.requests = Requests(Clock())
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )

@@ -25,16 +25,12 @@ from paddock.api.types import (
     SpeedMeasured,
     SwitchProgress,
 )
+from paddock.daemon.clock import timestamp
 
 _RING, _RING_BYTES = 1024, 4 << 20  # events that can be resumed from
 _SHARED = 0.1  # seconds in which a snapshot is as good as a fresh one
 _QUEUE, _QUEUE_BYTES = 256, 1 << 20  # events that a reader may be behind
 _SMALL, _SMALL_BYTES = (SpeedMeasured, QueueChanged, SwitchProgress), 400  # most are of these
-
-
-def timestamp() -> str:
-    """Now, in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Backlog:
@@ -207,4 +203,4 @@ def _size(event: AnyEvent) -> int:
     return _SMALL_BYTES if isinstance(event, _SMALL) else len(msgspec.json.encode(event))
 
 
-__all__ = ["Bus", "Event", "timestamp"]
+__all__ = ["Bus", "Event"]

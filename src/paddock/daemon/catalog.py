@@ -23,7 +23,7 @@ def model_card(daemon: "Daemon", profile: Profile) -> ModelCard:
     """One of them."""
     name = ProfileId(profile.id)
     live = daemon.scheduler.live_of(name)
-    instance = daemon.instance_of(name)
+    instance = daemon.registry.of(name)
     plan = daemon.plans.engine_plan(profile.fingerprint)
     planned = plan.n_ctx if plan and profile.ctx_size is None else None
     return card(

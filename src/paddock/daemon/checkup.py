@@ -49,14 +49,14 @@ async def examine(daemon: "Daemon", profiles: Sequence[Profile]) -> Checkup:
 async def _readings(daemon: "Daemon") -> Readings:
     """With the names of those who take RAM, for which every process is looked at."""
     found = dict(daemon.ledger.readings)
-    ours = {holding.pid for holding in daemon.view.booked().values()}
+    ours = {holding.pid for holding in daemon.registry.booked().values()}
     takers = await asyncio.to_thread(host_takers, ours)
     return found | {HOST: replace(found[HOST], takers=takers)}
 
 
 def _swapped(daemon: "Daemon") -> dict[str, int]:
     """MiB by profile, of the process itself: a wrapper's child is not looked at."""
-    instances = daemon.keeper.instances.values()
+    instances = daemon.registry.values()
     return {i.profile: swapped_mib(i.record.worker) for i in instances if i.record.worker}
 
 

@@ -11,12 +11,14 @@ from paddock.config.profile import Profile
 from paddock.core.books import Serving
 from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.bus import timestamp
+from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
+from paddock.daemon.plans import Plans
 from paddock.daemon.records import Records
+from paddock.daemon.roster import Roster
 from paddock.llama.output import Timing
 from paddock.placement.devices import ids_of, told
 from paddock.placement.sizes import streams_of
@@ -61,16 +63,16 @@ class Chronicle:
         ledger: Ledger,
         scheduler: Scheduler,
         records: Records,
+        roster: Roster,
+        plans: Plans,
         *,
-        profile_of: Callable[[ProfileId], Profile | None],
-        plan_of: Callable[[str], Plan | None],
         told: Callable[[Instance, Verdict], None],
-        clock: Callable[[], float],
+        clock: Clock,
         faults: Faults,
     ) -> None:
-        """`plan_of` takes a fingerprint; `told` hears of each verdict that is new."""
+        """`told` hears of each verdict that is new."""
         self._ledger, self._scheduler, self._records = ledger, scheduler, records
-        self._profile_of, self._plan_of, self._told = profile_of, plan_of, told
+        self._roster, self._plans, self._told = roster, plans, told
         self._clock, self._faults = clock, faults
         self._cases: dict[InstanceId, _Case] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
@@ -168,11 +170,11 @@ class Chronicle:
         )
 
     def _open(self, instance: Instance) -> _Case:
-        profile = self._profile_of(instance.profile)
+        profile = self._roster.stable.find(instance.profile)
         case = self._cases[instance.id] = _Case(
             instance=instance,
             load=self._load(instance, profile),
-            plan=self._plan_of(instance.record.fingerprint),
+            plan=self._plans.engine_plan(instance.record.fingerprint),
             expected=profile.expected_speed if profile else None,
             swapped_before=self._ledger.memory.pages_swapped_in,
         )
@@ -264,7 +266,7 @@ class Chronicle:
         self, case: _Case, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
         """Write it and judge anew, but neither for each of many."""
-        now = self._clock()
+        now = self._clock.now()
         if now - case.written_at >= _WRITE_EVERY:
             case.written_at = now
             tokens = prompt.tokens if prompt else 0

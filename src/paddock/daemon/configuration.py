@@ -15,7 +15,7 @@ from paddock.config.profile import Stable
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import Rules
-from paddock.daemon.bus import timestamp
+from paddock.daemon.clock import timestamp
 from paddock.daemon.faults import Faults
 from paddock.daemon.herald import Herald
 from paddock.daemon.plans import Plans

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import assert_never
 
@@ -21,9 +19,10 @@ from paddock.core.books import Coming, Serving
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
-from paddock.daemon.bus import Bus, timestamp
+from paddock.daemon.bus import Bus
 from paddock.daemon.catalog import catalog, model_card
 from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
@@ -33,6 +32,7 @@ from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.herald import Herald
 from paddock.daemon.history import History
 from paddock.daemon.instance import Instance
+from paddock.daemon.instances.registry import Registry
 from paddock.daemon.jobs import Job, Jobs
 from paddock.daemon.keeper import Keeper
 from paddock.daemon.lease import Lease
@@ -69,31 +69,31 @@ class Daemon:
         settings: Settings,
         *,
         read_settings: Callable[[], Settings] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
     ) -> None:
         """`read_settings` reads them again, when their file has changed; None: they never do."""
         self.paths, self.settings = paths, settings
-        self.clock = clock
+        self.clock = clock = clock or Clock()
         self.started_at = timestamp()
         self.faults = Faults()
         self.records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
         self.scheduler = Scheduler(rules_of(settings), first_number=self.records.next_number())
         self.roster = Roster(paths, settings, self.faults)
         self.ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
-        self.switches = Switches(self.scheduler, self.instance_of, clock)
+        self.registry = Registry(self.scheduler)
+        self.switches = Switches(self.scheduler, self.registry, clock)
         self.last_used: dict[ProfileId, float] = {}  # by the clock
         self.listen: list[str] = []
         self.files = ModelFiles(clock)
         self.view = View(self)
         self.bus = Bus(self._snapshot)
         self.metrics = Metrics(self.status)
-        self.requests = Requests(clock, self.clock_to_time)
-        self.jobs = Jobs(self)
+        self.requests = Requests(clock)
+        self.jobs = Jobs(self, clock)
         self.gauge = Gauge(
             self.ledger,
             self.scheduler,
-            booked=self.view.booked,
-            instances=lambda: self.keeper.instances,
+            self.registry,
             feed=self.feed,
             changed=self._measured,
             faults=self.faults,
@@ -104,21 +104,21 @@ class Daemon:
             self.roster,
             self.ledger,
             self.flaws,
+            self.scheduler,
+            self.registry,
             state_dir=paths.state_dir,
-            booked=self.view.booked,
             measure=self.gauge.measure,
-            is_calm=self.gauge.is_calm,
             changed=self._plans_changed,
             ahead=settings.plan_ahead,
             faults=self.faults,
         )
-        self.probes = Probes(self._profile_of, after=settings.probe_after, faults=self.faults)
+        self.probes = Probes(self.roster, after=settings.probe_after, faults=self.faults)
         self.chronicle = Chronicle(
             self.ledger,
             self.scheduler,
             self.records,
-            profile_of=self._profile_of,
-            plan_of=self.plans.engine_plan,
+            self.roster,
+            self.plans,
             told=self._judged,
             clock=clock,
             faults=self.faults,
@@ -136,11 +136,12 @@ class Daemon:
             clock,
         )
         self.pulse = Pulse(
-            self.bus, self.requests, self.metrics.totals, self.ledger, self.view.booked, clock
+            self.bus, self.requests, self.metrics.totals, self.ledger, self.registry, clock
         )
         self.keeper = Keeper(
             settings,
             self.records,
+            self.registry,
             self.roster,
             self.ledger,
             self.plans,
@@ -151,9 +152,7 @@ class Daemon:
             self.faults,
             clock,
         )
-        self.watchman = Watchman(
-            self.requests, self.keeper.instances, clock, timeout=settings.hang_timeout
-        )
+        self.watchman = Watchman(self.requests, self.registry, clock, timeout=settings.hang_timeout)
         self.configuration = Configuration(
             self.roster,
             self.plans,
@@ -260,7 +259,7 @@ class Daemon:
 
     def feed(self, event: ev.Event) -> None:
         """Let the scheduler know, and do what it says."""
-        for effect in self.scheduler.handle(event, self.clock()):
+        for effect in self.scheduler.handle(event, self.clock.now()):
             try:
                 self._perform(effect)
             except Exception as error:  # noqa: BLE001  # the other effects are others' affair
@@ -287,7 +286,7 @@ class Daemon:
             case ef.Stop(instance, why):
                 self.keeper.stop(instance, why)
             case ef.SwitchDone():
-                self.herald.switch_ended(effect, self.keeper.instances.get(effect.instance))
+                self.herald.switch_ended(effect, self.registry.get(effect.instance))
                 self.jobs.note_restored(effect.profile, list(effect.restoring))
             case _:
                 assert_never(effect)
@@ -298,9 +297,9 @@ class Daemon:
             lease.refuse(as_error(Cause("internal", f"an internal fault of Paddock: {error!r}")))
 
     def _granted(self, ticket: Ticket, instance: InstanceId) -> None:
-        live = self.keeper.instances[instance]
+        live = self.registry[instance]
         self._current = live.profile
-        self.last_used[live.profile] = self.clock()
+        self.last_used[live.profile] = self.clock.now()
         self.probes.disturb(instance)
         self.chronicle.began(instance)
         if lease := self._leases.get(ticket):
@@ -333,7 +332,7 @@ class Daemon:
         live = self.scheduler.live_of(profile)
         if live and isinstance(live.state, Serving) and not self.scheduler.is_stale(live):
             return
-        if known := self._profile_of(profile):
+        if known := self.roster.stable.find(profile):
             flaw = self.flaws.of(known)
             if flaw != self.scheduler.flaw(profile):
                 self.feed(ev.Examined(profile, flaw))
@@ -355,18 +354,13 @@ class Daemon:
 
     async def held_back(self, profile: str, instance: str) -> PaddockError | None:
         """Why it is not loaded again now, after this instance broke off a reply; None: it would be."""
-        live = self.keeper.instances.get(InstanceId(instance))
+        live = self.registry.get(InstanceId(instance))
         with suppress(TimeoutError):
             async with asyncio.timeout(_UNTIL_ITS_END_IS_KNOWN):
                 if live:
                     await live.exited.wait()
-        cause = self.scheduler.held_back(ProfileId(profile), self.clock())
+        cause = self.scheduler.held_back(ProfileId(profile), self.clock.now())
         return as_error(cause) if cause else None
-
-    def clock_to_time(self, moment: float) -> str:
-        """A moment of the monotonic clock as a time of day."""
-        then = datetime.now(UTC) - timedelta(seconds=self.clock() - moment)
-        return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def progress_of(self, profile: ProfileId) -> wire.Progress:
         return self.switches.progress(profile)
@@ -387,7 +381,7 @@ class Daemon:
     def endpoints(self) -> list[Endpoint]:
         """Where the ready instances are reached, for what costs them nothing and needs no lease."""
         live = self.scheduler.live.values()
-        return [self.keeper.instances[x.id].endpoint for x in live if isinstance(x.state, Serving)]
+        return [self.registry[x.id].endpoint for x in live if isinstance(x.state, Serving)]
 
     def current(self) -> str | None:
         """The profile that was used last and is still ready."""
@@ -419,7 +413,7 @@ class Daemon:
     def idle_left(self, profile: str) -> float | None:
         """Seconds until it is unloaded for being idle; None: it stays."""
         live = self.scheduler.live_of(ProfileId(profile))
-        return self.scheduler.idle_left(live, self.clock()) if live else None
+        return self.scheduler.idle_left(live, self.clock.now()) if live else None
 
     def cancel(self, profile: str | None) -> list[str]:
         """Give up its load (without a name: all loads); the profiles concerned."""
@@ -443,10 +437,6 @@ class Daemon:
         return [name]
 
     # ---- instances ----
-
-    def instance_of(self, profile: ProfileId) -> Instance | None:
-        live = self.scheduler.live_of(profile)
-        return self.keeper.instances.get(live.id) if live else None
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
@@ -477,9 +467,6 @@ class Daemon:
 
     def _judged(self, instance: Instance, verdict: Verdict) -> None:
         self.herald.verdict_reached(instance, verdict)
-
-    def _profile_of(self, profile: ProfileId) -> Profile | None:
-        return self.roster.stable.find(profile)
 
     def _measured(self) -> None:
         self.plans.wake()  # made after the gauge

@@ -1,15 +1,15 @@
 """Keeps the scheduler's numbers true: what the devices have, and what each instance really holds."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from paddock.core import events as ev
 from paddock.core.books import Serving
-from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
-from paddock.daemon.ledger import Booked, Ledger
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.ledger import Ledger
 
 _EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
 
@@ -21,16 +21,15 @@ class Gauge:
         self,
         ledger: Ledger,
         scheduler: Scheduler,
+        registry: Registry,
         *,
-        booked: Callable[[], Booked],
-        instances: Callable[[], Mapping[InstanceId, Instance]],
         feed: Callable[[ev.Event], None],
         changed: Callable[[], None],
         faults: Faults,
     ) -> None:
         """`changed` is called after each reading."""
         self._ledger, self._scheduler = ledger, scheduler
-        self._booked, self._instances = booked, instances
+        self._registry = registry
         self._feed, self._changed, self._faults = feed, changed, faults
 
     async def run(self) -> None:
@@ -40,8 +39,8 @@ class Gauge:
 
     def measure(self) -> None:
         """Read the devices; let the scheduler know what there is, and what each instance holds."""
-        self._feed(ev.Measured(self._ledger.read(self._booked())))
-        for instance in list(self._instances().values()):
+        self._feed(ev.Measured(self._ledger.read(self._registry.booked())))
+        for instance in list(self._registry.values()):
             with self._faults.caught("memory"):
                 self._measure(instance)
         self._changed()
@@ -59,7 +58,3 @@ class Gauge:
         )
         if held != live.demand:
             self._feed(ev.Placed(instance.id, held))
-
-    def is_calm(self) -> bool:
-        """Whether nothing loads or ends, so that free memory stays as it is."""
-        return all(isinstance(live.state, Serving) for live in self._scheduler.live.values())

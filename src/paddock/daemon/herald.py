@@ -12,6 +12,7 @@ from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
 from paddock.daemon.bus import Bus
 from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
 from paddock.daemon.metrics import Metrics
@@ -59,7 +60,7 @@ class Herald:
         probes: Probes,
         requests: Requests,
         faults: Faults,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._bus, self._metrics, self._switches = bus, metrics, switches
         self._view, self._queue, self._clock = view, queue, clock
@@ -147,7 +148,7 @@ class Herald:
         )
         _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
         if instance:
-            took = self._clock() - instance.started_at
+            took = self._clock.now() - instance.started_at
             if done.outcome == "ready":
                 self._switches.expected[instance.profile] = took
             self._chronicle.load_ended(instance, done.outcome, took, done.cause)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Protocol
 from paddock import excerpt
 from paddock.api.placement import Speed
 from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.clock import Clock
 from paddock.daemon.contexts import Shelf
 from paddock.daemon.endings import TOLD_LINES, failed, hung, not_started, stalled
 from paddock.daemon.endpoint import Endpoint
@@ -72,14 +72,14 @@ class Instance:
         stall_timeout: float,
         log_limit: int,
         faults: Faults,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock,
     ) -> None:
         self.id = InstanceId(record.instance)
         self.profile = ProfileId(record.profile)
         self.record = record
         self.phase: ph.Phase = ph.Starting()
-        self.phase_since = clock()
-        self.started_at = clock()
+        self.phase_since = clock.now()
+        self.started_at = clock.now()
         self.adopted = False
         self.speed: Speed | None = None
         self.n_ctx: int | None = None
@@ -314,7 +314,7 @@ class Instance:
         if not ph.is_loading(self.phase):
             return
         if self.record.load_seconds is None:
-            self.record.load_seconds = self._clock() - self.started_at
+            self.record.load_seconds = self._clock.now() - self.started_at
             self.record.placement = self._placement.placement
             self.record.placement.n_ctx = self.n_ctx or self.record.placement.n_ctx
             self.record.speaks_protocol = self._speaks_protocol
@@ -351,18 +351,18 @@ class Instance:
 
     async def _look(self, vitals: Vitals) -> None:
         """Watch bytes and memory while it loads: progress where it tells none, and signs of life."""
-        last_sign, seen_log = self._clock(), -1
+        last_sign, seen_log = self._clock.now(), -1
         pause = _FIRST_LOOK
         while ph.is_loading(self.phase):
             await asyncio.sleep(pause)
             pause = min(pause * 1.1, _LOOK_EVERY)
             if vitals.look() or self._log_file.offset != seen_log:
-                last_sign, seen_log = self._clock(), self._log_file.offset
+                last_sign, seen_log = self._clock.now(), self._log_file.offset
             self.mib_done = vitals.mib_loaded
             self.phase = self._stages.after_look(
                 self.phase, mib_done=vitals.mib_loaded, mib_total=self.record.size_mib
             )
-            if self._clock() - last_sign > self._stall_timeout:
+            if self._clock.now() - last_sign > self._stall_timeout:
                 self._stalled = True
                 self._told_to_stop.set()
             if ph.is_loading(self.phase):
@@ -409,7 +409,7 @@ class Instance:
         if type(phase) is type(before):
             self._listener.progressed(self)
             return
-        self.phase_since = self._clock()
+        self.phase_since = self._clock.now()
         self._listener.phase_changed(self)
 
     def _over(self, cause: Cause) -> Cause:

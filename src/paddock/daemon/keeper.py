@@ -12,13 +12,14 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import Cause, InstanceId, ProfileId
-from paddock.daemon.bus import timestamp
+from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.contexts import Contexts
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
 from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.registry import Registry
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
 from paddock.daemon.records import Record, Records
@@ -42,6 +43,7 @@ class Keeper:
         self,
         settings: Settings,
         records: Records,
+        registry: Registry,
         roster: Roster,
         ledger: Ledger,
         plans: Plans,
@@ -50,9 +52,9 @@ class Keeper:
         feed: Callable[[ev.Event], None],
         got_ready: Callable[[Instance], None],
         faults: Faults,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
-        self.instances: dict[InstanceId, Instance] = {}
+        self._registry = registry
         self._settings, self._records, self._roster = settings, records, roster
         self._ledger, self._plans, self._flaws = ledger, plans, flaws
         self._listener, self._feed, self._clock = listener, feed, clock
@@ -77,7 +79,7 @@ class Keeper:
             await life
         except Exception as error:  # noqa: BLE001  # that is its purpose
             self._faults.note("instances", error)
-            self.instances.pop(instance, None)
+            self._registry.remove(instance)
             if instance in self._lives:
                 self._stillborn(
                     instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
@@ -147,14 +149,14 @@ class Keeper:
             faults=self._faults,
             clock=self._clock,
         )
-        self.instances[live.id] = live
+        self._registry.add(live)
         if record.contexts:
             self._contexts.take(Path(record.contexts))
         return live
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
-        live = self.instances.get(instance)
+        live = self._registry.get(instance)
         return self._contexts.hand_saved(live.record.contexts) if live else None
 
     # ---- taking over ----
@@ -172,7 +174,7 @@ class Keeper:
 
     async def _sweep_up(self) -> None:
         """Remove containers that nobody runs any more: whatever killed us may have killed that too."""
-        living = [live.record.socket for live in self.instances.values()]
+        living = [live.record.socket for live in self._registry.values()]
         place = self._records.sockets
         for socket in await asyncio.to_thread(reap, place, living, os.environ):
             _log.warning("removed a container that was left behind: %s", socket)
@@ -186,7 +188,7 @@ class Keeper:
         try:
             await live.catch_up()
         except OSError:
-            del self.instances[live.id]
+            self._registry.remove(live.id)
             raise
         health = await client.health(live.endpoint.session)
         if health == "silent" and not live.is_young():
@@ -214,7 +216,7 @@ class Keeper:
         await child.stop(live.record.stop_timeout)
         await live.close()
         self._records.close(live.record)
-        del self.instances[live.id]
+        self._registry.remove(live.id)
 
     def _take_over(
         self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool
@@ -250,7 +252,7 @@ class Keeper:
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
         with self._faults.caught("memory"):
             await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
-        del self.instances[live.id]
+        self._registry.remove(live.id)
         gone = self._contexts_given_back(live.record)
         self._gone(live.id)
         await self._delete(gone)
@@ -278,7 +280,7 @@ class Keeper:
 
     def stop(self, instance: InstanceId, why: str) -> None:
         """End it, also while it is only being prepared: then it never begins."""
-        if live := self.instances.get(instance):
+        if live := self._registry.get(instance):
             live.stop(why)
         elif instance in self._lives:
             self._stopped_early[instance] = why

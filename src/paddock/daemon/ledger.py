@@ -19,6 +19,7 @@ from paddock.api.placement import Placement, Plan
 from paddock.api.types import DeviceInfo, ForeignUse
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
+from paddock.daemon.instances.registry import Booked
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -41,17 +42,6 @@ class Driver(Protocol):
 
     def read(self) -> list[Gpu]: ...
     def telemetry(self) -> dict[str, Telemetry]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A live instance as the ledger sees it."""
-
-    pid: int
-    demand: Demand  # what it is booked with
-
-
-Booked = Mapping[InstanceId, Holding]
 
 
 @dataclass(frozen=True, slots=True)

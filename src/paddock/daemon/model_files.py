@@ -4,12 +4,12 @@ Lists tell it of every profile; a disk is asked for none of them while the event
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from paddock.config.cards import modified
 from paddock.config.describe import size_mib
 from paddock.config.profile import Profile, Stable
+from paddock.daemon.clock import Clock
 
 _FRESH = 2.0  # seconds: a download that goes on need not be seen sooner
 
@@ -23,16 +23,16 @@ class _Seen:
 class ModelFiles:
     """Of each profile, as last looked at; of one that nobody looked at, as of now."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}  # by the profile's recipe, which names its files
         self._looked_at = float("-inf")
 
     async def look(self, stable: Stable) -> None:
         """See to it that what is remembered is a moment old at most."""
-        if self._clock() - self._looked_at > _FRESH:
+        if self._clock.now() - self._looked_at > _FRESH:
             self._seen = await asyncio.to_thread(_look, stable)
-            self._looked_at = self._clock()
+            self._looked_at = self._clock.now()
 
     def size_mib(self, profile: Profile) -> int:
         """Of all its files, rounded up; 0 where none is there (yet)."""

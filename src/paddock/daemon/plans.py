@@ -15,9 +15,11 @@ from msgspec import structs
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile, Stable
 from paddock.core.model import HOST, Demand, DeviceId
+from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
-from paddock.daemon.ledger import Booked, Ledger
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.ledger import Ledger
 from paddock.daemon.roster import Roster
 from paddock.daemon.turns import in_turns
 from paddock.errors import PaddockError
@@ -41,20 +43,20 @@ class Plans:
         roster: Roster,
         ledger: Ledger,
         flaws: Flaws,
+        scheduler: Scheduler,
+        registry: Registry,
         *,
         state_dir: Path,
-        booked: Callable[[], Booked],
         measure: Callable[[], None],
-        is_calm: Callable[[], bool],
         changed: Callable[[], Awaitable[None]],
         ahead: bool,
         faults: Faults,
     ) -> None:
-        """`measure` reads the devices anew. `is_calm`: nothing loads or ends. `changed` is awaited when a plan is new. `ahead`: make
+        """`measure` reads the devices anew. `changed` is awaited when a plan is new. `ahead`: make
         plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
-        self._booked, self._measure = booked, measure
-        self._is_calm, self._changed = is_calm, changed
+        self._scheduler, self._registry = scheduler, registry
+        self._measure, self._changed = measure, changed
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
@@ -101,7 +103,7 @@ class Plans:
     def _around(self) -> Circumstances:
         """The machine now. What is ours is given by what the scheduler books."""
         ours: dict[DeviceId, int] = {}
-        for holding in self._booked().values():
+        for holding in self._registry.booked().values():
             for device, mib in holding.demand.items():
                 ours[device] = ours.get(device, 0) + mib
         for id_, reading in self._ledger.readings.items():
@@ -171,8 +173,8 @@ class Plans:
         return plan is None or not holds(plan, self._ledger.readings)
 
     def _may_rehearse(self, profile: Profile) -> bool:
-        booked = self._booked().values()
-        if not self._is_calm():
+        booked = self._registry.booked().values()
+        if not self._scheduler.is_calm:
             return False
         if any(_share_a_server(profile, holding.demand) for holding in booked):
             return False
@@ -189,7 +191,7 @@ class Plans:
     async def _make(self, profile: Profile) -> Plan | None:
         """The plan that its engine makes, or an estimate that says why not; None: not now."""
         async with self._busy:
-            if not self._is_calm():
+            if not self._scheduler.is_calm:
                 return None
             try:
                 engine = self._roster.engine(profile)
@@ -218,7 +220,7 @@ class Plans:
     async def _judge(self, profile: Profile) -> None:
         """Have its engine say, without a GPU and once, whether it loads the files."""
         async with self._busy:
-            if not self._is_calm() or profile.fingerprint in self._judged:
+            if not self._scheduler.is_calm or profile.fingerprint in self._judged:
                 return
             state, refusal = self._flaws.state(profile), await self._refusal(profile)
             if refusal is not None:

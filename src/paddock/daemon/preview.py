@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def previewed(daemon: "Daemon", profile: Profile) -> Preview:
     """If this profile were switched to now."""
-    name, now = ProfileId(profile.id), daemon.clock()
+    name, now = ProfileId(profile.id), daemon.clock.now()
     found = daemon.scheduler.preview(name, now)
     flaw = daemon.flaws.of(profile) if found.needs_load else None
     verdict = daemon.chronicle.verdicts.get(name)

@@ -6,15 +6,14 @@ somebody asks: a request ends the probe, and measures the speed itself.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
 
-from paddock.config.profile import Profile
-from paddock.core.model import InstanceId, ProfileId
+from paddock.core.model import InstanceId
 from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
+from paddock.daemon.roster import Roster
 from paddock.errors import PaddockError
 
 _log = logging.getLogger(__name__)
@@ -27,19 +26,19 @@ class Probes:
 
     def __init__(
         self,
-        profile_of: Callable[[ProfileId], Profile | None],
+        roster: Roster,
         *,
         after: float,
         faults: Faults,
     ) -> None:
         """`after`: idle seconds before a probe, 0 for none at all."""
-        self._profile_of, self._after, self._faults = profile_of, after, faults
+        self._roster, self._after, self._faults = roster, after, faults
         self._running: dict[InstanceId, asyncio.Task[None]] = {}
         self._probed: set[InstanceId] = set()
 
     def arm(self, group: asyncio.TaskGroup, instance: Instance) -> None:
         """It has just got ready: probe it, if its profile allows that and nobody comes before."""
-        profile = self._profile_of(instance.profile)
+        profile = self._roster.stable.find(instance.profile)
         if self._after <= 0 or profile is None or not profile.probe or instance.n_ctx is None:
             return
         if not profile.is_generative or instance.restored_tokens:  # which it would push out

@@ -1,13 +1,14 @@
 """What goes on just now, told every second while somebody looks on and something moves."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from paddock.api.activity import Totals
 from paddock.api.types import Activity, DeviceInfo
 from paddock.daemon.bus import Bus
-from paddock.daemon.ledger import Booked, Ledger
+from paddock.daemon.clock import Clock
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.ledger import Ledger
 from paddock.daemon.requests import Requests
 
 _EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
@@ -23,14 +24,14 @@ class Pulse:
         requests: Requests,
         totals: Totals,
         ledger: Ledger,
-        booked: Callable[[], Booked],
-        clock: Callable[[], float],
+        registry: Registry,
+        clock: Clock,
         *,
         every: float = _EVERY,
     ) -> None:
         """`every`: seconds between two readings."""
         self._bus, self._requests, self._totals = bus, requests, totals
-        self._ledger, self._booked, self._clock = ledger, booked, clock
+        self._ledger, self._registry, self._clock = ledger, registry, clock
         self._every = every
         self._told: Any = None  # what was last to be seen
         self._told_at = 0.0
@@ -45,7 +46,7 @@ class Pulse:
 
     async def beat(self) -> None:
         """Read everything; show it if it is news, or if nothing was for a minute."""
-        reading, now = await self._read(), self._clock()
+        reading, now = await self._read(), self._clock.now()
         seen = visible(reading)
         if seen != self._told or now - self._told_at >= _AT_LEAST_EVERY:
             self._told, self._told_at = seen, now
@@ -54,7 +55,7 @@ class Pulse:
     async def _read(self) -> Activity:
         twin = self._ledger.twin()
         # In a thread: a driver takes a millisecond, and one in trouble may take seconds.
-        devices = await asyncio.to_thread(twin.read_devices, self._booked())
+        devices = await asyncio.to_thread(twin.read_devices, self._registry.booked())
         return Activity(
             requests=self._requests.told(),
             devices=devices,

@@ -4,13 +4,14 @@ On the hot path there is only an insertion and a deletion; what people see is ma
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
 from paddock.api.activity import RequestInfo, RequestPhase
 from paddock.core.model import InstanceId
+from paddock.daemon.clock import Clock
 from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
 
@@ -103,9 +104,8 @@ class Request:
 class Requests:
     """All that are in flight, in the order in which they came."""
 
-    def __init__(self, clock: Callable[[], float], time_of: Callable[[float], str]) -> None:
-        """`time_of` makes a time of day of a moment of the clock."""
-        self._clock, self._time_of = clock, time_of
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._numbers = count(1)
         self._requests: dict[int, Request] = {}
         self._tasks: dict[tuple[InstanceId, int], Request] = {}
@@ -121,7 +121,7 @@ class Requests:
             surface,
             user_agent[:_HEADER_LETTERS],
             generates,
-            self._clock(),
+            self._clock.now(),
             asyncio.current_task(),
         )
         self._requests[request.id] = request
@@ -165,7 +165,7 @@ class Requests:
 
     def age(self, request: Request) -> float:
         """Seconds since it came."""
-        return self._clock() - request.since
+        return self._clock.now() - request.since
 
     # ---- what instances tell ----
 
@@ -216,11 +216,11 @@ class Requests:
 
     def told(self) -> list[RequestInfo]:
         """Each as it is now, the oldest first."""
-        now = self._clock()
+        now = self._clock.now()
         return [self._info(request, now) for request in self._requests.values()]
 
     def _info(self, request: Request, now: float) -> RequestInfo:
-        request.came_at = request.came_at or self._time_of(request.since)
+        request.came_at = request.came_at or self._clock.time_of(request.since)
         return RequestInfo(
             id=request.id,
             profile=request.profile,

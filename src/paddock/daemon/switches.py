@@ -1,14 +1,15 @@
 """Switches under way: since when, how far, and how long they will still take."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from paddock.api.types import Progress, Stage
 from paddock.core.books import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.clock import Clock
 from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.registry import Registry
 
 
 @dataclass(slots=True)
@@ -23,21 +24,21 @@ class Switches:
     def __init__(
         self,
         scheduler: Scheduler,
-        instance_of: Callable[[ProfileId], Instance | None],
-        clock: Callable[[], float],
+        registry: Registry,
+        clock: Clock,
     ) -> None:
-        self._scheduler, self._instance_of, self._clock = scheduler, instance_of, clock
+        self._scheduler, self._registry, self._clock = scheduler, registry, clock
         self._open: dict[ProfileId, _Switch] = {}
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
 
     def begin(self, profile: ProfileId) -> None:
         """Somebody waits for it now, if nobody did before."""
-        self._open.setdefault(profile, _Switch(self._clock()))
+        self._open.setdefault(profile, _Switch(self._clock.now()))
 
     def end(self, profile: ProfileId) -> float:
         """Seconds that it took."""
         switch = self._open.pop(profile, None)
-        return self._clock() - switch.since if switch else 0.0
+        return self._clock.now() - switch.since if switch else 0.0
 
     def abandon(self, still_wanted: set[ProfileId]) -> None:
         """Forget those that nobody wants any more and that never began."""
@@ -65,9 +66,9 @@ class Switches:
     def progress(self, profile: ProfileId) -> Progress:
         """How far it is now."""
         switch = self._open.get(profile)
-        elapsed = self._clock() - switch.since if switch else 0.0
+        elapsed = self._clock.now() - switch.since if switch else 0.0
         live = self._scheduler.live_of(profile)
-        instance = self._instance_of(profile)
+        instance = self._registry.of(profile)
         if live and isinstance(live.state, Serving) and live.is_going and switch:
             return Progress(stage="draining", elapsed=round(elapsed, 3))  # its outdated instance
         if live and isinstance(live.state, Coming | Serving):
@@ -95,7 +96,7 @@ class Switches:
         expected = self.expected.get(profile)
         if expected is None or not ph.is_loading(instance.phase):
             return None
-        return round(max(0.0, expected - (self._clock() - instance.started_at)), 1)
+        return round(max(0.0, expected - (self._clock.now() - instance.started_at)), 1)
 
     def _waiting(self, profile: ProfileId) -> tuple[Stage, str]:
         others = self._scheduler.in_the_way(profile)
@@ -103,7 +104,7 @@ class Switches:
             return "queued", ""
         names = ", ".join(live.profile for live in others if live.profile != profile)
         told = [live.state for live in others if live.is_ending]
-        instances = (self._instance_of(live.profile) for live in others if live.is_ending)
+        instances = (self._registry.of(live.profile) for live in others if live.is_ending)
         if any(instance and instance.is_saving for instance in instances):
             return "saving", names
         if any(not isinstance(phase, Ending) or not phase.exited for phase in told):

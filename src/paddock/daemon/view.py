@@ -13,7 +13,6 @@ from paddock.core.books import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.ledger import Holding
 from paddock.daemon.refusals import as_failure
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ class View:
             pid=os.getpid(),
             started_at=daemon.started_at,
             current=daemon.current(),
-            instances=[self.instance(instance) for instance in daemon.keeper.instances.values()],
+            instances=[self.instance(instance) for instance in daemon.registry.values()],
             queue={str(profile): n for profile, n in daemon.scheduler.waiting().items()},
-            devices=daemon.ledger.devices(self.booked()),
+            devices=daemon.ledger.devices(daemon.registry.booked()),
             config=daemon.config,
             engine=engine.name if engine else "",
             engine_version=engine.version if engine else "",
@@ -48,19 +47,10 @@ class View:
             faults=daemon.faults.known(),
         )
 
-    def booked(self) -> dict[InstanceId, Holding]:
-        """What each live instance is booked with, and its process."""
-        daemon = self._daemon
-        return {
-            live.id: Holding(instance.record.worker, live.demand)
-            for live in daemon.scheduler.live.values()
-            if (instance := daemon.keeper.instances.get(live.id))
-        }
-
     def instance(self, instance: Instance) -> wire.InstanceInfo:
         daemon = self._daemon
         live = daemon.scheduler.live.get(instance.id)
-        since = daemon.clock_to_time(instance.phase_since)
+        since = daemon.clock.time_of(instance.phase_since)
         placement = instance.placement.placement
         if instance.n_ctx:
             placement.n_ctx = instance.n_ctx
@@ -120,7 +110,7 @@ class View:
         info.instance = live.id if live else None
         info.stale = bool(live and daemon.scheduler.is_stale(live))
         info.waiting = waiting
-        info.last_used = None if used is None else daemon.clock_to_time(used)
+        info.last_used = None if used is None else daemon.clock.time_of(used)
         info.last_load_seconds = _rounded(daemon.switches.expected.get(name))
         info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
         return info
@@ -156,7 +146,7 @@ class View:
                 return self._state_without_instance(profile)
 
     def _serves(self, instance: InstanceId) -> bool:
-        running = self._daemon.keeper.instances.get(instance)
+        running = self._daemon.registry.get(instance)
         return running is not None and isinstance(running.phase, ph.Ready)
 
     def _state_without_instance(self, profile: ProfileId) -> wire.State:

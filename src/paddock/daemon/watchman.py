@@ -7,10 +7,11 @@ more time, but not without end.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paddock.core.model import InstanceId
+from paddock.daemon.clock import Clock
 from paddock.daemon.instance import Instance
 from paddock.daemon.requests import Request, Requests
 from paddock.host.processes import computed_seconds, session_of
@@ -41,7 +42,7 @@ class Watchman:
         self,
         requests: Requests,
         instances: Mapping[InstanceId, Instance],
-        clock: Callable[[], float],
+        clock: Clock,
         *,
         timeout: float,
     ) -> None:
@@ -69,7 +70,7 @@ class Watchman:
                 self._look_at(live, requests)
 
     def _look_at(self, live: Instance, requests: list[Request]) -> None:
-        now = self._clock()
+        now = self._clock.now()
         seen = self._seen.get(live.id)
         if seen is None:
             self._seen[live.id] = Seen(
