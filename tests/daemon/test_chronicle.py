@@ -33,7 +33,7 @@ from paddock.daemon import ledger as ledger_module
 from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
-from paddock.daemon.history import History
+from paddock.daemon.history import History, NullHistory
 from paddock.daemon.instance import Instance
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.records import Record, Records
@@ -81,7 +81,8 @@ class Silence:
     def phase_changed(self, instance: Instance) -> None: ...
     def progressed(self, instance: Instance) -> None: ...
     def saving_changed(self, instance: Instance) -> None: ...
-    def task_told(self, instance: Instance, told: TaskLine) -> None: ...
+    def got_ready(self, instance: Instance) -> None: ...
+    def task_reported(self, instance: Instance, line: TaskLine) -> None: ...
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None: ...
     def ended(self, instance: Instance, cause: Cause | None) -> None: ...
 
@@ -126,16 +127,19 @@ class World:
         self.scheduler.handle(Measured(Room()), 0)
         self.ledger.read({})
         self.chronicle = Chronicle(
+            self.history,
             self.ledger,
             self.scheduler,
             self.records,
             self.roster,
             KnownPlans(self.plans),  # type: ignore[arg-type]
-            told=lambda _, verdict: self.told.append(verdict),
-            clock=SetClock(lambda: self.now),
-            faults=Faults(),
+            self,
+            SetClock(lambda: self.now),
+            Faults(),
         )
-        self.chronicle.history = self.history
+
+    def verdict_reached(self, _: Instance, verdict: Verdict) -> None:
+        self.told.append(verdict)
 
     def instance(self, name: str = "a", log: str = LOG, **known: Any) -> Instance:
         """It is live, ready, and has told where it lies."""
@@ -503,7 +507,7 @@ async def test_what_is_known_of_profiles_is_recalled(world: World):
 
 
 async def test_without_a_history_there_are_verdicts_all_the_same(world: World):
-    world.chronicle.history = None
+    world.chronicle.history = NullHistory()
     await world.chronicle.recall([ProfileId("a")])
     live = await world.loaded()
     await world.answered(live, 40.0)
@@ -559,7 +563,6 @@ async def test_a_real_load_is_verified_against_its_plan_and_measured_by_a_probe(
         assert instance.verdict is not None
         assert (instance.verdict.placement, instance.verdict.reasons) == ("verified", [])
         history = home.daemon.chronicle.history
-        assert history is not None
         (entry,) = await history.loads("endless")
         assert (entry.outcome, entry.samples, entry.verdict) == ("ready", 1, instance.verdict)
-        assert entry.devices == home.daemon.ledger.device_set
+        assert entry.devices == home.daemon.parts.ledger.device_set

@@ -57,9 +57,15 @@ async def cached(home: Yard, model: str = "alpha", text: str = LONG) -> int:
 
 async def probe(home: Yard) -> None:
     """As the daemon would, until it is over; nothing, where it would not."""
-    [instance] = home.daemon.registry.values()
+    [instance] = home.daemon.parts.registry.values()
     async with asyncio.TaskGroup() as group:
-        Probes(home.daemon.roster, after=0.01, faults=Faults()).arm(group, instance)
+        probes = Probes(home.daemon.roster, Faults(), after=0.01)
+        running = group.create_task(probes.run())
+        await asyncio.sleep(0)
+        probes.arm(instance)
+        while probes.is_busy:
+            await asyncio.sleep(0.05)
+        running.cancel()
 
 
 def saved(paths: Paths) -> list[Path]:

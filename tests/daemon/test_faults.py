@@ -76,9 +76,9 @@ class Trouble:
 
 
 TROUBLES = [
-    Trouble("memory", lambda h: (h.daemon.ledger, "read"), then=nothing),
-    Trouble("memory", lambda h: (h.daemon.ledger, "measured")),
-    Trouble("memory", lambda h: (h.daemon.ledger, "freed"), raises_later, then=kill),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "read"), then=nothing),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "measured")),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "freed"), raises_later, then=kill),
     Trouble("configuration", lambda h: (h.daemon.roster, "read"), raises_later, write_models_conf),
     Trouble("configuration", lambda h: (h.daemon.configuration, "_read_settings"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
@@ -131,7 +131,7 @@ async def test_whoever_waits_for_what_could_not_be_done_is_told(
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
     async with yard(paths) as home:
         with monkeypatch.context() as broken:
-            broken.setattr(home.daemon, "_granted", raises)
+            broken.setattr(home.daemon, "granted", raises)
             status, reply = await home.ask("alpha")
         assert (status, reply["error"]["code"]) == (400, "internal")
         assert MADE_UP in str(reply)

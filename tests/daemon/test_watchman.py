@@ -34,7 +34,7 @@ def paths(tmp_path: Path, models: Path):
 async def _stopped(home: Yard, *, served: int = 1) -> int:
     """Stop the process of `endless` once it serves; its pid."""
     await home.until(lambda s: any(i.leases == served for i in s.instances))
-    pid = home.daemon.registry[InstanceId("endless.1")].record.worker
+    pid = home.daemon.parts.registry[InstanceId("endless.1")].record.worker
     os.kill(pid, signal.SIGSTOP)
     return pid
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from paddock.api.activity import Totals
 from paddock.api.models import ModelCard
 from paddock.api.types import (
     AnyEvent,
@@ -30,7 +31,7 @@ from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
 from paddock.daemon.clock import Clock
 from paddock.daemon.endpoint import Endpoint
-from paddock.daemon.history import History
+from paddock.daemon.history import History, NullHistory
 from paddock.daemon.log_reading import Reading, Run
 from paddock.daemon.metrics import Metrics
 from paddock.daemon.requests import Requests
@@ -135,7 +136,7 @@ class Logbook:
 class Chronicle:
     """Of it, the front uses what it wrote down."""
 
-    history: History | None = None
+    history: History = field(default_factory=NullHistory)
 
 
 class Roster:
@@ -200,7 +201,7 @@ class Stable:
     def __init__(self, settings: Settings, stalls: list[Stall]) -> None:
         self.settings = settings
         self.stalls = {stall.profile.id: stall for stall in stalls}
-        self.metrics = Metrics(self.status)
+        self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())

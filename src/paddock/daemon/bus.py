@@ -9,10 +9,11 @@ that a reader did not get to see, only the newest is left.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Protocol
 
 import msgspec
 
@@ -78,11 +79,17 @@ class _Reader:
             self.awake.set()
 
 
-class Bus:
-    """Everything that is told, in order."""
+class Source(Protocol):
+    """Whoever knows how everything is now: the view."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._snapshot = snapshot
+    def snapshot(self) -> Snapshot: ...
+
+
+class Bus:
+    """All published events, in order."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._ring = _Backlog()
         self._readers: set[_Reader] = set()
         self._watched = asyncio.Event()
@@ -184,7 +191,7 @@ class Bus:
     def _stamped_snapshot(self) -> Snapshot:
         """The same for all who come at once: of thousands of profiles it has megabytes."""
         if self._latest is None or self._latest.seq != self.seq:
-            self._latest = self._snapshot()
+            self._latest = self._source.snapshot()
             self._latest.seq, self._latest.time = self.seq, timestamp()
             asyncio.get_running_loop().call_later(_SHARED, self._forget_latest)
         return self._latest

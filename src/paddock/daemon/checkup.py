@@ -7,12 +7,13 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from paddock.api.placement import Checkup, LoadEntry, Plan
 from paddock.config.models_conf import read
 from paddock.config.profile import Problem, Profile
 from paddock.core.model import HOST
+from paddock.daemon.gauge import Gauge
+from paddock.daemon.parts import Parts
 from paddock.errors import EngineError
 from paddock.host.processes import swapped_mib
 from paddock.llama.flags import FlagSet
@@ -22,47 +23,44 @@ from paddock.placement.devices import Readings
 from paddock.placement.patient import Machine, Patient
 from paddock.placement.survey import host_takers
 
-if TYPE_CHECKING:
-    from paddock.daemon.daemon import Daemon
-
 _LOADS = 20  # of a profile: how far back a measured speed may lie
 
 
-async def examine(daemon: "Daemon", profiles: Sequence[Profile]) -> Checkup:
+async def examine(parts: Parts, gauge: Gauge, profiles: Sequence[Profile]) -> Checkup:
     """What could be better about these profiles, about models.conf as it is now, and the machine."""
-    daemon.gauge.measure()
-    readings, swapped = await _readings(daemon), _swapped(daemon)
-    problems = await asyncio.to_thread(_problems, daemon, {"", "*", *(p.id for p in profiles)})
-    patients = [await _patient(daemon, profile, readings) for profile in profiles]
+    gauge.measure()
+    readings, swapped = await _readings(parts), _swapped(parts)
+    problems = await asyncio.to_thread(_problems, parts, {"", "*", *(p.id for p in profiles)})
+    patients = [await _patient(parts, profile, readings) for profile in profiles]
     machine = Machine(
         environ=os.environ,
         config_files=await asyncio.to_thread(examination.config_files, os.environ),
         readings=readings,
-        memory=daemon.ledger.memory,
+        memory=parts.ledger.memory,
         swapped=swapped,
         plans=examination.plans_for_gpus(patients),
-        flags=await asyncio.to_thread(_flags_or_none, daemon, None),
+        flags=await asyncio.to_thread(_flags_or_none, parts, None),
     )
     return Checkup(advice=await asyncio.to_thread(checkup, problems, patients, machine))
 
 
-async def _readings(daemon: "Daemon") -> Readings:
+async def _readings(parts: Parts) -> Readings:
     """With the names of those who take RAM, for which every process is looked at."""
-    found = dict(daemon.ledger.readings)
-    ours = {holding.pid for holding in daemon.registry.booked().values()}
+    found = dict(parts.ledger.readings)
+    ours = {holding.pid for holding in parts.registry.booked().values()}
     takers = await asyncio.to_thread(host_takers, ours)
     return found | {HOST: replace(found[HOST], takers=takers)}
 
 
-def _swapped(daemon: "Daemon") -> dict[str, int]:
+def _swapped(parts: Parts) -> dict[str, int]:
     """MiB by profile, of the process itself: a wrapper's child is not looked at."""
-    instances = daemon.registry.values()
+    instances = parts.registry.values()
     return {i.profile: swapped_mib(i.record.worker) for i in instances if i.record.worker}
 
 
-def _problems(daemon: "Daemon", sections: set[str]) -> list[Problem]:
+def _problems(parts: Parts, sections: set[str]) -> list[Problem]:
     """Of the file as it is now, which need not be in force, against the flags of today's engines."""
-    paths, engines = daemon.paths, daemon.roster.engines
+    paths, engines = parts.paths, parts.roster.engines
     stable, problems = read(
         paths.config,
         models_dir=paths.models_dir,
@@ -75,38 +73,37 @@ def _problems(daemon: "Daemon", sections: set[str]) -> list[Problem]:
 # ---- a profile ----
 
 
-async def _patient(daemon: "Daemon", profile: Profile, readings: Readings) -> Patient:
-    measured = await _measured(daemon, profile)
-    cache, plan = daemon.paths.state_dir, await daemon.plans.make(profile)
+async def _patient(parts: Parts, profile: Profile, readings: Readings) -> Patient:
+    measured = await _measured(parts, profile)
+    cache, plan = parts.paths.state_dir, await parts.plans.make(profile)
     return Patient(
         profile=profile,
-        flags=await asyncio.to_thread(_flags_or_none, daemon, profile.engine),
+        flags=await asyncio.to_thread(_flags_or_none, parts, profile.engine),
         files=await asyncio.to_thread(examination.read_files, profile, cache_dir=cache),
         plan=plan,
-        unforced=await _plan(daemon, examination.unforced(profile)),
-        unbound=await _plan(daemon, examination.unbound(profile, plan)),
-        small_batch=await _plan(daemon, examination.with_small_batch(profile)),
+        unforced=await _plan(parts, examination.unforced(profile)),
+        unbound=await _plan(parts, examination.unbound(profile, plan)),
+        small_batch=await _plan(parts, examination.with_small_batch(profile)),
         readings=readings,
         generation=measured.generation if measured else None,
         samples=measured.samples if measured else 0,
     )
 
 
-async def _plan(daemon: "Daemon", variant: Profile | None) -> Plan | None:
-    return await daemon.plans.make(variant) if variant else None
+async def _plan(parts: Parts, variant: Profile | None) -> Plan | None:
+    return await parts.plans.make(variant) if variant else None
 
 
-def _flags_or_none(daemon: "Daemon", engine: str | None) -> FlagSet | None:
+def _flags_or_none(parts: Parts, engine: str | None) -> FlagSet | None:
     try:
-        return daemon.roster.engines.flags(engine)
+        return parts.roster.engines.flags(engine)
     except EngineError:
         return None
 
 
-async def _measured(daemon: "Daemon", profile: Profile) -> LoadEntry | None:
+async def _measured(parts: Parts, profile: Profile) -> LoadEntry | None:
     """The last load of the profile as it is that was measured, and lay as it should."""
-    history = daemon.chronicle.history
-    loads = await history.loads(profile.id, limit=_LOADS) if history else []
+    loads = await parts.chronicle.history.loads(profile.id, limit=_LOADS)
     return next((load for load in loads if _tells(load, profile)), None)
 
 

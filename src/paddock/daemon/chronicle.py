@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from paddock.api.placement import LoadEntry, Plan, Speed, Verdict
 from paddock.config.profile import Profile
@@ -55,28 +56,34 @@ class _Case:
     verdict: Verdict | None = None
 
 
+class Listener(Protocol):
+    """Whoever wants to know of verdicts: the daemon."""
+
+    def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
+        """It is another than the last one of this load."""
+
+
 class Chronicle:
     """Keeps the history, and a verdict on every load. `run` does the writing, in order."""
 
     def __init__(
         self,
+        history: History,
         ledger: Ledger,
         scheduler: Scheduler,
         records: Records,
         roster: Roster,
         plans: Plans,
-        *,
-        told: Callable[[Instance, Verdict], None],
+        listener: Listener,
         clock: Clock,
         faults: Faults,
     ) -> None:
-        """`told` hears of each verdict that is new."""
+        self.history = history
         self._ledger, self._scheduler, self._records = ledger, scheduler, records
-        self._roster, self._plans, self._told = roster, plans, told
+        self._roster, self._plans, self._listener = roster, plans, listener
         self._clock, self._faults = clock, faults
         self._cases: dict[InstanceId, _Case] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
-        self.history: History | None = None
         self.verdicts: dict[ProfileId, Verdict] = {}  # of the last load of each profile
         self.speeds: dict[ProfileId, Speed] = {}  # last measured
 
@@ -86,10 +93,8 @@ class Chronicle:
         case = self._cases.get(instance)
         return case.verdict if case else None
 
-    async def recall(self, profiles: list[ProfileId]) -> None:
+    async def recall(self, profiles: Iterable[ProfileId]) -> None:
         """What the history knows of these, for lists before anything is loaded."""
-        if self.history is None:
-            return
         known = await self.history.last_found()
         for profile in profiles:
             found, speed = known.get(profile, (None, Speed()))
@@ -123,8 +128,7 @@ class Chronicle:
 
     async def close(self) -> None:
         """Let go of the history."""
-        if self.history:
-            await self.history.close()
+        await self.history.close()
 
     # ---- loads ----
 
@@ -183,7 +187,6 @@ class Chronicle:
     def _load(self, instance: Instance, profile: Profile | None) -> Load:
         record, reader = instance.record, instance.placement
         placement = reader.placement
-        placement.n_ctx = instance.n_ctx or placement.n_ctx
         known = self._ledger.readings
         ids = ids_of(list(reader.devices.values()), known)
         readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
@@ -210,26 +213,24 @@ class Chronicle:
         return ", ".join(sorted(x.profile for x in others if x.demand.get(device)))
 
     async def _write(self, entry: LoadEntry) -> None:
-        if self.history:
-            await self.history.add_load(entry)
+        await self.history.add_load(entry)
 
     async def _begin(self, case: _Case, entry: LoadEntry) -> None:
-        if self.history:
-            case.load_id = case.instance.record.load_id = await self.history.add_load(entry)
-            if not case.instance.record.ended:
-                self._records.save(case.instance.record)
+        record = case.instance.record
+        case.load_id = record.load_id = await self.history.add_load(entry) or None
+        if not record.ended:
+            self._records.save(record)
 
     async def _compare(self, case: _Case) -> None:
         record = case.instance.record
-        if self.history:
-            case.last = await self.history.last_ready(record.profile, before=case.load_id)
-            case.comparable = await self.history.comparable(
-                record.profile,
-                record.recipe or record.fingerprint,
-                record.engine_version,
-                case.load.devices,
-                before=case.load_id,
-            )
+        case.last = await self.history.last_ready(record.profile, before=case.load_id)
+        case.comparable = await self.history.comparable(
+            record.profile,
+            record.recipe or record.fingerprint,
+            record.engine_version,
+            case.load.devices,
+            before=case.load_id,
+        )
         await self._judge(case)
 
     # ---- speeds ----
@@ -246,6 +247,8 @@ class Chronicle:
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
         """A request has ended."""
+        if instance.speed:
+            self.speeds[instance.profile] = instance.speed
         case = self._cases.get(instance.id)
         if case is None or (answer.tokens < _LEAST_GENERATED and not _is_long(prompt)):
             return
@@ -280,7 +283,7 @@ class Chronicle:
     async def _write_speed(
         self, case: _Case, speed: Speed, prompt: int, generated: int, *, is_probe: bool
     ) -> None:
-        if self.history and case.load_id is not None:
+        if case.load_id is not None:
             await self.history.add_speed(
                 case.load_id,
                 at=timestamp(),
@@ -333,8 +336,8 @@ class Chronicle:
         if is_news:
             reasons = "; ".join(reason.message for reason in found.reasons)
             _log.info("%s is %s%s", instance.id, found.state, f": {reasons}" if reasons else "")
-        self._told(instance, found)
-        if self.history and case.load_id is not None:
+        self._listener.verdict_reached(instance, found)
+        if case.load_id is not None:
             await self.history.set_verdict(case.load_id, found)
 
     def _look(self, case: _Case) -> None:

@@ -1,7 +1,6 @@
 """Keeps the scheduler's numbers true: what the devices have, and what each instance really holds."""
 
 import asyncio
-from collections.abc import Callable
 
 from paddock.core import events as ev
 from paddock.core.books import Serving
@@ -10,6 +9,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.ledger import Ledger
+from paddock.daemon.loop import Loop
 
 _EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
 
@@ -18,19 +18,11 @@ class Gauge:
     """Reads the devices now and then, and whenever it is asked to."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        scheduler: Scheduler,
-        registry: Registry,
-        *,
-        feed: Callable[[ev.Event], None],
-        changed: Callable[[], None],
-        faults: Faults,
+        self, loop: Loop, ledger: Ledger, scheduler: Scheduler, registry: Registry, faults: Faults
     ) -> None:
-        """`changed` is called after each reading."""
-        self._ledger, self._scheduler = ledger, scheduler
-        self._registry = registry
-        self._feed, self._changed, self._faults = feed, changed, faults
+        self._loop, self._ledger, self._scheduler = loop, ledger, scheduler
+        self._registry, self._faults = registry, faults
+        self.has_news = asyncio.Event()  # set after each reading; who plans clears it
 
     async def run(self) -> None:
         while True:
@@ -39,11 +31,11 @@ class Gauge:
 
     def measure(self) -> None:
         """Read the devices; let the scheduler know what there is, and what each instance holds."""
-        self._feed(ev.Measured(self._ledger.read(self._registry.booked())))
+        self._loop.feed(ev.Measured(self._ledger.read(self._registry.booked())))
         for instance in list(self._registry.values()):
             with self._faults.caught("memory"):
                 self._measure(instance)
-        self._changed()
+        self.has_news.set()
 
     def _measure(self, instance: Instance) -> None:
         live = self._scheduler.live.get(instance.id)
@@ -57,4 +49,4 @@ class Gauge:
             has_projector="--mmproj" in instance.record.argv,
         )
         if held != live.demand:
-            self._feed(ev.Placed(instance.id, held))
+            self._loop.feed(ev.Placed(instance.id, held))

@@ -1,36 +1,26 @@
-"""Tells what happens: events on the bus, counts for Prometheus, loads and speeds for the chronicle."""
+"""Publishes what happens as events on the bus."""
 
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol
+from typing import Concatenate, ParamSpec
 
 from paddock.api import types as wire
 from paddock.api.placement import Verdict
+from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
+from paddock.core.scheduler import Scheduler
 from paddock.daemon.bus import Bus
-from paddock.daemon.chronicle import Chronicle
-from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instance import Instance
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.probes import Probes
 from paddock.daemon.refusals import as_failure
-from paddock.daemon.requests import Requests
 from paddock.daemon.switches import Switches
 from paddock.daemon.view import View
-from paddock.llama.output import TaskLine, Timing
 
 _log = logging.getLogger(__name__)
 _Arguments = ParamSpec("_Arguments")
-
-
-class Queue(Protocol):
-    """Who waits: the scheduler."""
-
-    def waiting(self) -> dict[ProfileId, int]: ...
 
 
 def _survived(
@@ -47,28 +37,18 @@ def _survived(
 
 
 class Herald:
-    """The one place from which facts go out; it decides nothing."""
+    """The one place from which facts go out; it decides nothing and changes nothing."""
 
     def __init__(
-        self,
-        bus: Bus,
-        metrics: Metrics,
-        switches: Switches,
-        view: View,
-        queue: Queue,
-        chronicle: Chronicle,
-        probes: Probes,
-        requests: Requests,
-        faults: Faults,
-        clock: Clock,
+        self, bus: Bus, view: View, scheduler: Scheduler, switches: Switches, faults: Faults
     ) -> None:
-        self._bus, self._metrics, self._switches = bus, metrics, switches
-        self._view, self._queue, self._clock = view, queue, clock
-        self._told: dict[ProfileId, int] = {}  # the queue as last told
-        self._chronicle, self._probes, self._requests = chronicle, probes, requests
+        self._bus, self._view = bus, view
+        self._scheduler, self._switches = scheduler, switches
         self.faults = faults
+        self._waiting: dict[ProfileId, int] = {}  # as last published, and of each switch its
+        self._stages: dict[ProfileId, tuple[Stage, str]] = {}  # stage and part
 
-    # ---- of instances (daemon.instance.Listener) ----
+    # ---- of instances ----
 
     @_survived
     def phase_changed(self, instance: Instance) -> None:
@@ -87,29 +67,16 @@ class Herald:
             )
 
     @_survived
-    def saving_changed(self, _: Instance) -> None:
-        self.queue_changed()  # whoever waits for its room waits for this
-
-    @_survived
-    def task_told(self, instance: Instance, told: TaskLine) -> None:
-        self._requests.hear(instance.id, told)
-
-    @_survived
-    def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
-        tokens = prompt.tokens if prompt else 0
-        is_probe = self._probes.is_probing(instance.id)
-        if not is_probe:
-            self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
-        self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
+    def speed_measured(self, instance: Instance, prompt: int, generated: int) -> None:
+        """A request of so many tokens has ended."""
         if instance.speed:
-            self._chronicle.speeds[instance.profile] = instance.speed
             self._bus.publish(
                 wire.SpeedMeasured(
                     profile=instance.profile,
                     instance=instance.id,
                     speed=instance.speed,
-                    prompt_tokens=tokens,
-                    generated_tokens=answer.tokens,
+                    prompt_tokens=prompt,
+                    generated_tokens=generated,
                 )
             )
 
@@ -123,8 +90,6 @@ class Herald:
     @_survived
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         """`cause`: why, where it was not meant to."""
-        self._chronicle.ended(instance.id)
-        self._probes.disturb(instance.id)
         failure = as_failure(cause) if cause else None
         self._bus.publish(
             wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
@@ -133,9 +98,9 @@ class Herald:
     # ---- of switches ----
 
     @_survived
-    def switch_ended(self, done: SwitchDone, instance: Instance | None) -> None:
-        seconds = self._switches.end(done.profile)
-        self._metrics.switch_done(done.profile, done.outcome, seconds)
+    def switch_ended(self, done: SwitchDone, seconds: float) -> None:
+        """After so many seconds since the first wish for it."""
+        self._stages.pop(done.profile, None)
         self._bus.publish(
             wire.SwitchEnded(
                 profile=done.profile,
@@ -147,38 +112,38 @@ class Herald:
             )
         )
         _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
-        if instance:
-            took = self._clock.now() - instance.started_at
-            if done.outcome == "ready":
-                self._switches.expected[instance.profile] = took
-            self._chronicle.load_ended(instance, done.outcome, took, done.cause)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to tell."""
-        return not self._told and not self._switches.underway
+        """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to publish."""
+        return not self._waiting and not self._switches.underway
 
     @_survived
     def queue_changed(self) -> None:
-        """Tell what changed for those who wait: how many they are, and for whom they wait."""
-        before, self._told = self._told, self._queue.waiting()
-        for profile in {**before, **self._told}:
-            if before.get(profile) != self._told.get(profile):
-                waiting = self._told.get(profile, 0)
+        """Publish what changed for those who wait: how many they are, and for whom they wait."""
+        before, self._waiting = self._waiting, self._scheduler.waiting()
+        for profile in {**before, **self._waiting}:
+            if before.get(profile) != self._waiting.get(profile):
+                waiting = self._waiting.get(profile, 0)
                 self._bus.publish(wire.QueueChanged(profile=profile, waiting=waiting))
-        self._switches.abandon(set(self._told))
-        for profile in self._switches.underway:
-            if progress := self._switches.changed(profile):
-                self._bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
+        underway = self._switches.underway
+        self._stages = {name: stage for name, stage in self._stages.items() if name in underway}
+        for profile in underway:
+            self._stage_changed(profile)
+
+    def _stage_changed(self, profile: ProfileId) -> None:
+        progress = self._switches.progress(profile)
+        stage = progress.stage, progress.part
+        if self._stages.get(profile) != stage:
+            self._stages[profile] = stage
+            self._bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
 
     # ---- of models.conf ----
 
     @_survived
     def config_changed(self, config: wire.ConfigInfo, changes: Changes | None = None) -> None:
-        """`changes`: what is new in force; None where nothing is, and `config.error` says why."""
+        """`changes`: what is new; None where nothing was taken over, and `config.error` says why."""
         changes = changes or Changes()
-        self._metrics.forget(changes.removed)
-        self._view.forget((*changes.removed, *changes.changed))
         self._bus.publish(
             wire.ConfigChanged(
                 config=config,

@@ -15,6 +15,7 @@ import msgspec
 
 from paddock import excerpt
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
+from paddock.daemon.faults import Faults
 from paddock.daemon.history_file import Database, prepare
 
 _T = TypeVar("_T")
@@ -57,7 +58,7 @@ class History:
     # ---- writing ----
 
     async def add_load(self, entry: LoadEntry) -> int:
-        """Remember how one load went; its number.
+        """Remember how one load went; its number, 0 where it is not kept.
 
         The entry's own `id`, and the medians that `add_speed` will make, are not looked at.
         """
@@ -200,3 +201,31 @@ def _decoded(text: str | None, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(text, type=kind) if text else None
     except msgspec.MsgspecError:
         return None
+
+
+class NullHistory(History):
+    """Keeps nothing: stands in where the file cannot be opened."""
+
+    def __init__(self) -> None:
+        """Without a database."""
+
+    async def add_load(self, _: LoadEntry) -> int:
+        return 0
+
+    async def last_loads(self) -> dict[str, float]:
+        return {}
+
+    async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
+        return {}
+
+    async def close(self) -> None: ...
+    async def _write(self, statement: str, values: Iterable[Any]) -> None: ...
+    async def _find(self, which: str, limit: int, **values: object) -> list[LoadEntry]:
+        return []
+
+
+async def opened(path: Path, faults: Faults) -> History:
+    """The history of this file; one that keeps nothing where the file cannot be opened."""
+    with faults.caught("history"):
+        return await History.open(path)
+    return NullHistory()

@@ -53,7 +53,8 @@ class Listener(Protocol):
     def phase_changed(self, instance: "Instance") -> None: ...
     def progressed(self, instance: "Instance") -> None: ...
     def saving_changed(self, instance: "Instance") -> None: ...
-    def task_told(self, instance: "Instance", told: TaskLine) -> None: ...
+    def got_ready(self, instance: "Instance") -> None: ...
+    def task_reported(self, instance: "Instance", line: TaskLine) -> None: ...
     def request_timed(
         self, instance: "Instance", prompt: Timing | None, answer: Timing
     ) -> None: ...
@@ -165,13 +166,14 @@ class Instance:
             self.n_ctx = self.record.placement.n_ctx
         async for line in self._past_lines():
             self._tail.append(line)
-            self._placement.feed(line)
+            self._read_placement(line)
         for line in self._state_file.read_all():
             if state := parse_state(line):
                 self._speaks_protocol = True
                 self.n_ctx = state.n_ctx or self.n_ctx
         if self.record.placement:  # its lines may have been trimmed from the log long ago
             self._placement.placement = self.record.placement
+        self._note_context(self.n_ctx)
 
     async def _past_lines(self) -> AsyncIterator[str]:
         """Of one that was ready long ago, only the beginning and the end; others have turns meanwhile."""
@@ -286,18 +288,28 @@ class Instance:
                 self._move(ph.Loading(state.part, 1.0))  # the log tells of its begin too late
             self._move(after)
         elif state.state == "ready":
-            self.n_ctx = state.n_ctx
+            self._note_context(state.n_ctx)
             self._become_ready(ready)
 
     def _hear_log(self, line: str) -> None:
         self._tail.append(line)
         if ph.is_loading(self.phase):
-            self._placement.feed(line)
+            self._read_placement(line)
             self._move(self._stages.after_hint(self.phase, load_hint(line)))
-        elif told := parse_task(line):
-            self._listener.task_told(self, told)
+        elif task := parse_task(line):
+            self._listener.task_reported(self, task)
         elif timing := parse_timing(line):
             self._note_timing(timing)
+
+    def _read_placement(self, line: str) -> None:
+        self._placement.feed(line)
+        self._note_context(self.n_ctx)
+
+    def _note_context(self, tokens: int | None) -> None:
+        """The server's own word on its context's size counts more than what its log says of it."""
+        self.n_ctx = tokens
+        if tokens:
+            self._placement.placement.n_ctx = tokens
 
     def _note_timing(self, timing: Timing) -> None:
         if timing.kind == "prompt":
@@ -316,7 +328,6 @@ class Instance:
         if self.record.load_seconds is None:
             self.record.load_seconds = self._clock.now() - self.started_at
             self.record.placement = self._placement.placement
-            self.record.placement.n_ctx = self.n_ctx or self.record.placement.n_ctx
             self.record.speaks_protocol = self._speaks_protocol
             self._save_record()
         if self._shelf and not self._shelf.is_empty:

@@ -11,6 +11,7 @@ from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
+from paddock.core.effects import Spawn
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.contexts import Contexts
@@ -21,6 +22,7 @@ from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.ledger import Ledger
+from paddock.daemon.loop import Loop
 from paddock.daemon.plans import Plans
 from paddock.daemon.records import Record, Records
 from paddock.daemon.roster import Roster
@@ -37,7 +39,7 @@ _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s wa
 
 
 class Keeper:
-    """Owns every instance of this daemon; tells the scheduler, through `feed`, what becomes of them."""
+    """Owns every instance of this daemon; feeds the loop with what becomes of them."""
 
     def __init__(
         self,
@@ -49,16 +51,14 @@ class Keeper:
         plans: Plans,
         flaws: Flaws,
         listener: Listener,
-        feed: Callable[[ev.Event], None],
-        got_ready: Callable[[Instance], None],
+        loop: Loop,
         faults: Faults,
         clock: Clock,
     ) -> None:
-        self._registry = registry
-        self._settings, self._records, self._roster = settings, records, roster
-        self._ledger, self._plans, self._flaws = ledger, plans, flaws
-        self._listener, self._feed, self._clock = listener, feed, clock
-        self._got_ready, self._faults = got_ready, faults
+        self._settings, self._records, self._registry = settings, records, registry
+        self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
+        self._listener, self._loop = listener, loop
+        self._faults, self._clock = faults, clock
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
@@ -66,12 +66,10 @@ class Keeper:
 
     # ---- beginnings ----
 
-    def bring_to_life(
-        self, group: asyncio.TaskGroup, instance: InstanceId, profile: ProfileId, fingerprint: str
-    ) -> None:
-        """Start this instance of this version of the profile; its end is told by `feed`."""
-        life = self._new_life(instance, profile, fingerprint)
-        self._lives[instance] = group.create_task(self._alone(instance, life))
+    def bring_to_life(self, group: asyncio.TaskGroup, order: Spawn) -> None:
+        """Start this instance of this version of its profile; its end is an event for the loop."""
+        life = self._new_life(order.instance, order.profile, order.fingerprint)
+        self._lives[order.instance] = group.create_task(self._alone(order.instance, life))
 
     async def _alone(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
         """Whatever befalls one life, it ends no other."""
@@ -222,10 +220,10 @@ class Keeper:
         self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool
     ) -> None:
         _log.info("instance %s was taken over, %s", live.id, "ready" if ready else "loading")
-        self._feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
+        self._loop.feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
         if ready:
             live.note_ready()
-            self._got_ready(live)
+            self._listener.got_ready(live)
         life = self._live(live, lambda: child)
         self._lives[live.id] = group.create_task(self._alone(live.id, life))
 
@@ -247,7 +245,7 @@ class Keeper:
 
     async def _take_leave(self, live: Instance, cause: Cause) -> None:
         """Let everybody know that it has ended, and when its memory is free."""
-        self._feed(ev.Exited(live.id, cause))
+        self._loop.feed(ev.Exited(live.id, cause))
         live.exited.set()
         self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
         with self._faults.caught("memory"):
@@ -287,18 +285,18 @@ class Keeper:
 
     def _became_ready(self, live: Instance) -> None:
         self._flaws.forget(live.record.fingerprint)
-        self._feed(ev.BecameReady(live.id))
-        self._got_ready(live)
+        self._loop.feed(ev.BecameReady(live.id))
+        self._listener.got_ready(live)
 
     def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)
-        self._feed(ev.Exited(instance, cause))
+        self._loop.feed(ev.Exited(instance, cause))
         self._gone(instance)
 
     def _gone(self, instance: InstanceId) -> None:
         del self._lives[instance]
         self._stopped_early.pop(instance, None)
-        self._feed(ev.MemoryFreed(instance))
+        self._loop.feed(ev.MemoryFreed(instance))
 
     async def leave(self) -> None:
         """Let go of all instances and leave them alive, for the next daemon to take over."""

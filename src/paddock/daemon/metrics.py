@@ -7,8 +7,8 @@ label of a histogram. What is said of a profile that is gone is forgotten with i
 import asyncio
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -77,13 +77,19 @@ class _Histogram:
             yield ("+Inf" if bound == float("inf") else str(float(bound))), float(below)
 
 
+class Source(Protocol):
+    """Whoever knows how everything is now: the view."""
+
+    def status(self) -> Status: ...
+
+
 class Metrics:
     """Counters of one daemon."""
 
-    def __init__(self, status: Callable[[], Status]) -> None:
-        """`status` is asked at each scrape, for the gauges."""
-        self.totals = Totals()  # the same counts, over all profiles
-        self._status = status
+    def __init__(self, source: Source, totals: Totals) -> None:
+        """`source` is asked at each scrape, for the gauges; `totals` get the same counts, over all
+        profiles."""
+        self._source, self.totals = source, totals
         self._requests = _Counter(
             "paddock_requests",
             "Relayed requests, by the status that the client saw (499: it left).",
@@ -133,11 +139,11 @@ class Metrics:
 
     async def rendered(self) -> bytes:
         """The same as `render`, with turns for others: it takes a second for thousands of profiles."""
-        return await asyncio.to_thread(self._rendered, self._status())
+        return await asyncio.to_thread(self._rendered, self._source.status())
 
     def render(self) -> bytes:
         """Everything, in Prometheus' text format (version 0.0.4)."""
-        return self._rendered(self._status())
+        return self._rendered(self._source.status())
 
     def _rendered(self, status: Status) -> bytes:
         registry = CollectorRegistry()

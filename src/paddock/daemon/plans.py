@@ -7,8 +7,9 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import structs
 
@@ -18,6 +19,7 @@ from paddock.core.model import HOST, Demand, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
+from paddock.daemon.gauge import Gauge
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.roster import Roster
@@ -35,6 +37,13 @@ _ROOM_TO_REHEARSE = 1024
 _OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
+class Listener(Protocol):
+    """Whoever wants to know of new plans: the daemon."""
+
+    async def plans_changed(self) -> None:
+        """An engine planned or refused something."""
+
+
 class Plans:
     """What each profile will take. `run` makes the plans, `wake` has it look again."""
 
@@ -45,18 +54,17 @@ class Plans:
         flaws: Flaws,
         scheduler: Scheduler,
         registry: Registry,
+        gauge: Gauge,
+        listener: Listener,
+        faults: Faults,
         *,
         state_dir: Path,
-        measure: Callable[[], None],
-        changed: Callable[[], Awaitable[None]],
         ahead: bool,
-        faults: Faults,
     ) -> None:
-        """`measure` reads the devices anew. `changed` is awaited when a plan is new. `ahead`: make
-        plans before anybody asks for them."""
+        """`ahead`: make plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
         self._scheduler, self._registry = scheduler, registry
-        self._measure, self._changed = measure, changed
+        self._gauge, self._listener = gauge, listener
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
@@ -64,7 +72,6 @@ class Plans:
         self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
-        self._wake = asyncio.Event()
 
     # ---- looking up ----
 
@@ -115,8 +122,8 @@ class Plans:
     async def run(self) -> None:
         """Make the plans that are missing or hold no more, each time it is woken, for ever."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._gauge.has_news.wait()
+            self._gauge.has_news.clear()
             if self._ahead:
                 await self._make_missing(self._roster.stable)
 
@@ -143,11 +150,11 @@ class Plans:
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
-        self._wake.set()
+        self._gauge.has_news.set()
 
     async def make(self, profile: Profile) -> Plan:
         """The plan as of now, made if need be; an estimate where an engine cannot be asked now."""
-        self._measure()
+        self._gauge.measure()
         if self._is_wanted(profile) or profile.fingerprint in self._failed:
             if not self._may_rehearse(profile):
                 await self._judge(profile)
@@ -199,7 +206,7 @@ class Plans:
                 _log.warning("no plan for %s: %s", profile.id, error)
                 self._failed.add(profile.fingerprint)
                 return None
-            self._measure()  # what was read ten seconds ago may have left since
+            self._gauge.measure()  # what was read ten seconds ago may have left since
             around, facts = self._around(), self._roster.facts(profile)
             state = self._flaws.state(profile)
             try:
@@ -227,7 +234,7 @@ class Plans:
                 self._judged.add(profile.fingerprint)
         if refusal:
             self._flaws.note(profile, state, refusal)
-            await self._changed()
+            await self._listener.plans_changed()
 
     async def _refusal(self, profile: Profile) -> str | None:
         """Its engine's words; None where it was cancelled."""
@@ -247,13 +254,13 @@ class Plans:
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)
-            await self._changed()
+            await self._listener.plans_changed()
         elif "cancelled" not in (plan.notes or [""])[0]:
             _log.info("no plan for %s: %s", profile.id, plan.notes[0] if plan.notes else "")
             self._failed.add(profile.fingerprint)
             if plan.refusal:
                 self._made.pop(profile.fingerprint, None)
-                await self._changed()
+                await self._listener.plans_changed()
 
     def reconsider(self, files: Collection[Path]) -> None:
         """Plan anew whose model's file is another than when it was planned."""

@@ -1,24 +1,22 @@
 """One profile in full: its flags and where each was written, its file's facts, what its owner typed."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.config import explain
 from paddock.config.claims import contradicted
 from paddock.config.profile import Profile
+from paddock.daemon.parts import Parts
+from paddock.daemon.view import View
 from paddock.placement.fact_lines import fact_lines, facts_of
 
-if TYPE_CHECKING:
-    from paddock.daemon.daemon import Daemon
 
-
-async def portrait(daemon: "Daemon", profile: Profile) -> ProfileDetail:
+async def portrait(parts: Parts, view: View, profile: Profile) -> ProfileDetail:
     """All that is known of it without asking its engine. Reads the file's header if that is not known."""
-    await daemon.look_at_files()
-    info, facts, problem = daemon.view.profile(profile), daemon.roster.facts(profile), ""
+    await parts.files.look(parts.roster.stable)
+    info, facts, problem = view.profile(profile), parts.roster.facts(profile), ""
     if facts is None:
-        facts, problem = await asyncio.to_thread(facts_of, profile, daemon.paths.state_dir)
+        facts, problem = await asyncio.to_thread(facts_of, profile, parts.paths.state_dir)
     return ProfileDetail(
         profile=info,
         flags=[_flag(row) for row in explain.show(profile)],

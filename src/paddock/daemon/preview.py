@@ -1,30 +1,27 @@
 """What a switch would do now, in numbers and in one sentence. Only reads; asks no engine."""
 
-from typing import TYPE_CHECKING
-
 from paddock.api.activity import Leaver, Need, Preview
 from paddock.api.placement import DevicePlan
 from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
+from paddock.daemon.parts import Parts
+from paddock.daemon.view import View
 from paddock.placement.words import gib
 
-if TYPE_CHECKING:
-    from paddock.daemon.daemon import Daemon
 
-
-def previewed(daemon: "Daemon", profile: Profile) -> Preview:
+def previewed(parts: Parts, view: View, profile: Profile) -> Preview:
     """If this profile were switched to now."""
-    name, now = ProfileId(profile.id), daemon.clock.now()
-    found = daemon.scheduler.preview(name, now)
-    flaw = daemon.flaws.of(profile) if found.needs_load else None
-    verdict = daemon.chronicle.verdicts.get(name)
-    seconds = daemon.switches.expected.get(name)
+    name, now = ProfileId(profile.id), parts.clock.now()
+    found = parts.scheduler.preview(name, now)
+    flaw = parts.flaws.of(profile) if found.needs_load else None
+    verdict = parts.chronicle.verdicts.get(name)
+    seconds = parts.switches.expected.get(name)
     preview = Preview(
         profile=name,
-        state=daemon.view.state(name),
+        state=view.state(name),
         leavers=[] if flaw else [_leaver(live, now) for live in found.leavers],
-        needs=_needs(daemon, profile),
+        needs=_needs(parts, profile),
         refused=found.refused,
         unloadable=flaw.message if flaw else "",
         seconds=None if seconds is None else round(seconds, 3),
@@ -42,14 +39,14 @@ def _leaver(live: Live, now: float) -> Leaver:
     )
 
 
-def _needs(daemon: "Daemon", profile: Profile) -> list[Need]:
-    plan = daemon.plans.of(profile)
-    return [_need(daemon, device) for device in plan.devices if device.total]
+def _needs(parts: Parts, profile: Profile) -> list[Need]:
+    plan = parts.plans.of(profile)
+    return [_need(parts, device) for device in plan.devices if device.total]
 
 
-def _need(daemon: "Daemon", device: DevicePlan) -> Need:
+def _need(parts: Parts, device: DevicePlan) -> Need:
     """By the ledger's own name, and of what it has read, where it knows the device."""
-    reading = daemon.ledger.readings.get(DeviceId(device.id))
+    reading = parts.ledger.readings.get(DeviceId(device.id))
     known = reading.available_mib if reading else None
     return Need(
         device=reading.name if reading else device.device,

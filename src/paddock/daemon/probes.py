@@ -27,23 +27,34 @@ class Probes:
     def __init__(
         self,
         roster: Roster,
+        faults: Faults,
         *,
         after: float,
-        faults: Faults,
     ) -> None:
         """`after`: idle seconds before a probe, 0 for none at all."""
         self._roster, self._after, self._faults = roster, after, faults
+        self._group: asyncio.TaskGroup | None = None  # while `run` does
         self._running: dict[InstanceId, asyncio.Task[None]] = {}
         self._probed: set[InstanceId] = set()
 
-    def arm(self, group: asyncio.TaskGroup, instance: Instance) -> None:
+    async def run(self) -> None:
+        """Allow probes, for ever; they end with it."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                await asyncio.Event().wait()
+        finally:
+            self._group = None
+
+    def arm(self, instance: Instance) -> None:
         """It has just got ready: probe it, if its profile allows that and nobody comes before."""
         profile = self._roster.stable.find(instance.profile)
-        if self._after <= 0 or profile is None or not profile.probe or instance.n_ctx is None:
+        if self._group is None or self._after <= 0 or instance.n_ctx is None:
+            return
+        if profile is None or not profile.probe:
             return
         if not profile.is_generative or instance.restored_tokens:  # which it would push out
             return
-        task = group.create_task(self._probe(instance))
+        task = self._group.create_task(self._probe(instance))
         self._running[instance.id] = task
         task.add_done_callback(lambda _: self._running.pop(instance.id, None))
 
@@ -52,14 +63,14 @@ class Probes:
         if self._running and (task := self._running.pop(instance, None)):
             task.cancel()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any probe runs or is about to."""
+        return bool(self._running)
+
     def is_probing(self, instance: InstanceId) -> bool:
         """Whether the request that has just been timed was a probe."""
         return instance in self._probed
-
-    def end(self) -> None:
-        """None is needed any more."""
-        for task in list(self._running.values()):
-            task.cancel()
 
     async def _probe(self, instance: Instance) -> None:
         await asyncio.sleep(self._after)

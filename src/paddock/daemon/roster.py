@@ -10,12 +10,14 @@ from typing import Any
 
 from msgspec import structs
 
+from paddock.api.types import ConfigInfo, Failure
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
 from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
+from paddock.daemon.clock import timestamp
 from paddock.daemon.collector import undisturbed
 from paddock.daemon.faults import Faults
 from paddock.engine.engine import Engine
@@ -46,6 +48,7 @@ class Roster:
         self._paths, self._faults = paths, faults
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
+        self.info = ConfigInfo(path=str(paths.config), loaded_at="")
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
         self._reading = asyncio.Lock()
         self._lists: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -115,10 +118,16 @@ class Roster:
             stable, changes = _settled(new, engines, self.stable)
             return Draft(stable, engines, changes)
 
-    def take(self, draft: Draft) -> None:
-        """From now on it is as this draft says."""
+    def take(self, draft: Draft, warnings: list[str]) -> None:
+        """From now on it is as this draft says; `warnings`: what is wrong with it all the same."""
         self.engines, self.stable = draft.engines, draft.stable
+        path = str(draft.stable.path)
+        self.info = ConfigInfo(path=path, loaded_at=timestamp(), warnings=warnings)
         self._remember_versions()
+
+    def note_refusal(self, why: Failure) -> None:
+        """The files were changed, and what they say now was not taken over."""
+        self.info.error = why
 
     async def read_facts(self) -> tuple[set[Path], set[Path]]:
         """Read the headers of model files that are new or not as they were; these two apart."""

@@ -1,6 +1,6 @@
 """Switches under way: since when, how far, and how long they will still take."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from paddock.api.types import Progress, Stage
 from paddock.core.books import Coming, Ending, Serving
@@ -10,12 +10,6 @@ from paddock.daemon.clock import Clock
 from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.registry import Registry
-
-
-@dataclass(slots=True)
-class _Switch:
-    since: float
-    last: tuple[Stage, str] | None = None  # as last told
 
 
 class Switches:
@@ -28,21 +22,29 @@ class Switches:
         clock: Clock,
     ) -> None:
         self._scheduler, self._registry, self._clock = scheduler, registry, clock
-        self._open: dict[ProfileId, _Switch] = {}
+        self._open: dict[ProfileId, float] = {}  # since when, by the clock
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
 
     def begin(self, profile: ProfileId) -> None:
         """Somebody waits for it now, if nobody did before."""
-        self._open.setdefault(profile, _Switch(self._clock.now()))
+        self._open.setdefault(profile, self._clock.now())
 
     def end(self, profile: ProfileId) -> float:
         """Seconds that it took."""
-        switch = self._open.pop(profile, None)
-        return self._clock.now() - switch.since if switch else 0.0
+        now = self._clock.now()
+        return now - self._open.pop(profile, now)
 
-    def abandon(self, still_wanted: set[ProfileId]) -> None:
+    def recall(self, seconds: Mapping[str, float]) -> None:
+        """What the history knows of last loads, by profile."""
+        self.expected = {ProfileId(profile): took for profile, took in seconds.items()}
+
+    def note_load(self, profile: ProfileId, seconds: float) -> None:
+        """It was loaded, in so many seconds: the next load will take about as long."""
+        self.expected[profile] = seconds
+
+    def abandon(self, still_wanted: Collection[ProfileId]) -> None:
         """Forget those that nobody wants any more and that never began."""
-        for profile in set(self._open) - still_wanted:
+        for profile in set(self._open).difference(still_wanted):
             live = self._scheduler.live_of(profile)
             if live is None or not isinstance(live.state, Coming):
                 del self._open[profile]
@@ -51,25 +53,13 @@ class Switches:
     def underway(self) -> list[ProfileId]:
         return list(self._open)
 
-    def changed(self, profile: ProfileId) -> Progress | None:
-        """Its progress, if its stage is another than when last asked."""
-        switch = self._open.get(profile)
-        if switch is None:
-            return None
-        progress = self.progress(profile)
-        told = (progress.stage, progress.part)
-        if told == switch.last:
-            return None
-        switch.last = told
-        return progress
-
     def progress(self, profile: ProfileId) -> Progress:
         """How far it is now."""
-        switch = self._open.get(profile)
-        elapsed = self._clock.now() - switch.since if switch else 0.0
+        now = self._clock.now()
+        elapsed = now - self._open.get(profile, now)
         live = self._scheduler.live_of(profile)
         instance = self._registry.of(profile)
-        if live and isinstance(live.state, Serving) and live.is_going and switch:
+        if live and isinstance(live.state, Serving) and live.is_going and profile in self._open:
             return Progress(stage="draining", elapsed=round(elapsed, 3))  # its outdated instance
         if live and isinstance(live.state, Coming | Serving):
             if instance is None:  # its start was ordered a moment ago: it waits for nobody now

@@ -2,8 +2,7 @@
 
 import copy
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from paddock import __version__
 from paddock.api import types as wire
@@ -13,47 +12,43 @@ from paddock.core.books import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_failure
-
-if TYPE_CHECKING:
-    from paddock.daemon.daemon import Daemon
 
 
 class View:
-    """Reads everything, changes nothing but what it remembers of its own words."""
+    """Reads everything and changes nothing."""
 
-    def __init__(self, daemon: "Daemon") -> None:
-        self._daemon = daemon
-        self._known: dict[str, tuple[Profile, wire.ProfileInfo]] = {}
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._known: dict[str, tuple[Profile, wire.ProfileInfo]] = {}  # as described last
 
     def status(self) -> wire.Status:
-        daemon = self._daemon
-        engine = daemon.roster.default_engine()
+        parts = self._parts
+        engine = parts.roster.default_engine()
         return wire.Status(
             version=__version__,
             pid=os.getpid(),
-            started_at=daemon.started_at,
-            current=daemon.current(),
-            instances=[self.instance(instance) for instance in daemon.registry.values()],
-            queue={str(profile): n for profile, n in daemon.scheduler.waiting().items()},
-            devices=daemon.ledger.devices(daemon.registry.booked()),
-            config=daemon.config,
+            started_at=parts.started_at,
+            current=parts.usage.current(),
+            instances=[self.instance(instance) for instance in parts.registry.values()],
+            queue={str(profile): n for profile, n in parts.scheduler.waiting().items()},
+            devices=parts.ledger.devices(parts.registry.booked()),
+            config=parts.roster.info,
             engine=engine.name if engine else "",
             engine_version=engine.version if engine else "",
-            state_dir=str(daemon.paths.state_dir),
-            listen=daemon.listen,
-            requests=daemon.requests.told(),
-            totals=daemon.metrics.totals,
-            faults=daemon.faults.known(),
+            state_dir=str(parts.paths.state_dir),
+            listen=list(parts.listen),
+            requests=parts.requests.told(),
+            totals=parts.totals,
+            faults=parts.faults.known(),
         )
 
     def instance(self, instance: Instance) -> wire.InstanceInfo:
-        daemon = self._daemon
-        live = daemon.scheduler.live.get(instance.id)
-        since = daemon.clock.time_of(instance.phase_since)
+        parts = self._parts
+        live = parts.scheduler.live.get(instance.id)
+        since = parts.clock.time_of(instance.phase_since)
         placement = instance.placement.placement
-        if instance.n_ctx:
-            placement.n_ctx = instance.n_ctx
         return wire.InstanceInfo(
             id=instance.id,
             profile=instance.profile,
@@ -63,7 +58,7 @@ class View:
             engine_version=instance.record.engine_version,
             pid=instance.record.worker or None,
             leases=len(live.state.leases) if live and isinstance(live.state, Serving) else 0,
-            stale=bool(live and daemon.scheduler.is_stale(live)),
+            stale=bool(live and parts.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
             progress=self._progress(instance),
@@ -71,8 +66,8 @@ class View:
             placement=placement if placement.buffers else None,
             speed=instance.speed,
             demand_mib=self._named(live.demand) if live else {},
-            plan=daemon.plans.engine_plan(instance.record.fingerprint, instance.profile),
-            verdict=daemon.chronicle.verdict_of(instance.id),
+            plan=parts.plans.engine_plan(instance.record.fingerprint, instance.profile),
+            verdict=parts.chronicle.verdict_of(instance.id),
             failure=as_failure(instance.phase.cause)
             if isinstance(instance.phase, ph.Failed)
             else None,
@@ -80,57 +75,57 @@ class View:
 
     def _named(self, demand: Demand) -> dict[str, int]:
         """By the names that people know devices by."""
-        readings = self._daemon.ledger.readings
+        readings = self._parts.ledger.readings
         return {readings[d].name if d in readings else str(d): mib for d, mib in demand.items()}
 
     def _progress(self, instance: Instance) -> wire.Progress | None:
         if not ph.is_loading(instance.phase):
             return None
-        return self._daemon.progress_of(instance.profile)
+        return self._parts.switches.progress(instance.profile)
+
+    def snapshot(self) -> wire.Snapshot:
+        """Status and all profiles, for a reader of events who begins."""
+        return wire.Snapshot(status=self.status(), profiles=list(self.profiles()))
 
     def profiles(self) -> Iterator[wire.ProfileInfo]:
         """Every profile, in the order of models.conf; each made when it is taken."""
-        waiting = self._daemon.scheduler.waiting()
-        profiles = self._daemon.roster.stable.profiles.values()
-        return (self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles)
+        waiting = self._parts.scheduler.waiting()
+        profiles = self._parts.roster.stable.profiles
+        if len(self._known) > len(profiles):  # some are gone from models.conf
+            self._known = {name: known for name, known in self._known.items() if name in profiles}
+        return (self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles.values())
 
     def profile(self, profile: Profile) -> wire.ProfileInfo:
-        waiting = self._daemon.scheduler.waiting()
+        waiting = self._parts.scheduler.waiting()
         return self._profile(profile, waiting.get(ProfileId(profile.id), 0))
 
     def _profile(self, profile: Profile, waiting: int) -> wire.ProfileInfo:
-        daemon, name = self._daemon, ProfileId(profile.id)
-        live = daemon.scheduler.live_of(name)
-        setback = daemon.scheduler.setback(name)
-        used = daemon.last_used.get(name)
+        parts, name = self._parts, ProfileId(profile.id)
+        live = parts.scheduler.live_of(name)
+        setback = parts.scheduler.setback(name)
         info = self._described(profile)
         info.state = self.state(name)
-        info.speed = daemon.chronicle.speeds.get(name)
-        info.verdict = daemon.chronicle.verdicts.get(name)
+        info.speed = parts.chronicle.speeds.get(name)
+        info.verdict = parts.chronicle.verdicts.get(name)
         info.instance = live.id if live else None
-        info.stale = bool(live and daemon.scheduler.is_stale(live))
+        info.stale = bool(live and parts.scheduler.is_stale(live))
         info.waiting = waiting
-        info.last_used = None if used is None else daemon.clock.time_of(used)
-        info.last_load_seconds = _rounded(daemon.switches.expected.get(name))
+        info.last_used = parts.usage.last_used(name)
+        info.last_load_seconds = _rounded(parts.switches.expected.get(name))
         info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
         return info
 
     def _described(self, profile: Profile) -> wire.ProfileInfo:
         """A copy: what models.conf and the files say of it stays the same from one list to the next."""
-        mib = self._daemon.files.size_mib(profile)
+        mib = self._parts.files.size_mib(profile)
         known = self._known.get(profile.id)
         if known is None or known[0] is not profile or (known[1].size_mib or 0) != mib:
             known = self._known[profile.id] = (profile, described(profile, mib=mib))
         return copy.copy(known[1])
 
-    def forget(self, profiles: Iterable[str]) -> None:
-        """These are gone from models.conf, or something else is said of them there."""
-        for name in profiles:
-            self._known.pop(name, None)
-
     def state(self, profile: ProfileId) -> wire.State:
         """A profile's state in one word."""
-        scheduler = self._daemon.scheduler
+        scheduler = self._parts.scheduler
         match (live := scheduler.live_of(profile)) and live.state:
             case Coming():  # the scheduler hears that it is ready a moment after the world
                 return "ready" if live and self._serves(live.id) else "loading"
@@ -146,13 +141,13 @@ class View:
                 return self._state_without_instance(profile)
 
     def _serves(self, instance: InstanceId) -> bool:
-        running = self._daemon.registry.get(instance)
+        running = self._parts.registry.get(instance)
         return running is not None and isinstance(running.phase, ph.Ready)
 
     def _state_without_instance(self, profile: ProfileId) -> wire.State:
-        if profile in self._daemon.switches.underway:
+        if profile in self._parts.switches.underway:
             return "queued"
-        return "failed" if self._daemon.scheduler.setback(profile) else "unloaded"
+        return "failed" if self._parts.scheduler.setback(profile) else "unloaded"
 
 
 def _phase(instance: Instance, live: Live | None) -> wire.Phase:

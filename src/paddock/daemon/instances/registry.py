@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from paddock.core.books import Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.instance import Instance
 
 
@@ -47,6 +49,11 @@ class Registry(Mapping[InstanceId, Instance]):
             for live in self._scheduler.live.values()
             if (instance := self._instances.get(live.id))
         }
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where the ready instances are reached, for what costs them nothing and needs no lease."""
+        live = self._scheduler.live.values()
+        return [self._instances[x.id].endpoint for x in live if isinstance(x.state, Serving)]
 
     def add(self, instance: Instance) -> None:
         self._instances[instance.id] = instance
