@@ -23,14 +23,14 @@ from paddock.core.events import (
 )
 from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Spec, Ticket
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
-from paddock.daemon.history import History
-from paddock.daemon.instance import Instance
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.records import Record, Records
-from paddock.daemon.roster import Roster
+from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.store import History
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.profiles.roster import Roster
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.llama.output import TaskLine, Timing
 from tests.clock import SetClock

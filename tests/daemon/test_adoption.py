@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.daemon.records import Record
+from paddock.daemon.instances.records import Record
 from paddock.llama.process import Identity
 from paddock.whole import write_whole
 from tests.strangers import STRANGER, needs_root

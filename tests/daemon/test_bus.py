@@ -18,7 +18,7 @@ from paddock.api.types import (
     Snapshot,
     Status,
 )
-from paddock.daemon.bus import Bus
+from paddock.daemon.activity.bus import Bus
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from paddock.api.placement import LoadEntry
 from paddock.core.model import ProfileId
-from paddock.daemon.history import History, NullHistory
+from paddock.daemon.history.store import History, NullHistory
 from tests.daemon.chronicled import World
 
 

@@ -14,9 +14,9 @@ import pytest
 from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
-from paddock.daemon.contexts import Contexts, Shelf
 from paddock.daemon.faults import Faults
-from paddock.daemon.probes import Probes
+from paddock.daemon.history.probes import Probes
+from paddock.daemon.instances.contexts import Contexts, SlotStore
 from paddock.llama import client
 from tests.yard import Yard, places, process, yard
 
@@ -199,13 +199,15 @@ async def test_a_damaged_file_costs_only_itself(paths: Paths):
 async def test_a_file_on_which_a_server_died_is_not_tried_again(tmp_path: Path):
     (tmp_path / "slot-0.bin").write_bytes(b"deadly")
     async with client.connect(str(tmp_path / "nobody.sock")) as session:
-        assert await Shelf(tmp_path).restore(session) == 0
-    assert Shelf(tmp_path).is_empty
+        assert await SlotStore(tmp_path).restore(session) == 0
+    assert SlotStore(tmp_path).is_empty
 
 
 async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("paddock.daemon.contexts._PATIENCE", 600.0)  # is for one that is slow
-    monkeypatch.setattr("paddock.daemon.contexts._ANSWERS", 0.2)
+    monkeypatch.setattr(
+        "paddock.daemon.instances.contexts._PATIENCE", 600.0
+    )  # is for one that is slow
+    monkeypatch.setattr("paddock.daemon.instances.contexts._ANSWERS", 0.2)
     async with yard(paths, max_instances=1, stop_timeout=0.2) as home:
         await cached(home)
         [alpha] = (await home.status()).instances

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from paddock.daemon import gauge, probes
 from paddock.daemon.faults import Faults
+from paddock.daemon.history import probes
+from paddock.daemon.memory import sampler
 from tests.yard import HEADER, Yard, places, yard
 
 CONF = "[endless]\nmodel = endless.gguf\nctx-size = 262144\n[alpha]\nmodel = alpha.gguf\n"
@@ -105,7 +106,7 @@ def names(trouble: Trouble) -> str:
 async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
     trouble: Trouble, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(gauge, "_EVERY", 0.1)
+    monkeypatch.setattr(sampler, "_EVERY", 0.1)
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
     async with yard(paths, plan_ahead=True, probe_after=0.05) as home:
         body = {"model": "endless", "stream": True, "prompt": "go", "max_tokens": 250_000}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from paddock.core.model import InstanceId
-from paddock.daemon.requests import Request, Requests, client_name
+from paddock.daemon.activity.requests import Request, Requests, client_name
 from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
 from tests.clock import SetClock

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from paddock.core.model import InstanceId
-from paddock.daemon.requests import Requests
-from paddock.daemon.watchman import Watchman
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.watchman import Watchman
 from paddock.host.processes import computed_seconds
 from tests.clock import SetClock
 from tests.yard import Yard, places, yard

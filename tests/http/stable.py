@@ -29,12 +29,12 @@ from paddock.api.types import (
 from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
-from paddock.daemon.endpoint import Endpoint
-from paddock.daemon.history import History, NullHistory
-from paddock.daemon.log_reading import Reading, Run
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.requests import Requests
+from paddock.daemon.history.store import History, NullHistory
+from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.logs.log_reading import Reading, Run
 from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 

@@ -2,14 +2,14 @@
 then it is published."""
 
 from paddock.core.model import Cause
-from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.requests import Requests
 from paddock.daemon.faults import Faults
-from paddock.daemon.gauge import Gauge
-from paddock.daemon.herald import Herald
-from paddock.daemon.instance import Instance
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.probes import Probes
-from paddock.daemon.requests import Requests
+from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.probes import Probes
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.reports.publisher import Publisher
 from paddock.llama.output import TaskLine, Timing
 
 
@@ -18,16 +18,16 @@ class Aftermath:
 
     def __init__(
         self,
-        publisher: Herald,
+        publisher: Publisher,
         chronicle: Chronicle,
         probes: Probes,
         requests: Requests,
         metrics: Metrics,
-        gauge: Gauge,
+        sampler: Sampler,
         faults: Faults,
     ) -> None:
         self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
-        self._requests, self._metrics, self._gauge = requests, metrics, gauge
+        self._requests, self._metrics, self._sampler = requests, metrics, sampler
         self._faults = faults
 
     def phase_changed(self, instance: Instance) -> None:
@@ -41,7 +41,7 @@ class Aftermath:
 
     def got_ready(self, instance: Instance) -> None:
         """See what it really holds, and how fast it is."""
-        self._gauge.measure()
+        self._sampler.measure()
         if instance.adopted:
             self._chronicle.adopted(instance)
         else:

@@ -15,17 +15,17 @@ from paddock.config.profile import Stable
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import Rules
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
-from paddock.daemon.herald import Herald
 from paddock.daemon.loop import Loop
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.plans import Plans
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.specs import Specs
+from paddock.daemon.profiles.roster import Draft, Roster
+from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
-from paddock.daemon.roster import Draft, Roster
-from paddock.daemon.specs import Specs
-from paddock.daemon.switches import Switches
+from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.turns import in_turns
-from paddock.daemon.watch import written
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
 
@@ -53,7 +53,7 @@ class Configuration:
         plans: Plans,
         switches: Switches,
         loop: Loop,
-        publisher: Herald,
+        publisher: Publisher,
         metrics: Metrics,
         faults: Faults,
     ) -> None:

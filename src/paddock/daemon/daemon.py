@@ -15,39 +15,39 @@ from paddock.core import events as ev
 from paddock.core.books import Coming
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.bus import Bus
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.usage import Usage
+from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.aftermath import Aftermath
-from paddock.daemon.bus import Bus
-from paddock.daemon.catalog import catalog, model_card
-from paddock.daemon.chronicle import Chronicle
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.faults import Faults
-from paddock.daemon.flaws import Flaws
-from paddock.daemon.gauge import Gauge
-from paddock.daemon.hand_saved import HandSaved
-from paddock.daemon.herald import Herald
-from paddock.daemon.history import History, opened
-from paddock.daemon.instance import Instance
+from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.probes import Probes
+from paddock.daemon.history.store import History, opened
+from paddock.daemon.instances.hand_saved import HandSaved
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.keeper import Keeper
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.logbook import Logbook
+from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.model_files import ModelFiles
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
-from paddock.daemon.plans import Plans
-from paddock.daemon.probes import Probes
-from paddock.daemon.pulse import Pulse
-from paddock.daemon.records import Records
-from paddock.daemon.requests import Requests
-from paddock.daemon.roster import Roster
-from paddock.daemon.switches import Switches
+from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.model_files import ModelFiles
+from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.reports.activity_feed import ActivityFeed
+from paddock.daemon.reports.catalog import catalog, model_card
+from paddock.daemon.reports.publisher import Publisher
+from paddock.daemon.reports.view import View
+from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
-from paddock.daemon.usage import Usage
-from paddock.daemon.view import View
-from paddock.daemon.watchman import Watchman
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
 
@@ -74,9 +74,9 @@ class Daemon:
         registry, flaws = Registry(scheduler), Flaws(roster)
         switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
         self.loop = Loop(scheduler, registry, switches, self, clock, faults)
-        self.gauge = Gauge(self.loop, ledger, scheduler, registry, faults)
+        self.sampler = Sampler(self.loop, ledger, scheduler, registry, faults)
         self.plans = Plans(
-            roster, ledger, flaws, scheduler, registry, self.gauge, self, faults,
+            roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
         self.probes = Probes(roster, faults, after=settings.probe_after)
@@ -104,13 +104,15 @@ class Daemon:
         )
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
-        self.publisher = Herald(self.bus, self.view, scheduler, switches, faults)
-        self.pulse = Pulse(self.bus, parts.requests, parts.totals, ledger, registry, clock)
+        self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
+        self.activity_feed = ActivityFeed(
+            self.bus, parts.requests, parts.totals, ledger, registry, clock
+        )
         aftermath = Aftermath(
             self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
-            self.gauge, faults,
+            self.sampler, faults,
         )  # fmt: skip
-        self.keeper = Keeper(
+        self.supervisor = Supervisor(
             settings, records, registry, roster, ledger, self.plans, flaws, aftermath,
             self.loop, faults, clock,
         )  # fmt: skip
@@ -206,21 +208,21 @@ class Daemon:
         """What goes on all the time, for everybody. Each survives whatever befalls it."""
         configuration, paths = self.configuration, self.paths
         return {
-            "memory": self.gauge.run,
+            "memory": self.sampler.run,
             "models.conf": lambda: configuration.watch(paths.config),
             "paddock.toml": lambda: configuration.watch(paths.settings),
             "configuration": configuration.run,
             "facts": configuration.run_refining,
             "plans": self.plans.run,
             "probes": self.probes.run,
-            "activity": self.pulse.run,
+            "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
-        self.gauge.measure()
+        self.sampler.measure()
         self.configuration.put_in_force()
-        await self.keeper.adopt_all(group)
+        await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
                 self.parts.switches.begin(live.profile)
@@ -231,7 +233,7 @@ class Daemon:
             helper.cancel()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
-        await (self.keeper.leave() if self._keep else self.keeper.all_ended())
+        await (self.supervisor.leave() if self._keep else self.supervisor.all_ended())
         self.orders.jobs.close()
         await self.chronicle.finish()
         self.bus.close()
@@ -250,10 +252,10 @@ class Daemon:
 
     def spawn(self, order: ef.Spawn) -> None:
         assert self._group is not None, "nothing is decided before `run`"
-        self.keeper.bring_to_life(self._group, order)
+        self.supervisor.bring_to_life(self._group, order)
 
     def stop(self, order: ef.Stop) -> None:
-        self.keeper.stop(order.instance, order.why)
+        self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
         seconds = self.parts.switches.end(done.profile)
@@ -285,7 +287,7 @@ class Daemon:
 
     async def plans_changed(self) -> None:
         """An engine planned or refused something: it may have named devices that only it can see."""
-        self.gauge.measure()
+        self.sampler.measure()
         await self.configuration.renew()
         for profile in self.parts.scheduler.waiting():
             self.orders.examine(profile)
@@ -329,4 +331,4 @@ class Daemon:
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
-        return self.keeper.hand_saved(instance)
+        return self.supervisor.hand_saved(instance)

@@ -12,13 +12,13 @@ from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.switches import Switches
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.lease import Lease
 from paddock.daemon.refusals import as_error
-from paddock.daemon.switches import Switches
 
 
 class Effects(Protocol):

@@ -8,11 +8,11 @@ from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.model import InstanceId, ProfileId
 from paddock.daemon.configuration import Configuration
+from paddock.daemon.instances.records import Records
 from paddock.daemon.jobs import Job, Jobs
 from paddock.daemon.lease import Lease
 from paddock.daemon.loop import Loop
 from paddock.daemon.parts import Parts
-from paddock.daemon.records import Records
 from paddock.daemon.refusals import as_error
 from paddock.errors import ModelMissing, NotLoaded, PaddockError
 

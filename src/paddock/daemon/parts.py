@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from paddock.api.activity import Totals
 from paddock.config.settings import Paths
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.usage import Usage
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
-from paddock.daemon.flaws import Flaws
+from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.model_files import ModelFiles
-from paddock.daemon.plans import Plans
-from paddock.daemon.requests import Requests
-from paddock.daemon.roster import Roster
-from paddock.daemon.switches import Switches
-from paddock.daemon.usage import Usage
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.model_files import ModelFiles
+from paddock.daemon.profiles.roster import Roster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

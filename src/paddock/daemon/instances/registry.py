@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from paddock.core.books import Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.endpoint import Endpoint
-from paddock.daemon.instance import Instance
+from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.instances.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)

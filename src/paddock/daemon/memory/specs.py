@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile, Stable
 from paddock.core.model import ProfileId, Spec
-from paddock.daemon.demands import spec_of
-from paddock.daemon.plans import Plans
-from paddock.daemon.switches import Switches
+from paddock.daemon.activity.switches import Switches
+from paddock.daemon.memory.demands import spec_of
+from paddock.daemon.memory.plans import Plans
 from paddock.llama.gguf import Facts
 
 

@@ -7,8 +7,8 @@ from paddock.core.books import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import Clock
-from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.registry import Registry
 
 

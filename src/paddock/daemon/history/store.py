@@ -16,7 +16,7 @@ import msgspec
 from paddock import excerpt
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.daemon.faults import Faults
-from paddock.daemon.history_file import Database, prepare
+from paddock.daemon.history.schema import Database, prepare
 
 _T = TypeVar("_T")
 

@@ -12,8 +12,8 @@ import aiohttp
 
 from paddock.core.model import InstanceId
 from paddock.daemon.faults import Faults
-from paddock.daemon.instance import Instance
-from paddock.daemon.roster import Roster
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.profiles.roster import Roster
 from paddock.errors import PaddockError
 
 _log = logging.getLogger(__name__)

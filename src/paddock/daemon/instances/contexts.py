@@ -16,7 +16,7 @@ from uuid import uuid4
 import aiohttp
 
 from paddock.config.profile import Profile
-from paddock.daemon.hand_saved import HandSaved
+from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.llama import client, slots
 from paddock.private import keep_private
 
@@ -81,7 +81,7 @@ class Contexts:
         return [entry for entry in self._root.iterdir() if not entry.name.startswith(_GONE)]
 
 
-class Shelf:
+class SlotStore:
     """The saved contexts of one instance, whose server was told this folder."""
 
     def __init__(self, folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import Profile
 from paddock.core.model import Cause
-from paddock.daemon.roster import Roster
+from paddock.daemon.profiles.roster import Roster
 from paddock.errors import PaddockError
 from paddock.llama.gguf import is_there
 from paddock.placement.shelf import state_of

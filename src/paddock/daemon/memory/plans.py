@@ -18,11 +18,11 @@ from paddock.config.profile import Profile, Stable
 from paddock.core.model import HOST, Demand, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
-from paddock.daemon.flaws import Flaws
-from paddock.daemon.gauge import Gauge
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.roster import Roster
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.turns import in_turns
 from paddock.errors import PaddockError
 from paddock.llama.gguf import Facts
@@ -54,7 +54,7 @@ class Plans:
         flaws: Flaws,
         scheduler: Scheduler,
         registry: Registry,
-        gauge: Gauge,
+        sampler: Sampler,
         listener: Listener,
         faults: Faults,
         *,
@@ -64,7 +64,7 @@ class Plans:
         """`ahead`: make plans before anybody asks for them."""
         self._roster, self._ledger = roster, ledger
         self._scheduler, self._registry = scheduler, registry
-        self._gauge, self._listener = gauge, listener
+        self._sampler, self._listener = sampler, listener
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(Shelf(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
@@ -122,8 +122,8 @@ class Plans:
     async def run(self) -> None:
         """Make the plans that are missing or hold no more, each time it is woken, for ever."""
         while True:
-            await self._gauge.has_news.wait()
-            self._gauge.has_news.clear()
+            await self._sampler.has_news.wait()
+            self._sampler.has_news.clear()
             if self._ahead:
                 await self._make_missing(self._roster.stable)
 
@@ -150,11 +150,11 @@ class Plans:
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
-        self._gauge.has_news.set()
+        self._sampler.has_news.set()
 
     async def make(self, profile: Profile) -> Plan:
         """The plan as of now, made if need be; an estimate where an engine cannot be asked now."""
-        self._gauge.measure()
+        self._sampler.measure()
         if self._is_wanted(profile) or profile.fingerprint in self._failed:
             if not self._may_rehearse(profile):
                 await self._judge(profile)
@@ -206,7 +206,7 @@ class Plans:
                 _log.warning("no plan for %s: %s", profile.id, error)
                 self._failed.add(profile.fingerprint)
                 return None
-            self._gauge.measure()  # what was read ten seconds ago may have left since
+            self._sampler.measure()  # what was read ten seconds ago may have left since
             around, facts = self._around(), self._roster.facts(profile)
             state = self._flaws.state(profile)
             try:

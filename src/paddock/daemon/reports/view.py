@@ -10,8 +10,8 @@ from paddock.config.describe import described
 from paddock.config.profile import Profile
 from paddock.core.books import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
-from paddock.daemon.instance import Instance
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.instance import Instance
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_failure
 

@@ -6,7 +6,7 @@ from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
 from paddock.daemon.parts import Parts
-from paddock.daemon.view import View
+from paddock.daemon.reports.view import View
 from paddock.placement.words import gib
 
 

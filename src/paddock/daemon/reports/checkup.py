@@ -12,7 +12,7 @@ from paddock.api.placement import Checkup, LoadEntry, Plan
 from paddock.config.models_conf import read
 from paddock.config.profile import Problem, Profile
 from paddock.core.model import HOST
-from paddock.daemon.gauge import Gauge
+from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.parts import Parts
 from paddock.errors import EngineError
 from paddock.host.processes import swapped_mib
@@ -26,9 +26,9 @@ from paddock.placement.survey import host_takers
 _LOADS = 20  # of a profile: how far back a measured speed may lie
 
 
-async def examine(parts: Parts, gauge: Gauge, profiles: Sequence[Profile]) -> Checkup:
+async def examine(parts: Parts, sampler: Sampler, profiles: Sequence[Profile]) -> Checkup:
     """What could be better about these profiles, about models.conf as it is now, and the machine."""
-    gauge.measure()
+    sampler.measure()
     readings, swapped = await _readings(parts), _swapped(parts)
     problems = await asyncio.to_thread(_problems, parts, {"", "*", *(p.id for p in profiles)})
     patients = [await _patient(parts, profile, readings) for profile in profiles]

@@ -14,12 +14,12 @@ from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
-from paddock.daemon.history import History
-from paddock.daemon.instance import Instance
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.plans import Plans
-from paddock.daemon.records import Records
-from paddock.daemon.roster import Roster
+from paddock.daemon.history.store import History
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.records import Records
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.profiles.roster import Roster
 from paddock.llama.output import Timing
 from paddock.placement.devices import ids_of, told
 from paddock.placement.sizes import streams_of

@@ -14,18 +14,18 @@ from paddock.core import events as ev
 from paddock.core.effects import Spawn
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
-from paddock.daemon.contexts import Contexts
 from paddock.daemon.faults import Faults
-from paddock.daemon.flaws import Flaws
-from paddock.daemon.hand_saved import HandSaved
-from paddock.daemon.instance import Instance, Listener
 from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.hand_saved import HandSaved
+from paddock.daemon.instances.instance import Instance, Listener
+from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.ledger import Ledger
 from paddock.daemon.loop import Loop
-from paddock.daemon.plans import Plans
-from paddock.daemon.records import Record, Records
-from paddock.daemon.roster import Roster
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.roster import Roster
 from paddock.engine.containers import is_container, reap
 from paddock.engine.launch import command, environment
 from paddock.errors import PaddockError
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
 
 
-class Keeper:
+class Supervisor:
     """Owns every instance of this daemon; feeds the loop with what becomes of them."""
 
     def __init__(

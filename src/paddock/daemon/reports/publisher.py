@@ -12,31 +12,31 @@ from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.bus import Bus
+from paddock.daemon.activity.bus import Bus
+from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
-from paddock.daemon.instance import Instance
+from paddock.daemon.instances.instance import Instance
 from paddock.daemon.refusals import as_failure
-from paddock.daemon.switches import Switches
-from paddock.daemon.view import View
+from paddock.daemon.reports.view import View
 
 _log = logging.getLogger(__name__)
 _Arguments = ParamSpec("_Arguments")
 
 
 def _survived(
-    method: "Callable[Concatenate[Herald, _Arguments], None]",
-) -> "Callable[Concatenate[Herald, _Arguments], None]":
+    method: "Callable[Concatenate[Publisher, _Arguments], None]",
+) -> "Callable[Concatenate[Publisher, _Arguments], None]":
     """What cannot be published is noted: whoever had something to publish goes on."""
 
     @wraps(method)
-    def guarded(self: "Herald", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+    def guarded(self: "Publisher", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
         with self.faults.caught("publishing"):
             method(self, *args, **kwargs)
 
     return guarded
 
 
-class Herald:
+class Publisher:
     """The one place from which facts go out; it decides nothing and changes nothing."""
 
     def __init__(

@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from paddock.daemon.log_reading import Reading, Run
-from paddock.daemon.records import Record, Records
-from paddock.daemon.roster import Roster
+from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.logs.log_reading import Reading, Run
+from paddock.daemon.profiles.roster import Roster
 from paddock.errors import NoSuchThing
 
 DAEMON = "daemon"  # the name of our own log, unless a profile has it

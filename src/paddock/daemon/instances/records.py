@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import Placement
-from paddock.daemon.reserve import Reserve
+from paddock.daemon.instances.reserve import Reserve
 from paddock.llama.process import Plumbing
 from paddock.llama.signs import Signs
 from paddock.private import believed, keep_private

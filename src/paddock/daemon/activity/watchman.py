@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paddock.core.model import InstanceId
+from paddock.daemon.activity.requests import Request, Requests
 from paddock.daemon.clock import Clock
-from paddock.daemon.instance import Instance
-from paddock.daemon.requests import Request, Requests
+from paddock.daemon.instances.instance import Instance
 from paddock.host.processes import computed_seconds, session_of
 
 _log = logging.getLogger(__name__)

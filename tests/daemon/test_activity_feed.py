@@ -6,10 +6,10 @@ from paddock.api.activity import RequestInfo, Totals
 from paddock.api.types import Activity, DeviceInfo
 from paddock.config.settings import Settings
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.requests import Requests
 from paddock.daemon.instances.registry import Booked, Registry
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.pulse import Pulse, visible
-from paddock.daemon.requests import Requests
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.reports.activity_feed import ActivityFeed, visible
 from tests.clock import SetClock
 from tests.daemon.test_bus import bus, take
 
@@ -31,7 +31,7 @@ class Ward:
         self.now = 0.0
         self.bus, self.totals, self.ledger = bus(), Totals(), StillLedger(Settings())
         self.requests = Requests(SetClock(lambda: self.now))
-        self.pulse = Pulse(
+        self.activity_feed = ActivityFeed(
             self.bus,
             self.requests,
             self.totals,
@@ -46,7 +46,7 @@ class Ward:
     async def tells(self) -> bool:
         """Whether the next beat has news."""
         before = len(self.told)
-        await self.pulse.beat()
+        await self.activity_feed.beat()
         return len(self.told) > before
 
 
@@ -72,7 +72,7 @@ async def test_only_news_is_told_and_a_sign_of_life_each_minute():
 
 async def test_nothing_is_read_while_nobody_looks_on():
     ward, StillLedger.looks = Ward(), 0
-    running = asyncio.create_task(ward.pulse.run())
+    running = asyncio.create_task(ward.activity_feed.run())
     with ward.bus.subscribe() as events:
         await take(events, 1)
         assert StillLedger.looks == 0, "it follows a switch and wants no readings"

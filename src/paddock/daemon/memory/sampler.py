@@ -6,15 +6,15 @@ from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
-from paddock.daemon.instance import Instance
+from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.ledger import Ledger
 from paddock.daemon.loop import Loop
+from paddock.daemon.memory.ledger import Ledger
 
 _EVERY = 10.0  # seconds: other programs take and free memory without telling anybody
 
 
-class Gauge:
+class Sampler:
     """Reads the devices now and then, and whenever it is asked to."""
 
     def __init__(

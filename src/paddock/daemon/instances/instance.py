@@ -12,13 +12,13 @@ from paddock import excerpt
 from paddock.api.placement import Speed
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock
-from paddock.daemon.contexts import Shelf
-from paddock.daemon.endings import TOLD_LINES, failed, hung, not_started, stalled
-from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.records import Record, Records
-from paddock.daemon.stages import Stages
+from paddock.daemon.instances.contexts import SlotStore
+from paddock.daemon.instances.endings import TOLD_LINES, failed, hung, not_started, stalled
+from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.instances.stages import Stages
 from paddock.llama import client
 from paddock.llama.follow import LineFile, Watch, last_lines
 from paddock.llama.output import (
@@ -99,7 +99,7 @@ class Instance:
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
-        self._shelf = Shelf(Path(record.contexts)) if record.contexts else None
+        self._slots = SlotStore(Path(record.contexts)) if record.contexts else None
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
         self._stop_why: str | None = None
         self._told_to_stop = asyncio.Event()
@@ -330,7 +330,7 @@ class Instance:
             self.record.placement = self._placement.placement
             self.record.speaks_protocol = self._speaks_protocol
             self._save_record()
-        if self._shelf and not self._shelf.is_empty:
+        if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
         else:
             self._serve(ready)
@@ -339,8 +339,8 @@ class Instance:
         """Give it what its predecessor's slots held, before anybody asks it."""
         await self._is_loaded.wait()
         with self._faults.caught("contexts"):
-            if self._shelf:
-                self.restored_tokens = await self._shelf.restore(self.endpoint.session)
+            if self._slots:
+                self.restored_tokens = await self._slots.restore(self.endpoint.session)
                 _log.info("%s goes on with %d saved tokens", self.id, self.restored_tokens)
         self._serve(ready)
 
@@ -389,14 +389,14 @@ class Instance:
             self.kill()
             return
         with self._faults.caught("contexts"):
-            if serves and self._shelf:
-                await self._save(self._shelf)
+            if serves and self._slots:
+                await self._save(self._slots)
         await child.stop(self.record.stop_timeout, by_command=listens)
 
-    async def _save(self, shelf: Shelf) -> None:
+    async def _save(self, slot_store: SlotStore) -> None:
         self.is_saving = True
         self._listener.saving_changed(self)
-        saved = await shelf.save(self.record.socket, needs=self._context_mib)
+        saved = await slot_store.save(self.record.socket, needs=self._context_mib)
         _log.info("%d tokens of %s were saved", saved, self.id)
         self.is_saving = False
         self._listener.saving_changed(self)

@@ -5,17 +5,17 @@ from typing import Any
 
 from paddock.api.activity import Totals
 from paddock.api.types import Activity, DeviceInfo
-from paddock.daemon.bus import Bus
+from paddock.daemon.activity.bus import Bus
+from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.requests import Requests
+from paddock.daemon.memory.ledger import Ledger
 
 _EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
 _VISIBLE = 32  # MiB: less is the breathing of an idle machine
 
 
-class Pulse:
+class ActivityFeed:
     """Reads, and shows what it read to those who look on; decides nothing."""
 
     def __init__(
