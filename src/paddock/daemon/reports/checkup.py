@@ -20,7 +20,7 @@ from paddock.llama.flags import FlagSet
 from paddock.placement import examination
 from paddock.placement.advice import checkup
 from paddock.placement.devices import Readings
-from paddock.placement.patient import Machine, Patient
+from paddock.placement.profile_facts import MachineFacts, ProfileFacts
 from paddock.placement.survey import host_takers
 
 _LOADS = 20  # of a profile: how far back a measured speed may lie
@@ -31,17 +31,17 @@ async def examine(parts: Parts, sampler: Sampler, profiles: Sequence[Profile]) -
     sampler.measure()
     readings, swapped = await _readings(parts), _swapped(parts)
     problems = await asyncio.to_thread(_problems, parts, {"", "*", *(p.id for p in profiles)})
-    patients = [await _patient(parts, profile, readings) for profile in profiles]
-    machine = Machine(
+    facts = [await _profile_facts(parts, profile, readings) for profile in profiles]
+    machine = MachineFacts(
         environ=os.environ,
         config_files=await asyncio.to_thread(examination.config_files, os.environ),
         readings=readings,
         memory=parts.ledger.memory,
         swapped=swapped,
-        plans=examination.plans_for_gpus(patients),
+        plans=examination.plans_for_gpus(facts),
         flags=await asyncio.to_thread(_flags_or_none, parts, None),
     )
-    return Checkup(advice=await asyncio.to_thread(checkup, problems, patients, machine))
+    return Checkup(advice=await asyncio.to_thread(checkup, problems, facts, machine))
 
 
 async def _readings(parts: Parts) -> Readings:
@@ -73,10 +73,10 @@ def _problems(parts: Parts, sections: set[str]) -> list[Problem]:
 # ---- a profile ----
 
 
-async def _patient(parts: Parts, profile: Profile, readings: Readings) -> Patient:
+async def _profile_facts(parts: Parts, profile: Profile, readings: Readings) -> ProfileFacts:
     measured = await _measured(parts, profile)
     cache, plan = parts.paths.state_dir, await parts.plans.make(profile)
-    return Patient(
+    return ProfileFacts(
         profile=profile,
         flags=await asyncio.to_thread(_flags_or_none, parts, profile.engine),
         files=await asyncio.to_thread(examination.read_files, profile, cache_dir=cache),
