@@ -81,7 +81,7 @@ async def test_what_was_planned_is_loaded_without_a_search_and_verified(
     assert argv[-len(plan["replay"]) :] == plan["replay"]
     assert plan["replay"][:2] == ["--fit", "off"]
     assert instance["placement"]["replayed"] is True
-    assert (instance["verdict"]["state"], instance["verdict"].get("reasons")) == ("verified", [])
+    assert (instance["verdict"]["state"], instance["verdict"].get("reasons", [])) == ("verified", [])
     assert history["loads"][0]["placement"]["replayed"] is True
 
 
@@ -103,7 +103,7 @@ async def test_a_fitted_and_a_replayed_load_are_the_same_recipe(tmp_path: Path, 
     assert seen == [False, True, False]
     overflowing = {x["placement"]["layers_overflowing"] for x in (fitted, replayed, again)}
     assert len(overflowing) == 1
-    assert [x["verdict"].get("reasons") for x in (replayed, again)] == [[], []]
+    assert [x["verdict"].get("reasons", []) for x in (replayed, again)] == [[], []]
     assert replayed["verdict"]["state"] == again["verdict"]["state"] == "verified"
     assert len({load["fingerprint"] for load in history["loads"]}) == 1
     assert not replayed.get("stale")
@@ -140,7 +140,7 @@ async def test_memory_that_another_program_took_meanwhile_is_seen_and_fit_search
         instance = await loaded(home, "dense")
         argv = argv_of(home, 1)
         history = await home.get("/history/dense")
-        models = (await home.get("/models"))["models"]
+        models = (await home.get("/models"))["data"]
         first = home.paths.state_dir / "instances" / "1" / "log.1"
         earlier = first.read_text()
     assert plan["replay"]
@@ -150,7 +150,7 @@ async def test_memory_that_another_program_took_meanwhile_is_seen_and_fit_search
     held = sum(b["mib"] for b in instance["placement"]["buffers"] if b["device"] == "RPC0")
     assert held <= 90
     assert [load["outcome"] for load in history["loads"]] == ["ready"]
-    assert "failure" not in models[0]
+    assert "failure" not in models[0]["paddock"]
     assert "using device RPC0" in earlier, "what the first attempt said can still be read"
 
 
@@ -162,7 +162,7 @@ def failing(folder: Path, *, when: str, words: str = OUT_OF_MEMORY) -> Path:
     return wrapper(
         folder / "engine",
         f'case "$*" in *"--verbosity 5"*) ;; *) echo "$*" >> {folder}/loads;; esac\n'
-        f"""case "$*" in *"--verbosity 5"*) ;; *{when}*) echo '{words}' >&2; exit 1;; esac""",
+        f"""case "$*" in *"--verbosity 5"*) ;; *"{when}"*) echo '{words}' >&2; exit 1;; esac""",
     )
 
 

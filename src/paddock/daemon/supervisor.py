@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
 from paddock.config.describe import size_mib
@@ -24,6 +24,7 @@ from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.containers import is_container, reap
@@ -33,6 +34,7 @@ from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, spawn
 from paddock.llama.signs import MARK, new_mark
 from paddock.placement.planner import quoted
+from paddock.placement.replayable import Replay
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -49,6 +51,7 @@ class Supervisor:
         roster: Roster,
         ledger: Ledger,
         plans: Plans,
+        replays: Replays,
         flaws: Flaws,
         listener: Listener,
         loop: Loop,
@@ -57,7 +60,7 @@ class Supervisor:
     ) -> None:
         self._settings, self._records, self._registry = settings, records, registry
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
-        self._listener, self._loop = listener, loop
+        self._replays, self._listener, self._loop = replays, listener, loop
         self._faults, self._clock = faults, clock
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
@@ -104,38 +107,68 @@ class Supervisor:
             if why := self._stopped_early.pop(instance, None):
                 await self._never_begun(record, why)
                 return
-            plumbing = self._records.plumbing(record.number)
             state = self._flaws.state(profile)
-            live = self._track(record)
-            self._listener.phase_changed(live)
-            marked = environ | {MARK: record.mark}
-            await self._live(live, lambda: spawn(record.argv, marked, plumbing))
+            live, cause = await self._run(record, environ)
+            if live.fell_short and not live.stop_why:
+                live, cause = await self._run_with_fit(live, cause, profile, environ)
+            await self._take_leave(live, cause)
             if live.refusal:
                 self._flaws.note(profile, state, quoted(engine, live.refusal))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
+        replay = self._replays.of(profile, self._roster.engine(profile), instance)
+        record = self._record(instance, profile, replay)
+        self._records.begin(record)
+        return record
+
+    def _record(self, instance: InstanceId, profile: Profile, replay: Replay | None) -> Record:
         engine = self._roster.engine(profile)
         number = int(instance.rsplit(".", 1)[1])
         socket = str(self._records.socket(number))
         contexts = self._contexts.prepared(profile, engine.version)
-        record = Record(
+        flags = replay.flags if replay else ()
+        return Record(
             instance=instance,
             number=number,
             profile=profile.id,
             fingerprint=profile.fingerprint,
             recipe=profile.recipe,
-            argv=command(engine, profile, socket=socket, contexts=contexts),
+            argv=command(engine, profile, socket=socket, contexts=contexts, replay=flags),
             mark=new_mark(),
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
+            replay=replay,
             contexts=str(contexts or ""),
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )
-        self._records.begin(record)
-        return record
+
+    async def _run(self, record: Record, environ: Mapping[str, str]) -> tuple[Instance, Cause]:
+        """Start it and see it through; the instance, and why it ended."""
+        plumbing, marked = self._records.plumbing(record.number), {**environ, MARK: record.mark}
+        live = self._track(record)
+        self._listener.phase_changed(live)
+        return live, await self._see_through(live, lambda: spawn(record.argv, marked, plumbing))
+
+    async def _run_with_fit(
+        self, short: Instance, cause: Cause, profile: Profile, environ: Mapping[str, str]
+    ) -> tuple[Instance, Cause]:
+        """The same load once more, in what memory there is now; who waits for it waits on."""
+        _log.warning("%s: what its plan counted with is gone, fit searches anew", short.id)
+        self._replays.drop(profile, self._roster.engine(profile))
+        with self._faults.caught("memory"):
+            await self._ledger.freed(short.record.worker, within=_MEMORY_WAIT)
+        if short.stop_why:
+            return short, Cause("stopped", f"stopped: {short.stop_why}")
+        try:
+            record = self._record(short.id, profile, None)
+            self._records.begin_again(record)
+        except OSError as error:
+            why = f"cannot prepare {short.id} again after {cause.message}: {error}"
+            return short, Cause("state_unwritable", why)
+        return await self._run(record, environ)
 
     def _track(self, record: Record) -> Instance:
         live = Instance(
@@ -230,6 +263,10 @@ class Supervisor:
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        await self._take_leave(live, await self._see_through(live, start))
+
+    async def _see_through(self, live: Instance, start: Callable[[], Child]) -> Cause:
+        """Until its end; why it ended."""
         try:
             cause = await live.run(start, ready=lambda: self._became_ready(live))
         except asyncio.CancelledError:
@@ -241,7 +278,7 @@ class Supervisor:
             live.kill()
             cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
         _log.info("instance %s ended: %s", live.id, cause.message)
-        await self._take_leave(live, cause)
+        return cause
 
     async def _take_leave(self, live: Instance, cause: Cause) -> None:
         """Let everybody know that it has ended, and when its memory is free."""

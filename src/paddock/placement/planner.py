@@ -81,6 +81,11 @@ class Planner:
             self._cache.put(key_of(profile, engine), plan)
         return plan
 
+    def forget(self, profile: Profile, engine: Engine) -> None:
+        """Have it planned anew, whatever is remembered."""
+        if self._cache:
+            self._cache.drop(key_of(profile, engine))
+
     def refused_before(self, profile: Profile, engine: Engine) -> bool:
         """Whether this engine, when it was last asked, could not load these files."""
         plan = self._cache.find(key_of(profile, engine)) if self._cache else None

@@ -25,6 +25,7 @@ from paddock.llama.output import (
     StateLine,
     TaskLine,
     Timing,
+    lacked_memory,
     load_hint,
     parse_server,
     parse_state,
@@ -93,6 +94,10 @@ class Instance:
         self._log_file = LineFile(plumbing.log, limit=log_limit)
         self._tail = excerpt.LogTail(_TAIL_LINES, _TAIL)
         self._placement = PlacementReader()
+        if record.replay:
+            self._placement.placement = record.replay.placement
+        self.fell_short = False  # of the memory that its plan counted with: fit has to search
+        self._shortage = ""  # of what its engine saw, before it took any
         self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
         self._speaks_protocol = False
@@ -138,6 +143,11 @@ class Instance:
     def log_paths(self) -> list[Path]:
         path = self._log_file.path
         return [path.with_name("log.1"), path]
+
+    @property
+    def stop_why(self) -> str | None:
+        """Why it was ordered to end; None where it was not."""
+        return self._stop_why
 
     # ---- orders ----
 
@@ -302,7 +312,8 @@ class Instance:
             self._note_timing(timing)
 
     def _read_placement(self, line: str) -> None:
-        self._placement.feed(line)
+        if self._placement.feed(line):
+            self._compare_memory()
         self._note_context(self.n_ctx)
 
     def _note_context(self, tokens: int | None) -> None:
@@ -310,6 +321,14 @@ class Instance:
         self.n_ctx = tokens
         if tokens:
             self._placement.placement.n_ctx = tokens
+
+    def _compare_memory(self) -> None:
+        """End a replayed load whose engine sees less than its plan needs, before it takes any."""
+        replay = None if self.adopted or self._shortage else self.record.replay
+        if replay and (shortage := replay.shortage(self._placement.placement.free)):
+            self._shortage = shortage
+            if self.child:
+                self.child.end_quietly()
 
     def _note_timing(self, timing: Timing) -> None:
         if timing.kind == "prompt":
@@ -425,8 +444,17 @@ class Instance:
 
     def _over(self, cause: Cause) -> Cause:
         meant = self._stop_why is not None and not self._stalled
-        self._move(ph.Stopped() if meant else ph.Failed(cause))
+        self.fell_short = not meant and self._lacked_memory(cause)
+        if not self.fell_short:  # else its load goes on, with fit: see `Supervisor`
+            self._move(ph.Stopped() if meant else ph.Failed(cause))
         return cause
+
+    def _lacked_memory(self, cause: Cause) -> bool:
+        """Whether a load of ours ended because the memory that its plan counted with is not there."""
+        was_replayed = self.record.replay is not None and not self.adopted
+        if not was_replayed or not ph.is_loading(self.phase):
+            return False
+        return bool(self._shortage) or lacked_memory(cause.log)
 
     def _save_identity(self, child: Child) -> None:
         identity = child.identity
@@ -447,6 +475,8 @@ class Instance:
             return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
         if self._stalled:
             return stalled(self.profile, self._stall_timeout, code, lines)
+        if self._shortage:
+            return Cause("load_failed", f"{self.profile} was not loaded: {self._shortage}")
         if code and code > 0 and self.record.load_seconds is None:
             self.refusal = unloadable(lines)
         return failed(self.profile, self.id, code, lines)

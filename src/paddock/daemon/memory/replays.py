@@ -1,0 +1,48 @@
+"""Starts loads with the placement of their plan where that holds, and drops plans that did not."""
+
+import logging
+
+from paddock.config.profile import Profile
+from paddock.core.model import Demand, DeviceId, InstanceId
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.sampler import Sampler
+from paddock.engine.engine import Engine
+from paddock.placement.replayable import Replay, obstacle, replay
+
+_log = logging.getLogger(__name__)
+
+
+class Replays:
+    """Which loads need no search. Reads the devices anew for each."""
+
+    def __init__(
+        self, plans: Plans, ledger: Ledger, sampler: Sampler, scheduler: Scheduler
+    ) -> None:
+        self._plans, self._ledger = plans, ledger
+        self._sampler, self._scheduler = sampler, scheduler
+
+    def of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
+        """What this load is given of its plan; None: fit searches, as without Paddock."""
+        plan = self._plans.engine_plan(profile.fingerprint)
+        if plan is None or profile.replay_fit == "off" or engine.kind == "container":
+            return None
+        self._sampler.measure()  # what was free ten seconds ago may be another program's now
+        if why := obstacle(plan, self._ledger.readings, self._beside(instance)):
+            _log.info("fit searches anew for %s: %s", instance, why)
+            return None
+        return replay(plan)
+
+    def drop(self, profile: Profile, engine: Engine) -> None:
+        """Its plan did not hold: it is made anew when nothing loads."""
+        self._plans.drop(profile, engine)
+
+    def _beside(self, instance: InstanceId) -> Demand:
+        """MiB by device of everybody else who stays."""
+        others: dict[DeviceId, int] = {}
+        for live in self._scheduler.live.values():
+            if live.id != instance and not live.is_ending:
+                for device, mib in live.demand.items():
+                    others[device] = others.get(device, 0) + mib
+        return others
