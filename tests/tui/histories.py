@@ -33,9 +33,9 @@ from paddock.api.types import (
     SwitchProgress,
     VerdictReached,
 )
+from paddock.figures.units import unix
 from paddock.tui.fold import fold
 from paddock.tui.state import View
-from paddock.tui.words import unix
 
 START = datetime(2026, 11, 25, 20, 0, 0, tzinfo=UTC)
 CLOCK = 1000.0  # the dashboard's clock at START

@@ -26,9 +26,9 @@ from paddock.api.types import (
     SwitchProgress,
     VerdictReached,
 )
+from paddock.figures.units import unix
 from paddock.tui import notices, rows, switches, traces
 from paddock.tui.state import LinkChanged, News, View
-from paddock.tui.words import unix
 
 
 def heard(view: View, news: News, now: float) -> View:
