@@ -17,7 +17,7 @@ from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.state import News
 from tests.tui import histories
-from tests.tui.histories import clock_of, end_of
+from tests.tui.tale import clock_of, end_of
 
 LOG = """\
 ── glm-flash-q4.3, begun 2026-11-25T09:12:40.310Z ──
