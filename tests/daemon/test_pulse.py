@@ -3,7 +3,7 @@
 import asyncio
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.types import Activity, DeviceInfo
+from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
 from paddock.config.settings import Settings
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.pulse import Pulse, visible
@@ -21,6 +21,19 @@ class StillLedger(Ledger):
         return [DeviceInfo(name="CUDA0", kind="gpu", utilization=self.use)]
 
 
+class Nothing:
+    """No instance lives."""
+
+    def current(self) -> str | None:
+        return None
+
+    def instances_now(self) -> list[InstanceNow]:
+        return []
+
+    def profiles_now(self) -> dict[str, ProfileNow]:
+        return {}
+
+
 class Ward:
     """A pulse, what it reads, and what it told."""
 
@@ -29,7 +42,14 @@ class Ward:
         self.bus, self.totals, self.ledger = bus(), Totals(), StillLedger(Settings())
         self.requests = Requests(lambda: self.now, str)
         self.pulse = Pulse(
-            self.bus, self.requests, self.totals, self.ledger, dict, lambda: self.now, every=0.0
+            self.bus,
+            self.requests,
+            self.totals,
+            self.ledger,
+            dict,
+            Nothing(),
+            lambda: self.now,
+            every=0.0,
         )
         self.told: list[Activity] = []
         self.bus.publish_volatile = self.told.append  # type: ignore[method-assign, assignment]

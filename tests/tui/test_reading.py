@@ -9,8 +9,8 @@ from paddock.api.placement import Speed, Verdict
 from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
 from paddock.tui import reading
 from paddock.tui.bars import cells, device_bar, device_bars, facts
-from paddock.tui.fold import lost
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
+from paddock.tui.reducer import lost
 from paddock.tui.state import Switch, View
 from tests.tui import histories
 from tests.tui.inhabitants import VERIFIED

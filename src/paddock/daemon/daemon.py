@@ -136,7 +136,13 @@ class Daemon:
             clock,
         )
         self.pulse = Pulse(
-            self.bus, self.requests, self.metrics.totals, self.ledger, self.view.booked, clock
+            self.bus,
+            self.requests,
+            self.metrics.totals,
+            self.ledger,
+            self.view.booked,
+            self.view,
+            clock,
         )
         self.keeper = Keeper(
             settings,

@@ -67,19 +67,27 @@ class Herald:
         self._chronicle, self._probes, self._requests = chronicle, probes, requests
         self.faults = faults
 
+    def _publish(self, event: wire.AnyProfileEvent) -> None:
+        """With how things stand after it, so that no reader has to conclude that."""
+        event.now = self._view.now(ProfileId(event.profile))
+        if event.now.state == "busy":  # that ends without an event: readings have it
+            event.now.state = "ready"
+        event.current = self._view.current()
+        self._bus.publish(event)
+
     # ---- of instances (daemon.instance.Listener) ----
 
     @_survived
     def phase_changed(self, instance: Instance) -> None:
         state = self._view.state(instance.profile)
-        self._bus.publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
+        self._publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
         self.progressed(instance)
 
     @_survived
     def progressed(self, instance: Instance) -> None:
         if instance.profile in self._switches.underway:
             progress = self._switches.progress(instance.profile)
-            self._bus.publish(
+            self._publish(
                 wire.SwitchProgress(
                     profile=instance.profile, instance=instance.id, progress=progress
                 )
@@ -125,7 +133,7 @@ class Herald:
         self._chronicle.ended(instance.id)
         self._probes.disturb(instance.id)
         failure = as_failure(cause) if cause else None
-        self._bus.publish(
+        self._publish(
             wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
         )
 
@@ -135,7 +143,12 @@ class Herald:
     def switch_ended(self, done: SwitchDone, instance: Instance | None) -> None:
         seconds = self._switches.end(done.profile)
         self._metrics.switch_done(done.profile, done.outcome, seconds)
-        self._bus.publish(
+        if instance:
+            took = self._clock() - instance.started_at
+            if done.outcome == "ready":
+                self._switches.expected[instance.profile] = took
+            self._chronicle.load_ended(instance, done.outcome, took, done.cause)
+        self._publish(
             wire.SwitchEnded(
                 profile=done.profile,
                 outcome=done.outcome,
@@ -146,11 +159,6 @@ class Herald:
             )
         )
         _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
-        if instance:
-            took = self._clock() - instance.started_at
-            if done.outcome == "ready":
-                self._switches.expected[instance.profile] = took
-            self._chronicle.load_ended(instance, done.outcome, took, done.cause)
 
     @property
     def is_quiet(self) -> bool:
@@ -161,14 +169,14 @@ class Herald:
     def queue_changed(self) -> None:
         """Tell what changed for those who wait: how many they are, and for whom they wait."""
         before, self._told = self._told, self._queue.waiting()
+        self._switches.abandon(set(self._told))
         for profile in {**before, **self._told}:
             if before.get(profile) != self._told.get(profile):
                 waiting = self._told.get(profile, 0)
-                self._bus.publish(wire.QueueChanged(profile=profile, waiting=waiting))
-        self._switches.abandon(set(self._told))
+                self._publish(wire.QueueChanged(profile=profile, waiting=waiting))
         for profile in self._switches.underway:
             if progress := self._switches.changed(profile):
-                self._bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
+                self._publish(wire.SwitchProgress(profile=profile, progress=progress))
 
     # ---- of models.conf ----
 

@@ -1,17 +1,25 @@
 """What goes on just now, told every second while somebody looks on and something moves."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from paddock.api.activity import Totals
-from paddock.api.types import Activity, DeviceInfo
+from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
 from paddock.daemon.bus import Bus
 from paddock.daemon.ledger import Booked, Ledger
 from paddock.daemon.requests import Requests
 
 _EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
 _VISIBLE = 32  # MiB: less is the breathing of an idle machine
+
+
+class Standing(Protocol):
+    """How instances and their profiles stand just now: the daemon's view."""
+
+    def current(self) -> str | None: ...
+    def instances_now(self) -> Iterable[InstanceNow]: ...
+    def profiles_now(self) -> dict[str, ProfileNow]: ...
 
 
 class Pulse:
@@ -24,6 +32,7 @@ class Pulse:
         totals: Totals,
         ledger: Ledger,
         booked: Callable[[], Booked],
+        standing: Standing,
         clock: Callable[[], float],
         *,
         every: float = _EVERY,
@@ -31,6 +40,7 @@ class Pulse:
         """`every`: seconds between two readings."""
         self._bus, self._requests, self._totals = bus, requests, totals
         self._ledger, self._booked, self._clock = ledger, booked, clock
+        self._standing = standing
         self._every = every
         self._told: Any = None  # what was last to be seen
         self._told_at = 0.0
@@ -46,7 +56,7 @@ class Pulse:
     async def beat(self) -> None:
         """Read everything; show it if it is news, or if nothing was for a minute."""
         reading, now = await self._read(), self._clock()
-        seen = visible(reading)
+        seen = self._bus.seq, visible(reading)  # events call the busy ready
         if seen != self._told or now - self._told_at >= _AT_LEAST_EVERY:
             self._told, self._told_at = seen, now
             self._bus.publish_volatile(reading)
@@ -65,6 +75,9 @@ class Pulse:
                 generated_tokens=self._totals.generated_tokens,
             ),
             pressure=twin.memory.pressure_some_10,
+            current=self._standing.current(),
+            instances=list(self._standing.instances_now()),
+            profiles=self._standing.profiles_now(),
         )
 
 
@@ -74,7 +87,14 @@ def visible(reading: Activity) -> object:
         (r.id, r.phase, r.prompt_tokens, r.prompt_fraction, r.generated_tokens, r.speed)
         for r in reading.requests
     ]
-    return requests, reading.totals, [_visible(device) for device in reading.devices]
+    instances = [(i.id, i.phase, i.leases) for i in reading.instances]
+    return (
+        requests,
+        instances,
+        reading.current,
+        reading.totals,
+        [_visible(device) for device in reading.devices],
+    )
 
 
 def _visible(device: DeviceInfo) -> object:

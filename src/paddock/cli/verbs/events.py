@@ -65,8 +65,6 @@ def _subject(event: AnyEvent) -> str:
     match event:
         case types.Snapshot():
             return "paddock"
-        case types.InstanceChanged():
-            return event.instance.profile
         case types.ConfigChanged():
             return event.config.path
         case types.Activity():

@@ -1,14 +1,15 @@
 """What the dashboard knows after one more event. Pure, total, and bounded in what it keeps.
 
-A `View` is made by folding: `view = heard(view, news, now)` for everything that a feed tells. `now` is
-the dashboard's own monotonic clock, in seconds. A snapshot replaces all but notices, traces and the
-failures that nobody has read yet; an event that was folded before changes nothing.
+`view = reduce_news(view, news, now)` for everything that a feed reports. `now` is the dashboard's own
+monotonic clock, in seconds. A snapshot replaces all but notices, traces and the failures that nobody has
+read yet; an event that was reduced before changes nothing.
+
+Events carry how things stand after them (`ProfileNow`, `current`), so the reducer only replaces: the
+daemon's rules are the daemon's alone.
 """
 
 from dataclasses import replace
-from typing import Any, assert_never
-
-from msgspec.structs import replace as with_fields
+from typing import assert_never
 
 from paddock.api.activity import Totals
 from paddock.api.types import (
@@ -17,8 +18,7 @@ from paddock.api.types import (
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
-    InstanceInfo,
-    ProfileInfo,
+    ProfileEvent,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
@@ -31,10 +31,10 @@ from paddock.tui import notices, rows, switches, traces
 from paddock.tui.state import LinkChanged, News, View
 
 
-def heard(view: View, news: News, now: float) -> View:
-    """After anything that a feed tells."""
+def reduce_news(view: View, news: News, now: float) -> View:
+    """After anything that a feed reports."""
     if not isinstance(news, LinkChanged):
-        return fold(view, news, now)
+        return reduce(view, news, now)
     match news.link:
         case "connecting":
             return connecting(view, now)
@@ -53,7 +53,7 @@ def connecting(view: View, now: float) -> View:
 
 
 def connected(view: View, now: float) -> View:
-    """The daemon has answered: from here on it tells what happens."""
+    """The daemon has answered: from here on it sends what happens."""
     if view.link == "live":
         return view
     was_lost = bool(view.link_error)
@@ -62,7 +62,7 @@ def connected(view: View, now: float) -> View:
 
 
 def lost(view: View, error: str, now: float) -> View:
-    """The connection broke, or did not come about. Told once, however often it is tried again."""
+    """The connection broke, or did not come about. Noted once, however often it is tried again."""
     is_news = not view.link_error
     error = error or "the connection broke"
     view = replace(traces.advanced(view, now), link="lost", link_error=error)
@@ -73,7 +73,7 @@ def lost(view: View, error: str, now: float) -> View:
 
 
 def ticked(view: View, now: float) -> View:
-    """The traces go on while nothing is told; once a second is often enough."""
+    """The traces go on while nothing happens; once a second is often enough."""
     return traces.advanced(view, now)
 
 
@@ -86,26 +86,30 @@ def dismissed(view: View, profile: str) -> View:
 # ---- events ----
 
 
-def fold(view: View, event: AnyEvent, now: float) -> View:
+def reduce(view: View, event: AnyEvent, now: float) -> View:
     """After this event."""
-    numbered = not isinstance(event, Snapshot | Activity)  # a restarted daemon may count from less
-    if numbered and event.seq <= view.last_seq:
+    is_numbered = not isinstance(
+        event, Snapshot | Activity
+    )  # a restarted daemon may count from less
+    if is_numbered and event.seq <= view.last_seq:
         return view
-    view = _folded(connected(view, now), event, now)
+    view = _after(connected(view, now), event, now)
+    if isinstance(event, ProfileEvent):
+        view = rows.standing(view, event)
     newest = event.seq if isinstance(event, Snapshot) else max(view.last_seq, event.seq)
     return replace(view, last_seq=newest)
 
 
-def _folded(view: View, event: AnyEvent, now: float) -> View:
+def _after(view: View, event: AnyEvent, now: float) -> View:
     match event:
         case Snapshot():
             return _snapshot(view, event, now)
         case InstanceChanged():
-            return _instance_changed(view, event)
+            return rows.with_instances(view, [event.instance])
         case InstanceEnded():
             return _instance_ended(view, event, now)
         case SwitchProgress():
-            return _progressed(view, event, now)
+            return switches.progressed(view, event.profile, event.progress, now)
         case SwitchEnded():
             return _switch_ended(view, event, now)
         case QueueChanged():
@@ -123,8 +127,7 @@ def _folded(view: View, event: AnyEvent, now: float) -> View:
 
 
 def _snapshot(view: View, event: Snapshot, now: float) -> View:
-    status, told = event.status, {profile.id: profile for profile in event.profiles}
-    live = {i.id: i for i in status.instances if not _is_over(i, told.get(i.profile))}
+    status = event.status
     view = replace(
         view,
         version=status.version,
@@ -132,7 +135,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         current=status.current,
         config=status.config,
         models=tuple(event.profiles),
-        instances=live,
+        instances={},
         devices=tuple(status.devices),
         requests=tuple(status.requests),
         waiting={profile: n for profile, n in status.queue.items() if n},
@@ -140,82 +143,40 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         is_stale=False,
         epoch=_epoch(event.time, now, view.epoch),
     )
+    view = rows.with_instances(view, status.instances)
     return traces.sampled(switches.recalled(view, now), now)
-
-
-def _is_over(instance: InstanceInfo, row: ProfileInfo | None) -> bool:
-    """Told to have ended already: the daemon lists it until its memory was read to be free."""
-    ending = instance.phase in ("stopping", "failed")
-    return ending and row is not None and row.state in ("unloaded", "queued", "failed")
-
-
-def _instance_changed(view: View, event: InstanceChanged) -> View:
-    info = event.instance
-    view = replace(view, instances={**view.instances, info.id: info})
-    newest = view.instance_of(info.profile) or info
-    changes: dict[str, Any] = {"state": event.state, "instance": newest.id, "stale": newest.stale}
-    if info.speed:
-        changes["speed"] = info.speed
-    if info.verdict:
-        changes["verdict"] = info.verdict
-    if newest is info and info.phase in rows.SERVING:
-        changes |= {"failure": None, "last_load_seconds": info.load_seconds}
-    return rows.current_found(rows.with_row(view, info.profile, **changes))
 
 
 def _instance_ended(view: View, event: InstanceEnded, now: float) -> View:
     others = {id_: i for id_, i in view.instances.items() if id_ != event.instance}
-    view = replace(view, instances=others)
+    view = _with_failure(replace(view, instances=others), event)
     switch = view.switches.get(event.profile)
-    if event.failure and not (switch and switch.failure):  # else told with its switch
-        view = notices.crash_noted(view, event.profile, event.failure, now)
-    if view.instance_of(event.profile):
-        return rows.current_found(view)
-    gone: dict[str, Any] = {"instance": None, "stale": False}
-    gone |= {"failure": event.failure} if event.failure else {}
-    view = rows.with_row(view, event.profile, **gone)
-    return rows.current_found(rows.settled(view, event.profile))
-
-
-def _progressed(view: View, event: SwitchProgress, now: float) -> View:
-    view = switches.progressed(view, event.profile, event.progress, now)
-    return rows.settled(view, event.profile)
+    if event.failure and not (switch and switch.failure):  # else its switch has said so
+        return notices.crash_noted(view, event.profile, event.failure, now)
+    return view
 
 
 def _switch_ended(view: View, event: SwitchEnded, now: float) -> View:
-    profile = event.profile
-    view = notices.switch_noted(view, event, now)
-    match event.outcome:
-        case "ready":
-            view = rows.with_row(switches.ended(view, profile), profile, failure=None)
-            view = _served(view, event)
-        case "failed":
-            view = switches.failed(view, event, now)
-            view = rows.with_row(view, profile, failure=event.failure)
-        case "cancelled":
-            view = switches.ended(view, profile)
-    return rows.settled(view, profile)
+    view = _with_failure(notices.switch_noted(view, event, now), event)
+    if event.outcome == "failed":
+        return switches.failed(view, event, now)
+    return switches.ended(view, event.profile)
 
 
-def _served(view: View, event: SwitchEnded) -> View:
-    """Whoever waited for it is let in now; what only came back is used by nobody."""
-    if not view.waiting.get(event.profile):
+def _with_failure(view: View, event: InstanceEnded | SwitchEnded) -> View:
+    if event.failure is None:
         return view
-    view = rows.with_row(view, event.profile, last_used=event.time or None)
-    return replace(view, current=event.profile)
+    return rows.with_row(view, event.profile, failure=event.failure)
 
 
 def _queue_changed(view: View, event: QueueChanged) -> View:
     others = {profile: n for profile, n in view.waiting.items() if profile != event.profile}
     waiting = {**others, event.profile: event.waiting} if event.waiting else others
-    view = rows.with_row(replace(view, waiting=waiting), event.profile, waiting=event.waiting)
-    if not event.waiting:
-        view = switches.abandoned(view, event.profile)
-    return rows.settled(view, event.profile)
+    return rows.with_row(replace(view, waiting=waiting), event.profile, waiting=event.waiting)
 
 
 def _speed_measured(view: View, event: SpeedMeasured) -> View:
-    view = rows.with_instance(view, event.instance, lambda i: with_fields(i, speed=event.speed))
+    view = rows.with_instance(view, event.instance, speed=event.speed)
     return rows.with_row(view, event.profile, speed=event.speed)
 
 
@@ -223,7 +184,7 @@ def _verdict_reached(view: View, event: VerdictReached, now: float) -> View:
     known = view.instances.get(event.instance)
     before = known.verdict if known else None
     view = notices.verdict_noted(view, event.profile, event.verdict, before, now)
-    view = rows.with_instance(view, event.instance, lambda i: with_fields(i, verdict=event.verdict))
+    view = rows.with_instance(view, event.instance, verdict=event.verdict)
     return rows.with_row(view, event.profile, verdict=event.verdict)
 
 
@@ -235,16 +196,16 @@ def _config_changed(view: View, event: ConfigChanged, now: float) -> View:
 
 def _activity(view: View, event: Activity, now: float) -> View:
     view = replace(
-        rows.current_served(view, event.requests),
+        rows.serving(view, event),
         requests=tuple(event.requests),
         devices=tuple(event.devices),
         totals=event.totals,
         pressure=event.pressure,
         epoch=_epoch(event.time, now, view.epoch),
     )
-    return rows.current_found(traces.sampled(rows.leased(view, event.requests, event.time), now))
+    return traces.sampled(view, now)
 
 
 def _epoch(time: str, now: float, known: float | None) -> float | None:
-    told = unix(time)
-    return known if told is None else told - now
+    at = unix(time)
+    return known if at is None else at - now

@@ -6,7 +6,7 @@ from paddock.api.types import (
     Progress,
     QueueChanged,
 )
-from paddock.tui.fold import connected, connecting, fold, heard, lost
+from paddock.tui.reducer import connected, connecting, lost, reduce, reduce_news
 from paddock.tui.state import LinkChanged, View
 from tests.tui import histories
 from tests.tui.inhabitants import instance, profiles_with
@@ -38,7 +38,7 @@ def test_a_feeds_news_of_the_link_come_the_same_way_as_events() -> None:
     ]
     view = View()
     for news in told:
-        view = heard(view, news, CLOCK)
+        view = reduce_news(view, news, CLOCK)
     assert (view.link, view.link_error, view.current) == ("lost", "the daemon has ended", GLM)
 
 
@@ -53,7 +53,7 @@ def test_a_restarted_daemon_may_count_from_less() -> None:
     assert view.notices[: len(before.notices)] == before.notices
     assert lines(view)[-2:] == ["the daemon has ended", "connected"]
     later = QueueChanged(profile=QWEN, waiting=2, seq=view.last_seq + 1)
-    assert fold(view, later, end_of(restart)).waiting == {QWEN: 2}
+    assert reduce(view, later, end_of(restart)).waiting == {QWEN: 2}
 
 
 def test_a_failure_outlives_a_snapshot_that_still_tells_of_it() -> None:
@@ -62,7 +62,7 @@ def test_a_failure_outlives_a_snapshot_that_still_tells_of_it() -> None:
     rows = list(view.models)
     again = snapshot(list(view.instances.values()), profiles=rows, current=GLM)
     again = with_fields(again, seq=view.last_seq, time=events[-1].time)
-    assert fold(view, again, end_of(events)).switches == view.switches
+    assert reduce(view, again, end_of(events)).switches == view.switches
 
 
 def test_a_dashboard_that_comes_late_finds_the_load_under_way() -> None:
@@ -76,7 +76,7 @@ def test_a_dashboard_that_comes_late_finds_the_load_under_way() -> None:
         QWEN: "loading",
     }
     assert view.switches[QWEN].began == CLOCK - 4.0
-    view = fold(view, loaded("qwen", 5.0, 11000, 17664), CLOCK + 1)
+    view = reduce(view, loaded("qwen", 5.0, 11000, 17664), CLOCK + 1)
     assert view.switches[QWEN].first == (CLOCK, 9000)
 
 

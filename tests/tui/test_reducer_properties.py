@@ -19,8 +19,10 @@ from paddock.api.types import (
     InstanceChanged,
     InstanceEnded,
     InstanceInfo,
+    InstanceNow,
     Phase,
     ProfileInfo,
+    ProfileNow,
     Progress,
     QueueChanged,
     Snapshot,
@@ -33,7 +35,7 @@ from paddock.api.types import (
     VerdictReached,
 )
 from paddock.tui import notices
-from paddock.tui.fold import fold, heard
+from paddock.tui.reducer import reduce, reduce_news
 from paddock.tui.state import LinkChanged, View
 from paddock.tui.traces import LENGTH
 from tests.tui import histories
@@ -89,6 +91,14 @@ configs = st.builds(ConfigInfo, path=st.just(""), loaded_at=times, error=failure
 rows = st.builds(
     ProfileInfo, id=names, state=st.sampled_from(get_args(State)), failure=failures, last_used=times
 )
+nows = st.none() | st.builds(
+    ProfileNow,
+    state=st.sampled_from(get_args(State)),
+    switching=st.booleans(),
+    instance=st.none() | instances,
+    failed=st.booleans(),
+    last_used=times,
+)
 statuses = st.builds(
     Status,
     version=st.just("0"),
@@ -103,25 +113,61 @@ statuses = st.builds(
 )
 events = st.one_of(
     st.builds(Snapshot, status=statuses, profiles=st.lists(rows, unique_by=lambda r: r.id)),
-    st.builds(InstanceChanged, instance=infos, state=st.sampled_from(get_args(State))),
-    st.builds(InstanceEnded, instance=instances, profile=names, failure=failures),
-    st.builds(SwitchProgress, profile=names, progress=progresses),
+    st.builds(
+        InstanceChanged,
+        now=nows,
+        current=st.none() | names,
+        instance=infos,
+        state=st.sampled_from(get_args(State)),
+    ),
+    st.builds(
+        InstanceEnded,
+        now=nows,
+        current=st.none() | names,
+        instance=instances,
+        profile=names,
+        failure=failures,
+    ),
+    st.builds(
+        SwitchProgress, now=nows, current=st.none() | names, profile=names, progress=progresses
+    ),
     st.builds(
         SwitchEnded,
+        now=nows,
+        current=st.none() | names,
         profile=names,
         outcome=st.sampled_from(["ready", "failed", "cancelled"]),
         seconds=floats,
         restored=st.lists(names, max_size=2),
         failure=failures,
     ),
-    st.builds(QueueChanged, profile=names, waiting=st.integers(0, 3)),
-    st.builds(SpeedMeasured, profile=names, instance=instances, speed=speeds),
-    st.builds(VerdictReached, profile=names, instance=instances, verdict=verdicts),
+    st.builds(
+        QueueChanged, now=nows, current=st.none() | names, profile=names, waiting=st.integers(0, 3)
+    ),
+    st.builds(
+        SpeedMeasured,
+        profile=names,
+        instance=instances,
+        speed=speeds,
+    ),
+    st.builds(
+        VerdictReached,
+        profile=names,
+        instance=instances,
+        verdict=verdicts,
+    ),
     st.builds(
         Activity,
         requests=st.lists(requests, max_size=5),
         devices=st.lists(devices, max_size=3),
         totals=st.builds(Totals),
+        current=st.none() | names,
+        instances=st.lists(
+            st.builds(InstanceNow, id=instances, phase=st.sampled_from(get_args(Phase))), max_size=3
+        ),
+        profiles=st.dictionaries(
+            names, st.builds(ProfileNow, state=st.sampled_from(get_args(State)))
+        ),
         pressure=st.none() | st.floats(0.0, 100.0),
     ),
     st.builds(ConfigChanged, config=configs, changed=st.lists(names, max_size=2)),
@@ -148,8 +194,8 @@ def test_no_history_upsets_it_and_all_stays_bounded(history) -> None:
     for seq, (one, pause) in enumerate(history, 1):
         now = max(now + pause, 0.0)
         told = one if isinstance(one, LinkChanged) else numbered(one, seq)
-        view = heard(view, told, now)
-        assert heard(view, told, now) == view, "told twice, it is known once"
+        view = reduce_news(view, told, now)
+        assert reduce_news(view, told, now) == view, "told twice, it is known once"
     assert len(view.notices) <= notices.KEPT
     assert all(0 < len(known.values) <= LENGTH for known in view.traces.values())
     assert len(view.traces) <= 2 + 2 * 3
@@ -165,11 +211,11 @@ def test_what_was_told_before_is_not_folded_again(history, data) -> None:
     """A feed that resumes one event too early does no harm; a reading is always new."""
     view = View()
     for seq, event in enumerate(history, 1):
-        view = fold(view, numbered(event, seq), 100.0 + seq)
+        view = reduce(view, numbered(event, seq), 100.0 + seq)
     facts = [(s, e) for s, e in enumerate(history, 1) if not isinstance(e, Snapshot | Activity)]
     if facts and view.last_seq:
         seq, event = data.draw(st.sampled_from(facts))
-        assert fold(view, numbered(event, seq), 200.0) == view
+        assert reduce(view, numbered(event, seq), 200.0) == view
 
 
 steps = st.one_of(
@@ -188,13 +234,14 @@ def test_a_snapshot_tells_what_the_events_before_it_told(before, after) -> None:
     world = World(PROFILES)
     for step in before:
         getattr(world, step[0])(*step[1:])
-    late = fold(View(), world.snapshot(), 100.0)
+    late = reduce(View(), world.snapshot(), 100.0)
     world.told.clear()
     for step in after:
         getattr(world, step[0])(*step[1:])
+    world.read()
     for event in world.told:
-        late = fold(late, event, 100.0)
-    fresh = fold(View(), world.snapshot(), 100.0)
+        late = reduce(late, event, 100.0)
+    fresh = reduce(View(), world.snapshot(), 100.0)
     assert comparable(late) == comparable(fresh)
 
 

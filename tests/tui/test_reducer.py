@@ -1,13 +1,16 @@
 """What a dashboard knows after a history of events."""
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from paddock.api.placement import Speed
 from paddock.api.types import (
+    InstanceNow,
+    ProfileNow,
     QueueChanged,
     SwitchEnded,
 )
-from paddock.tui.fold import dismissed, fold
+from paddock.tui.reducer import dismissed, reduce
 from tests.tui import histories
 from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.machine import CLOCK, GLM, MISTRAL, OSS, QWEN, URL, cuda0
@@ -128,6 +131,12 @@ def test_who_answers_is_busy_though_no_instance_tells_so() -> None:
     model = view.model(GLM)
     assert model is not None
     assert model.last_used == events[-1].time
-    after = fold(view, activity([cuda0(glm=21764)]), end_of(events) + 1)
+    idle = with_fields(
+        activity([cuda0(glm=21764)]),
+        current=GLM,
+        instances=[InstanceNow(id=f"{GLM}.1", phase="ready")],
+        profiles={GLM: ProfileNow(state="ready")},
+    )
+    after = reduce(view, idle, end_of(events) + 1)
     assert states(after) == {GLM: "ready", QWEN: "queued"}
     assert after.instances[f"{GLM}.1"].leases == 0

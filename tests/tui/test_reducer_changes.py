@@ -9,15 +9,20 @@ from paddock.api.types import (
     ConfigInfo,
     Failure,
     InstanceEnded,
+    ProfileNow,
+    Progress,
     QueueChanged,
     SwitchEnded,
+    SwitchProgress,
     VerdictReached,
 )
 from paddock.tui import notices
+from paddock.tui.reducer import reduce
 from paddock.tui.state import View
 from tests.tui import histories
 from tests.tui.inhabitants import instance, profiles_with, ready_glm
-from tests.tui.machine import GLM, OSS, QWEN
+from tests.tui.machine import CLOCK, FIRST_SEQ, GLM, OSS, QWEN
+from tests.tui.rules import now_of
 from tests.tui.tale import Tale, changed, progress, seen, snapshot, with_glm
 from tests.tui.views import lines, states
 
@@ -83,8 +88,8 @@ def test_a_newer_instance_speaks_for_its_profile_while_the_old_one_leaves() -> N
 
 
 def test_an_instance_that_has_ended_is_not_taken_from_a_snapshot() -> None:
-    """The daemon lists it until the driver has given its memory back, and tells of no second end."""
-    gone = snapshot([ready_glm(phase="stopping")], profiles=profiles_with())
+    """The daemon lists it until the driver has given its memory back, and sends no second end."""
+    gone = snapshot([ready_glm(phase="stopping", exited=True)], profiles=profiles_with())
     assert seen(Tale().tell(gone).events).instances == {}
     leaving = snapshot([ready_glm(phase="stopping")], profiles=profiles_with(glm="stopping"))
     assert list(seen(Tale().tell(leaving).events).instances) == [f"{GLM}.1"]
@@ -123,3 +128,21 @@ def test_lines_are_kept_one_line_long_and_fifty_in_number() -> None:
     for number in range(60):
         view = notices.noted(view, "config", f"a\n  b {number}", 0.0)
     assert lines(view) == [f"a b {number}" for number in range(10, 60)]
+
+
+def test_what_an_event_says_of_its_profile_replaces_what_was_known() -> None:
+    """The reducer draws no conclusion of its own, even where one lies near."""
+    now = ProfileNow(state="draining", switching=True, instance="x", last_used="yesterday")
+    event = QueueChanged(profile=GLM, waiting=3, now=now, current=OSS, seq=FIRST_SEQ + 1)
+    view = reduce(seen(Tale().tell(with_glm()).events), event, CLOCK)
+    model = view.model(GLM)
+    assert model is not None
+    assert now_of(model) == now
+    assert (view.current, model.waiting, model.title) == (OSS, 3, "GLM 4.7 Flash")
+
+
+def test_an_older_daemon_that_says_nothing_of_a_profile_is_asked_for_a_snapshot() -> None:
+    view = seen(Tale().tell(with_glm()).events)
+    assert reduce(view, QueueChanged(profile=GLM, waiting=1, seq=FIRST_SEQ + 1), CLOCK).is_stale
+    moved = SwitchProgress(profile=GLM, progress=Progress(stage="loading"), seq=FIRST_SEQ + 1)
+    assert not reduce(view, moved, CLOCK).is_stale, "not ten times a second"
