@@ -10,7 +10,7 @@ from paddock.errors import DaemonUnreachable, EngineError, PaddockError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
-    from paddock.engine.book import Trial
+    from paddock.engine.trial_store import Trial
 
 
 # ---- what is known of them ----
@@ -33,7 +33,7 @@ def names(files: Files) -> list[str]:
 def portrait(files: Files, name: str) -> dict[str, Any]:
     """All that is known of an engine without asking for its devices; `error` where it is unusable."""
     from paddock.config.engines import EngineSpec
-    from paddock.engine.book import open_book
+    from paddock.engine.trial_store import open_trial_store
 
     spec = files.engines.spec(name) or EngineSpec()
     known: dict[str, Any] = {
@@ -52,7 +52,7 @@ def portrait(files: Files, name: str) -> dict[str, Any]:
         "kind": engine.kind,
         "command": list(engine.command),
         "flags_known": len(engine.flags.specs),
-        "tried": _as_data(open_book(files.paths.state_dir).trial_of(engine)),
+        "tried": _as_data(open_trial_store(files.paths.state_dir).trial_of(engine)),
     }
 
 
@@ -79,15 +79,15 @@ def make_default(files: Files, name: str) -> bool:
     Raises EngineError where the engine is unusable.
     """
     from paddock.config.settings_edit import set_default
-    from paddock.engine.book import open_book, write_book
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
 
     files.engines.find(name)
     if name == files.settings.engine:
         return False
-    book = open_book(files.paths.state_dir)
+    book = open_trial_store(files.paths.state_dir)
     book.note_default(files.settings.engine)
     set_default(files.paths.settings, name)
-    write_book(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, book)
     return True
 
 
@@ -97,15 +97,15 @@ def restore_default(files: Files) -> str | None:
     Raises EngineError where there is no former default, or where it is gone.
     """
     from paddock.config.settings_edit import set_default
-    from paddock.engine.book import open_book, write_book
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
 
-    book = open_book(files.paths.state_dir)
+    book = open_trial_store(files.paths.state_dir)
     if not book.former:
         raise EngineError("there is no default to go back to", hint="`paddock engine default NAME`")
     former = book.former.pop()
     files.engines.find(former)  # raises where it is gone
     set_default(files.paths.settings, former)
-    write_book(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, book)
     return former
 
 

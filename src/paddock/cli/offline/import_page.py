@@ -14,7 +14,7 @@ from paddock.cli.offline.import_headers import header_problems
 from paddock.config.model_files import at_home
 from paddock.config.models_conf import read_as
 from paddock.errors import ConfigError
-from paddock.importing.page import Line, Page, healed, plain
+from paddock.importing.page import Page, PageLine, healed, plain
 
 if TYPE_CHECKING:
     from paddock.cli.import_options import Target
@@ -97,7 +97,7 @@ def must_be_folder(path: Path) -> Path:
     return path
 
 
-def _head(source: Path) -> list[Line]:
+def _head(source: Path) -> list[PageLine]:
     today = datetime.now(UTC).astimezone().date()
     origin = f"# From {plain(str(source))}, by `paddock import` on {today}."
-    return [Line(f"{origin} All keys: docs/configuration.md."), Line("")]
+    return [PageLine(f"{origin} All keys: docs/configuration.md."), PageLine("")]

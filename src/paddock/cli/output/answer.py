@@ -11,13 +11,13 @@ from paddock.cli.output.progress import Display, shown
 from paddock.cli.output.terminal import harmless, paint
 
 if TYPE_CHECKING:
-    from paddock.api.chat import Piece
+    from paddock.api.chat import AnswerPiece
     from paddock.cli.online.asking import Arrival
 
 
 def print_answer(answer: Iterable[Arrival]) -> None:
     """Draw the load's bar, if it must load, then print the answer as it comes."""
-    from paddock.api.chat import Piece
+    from paddock.api.chat import AnswerPiece
     from paddock.api.types import SwitchEnded, SwitchProgress
 
     printer = _Printer()
@@ -30,9 +30,9 @@ def print_answer(answer: Iterable[Arrival]) -> None:
                     display.show(told.progress)
                 case SwitchEnded():
                     bars.close()
-                case Piece(kind="waiting"):
+                case AnswerPiece(kind="waiting"):
                     pass  # the bar says it already
-                case Piece():
+                case AnswerPiece():
                     bars.close()
                     printer.show(told)
     printer.end()
@@ -45,7 +45,7 @@ class _Printer:
         self._kind = ""
         self._is_open = False  # the last line has no end yet
 
-    def show(self, piece: Piece) -> None:
+    def show(self, piece: AnswerPiece) -> None:
         if self._kind != piece.kind:
             self.end()
         self._kind = piece.kind

@@ -14,7 +14,7 @@ from paddock.placement.draft_text import told_path
 
 if TYPE_CHECKING:
     from paddock.cli.offline.draft import Draft, Written
-    from paddock.placement.draft import Entry
+    from paddock.placement.draft import DraftEntry
 
 _MIB = 1 << 20
 _SPILLS = {
@@ -47,7 +47,7 @@ def print_as_json(draft: Draft, written: Written) -> None:
     )
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: DraftEntry) -> list[str]:
     facts, context = entry.model.facts, entry.context
     kind = "MoE" if facts.experts else "dense"
     what = [kind if entry.model.use == "chat" else entry.model.use]
@@ -91,7 +91,7 @@ def _next(output: Path) -> list[str]:
     ]
 
 
-def _entry_as_json(entry: Entry) -> dict[str, Any]:
+def _entry_as_json(entry: DraftEntry) -> dict[str, Any]:
     model = entry.model
     return {
         "id": entry.id,

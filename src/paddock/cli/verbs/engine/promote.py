@@ -23,10 +23,10 @@ def promote(
     from paddock.cli.offline.engines import make_default, reload_daemon
     from paddock.cli.offline.files import open_files
     from paddock.cli.output.engines import print_default
-    from paddock.engine.book import open_book
+    from paddock.engine.trial_store import open_trial_store
 
     files = open_files(config, settings)
-    trial = open_book(files.paths.state_dir).trial_of(files.engines.find(name))
+    trial = open_trial_store(files.paths.state_dir).trial_of(files.engines.find(name))
     if not force and (trial is None or not trial.passed):
         what = "was not tested" if trial is None else "did not pass its test"
         raise EngineError(

@@ -11,7 +11,7 @@ import typer
 from paddock.cli.import_options import Target, importing
 
 if TYPE_CHECKING:
-    from paddock.importing.ollama import Store
+    from paddock.importing.ollama import OllamaStore
 
 EXAMPLE = "Example: paddock import ollama; paddock import ollama ./Modelfile"
 FolderOrFile = Annotated[
@@ -39,18 +39,18 @@ def ollama(target: Target, path: FolderOrFile = None) -> None:
     finish(Import(page, where), files, target)
 
 
-def _store(path: Path | None) -> tuple[Store, Path]:
+def _store(path: Path | None) -> tuple[OllamaStore, Path]:
     """What Ollama has there, and where that is."""
     from paddock.cli.offline.import_page import must_be_folder
     from paddock.importing.modelfile import read_modelfile
-    from paddock.importing.ollama import Store, look_into, stores
+    from paddock.importing.ollama import OllamaStore, look_into, stores
 
     if path and not (path / "manifests").exists() and (path / "Modelfile").is_file():
         path = path / "Modelfile"
     if path and path.is_file():
         return read_modelfile(path, os.environ), path
     folders = [must_be_folder(path)] if path else stores(os.environ)
-    store = Store()
+    store = OllamaStore()
     for found in map(look_into, folders):
         store.take(found)
     return store, folders[0] if folders else Path("~/.ollama/models")
