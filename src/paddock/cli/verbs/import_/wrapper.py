@@ -53,7 +53,7 @@ def _models_conf(files: Files, folder: Path) -> Import:
 
 
 def _placed(path: Path, places: Places) -> str:
-    return places.told(path) if path.is_relative_to(places.folder) else str(path)
+    return places.written(path) if path.is_relative_to(places.folder) else str(path)
 
 
 def _starts(files: Files, path: Path) -> Import:
