@@ -81,7 +81,10 @@ async def test_what_was_planned_is_loaded_without_a_search_and_verified(
     assert argv[-len(plan["replay"]) :] == plan["replay"]
     assert plan["replay"][:2] == ["--fit", "off"]
     assert instance["placement"]["replayed"] is True
-    assert (instance["verdict"]["state"], instance["verdict"].get("reasons", [])) == ("verified", [])
+    assert (instance["verdict"]["state"], instance["verdict"].get("reasons", [])) == (
+        "verified",
+        [],
+    )
     assert history["loads"][0]["placement"]["replayed"] is True
 
 
