@@ -109,7 +109,7 @@ class Daemon:
             self.bus, parts.requests, parts.totals, ledger, registry, clock
         )
         aftermath = Aftermath(
-            self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
+            self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
         self.supervisor = Supervisor(

@@ -223,7 +223,7 @@ class Supervisor:
         self._loop.feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
         if ready:
             live.note_ready()
-            self._listener.got_ready(live)
+            self._listener.taken_over(live)
         life = self._live(live, lambda: child)
         self._lives[live.id] = group.create_task(self._alone(live.id, life))
 
@@ -231,7 +231,7 @@ class Supervisor:
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
         try:
-            cause = await live.run(start, ready=lambda: self._became_ready(live))
+            cause = await live.run(start)
         except asyncio.CancelledError:
             if not self._leaving:
                 live.kill()
@@ -282,11 +282,6 @@ class Supervisor:
             live.stop(why)
         elif instance in self._lives:
             self._stopped_early[instance] = why
-
-    def _became_ready(self, live: Instance) -> None:
-        self._flaws.forget(live.record.fingerprint)
-        self._loop.feed(ev.BecameReady(live.id))
-        self._listener.got_ready(live)
 
     def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)

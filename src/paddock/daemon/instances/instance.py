@@ -2,30 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
 from typing import Protocol
 
-from paddock import excerpt
 from paddock.api.placement import Speed
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.contexts import SlotStore
-from paddock.daemon.instances.endings import TOLD_LINES, failed, hung, not_started, stalled
+from paddock.daemon.instances.endings import CAUSE_LINES, failed, hung, not_started, stalled
 from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.instances.load_report import LoadReport
+from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.records import Record, Records
-from paddock.daemon.instances.stages import Stages
+from paddock.daemon.instances.stop_order import StopOrder
+from paddock.daemon.instances.timings import Timings
 from paddock.llama import client
-from paddock.llama.follow import LineFile, Watch, last_lines
+from paddock.llama.follow import Watch
 from paddock.llama.output import (
     StateLine,
     TaskLine,
     Timing,
-    load_hint,
     parse_server,
     parse_state,
     parse_task,
@@ -41,10 +42,6 @@ _log = logging.getLogger(__name__)
 # since a small model is loaded in a moment, then less often.
 _FIRST_LOOK, _LOOK_EVERY = 0.04, 0.2
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
-_TAIL_LINES, _TAIL = 200, 64_000  # of its log, to say why it ended: at most so many, and characters
-_STATE_LIMIT = 1 << 20  # bytes: its standard output, which nobody reads again
-# Bytes of the beginning and of the end of the log of one that is taken over: where it lies, how it is.
-_HEAD, _END = 1 << 20, 1 << 16
 
 
 class Listener(Protocol):
@@ -53,7 +50,12 @@ class Listener(Protocol):
     def phase_changed(self, instance: "Instance") -> None: ...
     def progressed(self, instance: "Instance") -> None: ...
     def saving_changed(self, instance: "Instance") -> None: ...
-    def got_ready(self, instance: "Instance") -> None: ...
+    def got_ready(self, instance: "Instance") -> None:
+        """It serves from now on."""
+
+    def taken_over(self, instance: "Instance") -> None:
+        """It served already when this daemon began."""
+
     def task_reported(self, instance: "Instance", line: TaskLine) -> None: ...
     def request_timed(
         self, instance: "Instance", prompt: Timing | None, answer: Timing
@@ -82,30 +84,20 @@ class Instance:
         self.phase_since = clock.now()
         self.started_at = clock.now()
         self.adopted = False
-        self.speed: Speed | None = None
-        self.n_ctx: int | None = None
         self.child: Child | None = None
         self.mib_done: int | None = None
         self._records, self._listener, self._clock = records, listener, clock
         self._stall_timeout, self._faults = stall_timeout, faults
-        plumbing = records.plumbing(record.number)
-        self._state_file = LineFile(plumbing.state, limit=_STATE_LIMIT)
-        self._log_file = LineFile(plumbing.log, limit=log_limit)
-        self._tail = excerpt.LogTail(_TAIL_LINES, _TAIL)
-        self._placement = PlacementReader()
-        self._stages = Stages()
-        self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
-        self._speaks_protocol = False
+        self._output = Output(records.plumbing(record.number), log_limit=log_limit)
+        self._report = LoadReport()
+        self._timings = Timings()
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
         self._slots = SlotStore(Path(record.contexts)) if record.contexts else None
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
-        self._stop_why: str | None = None
-        self._told_to_stop = asyncio.Event()
+        self._order = StopOrder()
         self.exited = asyncio.Event()  # and the scheduler knows
-        self._stalled = False
-        self._hung: Cause | None = None
         self._endpoint: Endpoint | None = None
 
     # ---- what others may look at ----
@@ -116,17 +108,28 @@ class Instance:
 
     @property
     def placement(self) -> PlacementReader:
-        return self._placement
+        """Where it lies, as its log says it."""
+        return self._report.reader
+
+    @property
+    def n_ctx(self) -> int | None:
+        """Tokens of its context; None: it has not reported them yet."""
+        return self._report.n_ctx
+
+    @property
+    def speed(self) -> Speed | None:
+        """Of its last request that was long enough."""
+        return self._timings.speed
 
     @property
     def log_offset(self) -> int:
         """How much of its log was read."""
-        return self._log_file.offset
+        return self._output.offset
 
     @property
     def is_placed(self) -> bool:
-        """Whether its log told where it lies."""
-        return bool(self._placement.placement.buffers)
+        """Whether its log says where it lies."""
+        return bool(self._report.placement.buffers)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -134,22 +137,15 @@ class Instance:
             self._endpoint = Endpoint(self.id, self.profile, self.record.socket)
         return self._endpoint
 
-    @property
-    def log_paths(self) -> list[Path]:
-        path = self._log_file.path
-        return [path.with_name("log.1"), path]
-
     # ---- orders ----
 
     def stop(self, why: str) -> None:
         """End it: our connections to it first, as it waits for open requests for ever."""
-        self._stop_why = why
-        self._told_to_stop.set()
+        self._order.stop(why)
 
     def end_hung(self, seconds: float) -> None:
         """It gave no sign of life for so long: end it, with nothing that it would have to do for that."""
-        self._hung = hung(self.profile, seconds, list(self._tail))
-        self._told_to_stop.set()
+        self._order.end_hung(hung(self.profile, seconds, list(self._output.tail)))
 
     def kill(self) -> None:
         """The last resort, where its run can no longer end it."""
@@ -161,30 +157,14 @@ class Instance:
     async def catch_up(self) -> None:
         """Take over what its files tell from before this daemon; its old requests are not counted."""
         self.adopted = True
-        self._speaks_protocol = self.record.speaks_protocol
-        if self.record.placement:
-            self.n_ctx = self.record.placement.n_ctx
-        async for line in self._past_lines():
-            self._tail.append(line)
-            self._read_placement(line)
-        for line in self._state_file.read_all():
+        self._report.speaks_protocol = self.record.speaks_protocol
+        known = self.record.placement  # its lines may have been trimmed from the log long ago
+        async for line in self._output.past_log_lines(ends_only=known is not None):
+            self._report.read_log(line)
+        for line in self._output.past_state_lines():
             if state := parse_state(line):
-                self._speaks_protocol = True
-                self.n_ctx = state.n_ctx or self.n_ctx
-        if self.record.placement:  # its lines may have been trimmed from the log long ago
-            self._placement.placement = self.record.placement
-        self._note_context(self.n_ctx)
-
-    async def _past_lines(self) -> AsyncIterator[str]:
-        """Of one that was ready long ago, only the beginning and the end; others have turns meanwhile."""
-        is_behind = True
-        while is_behind:
-            for line in self._log_file.read():
-                yield line
-            is_behind = self._log_file.is_behind
-            if self.record.placement and self._log_file.offset >= _HEAD:
-                self._log_file.skip_to_last(_END)
-            await asyncio.sleep(0)
+                self._report.read_past_state(state)
+        self._report.recall(known)
 
     def is_young(self) -> bool:
         """Whether it may simply not listen yet: it was started less than a moment ago."""
@@ -201,46 +181,41 @@ class Instance:
 
     # ---- life ----
 
-    async def run(self, start: Callable[[], Child], *, ready: Callable[[], None]) -> Cause:
+    async def run(self, start: Callable[[], Child]) -> Cause:
         """Start it (or take it over) and see it through to its end; why it ended.
 
-        `ready` is called once, when it can serve. Cancelled, it leaves the process alive: the next
-        daemon will take it over.
+        Cancelled, it leaves the process alive: the next daemon will take it over.
         """
         try:
-            self._log_file.open()  # while there are descriptors: a model is no reason to lack any
-            self._state_file.open()
+            self._output.open()
             self.child = start()
             self._vitals = Vitals(self.record.server or self.child.pid)
         except OSError as error:
             return self._over(not_started(self.record.argv[0], error))
         if not self.adopted:
             self._save_identity(self.child)
-        watch = Watch(self._state_file.path, self._log_file.path)
+        watch = self._output.watch()
         try:
-            code = await self._see_through(self.child, watch, ready)
+            code = await self._see_through(self.child, watch)
         finally:
             watch.close()
             self.child.close()
             await self._hang_up()
-        await self._read_on(ready)
-        if rest := self._log_file.rest():
+        await self._read_on()
+        if rest := self._output.unfinished_line():
             self._hear_log(rest)
-        self._log_file.close()
-        self._state_file.close()
+        self._output.close()
         with self._faults.caught("records"):
             self._records.close(self.record)
         return self._over(self._why_it_ended(code))
 
-    async def _see_through(
-        self, child: Child, watch: Watch, ready: Callable[[], None]
-    ) -> int | None:
+    async def _see_through(self, child: Child, watch: Watch) -> int | None:
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self._listen(watch, ready)),
+                group.create_task(self._listen(watch)),
                 group.create_task(self._look(self._vitals)),
-                group.create_task(self._probe(ready)),
-                group.create_task(self._resume(ready)),
+                group.create_task(self._probe()),
+                group.create_task(self._resume()),
                 group.create_task(self._obey(child)),
             ]
             code = await child.wait()
@@ -249,28 +224,28 @@ class Instance:
         child.signal(SIGKILL)  # a wrapper script may have left others behind
         return code
 
-    async def _listen(self, watch: Watch, ready: Callable[[], None]) -> None:
-        await self._read_on(ready)
+    async def _listen(self, watch: Watch) -> None:
+        await self._read_on()
         while True:
             await watch.changed()
-            await self._read_on(ready)
+            await self._read_on()
 
-    async def _read_on(self, ready: Callable[[], None]) -> None:
+    async def _read_on(self) -> None:
         """Read what was written; a flood in pieces, between which others have their turn."""
-        self._read_some(ready)
-        while self._log_file.is_behind or self._state_file.is_behind:
+        self._read_some()
+        while self._output.is_behind:
             await asyncio.sleep(0)
-            self._read_some(ready)
+            self._read_some()
 
-    def _read_some(self, ready: Callable[[], None]) -> None:
+    def _read_some(self) -> None:
         """Hear what its files say. What cannot be read or understood now is no reason to end it."""
         with self._faults.caught("logs"):
-            for line in self._log_file.read():
+            for line in self._output.log_lines():
                 self._hear_log(line)
         with self._faults.caught("states"):
-            for line in self._state_file.read():
+            for line in self._output.state_lines():
                 if state := parse_state(line):
-                    self._hear_state(state, ready)
+                    self._hear_state(state)
                 elif server := parse_server(line):
                     self._note_server(server)
 
@@ -280,84 +255,59 @@ class Instance:
         self._save_record()
         self._vitals.follow(pid)
 
-    def _hear_state(self, state: StateLine, ready: Callable[[], None]) -> None:
-        self._speaks_protocol = True
+    def _hear_state(self, state: StateLine) -> None:
+        self._report.speaks_protocol = True
         if state.state == "loading":
-            after = self._stages.after_state(self.phase, state)
-            if isinstance(after, ph.Warming) and isinstance(self.phase, ph.Starting | ph.Fitting):
-                self._move(ph.Loading(state.part, 1.0))  # the log tells of its begin too late
-            self._move(after)
+            for phase in self._report.after_state(self.phase, state):
+                self._move(phase)
         elif state.state == "ready":
-            self._note_context(state.n_ctx)
-            self._become_ready(ready)
+            self._report.note_context(state.n_ctx)
+            self._become_ready()
 
     def _hear_log(self, line: str) -> None:
-        self._tail.append(line)
         if ph.is_loading(self.phase):
-            self._read_placement(line)
-            self._move(self._stages.after_hint(self.phase, load_hint(line)))
+            self._move(self._report.after_log(self.phase, line))
         elif task := parse_task(line):
             self._listener.task_reported(self, task)
-        elif timing := parse_timing(line):
-            self._note_timing(timing)
+        elif (timing := parse_timing(line)) and (both := self._timings.take(timing)):
+            self._listener.request_timed(self, *both)
 
-    def _read_placement(self, line: str) -> None:
-        self._placement.feed(line)
-        self._note_context(self.n_ctx)
-
-    def _note_context(self, tokens: int | None) -> None:
-        """The server's own word on its context's size counts more than what its log says of it."""
-        self.n_ctx = tokens
-        if tokens:
-            self._placement.placement.n_ctx = tokens
-
-    def _note_timing(self, timing: Timing) -> None:
-        if timing.kind == "prompt":
-            if len(self._prompts) > 64:  # their generations never came: cancelled requests
-                self._prompts.clear()
-            self._prompts[timing.task] = timing
-            return
-        prompt = self._prompts.pop(timing.task, None)
-        if timing.speed is not None:  # an answer of one token tells no speed
-            self.speed = Speed(prompt=prompt.speed if prompt else None, generation=timing.speed)
-        self._listener.request_timed(self, prompt, timing)
-
-    def _become_ready(self, ready: Callable[[], None]) -> None:
+    def _become_ready(self) -> None:
         if not ph.is_loading(self.phase):
             return
         if self.record.load_seconds is None:
             self.record.load_seconds = self._clock.now() - self.started_at
-            self.record.placement = self._placement.placement
-            self.record.speaks_protocol = self._speaks_protocol
+            self.record.placement = self._report.placement
+            self.record.speaks_protocol = self._report.speaks_protocol
             self._save_record()
         if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
         else:
-            self._serve(ready)
+            self._serve()
 
-    async def _resume(self, ready: Callable[[], None]) -> None:
+    async def _resume(self) -> None:
         """Give it what its predecessor's slots held, before anybody asks it."""
         await self._is_loaded.wait()
         with self._faults.caught("contexts"):
             if self._slots:
                 self.restored_tokens = await self._slots.restore(self.endpoint.session)
                 _log.info("%s goes on with %d saved tokens", self.id, self.restored_tokens)
-        self._serve(ready)
+        self._serve()
 
-    def _serve(self, ready: Callable[[], None]) -> None:
+    def _serve(self) -> None:
         if ph.is_loading(self.phase):
             self._move(ph.Ready())
-            ready()
+            self._listener.got_ready(self)
 
-    async def _probe(self, ready: Callable[[], None]) -> None:
+    async def _probe(self) -> None:
         """Ask an engine that does not speak the protocol whether it is ready."""
         pause = 0.05
         while ph.is_loading(self.phase):
             await asyncio.sleep(pause)
-            if self._speaks_protocol and not self.adopted:
+            if self._report.speaks_protocol and not self.adopted:
                 return
             if await client.health(self.endpoint.session) == "ready":
-                self._become_ready(ready)
+                self._become_ready()
             pause = min(pause * 1.2, 0.5)
 
     async def _look(self, vitals: Vitals) -> None:
@@ -367,25 +317,24 @@ class Instance:
         while ph.is_loading(self.phase):
             await asyncio.sleep(pause)
             pause = min(pause * 1.1, _LOOK_EVERY)
-            if vitals.look() or self._log_file.offset != seen_log:
-                last_sign, seen_log = self._clock.now(), self._log_file.offset
+            if vitals.look() or self._output.offset != seen_log:
+                last_sign, seen_log = self._clock.now(), self._output.offset
             self.mib_done = vitals.mib_loaded
-            self.phase = self._stages.after_look(
+            self.phase = self._report.after_look(
                 self.phase, mib_done=vitals.mib_loaded, mib_total=self.record.size_mib
             )
             if self._clock.now() - last_sign > self._stall_timeout:
-                self._stalled = True
-                self._told_to_stop.set()
+                self._order.end_stalled()
             if ph.is_loading(self.phase):
                 self._listener.progressed(self)
 
     async def _obey(self, child: Child) -> None:
-        await self._told_to_stop.wait()
+        await self._order.wait()
         serves = isinstance(self.phase, ph.Ready)
-        listens = self._speaks_protocol and serves
-        self._move(ph.Stopping(self._stop_why or ""))
+        listens = self._report.speaks_protocol and serves
+        self._move(ph.Stopping(self._order.why or ""))
         await self._hang_up()
-        if self._hung:
+        if self._order.hang:
             self.kill()
             return
         with self._faults.caught("contexts"):
@@ -396,20 +345,16 @@ class Instance:
     async def _save(self, slot_store: SlotStore) -> None:
         self.is_saving = True
         self._listener.saving_changed(self)
-        saved = await slot_store.save(self.record.socket, needs=self._context_mib)
+        saved = await slot_store.save(self.record.socket, needs=self._report.context_mib)
         _log.info("%d tokens of %s were saved", saved, self.id)
         self.is_saving = False
         self._listener.saving_changed(self)
 
-    @property
-    def _context_mib(self) -> float:
-        return sum(b.mib for b in self._placement.placement.buffers if b.kind == "context")
-
     async def _hang_up(self) -> None:
         if self._endpoint is not None:
             endpoint, self._endpoint = self._endpoint, None
-            hung = self._hung.message if self._hung else ""
-            await endpoint.hang_up(self._stop_why, hung=hung)
+            hang = self._order.hang
+            await endpoint.hang_up(self._order.why, hung=hang.message if hang else "")
 
     def _move(self, phase: ph.Phase) -> None:
         if phase == self.phase or not ph.may_follow(self.phase, phase):
@@ -424,8 +369,7 @@ class Instance:
         self._listener.phase_changed(self)
 
     def _over(self, cause: Cause) -> Cause:
-        meant = self._stop_why is not None and not self._stalled
-        self._move(ph.Stopped() if meant else ph.Failed(cause))
+        self._move(ph.Stopped() if self._order.is_meant else ph.Failed(cause))
         return cause
 
     def _save_identity(self, child: Child) -> None:
@@ -440,12 +384,12 @@ class Instance:
             self._records.save(self.record)
 
     def _why_it_ended(self, code: int | None) -> Cause:
-        lines = list(self._tail) or last_lines(self.log_paths, TOLD_LINES)
-        if self._hung:
-            return self._hung
-        if self._stop_why is not None:
-            return Cause("stopped", f"stopped: {self._stop_why}", exit_code=code)
-        if self._stalled:
+        lines, order = self._output.last_lines(CAUSE_LINES), self._order
+        if order.hang:
+            return order.hang
+        if order.why is not None:
+            return Cause("stopped", f"stopped: {order.why}", exit_code=code)
+        if order.is_stalled:
             return stalled(self.profile, self._stall_timeout, code, lines)
         if code and code > 0 and self.record.load_seconds is None:
             self.refusal = unloadable(lines)
