@@ -19,6 +19,7 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance, Listener
+from paddock.daemon.instances.life import Life
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
@@ -142,7 +143,6 @@ class Supervisor:
             record,
             self._records,
             self._listener,
-            stall_timeout=self._settings.stall_timeout,
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
@@ -212,7 +212,7 @@ class Supervisor:
     async def _reap(self, live: Instance, child: Child) -> None:
         _log.warning("instance %s does not answer: ending it", live.id)
         await child.stop(live.record.stop_timeout)
-        await live.close()
+        await live.hang_up()
         self._records.close(live.record)
         self._registry.remove(live.id)
 
@@ -230,8 +230,16 @@ class Supervisor:
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        life = Life(
+            live,
+            self._records,
+            self._listener,
+            self._faults,
+            self._clock,
+            stall_timeout=self._settings.stall_timeout,
+        )
         try:
-            cause = await live.run(start)
+            cause = await life.run(start)
         except asyncio.CancelledError:
             if not self._leaving:
                 live.kill()
