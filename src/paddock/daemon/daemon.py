@@ -26,8 +26,9 @@ from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
-from paddock.daemon.history.store import History, opened
+from paddock.daemon.history.store import HistoryStore, opened
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
@@ -65,7 +66,7 @@ class Daemon:
         read_settings: Callable[[], Settings],
         listen: Sequence[str],
         records: Records,
-        history: History,
+        history: HistoryStore,
         faults: Faults,
         clock: Clock,
     ) -> None:
@@ -81,9 +82,8 @@ class Daemon:
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
         self.probes = Probes(roster, faults, after=settings.probe_after)
-        self.chronicle = Chronicle(
-            history, ledger, scheduler, records, roster, self.plans, self, clock, faults
-        )
+        observer = Observer(ledger, scheduler, roster, self.plans)
+        self.chronicle = Chronicle(history, observer, records, self, clock, faults)
         self.parts = parts = Parts(
             paths=paths,
             listen=tuple(listen),
@@ -110,7 +110,7 @@ class Daemon:
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
         aftermath = Aftermath(
-            self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
+            self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
         replays = Replays(self.plans, ledger, self.sampler, scheduler)
@@ -177,7 +177,7 @@ class Daemon:
             raise
         return daemon
 
-    async def _recall(self, history: History) -> None:
+    async def _recall(self, history: HistoryStore) -> None:
         with self.faults.caught("history"):
             self.parts.switches.recall(await history.last_loads())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))

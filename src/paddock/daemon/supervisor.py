@@ -7,18 +7,18 @@ import shutil
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.effects import Spawn
 from paddock.core.model import Cause, InstanceId, ProfileId
-from paddock.daemon.clock import Clock, timestamp
+from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance, Listener
+from paddock.daemon.instances.life import Life
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
@@ -27,14 +27,14 @@ from paddock.daemon.memory.plans import Plans
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.starter import Starter
 from paddock.engine.containers import is_container, reap
-from paddock.engine.launch import command, environment
+from paddock.engine.launch import environment
 from paddock.errors import PaddockError
 from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, spawn
-from paddock.llama.signs import MARK, new_mark
+from paddock.llama.signs import MARK
 from paddock.placement.planner import quoted
-from paddock.placement.replayable import Replay
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -60,9 +60,10 @@ class Supervisor:
     ) -> None:
         self._settings, self._records, self._registry = settings, records, registry
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
-        self._replays, self._listener, self._loop = replays, listener, loop
+        self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
         self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
+        self._starter = Starter(settings, records, roster, self._contexts, replays)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
@@ -91,7 +92,7 @@ class Supervisor:
             profile = self._roster.version(name, fingerprint)
             engine = self._roster.engine(profile)
             environ = environment(engine, os.environ)
-            record = self._new_record(instance, profile)
+            record = self._starter.prepare(instance, profile)
         except PaddockError as error:
             self._stillborn(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
@@ -109,41 +110,11 @@ class Supervisor:
                 return
             state = self._flaws.state(profile)
             live, cause = await self._run(record, environ)
-            if live.fell_short and not live.stop_why:
+            if live.fell_short:
                 live, cause = await self._run_with_fit(live, cause, profile, environ)
             await self._take_leave(live, cause)
             if live.refusal:
                 self._flaws.note(profile, state, quoted(engine, live.refusal))
-
-    def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
-        replay = self._replays.of(profile, self._roster.engine(profile), instance)
-        record = self._record(instance, profile, replay)
-        self._records.begin(record)
-        return record
-
-    def _record(self, instance: InstanceId, profile: Profile, replay: Replay | None) -> Record:
-        engine = self._roster.engine(profile)
-        number = int(instance.rsplit(".", 1)[1])
-        socket = str(self._records.socket(number))
-        contexts = self._contexts.prepared(profile, engine.version)
-        flags = replay.flags if replay else ()
-        return Record(
-            instance=instance,
-            number=number,
-            profile=profile.id,
-            fingerprint=profile.fingerprint,
-            recipe=profile.recipe,
-            argv=command(engine, profile, socket=socket, contexts=contexts, replay=flags),
-            mark=new_mark(),
-            engine=engine.name,
-            engine_version=engine.version,
-            socket=socket,
-            replay=replay,
-            contexts=str(contexts or ""),
-            size_mib=size_mib(profile),
-            created=timestamp(),
-            stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
-        )
 
     async def _run(self, record: Record, environ: Mapping[str, str]) -> tuple[Instance, Cause]:
         """Start it and see it through; the instance, and why it ended."""
@@ -157,17 +128,17 @@ class Supervisor:
     ) -> tuple[Instance, Cause]:
         """The same load once more, in what memory there is now; who waits for it waits on."""
         _log.warning("%s: what its plan counted with is gone, fit searches anew", short.id)
-        self._replays.drop(profile, self._roster.engine(profile))
         with self._faults.caught("memory"):
             await self._ledger.freed(short.record.worker, within=_MEMORY_WAIT)
-        if short.stop_why:
-            return short, Cause("stopped", f"stopped: {short.stop_why}")
+        if short.order.why is not None:
+            short.move(ph.Stopped())
+            return short, Cause("stopped", f"stopped: {short.order.why}")
         try:
-            record = self._record(short.id, profile, None)
-            self._records.begin_again(record)
-        except OSError as error:
-            why = f"cannot prepare {short.id} again after {cause.message}: {error}"
-            return short, Cause("state_unwritable", why)
+            record = self._starter.again_with_fit(short.record, profile)
+        except (OSError, PaddockError) as error:
+            _log.error("%s cannot be prepared again: %s", short.id, error)
+            short.move(ph.Failed(cause))
+            return short, cause
         return await self._run(record, environ)
 
     def _track(self, record: Record) -> Instance:
@@ -175,7 +146,6 @@ class Supervisor:
             record,
             self._records,
             self._listener,
-            stall_timeout=self._settings.stall_timeout,
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
@@ -245,7 +215,7 @@ class Supervisor:
     async def _reap(self, live: Instance, child: Child) -> None:
         _log.warning("instance %s does not answer: ending it", live.id)
         await child.stop(live.record.stop_timeout)
-        await live.close()
+        await live.hang_up()
         self._records.close(live.record)
         self._registry.remove(live.id)
 
@@ -256,7 +226,7 @@ class Supervisor:
         self._loop.feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
         if ready:
             live.note_ready()
-            self._listener.got_ready(live)
+            self._listener.taken_over(live)
         life = self._live(live, lambda: child)
         self._lives[live.id] = group.create_task(self._alone(live.id, life))
 
@@ -267,8 +237,16 @@ class Supervisor:
 
     async def _see_through(self, live: Instance, start: Callable[[], Child]) -> Cause:
         """Until its end; why it ended."""
+        life = Life(
+            live,
+            self._records,
+            self._listener,
+            self._faults,
+            self._clock,
+            stall_timeout=self._settings.stall_timeout,
+        )
         try:
-            cause = await live.run(start, ready=lambda: self._became_ready(live))
+            cause = await life.run(start)
         except asyncio.CancelledError:
             if not self._leaving:
                 live.kill()
@@ -319,11 +297,6 @@ class Supervisor:
             live.stop(why)
         elif instance in self._lives:
             self._stopped_early[instance] = why
-
-    def _became_ready(self, live: Instance) -> None:
-        self._flaws.forget(live.record.fingerprint)
-        self._loop.feed(ev.BecameReady(live.id))
-        self._listener.got_ready(live)
 
     def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)

@@ -77,7 +77,7 @@ class _Histogram:
             yield ("+Inf" if bound == float("inf") else str(float(bound))), float(below)
 
 
-class Source(Protocol):
+class StatusSource(Protocol):
     """Whoever knows how everything is now: the view."""
 
     def status(self) -> Status: ...
@@ -86,7 +86,7 @@ class Source(Protocol):
 class Metrics:
     """Counters of one daemon."""
 
-    def __init__(self, source: Source, totals: Totals) -> None:
+    def __init__(self, source: StatusSource, totals: Totals) -> None:
         """`source` is asked at each scrape, for the gauges; `totals` get the same counts, over all
         profiles."""
         self._source, self.totals = source, totals

@@ -21,7 +21,7 @@ _SLOT_SECONDS = (
 )
 
 
-class Source(Protocol):
+class ReplySource(Protocol):
     """Where a reply comes from; aiohttp counts."""
 
     total_bytes: int
@@ -60,7 +60,7 @@ class Request:
     prompt_read: int | None = None
     generated_tokens: int | None = None
     speed: float | None = None  # tokens/s, of its phase
-    source: Source | None = None  # once the reply has begun
+    source: ReplySource | None = None  # once the reply has begun
     reader: Reader | None = None
     came_at: str = field(default="")  # ISO 8601, made when somebody looks
 

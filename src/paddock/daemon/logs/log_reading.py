@@ -32,7 +32,7 @@ class Run:
         return f"── {self.name}{began} ──\n".encode()
 
 
-class Reading:
+class LogReading:
     """Reads the logs of `runs`, which names them anew each time, oldest first.
 
     `place`: the folder in which folders of later runs appear, where there can be any; without one a

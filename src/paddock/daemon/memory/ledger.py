@@ -45,7 +45,7 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _RemoteDevice:
     """A device that only an engine can see, MiB."""
 
     name: str
@@ -58,7 +58,7 @@ class _Known:
     """What engines told."""
 
     names: dict[DeviceId, str] = field(default_factory=dict)
-    told: dict[DeviceId, _Told] = field(default_factory=dict)
+    told: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
 
 
 class Ledger:
@@ -124,7 +124,7 @@ class Ledger:
                 shares[instance] = sum(told) if told else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
-    def _told_reading(self, id_: DeviceId, told: _Told, booked: Booked) -> Reading:
+    def _told_reading(self, id_: DeviceId, told: _RemoteDevice, booked: Booked) -> Reading:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
         return Reading(id_, told.name, told.total, told.available - ours, ours)
 
@@ -156,7 +156,7 @@ class Ledger:
             id_ = DeviceId(device.id)
             self._known.names[id_] = device.device
             if id_.startswith("RPC") and device.available is not None:
-                self._known.told[id_] = _Told(device.device, device.size, device.available)
+                self._known.told[id_] = _RemoteDevice(device.device, device.size, device.available)
 
     def measured(
         self,

@@ -38,7 +38,7 @@ _ROOM_TO_REHEARSE = 1024
 _OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
-class Listener(Protocol):
+class PlanListener(Protocol):
     """Whoever wants to know of new plans: the daemon."""
 
     async def plans_changed(self) -> None:
@@ -56,7 +56,7 @@ class Plans:
         scheduler: Scheduler,
         registry: Registry,
         sampler: Sampler,
-        listener: Listener,
+        listener: PlanListener,
         faults: Faults,
         *,
         state_dir: Path,
