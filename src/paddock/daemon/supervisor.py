@@ -33,7 +33,7 @@ from paddock.errors import PaddockError
 from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, spawn
 from paddock.llama.signs import MARK, new_mark
-from paddock.placement.planner import said
+from paddock.placement.planner import quoted
 
 _log = logging.getLogger(__name__)
 _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
@@ -112,7 +112,7 @@ class Supervisor:
             marked = environ | {MARK: record.mark}
             await self._live(live, lambda: spawn(record.argv, marked, plumbing))
             if live.refusal:
-                self._flaws.note(profile, state, said(engine, live.refusal))
+                self._flaws.note(profile, state, quoted(engine, live.refusal))
 
     def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
         engine = self._roster.engine(profile)

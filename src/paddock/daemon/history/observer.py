@@ -11,7 +11,7 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
 from paddock.daemon.profiles.roster import Roster
-from paddock.placement.devices import ids_of, told
+from paddock.placement.devices import held_by, ids_of
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
 
@@ -71,7 +71,7 @@ class Observer:
             ctx_asked=own.ctx_size if own else None,
             streams=streams_of(own) if own else 1,
             has_projector=own is not None and own.mmproj is not None,
-            foreign={name: (r.foreign_mib or 0, told(r.takers)) for name, r in readings.items()},
+            foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
                 name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
             },
