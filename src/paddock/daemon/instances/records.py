@@ -47,6 +47,7 @@ class Record(msgspec.Struct, kw_only=True):
     replay: Replay | None = None  # what it was given of its plan; None: fit searches
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
     load_id: int | None = None  # of this load in the history
+    is_early: bool = False  # begun before its turn, and held: no daemon but its own needs it
     ended: bool = False
 
     @property
@@ -114,6 +115,11 @@ class Records:
         with suppress(FileNotFoundError):
             self.plumbing(record.number).stdin.unlink()
         self._forget_oldest()
+
+    def remove(self, record: Record) -> None:
+        """Forget one that came to nothing, with all its files."""
+        _remove_socket(Path(record.socket))
+        shutil.rmtree(self._root / str(record.number), ignore_errors=True)
 
     def __iter__(self) -> Iterator[Record]:
         """All readable records, oldest first."""

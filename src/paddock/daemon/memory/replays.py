@@ -1,6 +1,7 @@
 """Starts loads with the placement of their plan where that holds, and drops plans that did not."""
 
 import logging
+from collections.abc import Collection
 
 from paddock.config.profile import Profile
 from paddock.core.model import Demand, DeviceId, InstanceId
@@ -23,13 +24,22 @@ class Replays:
         self._plans, self._ledger = plans, ledger
         self._sampler, self._scheduler = sampler, scheduler
 
-    def of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
-        """What this load is given of its plan; None: fit searches, as without Paddock."""
+    def of(
+        self,
+        profile: Profile,
+        engine: Engine,
+        instance: InstanceId,
+        leavers: Collection[InstanceId] = (),
+    ) -> Replay | None:
+        """What this load is given of its plan; None: fit searches, as without Paddock.
+
+        `leavers` will be gone when it takes its memory.
+        """
         plan = self._plans.engine_plan(profile.fingerprint)
         if plan is None or profile.replay_fit == "off" or engine.kind == "container":
             return None
         self._sampler.measure()  # what was free ten seconds ago may be another program's now
-        if why := obstacle(plan, self._ledger.readings, self._beside(instance)):
+        if why := obstacle(plan, self._ledger.readings, self._beside({instance, *leavers})):
             _log.info("fit searches anew for %s: %s", instance, why)
             return None
         return replay(plan)
@@ -38,11 +48,11 @@ class Replays:
         """Its plan did not hold: it is made anew when nothing loads."""
         self._plans.drop(profile, engine)
 
-    def _beside(self, instance: InstanceId) -> Demand:
+    def _beside(self, away: Collection[InstanceId]) -> Demand:
         """MiB by device of everybody else who stays."""
         others: dict[DeviceId, int] = {}
         for live in self._scheduler.live.values():
-            if live.id != instance and not live.is_ending:
+            if live.id not in away and not live.is_ending:
                 for device, mib in live.demand.items():
                     others[device] = others.get(device, 0) + mib
         return others

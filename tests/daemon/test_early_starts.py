@@ -1,0 +1,192 @@
+"""The next model's process begins while others leave for it, takes no memory, and is taken over or ended."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from paddock.config.settings import Paths
+from paddock.llama.scripted import ScriptedModel, write
+from tests.yard import Yard, places, process, servers, wrapper, yard
+
+CONF = """
+[endless]
+model = endless.gguf
+ctx-size = 65536
+[next]
+model = next.gguf
+[other]
+model = other.gguf
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`endless` talks on; `next` and `other` take a while to load: 120 MiB."""
+    folder = tmp_path_factory.mktemp("models")
+    shape: Any = {"layers": 12, "embd": 512, "heads": 8, "kv_heads": 4, "ctx": 2048}
+    for name in ("next", "other"):
+        script = ScriptedModel(say=f"I am {name}.", name=name, target_mib=120, **shape)
+        write(folder / f"{name}.gguf", script)
+    write(folder / "endless.gguf", ScriptedModel(say="On.", name="endless", endless=True))
+    return folder
+
+
+@pytest.fixture
+def paths(tmp_path: Path, models: Path) -> Paths:
+    found = places(tmp_path / "yard", CONF)
+    found.settings.write_text("max-instances = 1\nplan-ahead = false\n")  # for daemons of their own
+    return msgspec.structs.replace(
+        found, models_dir=models, runtime_dir=tmp_path / "yard" / "state" / "run"
+    )
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+async def held(paths: Paths) -> int:
+    """The process that is held, as soon as there is one."""
+    async with asyncio.timeout(20):
+        while True:
+            for pid in servers(paths):
+                try:
+                    if state_of(pid) == "T":
+                        return pid
+                except OSError:
+                    pass
+            await asyncio.sleep(0.01)
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{pid}").exists():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def busy(home: Yard) -> AsyncIterator[aiohttp.ClientResponse]:
+    """`endless` is in the middle of an answer."""
+    body = {"model": "endless", "messages": [{"role": "user", "content": "go"}], "stream": True}
+    async with home.http.post(home.url + "/v1/chat/completions", json=body) as reply:
+        assert await reply.content.readline()
+        yield reply
+
+
+async def test_the_next_one_begins_while_another_is_served_and_is_taken_over(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        async with busy(home):
+            switch = asyncio.create_task(home.post("/switch", {"model": "next"}))
+            early = await held(paths)
+            assert [i.profile for i in (await home.status()).instances] == ["endless"]
+        status, _ = await switch
+        assert status == 200
+        [instance] = (await home.status()).instances
+        assert (instance.id, instance.pid) == ("next.2", early)
+        assert await home.answer("next") == "I am next."
+        assert servers(paths) == [early]
+
+
+async def test_one_that_is_not_wanted_any_more_leaves_nothing_behind(paths: Paths):
+    async with yard(paths, max_instances=1) as home, busy(home):
+        await home.post("/switch", {"model": "next", "wait": False})
+        early = await held(paths)
+        await home.post("/cancel", {"model": "next"})
+        await until_gone(early)
+        await home.until(lambda s: not (paths.state_dir / "instances" / "2").exists())
+        assert [i.profile for i in (await home.status()).instances] == ["endless"]
+
+
+async def test_another_version_takes_its_place(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        async with busy(home):
+            switch = asyncio.create_task(home.post("/switch", {"model": "next"}))
+            first = await held(paths)
+            changed = paths.config.read_text().replace("next.gguf", "next.gguf\nctx-size = 512")
+            paths.config.write_text(changed)
+            await until_gone(first)
+            second = await held(paths)
+        status, _ = await switch
+        assert status == 200
+        [instance] = (await home.status()).instances
+        assert instance.pid == second
+        assert "512" in Path(f"/proc/{second}/cmdline").read_text().split("\0")
+
+
+async def test_one_that_dies_early_is_started_anew_in_its_turn(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        async with busy(home):
+            switch = asyncio.create_task(home.post("/switch", {"model": "next"}))
+            early = await held(paths)
+            os.kill(early, signal.SIGKILL)
+            await until_gone(early)
+        assert (await switch)[0] == 200
+        assert await home.answer("next") == "I am next."
+        assert not (await home.status()).faults
+
+
+async def test_one_that_cannot_begin_early_fails_in_its_turn(tmp_path: Path, paths: Paths):
+    engine = wrapper(tmp_path / "dies", "exit 7")
+    paths.config.write_text(
+        f"{paths.config.read_text()}[bad]\nmodel = next.gguf\nengine = {engine}\n"
+    )
+    async with yard(paths, max_instances=1) as home:
+        async with busy(home):
+            switch = asyncio.create_task(home.post("/switch", {"model": "bad"}))
+            await home.until(lambda s: s.queue)
+        _, job = await switch
+        assert job["outcome"] == "failed"
+        assert job["failure"]["message"] == "bad exited with code 7"
+
+
+async def test_an_idle_one_that_leaves_hides_the_start_of_the_next(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        for turn in range(4):
+            name = ("next", "other")[turn % 2]
+            assert await home.answer(name) == f"I am {name}."
+        [instance] = (await home.status()).instances
+        assert servers(paths) == [instance.pid]
+
+
+async def test_the_end_of_the_daemon_is_its_end(paths: Paths):
+    async with yard(paths, max_instances=1) as home, busy(home):
+        await home.post("/switch", {"model": "next", "wait": False})
+        await held(paths)
+    assert servers(paths) == []
+
+
+async def test_a_daemon_that_keeps_its_models_keeps_none_that_was_only_begun(paths: Paths):
+    with process(paths) as daemon:
+        async with aiohttp.ClientSession() as http:
+            home = Yard(daemon.url, http, paths)
+            async with busy(home):
+                await home.post("/switch", {"model": "next", "wait": False})
+                early = await held(paths)
+                await home.post("/shutdown", {"keep": True})
+                assert daemon.popen.wait(20) == 0
+        assert len(servers(paths)) == 1
+        assert not Path(f"/proc/{early}").exists()
+
+
+async def test_what_a_killed_daemon_had_begun_is_ended_by_the_next(paths: Paths):
+    with process(paths) as first:
+        async with aiohttp.ClientSession() as http:
+            home = Yard(first.url, http, paths)
+            async with busy(home):
+                await home.post("/switch", {"model": "next", "wait": False})
+                early = await held(paths)
+                first.end(signal.SIGKILL)
+            record = json.loads((paths.state_dir / "instances/2/record.json").read_text())
+            assert (record["pid"], record["is_early"]) == (early, True)
+            with process(paths) as second:
+                home = Yard(second.url, http, paths)
+                await until_gone(early)
+                assert [i.profile for i in (await home.status()).instances] == ["endless"]
