@@ -7,18 +7,30 @@ from contextlib import contextmanager
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
 from paddock.llama import client
+from paddock.llama.pool import Pool
 
 
 class Endpoint:
     """Where an instance is reached, and who is using it."""
 
-    __slots__ = ("_hung", "_users", "_why", "base_url", "gone", "instance", "profile", "session")
+    __slots__ = (
+        "_hung",
+        "_users",
+        "_why",
+        "base_url",
+        "gone",
+        "instance",
+        "pool",
+        "profile",
+        "session",
+    )
 
     def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
         self.instance = instance
         self.profile = profile
         self.base_url = client.BASE_URL
-        self.session = client.connect(socket)
+        self.pool = Pool(socket)  # for what is relayed
+        self.session = client.connect(socket)  # for what Paddock itself asks
         self.gone = False
         self._why: str | None = None  # it was told to stop; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
@@ -28,8 +40,8 @@ class Endpoint:
     def in_use(self) -> Iterator[None]:
         """Use it inside the block. Raises what `stopped` gives there when the instance is stopped.
 
-        aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
-        user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
+        Who reads a reply would hear no more than that it broke off; so each user's task is cancelled,
+        and the cancellation is taken back here, as asyncio.timeout does.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -64,4 +76,5 @@ class Endpoint:
         self.gone, self._why, self._hung = True, why, hung
         for task in self._users:
             task.cancel()
+        await self.pool.close()
         await self.session.close()

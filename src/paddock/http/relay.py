@@ -11,7 +11,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -23,6 +22,7 @@ from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
 from paddock.http.receiving import Held
 from paddock.http.surfaces import UPSTREAM, describe
+from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
@@ -128,7 +128,7 @@ class Exchange:
         with endpoint.in_use():
             reply = await self._asked(lease, endpoint, path, content)
             if self._listed:
-                self._listed.source = reply.content
+                self._listed.source = reply
             try:
                 return await self._relay(endpoint, reply)
             finally:
@@ -169,7 +169,7 @@ class Exchange:
 
     async def _asked(
         self, lease: "Lease", endpoint: "Endpoint", path: str, content: upstream.Body
-    ) -> aiohttp.ClientResponse:
+    ) -> Reply:
         """The reply's beginning; a client that was kept alive so far is not left alone now."""
         headers = upstream.request_headers(self.request.headers)
         if self.route.surface is UPSTREAM:  # llama-server's page comes compressed or not at all
@@ -190,9 +190,7 @@ class Exchange:
             if listed.cancelled and listed.conversation:  # no hang-up would end it
                 await streams.end(endpoint, listed.conversation)
 
-    async def _answered(
-        self, lease: "Lease", task: "asyncio.Future[aiohttp.ClientResponse]"
-    ) -> aiohttp.ClientResponse:
+    async def _answered(self, lease: "Lease", task: "asyncio.Future[Reply]") -> Reply:
         pause = None if self.response is None else self.front.settings.keep_alive_every
         while not (await asyncio.wait((task,), timeout=pause))[0]:
             await self._beat(lease)
@@ -235,28 +233,22 @@ class Exchange:
         self._account.first = self._account.first or monotonic()
         return response
 
-    async def _relay(
-        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _relay(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         is_refused = reply.status >= 400
         if is_refused and (self.response is not None or self.route.surface.translates):
             return await self._engine_refused(endpoint, reply)
         if self.interpreter and not is_refused:
             return await self._interpreted(endpoint, reply, self.interpreter)
-        if self.response is None and (reply.content_length or _AT_ONCE) < _AT_ONCE:
+        if self.response is None and (reply.length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
         return await self._piped(endpoint, reply)
 
-    def _reply_headers(
-        self, reply: aiohttp.ClientResponse, endpoint: "Endpoint"
-    ) -> CIMultiDict[str]:
+    def _reply_headers(self, reply: Reply, endpoint: "Endpoint") -> CIMultiDict[str]:
         headers = upstream.reply_headers(reply, endpoint)
         headers.update(self.sampling.headers)
         return headers
 
-    async def _in_one_piece(
-        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _in_one_piece(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
         headers, status = self._reply_headers(reply, endpoint), reply.status
         content = await upstream.whole(reply, endpoint)
@@ -266,9 +258,7 @@ class Exchange:
             status, headers["x-should-retry"] = final, "false"
         return web.Response(status=status, headers=headers, body=content)
 
-    async def _piped(
-        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _piped(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         response, listed = self.response, self._let_in
         try:
             if response is None:
@@ -287,7 +277,7 @@ class Exchange:
         return response
 
     async def _interpreted(
-        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse, interpreter: Interpreter
+        self, endpoint: "Endpoint", reply: Reply, interpreter: Interpreter
     ) -> web.StreamResponse:
         listed = self._let_in
         while chunk := await upstream.some(reply, endpoint):
@@ -309,9 +299,7 @@ class Exchange:
         """What the client asked for in vain; it is told in a header, and in the log."""
         self._account.ignored = tuple(dict.fromkeys(names))
 
-    async def _engine_refused(
-        self, endpoint: "Endpoint", reply: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _engine_refused(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """llama-server says no, in its own shape; the client hears it in the one it knows."""
         error = errors.engine_refusal(await upstream.whole(reply, endpoint))
         if self.response is not None:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from yarl import URL
@@ -21,6 +20,7 @@ from yarl import URL
 from paddock.errors import BadRequest, NoSuchThing, StillLoading, UnknownModel, UpstreamGone
 from paddock.http import upstream
 from paddock.http.front import Front, Route
+from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
@@ -83,7 +83,7 @@ def outlives(request: web.Request, listed: "Request") -> bool:
 
 
 async def outlive(
-    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: Reply
 ) -> None:
     """Where the reader of a conversation's reply has left, read on in its place until it is over.
 
@@ -122,7 +122,7 @@ async def patiently(request: web.Request, listed: "Request", wait: Callable[[], 
             task.uncancel()
 
 
-async def _read_out(listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse) -> None:
+async def _read_out(listed: "Request", endpoint: "Endpoint", reply: Reply) -> None:
     """A hang-up is told twice, in either order: a write fails, and the task is cancelled, once."""
     task = asyncio.current_task()
     assert task is not None, "a handler runs in a task"
@@ -145,7 +145,7 @@ async def end(endpoint: "Endpoint", conversation: str) -> None:
     """Have the instance end this conversation's reply, which no hang-up would."""
     path = str(URL(_PATH).with_query({_ID: conversation}))
     reply = await upstream.ask(endpoint, "DELETE", path, {}, None)
-    reply.release()
+    reply.close()
 
 
 def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":
