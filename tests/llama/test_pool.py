@@ -67,7 +67,8 @@ async def asking(path: Path, serve: Serve) -> AsyncIterator[Pool]:
         server.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 async def whole(pool: Pool, method: str = "GET") -> bytes:
