@@ -1,6 +1,16 @@
 """What the relay needs of an API that llama-server does not speak itself."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from paddock.http import upstream
+from paddock.llama.reply import Reply
+
+if TYPE_CHECKING:
+    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.requests import Request
+    from paddock.http.downstream import Downstream
 
 
 class Interpreter(Protocol):
@@ -9,7 +19,7 @@ class Interpreter(Protocol):
     To a client that does not stream nothing is said before the end; `hear` then gives nothing.
     """
 
-    media: str  # of what is told
+    media: str  # of what the client reads
 
     def granted(self) -> None:
         """The wait for an instance is over."""
@@ -25,3 +35,18 @@ class Interpreter(Protocol):
 
     def end(self) -> bytes:
         """What is left to be said once the reply is over."""
+
+
+async def interpret(
+    reply: Reply,
+    endpoint: "Endpoint",
+    interpreter: Interpreter,
+    downstream: "Downstream",
+    listed: "Request",
+) -> web.StreamResponse:
+    """Say the reply in the interpreter's words. UpstreamGone where it is torn."""
+    while piece := await upstream.some(reply, endpoint):
+        listed.has_begun = True
+        if words := interpreter.hear(piece):
+            await downstream.say(words)
+    return await downstream.end(interpreter.end())

@@ -12,7 +12,7 @@ from multidict import CIMultiDict, istr
 
 from paddock.errors import BadRequest, UpstreamGone
 from paddock.http.content import Content
-from paddock.llama.reply import Reply, Sink
+from paddock.llama.reply import Outlet, Reply
 
 if TYPE_CHECKING:
     from paddock.daemon.endpoint import Endpoint
@@ -122,10 +122,10 @@ async def whole(reply: Reply, endpoint: "Endpoint") -> bytes:
         raise gone(endpoint, error) from error
 
 
-async def pour(reply: Reply, endpoint: "Endpoint", sink: Sink) -> bool:
-    """Whether there is more for the sink, once it takes more; UpstreamGone if torn."""
+async def pour(reply: Reply, endpoint: "Endpoint", outlet: Outlet) -> bool:
+    """Whether there is more for the outlet, once it takes more; UpstreamGone if torn."""
     try:
-        return await reply.pour(sink)
+        return await reply.pour(outlet)
     except OSError as error:
         raise gone(endpoint, error) from error
 

@@ -18,7 +18,7 @@ class Unanswered(ConnectionError):
     """The connection was closed before a byte of a reply: the request may be sent once more."""
 
 
-class Source(Protocol):
+class Inflow(Protocol):
     """The connection that a reply arrives on."""
 
     def pause(self) -> None: ...
@@ -26,7 +26,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Sink(Protocol):
+class Outlet(Protocol):
     """Where a reply's body is poured."""
 
     def take(self, piece: bytes) -> bool:
@@ -39,10 +39,10 @@ class Reply:
     __slots__ = (
         "_error",
         "_held",
+        "_inflow",
         "_is_whole",
+        "_outlet",
         "_pieces",
-        "_sink",
-        "_source",
         "_waiter",
         "headers",
         "is_full",
@@ -51,16 +51,16 @@ class Reply:
         "total_bytes",
     )
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, inflow: Inflow) -> None:
         self.status = 0  # until its head is there
         self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None  # of the body, where the head says it
         self.total_bytes = 0  # of the body, so far
-        self.is_full = False  # the sink takes no more now
-        self._source = source
+        self.is_full = False  # the outlet takes no more now
+        self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
-        self._sink: Sink | None = None
+        self._outlet: Outlet | None = None
         self._is_whole = False
         self._error: ConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -98,13 +98,13 @@ class Reply:
             pieces.append(await self.some())
         return b"".join((*pieces, self._taken()))
 
-    async def pour(self, sink: Sink) -> bool:
-        """Have the sink take the body as it comes, within the very call that reads it.
+    async def pour(self, outlet: Outlet) -> bool:
+        """Have the outlet take the body as it comes, within the very call that reads it.
 
-        Returns False at its end, True where the sink takes no more for now: wait for it, and pour
+        Returns False at its end, True where the outlet takes no more for now: wait for it, and pour
         again. Raises Torn once all that came has been poured.
         """
-        self._sink, self.is_full = sink, False
+        self._outlet, self.is_full = outlet, False
         try:
             self._push()
             while not self.is_full:
@@ -113,12 +113,12 @@ class Reply:
                 await self._news()
             return True
         finally:
-            self._sink = None
+            self._outlet = None
 
     def close(self) -> None:
         """Leave it. What is not whole yet ends: the instance sees its client hang up."""
         if not self._is_whole:
-            self._source.close()
+            self._inflow.close()
 
     # ---- for its link ----
 
@@ -130,12 +130,12 @@ class Reply:
 
     def arrived(self) -> None:
         """All that could be read now was added."""
-        if self._sink is not None:
+        if self._outlet is not None:
             self._push()
             if not (self.is_full or self._is_whole or self._error):
                 return  # nobody needs to wake
         elif self._held > _MOST and not self._is_whole:
-            self._source.pause()
+            self._inflow.pause()
         self._wake()
 
     def end(self) -> None:
@@ -156,10 +156,10 @@ class Reply:
         return self._is_whole
 
     def _push(self) -> None:
-        if self._pieces and self._sink is not None and not self._sink.take(self._taken()):
+        if self._pieces and self._outlet is not None and not self._outlet.take(self._taken()):
             self.is_full = True
             if not self._is_whole:
-                self._source.pause()
+                self._inflow.pause()
 
     def _taken(self) -> bytes:
         pieces, self._pieces = self._pieces, []
@@ -167,7 +167,7 @@ class Reply:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _news(self) -> None:
-        self._source.resume()
+        self._inflow.resume()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter

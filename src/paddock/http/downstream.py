@@ -1,0 +1,140 @@
+"""What the client of one call hears: a head once, then pieces and signs of life, an end or an error."""
+
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+from aiohttp.http_writer import StreamWriter
+
+from paddock.errors import PaddockError
+from paddock.http.call import RelayedCall
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
+    from paddock.daemon.requests import Request
+    from paddock.http.connection import Connection
+    from paddock.http.exchange import Exchange
+
+
+class Downstream:
+    """The way to the client. An `Outlet` of replies: pieces go on within the call that read them."""
+
+    __slots__ = (
+        "_account",
+        "_call",
+        "_connection",
+        "_is_chunked",
+        "_request",
+        "_surface",
+        "_writer",
+        "last",
+        "listed",
+        "response",
+    )
+
+    def __init__(self, exchange: "Exchange", call: RelayedCall) -> None:
+        self.response: web.StreamResponse | None = None  # once its head is out
+        self.last = b""  # what was relayed last
+        self.listed: Request | None = None  # once it was let in
+        self._call = call
+        self._account = exchange.account
+        self._request = exchange.request
+        self._surface = exchange.route.surface
+        self._connection = cast("Connection", exchange.request.protocol)
+        self._writer: StreamWriter | None = None
+        self._is_chunked = False
+
+    # ---- the head ----
+
+    async def begin(self, status: int, headers: "CIMultiDict[str] | dict[str, str]") -> None:
+        """Send the head."""
+        response = web.StreamResponse(status=status, headers=headers)
+        if self._call.streams:  # nginx and its like would hold a stream back
+            response.headers["x-accel-buffering"] = "no"
+            response.headers.setdefault("cache-control", "no-cache")
+        self._writer = cast("StreamWriter", await response.prepare(self._request))
+        self._is_chunked = self._writer.chunked
+        self.response = response
+        self._account.first = self._account.first or monotonic()
+
+    async def _begun(self) -> web.StreamResponse:
+        if self.response is None:
+            await self.begin(200, self._own_headers())
+        assert self.response is not None, "its head is out"
+        return self.response
+
+    def _own_headers(self) -> dict[str, str]:
+        """Of a reply that is not the instance's own."""
+        call, account = self._call, self._account
+        kind = "text/event-stream" if call.streams else "application/json"
+        headers = {"content-type": call.interpreter.media if call.interpreter else kind}
+        headers |= {"x-paddock-profile": call.profile, **call.prompt.sampling.headers}
+        if account.instance:
+            headers["x-paddock-instance"] = account.instance
+        if call.ignored:
+            headers["x-paddock-ignored"] = ", ".join(call.ignored)
+        return headers
+
+    # ---- what follows ----
+
+    async def beat(self, text: str) -> None:
+        """A sign of life; the first one sends the head, for better or worse."""
+        response = await self._begun()
+        beat = (self._call.interpreter or self._surface).beat
+        await response.write(beat(text) if self._call.streams else b" ")
+
+    async def say(self, words: bytes) -> None:
+        """A piece of what an interpreter makes of the reply."""
+        self.last = words
+        await (await self._begun()).write(words)
+
+    def take(self, piece: bytes) -> bool:
+        """Send a piece of the reply on. Whether more may come at once.
+
+        aiohttp's own `write` is a coroutine that never waits below its high-water mark; this is what
+        it does.
+        """
+        self.last = piece
+        assert self._writer is not None, "its head is out"
+        if self.listed is not None:
+            self.listed.has_begun = True
+        try:
+            if self._is_chunked:
+                self._writer._write_chunked_payload(piece)
+            else:
+                self._writer._write(piece)
+        except ConnectionError:
+            return False  # `drained` says so
+        return not self._connection.writing_paused
+
+    async def drained(self) -> None:
+        """Until the client takes more. ConnectionError where it has left."""
+        transport = self._connection.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client left")
+        await self._connection._drain_helper()
+
+    async def end(self, last: bytes = b"") -> web.StreamResponse:
+        """The reply with its last words, which are all of it where nothing was said before."""
+        if self.response is None:
+            return web.Response(body=last, headers=self._own_headers())
+        if last:
+            await self.response.write(last)
+        await self.response.write_eof()
+        return self.response
+
+    async def break_off(self, error: PaddockError, status: int) -> web.StreamResponse:
+        """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
+        response, surface = await self._begun(), self._surface
+        document = surface.shape(error, surface.status(error, status))
+        if self._call.streams:
+            open_event = self.last and not self.last.endswith(surface.gap)
+            await response.write(surface.gap * bool(open_event) + surface.event(document))
+        elif not self.last:  # only white space so far
+            await response.write(document)
+        else:
+            self._connection.abort()
+            return response
+        await response.write_eof()
+        return response
