@@ -262,7 +262,7 @@ async def test_a_large_body_is_sent_whole_and_no_further_once_the_reply_is_there
 
 
 class Bucket:
-    """A sink that takes so many bytes, and then says no until it is emptied."""
+    """An outlet that takes so many bytes, and then says no until it is emptied."""
 
     def __init__(self, most: int) -> None:
         self.most, self.held = most, 0
@@ -274,7 +274,7 @@ class Bucket:
         return self.held < self.most
 
 
-async def test_a_full_sink_stops_the_reading(tmp_path):
+async def test_a_full_outlet_stops_the_reading(tmp_path):
     sent = 0
 
     async def flood(reader, writer):

@@ -122,11 +122,14 @@ class Reply:
 
     # ---- for its link ----
 
-    def add(self, piece: bytes) -> None:
-        """A part of its body came."""
-        self._pieces.append(piece)
-        self._held += len(piece)
-        self.total_bytes += len(piece)
+    def take(self, body: list[bytes]) -> None:
+        """These parts of its body came; the list is emptied."""
+        if body:
+            piece = body[0] if len(body) == 1 else b"".join(body)
+            body.clear()
+            self._pieces.append(piece)
+            self._held += len(piece)
+            self.total_bytes += len(piece)
 
     def arrived(self) -> None:
         """All that could be read now was added."""
