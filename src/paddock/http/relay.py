@@ -18,6 +18,7 @@ from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
 from paddock.http.interpreter import interpret
 from paddock.http.surfaces import UPSTREAM, describe
+from paddock.http.whole_reply import WholeReply, fits
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ class Relay:
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
+        if fits(self._request, status):
+            return WholeReply(status, headers, content)
         return web.Response(status=status, headers=headers, body=content)
 
     async def _piped(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:

@@ -99,7 +99,8 @@ async def serving(
     await runner.setup()
     assert runner.server is not None, "it was set up"
     server: Any = runner.server  # typed for requests without an application
-    server.request_handler = ShortWay(app[_POSTS], server.request_handler)
+    posts = app[_POSTS]
+    server.request_handler = ShortWay(posts, server.request_handler)
     settings = app[_FRONT].settings
     door = Door(
         runner.server,
