@@ -268,7 +268,7 @@ class Bucket:
         self.most, self.held = most, 0
         self.all = b""
 
-    def take(self, piece: bytes) -> bool:
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
         self.all += piece
         self.held += len(piece)
         return self.held < self.most

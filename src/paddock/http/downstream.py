@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from paddock.http.exchange import Exchange
 
 
+_END = b"\r\n0\r\n\r\n"  # of a last chunk
+
+
 class Downstream:
     """The way to the client. An `Outlet` of replies: pieces go on within the call that read them."""
 
@@ -47,9 +50,12 @@ class Downstream:
 
     # ---- the head ----
 
-    async def begin(self, status: int, headers: "CIMultiDict[str] | dict[str, str]") -> None:
-        """Send the head."""
+    async def begin(
+        self, status: int, headers: "CIMultiDict[str] | dict[str, str]", *, alone: bool = True
+    ) -> None:
+        """Send the head; not `alone` where what follows is here, and can go with it."""
         response = web.StreamResponse(status=status, headers=headers)
+        response._send_headers_immediately = alone
         if self._call.streams:  # nginx and its like would hold a stream back
             response.headers["x-accel-buffering"] = "no"
             response.headers.setdefault("cache-control", "no-cache")
@@ -89,24 +95,35 @@ class Downstream:
         self.last = words
         await (await self._begun()).write(words)
 
-    def take(self, piece: bytes) -> bool:
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
         """Send a piece of the reply on. Whether more may come at once.
 
         aiohttp's own `write` is a coroutine that never waits below its high-water mark; this is what
         it does.
         """
-        self.last = piece
-        assert self._writer is not None, "its head is out"
-        if self.listed is not None:
-            self.listed.has_begun = True
+        self._note(piece)
         try:
-            if self._is_chunked:
-                self._writer._write_chunked_payload(piece)
-            else:
-                self._writer._write(piece)
+            self._write(piece, is_last=is_last)
         except ConnectionError:
             return False  # `drained` says so
         return not self._connection.writing_paused
+
+    def _note(self, piece: bytes) -> None:
+        self.last = piece
+        if self.listed is not None:
+            self.listed.has_begun = True
+
+    def _write(self, piece: bytes, *, is_last: bool) -> None:
+        writer = self._writer
+        assert writer is not None, "its head was made"
+        if writer._headers_buf:
+            writer._send_headers_with_payload(piece, is_last)
+        elif self._is_chunked:
+            end = _END if is_last else b"\r\n"
+            writer._write(b"%x\r\n%b%b" % (len(piece), piece, end))
+        else:
+            writer._write(piece)
+        writer._eof = is_last
 
     async def drained(self) -> None:
         """Until the client takes more. ConnectionError where it has left."""

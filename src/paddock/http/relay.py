@@ -172,7 +172,8 @@ class Relay:
         downstream = self.downstream
         try:
             if downstream.response is None:
-                await downstream.begin(reply.status, self._reply_headers(reply, endpoint))
+                headers = self._reply_headers(reply, endpoint)
+                await downstream.begin(reply.status, headers, alone=not reply.has_more)
             while await upstream.pour(reply, endpoint, downstream):
                 await downstream.drained()
         except (asyncio.CancelledError, ConnectionError):

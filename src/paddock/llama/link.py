@@ -38,11 +38,13 @@ class Link(asyncio.Protocol):
         "_reply",
         "_transport",
         "idle_since",
+        "loop",
         "on_body",
     )
 
     def __init__(self, pool: "Pool") -> None:
         self.idle_since = 0.0  # by the loop's clock
+        self.loop = pool.loop
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._body: list[bytes] = []  # what was read of a reply's body just now
@@ -81,7 +83,7 @@ class Link(asyncio.Protocol):
         self._write(piece)
         self._has_sent = is_last
         while self._is_paused and self._is_unanswered():
-            self._drained = asyncio.get_running_loop().create_future()
+            self._drained = self.loop.create_future()
             await self._drained
         return True
 
@@ -105,7 +107,7 @@ class Link(asyncio.Protocol):
     async def wait_closed(self) -> None:
         """Until the socket is closed."""
         if self._transport is not None:
-            self._lost = self._lost or asyncio.get_running_loop().create_future()
+            self._lost = self._lost or self.loop.create_future()
             await self._lost
 
     # ---- what the loop reports ----

@@ -35,6 +35,7 @@ class Pool:
     """The connections to one instance."""
 
     def __init__(self, socket: str) -> None:
+        self.loop = asyncio.get_running_loop()
         self.closed = False
         self._socket = socket
         self._links: set[Link] = set()
@@ -68,7 +69,7 @@ class Pool:
         return reply
 
     def _kept(self) -> Link | None:
-        now = asyncio.get_running_loop().time()
+        now = self.loop.time()
         while self._idle:
             link = self._idle.pop()
             if link.is_open and now - link.idle_since < IDLE:
@@ -79,8 +80,7 @@ class Pool:
     async def _connected(self) -> Link:
         if self.closed:
             raise ConnectionError("it is being stopped")
-        loop = asyncio.get_running_loop()
-        _, link = await loop.create_unix_connection(lambda: Link(self), self._socket)
+        _, link = await self.loop.create_unix_connection(lambda: Link(self), self._socket)
         if self.closed:
             link.close()
             raise ConnectionError("it is being stopped")
@@ -102,11 +102,10 @@ class Pool:
 
     def put_back(self, link: Link) -> None:
         """It served its request, and can serve another."""
-        loop = asyncio.get_running_loop()
-        link.idle_since = loop.time()
+        link.idle_since = self.loop.time()
         self._idle.append(link)
         if self._sweep is None:
-            self._sweep = loop.call_later(IDLE, self._close_idle)
+            self._sweep = self.loop.call_later(IDLE, self._close_idle)
 
     def lost(self, link: Link) -> None:
         """Its connection is closed."""
@@ -116,15 +115,15 @@ class Pool:
 
     def _close_idle(self) -> None:
         """Close those that were idle for too long; the first was used longest ago."""
-        loop = asyncio.get_running_loop()
-        old = [link for link in self._idle if loop.time() - link.idle_since >= IDLE]
+        now = self.loop.time()
+        old = [link for link in self._idle if now - link.idle_since >= IDLE]
         for link in old:
             self._idle.remove(link)
             link.close()
         oldest = min((link.idle_since for link in self._idle), default=None)
         self._sweep = None
         if oldest is not None:
-            self._sweep = loop.call_at(oldest + IDLE, self._close_idle)
+            self._sweep = self.loop.call_at(oldest + IDLE, self._close_idle)
 
 
 async def _send(link: Link, body: bytes | Spool) -> None:

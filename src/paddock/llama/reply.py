@@ -21,6 +21,8 @@ class Unanswered(ConnectionError):
 class Inflow(Protocol):
     """The connection that a reply arrives on."""
 
+    loop: asyncio.AbstractEventLoop
+
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def close(self) -> None: ...
@@ -29,7 +31,7 @@ class Inflow(Protocol):
 class Outlet(Protocol):
     """Where a reply's body is poured."""
 
-    def take(self, piece: bytes) -> bool:
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
         """Send it on. Whether more may come at once; never raises."""
 
 
@@ -40,12 +42,12 @@ class Reply:
         "_error",
         "_held",
         "_inflow",
-        "_is_whole",
         "_outlet",
         "_pieces",
         "_waiter",
         "headers",
         "is_full",
+        "is_whole",
         "length",
         "status",
         "total_bytes",
@@ -57,11 +59,11 @@ class Reply:
         self.length: int | None = None  # of the body, where the head says it
         self.total_bytes = 0  # of the body, so far
         self.is_full = False  # the outlet takes no more now
+        self.is_whole = False  # all of it is here, though not all may be taken
         self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
         self._outlet: Outlet | None = None
-        self._is_whole = False
         self._error: ConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -70,6 +72,11 @@ class Reply:
     def header(self, name: bytes) -> str:
         """The first value of a header, its name in small letters; empty where there is none."""
         return next((v.decode("latin-1") for n, v in self.headers if n.lower() == name), "")
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some of its body is here, and was not taken."""
+        return bool(self._pieces)
 
     @property
     def content_type(self) -> str:
@@ -94,7 +101,7 @@ class Reply:
     async def whole(self) -> bytes:
         """All that is left of its body. Raises Torn."""
         pieces = []
-        while not self._is_whole:
+        while not self.is_whole:
             pieces.append(await self.some())
         return b"".join((*pieces, self._taken()))
 
@@ -117,7 +124,7 @@ class Reply:
 
     def close(self) -> None:
         """Leave it. What is not whole yet ends: the instance sees its client hang up."""
-        if not self._is_whole:
+        if not self.is_whole:
             self._inflow.close()
 
     # ---- for its link ----
@@ -135,19 +142,19 @@ class Reply:
         """All that could be read now was added."""
         if self._outlet is not None:
             self._push()
-            if not (self.is_full or self._is_whole or self._error):
+            if not (self.is_full or self.is_whole or self._error):
                 return  # nobody needs to wake
-        elif self._held > _MOST and not self._is_whole:
+        elif self._held > _MOST and not self.is_whole:
             self._inflow.pause()
         self._wake()
 
     def end(self) -> None:
         """It is whole; its link is free."""
-        self._is_whole = True
+        self.is_whole = True
 
     def fail(self, error: ConnectionError) -> None:
         """No more will come of it."""
-        if not self._is_whole and self._error is None:
+        if not self.is_whole and self._error is None:
             self._error = error
             self._wake()
 
@@ -156,12 +163,14 @@ class Reply:
     def _is_over(self) -> bool:
         if self._error is not None:
             raise self._error
-        return self._is_whole
+        return self.is_whole
 
     def _push(self) -> None:
-        if self._pieces and self._outlet is not None and not self._outlet.take(self._taken()):
+        if not self._pieces or self._outlet is None:
+            return
+        if not self._outlet.take(self._taken(), is_last=self.is_whole):
             self.is_full = True
-            if not self._is_whole:
+            if not self.is_whole:
                 self._inflow.pause()
 
     def _taken(self) -> bytes:
@@ -171,7 +180,7 @@ class Reply:
 
     async def _news(self) -> None:
         self._inflow.resume()
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._inflow.loop.create_future()
         try:
             await self._waiter
         finally:
