@@ -5,7 +5,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paddock.daemon.metrics import Metrics
+    from paddock.daemon.activity.metrics import Metrics
     from paddock.http.call import RelayedCall
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,15 @@ from aiohttp import web
 from aiohttp.http_writer import StreamWriter
 
 from paddock.errors import PaddockError
+from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
+from paddock.http.surfaces import Surface
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
 
-    from paddock.daemon.requests import Request
+    from paddock.daemon.activity.requests import Request
     from paddock.http.connection import Connection
-    from paddock.http.exchange import Exchange
 
 
 _END = b"\r\n0\r\n\r\n"  # of a last chunk
@@ -36,15 +37,17 @@ class Downstream:
         "response",
     )
 
-    def __init__(self, exchange: "Exchange", call: RelayedCall) -> None:
+    def __init__(
+        self, request: web.Request, surface: Surface, call: RelayedCall, account: Account
+    ) -> None:
         self.response: web.StreamResponse | None = None  # once its head is out
         self.last = b""  # what was relayed last
         self.listed: Request | None = None  # once it was let in
         self._call = call
-        self._account = exchange.account
-        self._request = exchange.request
-        self._surface = exchange.route.surface
-        self._connection = cast("Connection", exchange.request.protocol)
+        self._account = account
+        self._request = request
+        self._surface = surface
+        self._connection = cast("Connection", request.protocol)
         self._writer: StreamWriter | None = None
         self._is_chunked = False
 

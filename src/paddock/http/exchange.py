@@ -18,12 +18,12 @@ from aiohttp import web
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import refusing
 from paddock.http.accounting import Account
+from paddock.http.downstream import Downstream
 from paddock.http.front import Front, Route
 from paddock.http.receiving import Held
 
 if TYPE_CHECKING:
-    from paddock.daemon.requests import Request
-    from paddock.http.downstream import Downstream
+    from paddock.daemon.activity.requests import Request
 
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
 

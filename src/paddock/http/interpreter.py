@@ -1,16 +1,6 @@
 """What the relay needs of an API that llama-server does not speak itself."""
 
-from typing import TYPE_CHECKING, Protocol
-
-from aiohttp import web
-
-from paddock.http import upstream
-from paddock.llama.reply import Reply
-
-if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
-    from paddock.daemon.requests import Request
-    from paddock.http.downstream import Downstream
+from typing import Protocol
 
 
 class Interpreter(Protocol):
@@ -35,18 +25,3 @@ class Interpreter(Protocol):
 
     def end(self) -> bytes:
         """What is left to be said once the reply is over."""
-
-
-async def interpret(
-    reply: Reply,
-    endpoint: "Endpoint",
-    interpreter: Interpreter,
-    downstream: "Downstream",
-    listed: "Request",
-) -> web.StreamResponse:
-    """Say the reply in the interpreter's words. UpstreamGone where it is torn."""
-    while piece := await upstream.some(reply, endpoint):
-        listed.has_begun = True
-        if words := interpreter.hear(piece):
-            await downstream.say(words)
-    return await downstream.end(interpreter.end())

@@ -17,7 +17,7 @@ from paddock.http.relay import Relay
 from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
 
 _BEGINNING = 64  # bytes, in which a body's first letter stands

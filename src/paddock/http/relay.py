@@ -16,15 +16,15 @@ from paddock.http import errors, refusing, streams, upstream
 from paddock.http.call import RelayedCall
 from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
-from paddock.http.interpreter import interpret
+from paddock.http.interpreting import interpret
 from paddock.http.surfaces import UPSTREAM, describe
 from paddock.http.whole_reply import WholeReply, fits
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.activity.requests import Request
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
-    from paddock.daemon.requests import Request
 
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
 
@@ -35,10 +35,12 @@ class Relay:
     __slots__ = ("_account", "_call", "_exchange", "_request", "_surface", "downstream")
 
     def __init__(self, exchange: Exchange, call: RelayedCall) -> None:
-        self.downstream = exchange.downstream = Downstream(exchange, call)
         self._exchange, self._call = exchange, call
         self._request, self._surface = exchange.request, exchange.route.surface
         self._account = exchange.account
+        self.downstream = exchange.downstream = Downstream(
+            self._request, self._surface, call, self._account
+        )
         self._account.call = call
 
     async def through(self, lease: "Lease") -> web.StreamResponse:

@@ -15,8 +15,8 @@ from paddock.http import upstream
 from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
-    from paddock.daemon.hand_saved import HandSaved
+    from paddock.daemon.instances.endpoint import Endpoint
+    from paddock.daemon.instances.hand_saved import HandSaved
 
 _JSON = {"Content-Type": "application/json"}
 

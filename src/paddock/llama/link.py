@@ -6,16 +6,22 @@ means for a reply without a length.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import httptools
 
 from paddock.llama.reply import Reply, Torn, Unanswered
 
-if TYPE_CHECKING:
-    from paddock.llama.pool import Pool
-
 _LONGEST_HEAD = 1 << 16  # bytes
+
+
+class Home(Protocol):
+    """Where a link is while nobody asks anything over it: its pool."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def put_back(self, link: "Link") -> None: ...
+    def lost(self, link: "Link") -> None: ...
 
 
 class Link(asyncio.Protocol):
@@ -42,7 +48,7 @@ class Link(asyncio.Protocol):
         "on_body",
     )
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(self, pool: Home) -> None:
         self.idle_since = 0.0  # by the loop's clock
         self.loop = pool.loop
         self._pool = pool
