@@ -9,13 +9,13 @@ from aiohttp.http_writer import StreamWriter
 from paddock.errors import PaddockError
 from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
+from paddock.http.client_link import link_of
 from paddock.http.surfaces import Surface
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
 
     from paddock.daemon.activity.requests import Request
-    from paddock.http.connection import Connection
 
 
 _END = b"\r\n0\r\n\r\n"  # of a last chunk
@@ -27,8 +27,8 @@ class Downstream:
     __slots__ = (
         "_account",
         "_call",
-        "_connection",
         "_is_chunked",
+        "_link",
         "_request",
         "_surface",
         "_writer",
@@ -47,7 +47,7 @@ class Downstream:
         self._account = account
         self._request = request
         self._surface = surface
-        self._connection = cast("Connection", request.protocol)
+        self._link = link_of(request)
         self._writer: StreamWriter | None = None
         self._is_chunked = False
 
@@ -109,7 +109,7 @@ class Downstream:
             self._write(piece, is_last=is_last)
         except ConnectionError:
             return False  # `drained` says so
-        return not self._connection.writing_paused
+        return not self._link.writing_paused
 
     def _note(self, piece: bytes) -> None:
         self.last = piece
@@ -130,10 +130,7 @@ class Downstream:
 
     async def drained(self) -> None:
         """Until the client takes more. ConnectionError where it has left."""
-        transport = self._connection.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client left")
-        await self._connection._drain_helper()
+        await self._link.drained()
 
     async def end(self, last: bytes = b"") -> web.StreamResponse:
         """The reply with its last words, which are all of it where nothing was said before."""
@@ -154,7 +151,7 @@ class Downstream:
         elif not self.last:  # only white space so far
             await response.write(document)
         else:
-            self._connection.abort()
+            self._link.abort()
             return response
         await response.write_eof()
         return response
