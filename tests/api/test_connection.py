@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from paddock.api.client import Client
-from paddock.api.connection import Line, pieces
+from paddock.api.connection import HangUp, pieces
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from tests.api.test_client import Handler, daemon
 
@@ -33,12 +33,12 @@ def silent_after(*said: bytes) -> Iterator[tuple[Client, Event]]:
 
 
 def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
-    line, told, errors = Line(), list[int](), list[PaddockError]()
+    line, numbers, errors = HangUp(), list[int](), list[PaddockError]()
 
     def read(client: Client) -> None:
         try:
             with client.watch(line=line) as events:
-                told.extend(event.seq for event in events)
+                numbers.extend(event.seq for event in events)
         except PaddockError as error:
             errors.append(error)
 
@@ -49,12 +49,12 @@ def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
         line.cut()
         reader.join(30)
         assert not reader.is_alive()
-    assert told in ([], [7])  # cut before or after it was read
+    assert numbers in ([], [7])  # cut before or after it was read
     assert [type(error) for error in errors] == [UpstreamGone]
 
 
 def test_a_line_that_was_cut_before_lets_nothing_begin() -> None:
-    line = Line()
+    line = HangUp()
     line.cut()
     with daemon(lambda h: h.reply({})) as client:
         with pytest.raises(UpstreamGone), client.watch(line=line):
@@ -63,7 +63,7 @@ def test_a_line_that_was_cut_before_lets_nothing_begin() -> None:
 
 
 def test_to_cut_what_is_over_does_nothing() -> None:
-    line = Line()
+    line = HangUp()
     with daemon(lambda h: h.sse()) as client:
         with client.watch(line=line) as events:
             assert list(events) == []

@@ -1,4 +1,4 @@
-"""What each client is told: everything to one model, real contexts, nothing that waits too short."""
+"""What each client is given: everything to one model, real contexts, long enough time-outs."""
 
 import json
 import tomllib
@@ -10,7 +10,7 @@ import pytest
 
 from paddock.clients.known import CLIENTS, client_named
 from paddock.clients.offer import Offer, offered, output_limit
-from paddock.clients.setting import Folders, Setting
+from paddock.clients.setting import ClientFolders, ClientSettings
 from paddock.clients.writing import changes
 from paddock.errors import ModelMissing, NoSuchThing, UnknownModel
 from tests.clients.offers import OFFER, SCOUT, SEER
@@ -33,12 +33,12 @@ ISSUE = [
 ]
 
 
-def connected(name: str, home: Path, offer: Offer = OFFER) -> Setting:
-    folders = Folders(own=home / "own" / name, home=home, config=home / ".config")
+def connected(name: str, home: Path, offer: Offer = OFFER) -> ClientSettings:
+    folders = ClientFolders(own=home / "own" / name, home=home, config=home / ".config")
     return CLIENTS[name].connect(offer, folders)
 
 
-def written(setting: Setting) -> dict[str, Any]:
+def written(setting: ClientSettings) -> dict[str, Any]:
     """The content of each file, by its name."""
     return {c.path.name: _read(c.path.suffix, c.after.decode()) for c in changes(setting)}
 
@@ -77,8 +77,8 @@ def test_no_key_is_given_away_as_an_argument(name: str, tmp_path: Path):
 def test_no_other_model_is_asked_by_a_side_job(name: str, tmp_path: Path):
     client = CLIENTS[name]
     if client.run:
-        told = {k: v for k, v in client.run(OFFER, tmp_path).env.items() if "MODEL" in k}
-        assert {v for v in told.values() if not v.isdecimal()} <= {"scout", "1"}
+        named = {k: v for k, v in client.run(OFFER, tmp_path).env.items() if "MODEL" in k}
+        assert {v for v in named.values() if not v.isdecimal()} <= {"scout", "1"}
 
 
 def test_claude_code_keeps_its_prompt_as_it_is_and_waits(tmp_path: Path):

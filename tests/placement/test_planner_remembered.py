@@ -6,8 +6,8 @@ from pathlib import Path
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
 from paddock.llama.scripted import ScriptedModel, write
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
-from paddock.placement.shelf import Shelf
 from tests.broken import without_tokenizer
 from tests.placement.ground import around, profile
 from tests.placement.planned import CTX, own_engine
@@ -34,7 +34,7 @@ class Counted:
     def __post_init__(self) -> None:
         self.model = write(self.folder / "m.gguf", ScriptedModel(say="Hi."))
         self.engine = own_engine(self.folder, f"echo run >> {self.folder}/runs")
-        self.planner = Planner(Shelf(self.folder / "shelf"))
+        self.planner = Planner(PlanCache(self.folder / "plans"))
 
     def profile(self, flags: str = CTX) -> Profile:
         return profile(f"model = {self.model}\nparallel = 1\n{flags}", self.folder, self.engine)
@@ -51,7 +51,7 @@ def test_a_plan_is_made_once(tmp_path: Path):
     here = Counted(tmp_path)
     assert here.plan() == here.plan()
     assert here.runs == 1
-    here.planner = Planner(Shelf(tmp_path / "shelf"))  # after a restart
+    here.planner = Planner(PlanCache(tmp_path / "plans"))  # after a restart
     here.plan()
     assert here.runs == 1
 
@@ -82,4 +82,4 @@ def test_an_estimate_is_not_kept(tmp_path: Path):
     here = Counted(tmp_path)
     here.engine = own_engine(tmp_path, "exit 3")
     assert here.plan().source == "estimate"
-    assert not (tmp_path / "shelf").exists()
+    assert not (tmp_path / "plans").exists()

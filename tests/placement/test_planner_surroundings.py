@@ -13,8 +13,8 @@ from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
 from paddock.host.processes import pids, session_of
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
-from paddock.placement.shelf import Shelf
 from tests.placement.ground import around, beside, profile
 from tests.placement.planned import CTX, Ground, own_engine
 from tests.rig import needs_rig, rig
@@ -49,7 +49,7 @@ def test_one_that_is_cancelled_ends_at_once_and_leaves_nobody_behind(tmp_path: P
     os.mkfifo(tmp_path / "pid")
     engine = own_engine(tmp_path, f"echo $$ > {tmp_path}/pid; sleep 600")
     own = profile(f"model = {shapes}/dense.gguf\n", tmp_path, engine)
-    planner, plans = Planner(Shelf(tmp_path / "shelf")), list[Plan]()
+    planner, plans = Planner(PlanCache(tmp_path / "plans")), list[Plan]()
     thread = threading.Thread(
         target=lambda: plans.append(planner.plan(own, engine, None, around()))
     )
@@ -59,7 +59,7 @@ def test_one_that_is_cancelled_ends_at_once_and_leaves_nobody_behind(tmp_path: P
     thread.join(30)
     assert (plans[0].source, plans[0].notes) == ("estimate", ["an estimate: cancelled"])
     assert all(has_ended(member) for member in pids() if session_of(member) == pid)
-    assert not (tmp_path / "shelf").exists()
+    assert not (tmp_path / "plans").exists()
 
 
 def has_ended(pid: int) -> bool:

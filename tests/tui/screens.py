@@ -10,7 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
-from paddock.api.connection import Line
+from paddock.api.connection import HangUp
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
@@ -114,7 +114,7 @@ class Deaf:
         *,
         follow: bool = False,
         every_run: bool = False,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[bytes]:
         """What there is, and nothing new until the dashboard is gone."""
         yield self.log

@@ -1,4 +1,4 @@
-"""One prompt, answered as it is written: through the OpenAI API or the Anthropic API.
+"""Sends one prompt and streams the answer, through the OpenAI API or the Anthropic API.
 
 Enough of both for `paddock ask` and `paddock demo`; programs use the makers' own libraries.
 """
@@ -11,27 +11,27 @@ import msgspec
 
 from paddock.api.client import Client
 from paddock.api.connection import foreign_error, pieces
-from paddock.api.sse import Comment, Message, SseParser
+from paddock.api.sse import SseComment, SseMessage, SseParser
 from paddock.errors import UpstreamGone
 
 Api = Literal["openai", "anthropic"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Something of an answer."""
+class AnswerPiece:
+    """A piece of an answer, or of the wait for it."""
 
     kind: Literal[
         "content",
         "reasoning",
-        "waiting",  # a keep-alive: text is what the daemon says of the load, or empty
+        "waiting",  # a keep-alive: text is the daemon's report on the load, or empty
     ]
     text: str
 
 
 def ask(
     client: Client, model: str, prompt: str, *, api: Api = "openai", max_tokens: int | None = None
-) -> Iterator[Piece]:
+) -> Iterator[AnswerPiece]:
     """Stream the model's answer to one user message. An error in mid-stream is raised."""
     path, body, read = _REQUESTS[api]
     request = body(model, prompt, max_tokens)
@@ -40,11 +40,13 @@ def ask(
     ) as response:
         messages = _messages(pieces(response))
         yield from read(messages)
-        for _ in messages:  # to the last byte: who leaves before it counts as one who hung up
+        for _ in (
+            messages
+        ):  # to the last byte: a client that leaves before it counts as one that hung up
             pass
 
 
-def _messages(stream: Iterable[bytes]) -> Iterator[Message | Comment]:
+def _messages(stream: Iterable[bytes]) -> Iterator[SseMessage | SseComment]:
     parser = SseParser()
     for piece in stream:
         yield from parser.feed(piece)
@@ -63,10 +65,10 @@ def _body(model: str, prompt: str) -> dict[str, Any]:
     return {"model": model, "stream": True, "messages": [{"role": "user", "content": prompt}]}
 
 
-def _openai_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
+def _openai_pieces(messages: Iterable[SseMessage | SseComment]) -> Iterator[AnswerPiece]:
     for message in messages:
-        if isinstance(message, Comment):
-            yield Piece("waiting", message.text)
+        if isinstance(message, SseComment):
+            yield AnswerPiece("waiting", message.text)
         elif message.data == "[DONE]":
             return
         else:
@@ -74,19 +76,19 @@ def _openai_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
     raise UpstreamGone("the answer broke off before its end")
 
 
-def _openai_chunk(chunk: dict[str, Any]) -> Iterator[Piece]:
+def _openai_chunk(chunk: dict[str, Any]) -> Iterator[AnswerPiece]:
     for choice in chunk.get("choices") or []:
         delta = choice.get("delta") or {}
         if text := delta.get("reasoning_content"):
-            yield Piece("reasoning", text)
+            yield AnswerPiece("reasoning", text)
         if text := delta.get("content"):
-            yield Piece("content", text)
+            yield AnswerPiece("content", text)
 
 
-def _anthropic_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
+def _anthropic_pieces(messages: Iterable[SseMessage | SseComment]) -> Iterator[AnswerPiece]:
     for message in messages:
-        if isinstance(message, Comment):
-            yield Piece("waiting", message.text)
+        if isinstance(message, SseComment):
+            yield AnswerPiece("waiting", message.text)
         elif message.event == "message_stop":
             return
         else:
@@ -94,14 +96,14 @@ def _anthropic_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
     raise UpstreamGone("the answer broke off before its end")
 
 
-def _anthropic_event(event: dict[str, Any]) -> Iterator[Piece]:
+def _anthropic_event(event: dict[str, Any]) -> Iterator[AnswerPiece]:
     if event.get("type") == "ping":
-        yield Piece("waiting", "")
+        yield AnswerPiece("waiting", "")
     delta = event.get("delta") or {}
     if text := delta.get("thinking"):
-        yield Piece("reasoning", text)
+        yield AnswerPiece("reasoning", text)
     if text := delta.get("text"):
-        yield Piece("content", text)
+        yield AnswerPiece("content", text)
 
 
 def _checked(data: str) -> dict[str, Any]:

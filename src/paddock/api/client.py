@@ -14,11 +14,11 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.connection import Connection, Line, error_of, pieces, refusal
+from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
-from paddock.api.sse import Message, SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.api.types import (
     AnyEvent,
     ModelRequest,
@@ -49,7 +49,7 @@ class _Head(msgspec.Struct):
 
 _EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _HEAD = msgspec.json.Decoder(_Head)
-_SILENCE = 45.0  # seconds: three signs of life have not come
+_SILENCE = 45.0  # seconds: three signs of life are missing
 _KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
 
 
@@ -59,14 +59,14 @@ class Client:
     def __init__(
         self, url: str = DEFAULT_URL, key: str | None = None, *, timeout: float = 10.0
     ) -> None:
-        self.connection = Connection(url, key, timeout=timeout)
+        self.connection = ApiConnection(url, key, timeout=timeout)
 
     @property
     def url(self) -> str:
         return self.connection.url
 
     def health(self) -> bool:
-        """Does a daemon answer? Raises only where something answers that is none."""
+        """Whether a daemon answers. Raises only where something else answers."""
         try:
             with self.connection.exchange("GET", "/health"):
                 return True
@@ -104,7 +104,7 @@ class Client:
     def switch_progress(
         self, model: str, *, force: bool = False
     ) -> Iterator[SwitchProgress | SwitchEnded]:
-        """Make a model ready, telling how far it is; ends with `SwitchEnded`, whatever its outcome."""
+        """Make a model ready and report the progress; ends with `SwitchEnded`, whatever its outcome."""
         body = SwitchRequest(model=model, force=force)
         with self._stream("POST", "/switch", body) as response:
             for event in _events(response):
@@ -115,7 +115,7 @@ class Client:
         raise UpstreamGone(f"the daemon ended the report on {model} before the switch had ended")
 
     def job(self, job: str) -> SwitchResult:
-        """How a switch stands that was asked for with `wait=False`."""
+        """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
     def plan(self, profile: str) -> Plan:
@@ -130,9 +130,9 @@ class Client:
             offset += len(rows)
 
     def pairs(self, profile: str | None = None) -> Iterator[Pair]:
-        """Who fits beside this profile, without one every pair; asked for page by page.
+        """Which profiles fit beside this one, or all pairs without one; asked for page by page.
 
-        There are as many as the square of the profiles: look at no more than is needed.
+        There are as many pairs as the square of the profiles: take no more than needed.
         """
         offset, who = 0, {"model": profile} if profile else {}
         while rows := self._page(who | {"offset": str(offset), "limit": "1000"}):
@@ -143,7 +143,7 @@ class Client:
         return self._call("GET", f"/pairs?{urlencode(query)}", Pairs).pairs
 
     def doctor(self, profiles: Iterable[str] = ()) -> Checkup:
-        """What could be better about these profiles, without a name all, and about the machine.
+        """What could be better about these profiles (all if none is named) and about the machine.
 
         Takes as long as the plans that are missing.
         """
@@ -201,7 +201,7 @@ class Client:
 
     @contextmanager
     def watch(
-        self, after: int | None = None, *, line: Line | None = None
+        self, after: int | None = None, *, line: HangUp | None = None
     ) -> Iterator[Iterator[AnyEvent]]:
         """The `events`, as soon as the daemon has answered; `line` can hang up from another thread.
 
@@ -225,7 +225,7 @@ class Client:
         *,
         follow: bool = False,
         every_run: bool = False,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[bytes]:
         """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows.
 
@@ -268,11 +268,11 @@ def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
     parser = SseParser()
     for piece in pieces(response):
         for found in parser.feed(piece):
-            if isinstance(found, Message) and (event := _event(found)):
+            if isinstance(found, SseMessage) and (event := _event(found)):
                 yield event
 
 
-def _event(message: Message) -> AnyEvent | None:
+def _event(message: SseMessage) -> AnyEvent | None:
     if message.event == "error":
         raise refusal(message.data.encode(), 500)
     try:

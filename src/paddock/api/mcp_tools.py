@@ -29,8 +29,8 @@ class Question(msgspec.Struct):
     max_tokens: Annotated[int, Meta(ge=0, description="End there; 0: the model decides")] = 0
 
 
-class ModelRow(msgspec.Struct, kw_only=True):
-    """One model; None where nobody knows."""
+class ListedModel(msgspec.Struct, kw_only=True):
+    """One model; None where a value is unknown."""
 
     id: str
     title: str
@@ -44,11 +44,11 @@ class ModelRow(msgspec.Struct, kw_only=True):
 
 
 class ModelList(msgspec.Struct):
-    models: list[ModelRow]
+    models: list[ListedModel]
 
 
-class Running(msgspec.Struct, kw_only=True):
-    """One model in memory, or on its way there."""
+class LoadedModel(msgspec.Struct, kw_only=True):
+    """One model in memory, or being loaded."""
 
     model: str
     instance: str
@@ -57,19 +57,19 @@ class Running(msgspec.Struct, kw_only=True):
     fraction: float | None = None  # of the load's present stage
 
 
-class Memory(msgspec.Struct, kw_only=True):
+class DeviceMemory(msgspec.Struct, kw_only=True):
     device: str
     total_mib: int | None
     free_mib: int | None
 
 
 class Standing(msgspec.Struct, kw_only=True):
-    """What runs, who waits, what is free."""
+    """What runs, what waits, what is free."""
 
     current: str | None
-    running: list[Running]
+    running: list[LoadedModel]
     waiting: dict[str, int]
-    memory: list[Memory]
+    memory: list[DeviceMemory]
     version: str
 
 

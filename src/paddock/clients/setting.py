@@ -1,4 +1,4 @@
-"""What a client is told, in the ways that clients can be told."""
+"""What can be set for a client: environment, arguments, files of ours, edits of its own files."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -27,8 +27,8 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """All of it. `usage`: what to type then; `notes`: what the user should know."""
+class ClientSettings:
+    """All settings for one client. `usage`: what to type then; `notes`: what the user should know."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class ClientFolders:
     """Where files may go."""
 
     own: Path  # ours, for this client
@@ -47,18 +47,18 @@ class Folders:
     config: Path  # $XDG_CONFIG_HOME
 
 
-Run = Callable[[Offer, Path], Setting]  # the folder is ours, and goes when the client ends
-Connect = Callable[[Offer, Folders], Setting]
+Run = Callable[[Offer, Path], ClientSettings]  # the folder is ours, and goes when the client ends
+Connect = Callable[[Offer, ClientFolders], ClientSettings]
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientProgram:
     """One program. Without `run` it cannot be started with everything set: it must be connected."""
 
     name: str
     title: str
-    program: str  # as it is called; empty: whatever the user names
-    install: str  # the command that installs it, or where it is had
+    program: str  # its command; empty: whatever the user names
+    install: str  # the command that installs it, or its download page
     connect: Connect
     run: Run | None = None
 

@@ -1,4 +1,4 @@
-"""Changes paddock.toml for its owner: comments and order stay, and what would not be understood is not written."""
+"""Edits paddock.toml: comments and order stay, and a result that cannot be parsed is not written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,10 @@ import msgspec
 import tomlkit
 from tomlkit import TOMLDocument
 
+from paddock.atomic_write import atomic_write
 from paddock.config.engines import EngineSpec
 from paddock.config.settings import load_settings
 from paddock.errors import ConfigError
-from paddock.whole import write_whole
 
 
 def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
@@ -58,9 +58,9 @@ def set_default(path: Path, name: str | None) -> None:
 
 
 def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
-    """Read, change, prove, replace: the file is never half written and never broken by us."""
-    load_settings(path, {})  # what is broken already is its owner's to mend
+    """Read, change, check and replace the file atomically."""
+    load_settings(path, {})  # what is broken already its owner must repair
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
     written = tomlkit.dumps(document).encode()
-    write_whole(path, written, prove=lambda partial: load_settings(partial, {}))
+    atomic_write(path, written, prove=lambda partial: load_settings(partial, {}))

@@ -1,6 +1,6 @@
 """Compiles an engine, in a folder of its own beside all others: what works is never replaced.
 
-STATE/builds/NAME/           while it is under way; another call goes on where one broke off
+STATE/builds/NAME/           while it is being built; the next call continues where one broke off
 STATE/engines/NAME-BUILD/    when it is done: programs, log, and the recipe they were made by
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.engine.build_step import BuildSteps, ReportProgress
 from paddock.engine.engine import Engine
-from paddock.engine.errand import Errand, Tell
 from paddock.engine.locate import find_engine
 from paddock.engine.source import Folder, Source, build_number, copy, fetch, patch
 from paddock.engine.toolchain import tool
@@ -38,7 +38,7 @@ class Order:
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """What a build is made of; another recipe begins anew."""
+    """What a build is made of; a changed recipe starts the build over."""
 
     source: str
     patches: dict[str, str] = {}  # digests by name
@@ -53,16 +53,16 @@ def recipe_of(order: Order) -> Recipe:
     )
 
 
-def build(order: Order, state_dir: Path, tell: Tell) -> tuple[Path, Engine]:
-    """The new llama-server and what it says of itself. Raises EngineError; what was done then stays for the next try."""
+def build(order: Order, state_dir: Path, report: ReportProgress) -> tuple[Path, Engine]:
+    """Build it; the new llama-server and its engine. EngineError: then the next call continues."""
     workshop = state_dir / "builds" / order.name
     workshop.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(workshop):
         _begin_or_go_on(workshop, recipe_of(order))
-        errand = Errand(workshop / _LOG, tell, _environment(workshop))
-        tree = _prepared(order, workshop, errand)
-        _compile(order, tree, workshop, errand)
-        tell("looking at what came of it", None)
+        steps = BuildSteps(workshop / _LOG, report, _environment(workshop))
+        tree = _prepared(order, workshop, steps)
+        _compile(order, tree, workshop, steps)
+        report("looking at what came of it", None)
         path, engine = _set_up(order, workshop, state_dir)
         shutil.rmtree(workshop)
     return path, engine
@@ -93,39 +93,39 @@ def _begin_or_go_on(workshop: Path, recipe: Recipe) -> None:
 
 
 def _environment(workshop: Path) -> dict[str, str]:
-    """No question is asked behind our back, and no repository around the workshop is taken for llama.cpp's."""
+    """Without prompts for passwords, and without a git repository around the workshop."""
     ours = {"GIT_CEILING_DIRECTORIES": str(workshop), "GIT_TERMINAL_PROMPT": "0"}
     return {**os.environ, **ours, "LC_ALL": "C.UTF-8"}
 
 
-def _prepared(order: Order, workshop: Path, errand: Errand) -> Path:
-    """The tree to compile, patched once and whole: where that broke off, it is fetched anew."""
+def _prepared(order: Order, workshop: Path, steps: BuildSteps) -> Path:
+    """The tree to compile, patched once; where patching broke off, it is fetched again."""
     source, patched = workshop / "source", workshop / "patched"
     if not order.patches:
-        return fetch(order.source, source, errand)
+        return fetch(order.source, source, steps)
     if isinstance(order.source, Folder):  # which may have changed since
         tree = copy(order.source, source)
     elif patched.exists():
-        return fetch(order.source, source, errand)
+        return fetch(order.source, source, steps)
     else:
         shutil.rmtree(source, ignore_errors=True)
-        tree = fetch(order.source, source, errand)
-    patch(tree, order.patches, errand)
+        tree = fetch(order.source, source, steps)
+    patch(tree, order.patches, steps)
     patched.touch()
     return tree
 
 
-def _compile(order: Order, tree: Path, workshop: Path, errand: Errand) -> None:
+def _compile(order: Order, tree: Path, workshop: Path, steps: BuildSteps) -> None:
     cmake, into = tool("cmake"), str(workshop / "build")
     number = build_number(workshop / "source")
     known = [f"-DLLAMA_BUILD_NUMBER={number}"] if number else []
-    errand.run("configuring", [cmake, "-S", str(tree), "-B", into, *known, *order.options])
+    steps.run("configuring", [cmake, "-S", str(tree), "-B", into, *known, *order.options])
     words = [cmake, "--build", into, "--target", _TARGET, "--parallel", str(order.jobs)]
-    errand.run("compiling", words)
+    steps.run("compiling", words)
 
 
 def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine]:
-    """Asked first, then moved to its place in one step."""
+    """Probe the program first, then move it to its place in one step."""
     made = workshop / "build" / "bin"
     if not (made / _TARGET).is_file():
         raise EngineError(
@@ -143,7 +143,7 @@ def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine
 
 
 def _free(folder: Path, name: str) -> Path:
-    """A place where nothing is yet: an engine of that name may have been there once."""
+    """A free folder: an earlier engine may have this name."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = {path.name for path in folder.iterdir()}
     following = (f"{name}.{count}" for count in range(2, len(taken) + 3))

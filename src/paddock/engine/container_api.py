@@ -1,6 +1,6 @@
-"""The container engine of this machine: found, looked at, asked. Docker's API, which Podman speaks too.
+"""Talks to the container engine of this machine by Docker's API, which Podman knows too.
 
-Imported only by the programs that run beside the daemon: it brings an HTTP library of its own.
+Imported only by the programs that run beside the daemon: it imports an HTTP library of its own.
 """
 
 import os
@@ -27,7 +27,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> tuple[docker.APIClient, 
             client = docker.APIClient(base_url=url, version="auto", timeout=_TIMEOUT)
             client.ping()
         except (DockerException, OSError) as error:
-            tried.append(f"{url}: {said(error)}")
+            tried.append(f"{url}: {reason_of(error)}")
         else:
             return client, url
     raise EngineError(
@@ -49,19 +49,19 @@ def addresses(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def image(client: docker.APIClient, name: str) -> dict[str, Any]:
-    """Its description. Raises EngineError where it is not here: nothing is pulled behind anybody's back."""
+    """The image's description. Raises EngineError where it is not here: nothing is pulled unasked."""
     try:
         found: dict[str, Any] = client.inspect_image(name)
     except ImageNotFound:
         program = "podman" if _is_podman(client) else "docker"
         raise EngineError(f"there is no image {name}", hint=f"{program} pull {name}") from None
     except DockerException as error:
-        raise EngineError(f"cannot look at the image {name}: {said(error)}") from error
+        raise EngineError(f"cannot look at the image {name}: {reason_of(error)}") from error
     return found
 
 
 def host(client: docker.APIClient) -> Host:
-    """This machine, as far as containers are concerned."""
+    """What of this machine matters to containers."""
     info = client.info()
     security = " ".join(info.get("SecurityOptions") or ())
     return Host(
@@ -78,7 +78,7 @@ def host(client: docker.APIClient) -> Host:
 
 
 def reap(client: docker.APIClient, place: str, living: set[str]) -> list[str]:
-    """Remove what containers are left of the daemon with this folder of sockets; their sockets."""
+    """Remove the containers that are left of the daemon with this folder of sockets; returns their sockets."""
     gone = []
     found = client.containers(all=True, filters={"label": f"{LABEL}={place}"})
     for container in found:
@@ -90,7 +90,7 @@ def reap(client: docker.APIClient, place: str, living: set[str]) -> list[str]:
 
 
 def remove(client: docker.APIClient, container: str) -> None:
-    """End it at once and forget it; fine if that was done already."""
+    """Kill and remove the container; nothing happens if it is gone already."""
     for _ in range(_TRIES):
         try:
             client.remove_container(container, force=True, v=True)
@@ -117,7 +117,7 @@ def _groups() -> set[int]:
     return {node.stat().st_gid for node in nodes if node.exists()}
 
 
-def said(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The server's own words, where it has any."""
     words = getattr(error, "explanation", None) or str(error)
     return str(words).strip().splitlines()[-1] if str(words).strip() else type(error).__name__

@@ -16,15 +16,15 @@ import msgspec
 from paddock.api import mcp
 from paddock.api.connection import foreign_error
 from paddock.api.mcp_tools import Answered, Question
-from paddock.api.sse import Message, SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, upstream
 from paddock.http.mcp_caller import Caller
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.activity.requests import Request
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
-    from paddock.daemon.requests import Request
 
 _PATH = "/v1/chat/completions"
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
@@ -137,7 +137,7 @@ async def _chunks(reply: Any, endpoint: "Endpoint") -> AsyncIterator[dict[str, A
     parser = SseParser()
     while piece := await upstream.some(reply, endpoint):
         for message in parser.feed(piece):
-            if isinstance(message, Message) and message.data != "[DONE]":
+            if isinstance(message, SseMessage) and message.data != "[DONE]":
                 yield msgspec.json.decode(message.data, type=dict[str, Any])
 
 

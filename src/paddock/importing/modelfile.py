@@ -11,7 +11,7 @@ from pathlib import Path
 
 from paddock.config.model_files import at_home, is_there
 from paddock.errors import ConfigError
-from paddock.importing.ollama import Manifest, Store, look_into, stores
+from paddock.importing.ollama import Manifest, OllamaStore, look_into, stores
 from paddock.importing.ollama_words import LOST, SILENT
 from paddock.importing.page import plain
 from paddock.importing.yaml_file import items
@@ -42,7 +42,7 @@ class _Recipe:
     family: str = ""
 
 
-def read_modelfile(path: Path, environ: Mapping[str, str]) -> Store:
+def read_modelfile(path: Path, environ: Mapping[str, str]) -> OllamaStore:
     """The model that it describes; ConfigError where the file cannot be read or names no model."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -51,11 +51,11 @@ def read_modelfile(path: Path, environ: Mapping[str, str]) -> Store:
     found = list(instructions(text))
     if not any(one.name == "from" for one in found):
         raise ConfigError(f"{path} has no FROM line", hint="name a Modelfile of Ollama")
-    return _Reading(path, environ).store(found, comments(text, found))
+    return _ModelfileReader(path, environ).store(found, comments(text, found))
 
 
 def instructions(text: str) -> Iterator[Instruction]:
-    """Every instruction; a line that is none is one without a value."""
+    """Every instruction; any other line counts as one without a value."""
     lines = text.splitlines()
     number = 0
     while number < len(lines):
@@ -109,13 +109,13 @@ def comments(text: str, found: Sequence[Instruction]) -> list[tuple[str, int]]:
     return kept
 
 
-class _Reading:
+class _ModelfileReader:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self._path, self._environ = path, environ
-        self._store = Store()
+        self._store = OllamaStore()
         self._recipe = _Recipe()
 
-    def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> Store:
+    def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> OllamaStore:
         for one in sorted(found, key=lambda one: one.name != "from"):  # what it starts from first
             self._take(one)
         recipe = self._recipe
@@ -141,9 +141,9 @@ class _Reading:
             self._store.notes.note(where, "no instruction of a Modelfile")
 
     def _parameter(self, one: Instruction, where: str) -> None:
-        """One that is said again adds to itself, as `stop` does; it goes over its base's."""
-        said, place = self._recipe.params.get(one.word, ([], ""))
-        before = items(said) if place.startswith(self._path.name) else []
+        """A parameter; given again it is appended, as `stop` is; it overrides its base's."""
+        values, place = self._recipe.params.get(one.word, ([], ""))
+        before = items(values) if place.startswith(self._path.name) else []
         self._recipe.params[one.word] = ([*before, one.value], f"{where} {one.word}")
 
     def _file(self, one: Instruction, where: str) -> None:
@@ -166,8 +166,8 @@ class _Reading:
         return self._path.absolute().parent / at_home(text)
 
     def _base(self, name: str, where: str) -> None:
-        """Another model of Ollama's: all of it, under what this file says."""
-        known = Store()
+        """Another model of Ollama's, which this file's instructions override."""
+        known = OllamaStore()
         for folder in stores(self._environ):
             known.take(look_into(folder))
         base = known.find(name)

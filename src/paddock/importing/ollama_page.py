@@ -1,15 +1,15 @@
 """Ollama's models as profiles: one for each, its files used where they lie.
 
-What only the headers of files tell is asked for by `doubtful` and told to `sorted_out`. Pure.
+Where headers of files are needed, `doubtful` names the files and `sorted_out` gets the facts. Pure.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from paddock.importing.ollama import Manifest, Store
+from paddock.importing.ollama import Manifest, OllamaStore
 from paddock.importing.ollama_words import LOST, PATCHED, SILENT, put_params
-from paddock.importing.page import Line, Page, Section, compose, plain
+from paddock.importing.page import Page, PageLine, PageSection, compose, plain
 
 _GGUFS = ("model", "projector", "adapter", "draft")  # layers that llama-server can take
 # Keys and values, a comment before each.
@@ -17,14 +17,14 @@ Proposal = Callable[[Manifest], list[tuple[str, str, str]]]
 
 
 def doubtful(manifests: list[Manifest]) -> list[Path]:
-    """Files whose kind decides: several in the place of one."""
+    """The files whose kind must be known: several where one is expected."""
     several = (m.layers["model"] for m in manifests if len(m.layers["model"]) > 1)
     return [path for paths in several for path in paths]
 
 
-def sorted_out(store: Store, kinds: Mapping[Path, str]) -> Store:
-    """Several model layers by the kinds that their headers tell; parts of one model are none."""
-    out = Store(notes=store.notes)
+def sorted_out(store: OllamaStore, kinds: Mapping[Path, str]) -> OllamaStore:
+    """The manifests with several model layers sorted by the kinds in their headers."""
+    out = OllamaStore(notes=store.notes)
     for manifest in store.manifests:
         given = manifest.layers["model"]
         layers = {
@@ -54,9 +54,9 @@ def _parts(count: int) -> str:
 # ---- profiles ----
 
 
-def page_of(store: Store, propose: Proposal) -> Page:
+def page_of(store: OllamaStore, propose: Proposal) -> Page:
     """One profile for each model; further names of one are its aliases."""
-    first: dict[tuple[object, ...], Section] = {}
+    first: dict[tuple[object, ...], PageSection] = {}
     notes = Page()
     for manifest in store.manifests:
         if manifest.same in first:
@@ -66,12 +66,12 @@ def page_of(store: Store, propose: Proposal) -> Page:
     page = compose(list(first.values()))
     for manifest in store.manifests:
         for text, place in manifest.comments:
-            _put_comment(page, manifest.id, Line(f"# {plain(text)}", manifest.where), place)
+            _put_comment(page, manifest.id, PageLine(f"# {plain(text)}", manifest.where), place)
     page.notes[:0] = [*store.notes.notes, *notes.notes]
     return page
 
 
-def _put_comment(page: Page, id_: str, comment: Line, place: str) -> None:
+def _put_comment(page: Page, id_: str, comment: PageLine, place: str) -> None:
     """Above the key that was read there; above its section where no key was."""
     header = next(i for i, line in enumerate(page.lines) if line.text == f"[{id_}]")
     at = next((i for i, line in enumerate(page.lines) if line.source.startswith(place)), header)
@@ -83,32 +83,32 @@ def _names(manifest: Manifest) -> list[str]:
 
 
 def _short(manifest: Manifest) -> list[str]:
-    """Ollama takes a name without a tag for `latest`."""
+    """The name without `:latest`, which is Ollama's default tag."""
     return [manifest.id.removesuffix(":latest")] if manifest.id.endswith(":latest") else []
 
 
-def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
-    section = Section(manifest.id, manifest.where, aliases=_short(manifest))
+def _section(manifest: Manifest, propose: Proposal, notes: Page) -> PageSection:
+    section = PageSection(manifest.id, manifest.where, aliases=_short(manifest))
     _put_files(manifest, section, notes)
     for kind in manifest.layers:
         if kind not in (*_GGUFS, "params", *SILENT):
-            told = LOST.get(kind, f"a layer of a kind that Paddock does not know: {kind!r}")
-            notes.note(f"{manifest.where} {kind}", told)
-    said = put_params(manifest.params, section, notes)
+            reason = LOST.get(kind, f"a layer of a kind that Paddock does not know: {kind!r}")
+            notes.note(f"{manifest.where} {kind}", reason)
+    put = put_params(manifest.params, section, notes)
     for key, value, comment in propose(manifest):
-        if key not in said:
+        if key not in put:
             section.comments.append(comment)
             section.add(key, value)
     if manifest.family.replace("-", "_") in PATCHED:
-        told = (
+        warning = (
             f"older files of the family {manifest.family} need Ollama's own patches of llama.cpp: "
             "if llama-server refuses it, pull it again, or get its GGUF elsewhere"
         )
-        notes.note(manifest.where, told, "look")
+        notes.note(manifest.where, warning, "look")
     return section
 
 
-def _put_files(manifest: Manifest, section: Section, notes: Page) -> None:
+def _put_files(manifest: Manifest, section: PageSection, notes: Page) -> None:
     section.add("model", str(manifest.model))
     for kind, key in (("projector", "mmproj"), ("draft", "model-draft")):
         first, *others = manifest.layers.get(kind, ()) or [None]

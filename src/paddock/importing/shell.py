@@ -1,7 +1,7 @@
-"""What a shell's text would call, as far as that can be known without running it. Pure.
+"""Finds the commands that a shell script would call, without running it. Pure.
 
 Variables that the text sets are expanded, and so are defaults, arrays, the text's own folder and sums.
-What only a run could tell (`$(nproc)`, a variable of another file) stays as it is written, and is named.
+What is known only at run time (`$(nproc)`, a variable of another file) stays as written, and is named.
 """
 
 import ast
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from paddock.importing.shell_words import Command, Piece, Remark, Word, commands
+from paddock.importing.shell_words import Command, Remark, Word, WordPart, commands
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _PARAMETER = re.compile(r"\$\{?(\w+|[@*#])(?:\[[@*]\])?(?:(:?[-=?+])(.*))?\}?$", re.DOTALL)
@@ -37,14 +37,14 @@ _SUMS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One command as it would be run."""
+    """One command as the shell would run it."""
 
     words: tuple[str, ...]
     remarks: tuple[Remark, ...]
     line: int
     env: Mapping[str, str]  # what was exported before it
     folder: Path
-    unknown: tuple[str, ...] = ()  # parts of its words that only a run could tell
+    unknown: tuple[str, ...] = ()  # parts of its words that are known only at run time
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class Shell:
         found = _ASSIGNMENT.match(word.literal)
         assert found
         rest = Word(
-            (Piece("text", word.pieces[0].text[found.end() :]), *word.pieces[1:]), word.line
+            (WordPart("text", word.pieces[0].text[found.end() :]), *word.pieces[1:]), word.line
         )
         value = "".join(self._meaning(piece) for piece in rest.pieces)
         before = self.variables.get(found[1], "") if found[2] else ""
@@ -177,7 +177,7 @@ class Shell:
     # ---- expansion ----
 
     def expand(self, word: Word) -> list[str]:
-        """What becomes of a word: none, one or several."""
+        """Expand a word into none, one or several."""
         whole = _PARAMETER.match(word.literal) if len(word.pieces) > 1 else None
         if found := whole or _only(word):
             if found[1] in ("@", "*"):
@@ -201,7 +201,7 @@ class Shell:
                 fields[-1] += text
         return fields if has_quotes else [one for one in fields if one]
 
-    def _meaning(self, piece: Piece) -> str:
+    def _meaning(self, piece: WordPart) -> str:
         if piece.kind in ("text", "quoted"):
             return piece.text
         if piece.text.startswith("$(("):
@@ -210,7 +210,7 @@ class Shell:
             return self._substitution(piece)
         return self._parameter(piece)
 
-    def _parameter(self, piece: Piece) -> str:
+    def _parameter(self, piece: WordPart) -> str:
         found = _PARAMETER.match(piece.text.removesuffix("}") if "{" in piece.text else piece.text)
         if not found:
             return self._not_known(piece)
@@ -236,7 +236,7 @@ class Shell:
         inside = next(commands(f'"{text.strip(chr(34))}"'), Command())
         return "".join(self._meaning(piece) for word in inside.words for piece in word.pieces)
 
-    def _sum(self, piece: Piece) -> str:
+    def _sum(self, piece: WordPart) -> str:
         text = re.sub(r"\$?\{?([A-Za-z_]\w*)\}?", self._number, piece.text[3:-2])
         try:
             return str(_reckoned(ast.parse(text.strip().replace("/", "//"), mode="eval").body))
@@ -246,8 +246,8 @@ class Shell:
     def _number(self, found: re.Match[str]) -> str:
         return self._value(found[1]) or "0"
 
-    def _substitution(self, piece: Piece) -> str:
-        """Only those that ask for a folder: the text's own, or where the shell is."""
+    def _substitution(self, piece: WordPart) -> str:
+        """Expand a substitution that gives a folder: the script's own, or the working directory."""
         text = piece.text[2:-1].strip()
         if "BASH_SOURCE" in text or "$0" in text:
             if "dirname" in text:
@@ -262,7 +262,7 @@ class Shell:
             return self._expanded(word.strip("'"))
         return self._not_known(piece)
 
-    def _not_known(self, piece: Piece) -> str:
+    def _not_known(self, piece: WordPart) -> str:
         self._unknown.append(piece.text)
         return piece.text
 

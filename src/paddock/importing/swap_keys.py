@@ -1,11 +1,11 @@
-"""What llama-swap says of a model besides its command, in the words of models.conf."""
+"""llama-swap's settings of a model besides its command, as keys of models.conf."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.macros import Macros
-from paddock.importing.page import Page, Section
+from paddock.importing.page import Page, PageSection
 from paddock.importing.swap_words import MODEL_KEYS, PROTECTED, SAMPLERS
 from paddock.importing.yaml_file import is_true, items, mapping, text_of
 
@@ -16,7 +16,7 @@ _RELAYED = "Paddock relays requests as they are"
 class ModelKeys:
     def __init__(
         self,
-        section: Section,
+        section: PageSection,
         model: Mapping[str, Any],
         macros: Macros,
         comments: KeyComments,
@@ -72,8 +72,8 @@ class ModelKeys:
         for name, given in mapping(filters.get("setParamsByID")).items():
             self._by_name(self._macros.expand(name), mapping(given))
 
-    def _stripped(self, key: str, told: Iterable[object]) -> None:
-        words = ",".join(self._macros.expand(text_of(one)) for one in told).split(",")
+    def _stripped(self, key: str, params: Iterable[object]) -> None:
+        words = ",".join(self._macros.expand(text_of(one)) for one in params).split(",")
         stripped = {word.strip() for word in words} - PROTECTED
         if stripped & SAMPLERS:
             self._add("sampler-policy", "force", "filters", key)
@@ -83,7 +83,7 @@ class ModelKeys:
             self._notes.note(self._where("filters", key), _RELAYED, what=others)
 
     def _by_name(self, name: str, given: Mapping[str, Any]) -> None:
-        """A name with request settings of its own; the model's own name sets them for all."""
+        """Note a name with request settings of its own; those of the model's own name hold for all."""
         where = ("filters", "setParamsByID")
         if name == self._section.id:
             why = f"{_RELAYED}: give the profile the flags that mean it"

@@ -1,4 +1,4 @@
-"""What llama.cpp tells while it fits a model to the memory there is. Pure.
+"""What llama.cpp logs while it fits a model to the available memory. Pure.
 
 At `-lv 5` (build 11434; common/fit.cpp, src/llama-model.cpp, src/llama-context.cpp) every trial of
 `--fit` prints which layer it assigns to which device, which tensors it moves away, the splits of
@@ -52,7 +52,7 @@ class FitDevice:
 
 
 def device_of(line: str) -> FitDevice | None:
-    """The device that a line says is used; of its memory only what is free."""
+    """The device that a line names as used; it states only the free memory."""
     if "using device" not in line or not (found := _DEVICE.search(line)):
         return None
     address = None if found[3] == "unknown id" else found[3].lower()
@@ -79,7 +79,7 @@ class Sizes:
 
 
 @dataclass(slots=True)
-class Trial:
+class FitTrial:
     """One placement that fit measured without allocating it."""
 
     is_extra: bool = False  # of the draft model, which shares the devices
@@ -102,8 +102,8 @@ class Fit:
     """What fit chose, and what it would take."""
 
     devices: tuple[FitDevice, ...]
-    trial: Trial
-    draft: Trial | None
+    trial: FitTrial
+    draft: FitTrial | None
     projector_mib: dict[str, float]  # by device
     overflowing: dict[str, int]  # layers by device
     n_ctx: int | None  # tokens that will be loaded
@@ -114,13 +114,13 @@ class Fit:
 
 
 class FitReader:
-    """Feed it every line up to `DONE`; `fit` then tells what was chosen."""
+    """Feed it every line up to `DONE`; `fit` is then what was chosen."""
 
     def __init__(self) -> None:
         self.is_done = False
         self._devices: dict[str, FitDevice] = {}
-        self._trials: list[Trial] = []
-        self._open: Trial | None = None
+        self._trials: list[FitTrial] = []
+        self._open: FitTrial | None = None
         self._is_extra = False
         self._chosen: dict[str, tuple[int, int, int]] = {}
         self._projector: dict[str, float] = {}
@@ -153,7 +153,7 @@ class FitReader:
 
     @property
     def first_trial_is_over(self) -> bool:
-        """Whether what was asked for has been measured: nothing more is of use without fit."""
+        """Whether the placement asked for has been measured; without fit, nothing after it matters."""
         return bool(self._trials) and self._open is None
 
     def fit(self) -> Fit | None:
@@ -178,13 +178,13 @@ class FitReader:
             is_exact=n_ctx == trial.n_ctx,
         )
 
-    def _accepted(self, own: list[Trial]) -> Trial:
+    def _accepted(self, own: list[FitTrial]) -> FitTrial:
         """The trial of the chosen shape; what was asked for where that stays as it is.
 
         Slots with caches of their own get the trained context each, if none is asked for: then it is
         measured once more, with the larger one.
 
-        A shape is told in whole layers, several trials may have it, and a device's figure is told
+        A shape is logged in whole layers, several trials may have it, and a device's figure is logged
         before the next ones are filled: of those with the shape the nearest in MiB, the last.
         """
         if not self._chosen or self._complaint:
@@ -258,18 +258,18 @@ class FitReader:
             self._close()
             self.is_done = True
 
-    def _trial(self) -> Trial:
+    def _trial(self) -> FitTrial:
         if self._open is None:
-            self._open = Trial(is_extra=self._is_extra)
+            self._open = FitTrial(is_extra=self._is_extra)
         return self._open
 
     def _close(self) -> None:
-        """The table's last row ends a trial; the next line of fit's own is the sign of it."""
+        """End a trial: its table is complete when fit's next own line comes."""
         trial, self._open = self._open, None
         if trial and trial.sizes:
             if len(self._trials) < _MOST:
                 self._trials.append(trial)
             self._is_extra = False
 
-    def _last_own(self) -> Trial:
+    def _last_own(self) -> FitTrial:
         return next((t for t in reversed(self._trials) if not t.is_extra), self._trials[-1])

@@ -18,7 +18,7 @@ _MOST = 1 << 20  # heads, layers, lengths of vectors
 MOST_TOKENS = 1 << 31
 
 
-class Header:
+class GgufHeader:
     """Values by key; `{arch}` in a key stands for the architecture."""
 
     def __init__(self, fields: Mapping[str, Field]) -> None:
@@ -46,7 +46,7 @@ class Header:
 
     @property
     def doubts(self) -> Iterable[str]:
-        """What was found under the keys asked for that should not be there."""
+        """What is wrong with the values of the keys that were asked for."""
         return self._doubts.values()
 
     def has(self, key: str) -> bool:

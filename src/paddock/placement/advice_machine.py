@@ -1,4 +1,4 @@
-"""Rules about the machine, whatever the profile. Pure."""
+"""Rules about the machine, independent of profiles. Pure."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from paddock.config.vocabulary import WELL_KNOWN, WRAPPER_FLAGS
 from paddock.core.model import HOST
 from paddock.llama.flags import FlagSet
 from paddock.placement.devices import Reading, Readings
-from paddock.placement.patient import Finding, Machine
+from paddock.placement.profile_facts import Finding, MachineFacts
 from paddock.placement.words import gib, on_gpus
 
 SYSTEM_CONFIG = Path("/etc/llama.cpp/config.ini")
@@ -16,7 +16,7 @@ _PREFIX = "LLAMA_ARG_"
 _WORTH_TELLING = 64  # MiB of a process in swap: pages that nobody needs always end up there
 
 
-def environment_overrides(machine: Machine) -> Iterator[Finding]:
+def environment_overrides(machine: MachineFacts) -> Iterator[Finding]:
     """`LLAMA_ARG_…`: our instances do not get them, a llama-server by hand does."""
     found = {n: _key(n, machine.flags) for n in sorted(machine.environ) if n.startswith(_PREFIX)}
     if not found:
@@ -31,7 +31,7 @@ def environment_overrides(machine: Machine) -> Iterator[Finding]:
 
 
 def _key(name: str, flags: FlagSet | None) -> str:
-    """As models.conf would say it: `CTX_SIZE`, `ubatch-size`."""
+    """The variable's name as a key of models.conf: `CTX_SIZE`, `ubatch-size`."""
     found = (flags or WELL_KNOWN).find(name)
     if found is None:
         return name.removeprefix(_PREFIX).lower().replace("_", "-")
@@ -39,7 +39,7 @@ def _key(name: str, flags: FlagSet | None) -> str:
     return wrappers.get(found[0].name, found[0].name.removeprefix("--"))
 
 
-def llama_config_file(machine: Machine) -> Iterator[Finding]:
+def llama_config_file(machine: MachineFacts) -> Iterator[Finding]:
     """llama.cpp's own config.ini, below the command line: for whatever that leaves open."""
     for path, keys in machine.config_files.items():
         sets = f"sets {', '.join(keys)}" if keys else "is there"
@@ -57,7 +57,7 @@ def llama_config_file(machine: Machine) -> Iterator[Finding]:
             )
 
 
-def gpus_unseen(machine: Machine) -> Iterator[Finding]:
+def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
     """A driver lists GPUs, and an engine uses none: it was built without them, or lacks a library."""
     names = ", ".join(reading.name for reading in _of_drivers(machine.readings))
     if not names:
@@ -72,7 +72,7 @@ def gpus_unseen(machine: Machine) -> Iterator[Finding]:
 
 
 def _of_drivers(readings: Readings) -> list[Reading]:
-    """Those behind RPC are an engine's own."""
+    """The GPUs that drivers report; those behind RPC only the engine knows."""
     return [r for id_, r in readings.items() if id_ != HOST and not id_.startswith("RPC")]
 
 
@@ -84,8 +84,8 @@ def _by_engine(plans: tuple[Plan, ...]) -> Mapping[str, list[Plan]]:
     return found
 
 
-def swapped_out(machine: Machine) -> Iterator[Finding]:
-    """A resident model reads its own memory back from disk when it is asked."""
+def swapped_out(machine: MachineFacts) -> Iterator[Finding]:
+    """A loaded model in swap must be read back from disk for its next request."""
     for profile, mib in machine.swapped.items():
         if mib >= _WORTH_TELLING:
             used = machine.memory.swap_used_mib

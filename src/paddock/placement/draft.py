@@ -1,7 +1,7 @@
 """Decides what a new profile asks for: the context that its model can have on this machine. Pure.
 
-By the facts of the file alone (`estimate`), which is meant to be a little too careful: what is chosen
-here should lie as planned when it is loaded.
+By the facts of the file alone (`estimate`), which estimates a little too much: what is chosen here
+should load as planned.
 """
 
 from bisect import bisect_left
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from paddock.api.placement import Plan
-from paddock.config.model_kinds import Model
+from paddock.config.model_kinds import UsableModel
 from paddock.config.model_names import profile_id, unique
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.placement.draft_machine import Machine
@@ -25,7 +25,7 @@ LONGEST = 131_072  # more than most tools ever send
 _UNKNOWN = 8192  # trained, where the file does not say
 # Where the model does not fit on the GPUs: every token takes room from layers or experts.
 _WITH_EXPERTS_IN_RAM, _IN_RAM = 32_768, 8192
-# For embeddings llama-server takes an input as one ubatch, of 512 tokens unless told otherwise, and
+# For embeddings llama-server takes an input as one ubatch, of 512 tokens by default, and
 # refuses a longer one (build 11434). Four slots share the context.
 _INPUTS, _LONGEST_INPUT, _UBATCH = 8192, 2048, 512
 _RAM_LEFT = 512  # MiB, the setting `memory-margin`
@@ -37,7 +37,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """So many tokens, and why not more."""
+    """A number of tokens, and why it is not larger."""
 
     tokens: int
     reason: Reason
@@ -45,11 +45,11 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One profile to be."""
+class DraftEntry:
+    """One drafted profile."""
 
     id: str
-    model: Model
+    model: UsableModel
     context: Context
 
     @property
@@ -59,18 +59,20 @@ class Entry:
         return tokens if self.model.use != "chat" and tokens > _UBATCH else 0
 
 
-def entries(models: Sequence[Model], machine: Machine, *, longest: int = LONGEST) -> list[Entry]:
-    """A profile for each, those for chat first."""
+def entries(
+    models: Sequence[UsableModel], machine: Machine, *, longest: int = LONGEST
+) -> list[DraftEntry]:
+    """A profile for each model, chat models first."""
     files = [model.file for model in models]
     ids = unique([(profile_id(file.name, file.repository), file.owner) for file in files])
     contexts = [context_for(model, machine, longest=longest) for model in models]
-    found = map(Entry, ids, models, contexts)
+    found = map(DraftEntry, ids, models, contexts)
     return sorted(found, key=lambda entry: (entry.model.use != "chat", entry.id))
 
 
-def context_for(model: Model, machine: Machine, *, longest: int = LONGEST) -> Context:
+def context_for(model: UsableModel, machine: Machine, *, longest: int = LONGEST) -> Context:
     """As much of the trained context as lies on the GPUs with the weights; without GPUs a moderate one."""
-    case = _Case(model, machine)
+    case = _DraftCase(model, machine)
     if model.use != "chat":
         return Context(min(case.trained, _INPUTS, longest), "input")
     if not machine.cards:
@@ -84,7 +86,7 @@ def context_for(model: Model, machine: Machine, *, longest: int = LONGEST) -> Co
 
 
 def plain_profile(model: Path, *flags: tuple[str, str], mmproj: Path | None = None) -> Profile:
-    """A profile that no file holds, to be planned."""
+    """A profile for planning that is in no file."""
     origin = Origin("paddock", "init")
     said = (("--model", str(model)), *flags, *((("--mmproj", str(mmproj)),) if mmproj else ()))
     words = tuple(Flag(name, (value,), origin) for name, value in said)
@@ -92,10 +94,10 @@ def plain_profile(model: Path, *flags: tuple[str, str], mmproj: Path | None = No
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _DraftCase:
     """One model on this machine."""
 
-    model: Model
+    model: UsableModel
     machine: Machine
 
     @property

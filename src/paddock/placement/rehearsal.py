@@ -1,7 +1,7 @@
 """Has an engine fit a model without loading it: the real program, ended before it reads a weight.
 
 llama-server first measures trial placements without allocating anything (`common_params_fit`), then
-loads. At `-lv 5` it tells all of the first; with its last word on it the process is killed. So a
+loads. At `-lv 5` it logs all of the first; with its last line about it the process is killed. So a
 plan is what this very build would do with these very flags, projector and draft model included.
 Costs 0.1 s on a CPU, 0.6 to 8 s on GPUs (measured: two H100, one trial to fourteen), and while it
 runs the driver's context on each GPU (about 530 MiB with CUDA).
@@ -39,8 +39,8 @@ _LAST_ANSWER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the rehearsal told: a fit, or why there is none."""
+class RehearsalOutcome:
+    """The result of a rehearsal: a fit, or why there is none."""
 
     fit: Fit | None
     reason: str = ""
@@ -55,17 +55,19 @@ class Rehearsal:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_cancelled = self._is_late = False
 
-    def run(self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True) -> Outcome:
+    def run(
+        self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True
+    ) -> RehearsalOutcome:
         """Start it, listen, end it. `fits`: whether it may change what was asked for (`--fit on`).
 
-        Without, the first trial tells all, and the rest is not waited for.
+        Without it the first trial is enough, and the rest is not waited for.
         """
         try:
             process = self._start(argv, environ)
         except OSError as error:
-            return Outcome(None, f"{argv[0]} cannot be started: {error.strerror}")
+            return RehearsalOutcome(None, f"{argv[0]} cannot be started: {error.strerror}")
         if process is None:
-            return Outcome(None, CANCELLED)
+            return RehearsalOutcome(None, CANCELLED)
         alarm = threading.Timer(_LIMIT, self._give_up)
         alarm.start()
         try:
@@ -111,8 +113,8 @@ class Rehearsal:
             )
             return self._process
 
-    def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> Outcome:
-        reader, last = FitReader(), excerpt.Tail(_REMEMBERED, _REMEMBERED_CHARACTERS)
+    def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> RehearsalOutcome:
+        reader, last = FitReader(), excerpt.LogTail(_REMEMBERED, _REMEMBERED_CHARACTERS)
         assert process.stderr is not None
         said_no = False
         for line in _lines(process.stderr):
@@ -126,13 +128,13 @@ class Rehearsal:
         outcome = self._outcome(reader, last, fits=fits)
         return outcome if outcome.fit else replace(outcome, refusal=self._refusal(process, last))
 
-    def _outcome(self, reader: FitReader, last: Iterable[str], *, fits: bool) -> Outcome:
+    def _outcome(self, reader: FitReader, last: Iterable[str], *, fits: bool) -> RehearsalOutcome:
         if (fit := reader.fit()) and (reader.is_done or not fits):
-            return Outcome(fit)
-        return Outcome(None, self._why(last))
+            return RehearsalOutcome(fit)
+        return RehearsalOutcome(None, self._why(last))
 
     def _refusal(self, process: subprocess.Popen[bytes], last: Iterable[str]) -> str:
-        """What it said of a file, if that is why it ended; not where it was ended."""
+        """What it said of a file, if it ended by itself for that reason."""
         if self._is_late or self._is_cancelled:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -167,7 +169,7 @@ class Rehearsal:
 
 
 def _lines(log: IO[bytes]) -> Iterator[str]:
-    """Up to the end, or to where no fitting was ever so long; longer lines in pieces."""
+    """The log's lines up to its end or a limit in bytes; long lines in pieces."""
     left = _MOST
     while left > 0 and (raw := log.readline(_LONGEST_LINE)):
         left -= len(raw)
@@ -175,12 +177,12 @@ def _lines(log: IO[bytes]) -> Iterator[str]:
 
 
 def _goes_on(line: str) -> bool:
-    """Whether it loads in earnest here, whatever fit has met."""
+    """Whether this line shows that it starts to load, whatever the result of fit."""
     return _ALLOCATED in line or load_hint(line) in ("warming", "listening")
 
 
 def _sweep(process: subprocess.Popen[bytes]) -> None:
-    """A container lies in no session of ours: whoever runs it ends it, and returns when it is gone."""
+    """Wait until a container is gone: it is in no session of ours, and its own program ends it."""
     _send(process, signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_SWEPT)
@@ -195,6 +197,6 @@ def _asks_rpc(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """To the whole session. Not reaped yet, so its number cannot belong to anybody else."""
+    """Signal the whole session; it is not reaped yet, so its number is still its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

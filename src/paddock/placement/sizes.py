@@ -1,6 +1,6 @@
-"""What a model takes by the facts of its file and the flags of its profile, in MiB. Pure.
+"""How much memory a model takes, by its file's facts and its profile's flags, in MiB. Pure.
 
-Meant to be a little too large. Of an engine's defaults and habits, those of build 11434.
+The sizes are a little too large on purpose. Defaults and behaviour are those of build 11434.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from paddock.config.profile import Profile
 from paddock.llama.gguf import Facts
 from paddock.placement.devices import fits_itself
-from paddock.placement.shares import Layer
+from paddock.placement.shares import LayerSizes
 
 STEP = 256  # tokens, by which fit cuts a context and caches are rounded
 _MIB = 1 << 20
@@ -42,7 +42,7 @@ def context_mib(facts: Facts, tokens: int, type_k: str, type_v: str, *, slots: i
 
 
 def value(profile: Profile, name: str, default: str) -> str:
-    """What a profile gives to the flag of this canonical name."""
+    """The profile's value of the flag of this canonical name."""
     flag = profile.flag(name)
     return flag.values[0] if flag and flag.values else default
 
@@ -75,7 +75,7 @@ class _Cache:
     ubatch: int = _UBATCH
 
     def of(self, facts: Facts, layer: int) -> float:
-        """What one layer keeps of it: keys and values, or a state for each slot."""
+        """MiB of one layer: keys and values, or a state for each slot."""
         state = 0.0
         if layer < len(facts.recurrent) and facts.recurrent[layer]:
             state = facts.state_bytes * self.slots / facts.recurrent_layers
@@ -137,21 +137,21 @@ class Needs:
         files = [self.profile.mmproj, Path(draft) if draft else None]
         return ceil(sum(file.stat().st_size for file in files if file and file.is_file()) / _MIB)
 
-    def layers(self, tokens: int) -> list[Layer]:
+    def layers(self, tokens: int) -> list[LayerSizes]:
         """The model's own, and its output as one more."""
         facts = self.facts
         type_k = value(self.profile, "--cache-type-k", "f16")
         type_v = value(self.profile, "--cache-type-v", "f16")
         cache = _Cache(tokens, type_k, type_v, self.slots, self.streams, self.ubatch)
         own = [
-            Layer(
+            LayerSizes(
                 weights=_at(facts.layer_bytes, i) / _MIB,
                 experts=_at(facts.expert_bytes, i) / _MIB,
                 context=cache.of(facts, i),
             )
             for i in range(facts.n_layers)
         ]
-        return [*own, Layer(facts.output_bytes / _MIB, 0.0, 0.0)]
+        return [*own, LayerSizes(facts.output_bytes / _MIB, 0.0, 0.0)]
 
     def work(self) -> float:
         """A graph's intermediate values for one ubatch: each matrix makes rows as wide as itself.

@@ -1,0 +1,123 @@
+"""The daemon as a background process: started, waited for, ended. Used by start, stop and restart.
+
+Its log and its pid file lie in the state folder: `daemon.log` (the one before: `daemon.log.1`, see
+`own_log.py`) and `daemon.pid`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.atomic_write import atomic_write
+from paddock.config.paths import daemon_log
+from paddock.errors import PaddockError
+from paddock.private import keep_private, open_private
+
+if TYPE_CHECKING:
+    from paddock.api.client import Client
+
+_LOOK_EVERY = 0.05  # seconds; a listening socket gives no notice of itself
+_HEALTHY_SECONDS = 60.0  # enough to adopt instances and to ask an engine for its flags
+_GONE_SECONDS = 120.0  # models are stopped in this time, each with its own deadline
+_LAST_LINES = 15
+
+
+def pid_file(state_dir: Path) -> Path:
+    return state_dir / "daemon.pid"
+
+
+def serve_command(*options: str) -> list[str]:
+    """The argv of a daemon of this very Python and Paddock."""
+    return [sys.executable, "-m", "paddock", "serve", *options]
+
+
+def spawn(
+    command: Sequence[str], state_dir: Path, *, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a daemon that outlives us, in its own session, its output in its log."""
+    keep_private(state_dir)
+    with os.fdopen(open_private(daemon_log(state_dir)), "ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    atomic_write(pid_file(state_dir), f"{process.pid}\n".encode())
+    return process
+
+
+def wait_healthy(process: subprocess.Popen[bytes], client: Client, state_dir: Path) -> None:
+    """Return once it answers; raise with its last log lines when it ends or takes too long."""
+    deadline = time.monotonic() + _HEALTHY_SECONDS
+    while process.poll() is None:
+        if client.health():
+            return
+        if time.monotonic() > deadline:
+            end(process)
+            raise _failed(f"the daemon did not answer within {_HEALTHY_SECONDS:.0f} s", state_dir)
+        time.sleep(_LOOK_EVERY)
+    pid_file(state_dir).unlink(missing_ok=True)
+    raise _failed(f"the daemon ended at once, exit status {process.returncode}", state_dir)
+
+
+def shut_down(client: Client, *, keep: bool) -> int:
+    """Ask the daemon to end, and wait until it has. Gives the pid that it had."""
+    found = client.status()
+    wait_gone = _gone(found.pid)
+    client.shutdown(keep=keep)
+    if not wait_gone():
+        raise PaddockError(
+            f"the daemon (pid {found.pid}) has not ended within {_GONE_SECONDS:.0f} s",
+            hint=f"its log may say why: {daemon_log(Path(found.state_dir))}",
+        )
+    if found.state_dir:
+        pid_file(Path(found.state_dir)).unlink(missing_ok=True)
+    return found.pid
+
+
+def last_lines(log: Path, count: int = _LAST_LINES) -> tuple[str, ...]:
+    """The end of a log, or nothing where there is none."""
+    try:
+        return tuple(log.read_text(errors="replace").splitlines()[-count:])
+    except OSError:
+        return ()
+
+
+def _gone(pid: int) -> Callable[[], bool]:
+    """A wait for the end of a process that is alive now; by descriptor, so that its pid can be reused."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (ProcessLookupError, OSError):  # of another machine or container: its word is enough
+        return lambda: True
+
+    def wait() -> bool:
+        try:
+            return bool(select.select([descriptor], [], [], _GONE_SECONDS)[0])
+        finally:
+            os.close(descriptor)
+
+    return wait
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _failed(message: str, state_dir: Path) -> PaddockError:
+    log = daemon_log(state_dir)
+    return PaddockError(message, hint=f"the whole log: {log}", detail=last_lines(log))

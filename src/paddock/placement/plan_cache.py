@@ -1,0 +1,109 @@
+"""Caches plans, one JSON file each: planning takes seconds on GPUs.
+
+A plan is for one profile's flags, one engine build and one state of the model's files; those are its
+key. It also holds for a certain amount of free memory, which `holds` compares.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.atomic_write import atomic_write
+from paddock.config.profile import Profile
+from paddock.core.model import HOST, DeviceId
+from paddock.engine.engine import Engine
+from paddock.llama.facts import stamps
+from paddock.llama.gguf import shards
+from paddock.placement.devices import Readings
+
+_FORMAT = 1
+_CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
+_KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
+
+
+class PlanCache:
+    """A folder of plans; a plan that cannot be read or written counts as missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._new = 0
+
+    def find(self, key: str) -> Plan | None:
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self._folder / f"{key}.json").read_bytes(), type=Plan)
+        return None
+
+    def put(self, key: str, plan: Plan) -> None:
+        """Write it atomically; nothing where that fails."""
+        with suppress(OSError):
+            atomic_write(self._folder / f"{key}.json", msgspec.json.encode(plan))
+            if self._new % _SWEPT_EVERY == 0:
+                self._forget_oldest()
+            self._new += 1
+
+    def _forget_oldest(self) -> None:
+        found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in found[:-_KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def state_of(profile: Profile, engine: Engine) -> str:
+    """A digest of everything on which a load's success may depend: flags, engine, files.
+
+    Also a file's permissions, and files that are no models: every path that a flag names.
+    """
+    paths = (
+        Path(part)
+        for flag in profile.flags
+        for words in flag.values
+        for part in words.split(",")
+        if part.startswith("/")
+    )
+    found = [stamp for path in dict.fromkeys(paths) for stamp in stamps(path)]
+    return sha256(repr((profile.fingerprint, engine.build_mark, found)).encode()).hexdigest()
+
+
+def key_of(profile: Profile, engine: Engine) -> str:
+    """A digest of the profile's flags, the engine and the model's files."""
+    parts = [str(_FORMAT), profile.fingerprint, engine.identity, *_stamps(profile)]
+    return sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _stamps(profile: Profile) -> Iterable[str]:
+    files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
+    for path in filter(None, files):
+        with suppress(OSError):
+            facts = path.stat()
+            yield f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
+
+
+def holds(plan: Plan, readings: Readings) -> bool:
+    """Whether fit would choose the same with the memory that there is now.
+
+    A plan that fit had to change is void when a device's memory changes. A plan as asked for holds while
+    it fits; over several devices its shares depend on their free memory.
+    """
+    devices = [device for device in plan.devices if device.id != HOST]
+    known = {d.id: readings[DeviceId(d.id)] for d in devices if DeviceId(d.id) in readings}
+    if any(":" in d.id and not d.id.startswith("RPC") and d.id not in known for d in devices):
+        return False  # a card is gone
+    return all(
+        _device_holds(device, known[device.id].available_mib, plan, len(devices))
+        for device in devices
+        if device.id in known
+    )
+
+
+def _device_holds(device: DevicePlan, available: int | None, plan: Plan, count: int) -> bool:
+    if available is None or device.available is None:
+        return True
+    change = available - device.available
+    if plan.steps or not plan.fits:
+        return abs(change) <= _CLOSE
+    if count > 1 and abs(change) > max(_CLOSE, device.available // 50):
+        return False
+    return available - device.total >= device.margin

@@ -1,0 +1,133 @@
+"""Plans that were made before: for how long they hold, and how they are kept."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paddock.api.placement import DevicePlan, Plan
+from paddock.core.model import HOST, DeviceId
+from paddock.placement import plan_cache as module
+from paddock.placement.devices import Reading, Readings
+from paddock.placement.plan_cache import PlanCache, holds
+from tests.placement.ground import around
+
+FIRST, SECOND, FAR = "0000:00:06.0", "0000:00:07.0", "RPC0[10.0.0.7:50052]"
+
+
+def device(id_: str, total: int, available: int | None, margin: int = 1024) -> DevicePlan:
+    return DevicePlan(device=id_, id=id_, model=total, available=available, margin=margin)
+
+
+def plan(*devices: DevicePlan, fits: bool = True, **rest: Any) -> Plan:
+    host = device(HOST, 1000, 60_000, 0)
+    return Plan(profile="m", source="engine", fits=fits, devices=[*devices, host], **rest)
+
+
+def now(**available: int | None) -> Readings:
+    """The machine as it is, by the last figure of a slot; nothing of it is ours."""
+    ids = {"first": FIRST, "second": SECOND, "far": FAR}
+    readings = [Reading(DeviceId(ids[n]), n, None, mib) for n, mib in available.items()]
+    return around(*readings, ram=100).readings
+
+
+# ---- for how long they hold ----
+
+ONE = plan(device(FIRST, 9000, 24000))
+
+
+@pytest.mark.parametrize(("available", "does"), [(24000, True), (80000, True), (10024, True), (10023, False)])  # fmt: skip
+def test_what_was_placed_as_asked_for_stays_so_while_it_fits_with_its_margin(
+    available: int, does: bool
+):
+    assert holds(ONE, now(first=available)) == does
+
+
+@pytest.mark.parametrize("change", [-65, 65])
+def test_what_was_cut_to_size_is_cut_anew_when_memory_has_changed(change: int):
+    cut = plan(device(FIRST, 22976, 24000), steps=["context cut from 131072 to 28416 tokens"])
+    assert holds(cut, now(first=24000 + change // 65 * 64))
+    assert not holds(cut, now(first=24000 + change))
+
+
+def test_so_is_what_does_not_fit():
+    assert not holds(plan(device(FIRST, 30000, 24000), fits=False), now(first=40000))
+
+
+@pytest.mark.parametrize(("second", "does"), [(24000, True), (24480, True), (24481, False)])
+def test_over_several_devices_the_shares_follow_their_free_memory(second: int, does: bool):
+    """By two percent, as one layer of fifty."""
+    both = plan(device(FIRST, 9000, 24000), device(SECOND, 9000, 24000))
+    assert holds(both, now(first=24000, second=second)) == does
+
+
+def test_over_several_small_devices_64_mib_are_close():
+    both = plan(device(FIRST, 90, 1000, 100), device(SECOND, 90, 1000, 100))
+    assert holds(both, now(first=1000, second=936))
+    assert not holds(both, now(first=1000, second=935))
+
+
+def test_a_card_that_is_gone_ends_it():
+    assert not holds(ONE, now(second=24000))
+    assert not holds(ONE, now())
+
+
+def test_a_device_that_no_driver_sees_is_taken_to_be_as_it_was():
+    assert holds(plan(device(FAR, 9000, 24000)), now(first=24000))
+    assert holds(plan(device("CUDA0", 9000, 24000)), now(first=24000))
+    assert not holds(plan(device(FAR, 9000, 24000)), now(far=9000))
+
+
+def test_nothing_is_concluded_of_a_device_that_reports_nothing():
+    assert holds(ONE, now(first=None))
+    assert holds(plan(device(FIRST, 9000, None)), now(first=0))
+
+
+def test_ram_does_not_count_as_it_changes_all_the_time():
+    assert holds(plan(), now())
+
+
+# ---- how they are kept ----
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> PlanCache:
+    return PlanCache(tmp_path / "plans")
+
+
+def test_what_is_put_there_is_found_there(cache: PlanCache):
+    cache.put("a", ONE)
+    assert cache.find("a") == ONE
+    assert cache.find("b") is None
+
+
+def test_nobody_else_may_read_them(cache: PlanCache, tmp_path: Path):
+    cache.put("a", ONE)
+    (file,) = (tmp_path / "plans").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"profile": "m"}', b"\xff"])
+def test_one_that_cannot_be_read_is_none(cache: PlanCache, tmp_path: Path, content: bytes):
+    cache.put("a", ONE)
+    (tmp_path / "plans" / "a.json").write_bytes(content)
+    assert cache.find("a") is None
+
+
+def test_without_a_place_nothing_is_kept_and_nothing_fails(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    cache = PlanCache(tmp_path / "file")
+    cache.put("a", ONE)
+    assert cache.find("a") is None
+
+
+def test_only_the_newest_are_kept(
+    cache: PlanCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_KEPT", 2)
+    monkeypatch.setattr(module, "_SWEPT_EVERY", 1)
+    for key in "abcd":
+        cache.put(key, ONE)
+    assert sorted(path.stem for path in (tmp_path / "plans").iterdir()) == ["c", "d"]
