@@ -86,7 +86,7 @@ class Connection(web.RequestHandler):
         """A part of a request's body came, or is waited for."""
         self._lacks_body, self._body_moved = not is_whole, self._loop.time()
 
-    # ---- what the loop tells ----
+    # ---- what the loop reports ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

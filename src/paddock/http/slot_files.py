@@ -50,8 +50,8 @@ async def _renamed(endpoint: "Endpoint", order: SlotFile, name: str, named: str)
     """Ask it under this name; the client reads the one that it gave."""
     reply = await _asked(endpoint, order, msgspec.json.encode(_File(name)))
     if reply.status == HTTPStatus.OK and isinstance(reply.body, bytes):
-        told = msgspec.json.decode(reply.body, type=dict[str, Any])
-        reply.body = msgspec.json.encode(told | {"filename": named})
+        answer = msgspec.json.decode(reply.body, type=dict[str, Any])
+        reply.body = msgspec.json.encode(answer | {"filename": named})
     return reply
 
 

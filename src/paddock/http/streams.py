@@ -88,7 +88,7 @@ async def outlive(
     """Where the reader of a conversation's reply has left, read on in its place until it is over.
 
     Called when the handler's task was cancelled, or nothing could be written. Where somebody ended
-    the request, now or meanwhile, the instance is told so: a hang-up alone would not end it.
+    the request, now or meanwhile, the instance is asked to end it: a hang-up alone would not.
     """
     if not listed.conversation:
         return
@@ -103,7 +103,7 @@ async def outlive(
 async def patiently(request: web.Request, listed: "Request", wait: Callable[[], Awaitable[T]]) -> T:
     """What `wait` gives; where a conversation's reader leaves meanwhile, it is waited for in its place.
 
-    `wait` can be called again after it was cancelled. A hang-up is told twice, in either order: a
+    `wait` can be called again after it was cancelled. A hang-up is noticed twice, in either order: a
     write fails, and the task is cancelled, once.
     """
     was_cancelled = False
@@ -123,7 +123,7 @@ async def patiently(request: web.Request, listed: "Request", wait: Callable[[], 
 
 
 async def _read_out(listed: "Request", endpoint: "Endpoint", reply: Reply) -> None:
-    """A hang-up is told twice, in either order: a write fails, and the task is cancelled, once."""
+    """A hang-up is noticed twice, in either order: a write fails, and the task is cancelled, once."""
     task = asyncio.current_task()
     assert task is not None, "a handler runs in a task"
     was_cancelled = task.cancelling() > 0

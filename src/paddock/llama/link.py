@@ -196,7 +196,7 @@ class Link(asyncio.Protocol):
             elif low == b"transfer-encoding":
                 self._framed = True
         reply.headers, reply.status = head, status
-        if self._is_head_request:  # the parser would wait for the body that the head tells of
+        if self._is_head_request:  # the parser would wait for the body that the head announces
             self._end(keep=False)
 
     def _end(self, *, keep: bool) -> None:
