@@ -23,7 +23,7 @@ from paddock.daemon.refusals import failure_of
 from paddock.daemon.roster import Draft, Roster
 from paddock.daemon.specs import Specs
 from paddock.daemon.switches import Switches
-from paddock.daemon.turns import in_turns
+from paddock.daemon.turns import in_turns, let_go
 from paddock.daemon.watch import written
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
@@ -111,9 +111,11 @@ class Configuration:
             self._not_taken_over(Failure(code="internal", message=f"an internal fault: {error!r}"))
             raise
         await self._prepare(draft.stable)
+        before = list(self._roster.stable.profiles.values())
         self._take(settings, draft)
         self.put_in_force()
         self._herald.config_changed(self.info, draft.changes)
+        await let_go(before)
 
     def _not_taken_over(self, why: Failure) -> None:
         self.info.error = why
@@ -147,6 +149,9 @@ class Configuration:
         self.put_in_force()
 
     async def _prepare(self, stable: Stable) -> None:
-        """Make the specs that are not made yet."""
-        async for _ in in_turns(self._specs.of(stable)):
-            pass
+        """Make the specs that are not made yet; again where a plan came meanwhile that changes all."""
+        made = -1
+        while made != self._specs.made:
+            made = self._specs.made
+            async for _ in in_turns(self._specs.of(stable)):
+                pass

@@ -230,7 +230,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.gauge.measure()
-        self.configuration.put_in_force()
+        await self.configuration.renew()
         await self.keeper.adopt_all(group)
         for live in self.scheduler.live.values():
             if isinstance(live.phase, Starting):

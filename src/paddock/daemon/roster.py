@@ -46,6 +46,7 @@ class Roster:
         self._paths, self._faults = paths, faults
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
+        self.edition = 0  # changes with the stable
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
         self._reading = asyncio.Lock()
         self._lists: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -118,6 +119,7 @@ class Roster:
     def take(self, draft: Draft) -> None:
         """From now on it is as this draft says."""
         self.engines, self.stable = draft.engines, draft.stable
+        self.edition += 1
         self._remember_versions()
 
     async def read_facts(self) -> tuple[set[Path], set[Path]]:
