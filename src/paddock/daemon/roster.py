@@ -112,6 +112,7 @@ class Roster:
                 models_dir=self._paths.models_dir,
                 flags_for=engines.flags,
                 defaults_for=engines.defaults,
+                before=self.stable.profiles,
             )
             stable, changes = _settled(new, engines, self.stable)
             return Draft(stable, engines, changes)
@@ -201,7 +202,7 @@ def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Change
     names = {profile.engine for profile in new.profiles.values()}
     builds = {name: _build(name, engines) for name in names}
     profiles = {
-        name: replace(p, runner=p.engine or engines.default or "", build=builds[p.engine])
+        name: _run_by(p, p.engine or engines.default or "", builds[p.engine])
         for name, p in new.profiles.items()
     }
     for name, profile in profiles.items():
@@ -210,6 +211,12 @@ def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Change
             profiles[name] = before  # what is known of it stays known
     stable = replace(new, profiles=profiles)
     return stable, compare(old, stable)
+
+
+def _run_by(profile: Profile, runner: str, build: str) -> Profile:
+    if (profile.runner, profile.build) == (runner, build):
+        return profile
+    return replace(profile, runner=runner, build=build)
 
 
 def _build(engine: str | None, engines: Engines) -> str:
