@@ -105,7 +105,8 @@ class Plans:
             for device, mib in holding.demand.items():
                 ours[device] = ours.get(device, 0) + mib
         for id_, reading in self._ledger.readings.items():
-            ours[id_] = reading.ours_mib
+            if not reading.is_in_ram:  # its driver tells of what was set aside alone
+                ours[id_] = reading.ours_mib
         return Circumstances(self._ledger.readings, self._ledger.overheads, ours)
 
     # ---- making ----
