@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, event, given, settings
 
-from paddock.core.books import Ready
+from paddock.core.books import Serving
 from paddock.core.effects import Refuse
 from paddock.core.model import ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
@@ -89,8 +89,8 @@ def _drain(world: World, name: ProfileId) -> None:
             ticket
             for ticket, request in world.leased.items()
             if request.instance
-            and isinstance(phase := world.scheduler.live[request.instance].phase, Ready)
-            and phase.closed_since is not None
+            and isinstance(state := world.scheduler.live[request.instance].state, Serving)
+            and state.closed_since is not None
         ]
         if moving:
             world.proceed(moving[0])

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from paddock.core import books, scheduler, settle
-from paddock.core.books import Books, Live, Promise, Ready, Starting, Stopping, Waiter, Want
+from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
 from paddock.core.room import Resident, fits, leavers
@@ -38,7 +38,7 @@ def hunt(promise: str, buggy: type[Scheduler] = Scheduler) -> None:
 
 def test_a_kill_under_a_client_is_noticed(monkeypatch):
     def may_leave(self: Books, live: Live, want: Want, now: float) -> bool:
-        return isinstance(live.phase, Ready)  # whoever uses it
+        return isinstance(live.state, Serving)  # whoever uses it
 
     monkeypatch.setattr(Books, "may_leave", may_leave)
     hunt("killed under a client")
@@ -46,10 +46,10 @@ def test_a_kill_under_a_client_is_noticed(monkeypatch):
 
 def test_a_ttl_that_forgets_to_look_for_requests_is_noticed(monkeypatch):
     def ttl_end(self: Books, live: Live) -> float | None:
-        spec, phase = self.specs.get(live.profile), live.phase
-        if spec is None or not spec.ttl or not isinstance(phase, Ready):
+        spec, state = self.specs.get(live.profile), live.state
+        if spec is None or not spec.ttl or not isinstance(state, Serving):
             return None
-        return phase.idle_since + spec.ttl
+        return state.idle_since + spec.ttl
 
     monkeypatch.setattr(Books, "ttl_end", ttl_end)
     hunt("killed under a client")
@@ -59,7 +59,7 @@ def test_a_leaked_lease_is_noticed():
     class Leaking(Scheduler):
         def _note_left(self, ticket: Ticket, now: float) -> None:
             live = self._books.live.get(self._books.leased.get(ticket, InstanceId("")))
-            if live and isinstance(live.phase, Ready) and len(live.phase.leases) > 1:
+            if live and isinstance(live.state, Serving) and len(live.state.leases) > 1:
                 return  # only the last one is taken off
             super()._note_left(ticket, now)
 
@@ -80,7 +80,7 @@ def test_a_lease_that_outlives_its_crashed_instance_is_noticed():
 def test_a_double_load_is_noticed(monkeypatch):
     def live_of(self: Books, profile: ProfileId) -> Live | None:
         mine = [live for live in self.live.values() if live.profile == profile]
-        return next((live for live in mine if not live.is_told), None)  # the old one still leaves
+        return next((live for live in mine if not live.is_ending), None)  # the old one still leaves
 
     monkeypatch.setattr(Books, "live_of", live_of)
     hunt("double load")
@@ -99,7 +99,7 @@ def test_a_waiter_lost_when_a_load_fails_is_noticed(monkeypatch):
 
 def test_a_waiter_forgotten_behind_a_full_instance_is_noticed(monkeypatch):
     def wants(self: Books, now: float) -> list[Want]:
-        loading = any(isinstance(live.phase, Starting) for live in self.live.values())
+        loading = any(isinstance(live.state, Coming) for live in self.live.values())
         return [] if loading or not self.live else honest(self, now)
 
     honest = Books.wants
@@ -124,7 +124,7 @@ def test_letting_newcomers_overtake_the_impatient_is_noticed(monkeypatch):
 
 def test_over_committed_memory_is_noticed(monkeypatch):
     def has_room(self: Books, demand: Demand, promises: object, doomed: object) -> bool:
-        staying = [live.demand for live in self.live.values() if not live.is_told]
+        staying = [live.demand for live in self.live.values() if not live.is_ending]
         return fits(demand, staying, self.room)  # as if who was told to go were gone
 
     monkeypatch.setattr(Books, "has_room", has_room)
@@ -146,7 +146,7 @@ def test_loads_that_overlap_are_noticed(monkeypatch):
 
 
 def _may_go(books: Books, live: Live) -> bool:
-    return isinstance(live.phase, Ready) and not books.is_pinned(live)
+    return isinstance(live.state, Serving) and not books.is_pinned(live)
 
 
 def test_evicting_what_could_stay_is_noticed(monkeypatch):
@@ -168,9 +168,9 @@ def test_evicting_what_could_stay_is_noticed(monkeypatch):
 
 
 def test_ignoring_the_limit_of_requests_is_noticed(monkeypatch):
-    def may_serve(books: Books, phase: Ready, waiter: Waiter) -> bool:
-        closed = phase.closed_since is not None and waiter.since >= phase.closed_since
-        return not phase.leaving and not closed
+    def may_serve(books: Books, state: Serving, waiter: Waiter) -> bool:
+        closed = state.closed_since is not None and waiter.since >= state.closed_since
+        return not state.leaving and not closed
 
     monkeypatch.setattr(settle, "_may_serve", may_serve)
     hunt("too many at once")
@@ -181,7 +181,7 @@ def test_granting_what_is_on_its_way_out_is_noticed(monkeypatch):
         yield from honest(books)
         for waiter in list(books.waiting.values()):
             live = books.live_of(waiter.profile)
-            if live and isinstance(live.phase, Stopping):
+            if live and isinstance(live.state, Ending):
                 del books.waiting[waiter.ticket]
                 books.leased[waiter.ticket] = live.id
                 yield Grant(waiter.ticket, live.id)

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Literal
 
 from paddock.core import events as ev
-from paddock.core.books import Ready, Starting
+from paddock.core.books import Coming, Serving
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
 from paddock.core.model import (
     HOST,
@@ -293,8 +293,8 @@ class World:
         booked = {
             ticket
             for live in self.scheduler.live.values()
-            if isinstance(live.phase, Ready)
-            for ticket in live.phase.leases
+            if isinstance(live.state, Serving)
+            for ticket in live.state.leases
         }
         self.promise(booked <= self.leased.keys(), "leaked lease")
 
@@ -365,8 +365,8 @@ class World:
         """What the slowest profile costs, by the books or once its load that is under way is over."""
         books = self.scheduler._books
         costs = [books.cost(profile) for profile in self.specs]
-        phases = [live.phase for live in books.live.values()]
-        starts = [phase.since for phase in phases if isinstance(phase, Starting)]
+        states = [live.state for live in books.live.values()]
+        starts = [state.since for state in states if isinstance(state, Coming)]
         return max([*costs, *(self.now - since + self.pace.load for since in starts)], default=0.0)
 
     def _hand_over(self, ticket: Ticket) -> None:

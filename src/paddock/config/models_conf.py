@@ -84,7 +84,7 @@ def read_as(
     folders = Folders(models_dir or path.parent / "models", path.parent)
     findings = Findings(str(path))
     engines = EngineFlags(flags_for, defaults_for, path.parent, findings)
-    return _Reading(path, folders, engines, findings, Sharing(before)).read(text)
+    return _FileReader(path, folders, engines, findings, Sharing(before)).read(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class _Built:
     aliases_line: int  # where the section gives it aliases; 0 where it does not
 
 
-class _Reading:
+class _FileReader:
     def __init__(
         self,
         path: Path,

@@ -9,13 +9,17 @@ _LONG_AGO = float("-inf")
 
 
 @dataclass(slots=True)
-class Starting:
+class Coming:
+    """Its process was ordered and does not serve yet."""
+
     since: float
     cancelled: Cause | None = None
 
 
 @dataclass(slots=True)
-class Ready:
+class Serving:
+    """It may get leases."""
+
     since: float
     idle_since: float
     leases: set[Ticket] = field(default_factory=set)
@@ -25,21 +29,22 @@ class Ready:
 
 
 @dataclass(slots=True)
-class Stopping:
-    """Told to go, or gone; its memory is booked until it was read to be free."""
+class Ending:
+    """Ordered to end, or ended; its memory stays booked until it was read to be free."""
 
     exited: bool = False
 
 
 @dataclass(slots=True)
 class Live:
-    """One live instance."""
+    """One live instance, in one of the three states that decisions need; what people see of it is its
+    phase, which has more of them (`daemon.instances.phase`)."""
 
     id: InstanceId
     profile: ProfileId
     demand: Demand
     fingerprint: str
-    phase: Starting | Ready | Stopping
+    state: Coming | Serving | Ending
     replaced: tuple[ProfileId, ...] = ()  # who had to leave for it
     restored: bool = False  # it is itself what came back after a failure
     adopted: bool = False  # an earlier daemon began its load: nobody here knows when
@@ -47,21 +52,19 @@ class Live:
 
     @property
     def is_busy(self) -> bool:
-        phase = self.phase
-        return isinstance(phase, Starting) or (isinstance(phase, Ready) and bool(phase.leases))
+        state = self.state
+        return isinstance(state, Coming) or (isinstance(state, Serving) and bool(state.leases))
 
     @property
-    def is_told(self) -> bool:
-        """Whether its process was told to end, or has ended."""
-        phase = self.phase
-        return isinstance(phase, Stopping) or (
-            isinstance(phase, Starting) and bool(phase.cancelled)
-        )
+    def is_ending(self) -> bool:
+        """Whether its process was ordered to end, or has ended."""
+        state = self.state
+        return isinstance(state, Ending) or (isinstance(state, Coming) and bool(state.cancelled))
 
     @property
     def is_going(self) -> bool:
-        """Whether it was told to go, now or after its last request."""
-        return self.is_told or (isinstance(self.phase, Ready) and self.phase.leaving)
+        """Whether it has to go, now or after its last request."""
+        return self.is_ending or (isinstance(self.state, Serving) and self.state.leaving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Promise:
 
 @dataclass(slots=True)
 class Books:
-    """All facts, as the events told them."""
+    """All facts that events brought."""
 
     rules: Rules
     room: Room = field(default_factory=Room)
@@ -126,7 +129,7 @@ class Books:
         return next((x for x in reversed(self.live.values()) if x.profile == profile), None)
 
     def is_up(self, profile: ProfileId) -> bool:
-        """Whether it is ready or on its way there, and not told to go."""
+        """Whether it serves or will, and need not go."""
         live = self.live_of(profile)
         return live is not None and not live.is_going
 
@@ -197,7 +200,7 @@ class Books:
     def may_load(self, demand: Demand) -> bool:
         """Two loads on one device would each count the other's memory as free."""
         return not any(
-            isinstance(live.phase, Starting) and shares_device(live.demand, demand)
+            isinstance(live.state, Coming) and shares_device(live.demand, demand)
             for live in self.live.values()
         )
 
@@ -218,8 +221,8 @@ class Books:
         return spec is not None and spec.pin and not live.is_going
 
     def may_ever_leave(self, live: Live) -> bool:
-        """Whether it can be chosen to leave; who was told to go already makes room anyway."""
-        return not self.is_pinned(live) and not live.is_told
+        """Whether it can be chosen to leave; who was ordered to go makes room anyway."""
+        return not self.is_pinned(live) and not live.is_ending
 
     def _as_resident(self, live: Live) -> Resident:
         spec = self.specs.get(live.profile)
@@ -231,30 +234,30 @@ class Books:
             priority=spec.priority if spec else 0,
             kept=live.ttl == 0.0,
             cost=self.cost(live.profile),
-            last_used=live.phase.idle_since if isinstance(live.phase, Ready) else 0.0,
+            last_used=live.state.idle_since if isinstance(live.state, Serving) else 0.0,
         )
 
     def may_leave(self, live: Live, want: Want, now: float) -> bool:
         """Whether it may be stopped for `want` at this moment."""
-        phase = live.phase
-        if not isinstance(phase, Ready):
+        state = live.state
+        if not isinstance(state, Serving):
             return False
-        if phase.leases:
-            timeout, closed = self.rules.drain_timeout, phase.closed_since
+        if state.leases:
+            timeout, closed = self.rules.drain_timeout, state.closed_since
             return bool(timeout) and closed is not None and now >= closed + timeout
         return self.is_due(want, now) or now >= self.tenure_end(live, want)
 
     def tenure_end(self, live: Live, want: Want) -> float:
         """When an idle instance need no longer be kept for fear of pushing each other out by turns."""
-        phase = live.phase
-        assert isinstance(phase, Ready)
-        if phase.idle_since - self.evicted_at.get(want.profile, _LONG_AGO) > self.patience(
+        state = live.state
+        assert isinstance(state, Serving)
+        if state.idle_since - self.evicted_at.get(want.profile, _LONG_AGO) > self.patience(
             want.profile
         ):
             return _LONG_AGO
         cost = self.cost(live.profile)
         return min(
-            phase.since + self.rules.tenure * cost, phase.idle_since + self.rules.linger * cost
+            state.since + self.rules.tenure * cost, state.idle_since + self.rules.linger * cost
         )
 
     def ttl(self, live: Live) -> float:
@@ -266,10 +269,10 @@ class Books:
 
     def ttl_end(self, live: Live) -> float | None:
         """When it will have been idle for too long; None while that clock stands still."""
-        ttl, phase = self.ttl(live), live.phase
-        if not ttl or not isinstance(phase, Ready) or phase.leases:
+        ttl, state = self.ttl(live), live.state
+        if not ttl or not isinstance(state, Serving) or state.leases:
             return None
-        return phase.idle_since + ttl
+        return state.idle_since + ttl
 
     def next_deadline(self, now: float) -> float | None:
         """When time alone will next change a decision."""
@@ -283,11 +286,11 @@ class Books:
         return min((moment for moment in due if moment > now), default=None)
 
     def _release(self, live: Live, want: Want) -> float:
-        phase = live.phase
-        if not isinstance(phase, Ready):
+        state = live.state
+        if not isinstance(state, Serving):
             return _LONG_AGO
-        if not phase.leases:
+        if not state.leases:
             return self.tenure_end(live, want)
-        if phase.closed_since is None or not self.rules.drain_timeout:
+        if state.closed_since is None or not self.rules.drain_timeout:
             return _LONG_AGO
-        return phase.closed_since + self.rules.drain_timeout
+        return state.closed_since + self.rules.drain_timeout

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from paddock.core.books import Books, Live, Promise, Ready, Want
+from paddock.core.books import Books, Live, Promise, Serving, Want
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.room import arithmetic
 
@@ -20,7 +20,7 @@ class Outlook:
 def outlook(books: Books, profile: ProfileId, now: float) -> Outlook:
     """As `settle` would decide if a person asked for this profile now, and nothing else happened."""
     own = books.live_of(profile)
-    is_outdated = own is not None and isinstance(own.phase, Ready) and books.is_stale(own)
+    is_outdated = own is not None and isinstance(own.state, Serving) and books.is_stale(own)
     if own and not own.is_going and not is_outdated:
         return Outlook(needs_load=False)
     promises, doomed = _before(books, profile, now)

@@ -9,7 +9,7 @@ from itertools import count
 from typing import assert_never
 
 from paddock.core import events as ev
-from paddock.core.books import Books, Live, Ready, Setback, Starting, Stopping, Waiter
+from paddock.core.books import Books, Coming, Ending, Live, Serving, Setback, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
 from paddock.core.outlook import Outlook, outlook
@@ -57,24 +57,24 @@ class Scheduler:
     def _serve_at_once(self, event: ev.Asked) -> list[Effect] | None:
         books = self._books
         spec, live = books.specs.get(event.profile), books.live_of(event.profile)
-        if spec is None or live is None or not isinstance(live.phase, Ready):
+        if spec is None or live is None or not isinstance(live.state, Serving):
             return None
-        phase = live.phase
-        is_full = spec.concurrency and len(phase.leases) >= spec.concurrency
-        if event.insist or phase.leaving or phase.closed_since is not None or is_full:
+        state = live.state
+        is_full = spec.concurrency and len(state.leases) >= spec.concurrency
+        if event.insist or state.leaving or state.closed_since is not None or is_full:
             return None
         books.leased[event.ticket] = live.id
-        phase.leases.add(event.ticket)
+        state.leases.add(event.ticket)
         return [Grant(event.ticket, live.id)]
 
     def _leave_at_once(self, ticket: Ticket, now: float) -> list[Effect] | None:
         """Not for the last to leave where that starts a clock, or lets the instance go."""
         books = self._books
         live = books.live.get(books.leased.get(ticket, InstanceId("")))
-        if live is None or not isinstance(live.phase, Ready):
+        if live is None or not isinstance(live.state, Serving):
             return None
-        phase = live.phase
-        if len(phase.leases) < 2 and (phase.leaving or books.ttl(live)):
+        state = live.state
+        if len(state.leases) < 2 and (state.leaving or books.ttl(live)):
             return None
         self._note_left(ticket, now)
         return []
@@ -89,7 +89,7 @@ class Scheduler:
         return self._books.live_of(profile)
 
     def is_up(self, profile: ProfileId) -> bool:
-        """Whether it is ready or on its way there, and not told to go."""
+        """Whether it serves or will, and need not go."""
         return self._books.is_up(profile)
 
     def is_stale(self, live: Live) -> bool:
@@ -129,7 +129,7 @@ class Scheduler:
 
     def in_the_way(self, profile: ProfileId) -> list[Live]:
         """Whom a waiting profile waits for: those that are leaving, else those that would have to."""
-        leaving = [live for live in self.live.values() if live.is_told]
+        leaving = [live for live in self.live.values() if live.is_ending]
         if leaving or profile not in self._books.specs:
             return leaving
         return self._books.choose_leavers(profile, [], set()) or []
@@ -189,9 +189,9 @@ class Scheduler:
         if event.profile in books.restoring:
             books.restoring.remove(event.profile)
         live = books.live_of(event.profile)
-        if event.insist and live and isinstance(live.phase, Ready) and books.is_stale(live):
+        if event.insist and live and isinstance(live.state, Serving) and books.is_stale(live):
             # To switch to a changed profile means to the changed one.
-            live.phase.leaving = live.phase.renewed = True
+            live.state.leaving = live.state.renewed = True
 
     def _objection(self, event: ev.Asked, now: float) -> Cause | None:
         profile, books = event.profile, self._books
@@ -213,7 +213,7 @@ class Scheduler:
         live = self._books.live_of(event.profile)
         if live is None or live.is_going:
             return not self._books.is_forced(event.profile)
-        return event.insist and isinstance(live.phase, Ready) and self._books.is_stale(live)
+        return event.insist and isinstance(live.state, Serving) and self._books.is_stale(live)
 
     def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:
         if flaw is None:
@@ -224,18 +224,18 @@ class Scheduler:
     def _note_left(self, ticket: Ticket, now: float) -> None:
         self._books.waiting.pop(ticket, None)
         live = self._books.live.get(self._books.leased.pop(ticket, InstanceId("")))
-        if live and isinstance(live.phase, Ready):
-            live.phase.leases.discard(ticket)
-            if not live.phase.leases:
-                live.phase.idle_since = now
+        if live and isinstance(live.state, Serving):
+            live.state.leases.discard(ticket)
+            if not live.state.leases:
+                live.state.idle_since = now
 
     def _note_ready(self, instance: InstanceId, now: float) -> Iterator[Effect]:
         live = self._books.live.get(instance)
-        if live is None or not isinstance(live.phase, Starting) or live.phase.cancelled:
-            return  # it was told to go a moment before
+        if live is None or not isinstance(live.state, Coming) or live.state.cancelled:
+            return  # it was ordered to end a moment before
         if not live.adopted:
-            self._books.costs[live.profile] = now - live.phase.since
-        live.phase = Ready(since=now, idle_since=now)
+            self._books.costs[live.profile] = now - live.state.since
+        live.state = Serving(since=now, idle_since=now)
         self._books.ran[live.profile] = live.fingerprint
         setback = self._books.setbacks.get(live.profile)
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
@@ -244,25 +244,25 @@ class Scheduler:
 
     def _note_placed(self, instance: InstanceId, demand: Demand) -> None:
         live = self._books.live.get(instance)
-        if live and isinstance(live.phase, Ready):
+        if live and isinstance(live.state, Serving):
             live.demand = demand
 
     def _note_exited(self, instance: InstanceId, cause: Cause, now: float) -> Iterator[Effect]:
         live = self._books.live.get(instance)
         if live is None:
             return
-        phase, live.phase = live.phase, Stopping(exited=True)
-        match phase:
-            case Starting(cancelled=None):
+        state, live.state = live.state, Ending(exited=True)
+        match state:
+            case Coming(cancelled=None):
                 if cause.code not in _OURS:
                     self._set_back(live.profile, cause, now)
                 yield from refuse_all(self._books, live.profile, cause)
                 yield self._ended_unready(live, "failed", cause)
-            case Starting(cancelled=reason):
+            case Coming(cancelled=reason):
                 yield self._ended_unready(live, "cancelled", reason or cause)
-            case Ready():
-                yield from self._note_crash(live.profile, cause, now, lived=now - phase.since)
-            case Stopping():
+            case Serving():
+                yield from self._note_crash(live.profile, cause, now, lived=now - state.since)
+            case Ending():
                 pass
 
     def _set_back(self, profile: ProfileId, cause: Cause, now: float) -> None:
@@ -292,7 +292,7 @@ class Scheduler:
 
     def _note_freed(self, instance: InstanceId) -> None:
         live = self._books.live.get(instance)
-        if live and isinstance(live.phase, Stopping) and live.phase.exited:
+        if live and isinstance(live.state, Ending) and live.state.exited:
             del self._books.live[instance]
 
     def _note_configured(self, event: ev.Configured) -> Iterator[Effect]:
@@ -314,21 +314,21 @@ class Scheduler:
     def _note_adopted(self, event: ev.Adopted, now: float) -> None:
         if event.ready:
             self._books.ran[event.profile] = event.fingerprint
-        phase = Ready(since=now, idle_since=now) if event.ready else Starting(now)
+        state = Serving(since=now, idle_since=now) if event.ready else Coming(now)
         self._books.live[event.instance] = Live(
             event.instance,
             event.profile,
             self._books.need(event.profile),
             event.fingerprint,
-            phase,
+            state,
             adopted=True,
         )
 
     def _note_unload(self, profile: ProfileId, *, at_once: bool) -> Iterator[Effect]:
         yield from self._give_up(profile, Cause("cancelled", f"{profile} was unloaded"))
         for live in self._books.live.values():
-            if live.profile == profile and isinstance(live.phase, Ready):
-                live.phase.leaving, live.phase.renewed = True, False
+            if live.profile == profile and isinstance(live.state, Serving):
+                live.state.leaving, live.state.renewed = True, False
                 if at_once:
                     yield stop(live, "unloaded")
 
@@ -341,9 +341,9 @@ class Scheduler:
         if profile in books.restoring:
             books.restoring.remove(profile)
         for live in books.live.values():
-            phase = live.phase
-            if live.profile == profile and isinstance(phase, Starting) and not phase.cancelled:
-                phase.cancelled = cause
+            state = live.state
+            if live.profile == profile and isinstance(state, Coming) and not state.cancelled:
+                state.cancelled = cause
                 yield Stop(live.id, "cancelled")
 
     def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
@@ -353,7 +353,7 @@ class Scheduler:
             del books.waiting[ticket]
             yield Refuse(ticket, books.closing)
         for live in books.live.values():
-            if not keep and not live.is_told:
+            if not keep and not live.is_ending:
                 yield stop(live, "closing")
 
 

@@ -12,7 +12,7 @@ In the order of precedence:
 from collections.abc import Iterator
 from itertools import count
 
-from paddock.core.books import Books, Live, Promise, Ready, Starting, Stopping, Waiter, Want
+from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.core.outlook import shortfall
@@ -33,8 +33,8 @@ def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
 
 
 def stop(live: Live, why: Why) -> Stop:
-    """Note that it is told to go."""
-    live.phase = Stopping()
+    """Note that it is ordered to end."""
+    live.state = Ending()
     return Stop(live.id, why)
 
 
@@ -56,28 +56,28 @@ def _grant(books: Books) -> Iterator[Grant]:
     """Serve, in the order of asking, who waits for something ready."""
     for waiter in list(books.waiting.values()):
         live = books.live_of(waiter.profile)
-        phase = live.phase if live else None
-        if live and isinstance(phase, Ready) and _may_serve(books, phase, waiter):
+        state = live.state if live else None
+        if live and isinstance(state, Serving) and _may_serve(books, state, waiter):
             del books.waiting[waiter.ticket]
             books.leased[waiter.ticket] = live.id
-            phase.leases.add(waiter.ticket)
+            state.leases.add(waiter.ticket)
             yield Grant(waiter.ticket, live.id)
 
 
-def _may_serve(books: Books, phase: Ready, waiter: Waiter) -> bool:
-    if phase.leaving or (phase.closed_since is not None and waiter.since >= phase.closed_since):
+def _may_serve(books: Books, state: Serving, waiter: Waiter) -> bool:
+    if state.leaving or (state.closed_since is not None and waiter.since >= state.closed_since):
         return False
     limit = books.specs[waiter.profile].concurrency
-    return not limit or len(phase.leases) < limit
+    return not limit or len(state.leases) < limit
 
 
 def _end_what_is_over(books: Books, now: float) -> Iterator[Stop]:
     for live in books.live.values():
-        phase = live.phase
-        if not isinstance(phase, Ready):
+        state = live.state
+        if not isinstance(state, Serving):
             continue
-        if phase.leaving and not phase.leases:
-            if phase.renewed and live.profile in books.specs:
+        if state.leaving and not state.leases:
+            if state.renewed and live.profile in books.specs:
                 _renew(books, live.profile, now)
             yield stop(live, "outdated" if books.is_stale(live) else "unloaded")
         elif (end := books.ttl_end(live)) is not None and end <= now:
@@ -140,16 +140,16 @@ def _owe(books: Books, profile: ProfileId, leaving: list[ProfileId]) -> None:
 def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
     """These get no new leases, so that they run dry; all others are open again."""
     for live in books.live.values():
-        if isinstance(live.phase, Ready):
+        if isinstance(live.state, Serving):
             if live.id not in closed:
-                live.phase.closed_since = None
-            elif live.phase.closed_since is None:
-                live.phase.closed_since = now
+                live.state.closed_since = None
+            elif live.state.closed_since is None:
+                live.state.closed_since = now
 
 
 def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
-    somebody_leaves = any(live.is_told for live in books.live.values())
+    somebody_leaves = any(live.is_ending for live in books.live.values())
     for profile in list(books.restoring):
         demand = books.need(profile)
         if books.live_of(profile) is None and books.has_room(demand, [], set()):
@@ -172,7 +172,7 @@ def _spawn(
         profile,
         books.need(profile),
         version,
-        Starting(now),
+        Coming(now),
         replaced=books.owed.pop(profile, ()),
         restored=restored,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from paddock.api.models import ModelCard
 from paddock.config.cards import card
 from paddock.config.profile import Profile
-from paddock.core.books import Ready
+from paddock.core.books import Serving
 from paddock.core.model import ProfileId
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def model_card(daemon: "Daemon", profile: Profile) -> ModelCard:
         profile,
         daemon.roster.facts(profile),
         n_ctx=(instance.n_ctx if instance else None) or planned,
-        loaded=live is not None and isinstance(live.phase, Ready),
+        loaded=live is not None and isinstance(live.state, Serving),
         written=daemon.files.modified(profile),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from paddock.api.placement import LoadEntry, Plan, Speed, Verdict
 from paddock.config.profile import Profile
-from paddock.core.books import Ready
+from paddock.core.books import Serving
 from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.bus import timestamp
@@ -297,8 +297,8 @@ class Chronicle:
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
         for live in self._scheduler.live.values():
             limit = 1 if live is own else 0
-            works = isinstance(live.phase, Ready) and len(live.phase.leases) > limit
-            loads = live is not own and not isinstance(live.phase, Ready)
+            works = isinstance(live.state, Serving) and len(live.state.leases) > limit
+            loads = live is not own and not isinstance(live.state, Serving)
             if (works or loads) and any(live.demand.get(device) for device in devices):
                 return False
         return True

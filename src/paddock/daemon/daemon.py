@@ -17,7 +17,7 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
-from paddock.core.books import Ready, Starting
+from paddock.core.books import Coming, Serving
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
@@ -233,7 +233,7 @@ class Daemon:
         await self.configuration.renew()
         await self.keeper.adopt_all(group)
         for live in self.scheduler.live.values():
-            if isinstance(live.phase, Starting):
+            if isinstance(live.state, Coming):
                 self.switches.begin(live.profile)
         for profile in self.roster.stable.profiles.values():
             if profile.preload:
@@ -331,7 +331,7 @@ class Daemon:
     def _examine(self, profile: ProfileId) -> None:
         """Let the scheduler know whether it can be loaded at all, where a load might be needed."""
         live = self.scheduler.live_of(profile)
-        if live and isinstance(live.phase, Ready) and not self.scheduler.is_stale(live):
+        if live and isinstance(live.state, Serving) and not self.scheduler.is_stale(live):
             return
         if known := self._profile_of(profile):
             flaw = self.flaws.of(known)
@@ -344,7 +344,7 @@ class Daemon:
     def loaded(self, profile: str) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""
         live = self.scheduler.live_of(ProfileId(profile))
-        if live is None or not isinstance(live.phase, Ready):
+        if live is None or not isinstance(live.state, Serving):
             raise NotLoaded(f"{profile} is not loaded", hint=f"`paddock switch {profile}` loads it")
         return self.lease(profile)
 
@@ -387,11 +387,11 @@ class Daemon:
     def endpoints(self) -> list[Endpoint]:
         """Where the ready instances are reached, for what costs them nothing and needs no lease."""
         live = self.scheduler.live.values()
-        return [self.keeper.instances[x.id].endpoint for x in live if isinstance(x.phase, Ready)]
+        return [self.keeper.instances[x.id].endpoint for x in live if isinstance(x.state, Serving)]
 
     def current(self) -> str | None:
         """The profile that was used last and is still ready."""
-        ready = [x.profile for x in self.scheduler.live.values() if isinstance(x.phase, Ready)]
+        ready = [x.profile for x in self.scheduler.live.values() if isinstance(x.state, Serving)]
         if self._current in ready:
             return self._current
         return ready[-1] if ready else None

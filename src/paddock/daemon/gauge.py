@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from paddock.core import events as ev
-from paddock.core.books import Ready
+from paddock.core.books import Serving
 from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
@@ -48,7 +48,7 @@ class Gauge:
 
     def _measure(self, instance: Instance) -> None:
         live = self._scheduler.live.get(instance.id)
-        if live is None or not isinstance(live.phase, Ready) or not instance.is_placed:
+        if live is None or not isinstance(live.state, Serving) or not instance.is_placed:
             return
         reader = instance.placement
         held = self._ledger.measured(
@@ -62,4 +62,4 @@ class Gauge:
 
     def is_calm(self) -> bool:
         """Whether nothing loads or ends, so that free memory stays as it is."""
-        return all(isinstance(live.phase, Ready) for live in self._scheduler.live.values())
+        return all(isinstance(live.state, Serving) for live in self._scheduler.live.values())

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from paddock import excerpt
 from paddock.api.placement import Speed
-from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.contexts import Shelf
 from paddock.daemon.endings import TOLD_LINES, failed, hung, not_started, stalled
 from paddock.daemon.endpoint import Endpoint
 from paddock.daemon.faults import Faults
+from paddock.daemon.instances import phase as ph
 from paddock.daemon.records import Record, Records
 from paddock.daemon.stages import Stages
 from paddock.llama import client
@@ -90,7 +90,7 @@ class Instance:
         plumbing = records.plumbing(record.number)
         self._state_file = LineFile(plumbing.state, limit=_STATE_LIMIT)
         self._log_file = LineFile(plumbing.log, limit=log_limit)
-        self._tail = excerpt.Tail(_TAIL_LINES, _TAIL)
+        self._tail = excerpt.LogTail(_TAIL_LINES, _TAIL)
         self._placement = PlacementReader()
         self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes

@@ -11,7 +11,6 @@ from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
-from paddock.core import phase as ph
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.bus import timestamp
 from paddock.daemon.contexts import Contexts
@@ -19,6 +18,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.flaws import Flaws
 from paddock.daemon.hand_saved import HandSaved
 from paddock.daemon.instance import Instance, Listener
+from paddock.daemon.instances import phase as ph
 from paddock.daemon.ledger import Ledger
 from paddock.daemon.plans import Plans
 from paddock.daemon.records import Record, Records

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from paddock.api.activity import Leaver, Need, Preview
 from paddock.api.placement import DevicePlan
 from paddock.config.profile import Profile
-from paddock.core.books import Live, Ready
+from paddock.core.books import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
 from paddock.placement.words import gib
 
@@ -35,8 +35,8 @@ def previewed(daemon: "Daemon", profile: Profile) -> Preview:
 
 
 def _leaver(live: Live, now: float) -> Leaver:
-    phase = live.phase
-    idle = now - phase.idle_since if isinstance(phase, Ready) and not phase.leases else None
+    state = live.state
+    idle = now - state.idle_since if isinstance(state, Serving) and not state.leases else None
     return Leaver(
         profile=live.profile, busy=live.is_busy, idle=None if idle is None else round(idle, 1)
     )

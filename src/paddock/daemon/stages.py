@@ -5,7 +5,7 @@ protocol announces a model with 0.0 before llama.cpp fits it, and may then be si
 the CPU with mmap, build 11434); the log tells when fitting begins and when loading does.
 """
 
-from paddock.core import phase as ph
+from paddock.daemon.instances import phase as ph
 from paddock.llama.output import StateLine
 
 _FIRST_PART = "text_model"

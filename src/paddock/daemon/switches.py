@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paddock.api.types import Progress, Stage
-from paddock.core import phase as ph
-from paddock.core.books import Ready, Starting, Stopping
+from paddock.core.books import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.instance import Instance
+from paddock.daemon.instances import phase as ph
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Switches:
         """Forget those that nobody wants any more and that never began."""
         for profile in set(self._open) - still_wanted:
             live = self._scheduler.live_of(profile)
-            if live is None or not isinstance(live.phase, Starting):
+            if live is None or not isinstance(live.state, Coming):
                 del self._open[profile]
 
     @property
@@ -68,9 +68,9 @@ class Switches:
         elapsed = self._clock() - switch.since if switch else 0.0
         live = self._scheduler.live_of(profile)
         instance = self._instance_of(profile)
-        if live and isinstance(live.phase, Ready) and live.is_going and switch:
+        if live and isinstance(live.state, Serving) and live.is_going and switch:
             return Progress(stage="draining", elapsed=round(elapsed, 3))  # its outdated instance
-        if live and isinstance(live.phase, Starting | Ready):
+        if live and isinstance(live.state, Coming | Serving):
             if instance is None:  # its start was ordered a moment ago: it waits for nobody now
                 return Progress(stage="starting", elapsed=round(elapsed, 3))
             return self._loading(profile, instance, elapsed)
@@ -102,11 +102,11 @@ class Switches:
         if not others:
             return "queued", ""
         names = ", ".join(live.profile for live in others if live.profile != profile)
-        told = [live.phase for live in others if live.is_told]
-        instances = (self._instance_of(live.profile) for live in others if live.is_told)
+        told = [live.state for live in others if live.is_ending]
+        instances = (self._instance_of(live.profile) for live in others if live.is_ending)
         if any(instance and instance.is_saving for instance in instances):
             return "saving", names
-        if any(not isinstance(phase, Stopping) or not phase.exited for phase in told):
+        if any(not isinstance(phase, Ending) or not phase.exited for phase in told):
             return "stopping", names
         if told:
             return "memory", names

@@ -9,10 +9,10 @@ from paddock import __version__
 from paddock.api import types as wire
 from paddock.config.describe import described
 from paddock.config.profile import Profile
-from paddock.core import phase as ph
-from paddock.core.books import Live, Ready, Starting, Stopping
+from paddock.core.books import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.daemon.instance import Instance
+from paddock.daemon.instances import phase as ph
 from paddock.daemon.ledger import Holding
 from paddock.daemon.refusals import as_failure
 
@@ -72,7 +72,7 @@ class View:
             engine=instance.record.engine,
             engine_version=instance.record.engine_version,
             pid=instance.record.worker or None,
-            leases=len(live.phase.leases) if live and isinstance(live.phase, Ready) else 0,
+            leases=len(live.state.leases) if live and isinstance(live.state, Serving) else 0,
             stale=bool(live and daemon.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
@@ -141,16 +141,16 @@ class View:
     def state(self, profile: ProfileId) -> wire.State:
         """A profile's state in one word."""
         scheduler = self._daemon.scheduler
-        match (live := scheduler.live_of(profile)) and live.phase:
-            case Starting():  # the scheduler hears that it is ready a moment after the world
+        match (live := scheduler.live_of(profile)) and live.state:
+            case Coming():  # the scheduler hears that it is ready a moment after the world
                 return "ready" if live and self._serves(live.id) else "loading"
-            case Ready(leaving=True):
+            case Serving(leaving=True):
                 return "draining"
-            case Ready(closed_since=float()):
+            case Serving(closed_since=float()):
                 return "draining"
-            case Ready(leases=leases):
+            case Serving(leases=leases):
                 return "busy" if leases else "ready"
-            case Stopping(exited=False):
+            case Ending(exited=False):
                 return "stopping"
             case _:
                 return self._state_without_instance(profile)
@@ -166,15 +166,15 @@ class View:
 
 
 def _phase(instance: Instance, live: Live | None) -> wire.Phase:
-    if isinstance(instance.phase, ph.Ready) and live and isinstance(live.phase, Ready):
-        if live.phase.leaving or live.phase.closed_since is not None:
+    if isinstance(instance.phase, ph.Ready) and live and isinstance(live.state, Serving):
+        if live.state.leaving or live.state.closed_since is not None:
             return "draining"
-        return "busy" if live.phase.leases else "ready"
+        return "busy" if live.state.leases else "ready"
     return instance.phase_name
 
 
 def _is_up(live: Live | None) -> bool:
-    return live is not None and isinstance(live.phase, Ready)
+    return live is not None and isinstance(live.state, Serving)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -1,4 +1,7 @@
-"""An instance's life as people see it: its phases, each with its own data, and the table of moves."""
+"""An instance's life as people see it: its phases, each with its own data, and the table of moves.
+
+The scheduler needs only three states for its decisions: `core.books` has them.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, assert_never
@@ -8,7 +11,7 @@ from paddock.core.model import Cause
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """The process was started; the server does not yet answer or tell anything."""
+    """The process was started; the server neither answers nor reports anything yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from paddock.core.model import Cause
-from paddock.core.phase import (
+from paddock.daemon.instances.phase import (
     MOVES,
     Failed,
     Fitting,

@@ -1,0 +1,1 @@
+"""The live llama-servers."""
