@@ -55,7 +55,7 @@ def home(tmp_path: Path, models: Path, conf: str):
 
 
 def specs(home: Yard) -> dict[ProfileId, object]:
-    return dict(home.daemon.scheduler._books.specs)
+    return dict(home.daemon.parts.scheduler._books.specs)
 
 
 _CONF = "[one]\nmodel = alpha.gguf\n[two]\nmodel = alpha.gguf\nctx-size = {size}\n"
@@ -87,13 +87,13 @@ async def test_what_becomes_known_while_specs_are_made_is_in_all_before_they_are
     async with yard(home(tmp_path, models, many)) as there:
         daemon = there.daemon
         configuration, specs = daemon.configuration, daemon.configuration._specs
-        daemon.ledger.overheads["CUDA0"] = 500
+        daemon.parts.ledger.overheads["CUDA0"] = 500
         made = specs.made
-        preparing = asyncio.create_task(configuration._prepare(daemon.roster.stable))
+        preparing = asyncio.create_task(configuration._prepare(daemon.parts.roster.stable))
         while specs.made == made:
             await asyncio.sleep(0)
         assert not preparing.done(), "it takes more than one turn"
-        daemon.ledger.overheads["CUDA0"] = 600
+        daemon.parts.ledger.overheads["CUDA0"] = 600
         await preparing
         made = specs.made
         configuration.put_in_force()

@@ -13,11 +13,11 @@ from paddock.placement.devices import (
     Taker,
     fits_itself,
     gpus,
+    held_by,
     ids_of,
     is_in_ram,
     margins_of,
     overhead_of,
-    told,
     with_ram,
 )
 from paddock.placement.planning import Circumstances
@@ -144,12 +144,12 @@ def test_what_lies_behind_rpc_costs_the_other_process():
     assert overhead_of("RPC0", {}) == overhead_of("Metal", {}) == 0
 
 
-def test_takers_are_told_by_name_the_largest_first():
+def test_takers_are_listed_by_name_the_largest_first():
     several = [Taker("python", 100), Taker("Xorg", 300), Taker("", 900), Taker("firefox", 200)]
-    assert told(several) == "Xorg, firefox, python"
-    assert told([*several, Taker("vlc", 50)]) == "Xorg, firefox, python, …"
-    assert told([Taker("Xorg", 1), Taker("Xorg", None)]) == "Xorg"
-    assert told([Taker("", None)]) == told([]) == ""
+    assert held_by(several) == "Xorg, firefox, python"
+    assert held_by([*several, Taker("vlc", 50)]) == "Xorg, firefox, python, …"
+    assert held_by([Taker("Xorg", 1), Taker("Xorg", None)]) == "Xorg"
+    assert held_by([Taker("", None)]) == held_by([]) == ""
 
 
 # ---- GPUs in RAM, made up ----

@@ -1,7 +1,7 @@
 """Reads an INI file into sections and entries that know their lines; knows nothing of their meaning.
 
-configparser reads. So that no key and no section can hide another, each reaches it under a name of
-its own, tagged with its line; what is given twice is then the caller's to judge.
+configparser does the parsing. So that no key and no section can hide another, each is passed to it under a
+unique name, tagged with its line; the caller judges what is given twice.
 """
 
 import io
@@ -74,7 +74,7 @@ def _with_comments(sections: Iterable[Section], text: str) -> Iterator[Section]:
 
 
 class _IniReader:
-    """configparser, told to tag what it finds with the line where it is.
+    """configparser, with every entry tagged with its line.
 
     It reads one section at a time: a file of thousands as a whole would take twice the memory.
     """
@@ -91,7 +91,9 @@ class _IniReader:
             strict=False,
             default_section="\0",
         )
-        for name in list(self._parser.converters):  # each section would hold itself by them
+        for name in list(
+            self._parser.converters
+        ):  # they would make reference cycles of the sections
             del self._parser.converters[name]
         self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
 
@@ -138,7 +140,7 @@ def _parts(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _untagged(text: str) -> tuple[int, str]:
-    """An indented header reaches configparser without our tag: line 0, told apart by its name."""
+    """The name and line of an indented header, which has no tag: line 0."""
     line, colon, name = text.partition(":")
     return (int(line), name) if colon and line.isdecimal() else (0, text)
 
@@ -164,7 +166,7 @@ def _goes_too_far(entry: Entry) -> bool:
 
 
 def _cut_short(section: Section) -> Section:
-    """One indentation by mistake is one problem: what follows it is not judged as a value too."""
+    """The entry up to a mistaken indentation, which is one problem and not several."""
     if not any(map(_goes_too_far, section.entries)):
         return section
     entries = (
@@ -175,7 +177,7 @@ def _cut_short(section: Section) -> Section:
 
 
 def _continuation(file: str, section: Section, entry: Entry) -> Problem | None:
-    """Only a command line may go on over several lines; anything else is an indentation by mistake."""
+    """The problem of a value over several lines; only command lines may have them."""
     if not _goes_too_far(entry):
         return None
     return Problem(
