@@ -333,7 +333,7 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     refused = with_glm()
     refused.status.config = broken
     told = reading.header(seen(Tale().tell(refused).events))
-    assert told.problem == "models.conf is not in force: line 3: unknown key"
+    assert told.problem == "models.conf was not applied: line 3: unknown key"
 
 
 def test_totals_in_one_line() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from paddock import excerpt
 from paddock.api.placement import Verdict
 from paddock.api.types import ConfigChanged, Failure, SwitchEnded
-from paddock.figures.units import seconds
+from paddock.figures.units import plural, seconds
 from paddock.tui.state import Notice, NoticeKind, View
 
 KEPT = 50
@@ -43,7 +43,7 @@ def verdict_noted(
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What is new in force, or why nothing is."""
     if error := event.config.error:
-        return noted(view, "config", f"models.conf is not in force: {error.message}", now)
+        return noted(view, "config", f"models.conf was not applied: {error.message}", now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
 
 
@@ -80,8 +80,8 @@ def _ending(ended: SwitchEnded) -> str:
 
 
 def _back(restored: Iterable[str]) -> str:
-    names = ", ".join(restored)
-    return f"; {names} comes back" if names else ""
+    names = list(restored)
+    return f"; {', '.join(names)} {plural(len(names), 'comes', 'come')} back" if names else ""
 
 
 def _verified(view: View, profile: str) -> View:

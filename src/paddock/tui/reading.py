@@ -126,7 +126,7 @@ def _note(view: View, profile: ProfileInfo) -> str:
     if profile.failure and not is_coming:
         parts.append(reason(profile.id, profile.failure))
     if profile.stale:
-        parts.append("models.conf says something else by now")
+        parts.append("models.conf has changed since")
     return ", ".join(parts)
 
 
@@ -192,7 +192,7 @@ class Header:
 
 def header(view: View) -> Header:
     error = view.config.error if view.config else None
-    config = f"models.conf is not in force: {error.message}" if error else ""
+    config = f"models.conf was not applied: {error.message}" if error else ""
     return Header(
         name=f"paddock {view.version}".strip(),
         url=view.url,

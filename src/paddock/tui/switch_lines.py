@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from paddock.api.types import Progress, Stage
-from paddock.figures.units import age, mib, percent, rate, seconds
+from paddock.figures.units import age, mib, percent, plural, rate, seconds
 from paddock.tui.notices import reason
 from paddock.tui.state import Switch, View
 
@@ -47,7 +47,8 @@ class SwitchLine:
     def text(self) -> str:
         """All of it."""
         if self.failure:
-            back = f"; {', '.join(self.restored)} comes back" if self.restored else ""
+            comes = plural(len(self.restored), "comes", "come")
+            back = f"; {', '.join(self.restored)} {comes} back" if self.restored else ""
             return f"{self.profile} failed after {self.elapsed}: {self.failure}{back}"
         facts = (self.percent, self.amount, self.rate, self.elapsed, self.left)
         return f"{self.profile}: {', '.join([self.stage, *filter(None, facts)])}"

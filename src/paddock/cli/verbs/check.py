@@ -12,6 +12,7 @@ import typer
 
 from paddock.cli.options import Config, EngineName, Json, ModelsDir, SettingsFile
 from paddock.cli.output.terminal import paint, print_json
+from paddock.figures.units import count_or_no
 
 if TYPE_CHECKING:
     from paddock.api.placement import Advice
@@ -83,10 +84,6 @@ def _print_line(severity: str, text: str, *, is_bad: bool) -> None:
 
 
 def _verdict(file: Path, profiles: int | None, counts: Counter[str]) -> str:
-    parts = [_count(profiles, "profile")] if profiles is not None else []
-    parts += [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    parts = [count_or_no(profiles, "profile")] if profiles is not None else []
+    parts += [count_or_no(counts["error"], "error"), count_or_no(counts["warning"], "warning")]
     return f"{file}: {', '.join(parts)}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

@@ -24,6 +24,7 @@ from paddock.cli.options import (
     profile_names,
 )
 from paddock.cli.output.terminal import complain, paint, print_json
+from paddock.figures.units import count_or_no
 
 if TYPE_CHECKING:
     from paddock.api.placement import Advice, Checkup
@@ -146,7 +147,7 @@ def _print(advice: Sequence[Advice]) -> None:
         for one in group:
             print("\n".join(_lines(one)))
     counts = Counter(one.severity for one in advice)
-    parts = [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    parts = [count_or_no(counts["error"], "error"), count_or_no(counts["warning"], "warning")]
     print(f"\n{', '.join(parts)}; docs/troubleshooting.md explains each [code]")
 
 
@@ -156,7 +157,3 @@ def _lines(one: Advice) -> Iterator[str]:
     yield f"  {paint(f'{one.severity}:', _COLOURS[one.severity])} {line}{one.message} {code}"
     if one.hint:
         yield f"      {one.hint}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

@@ -23,7 +23,7 @@ from paddock.cli.options import (
 )
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
-from paddock.figures.units import mib, seconds
+from paddock.figures.units import count, mib, seconds
 
 if TYPE_CHECKING:
     from paddock.api.placement import DevicePlan, Pair, Plan
@@ -167,7 +167,7 @@ def _maker(found: Plan) -> str:
 def _device_row(device: DevicePlan) -> list[str]:
     layers = str(device.layers or "")
     if device.overflowing:
-        layers += f" ({device.overflowing} in part)"
+        layers += f" ({device.overflowing} partly)"
     left = mib(device.left)
     if device.left is not None and device.left < 0:
         left = paint(f"-{mib(-device.left)}", "red")
@@ -194,7 +194,7 @@ def _summary(found: Plan) -> str:
     if found.layers:
         parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
     if found.graph_splits:
-        parts.append(f"{found.graph_splits} graph splits")
+        parts.append(count(found.graph_splits, "graph split"))
     return ", ".join(parts)
 
 
@@ -209,7 +209,9 @@ def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
     print(f"\navailable: {', '.join(text for text in available if text)}")
     _print_pairs(pairs)
     if len(found) > _FEW:
-        print(f"\n{len(found):,} profiles: who fits beside one says `paddock plan PROFILE --pairs`")
+        print(
+            f"\n{len(found):,} profiles: `paddock plan PROFILE --pairs` shows which of them fit beside one"
+        )
 
 
 def _row(found: Plan, names: Sequence[str]) -> list[str]:

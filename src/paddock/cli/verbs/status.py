@@ -89,10 +89,10 @@ def _phase(instance: InstanceInfo) -> str:
 
 
 def _notes(instance: InstanceInfo) -> list[str]:
-    notes = ["models.conf says something else by now"] if instance.stale else []
+    notes = ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
     if instance.restored_tokens:
-        notes.append(f"came back with {instance.restored_tokens:,} tokens")
+        notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
     notes += [instance.failure.message] if instance.failure else []
     if instance.verdict:
         return notes + [reason.message for reason in instance.verdict.reasons]
