@@ -143,7 +143,7 @@ def test_the_share_of_an_instance_that_has_just_gone_keeps_its_name() -> None:
 @pytest.mark.parametrize(
     ("device", "legend"),
     [
-        ({}, "nobody can tell"),
+        ({}, "unknown"),
         ({"used_mib": {"a.1": 2048}}, "a 2.0 GiB"),
         ({"total_mib": 8192}, ""),
         ({"total_mib": 8192, "booked_mib": {"a.1": 2048}}, "a 2.0 GiB"),

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from paddock.figures.units import count, count_or_no
+from paddock.figures.units import count
 from paddock.tui.calls import Daemon
 from paddock.tui.log_view import LogView
 
@@ -71,7 +71,7 @@ class Logs(Screen[None]):
         rows = self._view.transcript.found()
         if self._view.found in rows:
             return f"line {rows.index(self._view.found) + 1} of {len(rows)}"
-        return count_or_no(len(rows), "line")
+        return count(len(rows), "line") if rows else "no line"
 
     # ---- keys ----
 

@@ -32,7 +32,7 @@ def crash_noted(view: View, profile: str, failure: Failure, now: float) -> View:
 def verdict_noted(
     view: View, profile: str, verdict: Verdict, before: Verdict | None, now: float
 ) -> View:
-    """Good news is added to the line that told of the load, bad news gets its own."""
+    """Good news is added to the line about the load, bad news gets its own."""
     if verdict.state == "verified":
         return _verified(view, profile)
     if verdict.state != "degraded" or (before and complaint(before) == complaint(verdict)):
@@ -86,11 +86,11 @@ def _back(restored: Iterable[str]) -> str:
 
 def _verified(view: View, profile: str) -> View:
     """The verdict on a load comes a moment after it."""
-    told = [i for i, notice in enumerate(view.notices) if notice.profile == profile]
-    if not told or view.notices[told[-1]].kind != "ready":
+    own = [i for i, notice in enumerate(view.notices) if notice.profile == profile]
+    if not own or view.notices[own[-1]].kind != "ready":
         return view
-    last = view.notices[told[-1]]
+    last = view.notices[own[-1]]
     text = last.text.removesuffix(_VERIFIED) + _VERIFIED
     notices = list(view.notices)
-    notices[told[-1]] = replace(last, text=text)
+    notices[own[-1]] = replace(last, text=text)
     return replace(view, notices=tuple(notices))

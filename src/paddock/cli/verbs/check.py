@@ -48,8 +48,8 @@ def check(
         and not any(one.severity == "error" for one in advice)
     )
     if as_json:
-        told = {"ok": is_good, "problems": problems, "advice": advice}
-        print_json({"file": str(files.paths.config), **told})
+        result = {"ok": is_good, "problems": problems, "advice": advice}
+        print_json({"file": str(files.paths.config), **result})
     else:
         _print(problems, advice, files.paths.config)
         counts = Counter[str](p.severity for p in problems)
@@ -61,11 +61,11 @@ def check(
 
 def _advice(files: Files, stable: Stable) -> list[Advice]:
     """What the headers of the model files add, and engines where only those can say."""
-    from paddock.cli.offline.profile_facts import asked, patients
+    from paddock.cli.offline.profile_facts import facts_of, with_refusals
     from paddock.placement.advice import advise
 
-    found = asked(files, patients(files, stable.profiles.values()))
-    return [advice for patient in found for advice in advise(patient)]
+    found = with_refusals(files, facts_of(files, stable.profiles.values()))
+    return [advice for facts in found for advice in advise(facts)]
 
 
 def _print(problems: Iterable[Problem], advice: Iterable[Advice], file: Path) -> None:

@@ -70,8 +70,8 @@ def doctor(
         sys.exit(1)
 
 
-def _told(names: Iterable[str]) -> Iterator[str]:
-    """Each name, told on a terminal as its turn comes: a plan takes seconds."""
+def _announced(names: Iterable[str]) -> Iterator[str]:
+    """Each name, printed on a terminal when its turn comes: a plan takes seconds."""
     for name in names:
         if sys.stderr.isatty():
             complain(f"looking at {name} …")
@@ -93,7 +93,7 @@ def _asked(url: str, key: str | None, wanted: Sequence[str]) -> Checkup | None:
         return None
     if not names:
         return client.doctor()
-    return _merged([one for name in _told(names) for one in client.doctor([name]).advice])
+    return _merged([one for name in _announced(names) for one in client.doctor([name]).advice])
 
 
 def _merged(found: list[Advice]) -> Checkup:
@@ -119,20 +119,20 @@ def _merged(found: list[Advice]) -> Checkup:
 def _examined(files: Files, wanted: Sequence[str]) -> Checkup:
     from paddock.api.placement import Checkup
     from paddock.cli.offline.planning import Local
-    from paddock.cli.offline.profile_facts import machine, patients, planned
+    from paddock.cli.offline.profile_facts import facts_of, machine_facts, with_plans
     from paddock.placement.advice import checkup
 
     files.must_exist()
     stable, problems = files.read()
     if stable is None:
-        return Checkup(advice=checkup(problems, [], machine(files, None, [])))
+        return Checkup(advice=checkup(problems, [], machine_facts(files, None, [])))
     here = Local(files)
     chosen = [files.profile(name) for name in wanted] or list(stable.profiles.values())
-    plans = planned(here, patients(files, chosen))
-    found = [patient for _, patient in zip(_told(p.id for p in chosen), plans, strict=True)]
+    plans = with_plans(here, facts_of(files, chosen))
+    found = [facts for _, facts in zip(_announced(p.id for p in chosen), plans, strict=True)]
     sections = {"", "*", *(profile.id for profile in chosen)}
-    told = [problem for problem in problems if problem.section in sections]
-    return Checkup(advice=checkup(told, found, machine(files, here, found)))
+    chosen_problems = [problem for problem in problems if problem.section in sections]
+    return Checkup(advice=checkup(chosen_problems, found, machine_facts(files, here, found)))
 
 
 # ---- what is shown ----

@@ -48,13 +48,13 @@ def events(
     for event in connect(url, key).events(after):
         if isinstance(event, Activity) and not readings:
             continue
-        line = msgspec.json.encode(event).decode() if as_json else told(event)
+        line = msgspec.json.encode(event).decode() if as_json else line_of(event)
         print(line)
         sys.stdout.flush()
     complain("the daemon has ended")
 
 
-def told(event: AnyEvent) -> str:
+def line_of(event: AnyEvent) -> str:
     """One event in one line."""
     return f"{clock(event.time)}  {_subject(event)}: {_fact(event)}"
 

@@ -62,8 +62,8 @@ def plan(
         pairs = _pairs_of_few(found)
         print_json({"plans": found, "pairs": pairs}) if as_json else _print_all(found, pairs)
     elif beside:
-        told = list(ask.beside(model))
-        print_json({"pairs": told}) if as_json else _print_beside(model, told)
+        pairs = list(ask.beside(model))
+        print_json({"pairs": pairs}) if as_json else _print_beside(model, pairs)
     else:
         one = ask.one(model)
         print_json(one) if as_json else _print_one(one)
@@ -93,8 +93,8 @@ class _Source:
         self.one, self._names, self._beside = one, names, beside
 
     def every(self) -> list[Plan]:
-        """All plans, one after another, told on stderr as they come."""
-        return [self._told(name) for name in self._names()]
+        """All plans, one after another, each announced on stderr."""
+        return [self._announced(name) for name in self._names()]
 
     def beside(self, model: str) -> Iterable[Pair]:
         """Every other profile with this one."""
@@ -102,11 +102,11 @@ class _Source:
             return self._beside(model)
         from paddock.placement.pairs import pair
 
-        own = self._told(model)
+        own = self._announced(model)
         others = (name for name in self._names() if name != own.profile)
-        return (pair(own, self._told(name)) for name in others)
+        return (pair(own, self._announced(name)) for name in others)
 
-    def _told(self, name: str) -> Plan:
+    def _announced(self, name: str) -> Plan:
         if sys.stderr.isatty():
             complain(f"planning {name} …")
         return self.one(name)

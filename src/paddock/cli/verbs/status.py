@@ -52,8 +52,8 @@ def _daemon(found: Status, url: str) -> None:
         print(paint(f"warning: {warning}", "yellow"))
     for fault in found.faults:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
-        told = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
-        print(paint(f"{told} (`paddock logs daemon` has more)", "red"))
+        line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
+        print(paint(f"{line} (`paddock logs daemon` has more)", "red"))
 
 
 def _instances(instances: list[InstanceInfo]) -> None:
