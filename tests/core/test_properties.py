@@ -12,6 +12,8 @@ from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Rules, Sp
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Process, World
 
+pytestmark = pytest.mark.long
+
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 NAMES = [ProfileId(name) for name in "abcd"]
 BROKEN = Cause("load_failed", "out of memory", exit_code=1)

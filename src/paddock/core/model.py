@@ -43,6 +43,8 @@ class Room:
     )  # MiB; unlisted devices: no limit
     max_instances: int = 0  # 0 = no limit
     exclusive: frozenset[DeviceId] = frozenset()  # they serve one instance at a time
+    # GPUs that lie in RAM: each one's capacity is of all of these and the host together.
+    in_ram: frozenset[DeviceId] = frozenset()
     names: Mapping[DeviceId, str] = field(default_factory=dict)  # for people: `CUDA0`
 
     def name(self, device: DeviceId) -> str:

@@ -22,7 +22,26 @@ class Resident:
 
 def need(spec: Spec, room: Room) -> Demand:
     """What must be free for `spec`: demand and margin, cut to the devices where fit would shrink it."""
-    return {device: _need_of(device, spec, room) for device in spec.demand}
+    needed = {device: _need_of(device, spec, room) for device in spec.demand}
+    for device in room.in_ram & needed.keys():
+        _cut_to_pool(needed, device, spec, room)
+    return needed
+
+
+def _cut_to_pool(needed: dict[DeviceId, int], device: DeviceId, spec: Spec, room: Room) -> None:
+    """Cut the GPU's part, else the host's, to the memory that both share."""
+    if device not in room.capacity:
+        return
+    for part, other in ((device, HOST), (HOST, device)):
+        if part in needed and part not in spec.stiff:
+            left = room.capacity[device] - needed.get(other, 0)
+            needed[part] = max(0, min(needed[part], left))
+
+
+def _pooled(demand: Demand, room: Room) -> Demand:
+    """As it is booked: a GPU in RAM with all that lies there, the host's part included."""
+    in_ram = sum(demand.get(device, 0) for device in (*room.in_ram, HOST))
+    return {**demand, **dict.fromkeys(room.in_ram, in_ram)} if room.in_ram else demand
 
 
 def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:
@@ -35,7 +54,7 @@ def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:
 
 def fits(wanted: Demand, beside: Iterable[Demand], room: Room) -> bool:
     """Whether `wanted` has room while everything in `beside` stays."""
-    others = list(beside)
+    wanted, others = _pooled(wanted, room), [_pooled(other, room) for other in beside]
     if room.max_instances and len(others) >= room.max_instances:
         return False
     return not any(_is_short(device, mib, others, room) for device, mib in wanted.items())
@@ -89,7 +108,8 @@ def _devices(demand: Demand) -> set[DeviceId]:
 
 def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], room: Room) -> str:
     """The sum that does not work out, in words."""
-    rows = list(staying)
+    wanted = _pooled(wanted, room)
+    rows = [(who, _pooled(demand, room)) for who, demand in staying]
     if room.max_instances and len(rows) >= room.max_instances:
         return f"{len(rows)} of at most {room.max_instances} instances are pinned"
     demands = [demand for _, demand in rows]

@@ -79,7 +79,7 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
-        self.probes = Probes(roster, faults, after=settings.probe_after)
+        self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         self.chronicle = Chronicle(
             history, ledger, scheduler, records, roster, self.plans, self, clock, faults
         )
@@ -221,7 +221,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.put_in_force()
+        await self.configuration.renew()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):

@@ -35,7 +35,9 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
-    async with exchange.bodies.opened(content) as view:
+    bodies = exchange.bodies
+    look = bodies.opened if body.is_form(media) else bodies.outlined
+    async with look(content) as view:
         return body.owned(body.wish(view, media))
 
 
@@ -44,7 +46,7 @@ async def _unwrapped(exchange: Exchange, content: Content) -> Content:
 
     A stream is gone through in any case: llama-server leaves numbers out of its events.
     """
-    async with exchange.bodies.opened(content) as view:
+    async with exchange.bodies.outlined(content) as view:
         pieces, names = namespaces.flattened(view)
         if names or exchange.streams:
             exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)

@@ -53,7 +53,7 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
 async def _model(exchange: Exchange, content: Content) -> str | None:
     if named := exchange.request.query.get("model"):
         return named
-    async with exchange.bodies.opened(content) as view:
+    async with exchange.bodies.outlined(content) as view:
         beginning = bytes(view[:_BEGINNING]).lstrip()
         if not beginning or beginning.startswith(b"["):
             return None
