@@ -176,7 +176,7 @@ class _FileReader:
         """Report a section without a model, unless that was reported; whether it was meant as a profile."""
         if not section.line:
             message = (
-                "these keys stand before the first section and name no model: nobody gets them"
+                "these keys stand before the first section and name no model: no profile gets them"
             )
             hint = "write [*] above them if they are for all; llama-server has a model `default` of them"
             self._findings.warning(message, line=section.entries[0].line, hint=hint)
