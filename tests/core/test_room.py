@@ -6,8 +6,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
+from paddock.core.eviction import Resident, leavers
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
-from paddock.core.room import Resident, arithmetic, fits, leavers, need, shares_device
+from paddock.core.room import arithmetic, fits, need, shares_device
 
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 TEN = Room({GPU: 10})

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from paddock.core.eviction import Resident, leavers, worth
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
-from paddock.core.room import Resident, fits, leavers, need, shares_device
+from paddock.core.room import fits, need, shares_device, shortage
 
 _LONG_AGO = float("-inf")
 
@@ -22,6 +23,7 @@ class Serving:
 
     since: float
     idle_since: float
+    floor: float = 0.0  # the inflation when it was last used
     leases: set[Ticket] = field(default_factory=set)
     leaving: bool = False  # it goes when the last lease ends, and gets no new ones
     renewed: bool = False  # it goes because a person switched to the changed profile
@@ -118,6 +120,7 @@ class Books:
     flaws: dict[ProfileId, Cause] = field(default_factory=dict)  # who is known to fail, and why
     costs: dict[ProfileId, float] = field(default_factory=dict)  # measured load times
     evicted_at: dict[ProfileId, float] = field(default_factory=dict)
+    inflation: float = 0.0  # the most that was worth what left: see `eviction`
     owed: dict[ProfileId, tuple[ProfileId, ...]] = field(default_factory=dict)  # who left for whom
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
@@ -235,7 +238,18 @@ class Books:
             kept=live.ttl == 0.0,
             cost=self.cost(live.profile),
             last_used=live.state.idle_since if isinstance(live.state, Serving) else 0.0,
+            floor=self._floor(live),
         )
+
+    def _floor(self, live: Live) -> float:
+        state = live.state
+        return state.floor if isinstance(state, Serving) and not state.leases else self.inflation
+
+    def worth(self, live: Live, profile: ProfileId) -> float:
+        """What is lost when it leaves for this profile: see `eviction.worth`."""
+        beside = [other.demand for other in self.live.values()]
+        short = shortage(self.need(profile), beside, self.room)
+        return worth(self._as_resident(live), short)
 
     def may_leave(self, live: Live, want: Want, now: float) -> bool:
         """Whether it may be stopped for `want` at this moment."""

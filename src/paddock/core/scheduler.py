@@ -227,7 +227,7 @@ class Scheduler:
         if live and isinstance(live.state, Serving):
             live.state.leases.discard(ticket)
             if not live.state.leases:
-                live.state.idle_since = now
+                live.state.idle_since, live.state.floor = now, self._books.inflation
 
     def _note_ready(self, instance: InstanceId, now: float) -> Iterator[Effect]:
         live = self._books.live.get(instance)
@@ -235,7 +235,7 @@ class Scheduler:
             return  # it was ordered to end a moment before
         if not live.adopted:
             self._books.costs[live.profile] = now - live.state.since
-        live.state = Serving(since=now, idle_since=now)
+        live.state = Serving(since=now, idle_since=now, floor=self._books.inflation)
         self._books.ran[live.profile] = live.fingerprint
         setback = self._books.setbacks.get(live.profile)
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
@@ -314,7 +314,11 @@ class Scheduler:
     def _note_adopted(self, event: ev.Adopted, now: float) -> None:
         if event.ready:
             self._books.ran[event.profile] = event.fingerprint
-        state = Serving(since=now, idle_since=now) if event.ready else Coming(now)
+        state = (
+            Serving(since=now, idle_since=now, floor=self._books.inflation)
+            if event.ready
+            else Coming(now)
+        )
         self._books.live[event.instance] = Live(
             event.instance,
             event.profile,

@@ -4,13 +4,15 @@ In the order of precedence:
 
 1. What is ready is served, unless somebody else's patience with it has run out.
 2. What fits beside the others is loaded beside them; loads that share a device come one at a time.
-3. Otherwise the cheapest leave: idle ones at once, busy ones after their last request.
+3. Otherwise those leave that are worth least (`eviction`): idle ones at once, busy ones after their
+   last request.
 4. A load, once begun, belongs to no request. What had to leave for one that fails comes back,
    unless somebody else took the room.
 """
 
 from collections.abc import Iterator
 from itertools import count
+from math import isfinite
 
 from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
@@ -126,9 +128,16 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
     books.begun[want.profile] = want
     _owe(books, want.profile, [live.profile for live in leaving])
+    _age(books, leaving, want.profile)
     for live in leaving:
         books.evicted_at[live.profile] = now
         yield stop(live, "evicted")
+
+
+def _age(books: Books, leaving: list[Live], profile: ProfileId) -> None:
+    """What stays is by so much less worth than what comes, until it is used again."""
+    worths = [books.worth(live, profile) for live in leaving]
+    books.inflation = max(books.inflation, *filter(isfinite, worths), 0.0)
 
 
 def _owe(books: Books, profile: ProfileId, leaving: list[ProfileId]) -> None:
