@@ -82,7 +82,7 @@ def test_what_is_short_counts_and_nothing_else():
     host = DeviceId("host")
     offloaded = Spec(ProfileId("m"), {GPU: 2, host: 60}, cost=10)
     dense = Spec(ProfileId("d"), {GPU: 8}, cost=12)
-    wanted = Spec(ProfileId("w"), {GPU: 2, host: 1}, cost=5)
+    wanted = Spec(ProfileId("w"), {GPU: 8, host: 1}, cost=5)
     shop = Shop(offloaded, dense, wanted, room=Room({GPU: 10, host: 128}))
     shop.serve("mdw")
     assert shop.left == ["d"]

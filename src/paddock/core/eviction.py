@@ -3,7 +3,10 @@
 It is GreedyDual-Size (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997). A resident is
 worth its load time divided by its share of what lacks, on top of a floor: the *inflation* when it was
 last used. Each eviction raises the inflation to what left was worth, so whoever is not used falls
-behind, sooner where it is cheap. Of those about equally cheap, the one longest unused leaves.
+behind, sooner where it loads quickly. Of those about equally cheap, the one longest unused leaves.
+
+Where the original divides by the whole size, we count no more than lacks: what a large one would free
+beyond that helps nobody now, and it would have to be loaded again (`bench/eviction.py`: docs/benchmarks.md).
 """
 
 from collections.abc import Collection, Sequence
@@ -57,7 +60,7 @@ def leavers(
 
 
 def worth(resident: Resident, short: Shortage) -> float:
-    """Seconds for all of what lacks, above those that left before; infinite for who frees none of it."""
+    """Seconds for all that lacks, above the inflation; infinite for who frees none of it."""
     return resident.floor + _price(resident, short)
 
 

@@ -10,27 +10,29 @@ from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room, Spec
 class Shortage:
     """What a wanted profile lacks while all others stay."""
 
-    room: Room
-    devices: frozenset[DeviceId]
-    instances: bool  # their number is at its limit
+    mib: Demand
+    instances: int  # above their number allowed
 
     def share(self, demand: Demand) -> float:
-        """How much of it this demand takes: 1.0 is a whole device, or all instances allowed."""
-        shares = (self._share_of(device, demand.get(device, 0)) for device in self.devices)
-        return sum(shares) + (1 / self.room.max_instances if self.instances else 0.0)
-
-    def _share_of(self, device: DeviceId, mib: int) -> float:
-        if device in self.room.exclusive:
-            return 1.0 if mib else 0.0
-        return mib / max(self.room.capacity[device], 1)
+        """How much of it would be there if this demand left: 0.0 to 1.0."""
+        shares = [min(demand.get(device, 0) / lack, 1.0) for device, lack in self.mib.items()]
+        shares += [1 / self.instances] if self.instances else []
+        return sum(shares) / len(shares) if shares else 0.0
 
 
 def shortage(wanted: Demand, beside: Iterable[Demand], room: Room) -> Shortage:
     """What `wanted` lacks while everything in `beside` stays."""
     others = list(beside)
-    short = (device for device, mib in wanted.items() if _is_short(device, mib, others, room))
-    is_full = bool(room.max_instances) and len(others) >= room.max_instances
-    return Shortage(room, frozenset(short), is_full)
+    short = [device for device, mib in wanted.items() if _is_short(device, mib, others, room)]
+    surplus = len(others) + 1 - room.max_instances if room.max_instances else 0
+    lacks = {device: _lack(device, wanted[device], others, room) for device in short}
+    return Shortage(lacks, max(surplus, 0))
+
+
+def _lack(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> int:
+    if device in room.exclusive:
+        return 1  # whoever holds any of it, holds all
+    return sum(other.get(device, 0) for other in others) + mib - room.capacity[device]
 
 
 def need(spec: Spec, room: Room) -> Demand:
