@@ -209,6 +209,29 @@ def test_a_deadline_that_has_passed_is_noticed(monkeypatch):
     hunt("busy loop")
 
 
+def test_a_grace_against_the_only_asker_is_noticed(monkeypatch):
+    def missed_since(self: Books, live: Live) -> float:
+        assert isinstance(live.state, Serving)
+        return live.state.idle_since  # whoever used it
+
+    monkeypatch.setattr(Books, "missed_since", missed_since)
+    hunt("waits for itself")
+
+
+def test_no_grace_at_all_is_noticed(monkeypatch):
+    monkeypatch.setattr(Books, "missed_since", lambda self, live: float("-inf"))
+    hunt("pushed out too soon")
+
+
+def test_taking_everybody_for_one_asker_is_noticed(monkeypatch):
+    def missed_since(self: Books, live: Live) -> float:
+        return float("-inf") if self.waiting else honest(self, live)
+
+    honest = Books.missed_since
+    monkeypatch.setattr(Books, "missed_since", missed_since)
+    hunt("pushed out too soon")
+
+
 def test_a_load_of_what_is_known_to_fail_is_noticed():
     class Forgetful(Scheduler):
         def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:

@@ -11,6 +11,7 @@ In the order of precedence:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from math import isfinite
 
@@ -18,6 +19,7 @@ from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Wa
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.core.outlook import shortfall
+from paddock.core.users import Users
 
 
 def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
@@ -62,7 +64,7 @@ def _grant(books: Books) -> Iterator[Grant]:
         if live and isinstance(state, Serving) and _may_serve(books, state, waiter):
             del books.waiting[waiter.ticket]
             books.leased[waiter.ticket] = live.id
-            state.leases.add(waiter.ticket)
+            state.leases[waiter.ticket] = waiter.asker
             yield Grant(waiter.ticket, live.id)
 
 
@@ -126,7 +128,7 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
 
 
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
-    books.begun[want.profile] = want
+    books.begun[want.profile] = replace(want, askers=want.askers | books.askers(want.profile))
     _owe(books, want.profile, [live.profile for live in leaving])
     _age(books, leaving, want.profile)
     for live in leaving:
@@ -175,7 +177,7 @@ def _spawn(
     instance = InstanceId(f"{profile}.{next(numbers)}")
     newest = books.specs[profile].fingerprint
     version = books.ran.get(profile, newest) if restored else newest
-    books.begun.pop(profile, None)
+    begun = books.begun.pop(profile, None)
     books.live[instance] = Live(
         instance,
         profile,
@@ -184,6 +186,7 @@ def _spawn(
         Coming(now),
         replaced=books.owed.pop(profile, ()),
         restored=restored,
+        users=Users(dict.fromkeys(begun.askers, begun.since) if begun else {}),
     )
     return Spawn(instance, profile, version)
 
