@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from paddock.whole import write_whole
+from paddock.atomic_write import atomic_write
 
 _SHOWN = 5  # of the longest turns
 
@@ -57,7 +57,7 @@ class Watch:
         turns = [{"cpu": cpu, "clock": clock, "whose": whose} for cpu, clock, whose in self._turns]
         told = {"turns": turns, "collector": self._collected}
         self._turns, self._collected = [], 0.0
-        write_whole(self._file, json.dumps(told).encode())
+        atomic_write(self._file, json.dumps(told).encode())
 
 
 def _whose(handle: asyncio.Handle) -> str:

@@ -42,7 +42,7 @@ def first(lines: Sequence[str], most: int = PROBLEMS) -> tuple[str, ...]:
     return tuple(found)
 
 
-class Tail:
+class LogTail:
     """The last lines of somebody's log: at most so many, of at most so many characters together."""
 
     def __init__(self, lines: int, characters: int) -> None:
@@ -67,7 +67,7 @@ class Tail:
 
 def last(lines: Iterable[str], count: int = LOG_LINES, most: int = LOG) -> tuple[str, ...]:
     """The last lines, at most `count` of at most `most` characters together, each cut."""
-    tail = Tail(count, most)
+    tail = LogTail(count, most)
     for text in lines:
         tail.append(text)
     return tuple(tail)

@@ -28,7 +28,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """Something happened to `path`; None: perhaps to any of what is watched."""
 
     path: Path | None = None
@@ -66,16 +66,16 @@ class FileEvents:
         self._looks = True
         _warn(_LIMITS.get(error.errno or 0, str(error)))
 
-    async def next(self) -> Change:
+    async def next(self) -> FileChange:
         """The next change. What the kernel cannot tell of is said to have changed every half second."""
         if self._inotify is None:
             await asyncio.sleep(_LOOK_EVERY)
-            return Change()
+            return FileChange()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_EVERY if self._looks else None):
                 event = await self._inotify.get()
-                return Change(event.path, event.mask)
-        return Change()
+                return FileChange(event.path, event.mask)
+        return FileChange()
 
     def close(self) -> None:
         if self._inotify is not None:

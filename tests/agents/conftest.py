@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.clients.setting import Setting
+from paddock.clients.setting import ClientSettings
 from paddock.llama.scripted import ScriptedModel, write
 from tests.yard import Process, places, process, wrapper
 
@@ -59,7 +59,7 @@ ASKED = {
 
 
 def run_told(
-    words: list[str], setting: Setting, folder: Path
+    words: list[str], setting: ClientSettings, folder: Path
 ) -> "subprocess.CompletedProcess[str]":
     """A client with what `paddock run` gives it: its settings' arguments come first."""
     return run_client([words[0], *setting.args, *words[1:]], setting.env, folder)

@@ -12,7 +12,7 @@ import pytest
 from paddock.api.client import Client
 from paddock.clients.known import client_named
 from paddock.clients.offer import offered
-from paddock.clients.setting import OwnFile, Setting
+from paddock.clients.setting import ClientSettings, OwnFile
 from paddock.clients.writing import put_aside
 from tests.agents.conftest import ASKED, SAYS, program, run_told
 from tests.yard import Process
@@ -20,37 +20,37 @@ from tests.yard import Process
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
 
 
-def _claude_code(setting: Setting) -> Setting:
+def _claude_code(setting: ClientSettings) -> ClientSettings:
     """To the first byte, and between bytes."""
     hasty = {"API_TIMEOUT_MS": "5000", "CLAUDE_STREAM_IDLE_TIMEOUT_MS": "5000"}
     return replace(setting, env={**setting.env, **hasty, "CLAUDE_CODE_MAX_RETRIES": "0"})
 
 
-def _codex(setting: Setting) -> Setting:
+def _codex(setting: ClientSettings) -> ClientSettings:
     idle = "model_providers.paddock.stream_idle_timeout_ms=5000"
     retries = [f"model_providers.paddock.{kind}_max_retries=0" for kind in ("stream", "request")]
     return replace(setting, args=(*setting.args, *(w for x in (idle, *retries) for w in ("-c", x))))
 
 
-def _opencode(setting: Setting) -> Setting:
+def _opencode(setting: ClientSettings) -> ClientSettings:
     name = "OPENCODE_CONFIG_CONTENT"
     config = setting.env[name].replace('Timeout": false', 'Timeout": 5000')
     assert config != setting.env[name]
     return replace(setting, env={**setting.env, name: config})
 
 
-def _aider(setting: Setting) -> Setting:
+def _aider(setting: ClientSettings) -> ClientSettings:
     return replace(setting, args=(*setting.args, "--timeout", "5"))
 
 
-def _continue(setting: Setting) -> Setting:
+def _continue(setting: ClientSettings) -> ClientSettings:
     [file] = setting.files
     text = file.text.replace('"timeout": 1800000', '"timeout": 5000')
     assert text != file.text
     return replace(setting, files=(OwnFile(file.path, text),))
 
 
-def _qwen(setting: Setting) -> Setting:
+def _qwen(setting: ClientSettings) -> ClientSettings:
     [file] = setting.files
     text = file.text.replace("1800000", "5000")
     assert text != file.text
@@ -58,7 +58,7 @@ def _qwen(setting: Setting) -> Setting:
     return replace(setting, env=env, files=(OwnFile(file.path, text),))
 
 
-IMPATIENT: dict[str, Callable[[Setting], Setting]] = {
+IMPATIENT: dict[str, Callable[[ClientSettings], ClientSettings]] = {
     "claude-code": _claude_code,
     "codex": _codex,
     "opencode": _opencode,

@@ -12,7 +12,7 @@ import pytest
 from paddock.api.client import Client
 from paddock.clients.known import client_named
 from paddock.clients.offer import offered
-from paddock.clients.setting import Setting
+from paddock.clients.setting import ClientSettings
 from paddock.clients.writing import put_aside
 from paddock.llama.scripted import ScriptedModel, write
 from tests.agents.conftest import MODEL, program, run_told
@@ -40,16 +40,16 @@ class Way:
 
     tool: str
     args: tuple[str, ...]
-    told: Callable[[Setting, str], Setting]
+    told: Callable[[ClientSettings, str], ClientSettings]
 
 
-def _claude_code(setting: Setting, url: str) -> Setting:
+def _claude_code(setting: ClientSettings, url: str) -> ClientSettings:
     server = {"type": "http", "url": f"{url}/mcp"}
     config = json.dumps({"mcpServers": {"paddock": server}})
     return replace(setting, args=(*setting.args, "--mcp-config", config, "--strict-mcp-config"))
 
 
-def _codex(setting: Setting, url: str) -> Setting:
+def _codex(setting: ClientSettings, url: str) -> ClientSettings:
     server = {
         "command": json.dumps(BRIDGE[0]),
         "args": json.dumps(BRIDGE[1:]),
@@ -60,7 +60,7 @@ def _codex(setting: Setting, url: str) -> Setting:
     return replace(setting, args=(*setting.args, *words))
 
 
-def _opencode(setting: Setting, url: str) -> Setting:
+def _opencode(setting: ClientSettings, url: str) -> ClientSettings:
     name = "OPENCODE_CONFIG_CONTENT"
     server = {"type": "local", "command": [*BRIDGE], "enabled": True}
     server["environment"] = {"PADDOCK_URL": url}

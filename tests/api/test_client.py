@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from paddock.api.chat import Piece, ask
+from paddock.api.chat import AnswerPiece, ask
 from paddock.api.client import Client, failure_of
 from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.errors import (
@@ -277,9 +277,9 @@ def test_an_openai_answer_has_reasoning_content_and_the_news_of_the_load() -> No
 
     with daemon(chat) as client:
         assert list(ask(client, "glm", "hello")) == [
-            Piece("waiting", "loading glm 42%"),
-            Piece("reasoning", "hm"),
-            Piece("content", "hi"),
+            AnswerPiece("waiting", "loading glm 42%"),
+            AnswerPiece("reasoning", "hm"),
+            AnswerPiece("content", "hi"),
         ]
 
 

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from paddock.api.client import Client
-from paddock.api.connection import Line, pieces
+from paddock.api.connection import HangUp, pieces
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from tests.api.test_client import Handler, daemon
 
@@ -33,7 +33,7 @@ def silent_after(*said: bytes) -> Iterator[tuple[Client, Event]]:
 
 
 def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
-    line, told, errors = Line(), list[int](), list[PaddockError]()
+    line, told, errors = HangUp(), list[int](), list[PaddockError]()
 
     def read(client: Client) -> None:
         try:
@@ -54,7 +54,7 @@ def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
 
 
 def test_a_line_that_was_cut_before_lets_nothing_begin() -> None:
-    line = Line()
+    line = HangUp()
     line.cut()
     with daemon(lambda h: h.reply({})) as client:
         with pytest.raises(UpstreamGone), client.watch(line=line):
@@ -63,7 +63,7 @@ def test_a_line_that_was_cut_before_lets_nothing_begin() -> None:
 
 
 def test_to_cut_what_is_over_does_nothing() -> None:
-    line = Line()
+    line = HangUp()
     with daemon(lambda h: h.sse()) as client:
         with client.watch(line=line) as events:
             assert list(events) == []

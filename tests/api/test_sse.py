@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.api.sse import Comment, Message, SseParser
+from paddock.api.sse import SseComment, SseMessage, SseParser
 
 STREAM = (
     b": loading glm 42%\n\n"
@@ -16,15 +16,15 @@ STREAM = (
     b"data\n\n"
 )
 WANTED = [
-    Comment("loading glm 42%"),
-    Message("{\n}", "progress", "7"),
-    Message("no space", "message", "7"),
-    Message("grüße", "message", "7"),
-    Message("", "message", "7"),
+    SseComment("loading glm 42%"),
+    SseMessage("{\n}", "progress", "7"),
+    SseMessage("no space", "message", "7"),
+    SseMessage("grüße", "message", "7"),
+    SseMessage("", "message", "7"),
 ]
 
 
-def read(*pieces: bytes) -> list[Message | Comment]:
+def read(*pieces: bytes) -> list[SseMessage | SseComment]:
     parser = SseParser()
     return [found for piece in pieces for found in parser.feed(piece)]
 
@@ -42,7 +42,7 @@ def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int]) -> None:
 def test_an_unfinished_message_is_not_given() -> None:
     assert read(b"data: half") == []
     assert read(b"data: half\n") == []
-    assert read(b"data: half\n", b"\n") == [Message("half")]
+    assert read(b"data: half\n", b"\n") == [SseMessage("half")]
 
 
 texts = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]))
@@ -57,4 +57,4 @@ def test_what_was_written_is_read_back(messages: list[list[str]], end: str) -> N
         "".join(f"data: {line}{end}" for line in lines) + end for lines in messages
     ).encode()
     bytes_one_by_one = (wire[i : i + 1] for i in range(len(wire)))
-    assert read(*bytes_one_by_one) == [Message("\n".join(lines)) for lines in messages]
+    assert read(*bytes_one_by_one) == [SseMessage("\n".join(lines)) for lines in messages]

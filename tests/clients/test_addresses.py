@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from paddock.clients.known import CLIENTS
-from paddock.clients.setting import Edit, Folders, Setting
+from paddock.clients.setting import ClientFolders, ClientSettings, Edit
 from paddock.config.settings import Settings
 from paddock.errors import Forbidden
 from paddock.http.auth import Guard, Scope
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r"([\w.-]+|\[[\da-f:]+\]):(?:8080|11434)\b|\b([\w.-]+\.internal)\b")
 
 
-def _said(setting: Setting) -> Iterator[str]:
+def _said(setting: ClientSettings) -> Iterator[str]:
     yield from setting.env.values()
     yield from (*setting.args, *setting.usage, *setting.notes)
     for file in setting.files:
@@ -48,7 +48,7 @@ def _is_let_in(host: str) -> bool:
 @pytest.mark.parametrize("name", CLIENTS)
 def test_what_a_client_is_told_to_write_is_let_in(name: str, tmp_path: Path):
     client = CLIENTS[name]
-    folders = Folders(tmp_path, tmp_path, tmp_path)
+    folders = ClientFolders(tmp_path, tmp_path, tmp_path)
     settings = [client.connect(OFFER, folders)]
     settings += [client.run(OFFER, tmp_path)] if client.run else []
     hosts = {host for setting in settings for said in _said(setting) for host in _hosts(said)}

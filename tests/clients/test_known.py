@@ -10,7 +10,7 @@ import pytest
 
 from paddock.clients.known import CLIENTS, client_named
 from paddock.clients.offer import Offer, offered, output_limit
-from paddock.clients.setting import Folders, Setting
+from paddock.clients.setting import ClientFolders, ClientSettings
 from paddock.clients.writing import changes
 from paddock.errors import ModelMissing, NoSuchThing, UnknownModel
 from tests.clients.offers import OFFER, SCOUT, SEER
@@ -33,12 +33,12 @@ ISSUE = [
 ]
 
 
-def connected(name: str, home: Path, offer: Offer = OFFER) -> Setting:
-    folders = Folders(own=home / "own" / name, home=home, config=home / ".config")
+def connected(name: str, home: Path, offer: Offer = OFFER) -> ClientSettings:
+    folders = ClientFolders(own=home / "own" / name, home=home, config=home / ".config")
     return CLIENTS[name].connect(offer, folders)
 
 
-def written(setting: Setting) -> dict[str, Any]:
+def written(setting: ClientSettings) -> dict[str, Any]:
     """The content of each file, by its name."""
     return {c.path.name: _read(c.path.suffix, c.after.decode()) for c in changes(setting)}
 

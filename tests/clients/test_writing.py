@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from paddock.clients.setting import Edit, OwnFile, Setting
-from paddock.clients.writing import Change, Ledger, changes
+from paddock.clients.setting import ClientSettings, Edit, OwnFile
+from paddock.clients.writing import Change, WrittenFiles, changes
 from paddock.errors import ConfigError
 
 ODD = b"\xef\xbb\xbf{ }\r\n\r\n"  # bytes that no editor would write again
@@ -17,7 +17,7 @@ def _wanted(path: Path, after: bytes) -> list[Change]:
 
 
 def test_undo_gives_back_every_byte_and_the_mode(tmp_path: Path):
-    path, ledger = tmp_path / "settings.json", Ledger(tmp_path / "state")
+    path, ledger = tmp_path / "settings.json", WrittenFiles(tmp_path / "state")
     path.write_bytes(ODD)
     path.chmod(0o644)
     assert ledger.write("c", _wanted(path, b"ours"))
@@ -28,7 +28,7 @@ def test_undo_gives_back_every_byte_and_the_mode(tmp_path: Path):
 
 
 def test_a_file_that_was_not_there_goes_again(tmp_path: Path):
-    path, ledger = tmp_path / "deep" / "own.json", Ledger(tmp_path / "state")
+    path, ledger = tmp_path / "deep" / "own.json", WrittenFiles(tmp_path / "state")
     ledger.write("c", _wanted(path, b"key"))
     assert path.stat().st_mode & 0o777 == 0o600
     ledger.undo("c")
@@ -36,7 +36,7 @@ def test_a_file_that_was_not_there_goes_again(tmp_path: Path):
 
 
 def test_connecting_again_keeps_the_version_from_before_the_first_time(tmp_path: Path):
-    path, ledger = tmp_path / "f", Ledger(tmp_path / "state")
+    path, ledger = tmp_path / "f", WrittenFiles(tmp_path / "state")
     path.write_bytes(ODD)
     ledger.write("c", _wanted(path, b"one"))
     ledger.write("c", _wanted(path, b"two"))
@@ -46,7 +46,7 @@ def test_connecting_again_keeps_the_version_from_before_the_first_time(tmp_path:
 
 
 def test_what_somebody_changed_since_is_left_alone(tmp_path: Path):
-    path, other, ledger = tmp_path / "f", tmp_path / "g", Ledger(tmp_path / "state")
+    path, other, ledger = tmp_path / "f", tmp_path / "g", WrittenFiles(tmp_path / "state")
     path.write_bytes(ODD)
     ledger.write("c", [*_wanted(path, b"ours"), *_wanted(other, b"ours")])
     path.write_bytes(b"ours, and mine")
@@ -58,7 +58,7 @@ def test_what_somebody_changed_since_is_left_alone(tmp_path: Path):
 
 
 def test_what_somebody_changed_and_was_written_over_comes_back(tmp_path: Path):
-    path, ledger = tmp_path / "f", Ledger(tmp_path / "state")
+    path, ledger = tmp_path / "f", WrittenFiles(tmp_path / "state")
     ledger.write("c", _wanted(path, b"one"))
     path.write_bytes(b"mine")
     ledger.write("c", _wanted(path, b"two"))
@@ -67,7 +67,7 @@ def test_what_somebody_changed_and_was_written_over_comes_back(tmp_path: Path):
 
 
 def test_a_link_stays_one(tmp_path: Path):
-    real, link, ledger = tmp_path / "dotfiles", tmp_path / "link", Ledger(tmp_path / "state")
+    real, link, ledger = tmp_path / "dotfiles", tmp_path / "link", WrittenFiles(tmp_path / "state")
     real.write_bytes(ODD)
     link.symlink_to(real)
     ledger.write("c", _wanted(link, b"ours"))
@@ -79,7 +79,7 @@ def test_a_link_stays_one(tmp_path: Path):
 
 def test_nothing_to_undo_is_said(tmp_path: Path):
     with pytest.raises(ConfigError, match="not connected"):
-        Ledger(tmp_path).undo("c")
+        WrittenFiles(tmp_path).undo("c")
 
 
 def test_a_file_that_cannot_be_understood_is_named_and_kept(tmp_path: Path):
@@ -90,16 +90,16 @@ def test_a_file_that_cannot_be_understood_is_named_and_kept(tmp_path: Path):
         raise ConfigError("line 1: this is not JSON")
 
     with pytest.raises(ConfigError, match="f cannot be changed: line 1"):
-        changes(Setting(edits=(Edit(path, refuse),)))
+        changes(ClientSettings(edits=(Edit(path, refuse),)))
     assert path.read_text() == "not json"
 
 
 def test_a_change_is_shown_as_a_diff(tmp_path: Path):
     path = tmp_path / "f"
     path.write_text("a\nb\n")
-    [change] = changes(Setting(files=(OwnFile(path, "a\nc\n"),)))
+    [change] = changes(ClientSettings(files=(OwnFile(path, "a\nc\n"),)))
     assert change.diff.splitlines()[-3:] == [" a", "-b", "+c"]
-    [new] = changes(Setting(files=(OwnFile(tmp_path / "new", "x\n"),)))
+    [new] = changes(ClientSettings(files=(OwnFile(tmp_path / "new", "x\n"),)))
     assert new.diff.startswith("--- /dev/null")
 
 
@@ -107,4 +107,4 @@ def test_a_change_is_shown_as_a_diff(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="cannot be written"):
-        Ledger(tmp_path / "state").write("c", _wanted(tmp_path / "f", b"x"))
+        WrittenFiles(tmp_path / "state").write("c", _wanted(tmp_path / "f", b"x"))

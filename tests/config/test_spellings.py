@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from paddock.config.spellings import GONE
-from paddock.importing.page import Line, Page, healed
+from paddock.importing.page import Page, PageLine, healed
 from paddock.importing.tails import as_keys, trimmed
 from paddock.llama.flags import parse_help
 from tests.config.stables import FLAGS
@@ -85,7 +85,7 @@ def test_it_is_told_with_what_to_write_and_that_is_no_problem(yard, preset, tail
 def test_a_page_that_is_imported_is_written_anew(yard, preset, tail, now):
     for text in (preset, f"EXTRA_ARGS = {tail}"):
         lines = ["[p]", "MODEL = m.gguf", *text.splitlines()]
-        page = Page([Line(line, f"there:{i}") for i, line in enumerate(lines)])
+        page = Page([PageLine(line, f"there:{i}") for i, line in enumerate(lines)])
         page = healed(page, lambda text: tuple(yard.problems(text)), FLAGS)
         assert yard.problems(page.text) == []
         assert list(yard.load(page.text).profiles["p"].argv[2:]) == now.split()

@@ -16,10 +16,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from paddock.atomic_write import atomic_write
 from paddock.config.settings import Paths
 from paddock.daemon.records import Record
 from paddock.llama.process import Identity
-from paddock.whole import write_whole
 from tests.strangers import STRANGER, needs_root
 from tests.yard import Process, Yard, places, process, servers, sweep, wrapper
 
@@ -225,7 +225,7 @@ def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: object) -> 
         **told,
     }
     msgspec.convert(record, Record)
-    write_whole(folder / "record.json", msgspec.json.encode(record))
+    atomic_write(folder / "record.json", msgspec.json.encode(record))
     return folder / "record.json"
 
 

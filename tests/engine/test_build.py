@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddock.engine.build import Order, build
-from paddock.engine.errand import done, telling
+from paddock.engine.build_step import done, error_lines
 from paddock.engine.source import (
     UPSTREAM,
     Archive,
@@ -305,12 +305,12 @@ def test_ninja_and_make_tell_how_far_they_are():
 
 
 def test_the_first_error_tells_more_than_the_last_words():
-    said = [
+    output = [
         "fine",
         *["[1/9] Building"] * 40,
         "a.c:1: error: no",
         "  here",
         *["[2/9] Building"] * 40,
     ]
-    assert telling(said)[:2] == ["a.c:1: error: no", "  here"]
-    assert telling(["one", "two"]) == ["one", "two"]
+    assert error_lines(output)[:2] == ["a.c:1: error: no", "  here"]
+    assert error_lines(["one", "two"]) == ["one", "two"]

@@ -8,9 +8,9 @@ from paddock.api.placement import Buffer, Placement
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
-from paddock.engine.trial import Answer, Outcome, try_all
+from paddock.engine.trial import CaseOutcome, TrialAnswer, try_all
 from paddock.engine.trial_cases import PROMPTS, Case, generated, of_file, of_profiles
-from paddock.engine.trial_compare import Finding, findings, is_safe
+from paddock.engine.trial_compare import TrialFinding, findings, is_safe
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine.stand_in import frail_engine
 from tests.yard import engine_command
@@ -38,7 +38,7 @@ def good(place: Path) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def outcomes(place: Path, cases: list[Case], good: Engine) -> list[Outcome]:
+def outcomes(place: Path, cases: list[Case], good: Engine) -> list[CaseOutcome]:
     return try_all(good, cases, place / "good", silent)
 
 
@@ -46,12 +46,12 @@ def _frail(place: Path) -> Engine:
     return find_engine(str(frail_engine(place / "frail")), cache_dir=place)
 
 
-def by_what(found: list[Finding], case: str) -> dict[str, str]:
+def by_what(found: list[TrialFinding], case: str) -> dict[str, str]:
     return {finding.what: finding.judgement for finding in found if finding.case == case}
 
 
 def test_a_good_engine_is_safe_with_models_of_each_architecture(
-    cases: list[Case], outcomes: list[Outcome]
+    cases: list[Case], outcomes: list[CaseOutcome]
 ):
     found = findings(cases, outcomes)
     assert {finding.judgement for finding in found} == {"ok"}, found
@@ -66,7 +66,7 @@ def test_a_good_engine_is_safe_with_models_of_each_architecture(
     assert all(o.placement.buffers and o.seconds for o in outcomes)
 
 
-def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: list[Outcome]):
+def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: list[CaseOutcome]):
     embedded = find_engine("embedded", cache_dir=place)
     others = try_all(embedded, cases, place / "other", silent)
     found = findings(cases, others, outcomes)
@@ -75,7 +75,7 @@ def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: li
 
 
 def test_a_build_that_dies_on_long_prompts_is_caught(
-    place: Path, cases: list[Case], outcomes: list[Outcome]
+    place: Path, cases: list[Case], outcomes: list[CaseOutcome]
 ):
     dense = [case for case in cases if case.name == "dense"]
     bad = try_all(_frail(place), dense, place / "bad", silent)
@@ -137,13 +137,13 @@ OWN = Case("own", Profile("own", 0, None, ()), ("short",), is_own=True)
 
 def outcome(
     *, splits: int = 2, layers: int = 30, mib: float = 1000.0, speed: float = 100.0, text: str = "a"
-) -> Outcome:
+) -> CaseOutcome:
     placement = Placement(
         graph_splits=splits, layers_offloaded=layers, layers=30,
         buffers=[Buffer(device="CUDA0", kind="model", mib=mib)],
     )  # fmt: skip
-    answer = Answer(text=text, prompt_speed=speed, speed=speed)
-    return Outcome("own", 1.0, placement=placement, answers={"short": answer})
+    answer = TrialAnswer(text=text, prompt_speed=speed, speed=speed)
+    return CaseOutcome("own", 1.0, placement=placement, answers={"short": answer})
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ def outcome(
         (outcome(text="b"), "short", "changed"),
     ],
 )
-def test_what_is_worse_for_ones_own_profile_is_not_safe(now: Outcome, what: str, judgement: str):
+def test_what_is_worse_for_ones_own_profile_is_not_safe(
+    now: CaseOutcome, what: str, judgement: str
+):
     found = findings([OWN], [now], [outcome()])
     assert by_what(found, "own")[what] == judgement
     assert is_safe(found) == (judgement == "changed")
@@ -175,8 +177,10 @@ def test_what_is_better_or_the_same_is_safe():
 def test_vectors_are_compared_by_their_direction():
     case = Case("e", Profile("e", 0, None, ()), ("embedding",))
 
-    def embedded(*vector: float) -> Outcome:
-        return Outcome("e", 1.0, answers={"embedding": Answer(text="2 dimensions", vector=vector)})
+    def embedded(*vector: float) -> CaseOutcome:
+        return CaseOutcome(
+            "e", 1.0, answers={"embedding": TrialAnswer(text="2 dimensions", vector=vector)}
+        )
 
     near, far = embedded(2.0, 0.02), embedded(0.0, 1.0)
     assert by_what(findings([case], [near], [embedded(1.0, 0.0)]), "e")["embedding"] == "ok"

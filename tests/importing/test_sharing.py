@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from paddock.config.models_conf import read_as
 from paddock.config.profile import Profile
-from paddock.importing.page import Section, compose
+from paddock.importing.page import PageSection, compose
 from paddock.importing.sharing import share
 from tests.config.stables import FLAGS, flags_of_the_build
 
@@ -27,12 +27,12 @@ VALUES = {
 
 
 @st.composite
-def sections(draw: st.DrawFn) -> list[Section]:
+def sections(draw: st.DrawFn) -> list[PageSection]:
     """Profiles that have much in common, as people's have."""
     usual = {key: draw(st.sampled_from(values)) for key, values in VALUES.items()}
     out = []
     for number in range(draw(st.integers(1, 9))):
-        section = Section(f"m{number}", f"config.yaml:{number}")
+        section = PageSection(f"m{number}", f"config.yaml:{number}")
         section.add("model", f"/models/{number}.gguf")
         for key in draw(st.permutations(list(VALUES))):
             match draw(st.integers(0, 9)):
@@ -46,7 +46,7 @@ def sections(draw: st.DrawFn) -> list[Section]:
     return out
 
 
-def profiles(parts: list[Section], shared: Section) -> dict[str, Profile]:
+def profiles(parts: list[PageSection], shared: PageSection) -> dict[str, Profile]:
     text = compose(parts, shared).text
     path = Path(tempfile.gettempdir()) / "models.conf"
     stable, problems = read_as(text, path, flags_for=flags_of_the_build)
@@ -62,9 +62,9 @@ def meaning(profile: Profile) -> tuple[object, ...]:
 @settings(max_examples=60, deadline=None)
 @given(sections(), st.booleans())
 def test_every_profile_comes_to_the_same_command_line_as_before(
-    parts: list[Section], has_ttl: bool
+    parts: list[PageSection], has_ttl: bool
 ) -> None:
-    shared = Section("*", "config.yaml")
+    shared = PageSection("*", "config.yaml")
     if has_ttl:
         shared.add("ttl", "900")
     before = profiles(copy.deepcopy(parts), copy.deepcopy(shared))
@@ -76,7 +76,7 @@ def test_every_profile_comes_to_the_same_command_line_as_before(
 
 
 def test_one_profile_keeps_what_it_has() -> None:
-    alone, shared = Section("m", "x"), Section("*", "x")
+    alone, shared = PageSection("m", "x"), PageSection("*", "x")
     alone.add("jinja", "true")
     share([alone], shared, [FLAGS])
     assert not shared.keys
@@ -84,7 +84,7 @@ def test_one_profile_keeps_what_it_has() -> None:
 
 
 def test_what_two_explain_stays_with_both_and_what_one_explains_goes_along() -> None:
-    parts, shared = [Section("a", "x"), Section("b", "x")], Section("*", "x")
+    parts, shared = [PageSection("a", "x"), PageSection("b", "x")], PageSection("*", "x")
     for part in parts:
         part.add("jinja", "true", comments=["for tools"] if part.id == "a" else [])
         part.add("ctx-size", "1024", comments=[f"measured on {part.id}"])

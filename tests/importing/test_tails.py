@@ -4,7 +4,7 @@ from pathlib import Path
 
 from paddock.importing.compose_file import substituted
 from paddock.importing.macros import Macros
-from paddock.importing.page import Line, Page, healed
+from paddock.importing.page import Page, PageLine, healed
 from paddock.importing.tails import Keys, as_keys, trimmed
 from tests.config.stables import FLAGS, Yard
 
@@ -71,7 +71,7 @@ def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> No
     yard = Yard(tmp_path)
     tail = "EXTRA_ARGS = --jinja --lora none.gguf --mlock -c 512"
     lines = ["[p]", "MODEL = m.gguf", "grammar-file = none.gbnf", tail]
-    page = Page([Line(line, f"there:{n}") for n, line in enumerate(lines, start=1)])
+    page = Page([PageLine(line, f"there:{n}") for n, line in enumerate(lines, start=1)])
     page = healed(page, lambda text: tuple(yard.problems(text)), FLAGS)
     assert yard.problems(page.text) == []
     kept = yard.load(page.text).profiles["p"].argv[2:]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from gguf import GGUFWriter
 
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 
 
 def header(path: Path, arch: str, keys: Mapping[str, Any], tensors: Mapping[str, Any] = {}) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paddock.llama.gguf_file import Field
-from paddock.llama.gguf_header import Header
+from paddock.llama.gguf_header import GgufHeader
 
 _NUMBERS = {
     "u8": (0, "B"), "i8": (1, "b"), "u16": (2, "H"), "i16": (3, "h"), "u32": (4, "I"),
@@ -99,7 +99,7 @@ def sane(arch: str) -> dict[str, Value]:
 
 
 __all__ = [
-    "Header",
+    "GgufHeader",
     "Recording",
     "Value",
     "every_value",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from paddock.llama.gguf import Facts, GgufError, read_facts
+from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import ScriptedModel, write
 from tests.llama.headers import facts_of
 

@@ -12,7 +12,8 @@ import pytest
 
 from paddock.llama import facts as module
 from paddock.llama.facts import read, read_all_in_child, read_each, read_in_child
-from paddock.llama.gguf import Facts, GgufError, read_facts
+from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import ScriptedModel, write, write_split
 
 Read = Callable[[Path, Path], Awaitable[Facts]]
@@ -182,8 +183,8 @@ async def test_what_lies_in_the_working_directory_is_not_run(
 DYING = """
 import os, sys
 from paddock.llama import gguf_child
-tell = gguf_child._tell
-gguf_child._tell = lambda path: os._exit(3) if path.name == "bad.gguf" else tell(path)
+answer = gguf_child._answer
+gguf_child._answer = lambda path: os._exit(3) if path.name == "bad.gguf" else answer(path)
 gguf_child.main()
 """
 

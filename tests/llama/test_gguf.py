@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from paddock.llama.gguf import Facts, GgufError, missing_shards, read_facts, shards, size_bytes
+from paddock.llama.gguf import Facts, GgufError, missing_shards, shards, size_bytes
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import ScriptedModel, write, write_split
 from tests.broken import of_type
 from tests.llama.headers import facts_of, header
@@ -208,7 +209,7 @@ def test_a_large_vocabulary_costs_little_memory(tmp_path: Path):
     path = header(tmp_path / "m.gguf", "llama", keys)
     code = (
         "import resource, sys; from pathlib import Path; import gguf\n"
-        "from paddock.llama.gguf import read_facts\n"
+        "from paddock.llama.gguf_read import read_facts\n"
         "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = used(); facts = read_facts(Path(sys.argv[1])); print(facts.n_vocab, used() - before)"
     )

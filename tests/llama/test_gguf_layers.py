@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import Arch, ScriptedModel, write
 from tests.engine.server import ENGINES, engine_command, ready
 from tests.llama.headers import facts_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.llama.gguf import read_facts
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.gguf_template import handled
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine.server import ENGINES, engine_command, ready

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 from paddock.llama.scripted import Arch, ScriptedModel, write, write_split
 from tests.llama.headers import facts_of
 

@@ -1,4 +1,4 @@
-"""Patients for the rules of advice: real models.conf files, real model files, real plans."""
+"""Profile facts for the rules of advice: real models.conf files, real model files, real plans."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from paddock.config.profile import Profile
 from paddock.llama.scripted import ScriptedModel, write
 from paddock.placement.advice import advise
 from paddock.placement.examination import read_files
-from paddock.placement.patient import Patient
+from paddock.placement.profile_facts import ProfileFacts
 from tests.config.stables import FLAGS, flags_of_the_build
 from tests.yard import engine_command
 
@@ -39,28 +39,28 @@ class Clinic:
         (self.folder / "models.conf").write_text(text)
         return load(self.folder / "models.conf", flags_for=flags_of_the_build).profiles["p"]
 
-    def patient(self, keys: str = "", *, shared: str = "") -> Patient:
+    def facts(self, keys: str = "", *, shared: str = "") -> ProfileFacts:
         """With its files, without plans."""
         profile = self.profile(keys, shared=shared)
         found = read_files(profile, cache_dir=self.folder / "cache")
-        return Patient(profile=profile, flags=FLAGS, files=found)
+        return ProfileFacts(profile=profile, flags=FLAGS, files=found)
 
-    def planned(self, keys: str, *, shared: str) -> Patient:
+    def planned(self, keys: str, *, shared: str) -> ProfileFacts:
         """With the plans of the tests' engine."""
-        patient = self.patient(keys, shared=f"parallel = 1\nthreads = 1\n{shared}")
+        facts = self.facts(keys, shared=f"parallel = 1\nthreads = 1\n{shared}")
         files = open_files(
             self.folder / "models.conf",
             engine=engine_command()[0],
             state_dir=self.folder / "state",
         )
-        return next(planned(Local(files), [patient]))
+        return next(planned(Local(files), [facts]))
 
 
-def found(patient: Patient, code: str) -> Advice:
+def found(facts: ProfileFacts, code: str) -> Advice:
     """The one piece of advice of this code."""
-    (advice,) = [advice for advice in advise(patient) if advice.code == code]
+    (advice,) = [advice for advice in advise(facts) if advice.code == code]
     return advice
 
 
-def codes(patient: Patient) -> list[str]:
-    return [advice.code for advice in advise(patient)]
+def codes(facts: ProfileFacts) -> list[str]:
+    return [advice.code for advice in advise(facts)]

@@ -1,5 +1,6 @@
-"""Models of every kind, and the engine that plans and loads them."""
+"""Models of every kind, the engine that plans and loads them, and devices to do so on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.llama.scripted import ScriptedModel, write, write_split
+from tests.placement.planned import Ground
+from tests.rig import rig
 from tests.yard import engine_command
 
 
@@ -37,3 +40,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     command = engine_command()
     name = command[0] if len(command) == 1 else "embedded"
     return find_engine(name, cache_dir=tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture
+def ground(
+    request: pytest.FixtureRequest, tmp_path: Path, shapes: Path, engine: Engine
+) -> Iterator[Ground]:
+    """Devices of so many MiB: `@on(600, 500)`."""
+    mib: tuple[int, ...] = request.param
+    with rig(tmp_path, *mib) as devices:
+        yield Ground(devices, mib, shapes, engine, tmp_path)

@@ -10,7 +10,7 @@ from paddock.api.placement import Plan
 from paddock.config.profile import Problem
 from paddock.placement.advice import CODES, advice_of, checkup
 from paddock.placement.examination import plans_for_gpus, with_small_batch
-from paddock.placement.patient import Machine
+from paddock.placement.profile_facts import MachineFacts
 from tests.placement.clinic import Clinic
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +58,10 @@ def test_what_reading_models_conf_finds_is_told_as_advice():
 
 
 def test_the_machine_comes_first_and_then_profile_by_profile_what_is_worst(clinic: Clinic):
-    a = replace(clinic.patient("SPEED = 100\nFLASH_ATTN = off\nctv = q8_0"), generation=50.0)
+    a = replace(clinic.facts("SPEED = 100\nFLASH_ATTN = off\nctv = q8_0"), generation=50.0)
     b = replace(a, profile=replace(a.profile, id="b"))
     problems = [Problem("warning", "x", section="b"), Problem("warning", "y", section="new")]
-    machine = Machine(environ={"LLAMA_ARG_FIT": "off"})
+    machine = MachineFacts(environ={"LLAMA_ARG_FIT": "off"})
     told = checkup(problems, [b, a], machine)
     assert [(one.profile, one.severity) for one in told] == [
         ("", "info"),
@@ -76,7 +76,7 @@ def test_the_machine_comes_first_and_then_profile_by_profile_what_is_worst(clini
 
 def test_a_profile_that_keeps_away_from_gpus_says_nothing_of_an_engine(clinic: Clinic):
     plan = Plan(profile="p", source="engine", fits=True)
-    near, far = clinic.patient(), clinic.patient("device = none")
+    near, far = clinic.facts(), clinic.facts("device = none")
     assert plans_for_gpus([replace(near, plan=plan), replace(far, plan=plan)]) == (plan,)
 
 

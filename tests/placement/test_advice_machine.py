@@ -9,14 +9,14 @@ from paddock.placement.advice import advise_machine
 from paddock.placement.advice_machine import SYSTEM_CONFIG
 from paddock.placement.devices import Reading
 from paddock.placement.examination import config_files
-from paddock.placement.patient import Machine
+from paddock.placement.profile_facts import MachineFacts
 from tests.config.stables import FLAGS
 
 H200 = Reading(DeviceId("0000:01:00.0"), "NVIDIA H200", 143155, 142000)
 RAM = Reading(HOST, "Host", 64000, 60000)
 
 
-def only(machine: Machine, code: str) -> Advice:
+def only(machine: MachineFacts, code: str) -> Advice:
     (advice,) = advise_machine(machine)
     assert advice.code == code
     assert advice.profile == ""
@@ -28,7 +28,7 @@ def only(machine: Machine, code: str) -> Advice:
 
 def test_variables_that_set_flags_are_named_with_the_keys_that_they_stand_for():
     environ = {"LLAMA_ARG_N_GPU_LAYERS": "99", "LLAMA_ARG_UBATCH": "2048", "LLAMA_CACHE": "/x"}
-    advice = only(Machine(environ=environ, flags=FLAGS), "environment-overrides")
+    advice = only(MachineFacts(environ=environ, flags=FLAGS), "environment-overrides")
     assert advice.severity == "info"
     assert "LLAMA_ARG_N_GPU_LAYERS (N_GPU_LAYERS), LLAMA_ARG_UBATCH (ubatch-size)" in advice.message
     assert "Paddock's instances do not see them" in advice.hint
@@ -36,7 +36,7 @@ def test_variables_that_set_flags_are_named_with_the_keys_that_they_stand_for():
 
 
 def test_without_an_engine_a_variable_is_told_by_its_own_name():
-    advice = only(Machine(environ={"LLAMA_ARG_NEW_THING": "1"}), "environment-overrides")
+    advice = only(MachineFacts(environ={"LLAMA_ARG_NEW_THING": "1"}), "environment-overrides")
     assert "LLAMA_ARG_NEW_THING (new-thing)" in advice.message
 
 
@@ -47,7 +47,7 @@ def test_the_config_file_of_a_user_concerns_only_servers_by_hand(tmp_path: Path)
     for environ in ({"XDG_CONFIG_HOME": str(tmp_path)}, {"HOME": _home(tmp_path)}):
         found = {p: keys for p, keys in config_files(environ).items() if p != SYSTEM_CONFIG}
         assert list(found.values()) == [("ngl", "fit-target")]
-    advice = only(Machine(config_files={file: ("ngl", "fit-target")}), "llama-config-file")
+    advice = only(MachineFacts(config_files={file: ("ngl", "fit-target")}), "llama-config-file")
     assert advice.severity == "info"
     assert advice.message.startswith(f"{file} sets ngl, fit-target: ")
     assert "Paddock's instances do not read it" in advice.hint
@@ -59,7 +59,7 @@ def _home(config: Path) -> str:
 
 
 def test_the_one_of_the_system_concerns_all():
-    advice = only(Machine(config_files={SYSTEM_CONFIG: ("ngl",)}), "llama-config-file")
+    advice = only(MachineFacts(config_files={SYSTEM_CONFIG: ("ngl",)}), "llama-config-file")
     assert advice.severity == "warning"
     assert "sets ngl: for every llama-server of this machine, Paddock's included" in advice.message
 
@@ -69,7 +69,7 @@ def test_one_that_is_no_text_or_sets_nothing_is_told_all_the_same(tmp_path: Path
     file.parent.mkdir()
     file.write_bytes(b"\xff\xfe\0")
     assert config_files({"XDG_CONFIG_HOME": str(tmp_path)})[file] == ()
-    assert " is there: " in only(Machine(config_files={file: ()}), "llama-config-file").message
+    assert " is there: " in only(MachineFacts(config_files={file: ()}), "llama-config-file").message
 
 
 # ---- drivers ----
@@ -88,7 +88,7 @@ def _plan(*devices: str, source: str = "engine") -> Plan:
 
 def test_gpus_that_an_engine_does_not_use_on_made_up_readings():
     readings = {H200.id: H200, HOST: RAM}
-    advice = only(Machine(readings=readings, plans=(_plan("Host"),)), "gpus-unseen")
+    advice = only(MachineFacts(readings=readings, plans=(_plan("Host"),)), "gpus-unseen")
     assert advice.severity == "warning"
     assert advice.message == "there are GPUs (NVIDIA H200), and native 0.6.0 uses none of them"
 
@@ -96,18 +96,18 @@ def test_gpus_that_an_engine_does_not_use_on_made_up_readings():
 def test_gpus_that_are_used_or_not_there_or_of_which_no_engine_told_on_made_up_readings():
     used, estimate = _plan("CUDA0", "Host"), _plan("Host", source="estimate")
     both = {H200.id: H200, HOST: RAM}
-    assert advise_machine(Machine(readings=both, plans=(used, _plan("Host")))) == []
-    assert advise_machine(Machine(readings=both, plans=(estimate,))) == []
-    assert advise_machine(Machine(readings={HOST: RAM}, plans=(_plan("Host"),))) == []
+    assert advise_machine(MachineFacts(readings=both, plans=(used, _plan("Host")))) == []
+    assert advise_machine(MachineFacts(readings=both, plans=(estimate,))) == []
+    assert advise_machine(MachineFacts(readings={HOST: RAM}, plans=(_plan("Host"),))) == []
     remote = Reading(DeviceId("RPC0[h:1]"), "RPC0", 24000, 24000)
-    assert advise_machine(Machine(readings={remote.id: remote}, plans=(_plan("Host"),))) == []
+    assert advise_machine(MachineFacts(readings={remote.id: remote}, plans=(_plan("Host"),))) == []
 
 
 # ---- swap ----
 
 
 def test_a_resident_model_that_was_swapped_out_on_made_up_readings():
-    machine = Machine(swapped={"big": 900, "small": 10}, memory=Memory(swap_used_mib=5300))
+    machine = MachineFacts(swapped={"big": 900, "small": 10}, memory=Memory(swap_used_mib=5300))
     advice = only(machine, "swapped-out")
     assert advice.severity == "warning"
     assert advice.message == (

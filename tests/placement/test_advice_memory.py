@@ -8,7 +8,7 @@ import pytest
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.placement.devices import Reading, Taker
-from paddock.placement.patient import Patient
+from paddock.placement.profile_facts import ProfileFacts
 from tests.placement.clinic import DENSE, MOE, Clinic, codes, found
 from tests.rig import needs_rig, rig
 
@@ -30,8 +30,8 @@ def margins(line: str) -> list[int]:
 def test_layers_set_by_hand_on_a_model_that_does_not_fit(clinic: Clinic, tmp_path: Path):
     clinic.model(DENSE)
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned("CTX_SIZE = 16384\nN_GPU_LAYERS = 99", shared=devices.flag)
-    advice = found(patient, "does-not-fit")
+        facts = clinic.planned("CTX_SIZE = 16384\nN_GPU_LAYERS = 99", shared=devices.flag)
+    advice = found(facts, "does-not-fit")
     assert (advice.severity, advice.line) == ("error", 9)
     assert "RPC0 would have to hold 400 MiB of 260 MiB; RPC1" in advice.message
     assert "llama.cpp gives up fitting it: n_gpu_layers already set by user to 99" in advice.message
@@ -60,19 +60,19 @@ def test_whatever_keeps_fit_from_its_work_is_named(
 def test_one_device_that_is_too_small_on_a_made_up_plan(clinic: Clinic):
     device = DevicePlan(device="CUDA0", id="0000:01:00.0", model=9000, available=8000)
     plan = Plan(profile="p", source="estimate", fits=False, devices=[device])
-    advice = found(replace(clinic.patient(), plan=plan), "does-not-fit")
+    advice = found(replace(clinic.facts(), plan=plan), "does-not-fit")
     assert advice.message == (
         "it does not fit: CUDA0 would have to hold 8.8 GiB of 7.8 GiB (estimated)"
     )
     assert (advice.severity, advice.hint) == ("warning", "lower CTX_SIZE, or free GPU memory")
 
 
-def _in_ram(clinic: Clinic, keys: str = "") -> Patient:
+def _in_ram(clinic: Clinic, keys: str = "") -> ProfileFacts:
     host = DevicePlan(device="Host", id=HOST, model=3000, available=2048)
     takers = (Taker("firefox", 5000), Taker("java", 300))
     reading = Reading(HOST, "Host", 8192, 2048, takers=takers)
     plan = Plan(profile="p", source="engine", fits=True, devices=[host])
-    return replace(clinic.patient(keys), plan=plan, readings={HOST: reading})
+    return replace(clinic.facts(keys), plan=plan, readings={HOST: reading})
 
 
 def test_ram_that_is_exceeded_on_made_up_readings(clinic: Clinic):
@@ -110,8 +110,8 @@ def test_more_margins_than_devices(
     clinic: Clinic, tmp_path: Path, given: str, what: str, right: str
 ):
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned(f"FIT_TARGET = {given}", shared=devices.flag)
-    advice = found(patient, "margins-miscounted")
+        facts = clinic.planned(f"FIT_TARGET = {given}", shared=devices.flag)
+    advice = found(facts, "margins-miscounted")
     assert (advice.severity, advice.line) == ("warning", 8)
     assert what in advice.message
     assert advice.hint == f"write FIT_TARGET = {right}"
@@ -135,26 +135,26 @@ def test_one_margin_stands_for_all_and_without_fit_none_matters(clinic: Clinic, 
             assert codes(clinic.planned(keys, shared=devices.flag)) == []
 
 
-def _beside(patient: Patient, place: int, **facts: object) -> Patient:
+def _beside(facts: ProfileFacts, place: int, **changed: object) -> ProfileFacts:
     """One of the planned devices as a driver would tell of it, the others with nothing on them."""
-    assert patient.plan
+    assert facts.plan
     readings = {}
-    for number, device in enumerate(patient.plan.devices[:-1]):
-        told = facts if number == place else {}
+    for number, device in enumerate(facts.plan.devices[:-1]):
+        fields = changed if number == place else {}
         id_ = DeviceId(device.id)
-        readings[id_] = Reading(id_, device.device, 24000, 23500, **told)  # type: ignore[arg-type]
-    return replace(patient, readings=readings)
+        readings[id_] = Reading(id_, device.device, 24000, 23500, **fields)  # type: ignore[arg-type]
+    return replace(facts, readings=readings)
 
 
 @needs_rig
 def test_one_margin_for_unequal_devices_on_made_up_readings(clinic: Clinic, tmp_path: Path):
     clinic.model(DENSE)
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned("CTX_SIZE = 16384\nFIT_TARGET = 20", shared=devices.flag)
+        facts = clinic.planned("CTX_SIZE = 16384\nFIT_TARGET = 20", shared=devices.flag)
         default = clinic.planned("CTX_SIZE = 16384", shared=devices.flag)
         own = clinic.planned("CTX_SIZE = 16384\nFIT_TARGET = 512", shared=devices.flag)
-    assert "one-margin-for-all" not in codes(_beside(patient, 0))
-    advice = found(_beside(patient, 1, drives_display=True), "one-margin-for-all")
+    assert "one-margin-for-all" not in codes(_beside(facts, 0))
+    advice = found(_beside(facts, 1, drives_display=True), "one-margin-for-all")
     assert (advice.severity, advice.line) == ("warning", 9)  # layers went to RAM: it matters
     assert advice.message == "FIT_TARGET 20 for all GPUs, but RPC1 drives a display"
     assert advice.hint == "write FIT_TARGET = 20,1024 (in the order RPC0, RPC1)"
@@ -191,9 +191,9 @@ def test_a_driver_that_names_nobody_still_counts_on_made_up_readings(
 ):
     """In a container processes are hidden: what is taken beyond the driver's own share is foreign."""
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned("FIT_TARGET = 20\nCTX_SIZE = 2048", shared=devices.flag)
-    assert "one-margin-for-all" not in codes(_beside(patient, 0, ours_mib=500))
-    hidden = _beside(patient, 0)
+        facts = clinic.planned("FIT_TARGET = 20\nCTX_SIZE = 2048", shared=devices.flag)
+    assert "one-margin-for-all" not in codes(_beside(facts, 0, ours_mib=500))
+    hidden = _beside(facts, 0)
     first = next(iter(hidden.readings))
     taken = {**hidden.readings, first: replace(hidden.readings[first], free_mib=20000)}
     advice = found(replace(hidden, readings=taken), "one-margin-for-all")

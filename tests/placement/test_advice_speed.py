@@ -46,8 +46,8 @@ def test_without_a_plan_for_the_context_it_is_computed_and_fits_as_well(
     clinic.model(DENSE)
     with rig(tmp_path, 400) as devices:
         keys = "CTX_SIZE = 16384\nFIT_TARGET = 10"
-        patient = replace(clinic.planned(keys, shared=devices.flag), unbound=None)
-        line = re.search(r"CTX_SIZE = \d+", found(patient, "dense-in-ram").hint)
+        facts = replace(clinic.planned(keys, shared=devices.flag), unbound=None)
+        line = re.search(r"CTX_SIZE = \d+", found(facts, "dense-in-ram").hint)
         assert line
         better = keys.replace("CTX_SIZE = 16384", line[0])
         assert codes(clinic.planned(better, shared=devices.flag)) == []
@@ -57,10 +57,10 @@ def test_without_a_plan_for_the_context_it_is_computed_and_fits_as_well(
 def test_where_no_context_is_short_enough_only_a_smaller_file_helps(clinic: Clinic, tmp_path: Path):
     clinic.model(DENSE)
     with rig(tmp_path, 250) as devices:
-        patient = clinic.planned("CTX_SIZE = 4096\nFIT_TARGET = 10", shared=devices.flag)
+        facts = clinic.planned("CTX_SIZE = 4096\nFIT_TARGET = 10", shared=devices.flag)
     bits = re.fullmatch(
         r"a quantisation of at most (\d\.\d) bits per weight would do \(this one has 8\.5\)",
-        found(patient, "dense-in-ram").hint,
+        found(facts, "dense-in-ram").hint,
     )
     assert bits
     assert 5 < float(bits[1]) < 8
@@ -70,8 +70,8 @@ def test_where_no_context_is_short_enough_only_a_smaller_file_helps(clinic: Clin
 def test_layers_kept_in_ram_by_hand(clinic: Clinic, tmp_path: Path):
     clinic.model(DENSE)
     with rig(tmp_path, 400) as devices:
-        patient = clinic.planned("CTX_SIZE = 2048\nN_GPU_LAYERS = 6", shared=devices.flag)
-    advice = found(patient, "dense-in-ram")
+        facts = clinic.planned("CTX_SIZE = 2048\nN_GPU_LAYERS = 6", shared=devices.flag)
+    advice = found(facts, "dense-in-ram")
     assert (advice.line, advice.hint) == (9, "write N_GPU_LAYERS = auto")
 
 
@@ -96,8 +96,8 @@ def test_experts_kept_in_ram_by_habit_on_a_model_that_fits(
 ):
     clinic.model(MOE)
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned(f"CTX_SIZE = 4096\nFIT_TARGET = 10\n{keys}", shared=devices.flag)
-    advice = found(patient, "overrides-not-needed")
+        facts = clinic.planned(f"CTX_SIZE = 4096\nFIT_TARGET = 10\n{keys}", shared=devices.flag)
+    advice = found(facts, "overrides-not-needed")
     assert (advice.severity, advice.line) == ("warning", 10)
     assert "MiB in RAM without need: RPC0 would hold " in advice.message
     assert ", RPC1 would hold " in advice.message
@@ -108,21 +108,21 @@ def test_experts_kept_in_ram_by_habit_on_a_model_that_fits(
 def test_experts_that_would_not_fit_stay_where_they_are(clinic: Clinic, tmp_path: Path):
     clinic.model(MOE)
     with rig(tmp_path, 150) as devices:
-        patient = clinic.planned("CTX_SIZE = 4096\ncpu-moe = on", shared=devices.flag)
-    assert patient.unforced is not None
-    assert "overrides-not-needed" not in codes(patient)
+        facts = clinic.planned("CTX_SIZE = 4096\ncpu-moe = on", shared=devices.flag)
+    assert facts.unforced is not None
+    assert "overrides-not-needed" not in codes(facts)
 
 
 @needs_rig
 def test_nor_are_they_moved_at_the_price_of_context(clinic: Clinic, tmp_path: Path):
     clinic.model(MOE)
     with rig(tmp_path, 300) as devices:
-        patient = clinic.planned("FIT_TARGET = 10\ncpu-moe = on", shared=devices.flag)
-    plan, alone = patient.plan, patient.unforced
+        facts = clinic.planned("FIT_TARGET = 10\ncpu-moe = on", shared=devices.flag)
+    plan, alone = facts.plan, facts.unforced
     assert plan is not None
     assert alone is not None
     assert (alone.n_ctx or 0) < (plan.n_ctx or 0)
-    assert "overrides-not-needed" not in codes(patient)
+    assert "overrides-not-needed" not in codes(facts)
 
 
 def test_an_override_that_names_a_gpu_keeps_nothing_in_ram(clinic: Clinic):
@@ -138,8 +138,8 @@ def test_an_override_that_names_a_gpu_keeps_nothing_in_ram(clinic: Clinic):
 def test_a_batch_that_drives_experts_into_ram_is_more_than_a_remark(clinic: Clinic, tmp_path: Path):
     clinic.model(MOE)
     with rig(tmp_path, 260, 180) as devices:
-        patient = clinic.planned("CTX_SIZE = 4096\nFIT_TARGET = 10\nub = 2048", shared=devices.flag)
-    advice = found(patient, "large-ubatch")
+        facts = clinic.planned("CTX_SIZE = 4096\nFIT_TARGET = 10\nub = 2048", shared=devices.flag)
+    advice = found(facts, "large-ubatch")
     assert advice.severity == "warning"
     assert re.search(
         r"take \d+ MiB of RPC0, \d+ MiB of RPC1 more than with -ub 512", advice.message
@@ -155,16 +155,16 @@ def test_a_batch_that_drives_experts_into_ram_is_more_than_a_remark(clinic: Clin
 def test_a_speed_that_was_typed_against_one_that_was_measured(
     clinic: Clinic, measured: float, severity: str | None
 ):
-    patient = replace(clinic.patient("SPEED = ~100 t/s"), generation=measured, samples=12)
+    facts = replace(clinic.facts("SPEED = ~100 t/s"), generation=measured, samples=12)
     if severity is None:
-        assert codes(patient) == []
+        assert codes(facts) == []
         return
-    advice = found(patient, "speed-contradicted")
+    advice = found(facts, "speed-contradicted")
     assert advice.severity == severity
     assert f"SPEED says 100 tokens/s, {measured:.1f} were measured (12 requests)" in advice.message
     assert f"write SPEED = ~{measured} t/s" in advice.hint
 
 
 def test_without_a_number_or_a_measurement_there_is_nothing_to_compare(clinic: Clinic):
-    assert codes(replace(clinic.patient("SPEED = ~TBD"), generation=5.0, samples=1)) == []
-    assert codes(clinic.patient("SPEED = 100")) == []
+    assert codes(replace(clinic.facts("SPEED = ~TBD"), generation=5.0, samples=1)) == []
+    assert codes(clinic.facts("SPEED = 100")) == []

@@ -11,14 +11,15 @@ import pytest
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.claims import contradictions
 from paddock.config.model_folder import LeftOut, ModelFile
-from paddock.config.model_kinds import Model, Use
+from paddock.config.model_kinds import UsableModel, Use
 from paddock.config.models_conf import read
 from paddock.config.profile import Stable
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.devices import Reading, Taker
-from paddock.placement.draft import Context, Entry, context_for, entries
+from paddock.placement.draft import Context, DraftEntry, context_for, entries
 from paddock.placement.draft_machine import Machine, machine_of
 from paddock.placement.draft_text import Outline, text
 from paddock.placement.planner import Planner
@@ -51,8 +52,8 @@ def planned(*devices: tuple[str, str], size: int = 12000) -> Plan:
     return Plan(profile="m", source="engine", fits=True, engine="native", engine_version="b11434", devices=[*own, rest])  # fmt: skip
 
 
-def model(facts: Facts = A, *, name: str = "m", use: Use = "chat") -> Model:
-    return Model(ModelFile(Path(f"/models/{name}.gguf"), Path("/models")), facts, use)
+def model(facts: Facts = A, *, name: str = "m", use: Use = "chat") -> UsableModel:
+    return UsableModel(ModelFile(Path(f"/models/{name}.gguf"), Path("/models")), facts, use)
 
 
 def sized(gib: float, *, experts: int = 0, **rest: object) -> Facts:
@@ -208,10 +209,10 @@ def test_what_was_drafted_lies_on_the_devices_by_the_engines_own_plan(
 
 
 def draft(
-    models: Sequence[Model],
+    models: Sequence[UsableModel],
     on: Machine = BOTH,
     *,
-    drafts: Sequence[Model] = (),
+    drafts: Sequence[UsableModel] = (),
     left_out: Sequence[LeftOut] = (),
 ) -> str:
     return text(
@@ -346,7 +347,7 @@ def test_a_model_with_a_projector_names_both_files(tmp_path: Path):
 
 def test_every_reason_has_its_words():
     for entry in entries(EVERYTHING, BOTH) + entries(EVERYTHING, machine()):
-        assert isinstance(entry, Entry)
+        assert isinstance(entry, DraftEntry)
         assert entry.context.tokens > 0
     shown = draft(EVERYTHING, BOTH)
     assert "{" not in shown

@@ -12,7 +12,8 @@ import pytest
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
-from paddock.llama.gguf import Facts, read_facts
+from paddock.llama.gguf import Facts
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.devices import Reading
 from paddock.placement.estimate import context_mib, estimated, logits_mib
 from paddock.placement.planner import Planner

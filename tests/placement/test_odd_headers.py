@@ -14,13 +14,14 @@ from paddock.config.claims import contradictions
 from paddock.config.model_folder import ModelFile
 from paddock.config.model_kinds import sort_out
 from paddock.llama import gguf_read
-from paddock.llama.gguf import Facts, GgufError, read_facts
+from paddock.llama.gguf import Facts, GgufError
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.draft import entries
 from paddock.placement.draft_machine import machine_of
 from paddock.placement.draft_text import Outline, text
 from paddock.placement.estimate import estimated
 from paddock.placement.fact_lines import fact_lines
-from tests.llama.odd import Header, Recording, Value, every_value, number, odd_file, sane
+from tests.llama.odd import GgufHeader, Recording, Value, every_value, number, odd_file, sane
 from tests.placement.ground import around, gpu, written
 
 # Each asks for keys that the others do not.
@@ -48,12 +49,12 @@ def keys_read(arch: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[
     """Every key of such a file that the reader looks at."""
     made: list[Recording] = []
 
-    def recorded(fields: dict[str, object]) -> Header:
+    def recorded(fields: dict[str, object]) -> GgufHeader:
         made.append(Recording(fields))  # type: ignore[arg-type]
-        return Header(made[0])
+        return GgufHeader(made[0])
 
     with monkeypatch.context() as patch:
-        patch.setattr(gguf_read, "Header", recorded)
+        patch.setattr(gguf_read, "GgufHeader", recorded)
         read_facts(odd_file(folder / "asked.gguf", whole(arch)))
     return sorted(made[0].asked | {"general.alignment", "split.count", "split.no", "split.tensors.count"})  # fmt: skip
 

@@ -5,11 +5,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.placement.shares import Layer, Share, spread, squeeze
+from paddock.placement.shares import LayerSizes, Share, spread, squeeze
 
 mib = st.integers(0, 100)
-dense = st.lists(st.builds(Layer, weights=mib, experts=st.just(0), context=mib), min_size=1)
-sparse = st.lists(st.builds(Layer, weights=mib, experts=mib, context=mib), min_size=1)
+dense = st.lists(st.builds(LayerSizes, weights=mib, experts=st.just(0), context=mib), min_size=1)
+sparse = st.lists(st.builds(LayerSizes, weights=mib, experts=mib, context=mib), min_size=1)
 devices = st.lists(
     st.builds(Share, free=st.integers(0, 2000), margin=st.integers(0, 100), compute=mib),
     min_size=1,
@@ -17,18 +17,18 @@ devices = st.lists(
 )
 
 
-def numbered(layers: list[Layer]) -> list[Layer]:
+def numbered(layers: list[LayerSizes]) -> list[LayerSizes]:
     """No two alike, so that each can be told from the others."""
-    return [Layer(x.weights + i / 1000, x.experts, x.context) for i, x in enumerate(layers)]
+    return [LayerSizes(x.weights + i / 1000, x.experts, x.context) for i, x in enumerate(layers)]
 
 
-def placed(shares: list[Share]) -> list[Layer]:
+def placed(shares: list[Share]) -> list[LayerSizes]:
     return [layer for share in shares for layer in share.layers]
 
 
 @given(st.one_of(dense, sparse), devices)
 def test_spread_by_free_memory_all_are_placed_in_their_order(
-    layers: list[Layer], shares: list[Share]
+    layers: list[LayerSizes], shares: list[Share]
 ):
     layers = numbered(layers)
     spread(layers, shares)
@@ -41,7 +41,7 @@ def test_spread_by_free_memory_all_are_placed_in_their_order(
 
 @given(st.one_of(dense, sparse), devices, mib)
 def test_squeezed_nothing_is_lost_and_no_device_is_over_full(
-    layers: list[Layer], shares: list[Share], in_turn: int
+    layers: list[LayerSizes], shares: list[Share], in_turn: int
 ):
     layers = numbered(layers)
     spread(layers, shares)
@@ -52,7 +52,7 @@ def test_squeezed_nothing_is_lost_and_no_device_is_over_full(
 
 @given(dense, devices)
 def test_a_dense_models_layers_are_whole_and_the_next_one_would_not_fit(
-    layers: list[Layer], shares: list[Share]
+    layers: list[LayerSizes], shares: list[Share]
 ):
     layers = numbered(layers)
     rest = squeeze(layers, shares, in_turn=0)
@@ -65,7 +65,7 @@ def test_a_dense_models_layers_are_whole_and_the_next_one_would_not_fit(
 
 @given(sparse, devices)
 def test_experts_come_in_only_when_everything_else_has_room(
-    layers: list[Layer], shares: list[Share]
+    layers: list[LayerSizes], shares: list[Share]
 ):
     layers = numbered(layers)
     if squeeze(layers, shares, in_turn=0) and any(layer.experts for layer in layers):
@@ -74,7 +74,7 @@ def test_experts_come_in_only_when_everything_else_has_room(
 
 def test_experts_are_brought_to_the_first_device_first():
     """As llama.cpp did on two devices of 260 and 180: tests/llama/fit-11434-rpc-moe.txt."""
-    layers = [Layer(1, 15, 4)] * 12 + [Layer(1, 0, 0)]
+    layers = [LayerSizes(1, 15, 4)] * 12 + [LayerSizes(1, 0, 0)]
     shares = [Share(260, 60, 20), Share(180, 30, 20)]
     assert squeeze(layers, shares, in_turn=0) == []
     assert [len(share.layers) for share in shares] == [9, 4]
@@ -82,7 +82,7 @@ def test_experts_are_brought_to_the_first_device_first():
 
 
 def test_of_experts_that_are_too_many_the_last_ones_stay_in_ram():
-    layers = [Layer(1, 15, 4)] * 12 + [Layer(1, 0, 0)]
+    layers = [LayerSizes(1, 15, 4)] * 12 + [LayerSizes(1, 0, 0)]
     shares = [Share(200, 0, 20)]
     assert squeeze(layers, shares, in_turn=0) == []
     assert (len(shares[0].whole), len(shares[0].slim)) == (7, 6)  # the output among these
@@ -90,7 +90,7 @@ def test_of_experts_that_are_too_many_the_last_ones_stay_in_ram():
 
 
 def test_without_room_for_the_rest_all_experts_stay_in_ram():
-    layers = [Layer(10, 15, 4)] * 12
+    layers = [LayerSizes(10, 15, 4)] * 12
     (share,) = shares = [Share(100, 0, 20)]
     assert len(squeeze(layers, shares, in_turn=0)) == 7
     assert (len(share.whole), len(share.slim)) == (0, 5)

@@ -10,14 +10,14 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
-from paddock.api.connection import Line
+from paddock.api.connection import HangUp
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.state import News
 from tests.tui import histories
-from tests.tui.histories import clock_of, end_of
+from tests.tui.tale import clock_of, end_of
 
 LOG = """\
 ── glm-flash-q4.3, begun 2026-11-25T09:12:40.310Z ──
@@ -114,7 +114,7 @@ class Deaf:
         *,
         follow: bool = False,
         every_run: bool = False,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[bytes]:
         """What there is, and nothing new until the dashboard is gone."""
         yield self.log

@@ -18,7 +18,7 @@ from paddock.tui.feed import Feed
 from paddock.tui.fold import heard
 from paddock.tui.state import LinkChanged, News, View
 from tests.api.test_client import Handler, daemon
-from tests.tui import histories
+from tests.tui.tale import activity, with_glm
 from tests.tui.world import comparable
 from tests.yard import places, process
 
@@ -238,9 +238,9 @@ def test_it_can_be_stopped_while_its_callback_waits_for_whoever_stops_it(
 
 # ---- against a small server that says what a daemon would say, and breaks off ----
 
-FIRST = msgspec.to_builtins(histories.with_glm()) | {"seq": 40}
+FIRST = msgspec.to_builtins(with_glm()) | {"seq": 40}
 SECOND = {"type": "queue", "seq": 41, "profile": "glm", "waiting": 1}
-READING = msgspec.to_builtins(histories.activity([])) | {"seq": 41}
+READING = msgspec.to_builtins(activity([])) | {"seq": 41}
 THIRD = {"type": "queue", "seq": 42, "profile": "glm", "waiting": 0}
 
 

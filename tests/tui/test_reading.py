@@ -13,7 +13,9 @@ from paddock.tui.fold import lost
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
 from paddock.tui.state import Switch, View
 from tests.tui import histories
-from tests.tui.histories import BENCH, GLM, MISTRAL, OSS, QWEN, Tale, end_of, seen
+from tests.tui.inhabitants import VERIFIED
+from tests.tui.machine import BENCH, GLM, MISTRAL, OSS, QWEN, cuda0
+from tests.tui.tale import Tale, end_of, progress, request, seen, with_glm
 
 
 def rows(story) -> dict[str, reading.ModelRow]:
@@ -85,7 +87,7 @@ def test_what_a_model_does_just_now_is_noted() -> None:
     assert rows(histories.busy)[QWEN].note == "draining glm-flash-q4, 1 waiting"
     assert rows(histories.busy)[GLM].last_used == "now"
     retried = Tale().tell(*histories.failing())
-    retried.tell(histories.progress("oss", "memory", 1.0, GLM))
+    retried.tell(progress("oss", "memory", 1.0, GLM))
     view = seen(retried.events)
     note = {row.id: row.note for row in reading.model_rows(view, end_of(retried.events))}[OSS]
     assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer told"
@@ -139,7 +141,7 @@ def test_ages_are_told_by_the_daemons_clock() -> None:
 
 
 def test_a_verdict_in_words() -> None:
-    assert reading.verdict_text(histories.VERIFIED) == "verified"
+    assert reading.verdict_text(VERIFIED) == "verified"
     assert reading.verdict_text(histories.DEGRADED) == "degraded: 33 graph splits instead of 5"
     assert reading.verdict_text(Verdict(state="degraded")) == "degraded"
 
@@ -168,7 +170,7 @@ def test_the_margin_is_never_more_than_what_is_free() -> None:
 
 
 def test_the_share_of_an_instance_that_has_just_gone_keeps_its_name() -> None:
-    bar = device_bar(View(), histories.cuda0(glm=20000), 40)
+    bar = device_bar(View(), cuda0(glm=20000), 40)
     assert bar.segments[0].label == GLM
 
 
@@ -264,7 +266,7 @@ def test_a_failure_in_one_line() -> None:
 
 
 def test_those_under_way_stand_before_those_that_failed() -> None:
-    tale = Tale().tell(*histories.failing()).tell(histories.progress("qwen", "queued", 0.0))
+    tale = Tale().tell(*histories.failing()).tell(progress("qwen", "queued", 0.0))
     view = seen(tale.events)
     assert [line.profile for line in reading.switch_lines(view, 0.0)] == [QWEN, OSS]
 
@@ -343,7 +345,7 @@ def test_requests_grow_older_between_two_readings_but_not_without_a_connection()
 
 
 def test_a_prompt_of_which_nobody_knows_how_far_it_is() -> None:
-    asked = histories.request(1, "glm", "", "prompt", 1.0)
+    asked = request(1, "glm", "", "prompt", 1.0)
     assert reading.request_row(asked).phase == "prompt"
 
 
@@ -362,7 +364,7 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     broken = ConfigInfo(
         path="", loaded_at="", error=Failure(code="x", message="line 3: unknown key")
     )
-    refused = histories.with_glm()
+    refused = with_glm()
     refused.status.config = broken
     told = reading.header(seen(Tale().tell(refused).events))
     assert told.problem == "models.conf is not in force: line 3: unknown key"

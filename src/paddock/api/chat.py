@@ -11,14 +11,14 @@ import msgspec
 
 from paddock.api.client import Client
 from paddock.api.connection import foreign_error, pieces
-from paddock.api.sse import Comment, Message, SseParser
+from paddock.api.sse import SseComment, SseMessage, SseParser
 from paddock.errors import UpstreamGone
 
 Api = Literal["openai", "anthropic"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class AnswerPiece:
     """Something of an answer."""
 
     kind: Literal[
@@ -31,7 +31,7 @@ class Piece:
 
 def ask(
     client: Client, model: str, prompt: str, *, api: Api = "openai", max_tokens: int | None = None
-) -> Iterator[Piece]:
+) -> Iterator[AnswerPiece]:
     """Stream the model's answer to one user message. An error in mid-stream is raised."""
     path, body, read = _REQUESTS[api]
     request = body(model, prompt, max_tokens)
@@ -44,7 +44,7 @@ def ask(
             pass
 
 
-def _messages(stream: Iterable[bytes]) -> Iterator[Message | Comment]:
+def _messages(stream: Iterable[bytes]) -> Iterator[SseMessage | SseComment]:
     parser = SseParser()
     for piece in stream:
         yield from parser.feed(piece)
@@ -63,10 +63,10 @@ def _body(model: str, prompt: str) -> dict[str, Any]:
     return {"model": model, "stream": True, "messages": [{"role": "user", "content": prompt}]}
 
 
-def _openai_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
+def _openai_pieces(messages: Iterable[SseMessage | SseComment]) -> Iterator[AnswerPiece]:
     for message in messages:
-        if isinstance(message, Comment):
-            yield Piece("waiting", message.text)
+        if isinstance(message, SseComment):
+            yield AnswerPiece("waiting", message.text)
         elif message.data == "[DONE]":
             return
         else:
@@ -74,19 +74,19 @@ def _openai_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
     raise UpstreamGone("the answer broke off before its end")
 
 
-def _openai_chunk(chunk: dict[str, Any]) -> Iterator[Piece]:
+def _openai_chunk(chunk: dict[str, Any]) -> Iterator[AnswerPiece]:
     for choice in chunk.get("choices") or []:
         delta = choice.get("delta") or {}
         if text := delta.get("reasoning_content"):
-            yield Piece("reasoning", text)
+            yield AnswerPiece("reasoning", text)
         if text := delta.get("content"):
-            yield Piece("content", text)
+            yield AnswerPiece("content", text)
 
 
-def _anthropic_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
+def _anthropic_pieces(messages: Iterable[SseMessage | SseComment]) -> Iterator[AnswerPiece]:
     for message in messages:
-        if isinstance(message, Comment):
-            yield Piece("waiting", message.text)
+        if isinstance(message, SseComment):
+            yield AnswerPiece("waiting", message.text)
         elif message.event == "message_stop":
             return
         else:
@@ -94,14 +94,14 @@ def _anthropic_pieces(messages: Iterable[Message | Comment]) -> Iterator[Piece]:
     raise UpstreamGone("the answer broke off before its end")
 
 
-def _anthropic_event(event: dict[str, Any]) -> Iterator[Piece]:
+def _anthropic_event(event: dict[str, Any]) -> Iterator[AnswerPiece]:
     if event.get("type") == "ping":
-        yield Piece("waiting", "")
+        yield AnswerPiece("waiting", "")
     delta = event.get("delta") or {}
     if text := delta.get("thinking"):
-        yield Piece("reasoning", text)
+        yield AnswerPiece("reasoning", text)
     if text := delta.get("text"):
-        yield Piece("content", text)
+        yield AnswerPiece("content", text)
 
 
 def _checked(data: str) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.connection import Connection, Line, error_of, pieces, refusal
+from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
-from paddock.api.sse import Message, SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.api.types import (
     AnyEvent,
     ModelRequest,
@@ -59,7 +59,7 @@ class Client:
     def __init__(
         self, url: str = DEFAULT_URL, key: str | None = None, *, timeout: float = 10.0
     ) -> None:
-        self.connection = Connection(url, key, timeout=timeout)
+        self.connection = ApiConnection(url, key, timeout=timeout)
 
     @property
     def url(self) -> str:
@@ -201,7 +201,7 @@ class Client:
 
     @contextmanager
     def watch(
-        self, after: int | None = None, *, line: Line | None = None
+        self, after: int | None = None, *, line: HangUp | None = None
     ) -> Iterator[Iterator[AnyEvent]]:
         """The `events`, as soon as the daemon has answered; `line` can hang up from another thread.
 
@@ -225,7 +225,7 @@ class Client:
         *,
         follow: bool = False,
         every_run: bool = False,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[bytes]:
         """The log of an instance, or of a profile's latest, in pieces; `follow` goes on as it grows.
 
@@ -268,11 +268,11 @@ def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
     parser = SseParser()
     for piece in pieces(response):
         for found in parser.feed(piece):
-            if isinstance(found, Message) and (event := _event(found)):
+            if isinstance(found, SseMessage) and (event := _event(found)):
                 yield event
 
 
-def _event(message: Message) -> AnyEvent | None:
+def _event(message: SseMessage) -> AnyEvent | None:
     if message.event == "error":
         raise refusal(message.data.encode(), 500)
     try:

@@ -19,7 +19,7 @@ from paddock.errors import BadRequest, DaemonUnreachable, PaddockError, Upstream
 _PIECE = 65536  # bytes asked for at once; what is there is returned without waiting for more
 
 
-class Line:
+class HangUp:
     """Hangs up an exchange from another thread, whatever that waits for. Good for one exchange."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Line:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-class Connection:
+class ApiConnection:
     """Where the daemon is, and how to ask it. Opens one socket for each exchange."""
 
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 10.0) -> None:
@@ -75,7 +75,7 @@ class Connection:
         patient: bool = False,
         refused: bool = False,
         silence: float | None = None,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[HTTPResponse]:
         """Send one request and give its reply; a refusal is raised, unless `refused` asks for it.
 
@@ -84,7 +84,7 @@ class Connection:
         """
         timeout = None if patient else self._timeout
         connection = self._connect(self._host, self._port, timeout=timeout)
-        line = line or Line()
+        line = line or HangUp()
         try:
             with self._translated(timeout):
                 opened = self._open(connection, line)
@@ -99,7 +99,7 @@ class Connection:
             line.hold(None)
             connection.close()
 
-    def _open(self, connection: HTTPConnection, line: Line) -> socket.socket:
+    def _open(self, connection: HTTPConnection, line: HangUp) -> socket.socket:
         try:
             connection.connect()
         except (ConnectionRefusedError, FileNotFoundError) as error:

@@ -30,7 +30,7 @@ _INSTRUCTIONS = (
 Id = str | int
 
 
-class Request(msgspec.Struct, frozen=True):
+class RpcRequest(msgspec.Struct, frozen=True):
     """A message that wants a reply."""
 
     id: Id
@@ -38,7 +38,7 @@ class Request(msgspec.Struct, frozen=True):
     params: dict[str, Any] = {}
 
 
-class Notice(msgspec.Struct, frozen=True):
+class RpcNotification(msgspec.Struct, frozen=True):
     """A message that wants none; a client's reply to us counts as one without a method."""
 
     method: str = ""
@@ -54,7 +54,7 @@ class Refusal(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
 
 
-class Call(msgspec.Struct, frozen=True):
+class ToolCall(msgspec.Struct, frozen=True):
     """A tool that exists, its arguments as they came, and where progress is wanted."""
 
     tool: str
@@ -62,7 +62,7 @@ class Call(msgspec.Struct, frozen=True):
     progress_token: Id | None = None
 
 
-Message = Request | Notice | Refusal
+Message = RpcRequest | RpcNotification | Refusal
 
 
 class _Raw(msgspec.Struct):
@@ -100,10 +100,10 @@ def _message(raw: Any) -> Message:
     if found.jsonrpc != "2.0":
         return Refusal(INVALID_REQUEST, f"jsonrpc is {found.jsonrpc!r}, not '2.0'", found.id)
     if found.method is None:  # a reply: we ask clients nothing
-        return Notice()
+        return RpcNotification()
     if found.id is None:
-        return Notice(found.method, found.params)
-    return Request(found.id, found.method, found.params)
+        return RpcNotification(found.method, found.params)
+    return RpcRequest(found.id, found.method, found.params)
 
 
 def _id_of(raw: Any) -> Id | None:
@@ -111,7 +111,7 @@ def _id_of(raw: Any) -> Id | None:
     return number if isinstance(number, str | int) else None
 
 
-def checked(request: Request, version: str) -> Refusal | None:
+def checked(request: RpcRequest, version: str) -> Refusal | None:
     """Why this version cannot be spoken; `initialize` settles it and is let through."""
     if version in VERSIONS or request.method == "initialize":
         return None
@@ -121,7 +121,7 @@ def checked(request: Request, version: str) -> Refusal | None:
     )
 
 
-def answer(request: Request) -> dict[str, Any] | Refusal | None:
+def answer(request: RpcRequest) -> dict[str, Any] | Refusal | None:
     """The result where no daemon is needed for it; None for a call of a tool."""
     match request.method:
         case "initialize":
@@ -145,7 +145,7 @@ def _welcome(wanted: object) -> dict[str, Any]:
     }
 
 
-def call_of(request: Request) -> Call | Refusal:
+def call_of(request: RpcRequest) -> ToolCall | Refusal:
     """What is to be done; the arguments are not looked at yet."""
     tool, arguments = request.params.get("name"), request.params.get("arguments") or {}
     if not isinstance(tool, str) or tool not in TOOLS:
@@ -153,10 +153,10 @@ def call_of(request: Request) -> Call | Refusal:
         return Refusal(INVALID_PARAMS, f"unknown tool: {tool} (there are {known})", request.id)
     if not isinstance(arguments, dict):
         return Refusal(INVALID_PARAMS, "the arguments are no object", request.id)
-    return Call(tool, arguments, _token(request.params))
+    return ToolCall(tool, arguments, _token(request.params))
 
 
-def arguments_of(call: Call) -> Any:
+def arguments_of(call: ToolCall) -> Any:
     """The arguments as the tool's own type. Raises BadRequest, which a model may act on."""
     try:
         return msgspec.convert(call.arguments, TOOLS[call.tool].takes)
@@ -210,7 +210,7 @@ def progress(token: Id, value: float, total: float | None, message: str) -> byte
     return msgspec.json.encode(told)
 
 
-def cancelled_id(notice: Notice) -> Id | None:
+def cancelled_id(notice: RpcNotification) -> Id | None:
     """Which request the client gives up, if it says so."""
     if notice.method != "notifications/cancelled":
         return None

@@ -29,7 +29,7 @@ class Question(msgspec.Struct):
     max_tokens: Annotated[int, Meta(ge=0, description="End there; 0: the model decides")] = 0
 
 
-class ModelRow(msgspec.Struct, kw_only=True):
+class ListedModel(msgspec.Struct, kw_only=True):
     """One model; None where nobody knows."""
 
     id: str
@@ -44,10 +44,10 @@ class ModelRow(msgspec.Struct, kw_only=True):
 
 
 class ModelList(msgspec.Struct):
-    models: list[ModelRow]
+    models: list[ListedModel]
 
 
-class Running(msgspec.Struct, kw_only=True):
+class LoadedModel(msgspec.Struct, kw_only=True):
     """One model in memory, or on its way there."""
 
     model: str
@@ -57,7 +57,7 @@ class Running(msgspec.Struct, kw_only=True):
     fraction: float | None = None  # of the load's present stage
 
 
-class Memory(msgspec.Struct, kw_only=True):
+class DeviceMemory(msgspec.Struct, kw_only=True):
     device: str
     total_mib: int | None
     free_mib: int | None
@@ -67,9 +67,9 @@ class Standing(msgspec.Struct, kw_only=True):
     """What runs, who waits, what is free."""
 
     current: str | None
-    running: list[Running]
+    running: list[LoadedModel]
     waiting: dict[str, int]
-    memory: list[Memory]
+    memory: list[DeviceMemory]
     version: str
 
 

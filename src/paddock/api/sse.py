@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SseMessage:
     """One event: what was between two blank lines."""
 
     data: str
@@ -18,7 +18,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class SseComment:
     """A line that begins with a colon, without it and without one space after it."""
 
     text: str
@@ -34,7 +34,7 @@ class SseParser:
         self._event = ""
         self._id = ""
 
-    def feed(self, piece: bytes) -> Iterator[Message | Comment]:
+    def feed(self, piece: bytes) -> Iterator[SseMessage | SseComment]:
         """Take the next bytes; give what they complete."""
         for line in self._lines(piece):
             yield from self._line(line.decode(errors="replace"))
@@ -49,11 +49,11 @@ class SseParser:
         *lines, self._rest = text.split(b"\n")
         return lines
 
-    def _line(self, line: str) -> Iterator[Message | Comment]:
+    def _line(self, line: str) -> Iterator[SseMessage | SseComment]:
         if not line:
             yield from self._dispatch()
         elif line.startswith(":"):
-            yield Comment(line[1:].removeprefix(" "))
+            yield SseComment(line[1:].removeprefix(" "))
         else:
             name, _, value = line.partition(":")
             self._field(name, value.removeprefix(" "))
@@ -69,8 +69,8 @@ class SseParser:
             case _:
                 pass  # the standard: fields that are not known are ignored
 
-    def _dispatch(self) -> Iterator[Message]:
+    def _dispatch(self) -> Iterator[SseMessage]:
         data, event = self._data, self._event
         self._data, self._event = [], ""
         if data:
-            yield Message("\n".join(data), event or "message", self._id)
+            yield SseMessage("\n".join(data), event or "message", self._id)

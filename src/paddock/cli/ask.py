@@ -15,7 +15,7 @@ from paddock.cli.progress import Display, shown
 from paddock.cli.terminal import harmless, paint
 
 if TYPE_CHECKING:
-    from paddock.api.chat import Piece
+    from paddock.api.chat import AnswerPiece
     from paddock.cli.asking import Told
 
 EXAMPLE = 'Example: git diff | paddock ask qwen-coder "Write the commit message." -'
@@ -46,7 +46,7 @@ def ask(
 
 def tell(answer: Iterable[Told]) -> None:
     """Draw the load's bar, if it must load, then print the answer as it comes."""
-    from paddock.api.chat import Piece
+    from paddock.api.chat import AnswerPiece
     from paddock.api.types import SwitchEnded, SwitchProgress
 
     printer = _Printer()
@@ -59,9 +59,9 @@ def tell(answer: Iterable[Told]) -> None:
                     display.show(told.progress)
                 case SwitchEnded():
                     bars.close()
-                case Piece(kind="waiting"):
+                case AnswerPiece(kind="waiting"):
                     pass  # the bar says it already
-                case Piece():
+                case AnswerPiece():
                     bars.close()
                     printer.show(told)
     printer.end()
@@ -74,7 +74,7 @@ class _Printer:
         self._kind = ""
         self._is_open = False  # the last line has no end yet
 
-    def show(self, piece: Piece) -> None:
+    def show(self, piece: AnswerPiece) -> None:
         if self._kind != piece.kind:
             self.end()
         self._kind = piece.kind

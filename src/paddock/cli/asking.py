@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from paddock.errors import PaddockError
 
 if TYPE_CHECKING:
-    from paddock.api.chat import Api, Piece
+    from paddock.api.chat import AnswerPiece, Api
     from paddock.api.client import Client
     from paddock.api.types import SwitchEnded, SwitchProgress
 
-    Told = Piece | SwitchProgress | SwitchEnded
+    Told = AnswerPiece | SwitchProgress | SwitchEnded
     Row = SimpleQueue[Told | PaddockError | None]
 
 _SUBSCRIBED_SECONDS = 2.0  # a daemon that shows no events is asked all the same

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock.atomic_write import atomic_write
 from paddock.config.paths import daemon_log
 from paddock.errors import PaddockError
 from paddock.private import keep_private, open_private
-from paddock.whole import write_whole
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
@@ -52,7 +52,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    write_whole(pid_file(state_dir), f"{process.pid}\n".encode())
+    atomic_write(pid_file(state_dir), f"{process.pid}\n".encode())
     return process
 
 

@@ -19,8 +19,8 @@ from paddock.cli.options import Json, Key, Url, client_names
 from paddock.cli.terminal import complain, paint, print_json, print_table
 
 if TYPE_CHECKING:
-    from paddock.clients.setting import Client, Setting
-    from paddock.clients.writing import Change, Ledger
+    from paddock.clients.setting import ClientProgram, ClientSettings
+    from paddock.clients.writing import Change, WrittenFiles
 
 EXAMPLE = "Example: paddock connect codex --model qwen-coder --dry-run"
 MaybeClient = Annotated[
@@ -75,26 +75,28 @@ def connect(
     return _told(chosen, setting) if dry_run else _done(chosen, setting, as_json=as_json)
 
 
-def _setting(client: Client, url: str, key: str | None, model: str | None) -> Setting:
-    from paddock.clients.setting import Folders
+def _setting(client: ClientProgram, url: str, key: str | None, model: str | None) -> ClientSettings:
+    from paddock.clients.setting import ClientFolders
 
     home = Path.home()
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     own = config / "paddock" / "clients" / client.name
-    return client.connect(offer_of(url, key, model), Folders(own=own, home=home, config=config))
+    return client.connect(
+        offer_of(url, key, model), ClientFolders(own=own, home=home, config=config)
+    )
 
 
-def _ledger() -> Ledger:
-    from paddock.clients.writing import Ledger
+def _ledger() -> WrittenFiles:
+    from paddock.clients.writing import WrittenFiles
     from paddock.config.paths import paths
 
-    return Ledger(paths(None, None, None, os.environ).state_dir)
+    return WrittenFiles(paths(None, None, None, os.environ).state_dir)
 
 
 # ---- doing ----
 
 
-def _told(client: Client, setting: Setting) -> None:
+def _told(client: ClientProgram, setting: ClientSettings) -> None:
     from paddock.clients.setting import exports
     from paddock.clients.writing import changes
 
@@ -103,7 +105,7 @@ def _told(client: Client, setting: Setting) -> None:
     print("\n".join(exports(setting.env)))
 
 
-def _done(client: Client, setting: Setting, *, as_json: bool) -> None:
+def _done(client: ClientProgram, setting: ClientSettings, *, as_json: bool) -> None:
     from paddock.clients.setting import exports
     from paddock.clients.writing import changes
 
@@ -120,7 +122,9 @@ def _done(client: Client, setting: Setting, *, as_json: bool) -> None:
     return None
 
 
-def _tell(client: Client, setting: Setting, wanted: list[Change], written: list[Change]) -> None:
+def _tell(
+    client: ClientProgram, setting: ClientSettings, wanted: list[Change], written: list[Change]
+) -> None:
     for change in written:
         complain(
             f"wrote {change.path}" + (" (its version from before is kept)" * bool(change.before))
@@ -137,7 +141,7 @@ def _tell(client: Client, setting: Setting, wanted: list[Change], written: list[
         complain(f"`paddock connect {client.name} --undo` puts everything back")
 
 
-def _undo(client: Client) -> None:
+def _undo(client: ClientProgram) -> None:
     for path in _ledger().undo(client.name):
         complain(f"as before: {path}")
 
@@ -168,7 +172,7 @@ def _show_all(*, as_json: bool) -> None:
     return None
 
 
-def _row(client: Client, ledger: Ledger) -> Row:
+def _row(client: ClientProgram, ledger: WrittenFiles) -> Row:
     path = shutil.which(client.program) or ""
     version = _version(path) if path else ""
     return Row(client.name, client.title, path, version, ledger.state(client.name), client.install)

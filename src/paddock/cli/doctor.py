@@ -102,10 +102,12 @@ def _merged(found: list[Advice]) -> Checkup:
     """
     from paddock.api.placement import Checkup
     from paddock.placement.advice import advise_machine
-    from paddock.placement.patient import Machine
+    from paddock.placement.profile_facts import MachineFacts
 
     codes = {advice.code for advice in found}
-    found = [a for a in advise_machine(Machine(environ=os.environ)) if a.code not in codes] + found
+    found = [
+        a for a in advise_machine(MachineFacts(environ=os.environ)) if a.code not in codes
+    ] + found
     once = [advice for place, advice in enumerate(found) if advice not in found[:place]]
     return Checkup(advice=sorted(once, key=lambda advice: bool(advice.profile)))
 

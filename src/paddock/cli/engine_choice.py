@@ -127,31 +127,31 @@ def default(name: Name, config: Config = None, settings: SettingsFile = None) ->
 def rollback(config: Config = None, settings: SettingsFile = None) -> None:
     """Go back to the engine that was the default before."""
     from paddock.cli.files import open_files
-    from paddock.engine.book import open_book, write_book
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
 
     files = open_files(config, settings)
     state = files.paths.state_dir
-    book = open_book(state)
-    if not book.former:
+    store = open_trial_store(state)
+    if not store.former:
         raise EngineError("there is no default to go back to", hint="`paddock engine default NAME`")
-    former = book.former.pop()
+    former = store.former.pop()
     files.engines.find(former)  # raises where it is gone
     _write(files, former)
-    write_book(state, book)
+    write_trial_store(state, store)
 
 
 def make_default(files: Files, name: str) -> None:
     """Write it down, and remember the one before. Raises EngineError where it is unusable."""
-    from paddock.engine.book import open_book, write_book
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
 
     files.engines.find(name)
     if name == files.settings.engine:
         print(f"{name} is the default already")
         return
-    book = open_book(files.paths.state_dir)
-    book.note_default(files.settings.engine)
+    store = open_trial_store(files.paths.state_dir)
+    store.note_default(files.settings.engine)
     _write(files, name)
-    write_book(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, store)
 
 
 def _write(files: Files, name: str | None) -> None:

@@ -12,7 +12,7 @@ from paddock.cli.terminal import paint, print_json, print_table
 
 if TYPE_CHECKING:
     from paddock.cli.files import Files
-    from paddock.engine.book import Trial
+    from paddock.engine.trial_store import Trial
 
 Name = Annotated[str, typer.Argument(help="The engine's name.", show_default=False)]
 
@@ -97,7 +97,7 @@ def names(files: Files) -> list[str]:
 def portrait(files: Files, name: str) -> dict[str, Any]:
     """All that is known of an engine without asking for its devices; `error` where it is unusable."""
     from paddock.config.engines import EngineSpec
-    from paddock.engine.book import open_book
+    from paddock.engine.trial_store import open_trial_store
     from paddock.errors import EngineError
 
     spec = files.engines.spec(name) or EngineSpec()
@@ -117,7 +117,7 @@ def portrait(files: Files, name: str) -> dict[str, Any]:
         "kind": engine.kind,
         "command": list(engine.command),
         "flags_known": len(engine.flags.specs),
-        "tried": _as_data(open_book(files.paths.state_dir).trial_of(engine)),
+        "tried": _as_data(open_trial_store(files.paths.state_dir).trial_of(engine)),
     }
 
 

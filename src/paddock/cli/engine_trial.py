@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paddock.cli.files import Files
     from paddock.engine.engine import Engine
     from paddock.engine.trial_cases import Case
-    from paddock.engine.trial_compare import Finding
+    from paddock.engine.trial_compare import TrialFinding
 
 EXAMPLE = "Example: paddock engine test next --against stable --profile glm-flash-q4"
 Against = Annotated[
@@ -93,10 +93,10 @@ def promote(
     """
     from paddock.cli.engine_choice import make_default
     from paddock.cli.files import open_files
-    from paddock.engine.book import open_book
+    from paddock.engine.trial_store import open_trial_store
 
     files = open_files(config, settings)
-    trial = open_book(files.paths.state_dir).trial_of(files.engines.find(name))
+    trial = open_trial_store(files.paths.state_dir).trial_of(files.engines.find(name))
     if not force and (trial is None or not trial.passed):
         what = "was not tested" if trial is None else "did not pass its test"
         raise EngineError(
@@ -146,7 +146,7 @@ def _cases(files: Files, profiles: Sequence[str], folder: Path) -> list[Case]:
 
 def _findings(
     cases: Sequence[Case], engine: Engine, other: Engine | None, folder: Path
-) -> list[Finding]:
+) -> list[TrialFinding]:
     from paddock.engine.trial import try_all
     from paddock.engine.trial_compare import findings
 
@@ -158,15 +158,15 @@ def _findings(
 
 
 def _write_down(
-    files: Files, engine: Engine, other: Engine | None, found: Sequence[Finding], cases: int
+    files: Files, engine: Engine, other: Engine | None, found: Sequence[TrialFinding], cases: int
 ) -> bool:
     """Whether it is safe; remembered for this very build."""
-    from paddock.engine.book import Trial, open_book, today, write_book
     from paddock.engine.trial_compare import is_safe
+    from paddock.engine.trial_store import Trial, open_trial_store, today, write_trial_store
 
     safe = is_safe(found)
-    book = open_book(files.paths.state_dir)
-    book.trials[engine.build_mark] = Trial(
+    store = open_trial_store(files.paths.state_dir)
+    store.trials[engine.build_mark] = Trial(
         engine=engine.name,
         version=engine.version,
         tried_at=today(),
@@ -175,11 +175,11 @@ def _write_down(
         cases=cases,
         failures=[f"{f.case}, {f.what}: {f.now}" for f in found if f.is_unsafe],
     )
-    write_book(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, store)
     return safe
 
 
-def _print(found: Sequence[Finding], engine: Engine, other: Engine | None) -> None:
+def _print(found: Sequence[TrialFinding], engine: Engine, other: Engine | None) -> None:
     rows = [
         [f.case, f.what, paint(f.judgement, _COLOURS[f.judgement]), _short(f.now), _short(f.before)]
         for f in found
@@ -193,7 +193,9 @@ def _short(text: str, longest: int = 48) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def _sum_up(found: Sequence[Finding], engine: Engine, other: Engine | None, *, safe: bool) -> None:
+def _sum_up(
+    found: Sequence[TrialFinding], engine: Engine, other: Engine | None, *, safe: bool
+) -> None:
     print()
     if safe:
         print(f"{engine.name} is safe: `paddock engine promote {engine.name}` makes it the default")

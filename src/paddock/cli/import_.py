@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from paddock.cli.inquiry import Progress
     from paddock.config.model_places import Places
     from paddock.config.profile import Problem
-    from paddock.importing.ollama import Manifest, Store
-    from paddock.importing.page import Line, Note, Page
+    from paddock.importing.ollama import Manifest, OllamaStore
+    from paddock.importing.page import Note, Page, PageLine
     from paddock.llama.flags import FlagSet
 
 app = typer.Typer(
@@ -121,17 +121,17 @@ def ollama(
     _finish(page, files, where, force=force, dry_run=dry_run, as_json=as_json)
 
 
-def _ollamas(path: Path | None) -> tuple[Store, Path]:
+def _ollamas(path: Path | None) -> tuple[OllamaStore, Path]:
     """What Ollama has there, and where that is."""
     from paddock.importing.modelfile import read_modelfile
-    from paddock.importing.ollama import Store, look_into, stores
+    from paddock.importing.ollama import OllamaStore, look_into, stores
 
     if path and not (path / "manifests").exists() and (path / "Modelfile").is_file():
         path = path / "Modelfile"
     if path and path.is_file():
         return read_modelfile(path, os.environ), path
     folders = [_there(path)] if path else stores(os.environ)
-    store = Store()
+    store = OllamaStore()
     for found in map(look_into, folders):
         store.take(found)
     return store, folders[0] if folders else Path("~/.ollama/models")
@@ -346,14 +346,14 @@ def _written(draft: Draft, files: Files, engines: NewEngines, *, force: bool) ->
     return write(draft, force=force)
 
 
-def _head(source: Path) -> list[Line]:
+def _head(source: Path) -> list[PageLine]:
     from datetime import UTC, datetime
 
-    from paddock.importing.page import Line, plain
+    from paddock.importing.page import PageLine, plain
 
     today = datetime.now(UTC).astimezone().date()
     told = f"# From {plain(str(source))}, by `paddock import` on {today}. All keys: docs/configuration.md."
-    return [Line(told), Line("")]
+    return [PageLine(told), PageLine("")]
 
 
 def _nothing(source: Path, notes: list[Note]) -> ConfigError:

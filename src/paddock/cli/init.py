@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from paddock.cli.files import Files
     from paddock.cli.inquiry import Progress
     from paddock.config.model_folder import LeftOut
-    from paddock.config.model_kinds import Model, Sorted
-    from paddock.placement.draft import Entry
+    from paddock.config.model_kinds import Sorted, UsableModel
+    from paddock.placement.draft import DraftEntry
     from paddock.placement.draft_machine import Machine
 
 EXAMPLE = "Example: paddock init ~/models"
@@ -70,8 +70,8 @@ class Draft:
     folder: Path
     output: Path  # where it belongs
     text: str
-    found: tuple[Entry, ...]  # the profiles
-    drafts: tuple[Model, ...]  # draft models, which get none
+    found: tuple[DraftEntry, ...]  # the profiles
+    drafts: tuple[UsableModel, ...]  # draft models, which get none
     left_out: tuple[LeftOut, ...]
     settings: Path | None = None  # paddock.toml, where that must be written too
     settings_text: str = ""

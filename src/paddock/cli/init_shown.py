@@ -15,7 +15,7 @@ from paddock.placement.draft_text import told_path
 if TYPE_CHECKING:
     from paddock.cli.init import Draft, Written
     from paddock.cli.inquiry import Progress
-    from paddock.placement.draft import Entry
+    from paddock.placement.draft import DraftEntry
 
 _MIB = 1 << 20
 _SPILLS = {
@@ -62,7 +62,7 @@ def progress_shown() -> Progress:
     return show
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: DraftEntry) -> list[str]:
     facts, context = entry.model.facts, entry.context
     kind = "MoE" if facts.experts else "dense"
     what = [kind if entry.model.use == "chat" else entry.model.use]
@@ -106,7 +106,7 @@ def _next(output: Path) -> list[str]:
     ]
 
 
-def _entry_as_json(entry: Entry) -> dict[str, Any]:
+def _entry_as_json(entry: DraftEntry) -> dict[str, Any]:
     model = entry.model
     return {
         "id": entry.id,

@@ -14,7 +14,7 @@ from paddock.errors import PaddockError
 from paddock.host.gpus import Gpus
 from paddock.host.memory import read_memory
 from paddock.llama.facts import read_each
-from paddock.placement.draft import STEP, Entry, context_for, plain_profile
+from paddock.placement.draft import STEP, DraftEntry, context_for, plain_profile
 from paddock.placement.draft_machine import Machine, machine_of
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
@@ -23,7 +23,7 @@ from paddock.placement.survey import gpu_id, gpu_reading, host_reading
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
     from paddock.cli.files import Files
-    from paddock.config.model_kinds import Model, Read
+    from paddock.config.model_kinds import Read, UsableModel
     from paddock.host.gpus import Gpu
     from paddock.importing.ollama import Manifest
     from paddock.llama.gguf import Facts, GgufError
@@ -43,7 +43,7 @@ def read_headers(files: Sequence[ModelFile], cache_dir: Path, progress: Progress
     return [(file, found[file.path]) for file in files]
 
 
-def machine_for(files: Files, models: Sequence[Model], progress: Progress) -> Machine:
+def machine_for(files: Files, models: Sequence[UsableModel], progress: Progress) -> Machine:
     """This machine, its devices in the order of the engine that would run these models."""
     readings, names = _readings()
     progress("asking the engine for its devices", 0, 1)
@@ -109,7 +109,7 @@ def proposals(
         model = models.get(manifest.model) if manifest.model else None
         if not model or not machine:
             return []
-        entry = Entry(manifest.id, model, context_for(model, machine))
+        entry = DraftEntry(manifest.id, model, context_for(model, machine))
         return [*_uses(entry), ("ctx-size", str(entry.context.tokens), _FOR_THIS_MACHINE)]
 
     return propose
@@ -119,7 +119,7 @@ def _as_file(blob: ModelFile) -> Path:
     return blob.path.with_name(f"{blob.repository.replace('/', '-')}.gguf")
 
 
-def _uses(entry: Entry) -> list[tuple[str, str, str]]:
+def _uses(entry: DraftEntry) -> list[tuple[str, str, str]]:
     use = entry.model.use
     if use == "chat":
         return []
@@ -136,13 +136,13 @@ class _Told(NamedTuple):
     knows_fit: bool = True
 
 
-def _asked(files: Files, model: Model, readings: Readings) -> _Told:
+def _asked(files: Files, model: UsableModel, readings: Readings) -> _Told:
     try:
         engine = files.engines.find()
     except PaddockError as error:
         return _Told(None, error.message)
     profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))
-    # Not from the shelf: the order may have been changed in the environment since.
+    # Not from the cache: the order may have been changed in the environment since.
     plan = Planner().plan(profile, engine, model.facts, Circumstances(readings, {}, {}))
     if plan.source == "engine":
         return _Told(plan)

@@ -21,7 +21,7 @@ from paddock.scratch import scratch
 
 if TYPE_CHECKING:
     from paddock.clients.offer import Offer
-    from paddock.clients.setting import Client, Setting
+    from paddock.clients.setting import ClientProgram, ClientSettings
 
 EXAMPLE = "Example: paddock run claude-code --model qwen-coder -- --continue"
 ClientName = Annotated[
@@ -91,7 +91,7 @@ def _current(daemon: object) -> str | None:
         return None
 
 
-def command(client: Client, args: Sequence[str]) -> list[str]:
+def command(client: ClientProgram, args: Sequence[str]) -> list[str]:
     """The program and the user's arguments. NoSuchThing where it cannot be started."""
     if client.run is None:
         hint = f"`paddock connect {client.name}` connects it"
@@ -106,7 +106,7 @@ def command(client: Client, args: Sequence[str]) -> list[str]:
     return words
 
 
-def started(client: Client, offer: Offer, words: Sequence[str]) -> int:
+def started(client: ClientProgram, offer: Offer, words: Sequence[str]) -> int:
     """Run it to its end; its exit status. Files that it needs lie in a folder of its own meanwhile."""
     from paddock.clients.writing import put_aside
 
@@ -118,7 +118,7 @@ def started(client: Client, offer: Offer, words: Sequence[str]) -> int:
         return _waited_for(setting, words)
 
 
-def _waited_for(setting: Setting, words: Sequence[str]) -> int:
+def _waited_for(setting: ClientSettings, words: Sequence[str]) -> int:
     """Ctrl-C is the client's to hear; we only wait for it. Children would inherit deafness."""
     program, *args = words
     argv = [program, *setting.args, *args]

@@ -16,8 +16,8 @@ from uuid import uuid4
 from msgspec import Raw
 
 from paddock.api import mcp
-from paddock.api.connection import Connection, pieces
-from paddock.api.sse import Message, SseParser
+from paddock.api.connection import ApiConnection, pieces
+from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import PaddockError, UpstreamGone
 
 _LAST_WORDS = 1.0  # seconds for calls still running when stdin ends: then the agent is gone
@@ -27,7 +27,7 @@ class Bridge:
     """One agent on one side, one daemon, there or not, on the other."""
 
     def __init__(self, url: str, key: str | None, out: IO[bytes]) -> None:
-        self._connection = Connection(url, key)
+        self._connection = ApiConnection(url, key)
         self._out, self._lock = out, threading.Lock()
         self._session, self._version = uuid4().hex, mcp.VERSIONS[0]
         self._calls: dict[mcp.Id, threading.Thread] = {}
@@ -48,17 +48,17 @@ class Bridge:
         match message:
             case mcp.Refusal():
                 self._say(mcp.refused(message))
-            case mcp.Notice():
+            case mcp.RpcNotification():
                 self._noticed(message, line)
-            case mcp.Request():
+            case mcp.RpcRequest():
                 self._asked(message, line)
 
-    def _noticed(self, notice: mcp.Notice, line: bytes) -> None:
+    def _noticed(self, notice: mcp.RpcNotification, line: bytes) -> None:
         if (number := mcp.cancelled_id(notice)) in self._calls and number is not None:
             self._cancelled.add(number)
             _thread(self._tell, line).start()
 
-    def _asked(self, request: mcp.Request, line: bytes) -> None:
+    def _asked(self, request: mcp.RpcRequest, line: bytes) -> None:
         found = mcp.answer(request)
         if found is None:
             found = self._call(request, line)
@@ -68,7 +68,7 @@ class Bridge:
             self._version = str(found.get("protocolVersion", self._version))
             self._say(mcp.reply(request.id, found))
 
-    def _call(self, request: mcp.Request, line: bytes) -> mcp.Refusal | None:
+    def _call(self, request: mcp.RpcRequest, line: bytes) -> mcp.Refusal | None:
         """Begin a call in a thread of its own: others may come while it runs."""
         if isinstance(wrong := mcp.call_of(request), mcp.Refusal):
             return wrong
@@ -76,7 +76,7 @@ class Bridge:
         thread.start()
         return None
 
-    def _forward(self, request: mcp.Request, line: bytes) -> None:
+    def _forward(self, request: mcp.RpcRequest, line: bytes) -> None:
         try:
             if not self._relayed(line) and request.id not in self._cancelled:
                 raise UpstreamGone("the daemon ended the call without an answer")
@@ -91,7 +91,7 @@ class Bridge:
         has_reply = False
         with self._post(line) as response:
             for message in _messages(response):
-                has_reply = has_reply or mcp.read(message) == mcp.Notice()
+                has_reply = has_reply or mcp.read(message) == mcp.RpcNotification()
                 self._say(message)
         return has_reply
 
@@ -125,5 +125,5 @@ def _messages(response: HTTPResponse) -> Iterator[bytes]:
     parser = SseParser()
     for piece in pieces(response):
         for found in parser.feed(piece):
-            if isinstance(found, Message):
+            if isinstance(found, SseMessage):
                 yield found.data.encode()

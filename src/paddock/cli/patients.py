@@ -11,9 +11,9 @@ from paddock.cli.planning import Local
 from paddock.errors import EngineError
 from paddock.host.memory import read_memory
 from paddock.placement import examination
-from paddock.placement.patient import Machine, Patient
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
-from paddock.placement.shelf import Shelf
+from paddock.placement.profile_facts import MachineFacts, ProfileFacts
 
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from paddock.llama.flags import FlagSet
 
 
-def patients(files: Files, profiles: Iterable[Profile]) -> list[Patient]:
+def patients(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
     """With what their files say, without plans."""
     wanted = list(profiles)
     found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
     flags = {name: _flags(files, name) for name in {profile.engine for profile in wanted}}
     return [
-        Patient(profile=profile, flags=flags[profile.engine], files=own)
+        ProfileFacts(profile=profile, flags=flags[profile.engine], files=own)
         for profile, own in zip(wanted, found, strict=True)
     ]
 
 
-def asked(files: Files, found: Iterable[Patient]) -> Iterator[Patient]:
+def asked(files: Files, found: Iterable[ProfileFacts]) -> Iterator[ProfileFacts]:
     """The same, each with what its engine says of files of which only that can say whether they load.
 
     Or of which it has said before that they do not. It loads nothing and sees no GPU.
     """
-    engines, planner = files.engines, Planner(Shelf(files.paths.state_dir / "plans"))
+    engines, planner = files.engines, Planner(PlanCache(files.paths.state_dir / "plans"))
     for patient in found:
         try:
             engine = engines.find(patient.profile.engine)
@@ -52,7 +52,7 @@ def asked(files: Files, found: Iterable[Patient]) -> Iterator[Patient]:
             yield patient
 
 
-def planned(here: Local, found: Sequence[Patient]) -> Iterator[Patient]:
+def planned(here: Local, found: Sequence[ProfileFacts]) -> Iterator[ProfileFacts]:
     """The same with their plans, one after another."""
     for patient in found:
         profile = patient.profile
@@ -67,9 +67,9 @@ def planned(here: Local, found: Sequence[Patient]) -> Iterator[Patient]:
         )
 
 
-def machine(files: Files, here: Local | None, found: Sequence[Patient]) -> Machine:
+def machine(files: Files, here: Local | None, found: Sequence[ProfileFacts]) -> MachineFacts:
     """This machine, and this terminal's environment."""
-    return Machine(
+    return MachineFacts(
         environ=os.environ,
         config_files=examination.config_files(os.environ),
         readings=here.around.readings if here else {},

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from paddock.errors import PaddockError
 from paddock.llama.facts import read
 from paddock.placement.estimate import estimated
+from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
-from paddock.placement.shelf import Shelf
 from paddock.placement.survey import survey
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Local:
     def __init__(self, files: Files) -> None:
         self.files = files
         self.around = Circumstances(survey(), overheads={}, ours={})
-        self._planner = Planner(Shelf(files.paths.state_dir / "plans"))
+        self._planner = Planner(PlanCache(files.paths.state_dir / "plans"))
 
     def names(self) -> list[str]:
         return list(self.files.stable().profiles)

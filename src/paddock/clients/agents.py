@@ -6,7 +6,7 @@ from typing import Any
 
 from paddock.api.models import ModelCard
 from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
-from paddock.clients.setting import Client, Folders, OwnFile, Setting
+from paddock.clients.setting import ClientFolders, ClientProgram, ClientSettings, OwnFile
 
 _TIMEOUT_MS = TIMEOUT * 1000
 _KEY_VARIABLE = "PADDOCK_API_KEY"
@@ -42,14 +42,14 @@ def claude_code_env(offer: Offer) -> dict[str, str]:
     }
 
 
-def _claude_code_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env=claude_code_env(offer))
+def _claude_code_run(offer: Offer, folder: Path) -> ClientSettings:
+    return ClientSettings(env=claude_code_env(offer))
 
 
-def _claude_code(offer: Offer, folders: Folders) -> Setting:
+def _claude_code(offer: Offer, folders: ClientFolders) -> ClientSettings:
     path = folders.own / "settings.json"
     text = json.dumps({"env": claude_code_env(offer)}, indent=2) + "\n"
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(path, text),),
         usage=(f"claude --settings {path}",),
         notes=("all profiles are in /model, under names that begin with claude-",),
@@ -107,22 +107,22 @@ def _codex_model(card: ModelCard, place: int) -> dict[str, Any]:
     }
 
 
-def _codex_run(offer: Offer, folder: Path) -> Setting:
+def _codex_run(offer: Offer, folder: Path) -> ClientSettings:
     catalog = folder / "models.json"
     config = codex_config(offer, catalog)
     config["model_providers"]["paddock"]["env_key"] = _KEY_VARIABLE
     args = [word for line in _flat(config) for word in ("-c", line)]
     files = (OwnFile(catalog, codex_catalog(offer)),)
-    return Setting(env={_KEY_VARIABLE: offer.token}, args=tuple(args), files=files)
+    return ClientSettings(env={_KEY_VARIABLE: offer.token}, args=tuple(args), files=files)
 
 
-def _codex(offer: Offer, folders: Folders) -> Setting:
+def _codex(offer: Offer, folders: ClientFolders) -> ClientSettings:
     home = folders.home / ".codex"
     catalog, profile = home / "paddock-models.json", home / "paddock.config.toml"
     config = codex_config(offer, catalog)
     if offer.key:
         config["model_providers"]["paddock"]["experimental_bearer_token"] = offer.key
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(catalog, codex_catalog(offer)), OwnFile(profile, _toml(config))),
         usage=("codex --profile paddock",),
     )
@@ -183,13 +183,13 @@ def _opencode_model(card: ModelCard) -> dict[str, Any]:
     return told
 
 
-def _opencode_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env={"OPENCODE_CONFIG_CONTENT": opencode_config(offer)})
+def _opencode_run(offer: Offer, folder: Path) -> ClientSettings:
+    return ClientSettings(env={"OPENCODE_CONFIG_CONTENT": opencode_config(offer)})
 
 
-def _opencode(offer: Offer, folders: Folders) -> Setting:
+def _opencode(offer: Offer, folders: ClientFolders) -> ClientSettings:
     path = folders.own / "opencode.json"
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(path, opencode_config(offer)),),
         usage=(f"OPENCODE_CONFIG={path} opencode",),
         notes=("it is merged with your own opencode.json, which stays as it is",),
@@ -236,16 +236,16 @@ def _qwen_env(offer: Offer) -> dict[str, str]:
     }
 
 
-def _qwen_run(offer: Offer, folder: Path) -> Setting:
+def _qwen_run(offer: Offer, folder: Path) -> ClientSettings:
     """The variables as well: they win over a user's settings."""
     file = OwnFile(folder / "qwen-code.json", qwen_settings(offer))
     env = {"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(file.path), **_qwen_env(offer)}
-    return Setting(env=env, args=("--auth-type", "openai"), files=(file,))
+    return ClientSettings(env=env, args=("--auth-type", "openai"), files=(file,))
 
 
-def _qwen(offer: Offer, folders: Folders) -> Setting:
+def _qwen(offer: Offer, folders: ClientFolders) -> ClientSettings:
     path = folders.own / "settings.json"
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(path, qwen_settings(offer)),),
         usage=(f"QWEN_CODE_SYSTEM_DEFAULTS_PATH={path} qwen",),
         notes=("your own settings win; all profiles are in /model, unless yours lists models",),
@@ -253,7 +253,7 @@ def _qwen(offer: Offer, folders: Folders) -> Setting:
 
 
 AGENTS = (
-    Client(
+    ClientProgram(
         "claude-code",
         "Claude Code",
         "claude",
@@ -261,11 +261,11 @@ AGENTS = (
         _claude_code,
         _claude_code_run,
     ),
-    Client("codex", "Codex", "codex", "npm install -g @openai/codex", _codex, _codex_run),
-    Client(
+    ClientProgram("codex", "Codex", "codex", "npm install -g @openai/codex", _codex, _codex_run),
+    ClientProgram(
         "opencode", "opencode", "opencode", "npm install -g opencode-ai", _opencode, _opencode_run
     ),
-    Client(
+    ClientProgram(
         "qwen-code", "Qwen Code", "qwen", "npm install -g @qwen-code/qwen-code", _qwen, _qwen_run
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 from paddock.api.models import ModelCard
 from paddock.clients import jsonc
 from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
-from paddock.clients.setting import Client, Edit, Folders, OwnFile, Setting
+from paddock.clients.setting import ClientFolders, ClientProgram, ClientSettings, Edit, OwnFile
 
 # ---- aider: aider.chat/docs/config, aider 0.86 ----
 
@@ -58,14 +58,14 @@ def _yaml(config: dict[str, Any]) -> str:
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in config.items())
 
 
-def _aider_run(offer: Offer, folder: Path) -> Setting:
+def _aider_run(offer: Offer, folder: Path) -> ClientSettings:
     files = aider_files(offer, folder)
-    return Setting(args=("--config", str(files[0].path)), files=files)
+    return ClientSettings(args=("--config", str(files[0].path)), files=files)
 
 
-def _aider(offer: Offer, folders: Folders) -> Setting:
+def _aider(offer: Offer, folders: ClientFolders) -> ClientSettings:
     files = aider_files(offer, folders.own)
-    return Setting(files=files, usage=(f"aider --config {files[0].path}",))
+    return ClientSettings(files=files, usage=(f"aider --config {files[0].path}",))
 
 
 # ---- Continue: docs.continue.dev/reference, cn 1.5; ~/.continue/configs since its PR 11935 ----
@@ -100,14 +100,16 @@ def _continue_model(card: ModelCard, offer: Offer) -> dict[str, Any]:
     }
 
 
-def _continue_run(offer: Offer, folder: Path) -> Setting:
+def _continue_run(offer: Offer, folder: Path) -> ClientSettings:
     path = folder / "paddock.yaml"
-    return Setting(args=("--config", str(path)), files=(OwnFile(path, continue_config(offer)),))
+    return ClientSettings(
+        args=("--config", str(path)), files=(OwnFile(path, continue_config(offer)),)
+    )
 
 
-def _continue(offer: Offer, folders: Folders) -> Setting:
+def _continue(offer: Offer, folders: ClientFolders) -> ClientSettings:
     path = folders.home / ".continue" / "configs" / "paddock.yaml"
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(path, continue_config(offer)),),
         usage=(f"cn --config {path}",),
         notes=("in VS Code and JetBrains: choose Paddock where Continue shows its configuration",),
@@ -117,20 +119,20 @@ def _continue(offer: Offer, folders: Folders) -> Setting:
 # ---- Zed: zed.dev/docs/ai/use-a-local-model; it asks llama.cpp's router for all the rest ----
 
 
-def _zed(offer: Offer, folders: Folders) -> Setting:
+def _zed(offer: Offer, folders: ClientFolders) -> ClientSettings:
     def change(text: str) -> str:
         return jsonc.put(text, ("language_models", "llama.cpp", "api_url"), offer.url)
 
     notes = ["choose a model of llama.cpp in the agent panel; contexts and abilities are asked for"]
     notes += ["set LLAMACPP_API_KEY before you start Zed"] if offer.key else []
     path = folders.config / "zed" / "settings.json"
-    return Setting(edits=(Edit(path, change),), usage=("zed",), notes=tuple(notes))
+    return ClientSettings(edits=(Edit(path, change),), usage=("zed",), notes=tuple(notes))
 
 
 # ---- VS Code 1.122: `chatLanguageModels.json`, vendor `customendpoint` (microsoft/vscode#316916) ----
 
 
-def _vscode(offer: Offer, folders: Folders) -> Setting:
+def _vscode(offer: Offer, folders: ClientFolders) -> ClientSettings:
     entry = {
         "name": "Paddock",
         "vendor": "customendpoint",
@@ -139,7 +141,7 @@ def _vscode(offer: Offer, folders: Folders) -> Setting:
         "models": [_vscode_model(card, offer) for card in offer.cards],
     }
     path = folders.config / "Code" / "User" / "chatLanguageModels.json"
-    return Setting(
+    return ClientSettings(
         edits=(Edit(path, lambda text: jsonc.put_element(text, "Paddock", entry)),),
         usage=("code",),
         notes=("needs VS Code 1.122 or newer; choose a model of Paddock in the chat's picker",),
@@ -163,7 +165,7 @@ def _vscode_model(card: ModelCard, offer: Offer) -> dict[str, Any]:
 # ---- Cline CLI 3.0: what `cline auth` itself writes ----
 
 
-def _cline(offer: Offer, folders: Folders) -> Setting:
+def _cline(offer: Offer, folders: ClientFolders) -> ClientSettings:
     settings = {
         "provider": "openai-compatible",
         "apiKey": offer.token,
@@ -180,7 +182,7 @@ def _cline(offer: Offer, folders: Folders) -> Setting:
         return jsonc.put(text, ("providers", "openai-compatible"), entry)
 
     path = folders.home / ".cline" / "data" / "settings" / "providers.json"
-    return Setting(
+    return ClientSettings(
         edits=(Edit(path, change),),
         usage=(f"cline -P openai-compatible -m {offer.main.id}",),
         notes=(
@@ -196,11 +198,13 @@ def _cline_settings(text: str) -> Any:
 
 
 EDITORS = (
-    Client("aider", "aider", "aider", "python -m pip install aider-chat", _aider, _aider_run),
-    Client(
+    ClientProgram(
+        "aider", "aider", "aider", "python -m pip install aider-chat", _aider, _aider_run
+    ),
+    ClientProgram(
         "continue", "Continue", "cn", "npm install -g @continuedev/cli", _continue, _continue_run
     ),
-    Client("zed", "Zed", "zed", "https://zed.dev/download", _zed),
-    Client("vscode", "VS Code", "code", "https://code.visualstudio.com", _vscode),
-    Client("cline", "Cline", "cline", "npm install -g cline", _cline),
+    ClientProgram("zed", "Zed", "zed", "https://zed.dev/download", _zed),
+    ClientProgram("vscode", "VS Code", "code", "https://code.visualstudio.com", _vscode),
+    ClientProgram("cline", "Cline", "cline", "npm install -g cline", _cline),
 )

@@ -7,12 +7,19 @@ from typing import Any
 from paddock.api.models import ModelCard
 from paddock.clients import jsonc
 from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
-from paddock.clients.setting import Client, Edit, Folders, OwnFile, Setting, exports
+from paddock.clients.setting import (
+    ClientFolders,
+    ClientProgram,
+    ClientSettings,
+    Edit,
+    OwnFile,
+    exports,
+)
 
 # ---- Goose: its guides, "Environment Variables" and "Custom Providers" ----
 
 
-def _goose_run(offer: Offer, folder: Path) -> Setting:
+def _goose_run(offer: Offer, folder: Path) -> ClientSettings:
     context = {"GOOSE_CONTEXT_LIMIT": str(offer.main.context)} if offer.main.context else {}
     env = {
         "GOOSE_PROVIDER": "openai",
@@ -23,7 +30,7 @@ def _goose_run(offer: Offer, folder: Path) -> Setting:
         "OPENAI_TIMEOUT": str(TIMEOUT),
         **context,
     }
-    return Setting(env=env)
+    return ClientSettings(env=env)
 
 
 def goose_provider(offer: Offer) -> str:
@@ -47,9 +54,9 @@ def _goose_model(card: ModelCard) -> dict[str, Any]:
     return {"name": card.id, "context_limit": card.context or 32_768}
 
 
-def _goose(offer: Offer, folders: Folders) -> Setting:
+def _goose(offer: Offer, folders: ClientFolders) -> ClientSettings:
     path = folders.config / "goose" / "custom_providers" / "paddock.json"
-    return Setting(
+    return ClientSettings(
         files=(OwnFile(path, goose_provider(offer)),),
         usage=(f"GOOSE_PROVIDER=paddock GOOSE_MODEL={offer.main.id} goose session",),
         notes=("set PADDOCK_API_KEY to the key before you start goose",) if offer.key else (),
@@ -80,22 +87,22 @@ def _crush_model(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _crush_run(offer: Offer, folder: Path) -> Setting:
+def _crush_run(offer: Offer, folder: Path) -> ClientSettings:
     """Its large and its small model are one; the folder takes the place of the user's own."""
     chosen = {"provider": "paddock", "model": offer.main.id}
     models = {"large": chosen, "small": chosen}
     config = {"providers": {"paddock": crush_provider(offer)}, "models": models}
     file = OwnFile(folder / "crush.json", json.dumps(config, indent=2) + "\n")
-    return Setting(env={"CRUSH_GLOBAL_CONFIG": str(folder)}, files=(file,))
+    return ClientSettings(env={"CRUSH_GLOBAL_CONFIG": str(folder)}, files=(file,))
 
 
-def _crush(offer: Offer, folders: Folders) -> Setting:
+def _crush(offer: Offer, folders: ClientFolders) -> ClientSettings:
     def change(text: str) -> str:
         return jsonc.put(text, ("providers", "paddock"), crush_provider(offer))
 
     path = folders.config / "crush" / "crush.json"
     notes = ("choose a model of Paddock, as the small model too: Ctrl+P, Switch Model",)
-    return Setting(edits=(Edit(path, change),), usage=("crush",), notes=notes)
+    return ClientSettings(edits=(Edit(path, change),), usage=("crush",), notes=notes)
 
 
 # ---- Open WebUI: docs.openwebui.com, environment variables ----
@@ -112,12 +119,12 @@ def _open_webui_env(offer: Offer) -> dict[str, str]:
     }
 
 
-def _open_webui_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env=_open_webui_env(offer))
+def _open_webui_run(offer: Offer, folder: Path) -> ClientSettings:
+    return ClientSettings(env=_open_webui_env(offer))
 
 
-def _open_webui(offer: Offer, folders: Folders) -> Setting:
-    return Setting(
+def _open_webui(offer: Offer, folders: ClientFolders) -> ClientSettings:
+    return ClientSettings(
         usage=(*exports(_open_webui_env(offer)), "open-webui serve"),
         notes=(
             "Open WebUI reads these at its first start only; later: Admin Panel, Connections",
@@ -148,26 +155,26 @@ def anthropic_env(offer: Offer) -> dict[str, str]:
     }
 
 
-def _openai(offer: Offer, folders: Folders) -> Setting:
-    return Setting(env=openai_env(offer))
+def _openai(offer: Offer, folders: ClientFolders) -> ClientSettings:
+    return ClientSettings(env=openai_env(offer))
 
 
-def _openai_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env=openai_env(offer))
+def _openai_run(offer: Offer, folder: Path) -> ClientSettings:
+    return ClientSettings(env=openai_env(offer))
 
 
-def _anthropic(offer: Offer, folders: Folders) -> Setting:
-    return Setting(env=anthropic_env(offer))
+def _anthropic(offer: Offer, folders: ClientFolders) -> ClientSettings:
+    return ClientSettings(env=anthropic_env(offer))
 
 
-def _anthropic_run(offer: Offer, folder: Path) -> Setting:
-    return Setting(env=anthropic_env(offer))
+def _anthropic_run(offer: Offer, folder: Path) -> ClientSettings:
+    return ClientSettings(env=anthropic_env(offer))
 
 
 OTHERS = (
-    Client("goose", "Goose", "goose", "https://github.com/block/goose", _goose, _goose_run),
-    Client("crush", "Crush", "crush", "npm install -g @charmland/crush", _crush, _crush_run),
-    Client(
+    ClientProgram("goose", "Goose", "goose", "https://github.com/block/goose", _goose, _goose_run),
+    ClientProgram("crush", "Crush", "crush", "npm install -g @charmland/crush", _crush, _crush_run),
+    ClientProgram(
         "open-webui",
         "Open WebUI",
         "open-webui",
@@ -175,6 +182,6 @@ OTHERS = (
         _open_webui,
         _open_webui_run,
     ),
-    Client("openai", "OpenAI's variables", "", "", _openai, _openai_run),
-    Client("anthropic", "Anthropic's variables", "", "", _anthropic, _anthropic_run),
+    ClientProgram("openai", "OpenAI's variables", "", "", _openai, _openai_run),
+    ClientProgram("anthropic", "Anthropic's variables", "", "", _anthropic, _anthropic_run),
 )

@@ -27,7 +27,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ClientSettings:
     """All of it. `usage`: what to type then; `notes`: what the user should know."""
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class ClientFolders:
     """Where files may go."""
 
     own: Path  # ours, for this client
@@ -47,12 +47,12 @@ class Folders:
     config: Path  # $XDG_CONFIG_HOME
 
 
-Run = Callable[[Offer, Path], Setting]  # the folder is ours, and goes when the client ends
-Connect = Callable[[Offer, Folders], Setting]
+Run = Callable[[Offer, Path], ClientSettings]  # the folder is ours, and goes when the client ends
+Connect = Callable[[Offer, ClientFolders], ClientSettings]
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientProgram:
     """One program. Without `run` it cannot be started with everything set: it must be connected."""
 
     name: str

@@ -15,10 +15,10 @@ from typing import Literal
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
 from paddock.clients.setting import Change as EntryChange
-from paddock.clients.setting import Setting
+from paddock.clients.setting import ClientSettings
 from paddock.errors import ConfigError
-from paddock.whole import write_whole
 
 State = Literal["", "connected", "changed"]  # `changed`: by somebody else, since
 
@@ -48,13 +48,13 @@ class _Written(msgspec.Struct):
     backup: str | None  # where the version from before lies; None: there was none
 
 
-def changes(setting: Setting) -> list[Change]:
+def changes(setting: ClientSettings) -> list[Change]:
     """What would be written. ConfigError names a file of the client's that cannot be understood."""
     own = [_change(file.path, file.text) for file in setting.files]
     return [*own, *(_edited(edit.path, edit.change) for edit in setting.edits)]
 
 
-class Ledger:
+class WrittenFiles:
     """What was written for which client, in the state folder."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -135,7 +135,7 @@ class Ledger:
         return self._folder / f"{client}.json"
 
 
-def put_aside(setting: Setting) -> Iterator[Path]:
+def put_aside(setting: ClientSettings) -> Iterator[Path]:
     """Write the files that one run needs; gives their paths."""
     for file in setting.files:
         _write(file.path, file.text.encode())
@@ -170,7 +170,7 @@ def _put_back(record: _Written) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        write_whole(path, content)
+        atomic_write(path, content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 

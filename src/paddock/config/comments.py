@@ -9,7 +9,7 @@ from collections.abc import Iterable
 _MARKS = ("#", ";")
 
 
-class Lines:
+class NumberedLines:
     """The lines of a file, counted from 1."""
 
     def __init__(self, lines: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from configparser import ParsingError, RawConfigParser
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paddock.config.comments import Lines
+from paddock.config.comments import NumberedLines
 from paddock.config.profile import Problem
 
 # A comment may stand behind a header; without one, a name may hold brackets.
@@ -58,7 +58,7 @@ def _not_text(path: Path, data: bytes, at: int) -> Problem:
 
 def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem, ...]]:
     """All sections in the file's order, the nameless one first, and the lines that are none of it."""
-    reader = _Reader()
+    reader = _IniReader()
     problems = [_unreadable(file, line, text) for line, text in reader.read(text)]
     sections = tuple(reader.sections())
     problems += [_indented(file, s) for s in sections if s.name and not s.line]
@@ -67,13 +67,13 @@ def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem,
 
 
 def _with_comments(sections: Iterable[Section], text: str) -> Iterator[Section]:
-    lines = Lines(io.StringIO(text, newline=None))
+    lines = NumberedLines(io.StringIO(text, newline=None))
     for section in sections:
         last = max((entry.line for entry in section.entries), default=section.line)
         yield replace(section, comments=lines.comments(section.line, last))
 
 
-class _Reader:
+class _IniReader:
     """configparser, told to tag what it finds with the line where it is."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ _PREFERRED = ("F16", "BF16", "F32", "Q8_0")
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class UsableModel:
     """What gets a profile."""
 
     file: ModelFile
@@ -51,8 +51,8 @@ class Model:
 class Sorted:
     """Everything in its place."""
 
-    models: list[Model] = field(default_factory=list)
-    drafts: list[Model] = field(default_factory=list)
+    models: list[UsableModel] = field(default_factory=list)
+    drafts: list[UsableModel] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -61,16 +61,16 @@ Read = tuple[ModelFile, Facts | GgufError]
 
 def sort_out(read: Iterable[Read]) -> Sorted:
     """What the files are, each as far as its header was read."""
-    out, models, projectors = Sorted(), list[Model](), list[Model]()
+    out, models, projectors = Sorted(), list[UsableModel](), list[UsableModel]()
     for file, facts in read:
         if isinstance(facts, GgufError):
             out.left_out.append(LeftOut(file.path, _wrong(file, facts)))
         elif facts.kind == "projector" or "mmproj" in file.name.lower():
-            projectors.append(Model(file, facts))
+            projectors.append(UsableModel(file, facts))
         elif reason := _no_model(facts):
             out.left_out.append(LeftOut(file.path, reason))
         else:
-            found = Model(file, facts, _use(file, facts))
+            found = UsableModel(file, facts, _use(file, facts))
             (out.drafts if _is_draft(found) else models).append(found)
     _join(models, projectors, out)
     return out
@@ -101,14 +101,14 @@ def _use(file: ModelFile, facts: Facts) -> Use:
     return "embeddings" if is_embedder else "chat"
 
 
-def _is_draft(model: Model) -> bool:
+def _is_draft(model: UsableModel) -> bool:
     return model.facts.architecture in _DRAFTERS or bool(_DRAFTS.match(model.file.name))
 
 
 # ---- projectors ----
 
 
-def _join(models: Sequence[Model], projectors: Sequence[Model], out: Sorted) -> None:
+def _join(models: Sequence[UsableModel], projectors: Sequence[UsableModel], out: Sorted) -> None:
     """Give each model the best of the projectors that are its own."""
     bases = _bases(models)
     used, second = set[ModelFile](), set[ModelFile]()
@@ -118,13 +118,13 @@ def _join(models: Sequence[Model], projectors: Sequence[Model], out: Sorted) -> 
         best = own[0].file if own else None
         used |= {p.file for p in own[:1]}
         second |= {p.file for p in own[1:]}
-        out.models.append(Model(model.file, model.facts, model.use, best))
+        out.models.append(UsableModel(model.file, model.facts, model.use, best))
     for projector in projectors:
         if projector.file not in used:
             out.left_out.append(LeftOut(projector.file.path, _unused(projector, second)))
 
 
-def _bases(models: Iterable[Model]) -> Mapping[object, set[str]]:
+def _bases(models: Iterable[UsableModel]) -> Mapping[object, set[str]]:
     """The models of each folder by their names without the quantisation."""
     bases = defaultdict[object, set[str]](set)
     for model in models:
@@ -132,7 +132,7 @@ def _bases(models: Iterable[Model]) -> Mapping[object, set[str]]:
     return bases
 
 
-def _belongs(projector: Model, model: Model, bases: Mapping[object, set[str]]) -> bool:
+def _belongs(projector: UsableModel, model: UsableModel, bases: Mapping[object, set[str]]) -> bool:
     """By its name, or because nothing else lies there.
 
     In the top folder (and any other that holds several models) the names must tell: a model with
@@ -149,12 +149,12 @@ def _belongs(projector: Model, model: Model, bases: Mapping[object, set[str]]) -
     return is_title or _is_namesake(projector, model) or _is_start(own, model, beside)
 
 
-def _is_namesake(projector: Model, model: Model) -> bool:
+def _is_namesake(projector: UsableModel, model: UsableModel) -> bool:
     own = name_of(projector.file.name).bare
     return bool(own) and own == name_of(model.file.name).bare
 
 
-def _is_start(own: str, model: Model, beside: Iterable[str]) -> bool:
+def _is_start(own: str, model: UsableModel, beside: Iterable[str]) -> bool:
     """Whether it is the beginning of this model's name, and of no other's."""
     starting = [base for base in beside if own and base.startswith(own)]
     return starting == [name_of(model.file.name).bare]
@@ -164,14 +164,14 @@ def _letters(text: str) -> str:
     return re.sub(r"\W|_", "", text.lower())
 
 
-def _preference(projector: Model) -> tuple[int, str]:
+def _preference(projector: UsableModel) -> tuple[int, str]:
     told = (projector.facts.file_type or "").rpartition("MOSTLY_")[2].removeprefix("ALL_")
     kind = told or name_of(projector.file.name).quantisation.upper()
     place = _PREFERRED.index(kind) if kind in _PREFERRED else len(_PREFERRED)
     return place, projector.file.name
 
 
-def _unused(projector: Model, second: Iterable[ModelFile]) -> str:
+def _unused(projector: UsableModel, second: Iterable[ModelFile]) -> str:
     if projector.file in second:
         return "a projector of which there is a better one"
     return "a projector, and nothing tells whose: write MMPROJ = (its path) for the model that it is of"

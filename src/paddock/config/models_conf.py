@@ -70,7 +70,7 @@ def read_as(
     folders = Folders(models_dir or path.parent / "models", path.parent)
     findings = Findings(str(path))
     engines = EngineFlags(flags_for, defaults_for, path.parent, findings)
-    return _Reading(path, folders, engines, findings).read(text)
+    return _FileReader(path, folders, engines, findings).read(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Built:
     origins: dict[str, Origin]  # where the section sets fields of its own
 
 
-class _Reading:
+class _FileReader:
     def __init__(
         self, path: Path, folders: Folders, engines: EngineFlags, findings: Findings
     ) -> None:

@@ -67,7 +67,7 @@ def understand(
 
     `below`: the old switches of what it goes over (`spellings.modern`).
     """
-    return _Reading(section, flags, folders, findings, below).read()
+    return _SectionReader(section, flags, folders, findings, below).read()
 
 
 def old_switches(section: Section, flags: FlagSet | None, *, tail: bool = True) -> dict[str, bool]:
@@ -79,7 +79,7 @@ def old_switches(section: Section, flags: FlagSet | None, *, tail: bool = True) 
     return keys | {k: on for text in tails for k, on in tail_switches(text, flags).items()}
 
 
-class _Reading:
+class _SectionReader:
     def __init__(
         self,
         section: Section,

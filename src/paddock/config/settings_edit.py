@@ -7,10 +7,10 @@ import msgspec
 import tomlkit
 from tomlkit import TOMLDocument
 
+from paddock.atomic_write import atomic_write
 from paddock.config.engines import EngineSpec
 from paddock.config.settings import load_settings
 from paddock.errors import ConfigError
-from paddock.whole import write_whole
 
 
 def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
@@ -63,4 +63,4 @@ def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
     written = tomlkit.dumps(document).encode()
-    write_whole(path, written, prove=lambda partial: load_settings(partial, {}))
+    atomic_write(path, written, prove=lambda partial: load_settings(partial, {}))

@@ -19,7 +19,7 @@ from paddock.llama.flags import FlagSet
 from paddock.placement import examination
 from paddock.placement.advice import checkup
 from paddock.placement.devices import Readings
-from paddock.placement.patient import Machine, Patient
+from paddock.placement.profile_facts import MachineFacts, ProfileFacts
 from paddock.placement.survey import host_takers
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def examine(daemon: "Daemon", profiles: Sequence[Profile]) -> Checkup:
     readings, swapped = await _readings(daemon), _swapped(daemon)
     problems = await asyncio.to_thread(_problems, daemon, {"", "*", *(p.id for p in profiles)})
     patients = [await _patient(daemon, profile, readings) for profile in profiles]
-    machine = Machine(
+    machine = MachineFacts(
         environ=os.environ,
         config_files=await asyncio.to_thread(examination.config_files, os.environ),
         readings=readings,
@@ -75,10 +75,10 @@ def _problems(daemon: "Daemon", sections: set[str]) -> list[Problem]:
 # ---- a profile ----
 
 
-async def _patient(daemon: "Daemon", profile: Profile, readings: Readings) -> Patient:
+async def _patient(daemon: "Daemon", profile: Profile, readings: Readings) -> ProfileFacts:
     measured = await _measured(daemon, profile)
     cache, plan = daemon.paths.state_dir, await daemon.plans.make(profile)
-    return Patient(
+    return ProfileFacts(
         profile=profile,
         flags=await asyncio.to_thread(_flags_or_none, daemon, profile.engine),
         files=await asyncio.to_thread(examination.read_files, profile, cache_dir=cache),

@@ -14,7 +14,7 @@ from paddock.core.model import Cause
 from paddock.daemon.roster import Roster
 from paddock.errors import PaddockError
 from paddock.llama.gguf import is_there
-from paddock.placement.shelf import state_of
+from paddock.placement.plan_cache import state_of
 
 
 class Flaws:

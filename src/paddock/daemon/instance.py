@@ -90,7 +90,7 @@ class Instance:
         plumbing = records.plumbing(record.number)
         self._state_file = LineFile(plumbing.state, limit=_STATE_LIMIT)
         self._log_file = LineFile(plumbing.log, limit=log_limit)
-        self._tail = excerpt.Tail(_TAIL_LINES, _TAIL)
+        self._tail = excerpt.LogTail(_TAIL_LINES, _TAIL)
         self._placement = PlacementReader()
         self._stages = Stages()
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes

@@ -17,6 +17,7 @@ import msgspec
 
 from paddock.api.placement import Placement, Plan
 from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
 from paddock.host.gpus import Gpu, Gpus, Telemetry
@@ -31,7 +32,6 @@ from paddock.placement.devices import (
     overhead_of,
 )
 from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
-from paddock.whole import write_whole
 
 _TAKERS_TOLD = 5  # programs per device
 
@@ -222,7 +222,7 @@ class Ledger:
             self.overheads[name] = mib
             if self._file:
                 with suppress(OSError):
-                    write_whole(self._file, msgspec.json.encode(self.overheads))
+                    atomic_write(self._file, msgspec.json.encode(self.overheads))
 
     # ---- waiting and telling ----
 

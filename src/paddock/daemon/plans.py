@@ -23,9 +23,9 @@ from paddock.daemon.turns import in_turns
 from paddock.errors import PaddockError
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimated
+from paddock.placement.plan_cache import PlanCache, holds
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
-from paddock.placement.shelf import Shelf, holds
 
 _log = logging.getLogger(__name__)
 # MiB that must be free of each GPU where ours are resident: a driver's context of 530, and some room.
@@ -56,7 +56,7 @@ class Plans:
         self._booked, self._measure = booked, measure
         self._is_calm, self._changed = is_calm, changed
         self._ahead, self._faults = ahead, faults
-        self._planner = Planner(Shelf(state_dir / "plans"))
+        self._planner = Planner(PlanCache(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
         self._failed: set[str] = set()  # fingerprints whose engine could not tell
         self._judged: set[str] = set()  # those that were at least asked whether they load

@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import Placement
+from paddock.atomic_write import atomic_write
 from paddock.daemon.reserve import Reserve
 from paddock.llama.process import Plumbing
 from paddock.llama.signs import Signs
 from paddock.private import believed, keep_private
-from paddock.whole import write_whole
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -94,7 +94,7 @@ class Records:
     def save(self, record: Record) -> None:
         """Write it so that a crash leaves the old or the new one, never half of one. Raises OSError."""
         file = self._root / str(record.number) / "record.json"
-        self.reserve.spend(lambda: write_whole(file, msgspec.json.encode(record)))
+        self.reserve.spend(lambda: atomic_write(file, msgspec.json.encode(record)))
 
     def close(self, record: Record) -> None:
         """Note that it has ended; its log stays readable until newer ones push it out."""

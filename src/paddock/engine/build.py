@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.engine.build_step import BuildSteps, ReportProgress
 from paddock.engine.engine import Engine
-from paddock.engine.errand import Errand, Tell
 from paddock.engine.locate import find_engine
 from paddock.engine.source import Folder, Source, build_number, copy, fetch, patch
 from paddock.engine.toolchain import tool
@@ -53,16 +53,16 @@ def recipe_of(order: Order) -> Recipe:
     )
 
 
-def build(order: Order, state_dir: Path, tell: Tell) -> tuple[Path, Engine]:
+def build(order: Order, state_dir: Path, report: ReportProgress) -> tuple[Path, Engine]:
     """The new llama-server and what it says of itself. Raises EngineError; what was done then stays for the next try."""
     workshop = state_dir / "builds" / order.name
     workshop.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(workshop):
         _begin_or_go_on(workshop, recipe_of(order))
-        errand = Errand(workshop / _LOG, tell, _environment(workshop))
-        tree = _prepared(order, workshop, errand)
-        _compile(order, tree, workshop, errand)
-        tell("looking at what came of it", None)
+        steps = BuildSteps(workshop / _LOG, report, _environment(workshop))
+        tree = _prepared(order, workshop, steps)
+        _compile(order, tree, workshop, steps)
+        report("looking at what came of it", None)
         path, engine = _set_up(order, workshop, state_dir)
         shutil.rmtree(workshop)
     return path, engine
@@ -98,30 +98,30 @@ def _environment(workshop: Path) -> dict[str, str]:
     return {**os.environ, **ours, "LC_ALL": "C.UTF-8"}
 
 
-def _prepared(order: Order, workshop: Path, errand: Errand) -> Path:
+def _prepared(order: Order, workshop: Path, steps: BuildSteps) -> Path:
     """The tree to compile, patched once and whole: where that broke off, it is fetched anew."""
     source, patched = workshop / "source", workshop / "patched"
     if not order.patches:
-        return fetch(order.source, source, errand)
+        return fetch(order.source, source, steps)
     if isinstance(order.source, Folder):  # which may have changed since
         tree = copy(order.source, source)
     elif patched.exists():
-        return fetch(order.source, source, errand)
+        return fetch(order.source, source, steps)
     else:
         shutil.rmtree(source, ignore_errors=True)
-        tree = fetch(order.source, source, errand)
-    patch(tree, order.patches, errand)
+        tree = fetch(order.source, source, steps)
+    patch(tree, order.patches, steps)
     patched.touch()
     return tree
 
 
-def _compile(order: Order, tree: Path, workshop: Path, errand: Errand) -> None:
+def _compile(order: Order, tree: Path, workshop: Path, steps: BuildSteps) -> None:
     cmake, into = tool("cmake"), str(workshop / "build")
     number = build_number(workshop / "source")
     known = [f"-DLLAMA_BUILD_NUMBER={number}"] if number else []
-    errand.run("configuring", [cmake, "-S", str(tree), "-B", into, *known, *order.options])
+    steps.run("configuring", [cmake, "-S", str(tree), "-B", into, *known, *order.options])
     words = [cmake, "--build", into, "--target", _TARGET, "--parallel", str(order.jobs)]
-    errand.run("compiling", words)
+    steps.run("compiling", words)
 
 
 def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine]:

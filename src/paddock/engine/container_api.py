@@ -27,7 +27,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> tuple[docker.APIClient, 
             client = docker.APIClient(base_url=url, version="auto", timeout=_TIMEOUT)
             client.ping()
         except (DockerException, OSError) as error:
-            tried.append(f"{url}: {said(error)}")
+            tried.append(f"{url}: {reason_of(error)}")
         else:
             return client, url
     raise EngineError(
@@ -56,7 +56,7 @@ def image(client: docker.APIClient, name: str) -> dict[str, Any]:
         program = "podman" if _is_podman(client) else "docker"
         raise EngineError(f"there is no image {name}", hint=f"{program} pull {name}") from None
     except DockerException as error:
-        raise EngineError(f"cannot look at the image {name}: {said(error)}") from error
+        raise EngineError(f"cannot look at the image {name}: {reason_of(error)}") from error
     return found
 
 
@@ -117,7 +117,7 @@ def _groups() -> set[int]:
     return {node.stat().st_gid for node in nodes if node.exists()}
 
 
-def said(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The server's own words, where it has any."""
     words = getattr(error, "explanation", None) or str(error)
     return str(words).strip().splitlines()[-1] if str(words).strip() else type(error).__name__

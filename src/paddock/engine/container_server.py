@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     except EngineError as error:
         _fail(error.message, *error.detail, error.hint)
     except DockerException as error:
-        _fail(f"the container engine refused: {container_api.said(error)}")
+        _fail(f"the container engine refused: {container_api.reason_of(error)}")
 
 
 def _serve(name: str, flags: Sequence[str]) -> NoReturn:
@@ -78,7 +78,7 @@ def _serve(name: str, flags: Sequence[str]) -> NoReturn:
             for name_of_signal in early:  # it could not hear them before
                 client.kill(created, name_of_signal)
         except APIError as error:
-            _fail(f"cannot start a container of {name}: {container_api.said(error)}")
+            _fail(f"cannot start a container of {name}: {container_api.reason_of(error)}")
         _tell_pid(client, created, value_of(flags, "--host"))
         threading.Thread(target=_feed, args=(stream,), daemon=True).start()
         _copy(stream)

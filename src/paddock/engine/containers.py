@@ -12,8 +12,8 @@ from pathlib import Path
 
 from paddock.config.engines import CONTAINER
 from paddock.engine import container_options
+from paddock.engine.bounded_run import bounded_run
 from paddock.engine.probe import Candidate
-from paddock.engine.said import said
 from paddock.errors import EngineError
 
 _SERVER = "paddock.engine.container_server"
@@ -68,7 +68,7 @@ def _identity(image: str, environ: tuple[tuple[str, str], ...]) -> str:
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     try:
-        done = said(argv, environ=environ, timeout=_TIMEOUT)
+        done = bounded_run(argv, environ=environ, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"the container engine did not answer within {_TIMEOUT:g} s", hint="is it overloaded?"

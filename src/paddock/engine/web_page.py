@@ -14,8 +14,8 @@ import aiohttp
 import msgspec
 
 from paddock.config.profile import Flag, Origin
-from paddock.engine.aside import started
 from paddock.engine.engine import Engine
+from paddock.engine.temporary_server import temporary_server
 from paddock.engine.trial_cases import of_file
 from paddock.errors import EngineError
 from paddock.llama.client import BASE_URL
@@ -60,7 +60,7 @@ async def take(engine: Engine) -> Page:
         try:
             async with (
                 asyncio.timeout(_TIME),
-                started(engine, profile, folder / "run", blind=True) as server,
+                temporary_server(engine, profile, folder / "run", blind=True) as server,
             ):
                 if await server.ready():
                     return await _collected(server.session)

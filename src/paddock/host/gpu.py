@@ -49,7 +49,7 @@ class Telemetry:
     throttled: tuple[str, ...] = ()  # what holds its clock down: `thermal`, `power`, `hardware`
 
 
-class Driver(Protocol):
+class GpuDriver(Protocol):
     """Whoever reads the GPUs of one vendor. None of these raises."""
 
     def read(self) -> list[Gpu]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from paddock.host.amd import Amd
-from paddock.host.gpu import Driver, Gpu, GpuProcess, Telemetry
+from paddock.host.gpu import Gpu, GpuDriver, GpuProcess, Telemetry
 from paddock.host.nvidia import Nvidia
 
 
 class Gpus:
     """The drivers, opened once and kept. Safe to read from several threads, as they are."""
 
-    def __init__(self, drivers: Sequence[Driver] | None = None) -> None:
+    def __init__(self, drivers: Sequence[GpuDriver] | None = None) -> None:
         self._drivers = (Nvidia(), Amd()) if drivers is None else tuple(drivers)
 
     def read(self) -> list[Gpu]:

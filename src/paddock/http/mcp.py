@@ -29,7 +29,7 @@ async def post(front: Front, request: web.Request, route: Route) -> web.StreamRe
     message = mcp.read(await front.receiver.order(request), version)
     if isinstance(message, list):
         return await _batch(front, request, message)
-    if isinstance(message, mcp.Notice):
+    if isinstance(message, mcp.RpcNotification):
         return _noticed(front, request, message)
     if isinstance(message, mcp.Refusal):
         return _json(mcp.refused(message), status=400)
@@ -46,7 +46,7 @@ async def delete(front: Front, request: web.Request, route: Route) -> web.Stream
     return web.Response(status=204)
 
 
-def _at_once(message: mcp.Request) -> bytes | None:
+def _at_once(message: mcp.RpcRequest) -> bytes | None:
     """The reply where nothing has to be done for it."""
     found = mcp.answer(message)
     if found is None and isinstance(wrong := mcp.call_of(message), mcp.Refusal):
@@ -56,7 +56,7 @@ def _at_once(message: mcp.Request) -> bytes | None:
     return None if found is None else mcp.reply(message.id, found)
 
 
-def _noticed(front: Front, request: web.Request, notice: mcp.Notice) -> web.Response:
+def _noticed(front: Front, request: web.Request, notice: mcp.RpcNotification) -> web.Response:
     number = mcp.cancelled_id(notice)
     if number is not None and (task := front.calls.get(_key(request, number))):
         task.cancel()
@@ -70,7 +70,7 @@ async def _batch(front: Front, request: web.Request, messages: list[mcp.Message]
 
 
 async def _one(front: Front, request: web.Request, message: mcp.Message) -> bytes | None:
-    if isinstance(message, mcp.Notice):
+    if isinstance(message, mcp.RpcNotification):
         _noticed(front, request, message)
         return None
     if isinstance(message, mcp.Refusal):
@@ -86,9 +86,9 @@ async def _one(front: Front, request: web.Request, message: mcp.Message) -> byte
 class Running:
     """One call of a tool inside its block; whoever leaves the block early cancels it."""
 
-    def __init__(self, front: Front, request: web.Request, message: mcp.Request) -> None:
+    def __init__(self, front: Front, request: web.Request, message: mcp.RpcRequest) -> None:
         wanted = mcp.call_of(message)
-        assert isinstance(wanted, mcp.Call), "what is wrong with it was said at once"
+        assert isinstance(wanted, mcp.ToolCall), "what is wrong with it was said at once"
         self.words: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: it has ended
         self._id, self._key = message.id, _key(request, message.id)
         self._calls = front.calls
@@ -128,7 +128,9 @@ class Running:
         return mcp.reply(self._id, self._task.result())
 
 
-async def _called(front: Front, request: web.Request, message: mcp.Request) -> web.StreamResponse:
+async def _called(
+    front: Front, request: web.Request, message: mcp.RpcRequest
+) -> web.StreamResponse:
     async with Running(front, request, message) as running:
         if "text/event-stream" not in request.headers.get("Accept", ""):
             await running.ended()

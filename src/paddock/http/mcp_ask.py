@@ -16,7 +16,7 @@ import msgspec
 from paddock.api import mcp
 from paddock.api.connection import foreign_error
 from paddock.api.mcp_tools import Answered, Question
-from paddock.api.sse import Message, SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, upstream
 from paddock.http.mcp_caller import Caller
@@ -137,7 +137,7 @@ async def _chunks(reply: Any, endpoint: "Endpoint") -> AsyncIterator[dict[str, A
     parser = SseParser()
     while piece := await upstream.some(reply, endpoint):
         for message in parser.feed(piece):
-            if isinstance(message, Message) and message.data != "[DONE]":
+            if isinstance(message, SseMessage) and message.data != "[DONE]":
                 yield msgspec.json.decode(message.data, type=dict[str, Any])
 
 

@@ -16,7 +16,7 @@ from paddock.http.mcp_ask import ask
 from paddock.http.mcp_caller import Caller
 
 
-async def call(caller: Caller, wanted: mcp.Call) -> dict[str, Any]:
+async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
     """The tool's result, also where that is why not: a model reads it, and may do better."""
     does = _TOOLS[wanted.tool]
     front, request = caller.front, caller.request
@@ -35,9 +35,9 @@ async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     return mcp.done(tools.ModelList(rows))
 
 
-def _row(profile: ProfileInfo, card: ModelCard) -> tools.ModelRow:
+def _row(profile: ProfileInfo, card: ModelCard) -> tools.ListedModel:
     measured = profile.speed.generation if profile.speed else None
-    return tools.ModelRow(
+    return tools.ListedModel(
         id=profile.id,
         title=profile.title,
         description=profile.description,
@@ -54,7 +54,7 @@ async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """`GET /status`, as much of it as helps to choose."""
     now = caller.front.daemon.status()
     running = [
-        tools.Running(
+        tools.LoadedModel(
             model=one.profile,
             instance=one.id,
             phase=one.phase,
@@ -64,7 +64,7 @@ async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
         for one in now.instances
     ]
     memory = [
-        tools.Memory(device=one.name, total_mib=one.total_mib, free_mib=one.free_mib)
+        tools.DeviceMemory(device=one.name, total_mib=one.total_mib, free_mib=one.free_mib)
         for one in now.devices
     ]
     return mcp.done(

@@ -17,11 +17,11 @@ from pathlib import Path, PurePosixPath
 import msgspec
 from aiohttp import web
 
+from paddock.atomic_write import atomic_write
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
 from paddock.errors import EngineError, Forbidden
 from paddock.http.sender import VISITED_COOKIE, Sender, tells
-from paddock.whole import write_whole
 
 _log = logging.getLogger(__name__)
 _KEPT = "web-page.msgpack"
@@ -90,7 +90,7 @@ class WebPage:
                 break
         if is_sure:
             with suppress(OSError):
-                await asyncio.to_thread(write_whole, self._file, msgspec.msgpack.encode(kept))
+                await asyncio.to_thread(atomic_write, self._file, msgspec.msgpack.encode(kept))
         return kept
 
 

@@ -8,7 +8,7 @@ from paddock.errors import ConfigError
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.launch import Launch, Other, launches
 from paddock.importing.macros import Macros
-from paddock.importing.page import GAP, Page, Section, compose, plain
+from paddock.importing.page import GAP, Page, PageSection, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
 from paddock.importing.shell import Call, Shell
@@ -28,7 +28,7 @@ def read_llama_swap(path: Path, known: Known, environ: Mapping[str, str]) -> tup
         raise ConfigError(f"{path} has no models", hint="name llama-swap's own configuration")
     notes = Page()
     programs = Programs(known, path.name)
-    reading = _Reading(
+    reading = _SwapReader(
         KeyComments.of(file, "models"),
         Macros(mapping(file.value.get("macros")), environ),
         Starter(programs, notes),
@@ -37,7 +37,7 @@ def read_llama_swap(path: Path, known: Known, environ: Mapping[str, str]) -> tup
     return reading.page(models), programs
 
 
-class _Reading:
+class _SwapReader:
     def __init__(
         self, comments: KeyComments, macros: Macros, starter: Starter, shell: Shell
     ) -> None:
@@ -64,7 +64,7 @@ class _Reading:
         page.notes[:0] = self._notes.notes
         return page
 
-    def _composed(self, sections: list[Section], head: list[str]) -> Page:
+    def _composed(self, sections: list[PageSection], head: list[str]) -> Page:
         profiles = [section for section in sections if not section.left_out]
         shared = Shared(self._comments, self._macros, head)
         section = shared.section()
@@ -76,7 +76,7 @@ class _Reading:
             last.after += [GAP, *end] if last.after or not last.left_out else end
         return compose(sections, section)
 
-    def _preload(self, sections: list[Section]) -> None:
+    def _preload(self, sections: list[PageSection]) -> None:
         hooks = mapping(mapping(self._file.value.get("hooks")).get("on_startup"))
         wanted = {self._macros.expand(text_of(id_)) for id_ in items(hooks.get("preload"))}
         for section in sections:
@@ -86,9 +86,9 @@ class _Reading:
 
     # ---- one model ----
 
-    def _section(self, id_: str, model: Mapping[str, Any]) -> Section:
+    def _section(self, id_: str, model: Mapping[str, Any]) -> PageSection:
         where = self._file.where("models", id_)
-        section = Section(id_, where)
+        section = PageSection(id_, where)
         start = self._start(section, model)
         section.comments = self._comments.above("models", id_)
         if isinstance(start, Other):
@@ -99,7 +99,7 @@ class _Reading:
         section.after += self._comments.below("models", id_) + self._comments.after("models", id_)
         return section
 
-    def _start(self, section: Section, model: Mapping[str, Any]) -> Launch | Other:
+    def _start(self, section: PageSection, model: Mapping[str, Any]) -> Launch | Other:
         id_ = section.id
         if plain(id_) != id_ or not id_ or id_ == "*" or "]" in id_:
             return Other("", f"no name for a profile: {id_!r}")
@@ -115,7 +115,7 @@ class _Reading:
         found = list(launches(call, self._shell))
         return next((one for one in found if isinstance(one, Launch)), found[0])
 
-    def _filled(self, section: Section, model: Mapping[str, Any], start: Launch) -> None:
+    def _filled(self, section: PageSection, model: Mapping[str, Any], start: Launch) -> None:
         macros = self._macros.within(mapping(model.get("macros")), section.id)
         keys = ModelKeys(section, model, macros, self._comments, self._notes)
         keys.names()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from paddock.config.model_files import at_home, is_there
 from paddock.errors import ConfigError
-from paddock.importing.ollama import Manifest, Store, look_into, stores
+from paddock.importing.ollama import Manifest, OllamaStore, look_into, stores
 from paddock.importing.ollama_words import LOST, SILENT
 from paddock.importing.page import plain
 from paddock.importing.yaml_file import items
@@ -42,7 +42,7 @@ class _Recipe:
     family: str = ""
 
 
-def read_modelfile(path: Path, environ: Mapping[str, str]) -> Store:
+def read_modelfile(path: Path, environ: Mapping[str, str]) -> OllamaStore:
     """The model that it describes; ConfigError where the file cannot be read or names no model."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -51,7 +51,7 @@ def read_modelfile(path: Path, environ: Mapping[str, str]) -> Store:
     found = list(instructions(text))
     if not any(one.name == "from" for one in found):
         raise ConfigError(f"{path} has no FROM line", hint="name a Modelfile of Ollama")
-    return _Reading(path, environ).store(found, comments(text, found))
+    return _ModelfileReader(path, environ).store(found, comments(text, found))
 
 
 def instructions(text: str) -> Iterator[Instruction]:
@@ -109,13 +109,13 @@ def comments(text: str, found: Sequence[Instruction]) -> list[tuple[str, int]]:
     return kept
 
 
-class _Reading:
+class _ModelfileReader:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self._path, self._environ = path, environ
-        self._store = Store()
+        self._store = OllamaStore()
         self._recipe = _Recipe()
 
-    def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> Store:
+    def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> OllamaStore:
         for one in sorted(found, key=lambda one: one.name != "from"):  # what it starts from first
             self._take(one)
         recipe = self._recipe
@@ -167,7 +167,7 @@ class _Reading:
 
     def _base(self, name: str, where: str) -> None:
         """Another model of Ollama's: all of it, under what this file says."""
-        known = Store()
+        known = OllamaStore()
         for folder in stores(self._environ):
             known.take(look_into(folder))
         base = known.find(name)

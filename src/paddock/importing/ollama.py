@@ -49,7 +49,7 @@ class Manifest:
 
 
 @dataclass(slots=True)
-class Store:
+class OllamaStore:
     """What was found, and what no profile can be made of."""
 
     manifests: list[Manifest] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Store:
         else:
             self.manifests.append(_without_broken(manifest, self.notes))
 
-    def take(self, other: "Store") -> None:
+    def take(self, other: "OllamaStore") -> None:
         self.manifests += other.manifests
         self.notes.notes += other.notes.notes
 
@@ -89,9 +89,9 @@ def _may_be(folder: Path) -> bool:
         return True
 
 
-def look_into(folder: Path) -> Store:
+def look_into(folder: Path) -> OllamaStore:
     """Every manifest in the folder."""
-    store = Store()
+    store = OllamaStore()
     if not os.access(folder / "manifests", os.R_OK | os.X_OK):
         why = "there is none, or it cannot be read: the rights of Ollama's user may be needed"
         store.notes.note(str(folder / "manifests"), why)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from paddock.importing.ollama import Manifest, Store
+from paddock.importing.ollama import Manifest, OllamaStore
 from paddock.importing.ollama_words import LOST, PATCHED, SILENT, put_params
-from paddock.importing.page import Line, Page, Section, compose, plain
+from paddock.importing.page import Page, PageLine, PageSection, compose, plain
 
 _GGUFS = ("model", "projector", "adapter", "draft")  # layers that llama-server can take
 # Keys and values, a comment before each.
@@ -22,9 +22,9 @@ def doubtful(manifests: list[Manifest]) -> list[Path]:
     return [path for paths in several for path in paths]
 
 
-def sorted_out(store: Store, kinds: Mapping[Path, str]) -> Store:
+def sorted_out(store: OllamaStore, kinds: Mapping[Path, str]) -> OllamaStore:
     """Several model layers by the kinds that their headers tell; parts of one model are none."""
-    out = Store(notes=store.notes)
+    out = OllamaStore(notes=store.notes)
     for manifest in store.manifests:
         given = manifest.layers["model"]
         layers = {
@@ -54,9 +54,9 @@ def _parts(count: int) -> str:
 # ---- profiles ----
 
 
-def page_of(store: Store, propose: Proposal) -> Page:
+def page_of(store: OllamaStore, propose: Proposal) -> Page:
     """One profile for each model; further names of one are its aliases."""
-    first: dict[tuple[object, ...], Section] = {}
+    first: dict[tuple[object, ...], PageSection] = {}
     notes = Page()
     for manifest in store.manifests:
         if manifest.same in first:
@@ -66,12 +66,12 @@ def page_of(store: Store, propose: Proposal) -> Page:
     page = compose(list(first.values()))
     for manifest in store.manifests:
         for text, place in manifest.comments:
-            _put_comment(page, manifest.id, Line(f"# {plain(text)}", manifest.where), place)
+            _put_comment(page, manifest.id, PageLine(f"# {plain(text)}", manifest.where), place)
     page.notes[:0] = [*store.notes.notes, *notes.notes]
     return page
 
 
-def _put_comment(page: Page, id_: str, comment: Line, place: str) -> None:
+def _put_comment(page: Page, id_: str, comment: PageLine, place: str) -> None:
     """Above the key that was read there; above its section where no key was."""
     header = next(i for i, line in enumerate(page.lines) if line.text == f"[{id_}]")
     at = next((i for i, line in enumerate(page.lines) if line.source.startswith(place)), header)
@@ -87,8 +87,8 @@ def _short(manifest: Manifest) -> list[str]:
     return [manifest.id.removesuffix(":latest")] if manifest.id.endswith(":latest") else []
 
 
-def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
-    section = Section(manifest.id, manifest.where, aliases=_short(manifest))
+def _section(manifest: Manifest, propose: Proposal, notes: Page) -> PageSection:
+    section = PageSection(manifest.id, manifest.where, aliases=_short(manifest))
     _put_files(manifest, section, notes)
     for kind in manifest.layers:
         if kind not in (*_GGUFS, "params", *SILENT):
@@ -108,7 +108,7 @@ def _section(manifest: Manifest, propose: Proposal, notes: Page) -> Section:
     return section
 
 
-def _put_files(manifest: Manifest, section: Section, notes: Page) -> None:
+def _put_files(manifest: Manifest, section: PageSection, notes: Page) -> None:
     section.add("model", str(manifest.model))
     for kind, key in (("projector", "mmproj"), ("draft", "model-draft")):
         first, *others = manifest.layers.get(kind, ()) or [None]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from paddock.config.spellings import load_mode
-from paddock.importing.page import Page, Section
+from paddock.importing.page import Page, PageSection
 from paddock.importing.yaml_file import items, text_of
 
 # Older files of these were made for Ollama's own patches of llama.cpp (its llama/compat).
@@ -54,7 +54,9 @@ LOST = {
 SILENT = frozenset({"license", "requires"})  # nothing of what runs
 
 
-def put_params(params: Mapping[str, tuple[object, str]], section: Section, notes: Page) -> set[str]:
+def put_params(
+    params: Mapping[str, tuple[object, str]], section: PageSection, notes: Page
+) -> set[str]:
     """Each parameter as a key, or told why it is none; the keys. `params`: value and place by name."""
     keys = {key: params[name] for name, key in FLAGS.items() if name in params}
     keys |= _mode(params)

@@ -33,7 +33,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PageLine:
     """One line of the new file."""
 
     text: str
@@ -52,7 +52,7 @@ class Line:
 class Page:
     """The lines, and the notes that belong to them."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[PageLine] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -68,7 +68,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class Entry:
+class PageEntry:
     """One key of a profile to be."""
 
     key: str
@@ -79,12 +79,12 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Section:
+class PageSection:
     """One profile to be."""
 
     id: str
     source: str
-    keys: list[Entry] = field(default_factory=list)
+    keys: list[PageEntry] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)  # above its header
     after: list[str] = field(default_factory=list)  # below its last key
     aliases: list[str] = field(default_factory=list)
@@ -100,20 +100,20 @@ class Section:
         *,
         is_off: bool = False,
     ) -> None:
-        entry = Entry(key, plain(value), source or self.source, list(comments), is_off)
+        entry = PageEntry(key, plain(value), source or self.source, list(comments), is_off)
         self.keys.append(entry)
 
-    def entry(self, key: str) -> Entry | None:
+    def entry(self, key: str) -> PageEntry | None:
         """The one of this key that counts."""
         return next((e for e in self.keys if e.key == key and not e.is_off), None)
 
 
-def remark(text: str) -> Line:
+def remark(text: str) -> PageLine:
     """A comment as a line; GAP is an empty one."""
     if text == GAP:
-        return Line("")
+        return PageLine("")
     kept = "".join(c if c.isprintable() else " " for c in text).rstrip()
-    return Line(f"#{kept}" if kept.startswith("#") else f"# {kept}".rstrip())
+    return PageLine(f"#{kept}" if kept.startswith("#") else f"# {kept}".rstrip())
 
 
 def plain(text: str) -> str:
@@ -121,25 +121,25 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def compose(sections: Sequence[Section], shared: Section | None = None) -> Page:
+def compose(sections: Sequence[PageSection], shared: PageSection | None = None) -> Page:
     """The page of these sections; ids and aliases that are taken are told."""
     page = Page()
     if shared and shared.keys:
         _put(page, shared)
     elif shared and (rest := [*shared.comments, *shared.after]):
-        page.lines += [*map(remark, rest), Line("")]
+        page.lines += [*map(remark, rest), PageLine("")]
     names = {section.id for section in sections if not section.left_out}
     for section in sections:
         if section.left_out:
             told = f"[{plain(section.id)}] is left out: {section.left_out}"
-            page.lines += [*map(remark, [*section.comments, told, *section.after]), Line("")]
+            page.lines += [*map(remark, [*section.comments, told, *section.after]), PageLine("")]
         else:
             _put_aliases(page, section, names)
             _put(page, section)
     return page
 
 
-def _put_aliases(page: Page, section: Section, taken: set[str]) -> None:
+def _put_aliases(page: Page, section: PageSection, taken: set[str]) -> None:
     kept = []
     for alias in dict.fromkeys(section.aliases):
         if alias in taken or "," in alias or plain(alias) != alias:
@@ -149,19 +149,19 @@ def _put_aliases(page: Page, section: Section, taken: set[str]) -> None:
     taken.update(kept)
     if kept:
         section.keys.insert(
-            0, Entry("aliases", ", ".join(kept), section.source, section.about_aliases)
+            0, PageEntry("aliases", ", ".join(kept), section.source, section.about_aliases)
         )
 
 
-def _put(page: Page, section: Section) -> None:
+def _put(page: Page, section: PageSection) -> None:
     page.lines += map(remark, section.comments)
-    page.lines.append(Line(f"[{section.id}]", section.source))
+    page.lines.append(PageLine(f"[{section.id}]", section.source))
     for entry in section.keys:
         page.lines += map(remark, entry.comments)
         off = "# " if entry.is_off else ""
-        page.lines.append(Line(f"{off}{entry.key} = {entry.value}".rstrip(), entry.source))
+        page.lines.append(PageLine(f"{off}{entry.key} = {entry.value}".rstrip(), entry.source))
     page.lines += map(remark, section.after)
-    page.lines.append(Line(""))
+    page.lines.append(PageLine(""))
 
 
 # ---- until it passes ----
@@ -290,4 +290,4 @@ def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> No
         page.note(line.source or line.text, why, kind, f"{key.strip()}: {words}")
     page.lines[index] = replace(line, text=f"{key.rstrip()} = {kept}")
     if complaints:
-        page.lines.insert(index, Line(f"# was: {line.text}", line.source))
+        page.lines.insert(index, PageLine(f"# was: {line.text}", line.source))

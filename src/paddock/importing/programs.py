@@ -61,7 +61,7 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenEngine:
     """The engine of one profile."""
 
     name: str  # "": the default one
@@ -76,9 +76,9 @@ class Programs:
     known: Known
     file: str  # where they were read, for the notes of paddock.toml
     found: dict[str, EngineSpec] = field(default_factory=dict)  # by name: for paddock.toml
-    _chosen: dict[tuple[object, ...], Chosen] = field(default_factory=dict)
+    _chosen: dict[tuple[object, ...], ChosenEngine] = field(default_factory=dict)
 
-    def of(self, launch: Launch, env: Mapping[str, str]) -> Chosen:
+    def of(self, launch: Launch, env: Mapping[str, str]) -> ChosenEngine:
         """Its engine, with this environment."""
         key = (
             launch.program,
@@ -95,18 +95,18 @@ class Programs:
         """Of all engines that were chosen."""
         return [chosen.flags for chosen in self._chosen.values()]
 
-    def _choose(self, launch: Launch, env: Mapping[str, str]) -> Chosen:
+    def _choose(self, launch: Launch, env: Mapping[str, str]) -> ChosenEngine:
         spec, problem = self._spec(launch, env)
         if spec is None:
-            return Chosen("", self.known.default_flags, problem)
+            return ChosenEngine("", self.known.default_flags, problem)
         name = self._name(spec, "" if launch.image or "/" in launch.program else launch.program)
         if problem:
-            return Chosen(name, self.known.default_flags, problem)
+            return ChosenEngine(name, self.known.default_flags, problem)
         try:
-            return Chosen(name, self.known.flags(spec))
+            return ChosenEngine(name, self.known.flags(spec))
         except EngineError as error:
             hint = f" ({error.hint})" if spec.image and error.hint else ""
-            return Chosen(name, self.known.default_flags, f"{error.message}{hint}")
+            return ChosenEngine(name, self.known.default_flags, f"{error.message}{hint}")
 
     def _spec(self, launch: Launch, env: Mapping[str, str]) -> tuple[EngineSpec | None, str]:
         """None: the default engine as it is."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from paddock.config.command_line import groups, is_flag
-from paddock.importing.page import Entry, Section
+from paddock.importing.page import PageEntry, PageSection
 from paddock.importing.tails import key_of
 from paddock.llama.flags import FlagSet
 
@@ -19,7 +19,9 @@ _TAIL = "EXTRA_ARGS"
 _FEW = 8  # one profile in so many may lack what is shared
 
 
-def share(sections: Sequence[Section], shared: Section, engines: Sequence[FlagSet | None]) -> None:
+def share(
+    sections: Sequence[PageSection], shared: PageSection, engines: Sequence[FlagSet | None]
+) -> None:
     """Move it. A key that one of these engines does not have stays where it is."""
     known = {entry.key for entry in shared.keys}
     for key, is_off in _candidates(sections):
@@ -29,7 +31,7 @@ def share(sections: Sequence[Section], shared: Section, engines: Sequence[FlagSe
         _drop_repeated(entry, sections)
 
 
-def _candidates(sections: Sequence[Section]) -> list[tuple[str, bool]]:
+def _candidates(sections: Sequence[PageSection]) -> list[tuple[str, bool]]:
     """Every key in the order in which they come first."""
     return list(dict.fromkeys((e.key, e.is_off) for s in sections for e in s.keys))
 
@@ -42,8 +44,8 @@ def _is_known(key: str, engines: Sequence[FlagSet | None]) -> bool:
 
 def _share(
     key: str,
-    sections: Sequence[Section],
-    shared: Section,
+    sections: Sequence[PageSection],
+    shared: PageSection,
     engines: Sequence[FlagSet | None],
     *,
     is_off: bool,
@@ -69,7 +71,7 @@ def _share(
         section.add(key, "", section.source)
 
 
-def _take_comments(shared: Entry, entries: Sequence[Entry]) -> None:
+def _take_comments(shared: PageEntry, entries: Sequence[PageEntry]) -> None:
     """Where all say the same, a comment goes along with the key; where several explain it, each keeps his."""
     told = {tuple(entry.comments) for entry in entries if entry.comments}
     if len(told) == 1:
@@ -88,11 +90,11 @@ def _is_worth_it(count: int, lacking: int, all_: int, key: str, *, is_off: bool)
     return lacking * _FEW <= all_
 
 
-def _of(section: Section, key: str, *, is_off: bool) -> Entry | None:
+def _of(section: PageSection, key: str, *, is_off: bool) -> PageEntry | None:
     return next((e for e in section.keys if e.key == key and e.is_off is is_off), None)
 
 
-def _remove(section: Section, entry: Entry) -> None:
+def _remove(section: PageSection, entry: PageEntry) -> None:
     """Its comments stay in the profile, above what follows it."""
     at = section.keys.index(entry)
     del section.keys[at]
@@ -102,7 +104,7 @@ def _remove(section: Section, entry: Entry) -> None:
         section.after[:0] = entry.comments
 
 
-def _is_in_tail(section: Section, key: str, engines: Sequence[FlagSet | None]) -> bool:
+def _is_in_tail(section: PageSection, key: str, engines: Sequence[FlagSet | None]) -> bool:
     """Its own command line says something else; that goes over `[*]` without a word."""
     tail = section.entry(_TAIL)
     words = shlex.split(tail.value) if tail else []
@@ -114,7 +116,7 @@ def _is_in_tail(section: Section, key: str, engines: Sequence[FlagSet | None]) -
     )
 
 
-def _drop_repeated(entry: Entry, sections: Sequence[Section]) -> None:
+def _drop_repeated(entry: PageEntry, sections: Sequence[PageSection]) -> None:
     for section in sections:
         own = _of(section, entry.key, is_off=entry.is_off)
         if own and own.value == entry.value:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from paddock.importing.shell_words import Command, Piece, Remark, Word, commands
+from paddock.importing.shell_words import Command, Remark, Word, WordPart, commands
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _PARAMETER = re.compile(r"\$\{?(\w+|[@*#])(?:\[[@*]\])?(?:(:?[-=?+])(.*))?\}?$", re.DOTALL)
@@ -143,7 +143,7 @@ class Shell:
         found = _ASSIGNMENT.match(word.literal)
         assert found
         rest = Word(
-            (Piece("text", word.pieces[0].text[found.end() :]), *word.pieces[1:]), word.line
+            (WordPart("text", word.pieces[0].text[found.end() :]), *word.pieces[1:]), word.line
         )
         value = "".join(self._meaning(piece) for piece in rest.pieces)
         before = self.variables.get(found[1], "") if found[2] else ""
@@ -201,7 +201,7 @@ class Shell:
                 fields[-1] += text
         return fields if has_quotes else [one for one in fields if one]
 
-    def _meaning(self, piece: Piece) -> str:
+    def _meaning(self, piece: WordPart) -> str:
         if piece.kind in ("text", "quoted"):
             return piece.text
         if piece.text.startswith("$(("):
@@ -210,7 +210,7 @@ class Shell:
             return self._substitution(piece)
         return self._parameter(piece)
 
-    def _parameter(self, piece: Piece) -> str:
+    def _parameter(self, piece: WordPart) -> str:
         found = _PARAMETER.match(piece.text.removesuffix("}") if "{" in piece.text else piece.text)
         if not found:
             return self._not_known(piece)
@@ -236,7 +236,7 @@ class Shell:
         inside = next(commands(f'"{text.strip(chr(34))}"'), Command())
         return "".join(self._meaning(piece) for word in inside.words for piece in word.pieces)
 
-    def _sum(self, piece: Piece) -> str:
+    def _sum(self, piece: WordPart) -> str:
         text = re.sub(r"\$?\{?([A-Za-z_]\w*)\}?", self._number, piece.text[3:-2])
         try:
             return str(_reckoned(ast.parse(text.strip().replace("/", "//"), mode="eval").body))
@@ -246,7 +246,7 @@ class Shell:
     def _number(self, found: re.Match[str]) -> str:
         return self._value(found[1]) or "0"
 
-    def _substitution(self, piece: Piece) -> str:
+    def _substitution(self, piece: WordPart) -> str:
         """Only those that ask for a folder: the text's own, or where the shell is."""
         text = piece.text[2:-1].strip()
         if "BASH_SOURCE" in text or "$0" in text:
@@ -262,7 +262,7 @@ class Shell:
             return self._expanded(word.strip("'"))
         return self._not_known(piece)
 
-    def _not_known(self, piece: Piece) -> str:
+    def _not_known(self, piece: WordPart) -> str:
         self._unknown.append(piece.text)
         return piece.text
 

@@ -18,7 +18,7 @@ _PAIRS = {"(": ")", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class WordPart:
     """A part of a word. Of a variable or a substitution: its source, from the `$` on."""
 
     kind: Kind
@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    pieces: tuple[Piece, ...]
+    pieces: tuple[WordPart, ...]
     line: int
 
     @property
@@ -61,10 +61,10 @@ class Command:
 
 def commands(text: str) -> Iterator[Command]:
     """Every simple command in the order of the text; keywords count as words."""
-    return _Reader(text).commands()
+    return _WordReader(text).commands()
 
 
-class _Reader:
+class _WordReader:
     def __init__(self, text: str) -> None:
         self._text, self._at = text.replace("\\\n", " \x01"), 0
         self._ends: list[str] = []  # of here-documents that begin with the next line
@@ -151,7 +151,7 @@ class _Reader:
     # ---- words ----
 
     def _word(self, now: Command) -> None:
-        pieces: list[Piece] = []
+        pieces: list[WordPart] = []
         line, start = self._line, self._at
         while self._at < len(self._text) and self._text[self._at] not in " \t\r\n\x01;&|<>)":
             if self._text[self._at] == "(":
@@ -163,7 +163,7 @@ class _Reader:
             return
         now.words.append(Word(tuple(pieces), line))
 
-    def _array(self, now: Command, pieces: list[Piece]) -> None:
+    def _array(self, now: Command, pieces: list[WordPart]) -> None:
         """`NAME=(…)`; what else stands before a bracket is a function's name."""
         written = "".join(piece.text for piece in pieces)
         self._at += 1
@@ -176,20 +176,20 @@ class _Reader:
             inside.remarks += [replace(r, after=r.after + shift) for r in part.remarks]
         now.arrays[written.removesuffix("=")] = inside
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self) -> Iterator[WordPart]:
         mark = self._text[self._at]
         if mark == "'":
-            yield Piece("quoted", self._until("'"))
+            yield WordPart("quoted", self._until("'"))
         elif mark == '"':
             yield from self._in_quotes()
         elif mark == "\\":
-            yield Piece("quoted", self._text[self._at + 1 : self._at + 2])
+            yield WordPart("quoted", self._text[self._at + 1 : self._at + 2])
             self._at += 2
         elif mark in "$`":
             yield self._variable("variable")
         elif found := _PLAIN.match(self._text, self._at):
             self._at = found.end()
-            yield Piece("text", found[0].replace("\x01", ""))
+            yield WordPart("text", found[0].replace("\x01", ""))
         else:
             self._at += 1
 
@@ -200,7 +200,7 @@ class _Reader:
         self._line += inside.count("\n")
         return inside.replace(" \x01", "\\\n")
 
-    def _in_quotes(self) -> Iterator[Piece]:
+    def _in_quotes(self) -> Iterator[WordPart]:
         self._at += 1
         kept = ""
         while self._at < len(self._text) and self._text[self._at] != '"':
@@ -208,32 +208,32 @@ class _Reader:
             if mark == "\\" and after in '"\\$`':
                 kept, self._at = kept + after, self._at + 2
             elif mark in "$`":
-                yield Piece("quoted", kept)
+                yield WordPart("quoted", kept)
                 kept = ""
                 yield self._variable("quoted variable")
             else:
                 kept, self._at = kept + mark, self._at + 1
                 self._line += mark in "\n\x01"
         self._at += 1
-        yield Piece("quoted", kept.replace(" \x01", ""))
+        yield WordPart("quoted", kept.replace(" \x01", ""))
 
-    def _variable(self, kind: Kind) -> Piece:
+    def _variable(self, kind: Kind) -> WordPart:
         """`$NAME`, `${…}`, `$(…)`, `` `…` ``; a `$` before anything else is one."""
         start, mark = self._at, self._text[self._at : self._at + 2]
         if mark.startswith("`"):
             inside = self._until("`")
-            return Piece(kind, f"$({inside})")
+            return WordPart(kind, f"$({inside})")
         if mark[1:] in ("(", "{"):
             self._at = _closing(self._text, self._at + 1)
         elif mark == "$'":  # ANSI-C quotes: taken as plain ones
             self._at += 1
-            return Piece("quoted", self._until("'"))
+            return WordPart("quoted", self._until("'"))
         elif found := _NAME.match(self._text, self._at + 1):
             self._at = found.end()
         else:
             self._at += 1
-            return Piece("quoted", "$")
-        return Piece(kind, self._text[start : self._at].replace("\x01", ""))
+            return WordPart("quoted", "$")
+        return WordPart(kind, self._text[start : self._at].replace("\x01", ""))
 
 
 def _closing(text: str, at: int) -> int:

@@ -9,8 +9,8 @@ from paddock.config.command_line import groups, is_flag
 from paddock.config.model_files import Folders
 from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.importing.launch import Launch
-from paddock.importing.page import Page, Section
-from paddock.importing.programs import DRIVE, Chosen, Programs
+from paddock.importing.page import Page, PageSection
+from paddock.importing.programs import DRIVE, ChosenEngine, Programs
 from paddock.importing.tails import Keys, as_keys, key_of
 from paddock.llama.flags import FlagSet, FlagSpec
 
@@ -30,7 +30,7 @@ class Starter:
     programs: Programs
     notes: Page
 
-    def fill(self, section: Section, launch: Launch, where: str) -> None:
+    def fill(self, section: PageSection, launch: Launch, where: str) -> None:
         """`where` the command was read is told with whatever is not carried over."""
         settings, env = self._sorted(launch, where)
         chosen = self.programs.of(launch, env)
@@ -60,9 +60,9 @@ class Starter:
 class _Filling:
     """One section and what it is filled from."""
 
-    section: Section
+    section: PageSection
     launch: Launch
-    chosen: Chosen
+    chosen: ChosenEngine
     where: str
     notes: Page
 
@@ -164,14 +164,14 @@ def _is_ours(text: str, flags: FlagSet | None) -> bool:
     return RESERVED.fullmatch(f"--{name}") is not None
 
 
-def _keep_off(section: Section, text: str, where: str) -> None:
+def _keep_off(section: PageSection, text: str, where: str) -> None:
     words = shlex.split(text)
     if words and is_flag(words[0]):
         value = shlex.join(words[1:]) if len(words) > 2 else "".join(words[1:]) or "true"
         section.add(words[0].lstrip("-"), value, where, is_off=True)
 
 
-def _in_tail(section: Section, flags: FlagSet | None) -> set[str]:
+def _in_tail(section: PageSection, flags: FlagSet | None) -> set[str]:
     """The keys that its EXTRA_ARGS stand for."""
     tail = section.entry(_TAIL)
     words = shlex.split(tail.value) if tail else []
@@ -181,7 +181,7 @@ def _in_tail(section: Section, flags: FlagSet | None) -> set[str]:
 # ---- comments ----
 
 
-def _attach(section: Section, launch: Launch, flags: FlagSet | None) -> None:
+def _attach(section: PageSection, launch: Launch, flags: FlagSet | None) -> None:
     """Each comment of the command goes to the key of its flag, or of the next that became a key."""
     starts, at = [], 0
     in_tail = _in_tail(section, flags)
@@ -203,7 +203,7 @@ def _candidates(starts: list[tuple[int, str]], after: int, *, is_beside: bool) -
     return [*before[-1:], *behind] if is_beside else behind
 
 
-def _attach_one(section: Section, candidates: Iterable[str], text: str) -> None:
+def _attach_one(section: PageSection, candidates: Iterable[str], text: str) -> None:
     for key in candidates:
         for entry in section.keys:
             if entry.key.lower() == key:

@@ -14,7 +14,7 @@ from paddock.importing.compose_services import Services
 from paddock.importing.container_run import ContainerRun
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.launch import Launch, Other, launches
-from paddock.importing.page import GAP, Page, Section, compose, plain
+from paddock.importing.page import GAP, Page, PageSection, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
 from paddock.importing.shell import Call, Shell
@@ -35,7 +35,7 @@ def read_starts(
 ) -> tuple[Page, Programs]:
     """The page of a file, or of all files of a folder, and the engines that it names; ConfigError without any."""
     files = list(_files(path))
-    reading = _Reading(Programs(known, path.name), environ, home)
+    reading = _StartsReader(Programs(known, path.name), environ, home)
     for file in files:
         reading.read(file)
     if not reading.sections:
@@ -69,13 +69,13 @@ def _is_script(path: Path) -> bool:
     return head.startswith(b"#!") and b"sh" in head
 
 
-class _Reading:
+class _StartsReader:
     def __init__(self, programs: Programs, environ: Mapping[str, str], home: Path) -> None:
-        self.programs, self.sections = programs, list[Section]()
+        self.programs, self.sections = programs, list[PageSection]()
         self._environ, self._home = environ, home
         self._notes = Page()
         self._starter = Starter(programs, self._notes)
-        self._shared = Section("*", "")
+        self._shared = PageSection("*", "")
 
     def read(self, file: Path) -> None:
         if file.suffix in (".yml", ".yaml"):
@@ -92,16 +92,16 @@ class _Reading:
         page.notes[:0] = self._notes.notes
         return page
 
-    def _add(self, launch: Launch, where: str, name: str, comments: list[str]) -> Section:
+    def _add(self, launch: Launch, where: str, name: str, comments: list[str]) -> PageSection:
         """`name` is for the section, unless the command has one of its own, or it says nothing."""
-        section = Section("", where, comments=comments)
+        section = PageSection("", where, comments=comments)
         self._starter.fill(section, launch, where)
         section.id = self._id(section, name)
         section.aliases = [alias for alias in section.aliases if alias != section.id]
         self.sections.append(section)
         return section
 
-    def _id(self, section: Section, name: str) -> str:
+    def _id(self, section: PageSection, name: str) -> str:
         model = section.entry("model") or section.entry("hf-repo")
         stem = Path(model.value).name.removesuffix(".gguf") if model else ""
         fallback = _SHARD.sub("", stem).lower()

@@ -5,7 +5,7 @@ from typing import Any
 
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.macros import Macros
-from paddock.importing.page import Page, Section
+from paddock.importing.page import Page, PageSection
 from paddock.importing.swap_words import MODEL_KEYS, PROTECTED, SAMPLERS
 from paddock.importing.yaml_file import is_true, items, mapping, text_of
 
@@ -16,7 +16,7 @@ _RELAYED = "Paddock relays requests as they are"
 class ModelKeys:
     def __init__(
         self,
-        section: Section,
+        section: PageSection,
         model: Mapping[str, Any],
         macros: Macros,
         comments: KeyComments,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from paddock.config.command_line import groups, is_flag
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.macros import MACRO, Macros
-from paddock.importing.page import GAP, Section
+from paddock.importing.page import GAP, PageSection
 from paddock.importing.swap_command import comments_in
 from paddock.importing.tails import key_of
 from paddock.importing.yaml_file import mapping, text_of
@@ -18,9 +18,9 @@ class Shared:
         self._comments, self._file, self._macros = comments, comments.file, macros
         self._head = head
 
-    def section(self) -> Section:
+    def section(self) -> PageSection:
         """`[*]` with what llama-swap itself says for all models."""
-        out = Section("*", self._file.where())
+        out = PageSection("*", self._file.where())
         ttl = self._macros.expand(text_of(self._file.value.get("globalTTL")))
         if ttl not in ("", "0"):
             comments = self._comments.above("globalTTL")
@@ -28,7 +28,10 @@ class Shared:
         return out
 
     def comment(
-        self, section: Section, sections: Sequence[Section], engines: Sequence[FlagSet | None]
+        self,
+        section: PageSection,
+        sections: Sequence[PageSection],
+        engines: Sequence[FlagSet | None],
     ) -> None:
         """The head of the file, and what was said of macros: at the keys that they hold, in `[*]` or where first used."""
         macros = mapping(self._file.value.get("macros"))
@@ -42,7 +45,7 @@ class Shared:
                 is_shared = len(users) * 2 > len(sections) or not users
                 _attach([section] if is_shared else [users[0], section], keys, found)
 
-    def _users(self, sections: Sequence[Section], name: str) -> list[Section]:
+    def _users(self, sections: Sequence[PageSection], name: str) -> list[PageSection]:
         """The profiles whose commands hold the macro, directly or in another one."""
         macros = mapping(self._file.value.get("macros"))
         models = mapping(self._file.value.get("models"))
@@ -57,7 +60,7 @@ def _names(text: object) -> set[str]:
     return set(MACRO.findall(text_of(text)))
 
 
-def _attach(sections: Sequence[Section], keys: list[str], found: list[str]) -> None:
+def _attach(sections: Sequence[PageSection], keys: list[str], found: list[str]) -> None:
     """At the first of these keys that one of the sections has, else below the keys of the last."""
     entries = (entry for section in sections for entry in section.keys if entry.key in keys)
     target = next((entry.comments for entry in entries), sections[-1].after)

@@ -15,7 +15,7 @@ from paddock.config.profile import Problem
 from paddock.errors import ConfigError
 from paddock.importing.compose_file import Compose, dotenv, read_compose
 from paddock.importing.launch import Launch
-from paddock.importing.page import Line, Page, remark
+from paddock.importing.page import Page, PageLine, remark
 from paddock.importing.programs import Programs
 
 _COMMENT = re.compile(r"\s+#.*$")
@@ -43,7 +43,7 @@ def read_wrapper(
     compose = read_compose(folder, _env(folder, notes), notes)
     if compose.env:
         _name_engine(compose, programs, notes)
-    page = _Reading(folder, compose, place, notes).page(text)
+    page = _WrapperReader(folder, compose, place, notes).page(text)
     _margins(page, cards, target)
     return page
 
@@ -67,7 +67,7 @@ def _env(folder: Path, notes: Page) -> Mapping[str, str]:
     return found
 
 
-class _Reading:
+class _WrapperReader:
     def __init__(self, folder: Path, compose: Compose, place: Place, notes: Page) -> None:
         self._folder, self._compose, self._place = folder, compose, place
         self._page = notes
@@ -82,38 +82,38 @@ class _Reading:
         shared = [line for key, lines in defaults.items() if key not in own for line in lines]
         if head is None:
             first = _above_first_section(body)
-            body[first:first] = [Line("[*]"), *shared, Line("")] if shared else []
+            body[first:first] = [PageLine("[*]"), *shared, PageLine("")] if shared else []
         else:
             at = next(i for i, line in enumerate(body) if line.text == "[*]") + 1
             body[at:at] = shared
         self._page.lines = _last_counts(body, self._page)
         return self._page
 
-    def _shared(self) -> dict[str, list[Line]]:
+    def _shared(self) -> dict[str, list[PageLine]]:
         """The defaults of the compose file by key, each below its comments."""
-        found: dict[str, list[Line]] = {}
+        found: dict[str, list[PageLine]] = {}
         for key, (value, where) in self._compose.defaults.items():
             if value and key.lower() not in _PATHS:
-                line = Line(f"{key} = {self._value(key, value, where)}", where)
+                line = PageLine(f"{key} = {self._value(key, value, where)}", where)
                 found[_key(line)] = [*map(remark, self._compose.comments.get(key, ())), line]
         return found
 
-    def _line(self, text: str, number: int) -> list[Line]:
+    def _line(self, text: str, number: int) -> list[PageLine]:
         where, bare = f"models.conf:{number}", text.strip()
         if bare.startswith("[") and bare.endswith("]"):
             self._section = bare[1:-1].strip()
-            return [Line(bare, f"{where} {bare}")]
+            return [PageLine(bare, f"{where} {bare}")]
         if not bare or bare[0] in "#;":
-            return [Line(text.rstrip() if bare else "", where)]
+            return [PageLine(text.rstrip() if bare else "", where)]
         key, equals, value = (part.strip() for part in bare.partition("="))
         where = f"{where} [{self._section}] {key}"
         if not equals:
             self._page.note(where, "no key and no comment")
-            return [Line(f"# {bare}", where)]
+            return [PageLine(f"# {bare}", where)]
         comment = _COMMENT.search(value)
-        kept = [Line(comment[0].strip(), where)] if comment else []
+        kept = [PageLine(comment[0].strip(), where)] if comment else []
         value = _COMMENT.sub("", value)
-        return [*kept, Line(f"{key} = {self._value(key, value, where)}", where)]
+        return [*kept, PageLine(f"{key} = {self._value(key, value, where)}", where)]
 
     def _value(self, key: str, value: str, where: str) -> str:
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
@@ -169,7 +169,7 @@ def _joined(text: str) -> list[tuple[str, int]]:
 # ---- where [*] goes ----
 
 
-def _above_first_section(lines: list[Line]) -> int:
+def _above_first_section(lines: list[PageLine]) -> int:
     """Never between a comment and its profile: above the last block of comments, gap or none."""
     at = next((i for i, line in enumerate(lines) if line.is_header), len(lines))
     while at and not lines[at - 1].text:
@@ -182,11 +182,11 @@ def _above_first_section(lines: list[Line]) -> int:
 # ---- what is healed ----
 
 
-def _key(line: Line) -> str:
+def _key(line: PageLine) -> str:
     return line.text.partition("=")[0].strip().lower() if line.is_key else ""
 
 
-def _keys_of(lines: list[Line], section: str) -> dict[str, str]:
+def _keys_of(lines: list[PageLine], section: str) -> dict[str, str]:
     found, now = {}, ""
     for line in lines:
         now = line.text[1:-1] if line.is_header else now
@@ -195,7 +195,7 @@ def _keys_of(lines: list[Line], section: str) -> dict[str, str]:
     return found
 
 
-def _last_counts(lines: list[Line], page: Page) -> list[Line]:
+def _last_counts(lines: list[PageLine], page: Page) -> list[PageLine]:
     """A wrapper takes the last of two; in models.conf that is an error."""
     seen: dict[tuple[int, str], int] = {}
     now, out = 0, list(lines)  # now: the line of the section's header

@@ -20,9 +20,8 @@ from typing import Self
 
 import msgspec
 
-from paddock.llama.gguf import Facts, GgufError, absent, shards
-from paddock.llama.gguf_child import Told
-from paddock.whole import write_whole
+from paddock.atomic_write import atomic_write
+from paddock.llama.gguf import Facts, GgufError, HeaderAnswer, absent, shards
 
 _FORMAT = 2  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
@@ -163,7 +162,7 @@ class _Ear:
 
     def hear(self, line: bytes) -> Iterator[tuple[Path, Facts | GgufError]]:
         try:
-            told = msgspec.json.decode(line, type=Told)
+            told = msgspec.json.decode(line, type=HeaderAnswer)
         except msgspec.MsgspecError:
             self._last = line.decode(errors="replace").strip() or self._last
             return
@@ -183,7 +182,7 @@ def _failed(path: Path, why: str) -> GgufError:
 # ---- what was read before ----
 
 
-class _Kept(msgspec.Struct):
+class _CachedFacts(msgspec.Struct):
     """The content of a cache file. `facts` are decoded only where the rest is as it was."""
 
     format: int
@@ -210,7 +209,7 @@ class _Slot:
         if not self.shards:
             return absent([self.path])
         try:
-            kept = msgspec.json.decode(self.file.read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(self.file.read_bytes(), type=_CachedFacts)
             is_same = (kept.format, kept.files) == (_FORMAT, self.shards)
             return msgspec.json.decode(kept.facts, type=Facts) if is_same else None
         except (OSError, msgspec.MsgspecError):
@@ -219,9 +218,9 @@ class _Slot:
     def keep(self, facts: Facts | GgufError) -> Facts | GgufError:
         """Write facts whole or not at all; without a place to write they will be read again."""
         if isinstance(facts, Facts):
-            kept = _Kept(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
+            kept = _CachedFacts(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
             with suppress(OSError):
-                write_whole(self.file, msgspec.json.encode(kept))
+                atomic_write(self.file, msgspec.json.encode(kept))
         return facts
 
 

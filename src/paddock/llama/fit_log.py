@@ -79,7 +79,7 @@ class Sizes:
 
 
 @dataclass(slots=True)
-class Trial:
+class FitTrial:
     """One placement that fit measured without allocating it."""
 
     is_extra: bool = False  # of the draft model, which shares the devices
@@ -102,8 +102,8 @@ class Fit:
     """What fit chose, and what it would take."""
 
     devices: tuple[FitDevice, ...]
-    trial: Trial
-    draft: Trial | None
+    trial: FitTrial
+    draft: FitTrial | None
     projector_mib: dict[str, float]  # by device
     overflowing: dict[str, int]  # layers by device
     n_ctx: int | None  # tokens that will be loaded
@@ -119,8 +119,8 @@ class FitReader:
     def __init__(self) -> None:
         self.is_done = False
         self._devices: dict[str, FitDevice] = {}
-        self._trials: list[Trial] = []
-        self._open: Trial | None = None
+        self._trials: list[FitTrial] = []
+        self._open: FitTrial | None = None
         self._is_extra = False
         self._chosen: dict[str, tuple[int, int, int]] = {}
         self._projector: dict[str, float] = {}
@@ -178,7 +178,7 @@ class FitReader:
             is_exact=n_ctx == trial.n_ctx,
         )
 
-    def _accepted(self, own: list[Trial]) -> Trial:
+    def _accepted(self, own: list[FitTrial]) -> FitTrial:
         """The trial of the chosen shape; what was asked for where that stays as it is.
 
         Slots with caches of their own get the trained context each, if none is asked for: then it is
@@ -258,9 +258,9 @@ class FitReader:
             self._close()
             self.is_done = True
 
-    def _trial(self) -> Trial:
+    def _trial(self) -> FitTrial:
         if self._open is None:
-            self._open = Trial(is_extra=self._is_extra)
+            self._open = FitTrial(is_extra=self._is_extra)
         return self._open
 
     def _close(self) -> None:
@@ -271,5 +271,5 @@ class FitReader:
                 self._trials.append(trial)
             self._is_extra = False
 
-    def _last_own(self) -> Trial:
+    def _last_own(self) -> FitTrial:
         return next((t for t in reversed(self._trials) if not t.is_extra), self._trials[-1])

@@ -18,7 +18,7 @@ _WRITTEN = re.compile(r"^log |auto-created|\(updated by ", re.IGNORECASE)
 _FOLDER = re.compile(r"^directory|\bthe directory\b|\bpath to save\b|^path to serve\b")
 
 
-class _Reading(NamedTuple):
+class _ValueHelp(NamedTuple):
     """What the help says of one option's value."""
 
     is_path: bool
@@ -29,10 +29,10 @@ class _Reading(NamedTuple):
 
 
 @cache
-def _read(hint: str, text: str) -> _Reading:
+def _read(hint: str, text: str) -> _ValueHelp:
     """Asked for every flag of every profile, and the same for all of them."""
     is_scaled = _SCALED.fullmatch(hint) is not None
-    return _Reading(
+    return _ValueHelp(
         is_path=bool(is_scaled or _PATH.fullmatch(hint)) and not _REMOTE.search(text),
         is_folder=hint == "DIR" or _FOLDER.search(text) is not None,
         is_written=_WRITTEN.search(text) is not None,

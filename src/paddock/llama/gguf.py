@@ -1,8 +1,8 @@
 """The facts of a GGUF file: its shape, what it keeps of a context, and where its weights belong.
 
-`python -m paddock.llama.gguf_child` prints those of many files. `facts.py` has that done in a process
-of its own and remembers the answers: the gguf library brings numpy, which only `gguf_read` and what
-it imports may bring in. Split files: `llama_split_path` in llama.cpp's `src/llama.cpp`.
+`gguf_read` reads them from the files with the gguf library, which imports numpy; nothing imports
+`gguf_read` but `gguf_child`, a process of its own that `facts.py` starts, whose answers it remembers.
+Split files: `llama_split_path` in llama.cpp's `src/llama.cpp`.
 """
 
 import re
@@ -14,8 +14,6 @@ import msgspec
 
 from paddock.errors import PaddockError
 
-_CPU = 60  # seconds
-_MEMORY = 4 << 30  # bytes
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
@@ -108,6 +106,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return 8 * sum(self.types.values()) / self.n_params if self.n_params else None
 
 
+class HeaderAnswer(msgspec.Struct, omit_defaults=True):
+    """What `gguf_child` answers for one file: its facts, or what is wrong with it."""
+
+    facts: Facts | None = None
+    message: str = ""
+    hint: str = ""
+    kind: Fault = "odd"
+
+
 def shards(path: Path) -> list[Path]:
     """All files of the model that `path` is, or is a shard of, whether they exist or not."""
     name = _SHARD.fullmatch(path.name)
@@ -139,13 +146,3 @@ def absent(missing: Sequence[Path], shards: int = 1) -> GgufError:
 def size_bytes(path: Path) -> int:
     """Of all shards together; OSError where one is missing."""
     return sum(shard.stat().st_size for shard in shards(path))
-
-
-def read_facts(path: Path) -> Facts:
-    """Read the headers of a model's files, of which the first has the keys. GgufError says what is wrong.
-
-    In this process, with numpy; `facts.read` and `facts.read_in_child` do without.
-    """
-    from paddock.llama.gguf_read import read
-
-    return read(path)

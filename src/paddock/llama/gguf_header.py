@@ -18,7 +18,7 @@ _MOST = 1 << 20  # heads, layers, lengths of vectors
 MOST_TOKENS = 1 << 31
 
 
-class Header:
+class GgufHeader:
     """Values by key; `{arch}` in a key stands for the architecture."""
 
     def __init__(self, fields: Mapping[str, Field]) -> None:

@@ -8,7 +8,7 @@ architectures are mostly right too.
 
 from typing import NamedTuple
 
-from paddock.llama.gguf_header import MOST_TOKENS, Header, padded
+from paddock.llama.gguf_header import MOST_TOKENS, GgufHeader, padded
 
 # ---- recurrent layers ----
 
@@ -23,7 +23,7 @@ _MOST_VALUES = 1 << 40  # of one layer's state: more is no model, and too much f
 _FEED_FORWARD_ONLY = frozenset({"nemotron_h", "nemotron_h_moe"})  # some layers keep nothing at all
 
 
-def recurrent(header: Header) -> tuple[bool, ...]:
+def recurrent(header: GgufHeader) -> tuple[bool, ...]:
     """Per layer, whether it keeps a state (llama_hparams::is_recr)."""
     n_layers, trunk = header.n_layers, header.n_trunk
     if (own := header.per_layer("{arch}.attention.recurrent_layers")) is not None:
@@ -38,7 +38,7 @@ def recurrent(header: Header) -> tuple[bool, ...]:
     return tuple(i < trunk and not busy for i, busy in enumerate(_has_other_work(header)))
 
 
-def _has_other_work(header: Header) -> tuple[bool, ...]:
+def _has_other_work(header: GgufHeader) -> tuple[bool, ...]:
     """Layers with attention; of nemotron_h also those with nothing but a feed-forward network."""
     work = padded(_head_counts(header), header.n_layers)
     if header.architecture not in _FEED_FORWARD_ONLY:
@@ -47,13 +47,13 @@ def _has_other_work(header: Header) -> tuple[bool, ...]:
     return tuple(a or b for a, b in zip(work, wide, strict=True))
 
 
-def state_bytes(header: Header) -> int:
+def state_bytes(header: GgufHeader) -> int:
     """Of one sequence in all recurrent layers: f32, as llama_memory_recurrent is made."""
     values = _state_values(header)
     return 4 * values * sum(recurrent(header)) if values < _MOST_VALUES else 0
 
 
-def _state_values(header: Header) -> int:
+def _state_values(header: GgufHeader) -> int:
     """Of one layer: llama_hparams::n_embd_r() + n_embd_s()."""
 
     def of(key: str, default: int = 0) -> int:
@@ -86,20 +86,20 @@ _WITHOUT_MEMORY = frozenset(
 _GEMMA3N_KEEPS = 20  # the first 20 layers; the others use the last ones' (src/models/gemma3n.cpp)
 
 
-def kv_heads(header: Header) -> tuple[int, ...]:
+def kv_heads(header: GgufHeader) -> tuple[int, ...]:
     """Heads per layer; 0 where it keeps no keys and values in an ordinary context."""
     counts = enumerate(_head_counts(header))
     return tuple(n if keeps else 0 for (_, n), keeps in zip(counts, _keeps(header), strict=False))
 
 
-def _head_counts(header: Header) -> tuple[int, ...]:
+def _head_counts(header: GgufHeader) -> tuple[int, ...]:
     """Without its own key there are as many as heads (load_hparams)."""
     own = header.per_layer("{arch}.attention.head_count_kv")
     heads = header.per_layer("{arch}.attention.head_count")
     return own or heads or (0,) * header.n_layers
 
 
-def _keeps(header: Header) -> tuple[bool, ...]:
+def _keeps(header: GgufHeader) -> tuple[bool, ...]:
     if header.architecture in _WITHOUT_MEMORY:
         return (False,) * header.n_layers
     last = _layers_with_own(header)
@@ -109,7 +109,7 @@ def _keeps(header: Header) -> tuple[bool, ...]:
     return tuple(i < last and not state for i, state in enumerate(has_state))
 
 
-def _layers_with_own(header: Header) -> int:
+def _layers_with_own(header: GgufHeader) -> int:
     """Layers from the first on; the others share theirs, or are there to predict further tokens.
 
     A file that is nothing but such layers (a draft) keeps them all.
@@ -156,7 +156,7 @@ _SWA = {
 _WITHOUT_STATE = frozenset({"lfm2", "lfm2moe"})  # here every layer that is not recurrent slides
 
 
-def window(header: Header) -> int | None:
+def window(header: GgufHeader) -> int | None:
     """Tokens. None: every layer with attention sees the whole context."""
     if header.architecture == "phi3":  # switched off in llama.cpp
         return None
@@ -169,7 +169,7 @@ def window(header: Header) -> int | None:
     return (rule.fixed if rule and rule.fixed else size) if size else None
 
 
-def windowed(header: Header) -> tuple[bool, ...] | None:
+def windowed(header: GgufHeader) -> tuple[bool, ...] | None:
     """Per layer, whether it sees no more than the window. None where neither file nor table says."""
     if window(header) is None:
         return (False,) * header.n_layers
@@ -183,7 +183,7 @@ def windowed(header: Header) -> tuple[bool, ...] | None:
     return rule and _slides(header, rule if period is None else rule._replace(period=period))
 
 
-def _slides(header: Header, rule: _Swa) -> tuple[bool, ...]:
+def _slides(header: GgufHeader, rule: _Swa) -> tuple[bool, ...]:
     """llama_hparams::set_swa_pattern."""
     period, full = rule.period, 0 if rule.dense_first else rule.period - 1
     return tuple(

@@ -1,4 +1,4 @@
-"""Opens all files of a model and puts its facts together. Brings numpy: see gguf.py.
+"""Opens all files of a model and puts its facts together. Imports numpy: see gguf.py.
 
 Keys and their meaning: the GGUF specification (ggml's docs/gguf.md) and llama.cpp's
 `src/llama-arch.cpp`.
@@ -15,7 +15,7 @@ from paddock import excerpt
 from paddock.llama import gguf_layers as layers
 from paddock.llama.gguf import Facts, GgufError
 from paddock.llama.gguf_file import GgufFile
-from paddock.llama.gguf_header import MOST_TOKENS, Header
+from paddock.llama.gguf_header import MOST_TOKENS, GgufHeader
 from paddock.llama.gguf_shards import UNNAMED, misfits, must_be_whole, opened, weighed
 from paddock.llama.gguf_template import handled
 from paddock.llama.gguf_weights import weigh
@@ -29,23 +29,26 @@ _TOKENIZER_PARTS = {  # by tokenizer.ggml.model
 _TEMPLATES = ("tokenizer.chat_template", "tokenizer.chat_template.tool_use")
 
 
-def read(path: Path) -> Facts:
-    """The facts of the model of which this file is one. GgufError says what is wrong."""
+def read_facts(path: Path) -> Facts:
+    """Read the headers of a model's files, of which the first has the keys. GgufError says what is wrong.
+
+    In this process, with numpy; `facts.read` and `facts.read_in_child` do without.
+    """
     files = opened(path)
     for file in files:
         must_be_whole(file)
     return _facts(_header(files[0]), files)
 
 
-def _header(file: GgufFile) -> Header:
+def _header(file: GgufFile) -> GgufHeader:
     try:
-        return Header(file.fields)
+        return GgufHeader(file.fields)
     except ValueError as error:
         message = f"{file.path} has a header that makes no sense: {error}"
         raise GgufError(message, kind="odd") from error
 
 
-def _facts(header: Header, files: Sequence[GgufFile]) -> Facts:
+def _facts(header: GgufHeader, files: Sequence[GgufFile]) -> Facts:
     kv_heads = layers.kv_heads(header)
     facts = Facts(
         architecture=excerpt.name(header.architecture),
@@ -79,20 +82,20 @@ def _facts(header: Header, files: Sequence[GgufFile]) -> Facts:
     return msgspec.structs.replace(facts, doubts=tuple(_doubts(header, facts, files)))
 
 
-def _kind(header: Header) -> str:
+def _kind(header: GgufHeader) -> str:
     """gguf's GGUFType, with `mmproj` in words; older projectors say so by their architecture only."""
     kind = excerpt.name(header.text("general.type")) or "model"
     return "projector" if header.architecture == "clip" or kind == "mmproj" else kind
 
 
-def _n_vocab(header: Header) -> int | None:
+def _n_vocab(header: GgufHeader) -> int | None:
     """The tokens; without any the number in the header (llama-vocab.cpp, `no_vocab`)."""
     return header.length("tokenizer.ggml.tokens") or header.number(
         "{arch}.vocab_size", most=MOST_TOKENS
     )
 
 
-def _weights(header: Header, files: Sequence[GgufFile]) -> dict[str, Any]:
+def _weights(header: GgufHeader, files: Sequence[GgufFile]) -> dict[str, Any]:
     """Places only for a model: nothing else has layers, input and output in this sense."""
     tensors = (tensor for file in files for tensor in weighed(file))
     weights = weigh(tensors, architecture=header.architecture, n_layers=header.n_layers)
@@ -101,17 +104,17 @@ def _weights(header: Header, files: Sequence[GgufFile]) -> dict[str, Any]:
     return msgspec.structs.asdict(weights)
 
 
-def _template(header: Header) -> dict[str, Any]:
+def _template(header: GgufHeader) -> dict[str, Any]:
     texts = [text for text in map(header.text, _TEMPLATES) if text]
     return {"has_template": bool(texts), "template": handled(*texts)}
 
 
-def _is_latent(header: Header) -> bool:
+def _is_latent(header: GgufHeader) -> bool:
     """Then llama.cpp caches no values (llama-kv-cache.cpp, `has_v`)."""
     return bool(header.number("{arch}.attention.key_length_mla"))
 
 
-def _head_length(header: Header, kind: str) -> int | None:
+def _head_length(header: GgufHeader, kind: str) -> int | None:
     """Its own key, else n_embd / heads (llama-model.cpp, load_hparams)."""
     own = header.number(f"{{arch}}.attention.{kind}_length")
     embd = header.number("{arch}.embedding_length")
@@ -126,7 +129,7 @@ def _file_type(number: int | None) -> str | None:
         return f"type {number}"  # newer than our gguf
 
 
-def _doubts(header: Header, facts: Facts, files: Sequence[GgufFile]) -> Iterator[str]:
+def _doubts(header: GgufHeader, facts: Facts, files: Sequence[GgufFile]) -> Iterator[str]:
     """What llama.cpp may not take: only it can tell."""
     yield from header.doubts
     yield from misfits(files)

@@ -8,13 +8,13 @@ from typing import BinaryIO
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGUFWriter, LlamaFileType
 
-from paddock.llama.scripted import ScriptedModel
+from paddock.llama.scripted_model import ScriptedModel
 from paddock.llama.scripted_template import chat_template
 from paddock.llama.scripted_tensors import (
     CONV,
     STATE,
-    Tensor,
-    Weights,
+    ScriptedTensor,
+    ScriptedWeights,
     inner_size,
     scaled,
     tensors,
@@ -44,16 +44,16 @@ def write_shards(path: Path, model: ScriptedModel, *, shards: int) -> list[Path]
     groups = _groups(layout, shards)
     _add_layout(writer, groups)
     paths = writer.format_shard_names(path)
-    _write_all(writer, groups, _Filler(model, Weights(model, words)))
+    _write_all(writer, groups, _Filler(model, ScriptedWeights(model, words)))
     return paths
 
 
-def _groups(layout: list[Tensor], shards: int) -> list[list[Tensor]]:
+def _groups(layout: list[ScriptedTensor], shards: int) -> list[list[ScriptedTensor]]:
     bounds = [len(layout) * i // shards for i in range(shards + 1)]
     return [layout[a:b] for a, b in pairwise(bounds)]
 
 
-def _add_layout(writer: GGUFWriter, groups: list[list[Tensor]]) -> None:
+def _add_layout(writer: GGUFWriter, groups: list[list[ScriptedTensor]]) -> None:
     """Announce the tensors. The writer's own splitting is by size; ours is by count of shards."""
     for number, group in enumerate(groups):
         if number:
@@ -63,7 +63,7 @@ def _add_layout(writer: GGUFWriter, groups: list[list[Tensor]]) -> None:
             writer.add_tensor_info(t.name, t.shape, dtype, t.nbytes, raw_dtype=t.type)
 
 
-def _write_all(writer: GGUFWriter, groups: list[list[Tensor]], filler: "_Filler") -> None:
+def _write_all(writer: GGUFWriter, groups: list[list[ScriptedTensor]], filler: "_Filler") -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
@@ -72,7 +72,9 @@ def _write_all(writer: GGUFWriter, groups: list[list[Tensor]], filler: "_Filler"
     writer.close()
 
 
-def _write_data(file: BinaryIO, group: list[Tensor], filler: "_Filler", alignment: int) -> None:
+def _write_data(
+    file: BinaryIO, group: list[ScriptedTensor], filler: "_Filler", alignment: int
+) -> None:
     offset = _aligned(file.tell(), alignment)
     for tensor in group:
         file.seek(offset)
@@ -88,18 +90,18 @@ def _aligned(offset: int, alignment: int) -> int:
 class _Filler:
     """Writes one tensor's bytes, or leaves a hole."""
 
-    def __init__(self, model: ScriptedModel, weights: Weights) -> None:
+    def __init__(self, model: ScriptedModel, weights: ScriptedWeights) -> None:
         self._weights = weights
         self._dense = model.dense
         self._random = np.random.default_rng(model.seed)
 
-    def write(self, file: BinaryIO, tensor: Tensor) -> None:
+    def write(self, file: BinaryIO, tensor: ScriptedTensor) -> None:
         if tensor.fill != "zeros":
             file.write(self._weights.of(tensor).tobytes())
         elif self._dense:
             self._write_zeros(file, tensor)
 
-    def _write_zeros(self, file: BinaryIO, tensor: Tensor) -> None:
+    def _write_zeros(self, file: BinaryIO, tensor: ScriptedTensor) -> None:
         """Zero weights in full: quantised, the scale (2 bytes) is zero and the rest is random."""
         block, size = GGML_QUANT_SIZES[tensor.type]
         left = tensor.nbytes // size

@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from numpy.typing import NDArray
 
-from paddock.llama.scripted import ScriptedModel
+from paddock.llama.scripted_model import ScriptedModel
 from paddock.llama.scripted_vocabulary import Vocabulary
 
 F32, F16 = GGMLQuantizationType.F32, GGMLQuantizationType.F16
@@ -23,7 +23,7 @@ Fill = Literal["zeros", "ones", "embedding", "output"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class ScriptedTensor:
     name: str
     shape: tuple[int, ...]
     type: GGMLQuantizationType
@@ -61,9 +61,9 @@ def _total(model: ScriptedModel, vocab_size: int) -> int:
     return sum(t.nbytes for t in tensors(model, vocab_size))
 
 
-def tensors(model: ScriptedModel, vocab_size: int) -> Iterator[Tensor]:
+def tensors(model: ScriptedModel, vocab_size: int) -> Iterator[ScriptedTensor]:
     """Every tensor, in file order."""
-    yield Tensor("token_embd.weight", (vocab_size, model.embd), F16, "embedding")
+    yield ScriptedTensor("token_embd.weight", (vocab_size, model.embd), F16, "embedding")
     for layer in range(model.layers):
         block = f"blk.{layer}."
         yield _norm(block + "attn_norm", model.embd)
@@ -76,21 +76,21 @@ def tensors(model: ScriptedModel, vocab_size: int) -> Iterator[Tensor]:
             yield _norm(block + "post_attention_norm", model.embd)
             yield _norm(block + "post_ffw_norm", model.embd)
     yield _norm("output_norm", model.embd)
-    yield Tensor("output.weight", (vocab_size, model.embd), F16, "output")
+    yield ScriptedTensor("output.weight", (vocab_size, model.embd), F16, "output")
 
 
-def _norm(name: str, width: int) -> Tensor:
-    return Tensor(f"{name}.weight", (width,), F32, "ones")
+def _norm(name: str, width: int) -> ScriptedTensor:
+    return ScriptedTensor(f"{name}.weight", (width,), F32, "ones")
 
 
-def _weight(model: ScriptedModel, name: str, *shape: int) -> Tensor:
+def _weight(model: ScriptedModel, name: str, *shape: int) -> ScriptedTensor:
     """A zero matrix of the model's file type; rows that hold no whole blocks are f16."""
     wanted = GGMLQuantizationType[model.ftype.upper()]
     block, _ = GGML_QUANT_SIZES[wanted]
-    return Tensor(f"{name}.weight", shape, F16 if shape[-1] % block else wanted)
+    return ScriptedTensor(f"{name}.weight", shape, F16 if shape[-1] % block else wanted)
 
 
-def _attention(model: ScriptedModel, block: str) -> Iterator[Tensor]:
+def _attention(model: ScriptedModel, block: str) -> Iterator[ScriptedTensor]:
     width, kv_width = model.heads * model.head_dim, model.kv_heads * model.head_dim
     yield _weight(model, block + "attn_q", width, model.embd)
     yield _weight(model, block + "attn_k", kv_width, model.embd)
@@ -101,16 +101,16 @@ def _attention(model: ScriptedModel, block: str) -> Iterator[Tensor]:
         yield _norm(block + "attn_k_norm", model.head_dim)
 
 
-def _recurrent(model: ScriptedModel, block: str) -> Iterator[Tensor]:
+def _recurrent(model: ScriptedModel, block: str) -> Iterator[ScriptedTensor]:
     inner, rank = inner_size(model), time_step_rank(model)
     yield _weight(model, block + "ssm_in", 2 * inner, model.embd)
-    yield Tensor(block + "ssm_conv1d.weight", (inner, CONV), F32)
-    yield Tensor(block + "ssm_conv1d.bias", (inner,), F32)
-    yield Tensor(block + "ssm_x.weight", (rank + 2 * STATE, inner), F16)
-    yield Tensor(block + "ssm_dt.weight", (inner, rank), F16)
-    yield Tensor(block + "ssm_dt.bias", (inner,), F32)
-    yield Tensor(block + "ssm_a", (inner, STATE), F32)
-    yield Tensor(block + "ssm_d", (inner,), F32)
+    yield ScriptedTensor(block + "ssm_conv1d.weight", (inner, CONV), F32)
+    yield ScriptedTensor(block + "ssm_conv1d.bias", (inner,), F32)
+    yield ScriptedTensor(block + "ssm_x.weight", (rank + 2 * STATE, inner), F16)
+    yield ScriptedTensor(block + "ssm_dt.weight", (inner, rank), F16)
+    yield ScriptedTensor(block + "ssm_dt.bias", (inner,), F32)
+    yield ScriptedTensor(block + "ssm_a", (inner, STATE), F32)
+    yield ScriptedTensor(block + "ssm_d", (inner,), F32)
     yield _weight(model, block + "ssm_out", model.embd, inner)
     if model.arch == "jamba":
         yield _norm(block + "ssm_dt_norm", rank)
@@ -126,20 +126,20 @@ def time_step_rank(model: ScriptedModel) -> int:
     return max(model.embd // 16, 8)
 
 
-def _feed_forward(model: ScriptedModel, block: str) -> Iterator[Tensor]:
+def _feed_forward(model: ScriptedModel, block: str) -> Iterator[ScriptedTensor]:
     yield _weight(model, block + "ffn_gate", model.ff, model.embd)
     yield _weight(model, block + "ffn_up", model.ff, model.embd)
     yield _weight(model, block + "ffn_down", model.embd, model.ff)
 
 
-def _experts(model: ScriptedModel, block: str) -> Iterator[Tensor]:
-    yield Tensor(block + "ffn_gate_inp.weight", (model.experts, model.embd), F32)
+def _experts(model: ScriptedModel, block: str) -> Iterator[ScriptedTensor]:
+    yield ScriptedTensor(block + "ffn_gate_inp.weight", (model.experts, model.embd), F32)
     yield _weight(model, block + "ffn_gate_exps", model.experts, model.ff, model.embd)
     yield _weight(model, block + "ffn_up_exps", model.experts, model.ff, model.embd)
     yield _weight(model, block + "ffn_down_exps", model.experts, model.embd, model.ff)
 
 
-class Weights:
+class ScriptedWeights:
     """The numbers of the tensors that are not zero."""
 
     def __init__(self, model: ScriptedModel, words: Vocabulary) -> None:
@@ -149,7 +149,7 @@ class Weights:
         self._embedding = signs.astype(np.float16)
         self._chain = words.chain
 
-    def of(self, tensor: Tensor) -> NDArray[np.float16 | np.float32]:
+    def of(self, tensor: ScriptedTensor) -> NDArray[np.float16 | np.float32]:
         if tensor.fill == "embedding":
             return self._embedding
         if tensor.fill == "output":

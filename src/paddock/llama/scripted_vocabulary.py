@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import pairwise
 
-from paddock.llama.scripted import ScriptedModel
+from paddock.llama.scripted_model import ScriptedModel
 from paddock.llama.scripted_template import WANT_TOOL
 
 _WORDS = "the of and to in is you that it for on are with as they at be this from have or not"

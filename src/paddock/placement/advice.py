@@ -1,6 +1,6 @@
 """What could be better: every rule, and what they say of profiles and of the machine. Pure.
 
-A rule is a function of one patient, or of the machine, and its name is its code. What models.conf
+A rule is a function of one profile's facts, or of the machine's, and its name is its code. What models.conf
 alone tells is found while that is read (`config.lint`), and told here with the rest.
 """
 
@@ -32,9 +32,9 @@ from paddock.placement.advice_memory import (
     ram_exceeded,
 )
 from paddock.placement.advice_speed import dense_in_ram, overrides_not_needed, speed_contradicted
-from paddock.placement.patient import Finding, Machine, Patient
+from paddock.placement.profile_facts import Finding, MachineFacts, ProfileFacts
 
-RULES: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[ProfileFacts], Iterator[Finding]], ...] = (
     unreadable_file,
     cannot_load,
     wrong_kind_of_file,
@@ -51,7 +51,7 @@ RULES: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     context_shift_recurrent,
     speed_contradicted,
 )
-MACHINE_RULES: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
+MACHINE_RULES: tuple[Callable[[MachineFacts], Iterator[Finding]], ...] = (
     gpus_unseen,
     swapped_out,
     llama_config_file,
@@ -73,16 +73,14 @@ CODES = (
 )
 
 
-def advise(patient: Patient) -> list[Advice]:
+def advise(facts: ProfileFacts) -> list[Advice]:
     """What the rules find in one profile."""
     return [
-        _told(code_of(rule), finding, patient.profile.id)
-        for rule in RULES
-        for finding in rule(patient)
+        _told(code_of(rule), finding, facts.profile.id) for rule in RULES for finding in rule(facts)
     ]
 
 
-def advise_machine(machine: Machine) -> list[Advice]:
+def advise_machine(machine: MachineFacts) -> list[Advice]:
     return [_told(code_of(rule), found) for rule in MACHINE_RULES for found in rule(machine)]
 
 
@@ -100,15 +98,15 @@ def advice_of(problem: Problem) -> Advice:
 
 
 def checkup(
-    problems: Iterable[Problem], patients: Sequence[Patient], machine: Machine
+    problems: Iterable[Problem], profiles: Sequence[ProfileFacts], machine: MachineFacts
 ) -> list[Advice]:
     """All of it: the machine first, then profile by profile, what is worst first."""
     found = [
         *advise_machine(machine),
-        *(advice for patient in patients for advice in advise(patient)),
+        *(advice for facts in profiles for advice in advise(facts)),
         *map(advice_of, problems),
     ]
-    known = ["", *(patient.profile.id for patient in patients), *(a.profile for a in found)]
+    known = ["", *(facts.profile.id for facts in profiles), *(a.profile for a in found)]
     place = {name: number for number, name in reversed(list(enumerate(known)))}
     return sorted(found, key=lambda a: (place[a.profile], _RANK[a.severity]))
 

@@ -9,7 +9,7 @@ from paddock.api.placement import Plan
 from paddock.config.model_kinds import EMBEDDERS
 from paddock.llama.gguf import Facts, Fault, GgufError
 from paddock.placement.estimate import logits_mib
-from paddock.placement.patient import Finding, Patient, Severity, number, value
+from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, number, value
 from paddock.placement.words import gib, on_gpus, spills
 
 BATCH, UBATCH = 2048, 512  # tokens: llama-server's defaults
@@ -25,60 +25,60 @@ _BELONGS = {
 }
 
 
-def unreadable_file(patient: Patient) -> Iterator[Finding]:
+def unreadable_file(facts: ProfileFacts) -> Iterator[Finding]:
     """A file that is there and is no whole GGUF; what only our own reader cannot read may be sound."""
-    for name, error in patient.files.items():
-        if isinstance(error, GgufError) and (flag := patient.profile.flag(name)):
+    for name, error in facts.files.items():
+        if isinstance(error, GgufError) and (flag := facts.profile.flag(name)):
             severity = _SEVERITIES.get(error.kind, "error")
             yield Finding(severity, f"{flag.origin.key}: {error.message}", error.hint, flag)
 
 
-def cannot_load(patient: Patient) -> Iterator[Finding]:
+def cannot_load(facts: ProfileFacts) -> Iterator[Finding]:
     """The engine itself was asked, and ended: see `placement.rehearsal`."""
-    if words := patient.refusal or (patient.plan.refusal if patient.plan else ""):
+    if words := facts.refusal or (facts.plan.refusal if facts.plan else ""):
         hint = "nothing is unloaded for it; `paddock switch --force` tries all the same"
-        yield Finding("error", words, hint, patient.profile.flag("--model"))
+        yield Finding("error", words, hint, facts.profile.flag("--model"))
 
 
-def wrong_kind_of_file(patient: Patient) -> Iterator[Finding]:
+def wrong_kind_of_file(facts: ProfileFacts) -> Iterator[Finding]:
     """A projector where a model should be, or the other way round."""
-    for name, facts in patient.files.items():
-        flag = patient.profile.flag(name)
-        if flag is None or not isinstance(facts, Facts) or facts.kind == _WANTED[name]:
+    for name, gguf in facts.files.items():
+        flag = facts.profile.flag(name)
+        if flag is None or not isinstance(gguf, Facts) or gguf.kind == _WANTED[name]:
             continue
-        kind = facts.kind if facts.kind.isprintable() else "unknown"
+        kind = gguf.kind if gguf.kind.isprintable() else "unknown"
         message = (
             f"{flag.origin.key}: {flag.values[0]} is of the kind {kind!r}, not a {_WANTED[name]}"
         )
-        yield Finding("error", message, _BELONGS.get(facts.kind, ""), flag)
+        yield Finding("error", message, _BELONGS.get(gguf.kind, ""), flag)
 
 
-def speculation_without_layers(patient: Patient) -> Iterator[Finding]:
+def speculation_without_layers(facts: ProfileFacts) -> Iterator[Finding]:
     """llama.cpp says `context type MTP requested but model doesn't contain MTP layers`, and ends."""
-    asked = patient.profile.flag("--spec-type")
+    asked = facts.profile.flag("--spec-type")
     if asked is None or "draft-mtp" not in asked.values[0].split(","):
         return
-    draft = patient.profile.flag("--model-draft")
-    facts = patient.files.get("--model-draft") if draft else patient.facts
-    if not isinstance(facts, Facts) or _drafts_only(facts, patient):
+    draft = facts.profile.flag("--model-draft")
+    gguf = facts.files.get("--model-draft") if draft else facts.gguf
+    if not isinstance(gguf, Facts) or _drafts_only(gguf, facts):
         return
-    if not facts.nextn_layers:
+    if not gguf.nextn_layers:
         which = "the draft model" if draft else "the model"
         message = f"draft-mtp, and {which} has no layers for multi-token prediction"
         yield Finding("error", message, "leave draft-mtp out, or take a file that has them", asked)
 
 
-def _drafts_only(facts: Facts, patient: Patient) -> bool:
+def _drafts_only(gguf: Facts, facts: ProfileFacts) -> bool:
     """A drafter of an architecture of its own (Gemma's assistants) is the engine's to judge."""
-    return patient.facts is None or facts.architecture != patient.facts.architecture
+    return facts.gguf is None or gguf.architecture != facts.gguf.architecture
 
 
 # ---- the KV cache ----
 
 
-def v_cache_without_flash_attention(patient: Patient) -> Iterator[Finding]:
+def v_cache_without_flash_attention(facts: ProfileFacts) -> Iterator[Finding]:
     """llama.cpp says `quantized V cache requires flash_attn to be enabled`, and ends."""
-    profile = patient.profile
+    profile = facts.profile
     cache = profile.flag("--cache-type-v")
     if cache is None or cache.values[0] not in _BLOCK:
         return
@@ -86,92 +86,92 @@ def v_cache_without_flash_attention(patient: Patient) -> Iterator[Finding]:
     if attention and attention.values == ("off",):
         message = f"a V cache of {cache.values[0]} needs flash attention, and that is off"
         yield Finding("error", message, "write FLASH_ATTN = auto, or KV_CACHE_TYPE_V = f16", cache)
-    elif patient.facts and patient.facts.architecture == "grok":
+    elif facts.gguf and facts.gguf.architecture == "grok":
         message = f"a V cache of {cache.values[0]} needs flash attention, which grok cannot have"
         yield Finding("error", message, "write KV_CACHE_TYPE_V = f16", cache)
 
 
-def cache_type_refused(patient: Patient) -> Iterator[Finding]:
+def cache_type_refused(facts: ProfileFacts) -> Iterator[Finding]:
     """Types that this model's heads rule out; a type that the build lacks is an error of the parser."""
-    facts, profile = patient.facts, patient.profile
-    if facts is None:
+    gguf, profile = facts.gguf, facts.profile
+    if gguf is None:
         return
     type_k, type_v = (value(profile, f"--cache-type-{which}", "f16") for which in "kv")
     at = profile.flag("--cache-type-k") or profile.flag("--cache-type-v")
-    if _is_latent(facts) and type_k != type_v:
-        message = f"{facts.architecture} keeps keys and values as one: {type_k} and {type_v} differ"
+    if _is_latent(gguf) and type_k != type_v:
+        message = f"{gguf.architecture} keeps keys and values as one: {type_k} and {type_v} differ"
         hint = f"write KV_CACHE_TYPE_K and KV_CACHE_TYPE_V = {type_k}"
         yield Finding("error", message, hint, at)
     if value(profile, "--flash-attn", "auto") != "off":
-        lengths_k = (facts.key_length, facts.key_length_swa)
-        lengths_v = (facts.value_length, facts.value_length_swa)
-        yield from _undivided(patient, "K", type_k, lengths_k)
-        yield from _undivided(patient, "V", type_v, lengths_v)
+        lengths_k = (gguf.key_length, gguf.key_length_swa)
+        lengths_v = (gguf.value_length, gguf.value_length_swa)
+        yield from _undivided(facts, "K", type_k, lengths_k)
+        yield from _undivided(facts, "V", type_v, lengths_v)
 
 
-def _is_latent(facts: Facts) -> bool:
-    return facts.value_length == 0
+def _is_latent(gguf: Facts) -> bool:
+    return gguf.value_length == 0
 
 
 def _undivided(
-    patient: Patient, which: str, cache_type: str, lengths: tuple[int | None, ...]
+    facts: ProfileFacts, which: str, cache_type: str, lengths: tuple[int | None, ...]
 ) -> Iterator[Finding]:
     """A head's length must be a multiple of the type's blocks."""
     block = _BLOCK.get(cache_type)
     odd = next((n for n in lengths if n and block and n % block), None)
     if odd is not None:
-        flag = patient.profile.flag(f"--cache-type-{which.lower()}")
+        flag = facts.profile.flag(f"--cache-type-{which.lower()}")
         message = f"{which} cache: {cache_type} has blocks of {block}, which do not divide a head of {odd}"
         yield Finding("error", message, f"write KV_CACHE_TYPE_{which} = f16", flag)
 
 
-def context_shift_recurrent(patient: Patient) -> Iterator[Finding]:
+def context_shift_recurrent(facts: ProfileFacts) -> Iterator[Finding]:
     """A shift takes tokens out of attention's cache; a recurrent state still holds them.
 
     llama_memory_recurrent::seq_rm does nothing where the end stays, and says that it can shift.
     """
-    facts = patient.facts
-    if facts is None or not facts.recurrent_layers or not _shifts(patient):
+    gguf = facts.gguf
+    if gguf is None or not gguf.recurrent_layers or not _shifts(facts):
         return
-    flag = patient.profile.flag("--context-shift")
+    flag = facts.profile.flag("--context-shift")
     message = (
-        f"context shift, while {facts.recurrent_layers} of {facts.n_layers} layers keep a recurrent"
+        f"context shift, while {gguf.recurrent_layers} of {gguf.n_layers} layers keep a recurrent"
         " state, which cannot forget what the shift drops"
     )
     yield Finding("warning", message, "write context-shift = off", flag)
 
 
-def _shifts(patient: Patient) -> bool:
+def _shifts(facts: ProfileFacts) -> bool:
     """Set, or the default: builds without `--context-shift` could only switch it off."""
-    if patient.profile.flag("--context-shift"):
+    if facts.profile.flag("--context-shift"):
         return True
-    if patient.profile.flag("--no-context-shift") or patient.flags is None:
+    if facts.profile.flag("--no-context-shift") or facts.flags is None:
         return False
-    found = patient.flags.find("--context-shift")
+    found = facts.flags.find("--context-shift")
     if found:
         return "default: enabled" in found[0].help
-    return patient.flags.find("--no-context-shift") is not None
+    return facts.flags.find("--no-context-shift") is not None
 
 
 # ---- batches ----
 
 
-def large_ubatch(patient: Patient) -> Iterator[Finding]:
+def large_ubatch(facts: ProfileFacts) -> Iterator[Finding]:
     """`-b X -ub X`: the physical batch is what compute buffers are made for.
 
     Not of embedders and rerankers, which must have a whole input in one physical batch.
     """
-    profile = patient.profile
-    if not profile.is_generative or (patient.facts and patient.facts.architecture in EMBEDDERS):
+    profile = facts.profile
+    if not profile.is_generative or (facts.gguf and facts.gguf.architecture in EMBEDDERS):
         return
     batch, ubatch = (
         number(profile, "--batch-size", BATCH),
         number(profile, "--ubatch-size", UBATCH),
     )
-    cost = _cost(patient, ubatch)
+    cost = _cost(facts, ubatch)
     if ubatch <= UBATCH or batch != ubatch or not cost:
         return
-    plan = patient.plan
+    plan = facts.plan
     is_short = plan is not None and (spills(plan) or bool(plan.steps) or not plan.fits)
     yield Finding(
         "warning" if is_short else "info",
@@ -181,13 +181,13 @@ def large_ubatch(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def _cost(patient: Patient, ubatch: int) -> str:
+def _cost(facts: ProfileFacts, ubatch: int) -> str:
     """By two plans of the engine; without them what the logits of a batch take."""
-    plan, small = patient.plan, patient.small_batch
+    plan, small = facts.plan, facts.small_batch
     if plan and small and plan.source == small.source == "engine":
         return _difference(plan, small)
-    if facts := patient.facts:
-        mib = logits_mib(facts, ubatch) - logits_mib(facts, UBATCH)
+    if gguf := facts.gguf:
+        mib = logits_mib(gguf, ubatch) - logits_mib(gguf, UBATCH)
         return f"about {gib(mib)}" if mib > 0 else ""
     return ""
 

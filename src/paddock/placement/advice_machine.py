@@ -8,7 +8,7 @@ from paddock.config.vocabulary import WELL_KNOWN, WRAPPER_FLAGS
 from paddock.core.model import HOST
 from paddock.llama.flags import FlagSet
 from paddock.placement.devices import Reading, Readings
-from paddock.placement.patient import Finding, Machine
+from paddock.placement.profile_facts import Finding, MachineFacts
 from paddock.placement.words import gib, on_gpus
 
 SYSTEM_CONFIG = Path("/etc/llama.cpp/config.ini")
@@ -16,7 +16,7 @@ _PREFIX = "LLAMA_ARG_"
 _WORTH_TELLING = 64  # MiB of a process in swap: pages that nobody needs always end up there
 
 
-def environment_overrides(machine: Machine) -> Iterator[Finding]:
+def environment_overrides(machine: MachineFacts) -> Iterator[Finding]:
     """`LLAMA_ARG_…`: our instances do not get them, a llama-server by hand does."""
     found = {n: _key(n, machine.flags) for n in sorted(machine.environ) if n.startswith(_PREFIX)}
     if not found:
@@ -39,7 +39,7 @@ def _key(name: str, flags: FlagSet | None) -> str:
     return wrappers.get(found[0].name, found[0].name.removeprefix("--"))
 
 
-def llama_config_file(machine: Machine) -> Iterator[Finding]:
+def llama_config_file(machine: MachineFacts) -> Iterator[Finding]:
     """llama.cpp's own config.ini, below the command line: for whatever that leaves open."""
     for path, keys in machine.config_files.items():
         sets = f"sets {', '.join(keys)}" if keys else "is there"
@@ -57,7 +57,7 @@ def llama_config_file(machine: Machine) -> Iterator[Finding]:
             )
 
 
-def gpus_unseen(machine: Machine) -> Iterator[Finding]:
+def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
     """A driver lists GPUs, and an engine uses none: it was built without them, or lacks a library."""
     names = ", ".join(reading.name for reading in _of_drivers(machine.readings))
     if not names:
@@ -84,7 +84,7 @@ def _by_engine(plans: tuple[Plan, ...]) -> Mapping[str, list[Plan]]:
     return found
 
 
-def swapped_out(machine: Machine) -> Iterator[Finding]:
+def swapped_out(machine: MachineFacts) -> Iterator[Finding]:
     """A resident model reads its own memory back from disk when it is asked."""
     for profile, mib in machine.swapped.items():
         if mib >= _WORTH_TELLING:

@@ -7,7 +7,7 @@ from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Flag, Profile
 from paddock.core.model import DeviceId
 from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, margins_of, told
-from paddock.placement.patient import Finding, Patient, Severity, marked
+from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, marked
 from paddock.placement.words import gib, on_gpus, on_host
 
 # Margins, MiB. 128 failed in one of five runs on an H200, where what comes past the projection was up
@@ -20,9 +20,9 @@ _DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H10
 # ---- whether it fits ----
 
 
-def does_not_fit(patient: Patient) -> Iterator[Finding]:
+def does_not_fit(facts: ProfileFacts) -> Iterator[Finding]:
     """More than a GPU has; or fit gave up, and what was asked for is tried as it stands."""
-    plan = patient.plan
+    plan = facts.plan
     if plan is None or plan.fits or plan.refusal:
         return
     over = [d for d in on_gpus(plan) if d.left is not None and d.left < 0]
@@ -31,7 +31,7 @@ def does_not_fit(patient: Patient) -> Iterator[Finding]:
     ]
     gave_up = [w for w in plan.warnings if w.startswith("llama.cpp gives up")]
     message = f"it does not fit: {'; '.join([*short, *gave_up])}{marked(plan)}"
-    at, hint = _what_hinders(patient.profile)
+    at, hint = _what_hinders(facts.profile)
     is_certain = bool(over) and plan.source == "engine"
     yield Finding("error" if is_certain else "warning", message, hint, at)
 
@@ -49,13 +49,13 @@ def _what_hinders(profile: Profile) -> tuple[Flag | None, str]:
     return None, "lower CTX_SIZE, or free GPU memory"
 
 
-def ram_exceeded(patient: Patient) -> Iterator[Finding]:
+def ram_exceeded(facts: ProfileFacts) -> Iterator[Finding]:
     """llama.cpp never compares its part in RAM with what there is."""
-    host = on_host(patient.plan) if patient.plan else None
+    host = on_host(facts.plan) if facts.plan else None
     if host is None or host.left is None or host.left >= 0:
         return
-    refuses = patient.profile.on_swap == "refuse"
-    reading = patient.readings.get(DeviceId(host.id))
+    refuses = facts.profile.on_swap == "refuse"
+    reading = facts.readings.get(DeviceId(host.id))
     by = f"; most is held by {told(reading.takers)}" if reading and reading.takers else ""
     hint = (
         "`on-swap = refuse` keeps it from being loaded; lower CTX_SIZE or use a smaller quantisation"
@@ -69,13 +69,13 @@ def ram_exceeded(patient: Patient) -> Iterator[Finding]:
 # ---- margins ----
 
 
-def margins_miscounted(patient: Patient) -> Iterator[Finding]:
+def margins_miscounted(facts: ProfileFacts) -> Iterator[Finding]:
     """llama.cpp ignores those that are too many and takes 1024 for those that are missing."""
-    plan, flag = patient.plan, patient.profile.flag("--fit-target")
-    values = margins_of(patient.profile).values
+    plan, flag = facts.plan, facts.profile.flag("--fit-target")
+    values = margins_of(facts.profile).values
     if plan is None or plan.source != "engine" or flag is None or len(values) < 2:
         return
-    if not fits_itself(patient.profile):
+    if not fits_itself(facts.profile):
         return
     devices = on_gpus(plan)
     if not devices or len(values) == len(devices):
@@ -84,23 +84,23 @@ def margins_miscounted(patient: Patient) -> Iterator[Finding]:
     what = "the rest is ignored" if len(values) > len(devices) else "the rest gets 1024 each"
     count = "1 device" if len(devices) == 1 else f"{len(devices)} devices"
     message = f"{len(values)} margins for {count} ({names}): {what}"
-    right = ",".join(str(margins_of(patient.profile).at(i)) for i in range(len(devices)))
+    right = ",".join(str(margins_of(facts.profile).at(i)) for i in range(len(devices)))
     yield Finding("warning", message, f"write FIT_TARGET = {right}", flag)
 
 
-def one_margin_for_all(patient: Patient) -> Iterator[Finding]:
+def one_margin_for_all(facts: ProfileFacts) -> Iterator[Finding]:
     """One margin for a GPU that others use and for one that nobody does."""
-    plan, margins = patient.plan, margins_of(patient.profile).values
+    plan, margins = facts.plan, margins_of(facts.profile).values
     devices = on_gpus(plan) if plan and plan.source == "engine" else []
-    if plan is None or len(devices) < 2 or len(margins) > 1 or not fits_itself(patient.profile):
+    if plan is None or len(devices) < 2 or len(margins) > 1 or not fits_itself(facts.profile):
         return
-    uses = [_use(patient.readings.get(DeviceId(device.id))) for device in devices]
+    uses = [_use(facts.readings.get(DeviceId(device.id))) for device in devices]
     if all(uses) or not any(uses):
         return
     one = margins[0] if margins else DEFAULT_MARGIN
     wanted = [max(one, BUSY_MARGIN) if use else min(one, QUIET_MARGIN) for use in uses]
     busy = "; ".join(f"{d.device} {use}" for d, use in zip(devices, uses, strict=True) if use)
-    flag = patient.profile.flag("--fit-target")
+    flag = facts.profile.flag("--fit-target")
     said = (
         f"FIT_TARGET {one} for all GPUs" if flag else f"the usual margin of {one} MiB on all GPUs"
     )

@@ -8,7 +8,7 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Flag, Profile
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import context_mib
-from paddock.placement.patient import Finding, Patient, marked, number, value
+from paddock.placement.profile_facts import Finding, ProfileFacts, marked, number, value
 from paddock.placement.words import gib, layers_in_ram, on_gpus, on_host, spills
 
 # Flags that keep tensors in RAM whatever is free.
@@ -25,26 +25,26 @@ _FAR_OFF = 0.15  # of SPEED; single runs of one load differ by up to 10 %
 # ---- what lies in RAM, and need not ----
 
 
-def dense_in_ram(patient: Patient) -> Iterator[Finding]:
+def dense_in_ram(facts: ProfileFacts) -> Iterator[Finding]:
     """Each token reads every layer of a dense model, so one in RAM slows all down."""
-    plan, facts = patient.plan, patient.facts
-    if plan is None or facts is None or facts.experts or not (count := layers_in_ram(plan)):
+    plan, gguf = facts.plan, facts.gguf
+    if plan is None or gguf is None or gguf.experts or not (count := layers_in_ram(plan)):
         return
     message = (
         f"{count} of {plan.layers} layers lie in RAM{marked(plan)}, and it is a dense model: with 45 % of"
         " the layers there, 85 became 6 tokens/s (H200)"
     )
-    by_hand = patient.profile.flag("--n-gpu-layers")
+    by_hand = facts.profile.flag("--n-gpu-layers")
     if by_hand and by_hand.values[0].isdecimal():
         yield Finding("warning", message, "write N_GPU_LAYERS = auto", by_hand)
     else:
-        yield Finding("warning", message, _cure(patient, facts, plan))
+        yield Finding("warning", message, _cure(facts, gguf, plan))
 
 
-def _cure(patient: Patient, facts: Facts, plan: Plan) -> str:
-    missing = _missing_mib(facts, plan)
-    shorter = _planned_context(patient.unbound) or _context(patient.profile, facts, plan, missing)
-    ways = [_shorter(plan, shorter) if shorter else "", _smaller(facts, missing)]
+def _cure(facts: ProfileFacts, gguf: Facts, plan: Plan) -> str:
+    missing = _missing_mib(gguf, plan)
+    shorter = _planned_context(facts.unbound) or _context(facts.profile, gguf, plan, missing)
+    ways = [_shorter(plan, shorter) if shorter else "", _smaller(gguf, missing)]
     return "; or ".join(way for way in ways if way) or "use a smaller model"
 
 
@@ -60,41 +60,41 @@ def _planned_context(unbound: Plan | None) -> int | None:
     return unbound.n_ctx
 
 
-def _missing_mib(facts: Facts, plan: Plan) -> float:
+def _missing_mib(gguf: Facts, plan: Plan) -> float:
     """What the devices lack for the layers in RAM, a little too much: layers cannot be divided."""
     host, devices = on_host(plan), on_gpus(plan)
     if host is None:
         return 0.0
-    moved = max(0.0, host.model - facts.input_bytes / _MIB) + host.context
+    moved = max(0.0, host.model - gguf.input_bytes / _MIB) + host.context
     slack = sum(max(0, (device.left or 0) - device.margin) for device in devices)
-    layer = max(facts.layer_bytes, default=0) / _MIB
+    layer = max(gguf.layer_bytes, default=0) / _MIB
     spread = (len(devices) + 1) / 2 if len(devices) > 1 else 0  # layers that fit keeps in reserve
     return max(0.0, moved - slack) + layer * spread
 
 
-def _context(profile: Profile, facts: Facts, plan: Plan, missing: float) -> int | None:
+def _context(profile: Profile, gguf: Facts, plan: Plan, missing: float) -> int | None:
     """The tokens that make room for all layers, by what one takes; None below fit's least."""
-    per_token = _context_per_token(profile, facts, plan)
+    per_token = _context_per_token(profile, gguf, plan)
     if per_token <= 0:
         return None
     left = floor(((plan.n_ctx or 0) - missing / per_token) / _STEP) * _STEP
     return left if left >= number(profile, "--fit-ctx", _LEAST_CONTEXT) else None
 
 
-def _context_per_token(profile: Profile, facts: Facts, plan: Plan) -> float:
+def _context_per_token(profile: Profile, gguf: Facts, plan: Plan) -> float:
     """MiB that one token less would free: neither windows nor recurrent states shrink."""
     n_ctx = plan.n_ctx or 0
     half = n_ctx // 2
     if not half:
         return 0.0
     types = value(profile, "--cache-type-k", "f16"), value(profile, "--cache-type-v", "f16")
-    whole, part = (context_mib(facts, tokens, *types) for tokens in (n_ctx, half))
+    whole, part = (context_mib(gguf, tokens, *types) for tokens in (n_ctx, half))
     return (whole - part) / (n_ctx - half)
 
 
-def _smaller(facts: Facts, missing: float) -> str:
-    weights = (sum(facts.layer_bytes) + facts.output_bytes) / _MIB
-    bits = facts.bits_per_weight
+def _smaller(gguf: Facts, missing: float) -> str:
+    weights = (sum(gguf.layer_bytes) + gguf.output_bytes) / _MIB
+    bits = gguf.bits_per_weight
     if not bits or not weights:
         return ""
     fewer = bits * (weights - missing) / weights
@@ -105,10 +105,10 @@ def _smaller(facts: Facts, missing: float) -> str:
     )
 
 
-def overrides_not_needed(patient: Patient) -> Iterator[Finding]:
+def overrides_not_needed(facts: ProfileFacts) -> Iterator[Finding]:
     """`exps=CPU` as a habit, on a model that fits without."""
-    plan, alone = patient.plan, patient.unforced
-    forcers = list(forcing(patient.profile))
+    plan, alone = facts.plan, facts.unforced
+    forcers = list(forcing(facts.profile))
     if not forcers or plan is None or alone is None or not _is_whole(alone, plan):
         return
     names = " and ".join(dict.fromkeys(flag.name for flag in forcers))
@@ -148,16 +148,16 @@ def _is_whole(alone: Plan, plan: Plan) -> bool:
 # ---- speed ----
 
 
-def speed_contradicted(patient: Patient) -> Iterator[Finding]:
+def speed_contradicted(facts: ProfileFacts) -> Iterator[Finding]:
     """What was typed, against what was measured."""
-    typed, measured = patient.profile.expected_speed, patient.generation
+    typed, measured = facts.profile.expected_speed, facts.generation
     if not typed or not measured or abs(measured - typed) <= _FAR_OFF * typed:
         return
-    requests = "1 request" if patient.samples == 1 else f"{patient.samples} requests"
+    requests = "1 request" if facts.samples == 1 else f"{facts.samples} requests"
     message = f"SPEED says {typed:g} tokens/s, {measured:.1f} were measured ({requests})"
     correct = f"write SPEED = ~{measured:.0f} t/s"
     if measured > typed:
         yield Finding("info", message, correct)
     else:
-        hint = f"`paddock history {patient.profile.id}` shows if it was faster; if not, {correct}"
+        hint = f"`paddock history {facts.profile.id}` shows if it was faster; if not, {correct}"
         yield Finding("warning", message, hint)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from paddock.api.placement import Plan
-from paddock.config.model_kinds import Model
+from paddock.config.model_kinds import UsableModel
 from paddock.config.model_names import profile_id, unique
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.placement.draft_machine import Machine
@@ -45,11 +45,11 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DraftEntry:
     """One profile to be."""
 
     id: str
-    model: Model
+    model: UsableModel
     context: Context
 
     @property
@@ -59,18 +59,20 @@ class Entry:
         return tokens if self.model.use != "chat" and tokens > _UBATCH else 0
 
 
-def entries(models: Sequence[Model], machine: Machine, *, longest: int = LONGEST) -> list[Entry]:
+def entries(
+    models: Sequence[UsableModel], machine: Machine, *, longest: int = LONGEST
+) -> list[DraftEntry]:
     """A profile for each, those for chat first."""
     files = [model.file for model in models]
     ids = unique([(profile_id(file.name, file.repository), file.owner) for file in files])
     contexts = [context_for(model, machine, longest=longest) for model in models]
-    found = map(Entry, ids, models, contexts)
+    found = map(DraftEntry, ids, models, contexts)
     return sorted(found, key=lambda entry: (entry.model.use != "chat", entry.id))
 
 
-def context_for(model: Model, machine: Machine, *, longest: int = LONGEST) -> Context:
+def context_for(model: UsableModel, machine: Machine, *, longest: int = LONGEST) -> Context:
     """As much of the trained context as lies on the GPUs with the weights; without GPUs a moderate one."""
-    case = _Case(model, machine)
+    case = _DraftCase(model, machine)
     if model.use != "chat":
         return Context(min(case.trained, _INPUTS, longest), "input")
     if not machine.cards:
@@ -92,10 +94,10 @@ def plain_profile(model: Path, *flags: tuple[str, str], mmproj: Path | None = No
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _DraftCase:
     """One model on this machine."""
 
-    model: Model
+    model: UsableModel
     machine: Machine
 
     @property

@@ -21,7 +21,7 @@ _FORERUNNERS = frozenset({"llama-server", "ollama"})
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class DraftCard:
     """One GPU. Without `use` it does nothing but compute."""
 
     reading: Reading  # under the engine's name for it
@@ -43,7 +43,7 @@ class Card:
 class Machine:
     """All of it. `engine` told the order of the cards; else `problem` says why none did."""
 
-    cards: tuple[Card, ...] = ()
+    cards: tuple[DraftCard, ...] = ()
     host: Reading = field(default_factory=lambda: Reading(HOST, "Host", None, None))
     engine: str = ""
     problem: str = ""
@@ -76,7 +76,7 @@ def machine_of(
     used = _as_planned(near, on_gpus(plan)) if plan else near
     names = {reading.id for reading in used}
     return Machine(
-        cards=tuple(Card(r, models.get(r.id, ""), _use(r)) for r in used),
+        cards=tuple(DraftCard(r, models.get(r.id, ""), _use(r)) for r in used),
         host=readings.get(HOST, Reading(HOST, "Host", None, None)),
         engine=f"{plan.engine} {plan.engine_version}".strip() if plan else "",
         problem=problem,

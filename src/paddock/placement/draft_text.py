@@ -9,10 +9,10 @@ from pathlib import Path
 
 from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
-from paddock.config.model_kinds import Model
+from paddock.config.model_kinds import UsableModel
 from paddock.llama.gguf import Facts
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
-from paddock.placement.draft import Entry
+from paddock.placement.draft import DraftEntry
 from paddock.placement.draft_machine import Machine
 from paddock.placement.words import gib
 
@@ -60,8 +60,8 @@ class Outline:
     folder: Path
     today: date
     machine: Machine
-    entries: Sequence[Entry]
-    drafts: Sequence[Model]
+    entries: Sequence[DraftEntry]
+    drafts: Sequence[UsableModel]
     left_out: Sequence[LeftOut]
     place: Callable[[Path], str]
 
@@ -134,7 +134,7 @@ def _order(machine: Machine, today: date) -> str:
 # ---- a profile ----
 
 
-def _section(entry: Entry, outline: Outline) -> Iterator[str]:
+def _section(entry: DraftEntry, outline: Outline) -> Iterator[str]:
     model = entry.model
     yield f"[{entry.id}]"
     yield from _facts(model.facts, outline.today)
@@ -151,14 +151,14 @@ def _section(entry: Entry, outline: Outline) -> Iterator[str]:
     yield from _use(entry)
 
 
-def _reason(entry: Entry, gpus: str) -> str:
+def _reason(entry: DraftEntry, gpus: str) -> str:
     tokens = entry.model.facts.n_ctx_train
     trained = f"{tokens:,} tokens" if tokens else "nobody knows how many"
     words = _CONTEXT[entry.context.reason]
     return words.format(trained=trained, mib=gib(entry.context.mib), gpus=gpus)
 
 
-def _use(entry: Entry) -> Iterator[str]:
+def _use(entry: DraftEntry) -> Iterator[str]:
     use = entry.model.use
     if use == "chat":
         return

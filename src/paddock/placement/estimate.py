@@ -24,7 +24,7 @@ from paddock.placement.devices import (
     overhead_of,
 )
 from paddock.placement.planning import Circumstances
-from paddock.placement.shares import Layer, Share, spread, squeeze
+from paddock.placement.shares import LayerSizes, Share, spread, squeeze
 from paddock.placement.sizes import STEP, Needs, context_mib, logits_mib, number, value
 from paddock.placement.words import explain
 
@@ -39,7 +39,7 @@ def estimated(profile: Profile, facts: Facts | None, around: Circumstances) -> P
     devices = _devices(profile, around)
     if facts is None:
         return _by_size(profile, devices, around)
-    case = _Case(Needs(profile, facts), devices, around)
+    case = _EstimateCase(Needs(profile, facts), devices, around)
     layout = case.as_asked(case.needs.tokens)
     if layout.is_over_full and fits_itself(profile):
         layout = case.fitted(layout)
@@ -52,7 +52,7 @@ class _Layout:
 
     tokens: int
     shares: list[Share]
-    rest: list[Layer]  # in RAM, the first ones
+    rest: list[LayerSizes]  # in RAM, the first ones
 
     @property
     def used(self) -> float:
@@ -67,7 +67,7 @@ class _Layout:
         return any(share.missing > 0 for share in self.shares)
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[LayerSizes]:
         return [*self.rest, *(layer for share in self.shares for layer in share.layers)]
 
     @property
@@ -78,7 +78,7 @@ class _Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _EstimateCase:
     """A model to be placed on these devices."""
 
     needs: Needs

@@ -14,7 +14,7 @@ from paddock.llama.gguf import Facts, GgufError
 from paddock.placement.advice_files import BATCH, UBATCH
 from paddock.placement.advice_machine import SYSTEM_CONFIG
 from paddock.placement.advice_speed import forcing
-from paddock.placement.patient import Patient, number, value
+from paddock.placement.profile_facts import ProfileFacts, number, value
 from paddock.placement.words import layers_in_ram
 
 # What a whole file sets: keys before the first section, and those of the sections of these names
@@ -78,10 +78,10 @@ def _with(profile: Profile, flags: Iterable[Flag]) -> Profile:
     return replace(profile, flags=tuple(flags))
 
 
-def plans_for_gpus(patients: Iterable[Patient]) -> tuple[Plan, ...]:
+def plans_for_gpus(profiles: Iterable[ProfileFacts]) -> tuple[Plan, ...]:
     """The plans of those that do not keep away from GPUs."""
-    wanting = (p for p in patients if value(p.profile, "--device", "") != "none")
-    return tuple(patient.plan for patient in wanting if patient.plan)
+    wanting = (p for p in profiles if value(p.profile, "--device", "") != "none")
+    return tuple(facts.plan for facts in wanting if facts.plan)
 
 
 # ---- llama.cpp's own settings ----

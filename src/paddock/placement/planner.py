@@ -26,9 +26,9 @@ from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, is_there
 from paddock.placement.devices import fits_itself, ids_of, margins_of
 from paddock.placement.estimate import estimated
+from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
-from paddock.placement.rehearsal import CANCELLED, Outcome, Rehearsal
-from paddock.placement.shelf import Shelf, holds, key_of
+from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
 from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
@@ -38,8 +38,10 @@ _SPLITTERS = ("--tensor-split", "--override-tensor", "--cpu-moe", "--n-cpu-moe",
 class Planner:
     """One plan at a time; `cancel` may come from another thread."""
 
-    def __init__(self, shelf: Shelf | None = None, environ: Mapping[str, str] = os.environ) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, cache: PlanCache | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._cache = cache
         self._environ = engine_environment(environ) | {"LLAMA_SERVER_ROUTER_PORT": "1"}
         self._lock = threading.Lock()
         self._current: Rehearsal | None = None
@@ -47,7 +49,7 @@ class Planner:
 
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, where it still holds."""
-        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
         if plan is None or plan.refusal or not holds(plan, around.readings):
             return None
         plan.profile = profile.id  # another one with the same command line may have made it
@@ -71,13 +73,13 @@ class Planner:
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
-        if self._shelf and (outcome.fit or outcome.refusal):
-            self._shelf.put(key_of(profile, engine), plan)
+        if self._cache and (outcome.fit or outcome.refusal):
+            self._cache.put(key_of(profile, engine), plan)
         return plan
 
     def refused_before(self, profile: Profile, engine: Engine) -> bool:
         """Whether this engine, when it was last asked, could not load these files."""
-        plan = self._shelf.find(key_of(profile, engine)) if self._shelf else None
+        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
         return bool(plan and plan.refusal)
 
     def refusal(self, profile: Profile, engine: Engine) -> str | None:
@@ -103,16 +105,16 @@ class Planner:
 
     def _ask(
         self, profile: Profile, engine: Engine, around: Circumstances, *, blind: bool = False
-    ) -> Outcome:
+    ) -> RehearsalOutcome:
         if reason := _unaskable(profile, engine):
-            return Outcome(None, reason)
+            return RehearsalOutcome(None, reason)
         environ = {**self._environ, **dict(engine.env), **(NO_GPU if blind else {})}
         with scratch("plan") as folder:
             outcome = self._try(profile, engine, around, folder, environ)
         if outcome.fit or outcome.reason == CANCELLED:
             return outcome
         named = f"{engine.name} {engine.version}: {outcome.reason}"
-        return Outcome(None, named, said(engine, outcome.refusal))
+        return RehearsalOutcome(None, named, said(engine, outcome.refusal))
 
     def _try(
         self,
@@ -121,11 +123,11 @@ class Planner:
         around: Circumstances,
         folder: Path,
         environ: Mapping[str, str],
-    ) -> Outcome:
+    ) -> RehearsalOutcome:
         generation, fits = self._generation, fits_itself(profile)
         numbers = count(1)
 
-        def run(*changes: str) -> Outcome:
+        def run(*changes: str) -> RehearsalOutcome:
             # A socket of its own each time, as one that is left behind is in the way; llama-server
             # takes only what ends so for a Unix socket.
             socket = str(folder / f"{next(numbers)}.sock")
@@ -139,15 +141,15 @@ class Planner:
         if fit and fits and not fit.is_exact and fit.n_ctx:
             exact = run(*changes, "--ctx-size", str(fit.n_ctx))
             if exact.fit:
-                return Outcome(replace(exact.fit, reduced_from=fit.reduced_from))
+                return RehearsalOutcome(replace(exact.fit, reduced_from=fit.reduced_from))
         return outcome
 
     def _run(
         self, argv: Sequence[str], environ: Mapping[str, str], generation: int, *, fits: bool
-    ) -> Outcome:
+    ) -> RehearsalOutcome:
         with self._lock:
             if generation != self._generation:
-                return Outcome(None, CANCELLED)
+                return RehearsalOutcome(None, CANCELLED)
             current = self._current = Rehearsal()
         try:
             return current.run(argv, environ, fits=fits)
@@ -167,8 +169,11 @@ def _are_shared(fit: Fit, around: Circumstances) -> bool:
 
 
 def _as_if_alone(
-    profile: Profile, outcome: Outcome, around: Circumstances, run: Callable[..., Outcome]
-) -> tuple[Outcome, tuple[str, ...]]:
+    profile: Profile,
+    outcome: RehearsalOutcome,
+    around: Circumstances,
+    run: Callable[..., RehearsalOutcome],
+) -> tuple[RehearsalOutcome, tuple[str, ...]]:
     """The outcome as if our instances had left, and the flags that gave it."""
     fit = outcome.fit
     assert fit is not None

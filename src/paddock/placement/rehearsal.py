@@ -39,7 +39,7 @@ _LAST_ANSWER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RehearsalOutcome:
     """What the rehearsal told: a fit, or why there is none."""
 
     fit: Fit | None
@@ -55,7 +55,9 @@ class Rehearsal:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_cancelled = self._is_late = False
 
-    def run(self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True) -> Outcome:
+    def run(
+        self, argv: Sequence[str], environ: Mapping[str, str], *, fits: bool = True
+    ) -> RehearsalOutcome:
         """Start it, listen, end it. `fits`: whether it may change what was asked for (`--fit on`).
 
         Without, the first trial tells all, and the rest is not waited for.
@@ -63,9 +65,9 @@ class Rehearsal:
         try:
             process = self._start(argv, environ)
         except OSError as error:
-            return Outcome(None, f"{argv[0]} cannot be started: {error.strerror}")
+            return RehearsalOutcome(None, f"{argv[0]} cannot be started: {error.strerror}")
         if process is None:
-            return Outcome(None, CANCELLED)
+            return RehearsalOutcome(None, CANCELLED)
         alarm = threading.Timer(_LIMIT, self._give_up)
         alarm.start()
         try:
@@ -111,8 +113,8 @@ class Rehearsal:
             )
             return self._process
 
-    def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> Outcome:
-        reader, last = FitReader(), excerpt.Tail(_REMEMBERED, _REMEMBERED_CHARACTERS)
+    def _listen(self, process: subprocess.Popen[bytes], *, fits: bool) -> RehearsalOutcome:
+        reader, last = FitReader(), excerpt.LogTail(_REMEMBERED, _REMEMBERED_CHARACTERS)
         assert process.stderr is not None
         said_no = False
         for line in _lines(process.stderr):
@@ -126,10 +128,10 @@ class Rehearsal:
         outcome = self._outcome(reader, last, fits=fits)
         return outcome if outcome.fit else replace(outcome, refusal=self._refusal(process, last))
 
-    def _outcome(self, reader: FitReader, last: Iterable[str], *, fits: bool) -> Outcome:
+    def _outcome(self, reader: FitReader, last: Iterable[str], *, fits: bool) -> RehearsalOutcome:
         if (fit := reader.fit()) and (reader.is_done or not fits):
-            return Outcome(fit)
-        return Outcome(None, self._why(last))
+            return RehearsalOutcome(fit)
+        return RehearsalOutcome(None, self._why(last))
 
     def _refusal(self, process: subprocess.Popen[bytes], last: Iterable[str]) -> str:
         """What it said of a file, if that is why it ended; not where it was ended."""

@@ -12,7 +12,7 @@ from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerSizes:
     """MiB of one layer's weights, experts apart, and of its keys, values and state."""
 
     weights: float
@@ -36,11 +36,13 @@ class Share:
     free: float  # MiB that the engine sees free
     margin: float  # of these, what should stay free
     compute: float  # buffers beside the layers, as soon as it has any
-    whole: list[Layer] = field(default_factory=list)
-    slim: list[Layer] = field(default_factory=list)  # those after them: their experts lie in RAM
+    whole: list[LayerSizes] = field(default_factory=list)
+    slim: list[LayerSizes] = field(
+        default_factory=list
+    )  # those after them: their experts lie in RAM
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[LayerSizes]:
         return [*self.whole, *self.slim]
 
     @property
@@ -58,7 +60,7 @@ class Share:
         return self.missing + mib + (0 if self.layers else self.compute) <= 0
 
 
-def spread(layers: Sequence[Layer], shares: Sequence[Share]) -> None:
+def spread(layers: Sequence[LayerSizes], shares: Sequence[Share]) -> None:
     """Put each layer where llama.cpp puts it by itself: by free memory alone."""
     total = sum(max(share.free, 1.0) for share in shares)
     bounds = list(accumulate(max(share.free, 1.0) / total for share in shares))
@@ -69,7 +71,9 @@ def spread(layers: Sequence[Layer], shares: Sequence[Share]) -> None:
         shares[min(bound, len(shares) - 1)].whole.append(layer)
 
 
-def squeeze(layers: Sequence[Layer], shares: Sequence[Share], *, in_turn: float) -> list[Layer]:
+def squeeze(
+    layers: Sequence[LayerSizes], shares: Sequence[Share], *, in_turn: float
+) -> list[LayerSizes]:
     """Put as much on the devices as they take; the layers, the first ones, that stay in RAM.
 
     `in_turn`: what a device needs more once they hold everything, and work in turn.

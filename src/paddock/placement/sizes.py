@@ -11,7 +11,7 @@ from pathlib import Path
 from paddock.config.profile import Profile
 from paddock.llama.gguf import Facts
 from paddock.placement.devices import fits_itself
-from paddock.placement.shares import Layer
+from paddock.placement.shares import LayerSizes
 
 STEP = 256  # tokens, by which fit cuts a context and caches are rounded
 _MIB = 1 << 20
@@ -137,21 +137,21 @@ class Needs:
         files = [self.profile.mmproj, Path(draft) if draft else None]
         return ceil(sum(file.stat().st_size for file in files if file and file.is_file()) / _MIB)
 
-    def layers(self, tokens: int) -> list[Layer]:
+    def layers(self, tokens: int) -> list[LayerSizes]:
         """The model's own, and its output as one more."""
         facts = self.facts
         type_k = value(self.profile, "--cache-type-k", "f16")
         type_v = value(self.profile, "--cache-type-v", "f16")
         cache = _Cache(tokens, type_k, type_v, self.slots, self.streams, self.ubatch)
         own = [
-            Layer(
+            LayerSizes(
                 weights=_at(facts.layer_bytes, i) / _MIB,
                 experts=_at(facts.expert_bytes, i) / _MIB,
                 context=cache.of(facts, i),
             )
             for i in range(facts.n_layers)
         ]
-        return [*own, Layer(facts.output_bytes / _MIB, 0.0, 0.0)]
+        return [*own, LayerSizes(facts.output_bytes / _MIB, 0.0, 0.0)]
 
     def work(self) -> float:
         """A graph's intermediate values for one ubatch: each matrix makes rows as wide as itself.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from paddock.api.activity import Preview
-from paddock.api.connection import Line
+from paddock.api.connection import HangUp
 from paddock.api.placement import History, Plan
 from paddock.api.profiles import ProfileDetail
 from paddock.api.types import ModelResult, SwitchResult
@@ -30,5 +30,5 @@ class Daemon(Protocol):
         *,
         follow: bool = False,
         every_run: bool = False,
-        line: Line | None = None,
+        line: HangUp | None = None,
     ) -> Iterator[bytes]: ...

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread
 
 from paddock.api.client import Client
-from paddock.api.connection import Line
+from paddock.api.connection import HangUp
 from paddock.api.types import Snapshot
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from paddock.tui.state import LinkChanged, News
@@ -33,7 +33,7 @@ class Feed:
         self._pause = first_pause
         self._after: int | None = None  # the number of the last event
         self._lock = Lock()  # for the next three
-        self._line = Line()
+        self._line = HangUp()
         self._is_stopped = False
         self._wants_snapshot = False
         self._awake = Event()  # set: do not wait for the end of the pause
@@ -76,7 +76,7 @@ class Feed:
                 self._tell(LinkChanged("lost", error))
                 self._wait()
 
-    def _new_line(self) -> Line | None:
+    def _new_line(self) -> HangUp | None:
         """For the next attempt; None when there shall be none."""
         with self._lock:
             if self._is_stopped:
@@ -84,10 +84,10 @@ class Feed:
             if self._wants_snapshot:
                 self._after = None
             self._awake.clear()
-            self._line = Line()
+            self._line = HangUp()
             return self._line
 
-    def _read(self, line: Line) -> str:
+    def _read(self, line: HangUp) -> str:
         """Tell what comes until nothing more does; why, in words."""
         try:
             with self._client.watch(self._after, line=line) as events:
@@ -101,7 +101,7 @@ class Feed:
             return error.message
         return "the daemon has ended"
 
-    def _say(self, line: Line, news: News) -> None:
+    def _say(self, line: HangUp, news: News) -> None:
         """Pass it on; after a hang-up nothing more, though more may have arrived already."""
         if line.is_cut:
             return

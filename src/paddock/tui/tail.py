@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 
 from paddock import excerpt
-from paddock.api.connection import Line
+from paddock.api.connection import HangUp
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from paddock.tui.calls import Daemon
 
@@ -33,7 +33,7 @@ class Tail:
         self._daemon, self._name, self._tell, self._lines = daemon, name, tell, lines
         self._pause = first_pause
         self._lock = Lock()  # for the next one
-        self._line = Line()
+        self._line = HangUp()
         self._stopped = Event()
         # A daemon thread: one that cannot be cut off while it connects must not hold up the program.
         self._thread = Thread(target=self._run, name="paddock-tail", daemon=True)
@@ -50,13 +50,13 @@ class Tail:
     def _run(self) -> None:
         while not self._stopped.is_set():
             with self._lock:
-                line = self._line = Line()
+                line = self._line = HangUp()
             if self._stopped.is_set() or not self._read(line):
                 return
             self._stopped.wait(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
-    def _read(self, line: Line) -> bool:
+    def _read(self, line: HangUp) -> bool:
         """Tell what comes until nothing more does; whether it is worth another attempt."""
         pieces = self._daemon.logs(self._name, self._lines, follow=True, every_run=True, line=line)
         try:

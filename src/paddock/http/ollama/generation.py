@@ -10,15 +10,15 @@ from paddock.http import body
 from paddock.http.auth import Scope
 from paddock.http.content import Content
 from paddock.http.front import Front, Route
-from paddock.http.ollama import asked as questions
-from paddock.http.ollama.asked import Question
-from paddock.http.ollama.told import Embedder, Kind, Teller
+from paddock.http.ollama import requests
+from paddock.http.ollama.requests import EngineRequest
+from paddock.http.ollama.responses import EmbeddingReply, GenerationReply, Kind
 from paddock.http.ollama.wire import (
-    Asked,
     ChatRequest,
     EmbeddingsRequest,
     EmbedRequest,
     GenerateRequest,
+    OllamaRequest,
 )
 from paddock.http.relay import Exchange
 from paddock.llama.samplers import FLAG_OF
@@ -33,26 +33,26 @@ KeepAlive = float | str | None
 
 async def chat(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """A chat; without messages the model is only loaded, or unloaded (`keep_alive: 0`)."""
-    return await _answered(front, request, route, ChatRequest, "chat", questions.chat)
+    return await _answered(front, request, route, ChatRequest, "chat", requests.chat)
 
 
 async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """A prompt; without one the model is only loaded, or unloaded (`keep_alive: 0`)."""
-    return await _answered(front, request, route, GenerateRequest, "generate", questions.generate)
+    return await _answered(front, request, route, GenerateRequest, "generate", requests.generate)
 
 
 async def embed(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The embeddings of one or several texts."""
-    return await _embedded(front, request, route, EmbedRequest, questions.embed, is_older=False)
+    return await _embedded(front, request, route, EmbedRequest, requests.embed, is_older=False)
 
 
 async def embeddings(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The embedding of one text, by the older call."""
-    asks = questions.embeddings
+    asks = requests.embeddings
     return await _embedded(front, request, route, EmbeddingsRequest, asks, is_older=True)
 
 
-A = TypeVar("A", bound=Asked)
+A = TypeVar("A", bound=OllamaRequest)
 E = TypeVar("E", EmbedRequest, EmbeddingsRequest)
 
 
@@ -62,7 +62,7 @@ async def _answered(
     route: Route,
     kind: type[A],
     called: Kind,
-    translated: Callable[[A], Question],
+    translated: Callable[[A], EngineRequest],
 ) -> web.StreamResponse:
     exchange = Exchange(front, request, route)
 
@@ -73,15 +73,15 @@ async def _answered(
             profile = front.daemon.resolve(wanted.model)
             exchange.profile = profile.id
             exchange.streams = wanted.stream is not False
-            teller = Teller(wanted.model or profile.id, called, streams=exchange.streams)
-            exchange.interpreter = teller
+            reply = GenerationReply(wanted.model or profile.id, called, streams=exchange.streams)
+            exchange.interpreter = reply
             keeping = _Keeping(exchange, profile, wanted.keep_alive)
             question = translated(wanted) if _says_something(wanted) else None
             if question:
                 content = await exchange.bodies.changed(content, question.pieces())
         del wanted, view  # they may be large, and the wait may be long
         if question is None:
-            return await _loaded(exchange, keeping, teller)
+            return await _loaded(exchange, keeping, reply)
         return await _asked(exchange, keeping, question, content)
 
     return await exchange.accounted(relayed)
@@ -92,7 +92,7 @@ async def _embedded(
     request: web.Request,
     route: Route,
     kind: type[E],
-    translated: Callable[[E], Question],
+    translated: Callable[[E], EngineRequest],
     *,
     is_older: bool,
 ) -> web.StreamResponse:
@@ -104,7 +104,7 @@ async def _embedded(
             wanted = body.decoded(view, msgspec.json.Decoder(kind))
             profile = front.daemon.resolve(wanted.model)
             exchange.profile = profile.id
-            exchange.interpreter = Embedder(wanted.model or profile.id, is_older=is_older)
+            exchange.interpreter = EmbeddingReply(wanted.model or profile.id, is_older=is_older)
             keeping = _Keeping(exchange, profile, wanted.keep_alive)
             question = translated(wanted)
             content = await exchange.bodies.changed(content, question.pieces())
@@ -114,7 +114,7 @@ async def _embedded(
 
 
 async def _asked(
-    exchange: Exchange, keeping: "_Keeping", question: Question, content: Content
+    exchange: Exchange, keeping: "_Keeping", question: EngineRequest, content: Content
 ) -> web.StreamResponse:
     exchange.note_ignored((*question.left_out, *keeping.in_vain))
     if exchange.route.streams:  # it generates
@@ -127,25 +127,27 @@ async def _asked(
         return response
 
 
-def _small(question: Question) -> bytes:
+def _small(question: EngineRequest) -> bytes:
     """What a question says besides its text."""
     said = {key: value for key, value in question.body.items() if key in _SAID}
     return msgspec.json.encode(said)
 
 
-async def _loaded(exchange: Exchange, keeping: "_Keeping", teller: Teller) -> web.StreamResponse:
+async def _loaded(
+    exchange: Exchange, keeping: "_Keeping", reply: GenerationReply
+) -> web.StreamResponse:
     """Nothing is asked: the model is to be there, or to go."""
     exchange.note_ignored(keeping.in_vain)
     if keeping.is_unload:
         keeping.apply()
-        return await exchange.told(teller.done("unload"))
+        return await exchange.told(reply.done("unload"))
     with exchange.front.daemon.lease(exchange.profile) as lease:
         await exchange.admitted(lease)
         keeping.apply()
-        return await exchange.told(teller.done("load"))
+        return await exchange.told(reply.done("load"))
 
 
-def _says_something(wanted: Asked) -> bool:
+def _says_something(wanted: OllamaRequest) -> bool:
     if isinstance(wanted, ChatRequest):
         return bool(wanted.messages)
     return isinstance(wanted, GenerateRequest) and bool(wanted.prompt or wanted.images)
@@ -156,7 +158,7 @@ class _Keeping:
 
     def __init__(self, exchange: Exchange, profile: "Profile", keep_alive: KeepAlive) -> None:
         self.profile, self._daemon = profile, exchange.front.daemon
-        self._seconds = None if keep_alive in (None, "") else questions.seconds(keep_alive)
+        self._seconds = None if keep_alive in (None, "") else requests.seconds(keep_alive)
         headers = exchange.request.headers
         is_allowed = exchange.front.guard.allows(headers, Scope.MANAGEMENT)
         self.in_vain: tuple[str, ...] = ()

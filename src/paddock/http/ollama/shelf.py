@@ -11,7 +11,7 @@ from typing import Any
 from paddock.api.models import ModelCard
 from paddock.api.types import InstanceInfo
 from paddock.config.profile import LATEST
-from paddock.http.ollama.wire import Details, Running, Shown, Tag
+from paddock.http.ollama.wire import Details, RunningModel, Shown, Tag
 from paddock.llama.gguf import Facts
 
 _MIB = 1 << 20
@@ -37,11 +37,11 @@ def tag(card: ModelCard, began: str) -> Tag:
     )
 
 
-def running(card: ModelCard, instance: InstanceInfo, idle_end: float | None) -> Running:
+def running(card: ModelCard, instance: InstanceInfo, idle_end: float | None) -> RunningModel:
     """A row of the loaded ones; `idle_end`: seconds until it is unloaded, None: it stays."""
     left = _FOREVER if idle_end is None else min(idle_end, _FOREVER)
     held = instance.demand_mib
-    return Running(
+    return RunningModel(
         name=name_of(card),
         model=name_of(card),
         size=sum(held.values()) * _MIB or card.size_bytes,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ChatMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One turn. `images`: strings of base64, not decoded, as they may be large; a tool call's `arguments` are an object, not a text."""
 
     role: str
@@ -17,7 +17,7 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     tool_call_id: str | None = None
 
 
-class Asked(msgspec.Struct, kw_only=True):
+class OllamaRequest(msgspec.Struct, kw_only=True):
     """What chat and generate have in common."""
 
     model: str | None = None
@@ -30,14 +30,14 @@ class Asked(msgspec.Struct, kw_only=True):
     top_logprobs: int | None = None
 
 
-class ChatRequest(Asked, kw_only=True):
+class ChatRequest(OllamaRequest, kw_only=True):
     """Body of /api/chat; without messages it loads or unloads."""
 
-    messages: list[Message] | None = None
+    messages: list[ChatMessage] | None = None
     tools: list[dict[str, Any]] | None = None
 
 
-class GenerateRequest(Asked, kw_only=True):
+class GenerateRequest(OllamaRequest, kw_only=True):
     """Body of /api/generate; without a prompt it loads or unloads."""
 
     prompt: str | None = None
@@ -105,7 +105,7 @@ class Tag(msgspec.Struct, kw_only=True):
     capabilities: list[str]
 
 
-class Running(msgspec.Struct, kw_only=True):
+class RunningModel(msgspec.Struct, kw_only=True):
     """A loaded model."""
 
     name: str
@@ -127,7 +127,7 @@ class Tags(msgspec.Struct):
 class Processes(msgspec.Struct):
     """The reply to /api/ps."""
 
-    models: list[Running]
+    models: list[RunningModel]
 
 
 class Shown(msgspec.Struct, kw_only=True):

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from paddock.engine.said import said
+from paddock.engine.bounded_run import bounded_run
 
 
 def ask(script: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
-    return said(["sh", "-c", script], environ=os.environ, timeout=timeout)
+    return bounded_run(["sh", "-c", script], environ=os.environ, timeout=timeout)
 
 
 def test_both_outputs_and_the_status_come_back():
@@ -42,4 +42,4 @@ def test_what_is_no_text_is_shown_as_such():
 
 def test_a_program_that_is_not_there_is_an_error():
     with pytest.raises(OSError, match="nobody"):
-        said(["/nobody/here"], environ={}, timeout=1)
+        bounded_run(["/nobody/here"], environ={}, timeout=1)

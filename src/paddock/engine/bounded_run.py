@@ -1,4 +1,4 @@
-"""Runs a program for what it says, and keeps of that no more than anybody reads."""
+"""Runs a program and keeps no more of its output than anybody reads."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ _PIECE = 1 << 16
 _LATE = 2.0  # seconds in which the rest of an output comes, once its program has ended
 
 
-def said(
+def bounded_run(
     argv: Sequence[str], *, environ: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` does, but that each output ends after 2 MiB.

@@ -1,4 +1,4 @@
-"""A llama-server beside those of the daemon: started as the daemon starts them, gone with the block."""
+"""A llama-server outside of the daemon, started as the daemon would, for the length of a block."""
 
 import asyncio
 import os
@@ -21,8 +21,8 @@ _STOP = 5.0  # seconds between asking it to end and killing it
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """One such server, and how to ask it."""
+class TemporaryServer:
+    """Such a server, and the session to ask it with."""
 
     child: Child
     log: Path
@@ -42,9 +42,9 @@ class Aside:
 
 
 @asynccontextmanager
-async def started(
+async def temporary_server(
     engine: Engine, profile: Profile, folder: Path, *, blind: bool = False
-) -> AsyncIterator[Aside]:
+) -> AsyncIterator[TemporaryServer]:
     """A server of this profile for the length of the block; `folder`, new, is for socket and log.
 
     The folder's path must be short enough for a socket. `blind`: it sees no GPU, and so takes
@@ -57,7 +57,7 @@ async def started(
     child = spawn(_command(engine, profile, socket), env, plumbing)
     try:
         async with connect(socket) as session:
-            yield Aside(child, plumbing.log, session)
+            yield TemporaryServer(child, plumbing.log, session)
     finally:
         await child.stop(_STOP)
 

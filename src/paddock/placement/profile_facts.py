@@ -16,7 +16,7 @@ Severity = Literal["error", "warning", "info"]
 
 
 class Finding(NamedTuple):
-    """Something that could be better. The rule that found it gives its code, the patient its name."""
+    """Something that could be better. The rule that found it gives the code, the facts the profile."""
 
     severity: Severity
     message: str
@@ -25,8 +25,8 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """One profile with all that is known of it. Without a plan only its files can be judged."""
+class ProfileFacts:
+    """All that is known of one profile. Without a plan only its files can be judged."""
 
     profile: Profile
     flags: FlagSet | None = None  # of its engine
@@ -41,15 +41,15 @@ class Patient:
     samples: int = 0  # measured requests behind it
 
     @property
-    def facts(self) -> Facts | None:
-        """Of its model, where that is one."""
+    def gguf(self) -> Facts | None:
+        """The header of its model file, where that is a model."""
         found = self.files.get("--model")
         return found if isinstance(found, Facts) and found.kind == "model" else None
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What all profiles share."""
+class MachineFacts:
+    """All that is known of the machine, which the profiles share."""
 
     environ: Mapping[str, str] = field(default_factory=dict)  # a llama-server by hand would see it
     config_files: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)  # keys by file
@@ -72,5 +72,5 @@ def number(profile: Profile, name: str, default: int) -> int:
 
 
 def marked(plan: Plan) -> str:
-    """What a message says behind figures that no engine told."""
+    """What a message says behind figures that no engine reported."""
     return " (estimated)" if plan.source == "estimate" else ""

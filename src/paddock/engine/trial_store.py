@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.atomic_write import atomic_write
 from paddock.engine.engine import Engine
-from paddock.whole import write_whole
 
 _FORMER = 20  # defaults that are remembered
 
@@ -24,8 +24,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[str] = []  # what was worse or failed, a line each
 
 
-class Book(msgspec.Struct, kw_only=True):
-    """All of it. Builds go by their `build_mark`: a binary that was replaced has not been tried."""
+class TrialStore(msgspec.Struct, kw_only=True):
+    """The store as one value. Builds go by their `build_mark`: a binary that was replaced has not been tried."""
 
     trials: dict[str, Trial] = {}
     former: list[str | None] = []  # the defaults before the present one, the latest last
@@ -38,16 +38,16 @@ class Book(msgspec.Struct, kw_only=True):
         self.former = [*self.former, former][-_FORMER:]
 
 
-def open_book(state_dir: Path) -> Book:
-    """As it was written last; an empty one where it cannot be read."""
+def open_trial_store(state_dir: Path) -> TrialStore:
+    """The store as last written; an empty one where the file cannot be read."""
     with suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode(_file(state_dir).read_bytes(), type=Book)
-    return Book()
+        return msgspec.json.decode(_file(state_dir).read_bytes(), type=TrialStore)
+    return TrialStore()
 
 
-def write_book(state_dir: Path, book: Book) -> None:
-    """Whole or not at all."""
-    write_whole(_file(state_dir), msgspec.json.format(msgspec.json.encode(book), indent=2))
+def write_trial_store(state_dir: Path, store: TrialStore) -> None:
+    """Written atomically. OSError."""
+    atomic_write(_file(state_dir), msgspec.json.format(msgspec.json.encode(store), indent=2))
 
 
 def today() -> str:

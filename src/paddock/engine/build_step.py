@@ -1,4 +1,4 @@
-"""One program run to its end for a build: every line in the log, how far it is told, its failure explained."""
+"""Runs the programs of a build: logs every line, reports progress, explains a failure."""
 
 import re
 import shlex
@@ -11,38 +11,38 @@ from typing import IO
 
 from paddock.errors import EngineError
 
-Tell = Callable[[str, float | None], None]  # what goes on, and how much of it is done (0 to 1)
+ReportProgress = Callable[[str, float | None], None]  # what goes on, and how much is done (0 to 1)
 
-_TOLD = 15  # lines with a failure
+_SHOWN = 15  # lines with a failure
 _STEP = re.compile(r"\[ *(?:(?P<done>\d+)/(?P<of>\d+)|(?P<percent>\d+)%)\]")  # ninja's, make's
 _ERROR = re.compile(r"\berror\b|\bFAILED\b|\bfatal\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """What all programs of one build share."""
+class BuildSteps:
+    """Runs each program of one build to its end, with the log and the environment that they share."""
 
     log: Path  # grows by what each prints
-    tell: Tell
+    report: ReportProgress
     environ: Mapping[str, str]
 
     def run(
         self, what: str, words: Sequence[str], *, cwd: Path | None = None, hint: str = ""
     ) -> None:
         """Raises EngineError with the first lines from its first error on, else the last ones."""
-        self.tell(what, None)
-        said: list[str] = []
+        self.report(what, None)
+        output: list[str] = []
         with self.log.open("a", buffering=1, encoding="utf-8") as log:
             print(f"$ {shlex.join(words)}", file=log, flush=True)
-            status = self._follow(what, words, cwd, log, said)
+            status = self._follow(what, words, cwd, log, output)
         if status:
             raise EngineError(
                 f"{what} failed: exit code {status}", hint=hint or f"all of it: {self.log}",
-                detail=tuple(telling(said)),
+                detail=tuple(error_lines(output)),
             )  # fmt: skip
 
     def _follow(
-        self, what: str, words: Sequence[str], cwd: Path | None, log: IO[str], said: list[str]
+        self, what: str, words: Sequence[str], cwd: Path | None, log: IO[str], output: list[str]
     ) -> int:
         try:
             process = subprocess.Popen(
@@ -55,14 +55,14 @@ class Errand:
         with process:
             for line in process.stdout or ():
                 log.write(line)
-                said.append(line.rstrip())
+                output.append(line.rstrip())
                 if (fraction := done(line)) is not None:
-                    self.tell(what, fraction)
+                    self.report(what, fraction)
         return process.returncode
 
 
 def done(line: str) -> float | None:
-    """How much of it is done, where a line of ninja or make tells."""
+    """The fraction done (0 to 1) that a line of ninja or make reports; None in any other line."""
     found = _STEP.match(line)
     if not found:
         return None
@@ -71,10 +71,10 @@ def done(line: str) -> float | None:
     return int(found["done"]) / max(1, int(found["of"]))
 
 
-def telling(said: Sequence[str]) -> Sequence[str]:
-    """The lines that tell a failure best: compilers that ran beside it go on talking after it."""
-    first = next((i for i, line in enumerate(said) if _ERROR.search(line)), None)
-    return said[-_TOLD:] if first is None else said[first : first + _TOLD]
+def error_lines(output: Sequence[str]) -> Sequence[str]:
+    """The lines that explain a failure: from the first error on, as parallel compilers print after it."""
+    first = next((i for i, line in enumerate(output) if _ERROR.search(line)), None)
+    return output[-_SHOWN:] if first is None else output[first : first + _SHOWN]
 
 
 def _politely() -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
-from paddock.placement import shelf as module
+from paddock.placement import plan_cache as module
 from paddock.placement.devices import Reading, Readings
-from paddock.placement.shelf import Shelf, holds
+from paddock.placement.plan_cache import PlanCache, holds
 from tests.placement.ground import around
 
 FIRST, SECOND, FAR = "0000:00:06.0", "0000:00:07.0", "RPC0[10.0.0.7:50052]"
@@ -92,40 +92,42 @@ def test_ram_does_not_count_as_it_changes_all_the_time():
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "plans")
+def cache(tmp_path: Path) -> PlanCache:
+    return PlanCache(tmp_path / "plans")
 
 
-def test_what_is_put_there_is_found_there(shelf: Shelf):
-    shelf.put("a", ONE)
-    assert shelf.find("a") == ONE
-    assert shelf.find("b") is None
+def test_what_is_put_there_is_found_there(cache: PlanCache):
+    cache.put("a", ONE)
+    assert cache.find("a") == ONE
+    assert cache.find("b") is None
 
 
-def test_nobody_else_may_read_them(shelf: Shelf, tmp_path: Path):
-    shelf.put("a", ONE)
+def test_nobody_else_may_read_them(cache: PlanCache, tmp_path: Path):
+    cache.put("a", ONE)
     (file,) = (tmp_path / "plans").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"profile": "m"}', b"\xff"])
-def test_one_that_cannot_be_read_is_none(shelf: Shelf, tmp_path: Path, content: bytes):
-    shelf.put("a", ONE)
+def test_one_that_cannot_be_read_is_none(cache: PlanCache, tmp_path: Path, content: bytes):
+    cache.put("a", ONE)
     (tmp_path / "plans" / "a.json").write_bytes(content)
-    assert shelf.find("a") is None
+    assert cache.find("a") is None
 
 
 def test_without_a_place_nothing_is_kept_and_nothing_fails(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    shelf = Shelf(tmp_path / "file")
-    shelf.put("a", ONE)
-    assert shelf.find("a") is None
+    cache = PlanCache(tmp_path / "file")
+    cache.put("a", ONE)
+    assert cache.find("a") is None
 
 
-def test_only_the_newest_are_kept(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_only_the_newest_are_kept(
+    cache: PlanCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(module, "_KEPT", 2)
     monkeypatch.setattr(module, "_SWEPT_EVERY", 1)
     for key in "abcd":
-        shelf.put(key, ONE)
+        cache.put(key, ONE)
     assert sorted(path.stem for path in (tmp_path / "plans").iterdir()) == ["c", "d"]

@@ -1,4 +1,4 @@
-"""llama-server's replies as Ollama's clients read them: server-sent events in, JSON lines out."""
+"""Translates llama-server's replies into Ollama's: server-sent events in, JSON lines out."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from paddock.api.sse import Message as SseMessage
-from paddock.api.sse import SseParser
+from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import PaddockError
 from paddock.http.errors import engine_refusal
 
@@ -17,8 +16,8 @@ Kind = Literal["chat", "generate"]
 _REASONS = {"length": "length", "limit": "length"}
 
 
-class _Answer:
-    """What both kinds of interpreter measure: when it was asked, and when the wait was over."""
+class _Reply:
+    """What both kinds of reply measure: when the request came, and when its wait ended."""
 
     def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.model, self._clock = model, clock
@@ -32,15 +31,18 @@ class _Answer:
         return {"total_duration": _nanoseconds(total), "load_duration": _nanoseconds(load)}
 
 
-class Teller(_Answer):
-    """One answer of chat or generate, whichever of llama-server's streams it comes in."""
+class GenerationReply(_Reply):
+    """One reply of chat or generate, from any of llama-server's kinds of stream."""
 
     def __init__(self, model: str, kind: Kind, *, streams: bool) -> None:
         super().__init__(model)
         self.media = LINES if streams else WHOLE
         self._kind, self._streams = kind, streams
         self._sse = SseParser()
-        self._said: dict[str, str] = {"content": "", "thinking": ""}  # for who does not stream
+        self._text: dict[str, str] = {
+            "content": "",
+            "thinking": "",
+        }  # of a reply that is not streamed
         self._calls: dict[int, dict[str, str]] = {}  # tool calls, as their pieces came
         self._logprobs: list[Any] = []
         self._reason = "stop"
@@ -61,7 +63,7 @@ class Teller(_Answer):
             return calls + self._line(last)
         if self._logprobs:
             last["logprobs"] = self._logprobs
-        return self._line(last, calls=True, **self._said)
+        return self._line(last, calls=True, **self._text)
 
     def done(self, reason: str) -> bytes:
         """The whole answer where nothing was generated: `load`, `unload`."""
@@ -98,8 +100,8 @@ class Teller(_Answer):
         if self._streams:
             more = {"logprobs": logprobs} if logprobs else {}
             return self._line({"done": False, **more}, content=content, thinking=thinking)
-        self._said["content"] += content
-        self._said["thinking"] += thinking
+        self._text["content"] += content
+        self._text["thinking"] += thinking
         self._logprobs += logprobs or []
         return b""
 
@@ -115,7 +117,7 @@ class Teller(_Answer):
             call["arguments"] += function.get("arguments") or ""
 
     def _count(self, event: dict[str, Any]) -> None:
-        """The last event tells how many tokens there were, and how long they took."""
+        """The last event has the counts of tokens and the times that they took."""
         usage, timings = event.get("usage") or {}, event.get("timings") or {}
         found = {
             "prompt_eval_count": usage.get("prompt_tokens") or event.get("tokens_evaluated"),
@@ -125,13 +127,13 @@ class Teller(_Answer):
         }
         self._counts |= {name: value for name, value in found.items() if value is not None}
 
-    # ---- what is said ----
+    # ---- what goes out ----
 
     def _line(
         self, fields: dict[str, Any], *, content: str = "", thinking: str = "", calls: bool = False
     ) -> bytes:
-        told = self._message(content, thinking, calls=calls)
-        line = {"model": self.model, "created_at": _now(), **told, **fields}
+        message = self._message(content, thinking, calls=calls)
+        line = {"model": self.model, "created_at": _now(), **message, **fields}
         return msgspec.json.encode(line) + b"\n"
 
     def _message(self, content: str, thinking: str, *, calls: bool) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class Teller(_Answer):
         return {"message": {"role": "assistant", "content": content, **more}}
 
 
-class Embedder(_Answer):
+class EmbeddingReply(_Reply):
     """The reply of /v1/embeddings for /api/embed, or for the older /api/embeddings."""
 
     media = WHOLE
@@ -168,12 +170,12 @@ class Embedder(_Answer):
         if self._is_older:
             return msgspec.json.encode({"embedding": vectors[0] if vectors else []})
         count = (reply.get("usage") or {}).get("prompt_tokens", 0)
-        told = {"model": self.model, "embeddings": vectors, "prompt_eval_count": count}
-        return msgspec.json.encode(told | self._times())
+        body = {"model": self.model, "embeddings": vectors, "prompt_eval_count": count}
+        return msgspec.json.encode(body | self._times())
 
 
 def _call(call: dict[str, str]) -> dict[str, Any]:
-    """A call whose arguments are no JSON is told as it came, under a name that says so."""
+    """Arguments that are no JSON are passed on as they came, as `unreadable`."""
     try:
         arguments = msgspec.json.decode(call["arguments"] or "{}")
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: what stands there is the old one or the new one, never half."""
+"""Atomic writes: at a path stands the old file or the new one, never half of either."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def write_whole(
+def atomic_write(
     path: Path, content: bytes, *, prove: Callable[[Path], object] | None = None
 ) -> None:
     """Put `content` at `path`; a new file is its owner's alone (0600), an old one keeps its mode.

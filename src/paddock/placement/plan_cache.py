@@ -1,4 +1,4 @@
-"""Plans that were made before, one JSON file each: planning takes seconds on GPUs.
+"""Caches plans, one JSON file each: planning takes seconds on GPUs.
 
 A plan is for one profile's flags, one engine build and one state of the model's files; those are its
 key. It also holds for a certain amount of free memory, which `holds` compares.
@@ -12,21 +12,21 @@ from pathlib import Path
 import msgspec
 
 from paddock.api.placement import DevicePlan, Plan
+from paddock.atomic_write import atomic_write
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings
-from paddock.whole import write_whole
 
 _FORMAT = 1
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
 
-class Shelf:
-    """A folder of plans; one that cannot be read or written is as good as empty."""
+class PlanCache:
+    """A folder of plans; a plan that cannot be read or written counts as missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,9 +38,9 @@ class Shelf:
         return None
 
     def put(self, key: str, plan: Plan) -> None:
-        """Write it whole or not at all."""
+        """Write it atomically; nothing where that fails."""
         with suppress(OSError):
-            write_whole(self._folder / f"{key}.json", msgspec.json.encode(plan))
+            atomic_write(self._folder / f"{key}.json", msgspec.json.encode(plan))
             if self._new % _SWEPT_EVERY == 0:
                 self._forget_oldest()
             self._new += 1

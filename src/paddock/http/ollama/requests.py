@@ -1,8 +1,8 @@
-"""Ollama's requests as llama-server takes them. Pure.
+"""Translates Ollama's requests into llama-server's. Pure.
 
-What has no counterpart is never silently dropped: each translation tells what it left out. Options
-that Ollama would load a model anew for (`num_ctx`, `num_gpu`…) are the profile's here, and are left
-out, too.
+What has no counterpart is never dropped silently: each translation lists what it left out. Options
+for which Ollama would reload a model (`num_ctx`, `num_gpu`…) belong to the profile here and are left
+out too.
 """
 
 import re
@@ -16,12 +16,12 @@ import msgspec
 from paddock.errors import BadRequest
 from paddock.http.content import Piece
 from paddock.http.ollama.wire import (
-    Asked,
+    ChatMessage,
     ChatRequest,
     EmbeddingsRequest,
     EmbedRequest,
     GenerateRequest,
-    Message,
+    OllamaRequest,
 )
 from paddock.llama.samplers import FLAG_OF
 
@@ -45,23 +45,25 @@ _PLACE = uuid4().hex  # stands for a picture in what is encoded; nobody else kno
 
 
 @dataclass(slots=True)
-class Question:
-    """What to ask of an instance, and where."""
+class EngineRequest:
+    """A request for an instance: its path, its body, and what was left out of the client's."""
 
     path: str
     body: dict[str, Any]
-    left_out: list[str] = field(default_factory=list)  # what the client said in vain
+    left_out: list[str] = field(default_factory=list)  # options of the client that have no effect
 
     def pieces(self) -> Iterator[Piece]:
-        """The body as JSON. Of a picture not a byte is copied. BadRequest."""
+        """The body as JSON; the bytes of pictures are not copied. BadRequest."""
         pictures: list[Picture] = []
 
-        def told(picture: Picture) -> str:
+        def placeholder(picture: Picture) -> str:
             pictures.append(picture)
             return _PLACE
 
         try:
-            texts = msgspec.json.encode(self.body, enc_hook=told).split(f'"{_PLACE}"'.encode())
+            texts = msgspec.json.encode(self.body, enc_hook=placeholder).split(
+                f'"{_PLACE}"'.encode()
+            )
         except (RecursionError, UnicodeError) as error:
             raise BadRequest(f"the request body is not usable: {error}") from error
         yield texts[0]
@@ -77,7 +79,7 @@ class Picture:
         self._raw = raw
 
     def pieces(self) -> Iterator[Piece]:
-        """The same as a URL. Base64 tells by its first letters what it holds."""
+        """The same as a data URL; the first letters of base64 show the kind of picture."""
         view = memoryview(self._raw)
         begin = bytes(view[:_BEGIN])
         if not begin.startswith(b'"'):
@@ -90,38 +92,43 @@ class Picture:
         yield view[1:]
 
 
-def chat(asked: ChatRequest) -> Question:
+def chat(request: ChatRequest) -> EngineRequest:
     """A chat, which is always streamed from the instance."""
-    body: dict[str, Any] = {"messages": list(_turns(asked.messages or ()))}
-    if asked.tools:
-        body["tools"] = asked.tools
-    return _question(CHAT, asked, body | _manner(asked))
+    body: dict[str, Any] = {"messages": list(_turns(request.messages or ()))}
+    if request.tools:
+        body["tools"] = request.tools
+    return _engine_request(CHAT, request, body | _manner(request))
 
 
-def generate(asked: GenerateRequest) -> Question:
+def generate(request: GenerateRequest) -> EngineRequest:
     """A prompt: as a chat of one turn, as it stands (`raw`), or with a gap to fill (`suffix`)."""
-    prompt = asked.prompt or ""
-    if asked.suffix:
-        filling = {"input_prefix": prompt, "input_suffix": asked.suffix} | _grammar(asked)
-        return _vain(_question(INFILL, asked, filling), asked)
-    if asked.raw:
-        return _vain(_question(COMPLETION, asked, {"prompt": prompt} | _grammar(asked)), asked)
-    turns = [Message(role="system", content=asked.system)] if asked.system else []
-    turns.append(Message(role="user", content=prompt, images=asked.images))
-    return _vain(_question(CHAT, asked, {"messages": list(_turns(turns))} | _manner(asked)), asked)
+    prompt = request.prompt or ""
+    if request.suffix:
+        filling = {"input_prefix": prompt, "input_suffix": request.suffix} | _grammar(request)
+        return _vain(_engine_request(INFILL, request, filling), request)
+    if request.raw:
+        return _vain(
+            _engine_request(COMPLETION, request, {"prompt": prompt} | _grammar(request)), request
+        )
+    turns = [ChatMessage(role="system", content=request.system)] if request.system else []
+    turns.append(ChatMessage(role="user", content=prompt, images=request.images))
+    return _vain(
+        _engine_request(CHAT, request, {"messages": list(_turns(turns))} | _manner(request)),
+        request,
+    )
 
 
-def embed(asked: EmbedRequest) -> Question:
+def embed(request: EmbedRequest) -> EngineRequest:
     """One or several texts."""
-    question = Question(EMBEDDINGS, {"input": asked.input, "encoding_format": "float"})
-    question.left_out += ["dimensions"] if asked.dimensions else []
-    question.left_out += sorted(asked.options or ())
+    question = EngineRequest(EMBEDDINGS, {"input": request.input, "encoding_format": "float"})
+    question.left_out += ["dimensions"] if request.dimensions else []
+    question.left_out += sorted(request.options or ())
     return question
 
 
-def embeddings(asked: EmbeddingsRequest) -> Question:
+def embeddings(request: EmbeddingsRequest) -> EngineRequest:
     """One text, by the older call."""
-    return embed(EmbedRequest(model=asked.model, input=asked.prompt, options=asked.options))
+    return embed(EmbedRequest(model=request.model, input=request.prompt, options=request.options))
 
 
 def seconds(keep_alive: float | str) -> float:
@@ -140,9 +147,9 @@ def seconds(keep_alive: float | str) -> float:
 # ---- parts of a body ----
 
 
-def _question(path: str, asked: Asked, body: dict[str, Any]) -> Question:
+def _engine_request(path: str, request: OllamaRequest, body: dict[str, Any]) -> EngineRequest:
     known, left_out = dict[str, Any](), list[str]()
-    for name, value in (asked.options or {}).items():
+    for name, value in (request.options or {}).items():
         if name == "num_predict":
             known |= {"max_tokens": value, "n_predict": value} if value > _ENDLESS else {}
         elif name in _OPTIONS:
@@ -150,45 +157,45 @@ def _question(path: str, asked: Asked, body: dict[str, Any]) -> Question:
         else:
             left_out.append(name)
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
-    return Question(path, body | known | streamed, sorted(left_out))
+    return EngineRequest(path, body | known | streamed, sorted(left_out))
 
 
-def _vain(question: Question, asked: GenerateRequest) -> Question:
-    question.left_out += [name for name in ("template", "context") if getattr(asked, name)]
+def _vain(question: EngineRequest, request: GenerateRequest) -> EngineRequest:
+    question.left_out += [name for name in ("template", "context") if getattr(request, name)]
     if question.path != CHAT:
-        question.left_out += [n for n in ("system", "images", "think") if getattr(asked, n)]
+        question.left_out += [n for n in ("system", "images", "think") if getattr(request, n)]
     return question
 
 
-def _manner(asked: Asked) -> dict[str, Any]:
-    return _form(asked) | _thought(asked.think) | _odds(asked)
+def _manner(request: OllamaRequest) -> dict[str, Any]:
+    return _form(request) | _thought(request.think) | _odds(request)
 
 
-def _form(asked: Asked) -> dict[str, Any]:
+def _form(request: OllamaRequest) -> dict[str, Any]:
     """`format`: the answer's shape."""
-    schema = _schema(asked)
+    schema = _schema(request)
     if schema is None:
         return {}
-    if asked.format == "json":
+    if request.format == "json":
         return {"response_format": {"type": "json_object"}}
     named = {"name": "format", "schema": schema}
     return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
-def _grammar(asked: Asked) -> dict[str, Any]:
+def _grammar(request: OllamaRequest) -> dict[str, Any]:
     """The same, as llama-server's calls without messages take it."""
-    schema = _schema(asked)
+    schema = _schema(request)
     return {} if schema is None else {"json_schema": schema}
 
 
-def _schema(asked: Asked) -> dict[str, Any] | None:
-    if not asked.format:
+def _schema(request: OllamaRequest) -> dict[str, Any] | None:
+    if not request.format:
         return None
-    if asked.format == "json":
+    if request.format == "json":
         return {"type": "object"}
-    if not isinstance(asked.format, dict):
-        raise BadRequest(f'format takes "json" or a JSON schema, not {asked.format!r}')
-    return asked.format
+    if not isinstance(request.format, dict):
+        raise BadRequest(f'format takes "json" or a JSON schema, not {request.format!r}')
+    return request.format
 
 
 def _thought(think: bool | str | None) -> dict[str, Any]:
@@ -201,17 +208,19 @@ def _thought(think: bool | str | None) -> dict[str, Any]:
     return {"chat_template_kwargs": kwargs}
 
 
-def _odds(asked: Asked) -> dict[str, Any]:
-    if not asked.logprobs:
+def _odds(request: OllamaRequest) -> dict[str, Any]:
+    if not request.logprobs:
         return {}
-    return {"logprobs": True} | ({"top_logprobs": asked.top_logprobs} if asked.top_logprobs else {})
+    return {"logprobs": True} | (
+        {"top_logprobs": request.top_logprobs} if request.top_logprobs else {}
+    )
 
 
 # ---- turns ----
 
 
-def _turns(messages: list[Message] | tuple[()]) -> Iterator[dict[str, Any]]:
-    """OpenAI's messages. Ollama's tool calls have no ids: they are numbered, and told by name."""
+def _turns(messages: list[ChatMessage] | tuple[()]) -> Iterator[dict[str, Any]]:
+    """OpenAI's messages. Ollama's tool calls have no ids: they get numbers, and are matched by name."""
     pending: list[tuple[str, str]] = []  # name and id of calls that were not answered yet
     count = 0
     for message in messages:
@@ -224,11 +233,13 @@ def _turns(messages: list[Message] | tuple[()]) -> Iterator[dict[str, Any]]:
             pending += [(call["function"]["name"], call["id"]) for call in calls]
             turn["tool_calls"] = calls
         if message.role == "tool":
-            turn["tool_call_id"] = message.tool_call_id or _answered(message.tool_name, pending)
+            turn["tool_call_id"] = message.tool_call_id or _answered_call(
+                message.tool_name, pending
+            )
         yield turn
 
 
-def _content(message: Message) -> Any:
+def _content(message: ChatMessage) -> Any:
     if not message.images:
         return message.content or ""
     text = [{"type": "text", "text": message.content}] if message.content else []
@@ -239,11 +250,11 @@ def _call(call: dict[str, Any], number: int) -> dict[str, Any]:
     function = call.get("function") or {}
     arguments = function.get("arguments") or {}
     text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
-    told = {"name": function.get("name", ""), "arguments": text}
-    return {"id": call.get("id") or f"call_{number}", "type": "function", "function": told}
+    named = {"name": function.get("name", ""), "arguments": text}
+    return {"id": call.get("id") or f"call_{number}", "type": "function", "function": named}
 
 
-def _answered(name: str | None, pending: list[tuple[str, str]]) -> str:
+def _answered_call(name: str | None, pending: list[tuple[str, str]]) -> str:
     """The id of the call that this answers: the first of its name, else the first at all."""
     found = next((one for one in pending if one[0] == name), pending[0] if pending else ("", ""))
     if found in pending:

@@ -1,0 +1,20 @@
+"""A world of loads and speeds, and the task that writes them down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from paddock.daemon.history import History
+from tests.daemon.chronicled import World
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    history = await History.open(tmp_path / "history.sqlite")
+    here = World(tmp_path, history)
+    writer = asyncio.create_task(here.chronicle.run())
+    yield here
+    writer.cancel()
+    await history.close()

@@ -1,0 +1,81 @@
+"""How much of a load may differ before it is told."""
+
+import pytest
+
+from paddock.api.placement import (
+    Buffer,
+    DevicePlan,
+)
+from paddock.placement.verify import Pace
+from tests.placement.verified import RAM, before, codes, judged, load, placement, plan
+
+
+@pytest.mark.parametrize(("mib", "differs"), [(10500, False), (10501, True), (9500, False), (9499, True)])  # fmt: skip
+def test_a_device_may_differ_by_five_percent(mib: int, differs: bool):
+    assert (codes(judged(load(placement(mib=mib)), plan())) == ["placement-differs"]) == differs
+
+
+@pytest.mark.parametrize(("mib", "differs"), [(116, False), (117, True), (84, False), (83, True)])
+def test_a_small_device_may_differ_by_16_mib(mib: int, differs: bool):
+    small = DevicePlan(device="Host", id=RAM, model=100)
+    buffer = Buffer(device="Host", kind="model", mib=mib)
+    placed = placement(buffers=[buffer], layers_overflowing=None)
+    found = judged(load(placed), plan(devices=[small]))
+    assert (codes(found) == ["placement-differs"]) == differs
+
+
+def test_what_is_planned_for_a_projector_is_missed_nowhere():
+    """llama-server does not tell where it puts one."""
+    assert judged(load(placement(mib=9000), has_projector=True), plan()).state == "verified"
+    found = judged(load(placement(mib=10600), has_projector=True), plan())
+    assert codes(found) == ["placement-differs"]
+
+
+@pytest.mark.parametrize(("speed", "slow"), [(34.0, False), (33.9, True)])
+def test_15_percent_slower_is_slow(speed: float, slow: bool):
+    assert (judged(load(), plan(), Pace((speed,)), best=40.0).speed == "degraded") == slow
+    assert (judged(load(), plan(), Pace((speed,)), expected=40.0).speed == "degraded") == slow
+
+
+@pytest.mark.parametrize(("n_ctx", "smaller"), [(32768, False), (31130, False), (31129, True)])
+def test_a_context_that_is_left_open_may_be_five_percent_smaller(n_ctx: int, smaller: bool):
+    """As much as a desktop takes from one minute to the next."""
+    found = judged(load(placement(n_ctx=n_ctx)), plan())
+    assert (codes(found) == ["context-smaller"]) == smaller
+
+
+def test_of_slots_with_caches_of_their_own_each_has_its_part_of_the_context():
+    assert judged(load(placement(n_ctx=8192), streams=4), plan()).state == "verified"
+    found = judged(load(placement(n_ctx=4096), streams=4), plan())
+    assert found.reasons[0].message == "a context of 4096 tokens, of 8192 that there should be"
+
+
+def test_a_context_that_was_asked_for_is_never_cut():
+    """A slot has no more than the model was trained for, however much is asked for."""
+    found = judged(load(placement(n_ctx=32768), ctx_asked=65536), plan(n_ctx=65536))
+    assert found.state == "verified"
+
+
+@pytest.mark.parametrize(("free", "tells"), [(11244, True), (11245, False)])
+def test_256_mib_of_missing_memory_are_worth_telling(free: int, tells: bool):
+    """11,500 MiB were planned for: what there is, less the driver's context."""
+    found = judged(load(placement(layers_overflowing=11, free={"CUDA0": free})), plan())
+    assert ("foreign-memory" in codes(found)) == tells
+
+
+def test_the_more_that_was_ever_free_counts():
+    placed = placement(layers_overflowing=11, free={"CUDA0": 11500})
+    roomy = before(placement(free={"CUDA0": 14000}))
+    found = judged(load(placed), plan(), last=roomy)
+    assert found.reasons[1].message == "CUDA0 had 2.4 GiB less free; other programs hold 0 MiB"
+
+
+def test_where_the_last_context_is_unknown_nothing_is_said_of_it():
+    found = judged(load(placement(graph_splits=30)), last=before(placement(n_ctx=None)))
+    assert codes(found) == ["more-splits"]
+
+
+def test_of_two_devices_each_has_its_cause():
+    placed = placement(layers_overflowing=14, free={"CUDA0": 9000, "CUDA1": 2000})
+    last = before(placement(free={"CUDA0": 11500, "CUDA1": 4000}))
+    assert codes(judged(load(placed), last=last)) == ["more-in-ram", "foreign-memory", "foreign-memory"]  # fmt: skip
