@@ -13,6 +13,8 @@ def waits_for_itself(world: "World") -> bool:
     processes = world.processes.values()
     if world.leased or not world.waiting or any(p.told or p.state != "ready" for p in processes):
         return False
+    if not world.waiting.keys() <= world.scheduler._books.waiting.keys():
+        return False  # it is lost, which is another matter
     askers = {request.asker for request in world.waiting.values()}
     askers.update(*(process.users for process in processes))
     if len(askers) != 1 or UNKNOWN in askers:

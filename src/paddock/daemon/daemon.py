@@ -18,7 +18,7 @@ from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.books import Coming, Serving
-from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
+from paddock.core.model import UNKNOWN, Asker, Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.bus import Bus, timestamp
@@ -308,7 +308,14 @@ class Daemon:
 
     # ---- leases ----
 
-    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease:
+    def lease(
+        self,
+        profile: str,
+        *,
+        insist: bool = False,
+        force: bool = False,
+        asker: Asker = UNKNOWN,
+    ) -> Lease:
         """Ask for it now. Raises the PaddockError of an immediate refusal.
 
         `insist`: a person asked for the switch itself, so it is tried whatever failed before; with
@@ -319,7 +326,7 @@ class Daemon:
         lease = Lease(self, Ticket(next(self._tickets)), ProfileId(profile))
         self._leases[lease.ticket] = lease
         self._examine(lease.profile)
-        self.feed(ev.Asked(lease.ticket, lease.profile, insist, force))
+        self.feed(ev.Asked(lease.ticket, lease.profile, insist, force, asker))
         if lease.refusal is not None:
             self.give_back(lease)
             raise lease.refusal
@@ -341,12 +348,12 @@ class Daemon:
             if self._group and not is_looking and self.roster.is_unread(known):
                 self._looking = self._group.create_task(self.configuration.refine())
 
-    def loaded(self, profile: str) -> Lease:
+    def loaded(self, profile: str, *, asker: Asker = UNKNOWN) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""
         live = self.scheduler.live_of(ProfileId(profile))
         if live is None or not isinstance(live.state, Serving):
             raise NotLoaded(f"{profile} is not loaded", hint=f"`paddock switch {profile}` loads it")
-        return self.lease(profile)
+        return self.lease(profile, asker=asker)
 
     def give_back(self, lease: Lease) -> None:
         """The only place where a lease ends."""

@@ -1,0 +1,69 @@
+"""Two models that do not fit together: a client alone waits for nothing but the switch, two are fair.
+
+Grace is made endless, so that whoever had to wait for one would wait for ever.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from tests.e2e.wire import CHAT, HELLO
+from tests.yard import Yard
+
+LONG = 3600.0
+TERMINAL = {"User-Agent": "terminal/1"}
+ALICE, BOB = TERMINAL | {"session_id": "alice"}, TERMINAL | {"session_id": "bob"}
+
+
+def make_grace_endless(yard: Yard) -> None:
+    books = yard.daemon.scheduler._books
+    books.rules = replace(books.rules, tenure=LONG, linger=LONG, patience=LONG)
+
+
+async def ask(yard: Yard, model: str, who: dict[str, str], *, stream: bool = False) -> str:
+    body = {"model": model, "messages": HELLO, "max_tokens": 9, "stream": stream}
+    async with yard.http.post(yard.url + CHAT, json=body, headers=who) as reply:
+        text = (await reply.read()).decode()
+        assert reply.status == 200, text
+        return text
+
+
+async def test_one_client_that_alternates_is_never_made_to_wait_for_itself(home):
+    """By the session that it names, and without one by what it is; streamed and whole."""
+    async with home(max_instances=1) as yard:
+        make_grace_endless(yard)
+        async with asyncio.timeout(120):
+            for who in (ALICE, TERMINAL):
+                for stream in (False, True):
+                    for model in ("alpha", "beta", "alpha"):
+                        await ask(yard, model, who, stream=stream)
+
+
+async def test_a_client_waits_while_another_may_come_back(home):
+    async with home(max_instances=1) as yard:
+        make_grace_endless(yard)
+        await ask(yard, "alpha", ALICE)
+        await ask(yard, "beta", BOB)  # nothing was pushed out before
+        alices = asyncio.create_task(ask(yard, "alpha", ALICE))
+        await yard.until(lambda status: status.queue)
+        for _ in range(5):
+            await ask(yard, "beta", BOB)
+        assert not alices.done()
+        assert [i.profile for i in (await yard.status()).instances] == ["beta"]
+        async with asyncio.timeout(60):
+            bobs = asyncio.create_task(ask(yard, "alpha", BOB))  # he has gone on
+            assert "alpha" in await alices
+            assert "alpha" in await bobs
+
+
+async def test_one_client_that_asks_for_both_at_once_counts_as_two(home):
+    async with home(max_instances=1) as yard:
+        make_grace_endless(yard)
+        await ask(yard, "alpha", ALICE)
+        betas = asyncio.create_task(ask(yard, "beta", ALICE))
+        await yard.until(lambda status: status.queue)
+        alphas = asyncio.create_task(ask(yard, "alpha", ALICE))
+        await betas
+        await asyncio.sleep(1.0)
+        assert not alphas.done(), "it was asked for before beta was done, so beta may be asked again"
+        await ask(yard, "beta", ALICE)
+        alphas.cancel()
