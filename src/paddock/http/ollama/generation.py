@@ -25,8 +25,8 @@ from paddock.http.relay import Exchange
 from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
-    from paddock.daemon.lease import Lease
     from paddock.config.profile import Profile
+    from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
 _SAID = {"stream", *FLAG_OF}
