@@ -33,18 +33,19 @@ def test_the_settings_files_models_folder_is_found_from_beside_models_conf(tmp_p
 
 
 @needs_root
-def test_sockets_do_not_lie_where_somebody_else_could_put_one(tmp_path: Path):
+async def test_sockets_do_not_lie_where_somebody_else_could_put_one(tmp_path: Path):
     paths = places(tmp_path / "yard", "")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     os.chown(elsewhere, STRANGER, STRANGER)
     paths.runtime_dir.symlink_to(elsewhere)
     with pytest.raises(ConfigError, match="belongs to another user"):
-        Daemon(paths, Settings())
+        await Daemon.open(paths, Settings())
 
 
-def test_what_holds_prompts_and_sockets_is_private(tmp_path: Path):
+async def test_what_holds_prompts_and_sockets_is_private(tmp_path: Path):
     paths = places(tmp_path / "yard", "")
-    Daemon(paths, Settings())
+    daemon = await Daemon.open(paths, Settings())
+    await daemon.chronicle.close()
     for folder in (paths.state_dir, paths.runtime_dir, paths.state_dir / "instances"):
         assert folder.stat().st_mode & 0o077 == 0, folder

@@ -121,9 +121,11 @@ async def yard(paths: Paths, *, settings: Any = None, **chosen: Any) -> AsyncIte
     """A daemon in this process; its models end with it. `settings`, where given, reads them anew."""
     own = settings() if settings else Settings(**{**QUIET, "engine": _engine_name(), **chosen})
     paths.state_dir.mkdir(exist_ok=True)
-    daemon = Daemon(paths, own, read_settings=settings)
-    async with running(daemon) as addresses, aiohttp.ClientSession() as http:
-        yield Yard(f"http://{addresses[0]}", http, paths, daemon)
+    async with (
+        running(paths, own, read_settings=settings) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        yield Yard(f"http://{daemon.listen[0]}", http, paths, daemon)
 
 
 def _engine_name() -> str:

@@ -10,11 +10,11 @@ from paddock import excerpt
 
 
 class PaddockError(Exception):
-    """Anything that Paddock itself refuses or fails to do."""
+    """Something that Paddock itself refuses or fails to do."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # the HTTP status that says it best
-    # Seconds after which the same request may well succeed; None: waiting alone mends nothing.
+    # Seconds after which the same request may well succeed; None: waiting does not help.
     passes_in: ClassVar[float | None] = None
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:

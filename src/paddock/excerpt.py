@@ -1,4 +1,4 @@
-"""What outside programs wrote, cut to what a person reads: nothing that they fill may grow without end.
+"""Cuts what outside programs wrote to what a person reads: nothing that they fill may grow endlessly.
 
 Every excerpt of a line says how much was left out. Sizes are in characters. Pure.
 """
@@ -25,9 +25,9 @@ def line(text: str, most: int = LINE) -> str:
 
 
 def name(text: str) -> str:
-    """A name that can be shown: see `line`. Nothing in it is obeyed by a terminal."""
-    told = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line(told.strip(), NAME)
+    """A name that can be shown: cut as `line` does, without control characters for a terminal."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line(printable.strip(), NAME)
 
 
 def first(lines: Sequence[str], most: int = PROBLEMS) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def first(lines: Sequence[str], most: int = PROBLEMS) -> tuple[str, ...]:
 
 
 class LogTail:
-    """The last lines of somebody's log: at most so many, of at most so many characters together."""
+    """The last lines of a log: at most so many, of at most so many characters together."""
 
     def __init__(self, lines: int, characters: int) -> None:
         self._lines: deque[str] = deque()

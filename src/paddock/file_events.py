@@ -1,5 +1,5 @@
-"""Waits for changes of files: the kernel tells of them (inotify), and where it has no room left for
-another watch, the files are looked at now and then instead.
+"""Waits for changes of files: by inotify, and where the kernel has no watch left, by looking at the
+files every half second.
 
 Editors and sync programs take inotify's instances and watches by the thousand (128 and 8,192 for a
 user by default), so that none may be left for us. That costs half a second, never a model.
@@ -17,7 +17,7 @@ from asyncinotify import Inotify, Mask
 
 _log = logging.getLogger(__name__)
 _NOTHING = Mask(0)
-_LOOK_EVERY = 0.5  # seconds, where nobody tells
+_LOOK_EVERY = 0.5  # seconds, where the kernel does not report changes
 # What the errors of inotify_init(2) and inotify_add_watch(2) mean, and what mends them.
 _LIMITS = {
     errno.EMFILE: "fs.inotify.max_user_instances, or the limit of open files (ulimit -n)",
@@ -29,7 +29,7 @@ _LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """Something happened to `path`; None: perhaps to any of what is watched."""
+    """Something happened to `path`; None: perhaps to any of the watched files."""
 
     path: Path | None = None
     mask: Mask = _NOTHING
@@ -40,7 +40,7 @@ class FileEvents:
 
     def __init__(self) -> None:
         self._looks = (
-            False  # whether something must be looked at, as the kernel does not tell of it
+            False  # whether something must be looked at, as the kernel does not report its changes
         )
         self._inotify = self._open()
 
@@ -52,7 +52,7 @@ class FileEvents:
             return None
 
     def add(self, path: Path, mask: Mask) -> bool:
-        """Tell of this from now on; False if it is not there, or closed to us."""
+        """Report changes of this from now on; False if it does not exist, or may not be read."""
         try:
             if self._inotify is not None:
                 self._inotify.add_watch(path, mask)
@@ -67,7 +67,7 @@ class FileEvents:
         _warn(_LIMITS.get(error.errno or 0, str(error)))
 
     async def next(self) -> FileChange:
-        """The next change. What the kernel cannot tell of is said to have changed every half second."""
+        """The next change. What the kernel cannot watch is reported as changed every half second."""
         if self._inotify is None:
             await asyncio.sleep(_LOOK_EVERY)
             return FileChange()
@@ -90,7 +90,7 @@ class FileEvents:
 
 @cache
 def _warn(limit: str) -> None:
-    """Say once which limit is in the way, however many files meet it."""
+    """Log once which limit is reached, however many files it concerns."""
     _log.warning(
         "files are looked at every %g s, as the limit is reached: raise %s", _LOOK_EVERY, limit
     )
@@ -123,7 +123,7 @@ _MOST_STEPS = 400  # the kernel follows 40 links
 
 
 def state_of(path: Path) -> tuple[int, ...]:
-    """What tells one state of a file from another; of a file that is not there, why it is not."""
+    """What distinguishes one state of a file from another; of a missing file, why it is missing."""
     try:
         facts = path.stat()
     except OSError as error:

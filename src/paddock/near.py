@@ -1,4 +1,4 @@
-"""Which known word somebody meant who wrote another; nothing where no word is near. Pure."""
+"""Finds the known word that was probably meant by an unknown one. Pure."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ _MOST = 3  # slips: with more it is another word
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that differs by the fewest slips of a hand; the first of several.
+    """The known word that differs by the fewest slips; the first of several, None if none is near.
 
     A slip is a letter too many, too few, another one, or two in the wrong order.
     """

@@ -1,8 +1,8 @@
-"""Folders that are this user's alone: made so, mended, or refused with a word.
+"""Keeps folders private to this user: creates them, repairs their mode, or refuses with a reason.
 
-What lies in them is believed later (which process is ours, which build runs), and holds prompts. So
-nobody else may write there, nor put another folder in its place from a folder above; root may, who
-could do anything. Groups count as their members: many systems give each user a group of his own.
+Their content is trusted later (which process is ours, which build runs), and contains prompts. So
+nobody else may write there, nor replace the folder from one above it; root may, as root can do
+anything. Groups count as their members: many systems give each user a group of his own.
 """
 
 import grp
@@ -24,7 +24,7 @@ _UID_MAP = Path("/proc/self/uid_map")
 
 
 def keep_private(folder: Path) -> None:
-    """Have this folder there, ours and closed to all others (0700), and so what lies in it.
+    """Make this folder and its content ours, and closed to all others (0700).
 
     Raises ConfigError where another user has, or had, a say in it. OSError where it cannot be made.
     """
@@ -43,7 +43,7 @@ def keep_private(folder: Path) -> None:
 
 
 def believed(file: Path) -> bytes:
-    """The content of a file that nobody but us can have written; PermissionError for any other."""
+    """The content of a file that only we can have written; PermissionError for any other."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
         for facts in (os.fstat(opened.fileno()), file.parent.lstat()):
             if facts.st_uid != os.getuid() or stat.S_ISLNK(facts.st_mode) or _is_open(facts):
@@ -63,7 +63,7 @@ def open_private(file: Path) -> int:
 
 
 def _close(folder: Path) -> None:
-    """It was open to others, so what they could have put there is looked for, to its depths."""
+    """Close a folder that was open to others, after a search for files that they put there."""
     before = folder.stat()
     theirs = (entry for entry in _within(folder) if entry.lstat().st_uid != os.getuid())
     if _is_open(before) and (first := next(theirs, None)):
@@ -106,7 +106,7 @@ def _check_way(folder: Path) -> None:
 
 
 def _steps(path: Path, links: int = 0) -> Iterator[Path]:
-    """Each folder that is gone through on this path, those that links lead through included."""
+    """Each folder on this path, those that links lead through included."""
     for step in (*reversed(path.parents), path):
         yield step
         if step.is_symlink() and links < _MANY_LINKS:
@@ -114,7 +114,7 @@ def _steps(path: Path, links: int = 0) -> Iterator[Path]:
 
 
 def _trusted() -> set[int]:
-    """Root, we, and in a user namespace whoever made it: what is his shows as nobody's."""
+    """The users that are trusted: root, we, and in a user namespace its creator, who shows as nobody."""
     found = {0, os.getuid()}
     with suppress(OSError, ValueError):
         if _UID_MAP.read_text().split() != ["0", "0", str(2**32 - 1)]:

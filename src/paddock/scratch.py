@@ -1,4 +1,4 @@
-"""Folders for a moment's work, in the system's place for such; those of programs that were killed go later."""
+"""Temporary folders for one block of work; `sweep` removes those of programs that were killed."""
 
 import os
 import re
@@ -13,7 +13,7 @@ _OURS = re.compile(r"paddock-[a-z]+-(\d+)-\w+")
 
 @contextmanager
 def scratch(purpose: str, *, place: Path | None = None) -> Iterator[Path]:
-    """A folder of this user alone, gone after the block. Its name tells whose it is; `place`: where."""
+    """A folder of this user alone in `place`, removed after the block. Its name has the process's number."""
     prefix = f"paddock-{purpose}-{os.getpid()}-"
     with tempfile.TemporaryDirectory(
         prefix=prefix, dir=place, ignore_cleanup_errors=True
@@ -22,7 +22,7 @@ def scratch(purpose: str, *, place: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(place: Path | None = None) -> list[Path]:
-    """Remove what programs that are gone have left behind there; what was removed."""
+    """Remove the folders of programs that are gone; returns what was removed."""
     place = place or Path(tempfile.gettempdir())
     left = [entry for entry in _entries(place) if _is_orphan(entry)]
     for folder in left:

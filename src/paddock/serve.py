@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from paddock.daemon import collector
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
-from paddock.http.server import bind, build_app, serving
+from paddock.http.server import bind, build_app, host_port, serving
 
 _log = logging.getLogger(__name__)
 _FILES = 65_536
@@ -65,31 +65,39 @@ async def serve(options: ServeOptions) -> None:
     where, settings = resolve(options)
     _allow_many_files()
     with alone(where.state_dir):
-        daemon = Daemon(where, settings, read_settings=lambda: resolve(options)[1])
-        async with running(daemon) as addresses:
+        async with running(where, settings, read_settings=lambda: resolve(options)[1]) as daemon:
             collector.calm()
-            _log.info("paddock answers at http://%s", addresses[0])
+            _log.info("paddock answers at http://%s", daemon.listen[0])
             await daemon.ended()
 
 
 @asynccontextmanager
-async def running(daemon: Daemon) -> AsyncIterator[list[str]]:
-    """A daemon and its HTTP server inside the block; gives the bound addresses.
+async def running(
+    where: Paths, settings: Settings, *, read_settings: Callable[[], Settings] | None = None
+) -> AsyncIterator[Daemon]:
+    """A daemon and its HTTP server inside the block.
 
     The address is bound before instances are touched, so that one that is taken costs nothing;
-    it answers once they have been taken over.
+    it answers once they have been taken over. Raises what `Daemon.open` does, and OSError.
     """
-    await daemon.prepare()
-    with _bound(daemon.settings) as bound, _signals(daemon):
+    with _bound(settings) as bound:
+        listen = [host_port(one.getsockname()) for one in bound]
+        daemon = await Daemon.open(where, settings, listen=listen, read_settings=read_settings)
+        async with _alive(daemon), serving(build_app(daemon), *bound):
+            yield daemon
+            daemon.bus.close()
+
+
+@asynccontextmanager
+async def _alive(daemon: Daemon) -> AsyncIterator[None]:
+    """It runs inside the block, from its having taken over what lived before."""
+    with _signals(daemon):
         async with asyncio.TaskGroup() as group:
             started = asyncio.Event()
             group.create_task(daemon.run(started))
             await started.wait()
             try:
-                async with serving(build_app(daemon), *bound) as addresses:
-                    daemon.listen = addresses
-                    yield addresses
-                    daemon.bus.close()
+                yield
             finally:
                 daemon.shut_down()
                 await daemon.ended()

@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from paddock.api.types import ConfigInfo, Status
-from paddock.daemon.logbook import Logbook
-from paddock.daemon.records import Records
+from paddock.daemon.instances.records import Records
+from paddock.daemon.logs.logbook import Logbook
 from paddock.errors import NoSuchThing
 from tests.cli.conftest import Home, Paddock
 from tests.strangers import STRANGER, needs_root

@@ -16,7 +16,7 @@ import pytest
 
 from paddock.api.client import Client
 from paddock.api.placement import Buffer, History, LoadEntry, Placement, Reason, Verdict
-from paddock.daemon import history
+from paddock.daemon.history import store as history
 from tests.cli.conftest import Paddock
 from tests.yard import places, process
 

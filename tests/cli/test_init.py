@@ -159,7 +159,7 @@ def test_what_was_found_and_left_out_is_told_and_what_comes_next(
     assert why["lost-00001-of-00003.gguf"].startswith("missing: lost-00002-of-00003.gguf")
     assert why["loose-00001-of-00003.gguf"].startswith("missing: loose-00001-of-00003.gguf")
     assert why["link.gguf"] == "the same file as hybrid.gguf"
-    assert why["mmproj-stranger-f16.gguf"].startswith("a projector, and nothing tells whose")
+    assert why["mmproj-stranger-f16.gguf"].startswith("a projector, and its name fits no model")
     assert why["draft-dense.gguf"].startswith("a draft model")
     snapshot = "hub/models--acme--Thing-7B-GGUF/snapshots/1111/ggml-model-Q8_0.gguf"
     assert why[snapshot] == "of an older snapshot"

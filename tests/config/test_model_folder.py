@@ -332,17 +332,17 @@ def test_paths_start_where_the_models_folder_is(tmp_path: Path):
     touch(tmp_path / "models" / "sub" / "a.gguf")
     own = {"config": tmp_path / "models.conf", "models_dir": tmp_path / "models"}
     above = places(tmp_path / "models", **own)
-    assert (above.told(tmp_path / "models/sub/a.gguf"), above.settings) == ("sub/a.gguf", "")
+    assert (above.written(tmp_path / "models/sub/a.gguf"), above.settings) == ("sub/a.gguf", "")
     below = places(tmp_path / "models" / "sub", **own)
-    assert below.told(tmp_path / "models/sub/a.gguf") == "sub/a.gguf"
+    assert below.written(tmp_path / "models/sub/a.gguf") == "sub/a.gguf"
 
 
 def test_beside_models_conf_the_folder_needs_no_setting_but_must_not_be_mistaken(tmp_path: Path):
     touch(tmp_path / "a.gguf", tmp_path / "b.gguf", tmp_path / "models" / "b.gguf")
     found = places(tmp_path, config=tmp_path / "models.conf", models_dir=tmp_path / "models")
-    assert found.told(tmp_path / "a.gguf") == "a.gguf"
-    assert found.told(tmp_path / "models" / "b.gguf") == "models/b.gguf"
-    assert found.told(tmp_path / "b.gguf") == str(tmp_path / "b.gguf")
+    assert found.written(tmp_path / "a.gguf") == "a.gguf"
+    assert found.written(tmp_path / "models" / "b.gguf") == "models/b.gguf"
+    assert found.written(tmp_path / "b.gguf") == str(tmp_path / "b.gguf")
 
 
 def test_elsewhere_a_setting_is_made_unless_there_are_some(tmp_path: Path):
@@ -350,10 +350,10 @@ def test_elsewhere_a_setting_is_made_unless_there_are_some(tmp_path: Path):
     far, conf = tmp_path / 'far "off"', tmp_path / "conf"
     own = {"config": conf / "models.conf", "models_dir": conf / "models"}
     fresh = places(far, **own)
-    assert fresh.told(far / "a.gguf") == "a.gguf"
+    assert fresh.written(far / "a.gguf") == "a.gguf"
     assert fresh.settings.endswith('/far \\"off\\""\n')
     touch(conf / "paddock.toml")
-    assert places(far, **own).told(far / "a.gguf") == str(far / "a.gguf")
+    assert places(far, **own).written(far / "a.gguf") == str(far / "a.gguf")
     assert places(far, **own).settings == ""
 
 
@@ -363,4 +363,4 @@ def test_a_name_that_would_mean_the_home_folder_is_written_in_full(tmp_path: Pat
         tmp_path / "models", config=tmp_path / "models.conf", models_dir=tmp_path / "models"
     )
     path = tmp_path / "models" / "~" / "a.gguf"
-    assert own.told(path) == str(path)
+    assert own.written(path) == str(path)

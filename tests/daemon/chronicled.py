@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paddock.api.placement import DevicePlan, LoadEntry, Plan, Verdict
-from paddock.config.profile import Profile
+from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Settings
 from paddock.core.events import (
     Adopted,
@@ -23,14 +23,18 @@ from paddock.core.events import (
 )
 from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Spec, Ticket
 from paddock.core.scheduler import Scheduler
-from paddock.daemon.chronicle import Chronicle
+from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
-from paddock.daemon.history import History
-from paddock.daemon.instance import Instance
-from paddock.daemon.ledger import Ledger
-from paddock.daemon.records import Record, Records
+from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.store import History
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.profiles.roster import Roster
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.llama.output import TaskLine, Timing
+from tests.clock import SetClock
+from tests.yard import places
 
 GPU = DeviceId("0000:00:06.0")
 CARD = Gpu(0, "NVIDIA H100", 81079, 8348, None, (GpuProcess(99, 72000, "hog"),), GPU, driver="580")
@@ -69,9 +73,20 @@ class Silence:
     def phase_changed(self, instance: Instance) -> None: ...
     def progressed(self, instance: Instance) -> None: ...
     def saving_changed(self, instance: Instance) -> None: ...
-    def task_told(self, instance: Instance, told: TaskLine) -> None: ...
+    def got_ready(self, instance: Instance) -> None: ...
+    def task_reported(self, instance: Instance, line: TaskLine) -> None: ...
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None: ...
     def ended(self, instance: Instance, cause: Cause | None) -> None: ...
+
+
+@dataclass
+class KnownPlans:
+    """What engines planned, as a test says."""
+
+    made: dict[str, Plan]  # by fingerprint
+
+    def engine_plan(self, fingerprint: str) -> Plan | None:
+        return self.made.get(fingerprint)
 
 
 @dataclass
@@ -90,6 +105,9 @@ class World:
         self.records = Records(self.folder / "state", self.folder / "run", kept=5)
         self.ledger = Ledger(Settings(), driver=self.gpus)
         self.profiles = {name: Profile(name, 1, None, ()) for name in "ab"}
+        paths = places(self.folder / "yard", "")
+        self.roster = Roster(paths, Settings(), Faults())
+        self.roster.stable = Stable(paths.config, paths.models_dir, self.profiles)
         self.plans = {self.profiles["a"].fingerprint: PLAN}
         self.begin()
 
@@ -101,22 +119,19 @@ class World:
         self.scheduler.handle(Measured(Room()), 0)
         self.ledger.read({})
         self.chronicle = Chronicle(
+            self.history,
             self.ledger,
             self.scheduler,
             self.records,
-            profile_of=self._profile,
-            plan_of=self._plan,
-            told=lambda _, verdict: self.told.append(verdict),
-            clock=lambda: self.now,
-            faults=Faults(),
+            self.roster,
+            KnownPlans(self.plans),  # type: ignore[arg-type]
+            self,
+            SetClock(lambda: self.now),
+            Faults(),
         )
-        self.chronicle.history = self.history
 
-    def _profile(self, name: ProfileId) -> Profile | None:
-        return self.profiles.get(name)
-
-    def _plan(self, fingerprint: str) -> Plan | None:
-        return self.plans.get(fingerprint)
+    def verdict_reached(self, _: Instance, verdict: Verdict) -> None:
+        self.told.append(verdict)
 
     def instance(self, name: str = "a", log: str = LOG, **known: Any) -> Instance:
         """It is live, ready, and has told where it lies."""
@@ -128,7 +143,13 @@ class World:
         record = Record(**usual | known)
         self.records.save(record)
         live = Instance(
-            record, self.records, Silence(), stall_timeout=1.0, log_limit=1, faults=Faults()
+            record,
+            self.records,
+            Silence(),
+            stall_timeout=1.0,
+            log_limit=1,
+            faults=Faults(),
+            clock=Clock(),
         )
         for line in log.splitlines():
             live.placement.feed(line)

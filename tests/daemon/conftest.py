@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.daemon.history import History
+from paddock.daemon.history.store import History
 from tests.daemon.chronicled import World
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Paths
-from paddock.daemon.records import Record
+from paddock.daemon.instances.records import Record
 from paddock.llama.process import Identity
 from tests.strangers import STRANGER, needs_root
 from tests.yard import Process, Yard, places, process, servers, sweep, wrapper

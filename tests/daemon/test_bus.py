@@ -1,6 +1,7 @@
 """Events: in order, resumable, and never waiting for a slow reader."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,7 +18,17 @@ from paddock.api.types import (
     Snapshot,
     Status,
 )
-from paddock.daemon.bus import Bus
+from paddock.daemon.activity.bus import Bus
+
+
+@dataclass
+class Still:
+    """Of which nothing changes."""
+
+    now: Snapshot
+
+    def snapshot(self) -> Snapshot:
+        return self.now
 
 
 def bus() -> Bus:
@@ -25,7 +36,7 @@ def bus() -> Bus:
         version="", pid=1, started_at="", current=None, instances=[], queue={}, devices=[],
         config=ConfigInfo(path="", loaded_at=""),
     )  # fmt: skip
-    return Bus(lambda: Snapshot(status=status, profiles=[]))
+    return Bus(Still(Snapshot(status=status, profiles=[])))
 
 
 def told(waiting: int) -> QueueChanged:

@@ -62,7 +62,8 @@ async def test_of_ours_the_one_beside_is_named(world: World):
 async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world: World):
     four = Flag("--parallel", ("4",), Origin("a", "parallel"))
     world.profiles["a"] = own = Profile("a", 1, None, (four,))
-    world.plans = {own.fingerprint: msgspec.structs.replace(PLAN, n_ctx=32768)}
+    world.plans.clear()
+    world.plans[own.fingerprint] = msgspec.structs.replace(PLAN, n_ctx=32768)
     live = world.instance()
     live.n_ctx = 8192  # as the server says of a slot
     world.chronicle.load_ended(live, "ready", 1.0, None)
@@ -99,7 +100,6 @@ async def test_a_real_load_is_verified_against_its_plan_and_measured_by_a_probe(
         assert instance.verdict is not None
         assert (instance.verdict.placement, instance.verdict.reasons) == ("verified", [])
         history = home.daemon.chronicle.history
-        assert history is not None
         (entry,) = await history.loads("endless")
         assert (entry.outcome, entry.samples, entry.verdict) == ("ready", 1, instance.verdict)
-        assert entry.devices == home.daemon.ledger.device_set
+        assert entry.devices == home.daemon.parts.ledger.device_set

@@ -7,7 +7,7 @@ from paddock.core.events import (
     Adopted,
 )
 from paddock.core.model import InstanceId, ProfileId
-from paddock.daemon import ledger as ledger_module
+from paddock.daemon.memory import ledger as ledger_module
 from paddock.host.memory import Memory
 from tests.daemon.chronicled import LONG, SHORT, World
 

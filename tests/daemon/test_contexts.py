@@ -14,9 +14,9 @@ import pytest
 from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
-from paddock.daemon.contexts import Contexts, Shelf
 from paddock.daemon.faults import Faults
-from paddock.daemon.probes import Probes
+from paddock.daemon.history.probes import Probes
+from paddock.daemon.instances.contexts import Contexts, SlotStore
 from paddock.llama import client
 from tests.yard import Yard, places, process, yard
 
@@ -55,13 +55,17 @@ async def cached(home: Yard, model: str = "alpha", text: str = LONG) -> int:
     return int(reply["timings"]["cache_n"])
 
 
-async def probe(home: Yard, model: str) -> None:
+async def probe(home: Yard) -> None:
     """As the daemon would, until it is over; nothing, where it would not."""
-    [instance] = home.daemon.keeper.instances.values()
+    [instance] = home.daemon.parts.registry.values()
     async with asyncio.TaskGroup() as group:
-        Probes(lambda _: home.daemon.resolve(model), after=0.01, faults=Faults()).arm(
-            group, instance
-        )
+        probes = Probes(home.daemon.roster, Faults(), after=0.01)
+        running = group.create_task(probes.run())
+        await asyncio.sleep(0)
+        probes.arm(instance)
+        while probes.is_busy:
+            await asyncio.sleep(0.05)
+        running.cancel()
 
 
 def saved(paths: Paths) -> list[Path]:
@@ -110,7 +114,7 @@ async def test_no_probe_pushes_out_what_came_back(paths: Paths):
         await cached(home, "alone")
         await home.answer("beta")
         await home.post("/switch", {"model": "alone"})
-        await probe(home, "alone")
+        await probe(home)
         assert await cached(home, "alone") > MANY
 
 
@@ -160,7 +164,7 @@ async def test_what_is_read_again_in_a_moment_is_not_saved(paths: Paths):
 async def test_what_a_probe_left_behind_is_not_saved(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await home.post("/switch", {"model": "alone"})
-        await probe(home, "alone")
+        await probe(home)
         [alone] = (await home.status()).instances
         assert alone.speed, "it was probed"
         await home.answer("beta")
@@ -195,13 +199,15 @@ async def test_a_damaged_file_costs_only_itself(paths: Paths):
 async def test_a_file_on_which_a_server_died_is_not_tried_again(tmp_path: Path):
     (tmp_path / "slot-0.bin").write_bytes(b"deadly")
     async with client.connect(str(tmp_path / "nobody.sock")) as session:
-        assert await Shelf(tmp_path).restore(session) == 0
-    assert Shelf(tmp_path).is_empty
+        assert await SlotStore(tmp_path).restore(session) == 0
+    assert SlotStore(tmp_path).is_empty
 
 
 async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("paddock.daemon.contexts._PATIENCE", 600.0)  # is for one that is slow
-    monkeypatch.setattr("paddock.daemon.contexts._ANSWERS", 0.2)
+    monkeypatch.setattr(
+        "paddock.daemon.instances.contexts._PATIENCE", 600.0
+    )  # is for one that is slow
+    monkeypatch.setattr("paddock.daemon.instances.contexts._ANSWERS", 0.2)
     async with yard(paths, max_instances=1, stop_timeout=0.2) as home:
         await cached(home)
         [alpha] = (await home.status()).instances

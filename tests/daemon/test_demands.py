@@ -7,7 +7,7 @@ import pytest
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.core.model import HOST, DeviceId, Spec
-from paddock.daemon.demands import spec_of
+from paddock.daemon.memory.demands import spec_of
 
 FIRST, SECOND = DeviceId("0000:00:06.0"), DeviceId("0000:00:07.0")
 OFF = Flag("--fit", ("off",), Origin("m", "fit"))

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from paddock.daemon import gauge, probes
 from paddock.daemon.faults import Faults
+from paddock.daemon.history import probes
+from paddock.daemon.memory import sampler
 from tests.yard import HEADER, Yard, places, yard
 
 CONF = "[endless]\nmodel = endless.gguf\nctx-size = 262144\n[alpha]\nmodel = alpha.gguf\n"
@@ -76,9 +77,9 @@ class Trouble:
 
 
 TROUBLES = [
-    Trouble("memory", lambda h: (h.daemon.ledger, "read"), then=nothing),
-    Trouble("memory", lambda h: (h.daemon.ledger, "measured")),
-    Trouble("memory", lambda h: (h.daemon.ledger, "freed"), raises_later, then=kill),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "read"), then=nothing),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "measured")),
+    Trouble("memory", lambda h: (h.daemon.parts.ledger, "freed"), raises_later, then=kill),
     Trouble("configuration", lambda h: (h.daemon.roster, "read"), raises_later, write_models_conf),
     Trouble("configuration", lambda h: (h.daemon.configuration, "_read_settings"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
@@ -105,7 +106,7 @@ def names(trouble: Trouble) -> str:
 async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
     trouble: Trouble, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(gauge, "_EVERY", 0.1)
+    monkeypatch.setattr(sampler, "_EVERY", 0.1)
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
     async with yard(paths, plan_ahead=True, probe_after=0.05) as home:
         body = {"model": "endless", "stream": True, "prompt": "go", "max_tokens": 250_000}
@@ -131,7 +132,7 @@ async def test_whoever_waits_for_what_could_not_be_done_is_told(
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
     async with yard(paths) as home:
         with monkeypatch.context() as broken:
-            broken.setattr(home.daemon, "_granted", raises)
+            broken.setattr(home.daemon, "granted", raises)
             status, reply = await home.ask("alpha")
         assert (status, reply["error"]["code"]) == (400, "internal")
         assert MADE_UP in str(reply)

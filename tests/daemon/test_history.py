@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, LoadEntry, Placement, Reason, Verdict
-from paddock.daemon.history import History
+from paddock.daemon.history.store import History
 
 AT = "2026-11-24T00:00:00Z"
 # As the first version made it, and as it wrote.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.daemon.plans import Plans
+from paddock.daemon.memory.plans import Plans
 from paddock.llama.scripted import ScriptedModel, write
 from tests.broken import BREAKERS, CERTAIN, Breaker, absent
 from tests.yard import Yard, places, wrapper, yard

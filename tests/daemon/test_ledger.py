@@ -13,7 +13,8 @@ from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId
-from paddock.daemon.ledger import Booked, Holding, Ledger
+from paddock.daemon.instances.registry import Booked, Holding
+from paddock.daemon.memory.ledger import Ledger
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import read_memory
 from paddock.llama.fit_log import FitDevice

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.daemon.log_reading import Reading, Run
+from paddock.daemon.logs.log_reading import Reading, Run
 
 
 class Place:

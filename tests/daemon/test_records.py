@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.daemon.records import Record, Records
+from paddock.daemon.instances.records import Record, Records
 from tests.strangers import STRANGER, needs_root
 
 

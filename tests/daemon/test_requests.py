@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from paddock.core.model import InstanceId
-from paddock.daemon.requests import Request, Requests, client_name
+from paddock.daemon.activity.requests import Request, Requests, client_name
 from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
+from tests.clock import SetClock
 
 A1, B1 = InstanceId("a.1"), InstanceId("b.1")
 
@@ -21,7 +22,7 @@ class Desk:
     requests: Requests = field(init=False)
 
     def __post_init__(self) -> None:
-        self.requests = Requests(lambda: self.now, lambda moment: f"at {moment:.0f}")
+        self.requests = Requests(SetClock(lambda: self.now))
 
     def enter(self, instance: InstanceId | None = A1, *, generates: bool = True) -> Request:
         request = self.requests.enter("a", "openai", "curl/8", generates=generates)

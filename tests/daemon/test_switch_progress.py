@@ -10,7 +10,7 @@ import pytest
 from paddock.api.types import Progress, SwitchEnded, SwitchProgress
 from paddock.config.settings import Paths
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.stages import Stages
+from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine
 from paddock.llama.scripted import ScriptedModel, write
 from tests.yard import Yard, places, yard

@@ -35,7 +35,7 @@ def home(tmp_path: Path, models: Path, conf: str):
 
 
 def specs(home: Yard) -> dict[ProfileId, object]:
-    return dict(home.daemon.scheduler._books.specs)
+    return dict(home.daemon.parts.scheduler._books.specs)
 
 
 _CONF = "[one]\nmodel = alpha.gguf\n[two]\nmodel = alpha.gguf\nctx-size = {size}\n"

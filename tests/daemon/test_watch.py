@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.daemon.watch import written
+from paddock.daemon.profiles.watch import written
 from paddock.file_events import route
 
 

@@ -15,9 +15,10 @@ import msgspec
 import pytest
 
 from paddock.core.model import InstanceId
-from paddock.daemon.requests import Requests
-from paddock.daemon.watchman import Watchman
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.watchman import Watchman
 from paddock.host.processes import computed_seconds
+from tests.clock import SetClock
 from tests.yard import Yard, places, yard
 
 LONG = {"max_tokens": 30_000}
@@ -33,7 +34,7 @@ def paths(tmp_path: Path, models: Path):
 async def _stopped(home: Yard, *, served: int = 1) -> int:
     """Stop the process of `endless` once it serves; its pid."""
     await home.until(lambda s: any(i.leases == served for i in s.instances))
-    pid = home.daemon.keeper.instances[InstanceId("endless.1")].record.worker
+    pid = home.daemon.parts.registry[InstanceId("endless.1")].record.worker
     os.kill(pid, signal.SIGSTOP)
     return pid
 
@@ -117,13 +118,14 @@ class Watch:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.requests = Requests(lambda: self.now, str)
+        clock = SetClock(lambda: self.now)
+        self.requests = Requests(clock)
         request = self.requests.enter("m", "openai", "", generates=True)
         request.instance = self.live.id
         request.source, request.reader = Source(), Reader()
         self.request: Any = request
         instances: Any = {self.live.id: self.live}
-        self.watchman = Watchman(self.requests, instances, lambda: self.now, timeout=10.0)
+        self.watchman = Watchman(self.requests, instances, clock, timeout=10.0)
         self.watchman.look()
 
     def after(self, seconds: float) -> list[float]:

@@ -17,7 +17,7 @@ ALICE, BOB = TERMINAL | {"session_id": "alice"}, TERMINAL | {"session_id": "bob"
 
 
 def make_grace_endless(yard: Yard) -> None:
-    books = yard.daemon.scheduler._books
+    books = yard.daemon.parts.scheduler._books
     books.rules = replace(books.rules, tenure=LONG, linger=LONG, patience=LONG)
 
 

@@ -75,7 +75,7 @@ async def test_it_does_not_even_load_a_model_for_that(paths: Paths):
     async with yard(paths, **KEYS) as home:
         for path in ("slots/0?action=save", "lora-adapters", "props", "tools"):
             assert (await post(home, path, {}, "infer"))[0] == 403
-        assert not home.daemon.keeper.instances
+        assert not home.daemon.parts.registry
 
 
 async def test_a_manager_saves_under_a_name_of_ours_and_finds_it_again(paths: Paths):

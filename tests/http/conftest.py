@@ -16,7 +16,7 @@ import pytest
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId, ProfileId
-from paddock.daemon.endpoint import Endpoint
+from paddock.daemon.instances.endpoint import Endpoint
 from paddock.http.server import bind, build_app, serving
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine import server

@@ -5,7 +5,6 @@ socket; what a test wants to happen in between (a wait, a refusal), it says in p
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from paddock.api.activity import Totals
 from paddock.api.models import ModelCard
 from paddock.api.types import (
     AnyEvent,
@@ -30,11 +30,12 @@ from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
-from paddock.daemon.endpoint import Endpoint
-from paddock.daemon.history import History
-from paddock.daemon.log_reading import Reading, Run
-from paddock.daemon.metrics import Metrics
-from paddock.daemon.requests import Requests
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.clock import Clock
+from paddock.daemon.history.store import History, NullHistory
+from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.logs.log_reading import Reading, Run
 from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 
@@ -136,7 +137,7 @@ class Logbook:
 class Chronicle:
     """Of it, the front uses what it wrote down."""
 
-    history: History | None = None
+    history: History = field(default_factory=NullHistory)
 
 
 class Roster:
@@ -201,8 +202,8 @@ class Stable:
     def __init__(self, settings: Settings, stalls: list[Stall]) -> None:
         self.settings = settings
         self.stalls = {stall.profile.id: stall for stall in stalls}
-        self.metrics = Metrics(self.status)
-        self.requests = Requests(time.monotonic, lambda _: "2026-11-24T00:00:00Z")
+        self.metrics = Metrics(self, Totals())
+        self.requests = Requests(Clock())
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )

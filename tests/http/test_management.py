@@ -15,7 +15,7 @@ from paddock.api.types import (
     SwitchProgress,
     SwitchResult,
 )
-from paddock.daemon import history
+from paddock.daemon.history import store as history
 from paddock.errors import CannotFit, ConfigError
 from paddock.http import router
 from paddock.http.server import bind, build_app, serving

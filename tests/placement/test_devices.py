@@ -11,10 +11,10 @@ from paddock.placement.devices import (
     Taker,
     fits_itself,
     gpus,
+    held_by,
     ids_of,
     margins_of,
     overhead_of,
-    told,
 )
 from paddock.placement.planning import Circumstances
 from tests.placement.ground import around, gpu, written
@@ -140,9 +140,9 @@ def test_what_lies_behind_rpc_costs_the_other_process():
     assert overhead_of("RPC0", {}) == overhead_of("Metal", {}) == 0
 
 
-def test_takers_are_told_by_name_the_largest_first():
+def test_takers_are_listed_by_name_the_largest_first():
     several = [Taker("python", 100), Taker("Xorg", 300), Taker("", 900), Taker("firefox", 200)]
-    assert told(several) == "Xorg, firefox, python"
-    assert told([*several, Taker("vlc", 50)]) == "Xorg, firefox, python, …"
-    assert told([Taker("Xorg", 1), Taker("Xorg", None)]) == "Xorg"
-    assert told([Taker("", None)]) == told([]) == ""
+    assert held_by(several) == "Xorg, firefox, python"
+    assert held_by([*several, Taker("vlc", 50)]) == "Xorg, firefox, python, …"
+    assert held_by([Taker("Xorg", 1), Taker("Xorg", None)]) == "Xorg"
+    assert held_by([Taker("", None)]) == held_by([]) == ""

@@ -1,4 +1,4 @@
-"""Wire types about what goes on just now, and what a switch would do. MiB, seconds, tokens/s."""
+"""Wire types about what happens now, and what a switch would do. MiB, seconds, tokens/s."""
 
 from typing import Literal
 
@@ -16,14 +16,14 @@ class RequestInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     profile: str
     instance: str | None = None  # None while it waits for one
     surface: str = ""  # `openai`, `anthropic`, `llama`…
-    client: str = ""  # as it calls itself, `User-Agent` up to the first blank
+    client: str = ""  # the client's name for itself, `User-Agent` up to the first blank
     phase: RequestPhase = "queued"
     since: str = ""  # when it came, ISO 8601
     age: float = 0.0  # seconds
     prompt_tokens: int | None = None
     prompt_fraction: float | None = None  # 0 to 1, while the prompt is read
     generated_tokens: int | None = None
-    speed: float | None = None  # of its phase, tokens/s, as far as the instance tells
+    speed: float | None = None  # of its phase, tokens/s; None where the instance does not report it
     samplers: dict[str, float] = {}  # in effect, as its profile or the request itself says
     overruled: list[str] = []  # samplers that it asked for, and its profile does not let it set
 

@@ -1,4 +1,4 @@
-"""One prompt, answered as it is written: through the OpenAI API or the Anthropic API.
+"""Sends one prompt and streams the answer, through the OpenAI API or the Anthropic API.
 
 Enough of both for `paddock ask` and `paddock demo`; programs use the makers' own libraries.
 """
@@ -19,12 +19,12 @@ Api = Literal["openai", "anthropic"]
 
 @dataclass(frozen=True, slots=True)
 class AnswerPiece:
-    """Something of an answer."""
+    """A piece of an answer, or of the wait for it."""
 
     kind: Literal[
         "content",
         "reasoning",
-        "waiting",  # a keep-alive: text is what the daemon says of the load, or empty
+        "waiting",  # a keep-alive: text is the daemon's report on the load, or empty
     ]
     text: str
 
@@ -40,7 +40,9 @@ def ask(
     ) as response:
         messages = _messages(pieces(response))
         yield from read(messages)
-        for _ in messages:  # to the last byte: who leaves before it counts as one who hung up
+        for _ in (
+            messages
+        ):  # to the last byte: a client that leaves before it counts as one that hung up
             pass
 
 

@@ -49,7 +49,7 @@ class _Head(msgspec.Struct):
 
 _EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _HEAD = msgspec.json.Decoder(_Head)
-_SILENCE = 45.0  # seconds: three signs of life have not come
+_SILENCE = 45.0  # seconds: three signs of life are missing
 _KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
 
 
@@ -66,7 +66,7 @@ class Client:
         return self.connection.url
 
     def health(self) -> bool:
-        """Does a daemon answer? Raises only where something answers that is none."""
+        """Whether a daemon answers. Raises only where something else answers."""
         try:
             with self.connection.exchange("GET", "/health"):
                 return True
@@ -104,7 +104,7 @@ class Client:
     def switch_progress(
         self, model: str, *, force: bool = False
     ) -> Iterator[SwitchProgress | SwitchEnded]:
-        """Make a model ready, telling how far it is; ends with `SwitchEnded`, whatever its outcome."""
+        """Make a model ready and report the progress; ends with `SwitchEnded`, whatever its outcome."""
         body = SwitchRequest(model=model, force=force)
         with self._stream("POST", "/switch", body) as response:
             for event in _events(response):
@@ -115,7 +115,7 @@ class Client:
         raise UpstreamGone(f"the daemon ended the report on {model} before the switch had ended")
 
     def job(self, job: str) -> SwitchResult:
-        """How a switch stands that was asked for with `wait=False`."""
+        """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
     def plan(self, profile: str) -> Plan:
@@ -130,9 +130,9 @@ class Client:
             offset += len(rows)
 
     def pairs(self, profile: str | None = None) -> Iterator[Pair]:
-        """Who fits beside this profile, without one every pair; asked for page by page.
+        """Which profiles fit beside this one, or all pairs without one; asked for page by page.
 
-        There are as many as the square of the profiles: look at no more than is needed.
+        There are as many pairs as the square of the profiles: take no more than needed.
         """
         offset, who = 0, {"model": profile} if profile else {}
         while rows := self._page(who | {"offset": str(offset), "limit": "1000"}):
@@ -143,7 +143,7 @@ class Client:
         return self._call("GET", f"/pairs?{urlencode(query)}", Pairs).pairs
 
     def doctor(self, profiles: Iterable[str] = ()) -> Checkup:
-        """What could be better about these profiles, without a name all, and about the machine.
+        """What could be better about these profiles (all if none is named) and about the machine.
 
         Takes as long as the plans that are missing.
         """

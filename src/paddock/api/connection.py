@@ -20,7 +20,7 @@ _PIECE = 65536  # bytes asked for at once; what is there is returned without wai
 
 
 class HangUp:
-    """Hangs up an exchange from another thread, whatever that waits for. Good for one exchange."""
+    """Ends an exchange from another thread, whatever it waits for. Good for one exchange."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -28,13 +28,13 @@ class HangUp:
         self.is_cut = False
 
     def cut(self) -> None:
-        """End it at once; one that has not begun yet will end as soon as it is connected."""
+        """End the exchange at once; if it has not begun, as soon as it is connected."""
         with self._lock:
             self.is_cut = True
             self._shut_down()
 
     def hold(self, opened: socket.socket | None) -> None:
-        """This is what to cut; None: it is over."""
+        """Set the socket to cut; None: the exchange is over."""
         with self._lock:
             self._socket = opened
             if self.is_cut:
@@ -79,8 +79,8 @@ class ApiConnection:
     ) -> Iterator[HTTPResponse]:
         """Send one request and give its reply; a refusal is raised, unless `refused` asks for it.
 
-        `patient` waits for ever between bytes: for streams, and for loads, which have no time limit.
-        `silence`: for how many seconds it may, once it has answered. `line` can hang up.
+        `patient` waits without limit between bytes: for streams and loads. `silence`: the limit in
+        seconds once the reply has begun. `line` can end it.
         """
         timeout = None if patient else self._timeout
         connection = self._connect(self._host, self._port, timeout=timeout)
@@ -155,7 +155,7 @@ def pieces(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def refusal(body: bytes, status: int) -> PaddockError:
-    """The error that a refusing reply tells of, in any of the shapes that the daemon speaks."""
+    """The error in a refusing reply, in any of the shapes that the daemon sends."""
     try:
         return error_of(msgspec.json.decode(body, type=ErrorBody).error, status)
     except msgspec.DecodeError:
@@ -168,7 +168,7 @@ def refusal(body: bytes, status: int) -> PaddockError:
 
 
 def error_of(failure: Failure, status: int = 500) -> PaddockError:
-    """The exception that says what this failure says, of the class that its code names."""
+    """The exception for this failure, of the class that its code names."""
     kind = _class_of(failure.code)
     # The model APIs say the hint within the message too, for clients that show nothing else.
     message = failure.message.removesuffix(f" ({failure.hint})")

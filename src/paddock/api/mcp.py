@@ -1,4 +1,4 @@
-"""The Model Context Protocol without any doing: messages read and written, tools described.
+"""The Model Context Protocol's messages, parsed and written, and the tools described. No I/O.
 
 Both the daemon (`http/mcp.py`) and the bridge of the command line import it, so that the bridge can
 say what there is before a daemon runs. Source: modelcontextprotocol.io, revisions 2024-11-05 to
@@ -18,7 +18,7 @@ _BATCHES = ("2025-03-26", "2024-11-05")  # 2025-06-18 took them away
 ASSUMED = "2025-03-26"  # of an HTTP request without a version, says 2025-06-18
 
 PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
-REFUSED = -32000  # ours: who asks may not, or the daemon cannot
+REFUSED = -32000  # ours: not allowed, or the daemon cannot do it
 UNSUPPORTED_VERSION = -32022
 
 _INSTRUCTIONS = (
@@ -31,7 +31,7 @@ Id = str | int
 
 
 class RpcRequest(msgspec.Struct, frozen=True):
-    """A message that wants a reply."""
+    """A message that expects a reply."""
 
     id: Id
     method: str
@@ -39,7 +39,7 @@ class RpcRequest(msgspec.Struct, frozen=True):
 
 
 class RpcNotification(msgspec.Struct, frozen=True):
-    """A message that wants none; a client's reply to us counts as one without a method."""
+    """A message without a reply; a client's reply to us counts as one without a method."""
 
     method: str = ""
     params: dict[str, Any] = {}
@@ -112,12 +112,12 @@ def _id_of(raw: Any) -> Id | None:
 
 
 def checked(request: RpcRequest, version: str) -> Refusal | None:
-    """Why this version cannot be spoken; `initialize` settles it and is let through."""
+    """The refusal of an unknown version; None for a known one, and for `initialize`, which agrees on it."""
     if version in VERSIONS or request.method == "initialize":
         return None
-    told = {"supported": list(VERSIONS), "requested": version}
+    versions = {"supported": list(VERSIONS), "requested": version}
     return Refusal(
-        UNSUPPORTED_VERSION, f"protocol version {version} is not spoken here", request.id, told
+        UNSUPPORTED_VERSION, f"protocol version {version} is not spoken here", request.id, versions
     )
 
 
@@ -146,7 +146,7 @@ def _welcome(wanted: object) -> dict[str, Any]:
 
 
 def call_of(request: RpcRequest) -> ToolCall | Refusal:
-    """What is to be done; the arguments are not looked at yet."""
+    """The tool that is called; its arguments are not checked yet."""
     tool, arguments = request.params.get("name"), request.params.get("arguments") or {}
     if not isinstance(tool, str) or tool not in TOOLS:
         known = ", ".join(TOOLS)
@@ -171,9 +171,9 @@ def _token(params: dict[str, Any]) -> Id | None:
 
 
 def done(given: Any, text: str | None = None) -> dict[str, Any]:
-    """A tool's result; its text is the JSON unless told."""
-    told = text if text is not None else msgspec.json.encode(given).decode()
-    content = [{"type": "text", "text": told}]
+    """A tool's result; its text is the JSON unless one is given."""
+    shown = text if text is not None else msgspec.json.encode(given).decode()
+    content = [{"type": "text", "text": shown}]
     return {
         "content": content,
         "structuredContent": msgspec.to_builtins(given),
@@ -206,12 +206,12 @@ def progress(token: Id, value: float, total: float | None, message: str) -> byte
     params: dict[str, Any] = {"progressToken": token, "progress": value, "message": message}
     if total is not None:
         params["total"] = total
-    told = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
-    return msgspec.json.encode(told)
+    notification = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+    return msgspec.json.encode(notification)
 
 
 def cancelled_id(notice: RpcNotification) -> Id | None:
-    """Which request the client gives up, if it says so."""
+    """The id of the request that the client cancels, if it says so."""
     if notice.method != "notifications/cancelled":
         return None
     number = notice.params.get("requestId")

@@ -30,7 +30,7 @@ class Question(msgspec.Struct):
 
 
 class ListedModel(msgspec.Struct, kw_only=True):
-    """One model; None where nobody knows."""
+    """One model; None where a value is unknown."""
 
     id: str
     title: str
@@ -48,7 +48,7 @@ class ModelList(msgspec.Struct):
 
 
 class LoadedModel(msgspec.Struct, kw_only=True):
-    """One model in memory, or on its way there."""
+    """One model in memory, or being loaded."""
 
     model: str
     instance: str
@@ -64,7 +64,7 @@ class DeviceMemory(msgspec.Struct, kw_only=True):
 
 
 class Standing(msgspec.Struct, kw_only=True):
-    """What runs, who waits, what is free."""
+    """What runs, what waits, what is free."""
 
     current: str | None
     running: list[LoadedModel]

@@ -1,4 +1,4 @@
-"""Wire types of what clients may ask for: each model with what a client must know before it asks."""
+"""Wire types of the models: what a client must know of each before it sends a request."""
 
 import msgspec
 

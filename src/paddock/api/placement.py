@@ -20,7 +20,7 @@ class Buffer(msgspec.Struct, kw_only=True):
 
 
 class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Where an instance's bytes lie, as its own log tells it."""
+    """Where an instance's bytes lie, by its own log."""
 
     buffers: list[Buffer] = []
     layers: int | None = None

@@ -1,7 +1,7 @@
-"""Server-sent events, read: bytes as they arrive in, whole messages out.
+"""Parses server-sent events: bytes in as they arrive, whole messages out.
 
 The rules are the WHATWG HTML standard's, section "Server-sent events", with one addition: comments
-are handed out as well, because Paddock tells waiting clients in them how far a load is.
+are handed out as well, because Paddock reports a load's progress to waiting clients in them.
 """
 
 from collections.abc import Iterable, Iterator

@@ -63,7 +63,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     engine_version: str = ""
     pid: int | None = None
     leases: int = 0  # requests it is serving
-    stale: bool = False  # models.conf says something else by now
+    stale: bool = False  # models.conf has changed since it was started
     adopted: bool = False
     restored_tokens: int = 0  # of contexts that an earlier instance saved
     progress: Progress | None = None
@@ -108,11 +108,11 @@ class ForeignUse(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     pid: int
     name: str  # of its program: `Xorg`, `firefox`
-    mib: int | None = None  # None where the driver does not tell
+    mib: int | None = None  # None where the driver does not report it
 
 
 class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One device of the ledger. None where nobody could tell."""
+    """One device of the ledger. None where a value is unknown."""
 
     name: str  # `CUDA0`, where an engine has named it; else `GPU0`, `Host`
     kind: Literal["gpu", "host"]
@@ -138,12 +138,12 @@ class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
 class ConfigInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     path: str
     loaded_at: str
-    error: Failure | None = None  # why the newest version of the file is not in force
+    error: Failure | None = None  # why the newest version of the file is not active
     warnings: list[str] = []
 
 
 class FaultInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An unexpected error inside Paddock; the part that met it goes on. The daemon's log has its traceback."""
+    """An unexpected error inside Paddock; its part goes on working. The daemon's log has the traceback."""
 
     part: str  # `plans`, `history`, `publishing`, …
     message: str
@@ -269,7 +269,7 @@ class VerdictReached(Event, tag="verdict", kw_only=True):
 
 
 class Activity(Event, tag="activity", kw_only=True):
-    """What goes on just now: told every second while somebody looks on and something moves.
+    """What happens now: published every second while somebody watches and something changes.
 
     A reading, not a fact: it is not repeated to readers that resume.
     """

@@ -242,7 +242,7 @@ def _flags(files: Files) -> FlagSet | None:
 
 def _placed(places: Places) -> Callable[[Path], str]:
     def place(path: Path) -> str:
-        return places.told(path) if path.is_relative_to(places.folder) else str(path)
+        return places.written(path) if path.is_relative_to(places.folder) else str(path)
 
     return place
 

@@ -143,7 +143,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
         entries=profiles,
         drafts=found.drafts,
         left_out=found.left_out,
-        place=places.told,
+        place=places.written,
     )
     return Draft(
         folder=folder,
@@ -180,10 +180,10 @@ def _looked_into(folder: Path) -> Path:
 
 
 def _nothing(folder: Path, found: Sorted) -> ConfigError:
-    from paddock.placement.draft_text import told_path
+    from paddock.placement.draft_text import plain_path
 
-    told = [f"{told_path(one.path, folder)}: {one.why}" for one in found.left_out]
-    told += [f"{told_path(one.file.path, folder)}: a draft model" for one in found.drafts]
+    told = [f"{plain_path(one.path, folder)}: {one.why}" for one in found.left_out]
+    told += [f"{plain_path(one.file.path, folder)}: a draft model" for one in found.drafts]
     if told:
         return ConfigError(f"{folder} holds no model that can be served", detail=tuple(told))
     hint = "name the folder that holds your models; `paddock demo` makes some of its own"

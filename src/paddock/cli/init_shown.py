@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddock.cli.terminal import complain, mib, paint, print_json, print_table
 from paddock.config.paths import paths
-from paddock.placement.draft_text import told_path
+from paddock.placement.draft_text import plain_path
 
 if TYPE_CHECKING:
     from paddock.cli.init import Draft, Written
@@ -72,9 +72,9 @@ def _row(entry: DraftEntry) -> list[str]:
 
 
 def _print_left_out(draft: Draft) -> None:
-    rows = [[f"  {told_path(one.path, draft.folder)}", one.why] for one in draft.left_out]
+    rows = [[f"  {plain_path(one.path, draft.folder)}", one.why] for one in draft.left_out]
     rows += [
-        [f"  {told_path(one.file.path, draft.folder)}", "a draft model: see the end of the file"]
+        [f"  {plain_path(one.file.path, draft.folder)}", "a draft model: see the end of the file"]
         for one in draft.drafts
     ]
     if rows:

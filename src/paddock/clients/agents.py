@@ -1,4 +1,4 @@
-"""Agents of the terminal that are told everything for one run: Claude Code, Codex, opencode, Qwen Code."""
+"""Agents in the terminal, configured for one run: Claude Code, Codex, opencode, Qwen Code."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _KEY_VARIABLE = "PADDOCK_API_KEY"
 
 
 def claude_code_env(offer: Offer) -> dict[str, str]:
-    """Every job of it to one model, long patience, and nothing in its prompts that changes by itself.
+    """All its jobs on one model, long time-outs, and no text in its prompts that changes by itself.
 
     The attribution header and the token reminder differ from request to request, and a prompt
     whose beginning differs is read anew.
@@ -34,7 +34,7 @@ def claude_code_env(offer: Offer) -> dict[str, str]:
         "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
         "CLAUDE_CODE_TOTAL_TOKENS_REMINDER": "off",
-        # After an error in a stream it would ask the same again, without streaming.
+        # After an error in a stream it would send the same request again, without streaming.
         "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
         "API_TIMEOUT_MS": str(_TIMEOUT_MS),
         "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
@@ -150,7 +150,7 @@ def _toml(config: dict[str, Any]) -> str:
 
 
 def opencode_config(offer: Offer) -> str:
-    """A provider of ours; `small_model` is for titles, which else would ask another model."""
+    """A provider of ours; without `small_model` titles would be asked of another model."""
     options = {
         "baseURL": offer.openai_url,
         "apiKey": offer.token,
@@ -174,13 +174,13 @@ def opencode_config(offer: Offer) -> str:
 
 
 def _opencode_model(card: ModelCard) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": title(card), "tool_call": "tools" in card.abilities}
-    told["reasoning"] = "thinking" in card.abilities
-    told["attachment"] = "vision" in card.abilities
-    told["temperature"] = False  # the profile's own holds
+    entry: dict[str, Any] = {"name": title(card), "tool_call": "tools" in card.abilities}
+    entry["reasoning"] = "thinking" in card.abilities
+    entry["attachment"] = "vision" in card.abilities
+    entry["temperature"] = False  # so the profile's own is used
     if card.context:
-        told["limit"] = {"context": card.context, "output": output_limit(card)}
-    return told
+        entry["limit"] = {"context": card.context, "output": output_limit(card)}
+    return entry
 
 
 def _opencode_run(offer: Offer, folder: Path) -> ClientSettings:
@@ -200,7 +200,7 @@ def _opencode(offer: Offer, folders: ClientFolders) -> ClientSettings:
 
 
 def qwen_settings(offer: Offer) -> str:
-    """System defaults, the least of its layers: the user's own settings stay, and win."""
+    """Its system defaults, which the user's own settings override."""
     settings = {
         "$version": 4,
         "modelProviders": {"openai": [_qwen_model(card, offer) for card in offer.cards]},
@@ -237,7 +237,7 @@ def _qwen_env(offer: Offer) -> dict[str, str]:
 
 
 def _qwen_run(offer: Offer, folder: Path) -> ClientSettings:
-    """The variables as well: they win over a user's settings."""
+    """With the variables as well: they override a user's settings."""
     file = OwnFile(folder / "qwen-code.json", qwen_settings(offer))
     env = {"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(file.path), **_qwen_env(offer)}
     return ClientSettings(env=env, args=("--auth-type", "openai"), files=(file,))

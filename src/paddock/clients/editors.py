@@ -16,7 +16,7 @@ from paddock.clients.setting import ClientFolders, ClientProgram, ClientSettings
 def aider_files(offer: Offer, folder: Path) -> tuple[OwnFile, ...]:
     """Its configuration, and what it wants to know of models that it does not know.
 
-    `use_temperature: false`: left to itself it sends 0, over the profile's own.
+    `use_temperature: false`: by default it sends 0, which overrides the profile's own.
     """
     main = f"openai/{offer.main.id}"
     config: dict[str, Any] = {
@@ -72,7 +72,7 @@ def _aider(offer: Offer, folders: ClientFolders) -> ClientSettings:
 
 
 def continue_config(offer: Offer) -> str:
-    """A configuration of its own, as JSON, which YAML takes. Autocompletion would ask a second model."""
+    """A separate configuration, as JSON, which is YAML. Without autocompletion: it needs a second model."""
     ordered = [offer.main, *(card for card in offer.cards if card is not offer.main)]
     config = {
         "name": "Paddock",

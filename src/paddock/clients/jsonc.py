@@ -1,7 +1,7 @@
-"""Puts one entry into JSON that people edit, comments, trailing commas and layout kept as they are.
+"""Puts one entry into JSON that people edit, and keeps comments, trailing commas and layout.
 
-The dialect is the one of VS Code and Zed. What is there already is only read as far as needed to
-find the place; a text that cannot be understood is refused, never rewritten.
+The dialect is that of VS Code and Zed. The existing text is parsed only as far as needed to find the
+place; a text that cannot be parsed is refused, never rewritten.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What is offered to a client: an address, a key, the models that can hold a talk, one of them first."""
+"""What is offered to a client: an address, a key, and the chat models, one of them first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from paddock.api.models import ModelCard
 from paddock.errors import ModelMissing, UnknownModel
 
-_NO_KEY = "paddock"  # clients want one; without keys in paddock.toml it is looked at by nobody
+_NO_KEY = "paddock"  # clients want one; without keys in paddock.toml it is not checked
 _OUTPUT = 32_000  # tokens; more than an answer needs, and what clients ask for at most
 TIMEOUT = 1800  # seconds: for clients that cannot wait for ever
 
@@ -18,7 +18,7 @@ class Offer:
     url: str
     key: str
     cards: tuple[ModelCard, ...]
-    main: ModelCard  # for everything that a client does, its side jobs too
+    main: ModelCard  # for all that a client does, side jobs included
 
     @property
     def token(self) -> str:
@@ -38,7 +38,7 @@ def offered(
     wanted: str | None,
     current: str | None,
 ) -> Offer:
-    """The wanted model first, without a wish the current one, else the only one.
+    """With the wanted model first; if none is named, with the current one, else with the only one.
 
     Raises UnknownModel, or ModelMissing where none is named and there are several.
     """
@@ -46,7 +46,7 @@ def offered(
         card for card in cards if "chat" in card.abilities or "completion" in card.abilities
     )
     if not fit:
-        raise ModelMissing("no profile can hold a talk", hint="`paddock list` shows what there is")
+        raise ModelMissing("no profile is a chat model", hint="`paddock list` shows what there is")
     return Offer(url.rstrip("/"), key or "", fit, _main(fit, wanted, current))
 
 

@@ -1,4 +1,4 @@
-"""Goose, Crush, Open WebUI, and whatever reads the usual variables of OpenAI's or Anthropic's library."""
+"""Goose, Crush, Open WebUI, and all that read the usual variables of OpenAI's or Anthropic's library."""
 
 import json
 from pathlib import Path
@@ -88,7 +88,7 @@ def _crush_model(card: ModelCard) -> dict[str, Any]:
 
 
 def _crush_run(offer: Offer, folder: Path) -> ClientSettings:
-    """Its large and its small model are one; the folder takes the place of the user's own."""
+    """One model as its large and its small one; our folder replaces the user's own."""
     chosen = {"provider": "paddock", "model": offer.main.id}
     models = {"large": chosen, "small": chosen}
     config = {"providers": {"paddock": crush_provider(offer)}, "models": models}

@@ -1,4 +1,4 @@
-"""What a client is told, in the ways that clients can be told."""
+"""What can be set for a client: environment, arguments, files of ours, edits of its own files."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """All of it. `usage`: what to type then; `notes`: what the user should know."""
+    """All settings for one client. `usage`: what to type then; `notes`: what the user should know."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
@@ -57,8 +57,8 @@ class ClientProgram:
 
     name: str
     title: str
-    program: str  # as it is called; empty: whatever the user names
-    install: str  # the command that installs it, or where it is had
+    program: str  # its command; empty: whatever the user names
+    install: str  # the command that installs it, or its download page
     connect: Connect
     run: Run | None = None
 

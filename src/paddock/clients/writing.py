@@ -1,8 +1,8 @@
-"""What was written for a client, where, and how it comes back: the only part that touches files.
+"""Writes files for clients and restores them: the only module of this room that touches files.
 
-Every file is written whole or not at all. Of each that was there before, the first version is kept,
-byte for byte, until `undo` puts it back. A record says what we wrote, so that a file that
-somebody changed since is never overwritten by an undo.
+Every file is written atomically. The first version of each existing file is kept, byte for byte,
+until `undo` restores it. A record says what we wrote, so that `undo` never overwrites a file that was
+changed since.
 """
 
 import difflib
@@ -49,7 +49,7 @@ class _Written(msgspec.Struct):
 
 
 def changes(setting: ClientSettings) -> list[Change]:
-    """What would be written. ConfigError names a file of the client's that cannot be understood."""
+    """What would be written. ConfigError names a file of the client's that cannot be parsed."""
     own = [_change(file.path, file.text) for file in setting.files]
     return [*own, *(_edited(edit.path, edit.change) for edit in setting.edits)]
 
@@ -61,7 +61,7 @@ class WrittenFiles:
         self._folder = state_dir / "clients"
 
     def write(self, client: str, wanted: list[Change]) -> list[Change]:
-        """Write what differs, and remember it; gives what was written."""
+        """Write what differs, and remember it; returns what was written."""
         known = {one.path: one for one in self._read(client)}
         for change in wanted:
             record = known.get(str(change.path))
@@ -70,7 +70,9 @@ class WrittenFiles:
             else:
                 backup = record.backup
             known[str(change.path)] = _Written(str(change.path), _digest(change.after), backup)
-            self._record(client, list(known.values()))  # before the deed, so that it can be undone
+            self._record(
+                client, list(known.values())
+            )  # before the files, so that they can be restored
             if change.before != change.after:
                 _write(change.path, change.after)
         return [change for change in wanted if change.before != change.after]
@@ -84,7 +86,7 @@ class WrittenFiles:
         return "connected" if same else "changed"
 
     def undo(self, client: str) -> list[Path]:
-        """Put back what was there before, byte for byte; gives the files.
+        """Restore what was there before, byte for byte; returns the files.
 
         ConfigError, and nothing is touched, where one was changed since.
         """
@@ -136,7 +138,7 @@ class WrittenFiles:
 
 
 def put_aside(setting: ClientSettings) -> Iterator[Path]:
-    """Write the files that one run needs; gives their paths."""
+    """Write the files that one run needs; returns their paths."""
     for file in setting.files:
         _write(file.path, file.text.encode())
         yield file.path

@@ -23,7 +23,7 @@ def card(
 ) -> ModelCard:
     """`n_ctx`: what one request may take where that was measured or planned, in tokens.
 
-    `written`: when the file was, where that was looked at already.
+    `written`: the time of the file, if it is known already.
     """
     trained = facts.n_ctx_train if facts else None
     return ModelCard(
@@ -74,7 +74,7 @@ def _abilities(profile: Profile, facts: Facts | None) -> Iterator[str]:
     yield "completion"
     chats = set(facts.template) if facts else set()
     if profile.flag("--chat-template") or profile.flag("--chat-template-file"):
-        chats = {"system"}  # what that one can do, only llama-server could tell
+        chats = {"system"}  # what a built-in template can do, only llama-server knows
     if chats or (facts and facts.has_template):
         yield "chat"
     if "tools" in chats and not profile.flag("--no-jinja"):

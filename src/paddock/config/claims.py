@@ -1,7 +1,7 @@
-"""What people wrote about a model, held against what its file says. Pure.
+"""Compares what people wrote about a model with what its file says. Pure.
 
-Only what can hardly be meant otherwise is a claim: nothing in a text that compares or denies, no
-number of layers where it says where they lie, no key that was commented out. A wrong number of
+Only what is unambiguous is a claim: nothing in a text that compares or denies, no number of layers in
+a text about their placement, no key that was commented out. A wrong number of
 parameters is more than a third off, since names round (gemma-2-2b has 2.6 B).
 """
 

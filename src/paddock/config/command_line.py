@@ -32,7 +32,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """An error, or what was put right and should be known."""
+    """An error, or a correction that the user should know of."""
 
     message: str
     hint: str = ""
@@ -73,7 +73,7 @@ def split(text: str) -> list[str]:
 
 
 def _uncommented(text: str) -> str:
-    """A # within quotes or within a word is none."""
+    """Without comments; a # within quotes or within a word begins none."""
     places = (found.start() for found in _COMMENT.finditer(text))
     return next((text[:at] for at in places if _is_whole(text[:at])), text)
 
@@ -87,7 +87,7 @@ def _is_whole(text: str) -> bool:
 
 
 def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, ...]]:
-    """Each flag with its values; a word that belongs to none stands alone."""
+    """Each flag with its values; a word that belongs to no flag is a group of its own."""
     rest = list(words)
     while rest:
         count = 1 + (_values(rest, flags) if is_flag(rest[0]) else 0)
@@ -98,7 +98,7 @@ def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, .
 def renewed(
     given: Iterable[tuple[str, ...]], flags: FlagSet | None, below: Mapping[str, bool] = NONE
 ) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
-    """Each group as it was given and as this build spells it, empty where it needs none; and why."""
+    """Each group as given, as this build spells it (empty where it is not needed), and why."""
     found = list(given)
     if flags is None:
         return [(group, group, "") for group in found]
@@ -110,7 +110,7 @@ def renewed(
 
 
 def tail_switches(text: str, flags: FlagSet) -> dict[str, bool]:
-    """The `switches` of a tail; none of one that cannot be split."""
+    """The `switches` of a tail; none where it cannot be split."""
     try:
         return switches(_uses(groups(split(text), flags)), flags)
     except ValueError:
@@ -118,19 +118,19 @@ def tail_switches(text: str, flags: FlagSet) -> dict[str, bool]:
 
 
 def _uses(found: Iterable[tuple[str, ...]]) -> list[Use]:
-    """A stray word is no use of anything."""
+    """The flags that a tail sets, without stray words."""
     uses = (Use(group[0], group[1] if len(group) > 1 else None) for group in found)
     return [use if is_flag(use.key) else Use("", None) for use in uses]
 
 
 def argv_words(spec: FlagSpec, text: str, *, negated: bool = False) -> tuple[str, ...]:
-    """As `to_argv`, and by the rules that the help does not tell; raises ValueError."""
+    """As `to_argv`, with the rules that are not in the help; raises ValueError."""
     _check_rule(spec, (text,))
     return to_argv(spec, text, negated=negated)
 
 
 def guessed(name: str, arity: int) -> FlagSpec:
-    """An option that nobody could look up, as no engine is installed."""
+    """An option that cannot be looked up, as no engine is installed."""
     negation = f"--no-{name[2:]}" if arity == 0 and not name.startswith("--no-") else None
     return FlagSpec(name, (name,), negation, arity, None, (), deprecated=False, help="")
 
@@ -149,7 +149,7 @@ def forbidden(spec: FlagSpec) -> Complaint | None:
 
 
 def renamed(old: str, new: str, why: str) -> Complaint:
-    """An old spelling that was put right."""
+    """The complaint about an old spelling that was replaced."""
     if new:
         message, hint = f"{old} is an old spelling: this llama-server has {new}", f"write {new}"
     else:
@@ -158,7 +158,7 @@ def renamed(old: str, new: str, why: str) -> Complaint:
 
 
 def unknown(word: str, flags: FlagSet) -> Complaint:
-    """Names the flag, and why this engine has none, or the one that was meant."""
+    """The complaint about an unknown flag: why this engine lacks it, or which one was meant."""
     flag, equals, _ = word.partition("=")
     if equals and flags.find(flag):
         return Complaint(
@@ -174,14 +174,14 @@ def unknown(word: str, flags: FlagSet) -> Complaint:
 
 
 def is_flag(word: str) -> bool:
-    """A dash and no number: `-1` is a value."""
+    """Whether it begins with a dash and is no number: `-1` is a value."""
     return len(word) > 1 and word[0] == "-" and not word[1].isdigit() and word[1] != "."
 
 
 def _values(words: Sequence[str], flags: FlagSet | None) -> int:
     """How many of the words after the first are its values.
 
-    What follows an unknown flag is taken for its values, not for further mistakes.
+    Words after an unknown flag count as its values, not as further mistakes.
     """
     known = flags or WELL_KNOWN
     found, after = known.find(words[0]), words[1:]

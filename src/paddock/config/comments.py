@@ -1,7 +1,7 @@
-"""Which comments of models.conf belong to which section: for people to read, never for what runs.
+"""Which comments of models.conf belong to which section; they are shown, and change nothing.
 
 Those of a section stand directly above its header, between its keys, or directly below the last
-one. What an empty line cuts off from the last key is a heading of the file, or about another one.
+one. A comment after an empty line below the last key is a heading of the file, or another section's.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ class NumberedLines:
         self._lines = ["", *lines]
 
     def comments(self, header: int, last: int) -> tuple[str, ...]:
-        """Of the section whose header is in line `header` (0: none) and whose last key in `last`."""
+        """Comments of the section with its header in line `header` (0: none) and its last key in `last`."""
         last = max(header, last)
         numbers = [*self._above(header), *range(header + 1, last + 1), *self._below(last)]
         return tuple(self._lines[n].strip() for n in numbers if self._is_comment(n))
@@ -28,7 +28,7 @@ class NumberedLines:
         return range(first, header)
 
     def _below(self, last: int) -> range:
-        """Up to the next empty line, but what stands directly above a header is that one's."""
+        """Up to the next empty line, without those directly above another header."""
         end = last + 1
         while last and end < len(self._lines) and self._lines[end].strip():
             if self._is_header(end):

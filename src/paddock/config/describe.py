@@ -1,4 +1,4 @@
-"""A profile as the API tells it, as far as that needs no daemon: the file's words and the files' sizes."""
+"""A profile in the API's words as far as no daemon is needed: the file's keys and the files' sizes."""
 
 from math import ceil
 from pathlib import Path
@@ -9,9 +9,9 @@ from paddock.llama.gguf import shards
 
 
 def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
-    """What can be told of a profile without a daemon: nothing of it is loaded.
+    """The profile as it is without a daemon: not loaded.
 
-    `mib`: the size of its files, where that was looked at already.
+    `mib`: the size of its files, if it is known already.
     """
     return ProfileInfo(
         id=profile.id,
@@ -34,7 +34,7 @@ def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
 
 
 def size_mib(profile: Profile) -> int:
-    """Of all its files on the disk, shards and projector, rounded up; 0 where none is there (yet)."""
+    """The size of its files on the disk, shards and projector, rounded up; 0 where none exists (yet)."""
     files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
     return ceil(sum(_size(file) for file in files if file) / (1 << 20))
 

@@ -1,4 +1,4 @@
-"""Finds what the engine of a profile knows and always gets, and asks for each engine's only once."""
+"""Finds the flags that a profile's engine knows and always gets; asks each engine once."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class EngineFlags:
         self._known: dict[str | None, FlagSet | None] = {}
 
     def of(self, section: Section, shared: Section) -> FlagSet | None:
-        """None, with a word about it in the findings, if there is no such engine."""
+        """The engine's flags; None, with a finding, if there is no such engine."""
         name, entry, where = self._chosen(section, shared)
         if name not in self._known:
             line = entry.line if entry else 0
@@ -47,16 +47,16 @@ class EngineFlags:
         name, entry, where = self._chosen(section, shared)
         words = self._defaults_for(name) if flags else ()
         found = []
-        for told in read_tail(shlex.join(words), flags):
-            if isinstance(told, Complaint):
-                message = f"the engine's own flags, in paddock.toml: {told.message}"
+        for item in read_tail(shlex.join(words), flags):
+            if isinstance(item, Complaint):
+                message = f"the engine's own flags, in paddock.toml: {item.message}"
                 line = entry.line if entry else 0
-                tell = self._findings.error if told.is_error else self._findings.warning
-                tell(message, line=line, section=where.name, hint=told.hint, code=told.code)
+                report = self._findings.error if item.is_error else self._findings.warning
+                report(message, line=line, section=where.name, hint=item.hint, code=item.code)
             else:
                 found.append(
                     Setting(
-                        told.spec, told.words, Origin(f"engine {name}" if name else "engine", "")
+                        item.spec, item.words, Origin(f"engine {name}" if name else "engine", "")
                     )
                 )
         return found
@@ -69,12 +69,12 @@ class EngineFlags:
         return self._name(entry), entry, where
 
     def place(self, name: str) -> str:
-        """A path is made absolute; names and images stay as they are."""
+        """A path made absolute; names and images as they are."""
         is_path = "/" in name and not name.startswith(CONTAINER)
         return str(self._folder / at_home(name)) if is_path else name
 
     def _name(self, entry: Entry | None) -> str | None:
-        """What is no engine's name counts as the default here; it is reported where it is read."""
+        """The engine's name; an invalid one counts as the default here and is reported where it is read."""
         try:
             return self.place(engine_name(entry.value)) if entry and entry.value else None
         except ValueError:

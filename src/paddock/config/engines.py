@@ -19,7 +19,7 @@ _SOURCES = ("path", "image", "package")
 class EngineSpec(
     msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"
 ):
-    """An engine as its owner wrote it down: where it comes from, and what it always gets."""
+    """An engine as paddock.toml describes it: where it comes from, and what it always gets."""
 
     path: str | None = None  # of a llama-server
     image: str | None = None  # of a container that holds one
@@ -33,7 +33,7 @@ class EngineSpec(
 
     @property
     def source(self) -> str:
-        """The engine as it could be named without a name of its own: see `find_engine`."""
+        """The engine as it would be named without a table: see `find_engine`."""
         if self.image:
             return CONTAINER + self.image
         if self.path:
@@ -45,7 +45,7 @@ _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(EngineSp
 
 
 def engine_problems(engines: object, file: str) -> Iterator[Problem]:
-    """What is wrong with the tables, all of it."""
+    """All that is wrong with the tables."""
     if not isinstance(engines, Mapping):
         yield Problem("error", "engines takes tables: [engines.NAME]", "", file, key="engines")
         return
@@ -63,8 +63,8 @@ def _of_one(name: str, table: object) -> Iterator[tuple[str, str]]:
     yield from _of_fields(table)
     given = [key for key in _SOURCES if table.get(key)]
     if len(given) != 1:
-        told = " and ".join(given) or "neither"
-        yield f"needs one of path, image and package, and has {told}", ""
+        found = " and ".join(given) or "neither"
+        yield f"needs one of path, image and package, and has {found}", ""
     if table.get("memory") is not None and not table.get("image"):
         yield "memory is a limit of containers", "leave it out, or name an image"
     path = table.get("path")

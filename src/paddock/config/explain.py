@@ -1,4 +1,4 @@
-"""What `paddock show` and a reload tell about profiles. Pure."""
+"""What `paddock show` and a reload report about profiles. Pure."""
 
 from dataclasses import dataclass, fields
 
@@ -43,7 +43,7 @@ def _overridden(values: tuple[str, ...], origin: Origin) -> str:
 
 
 def compare(old: Stable, new: Stable) -> Changes:
-    """Moved lines, other comments and a changed order of profiles are no change."""
+    """What changed; moved lines, other comments and another order of profiles do not count."""
     both = [id_ for id_ in new.profiles if id_ in old.profiles]
     changed = [i for i in both if _substance(old.profiles[i]) != _substance(new.profiles[i])]
     return Changes(
@@ -61,5 +61,5 @@ _SUBSTANCE = tuple(f.name for f in fields(Profile) if f.compare and f.name not i
 
 
 def _substance(profile: Profile) -> tuple[object, ...]:
-    """All but the flags' origins, the line and the comments."""
+    """The profile without its flags' origins, its line and its comments."""
     return (profile.argv, *(getattr(profile, name) for name in _SUBSTANCE))

@@ -1,4 +1,4 @@
-"""Collects the problems of one file, each once, so that all of them can be told together."""
+"""Collects the problems of one file, each once, so that all of them can be reported together."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,7 +7,7 @@ from paddock.config.profile import Problem, ProblemCode
 
 
 class Findings:
-    """What was found in one file. `[*]` is read for every profile, and still reports once."""
+    """The problems of one file. `[*]` is read for every profile, and still reported once."""
 
     def __init__(self, file: str) -> None:
         self.file = file

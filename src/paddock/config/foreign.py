@@ -1,4 +1,4 @@
-"""Other programs' files, given for a models.conf: told apart by what only they contain. Pure."""
+"""Recognises other programs' files that were given as a models.conf, by what only they contain. Pure."""
 
 import re
 
@@ -15,7 +15,7 @@ _SHAPES = (
 
 
 def foreign(text: str, file: str) -> Problem | None:
-    """What it is instead, and the command that makes a models.conf of it."""
+    """The problem: what the file is, and the command that makes a models.conf of it."""
     for name, verb, patterns in _SHAPES:
         if all(re.search(pattern, text, re.MULTILINE) for pattern in patterns):
             hint = f"`paddock import {verb} {file}` makes one of it"

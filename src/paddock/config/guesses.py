@@ -1,4 +1,4 @@
-"""What is wrong with a key that no vocabulary knows, and which one was meant. Pure."""
+"""Explains an unknown key, and guesses which one was meant. Pure."""
 
 import os
 
@@ -12,7 +12,7 @@ from paddock.near import nearest
 
 
 def unknown_key(entry: Entry, canonical: str, flags: FlagSet) -> Complaint:
-    """`canonical`: the flag that it stands for, as far as that can be told."""
+    """`canonical`: the flag that it stands for, if that is known."""
     key = entry.key
     if lack := flags.lack(canonical) or flags.lack(key):
         message = f"this engine cannot do {key}: {lack}"
@@ -24,13 +24,13 @@ def unknown_key(entry: Entry, canonical: str, flags: FlagSet) -> Complaint:
 
 
 def _downloaded(repository: str) -> str:
-    """What to write where the wanted file is on the disk already."""
+    """What to write if the wanted file is on the disk already."""
     file = repository_files(repository, os.environ).get("--model")
     return f"it is there: write MODEL = {file}" if file else ""
 
 
 def _hint(key: str, flags: FlagSet) -> str:
-    """Among all three vocabularies, told as the file's own style would write it."""
+    """The nearest key of all three vocabularies, in the style of the file."""
     if gone := GONE.get(bare(key)):
         return gone
     ours = {own.lower(): own for own in own_keys()}

@@ -1,7 +1,7 @@
 """Reads an INI file into sections and entries that know their lines; knows nothing of their meaning.
 
-configparser reads. So that no key and no section can hide another, each reaches it under a name of
-its own, tagged with its line; what is given twice is then the caller's to judge.
+configparser does the parsing. So that no key and no section can hide another, each is passed to it under a
+unique name, tagged with its line; the caller judges what is given twice.
 """
 
 import io
@@ -74,7 +74,7 @@ def _with_comments(sections: Iterable[Section], text: str) -> Iterator[Section]:
 
 
 class _IniReader:
-    """configparser, told to tag what it finds with the line where it is."""
+    """configparser, with every entry tagged with its line."""
 
     def __init__(self) -> None:
         self._line = 0
@@ -85,12 +85,14 @@ class _IniReader:
             strict=False,
             default_section="\0",
         )
-        for name in list(self._parser.converters):  # each section would hold itself by them
+        for name in list(
+            self._parser.converters
+        ):  # they would make reference cycles of the sections
             del self._parser.converters[name]
         self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
 
     def read(self, text: str) -> list[tuple[int, str]]:
-        """Take the text in; the lines that are neither header, key nor comment."""
+        """Parse the text; returns the lines that are neither header, key nor comment."""
         try:
             self._parser.read_file(self._lines(text))
         except ParsingError as error:
@@ -105,7 +107,7 @@ class _IniReader:
             self._parser.remove_section(tagged)  # else a cycle keeps all of them
 
     def _lines(self, text: str) -> Iterator[str]:
-        """Every line, its header tagged; before them the header that the first keys may lack."""
+        """Every line, headers tagged; the first keys get a header if they have none."""
         yield "[0:]\n"
         for self._line, line in enumerate(io.StringIO(text, newline=None), start=1):
             header = _HEADER.match(line)
@@ -116,7 +118,7 @@ class _IniReader:
 
 
 def _untagged(text: str) -> tuple[int, str]:
-    """An indented header reaches configparser without our tag: line 0, told apart by its name."""
+    """The name and line of an indented header, which has no tag: line 0."""
     line, colon, name = text.partition(":")
     return (int(line), name) if colon and line.isdecimal() else (0, text)
 
@@ -142,7 +144,7 @@ def _goes_too_far(entry: Entry) -> bool:
 
 
 def _cut_short(section: Section) -> Section:
-    """One indentation by mistake is one problem: what follows it is not judged as a value too."""
+    """The entry up to a mistaken indentation, which is one problem and not several."""
     entries = (
         replace(e, value=e.value.partition("\n")[0]) if _goes_too_far(e) else e
         for e in section.entries
@@ -151,7 +153,7 @@ def _cut_short(section: Section) -> Section:
 
 
 def _continuation(file: str, section: Section, entry: Entry) -> Problem | None:
-    """Only a command line may go on over several lines; anything else is an indentation by mistake."""
+    """The problem of a value over several lines; only command lines may have them."""
     if not _goes_too_far(entry):
         return None
     return Problem(

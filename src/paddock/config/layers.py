@@ -1,8 +1,8 @@
 """Which of several settings of one flag counts, and what it overrides. Pure.
 
 Low to high: what the engine gives every profile, keys of `[*]`, its EXTRA_ARGS, keys of the section,
-its EXTRA_ARGS. A section's EXTRA_ARGS replaces that of `[*]` as a whole: such a layer is void, yet
-what it held is shown as overridden.
+its EXTRA_ARGS. A section's EXTRA_ARGS replaces that of `[*]` as a whole: such a layer is void, but
+its settings are shown as overridden.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ def merge(layers: Sequence[Layer]) -> tuple[Flag, ...]:
 
 
 def _winners(layers: Sequence[Layer], index: int) -> Iterable[Setting]:
-    """What of this layer no higher one sets again; the last of a flag unless llama.cpp adds them up."""
+    """The settings of this layer that no higher one overrides; the last of a flag, or all of a list."""
     if layers[index].void:
         return []
     higher = {
@@ -51,17 +51,17 @@ def _winners(layers: Sequence[Layer], index: int) -> Iterable[Setting]:
 
 
 def _flags(effective: Sequence[Setting], layers: Sequence[Layer]) -> Iterable[Flag | None]:
-    told: set[str] = set()
+    explained: set[str] = set()
     for setting in effective:
-        beaten = () if setting.spec.name in told else _beaten(setting, effective, layers)
-        told.add(setting.spec.name)
+        beaten = () if setting.spec.name in explained else _beaten(setting, effective, layers)
+        explained.add(setting.spec.name)
         yield _flag(setting, beaten) if setting.words else None
 
 
 def _beaten(
     winner: Setting, effective: Sequence[Setting], layers: Sequence[Layer]
 ) -> tuple[Setting, ...]:
-    """What of the same flag does not count, nearest first."""
+    """The overridden settings of the same flag, nearest first."""
     same = [s for layer in layers for s in layer.settings if s.spec.name == winner.spec.name]
     return tuple(s for s in reversed(same) if not any(s is kept for kept in effective))
 

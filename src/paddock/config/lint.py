@@ -1,7 +1,7 @@
-"""What is doubtful in a profile that can be used all the same, as far as models.conf and flags tell.
+"""Warnings about usable profiles, by models.conf and the engine's flags alone.
 
-What only the model files or the machine can tell is in `paddock.placement.advice`: reading
-models.conf anew must stay fast.
+What needs the model files or the machine is in `paddock.placement.advice`: reading models.conf again
+must stay fast.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ FITTABLE = frozenset({"auto", "-1", "0"})  # 0: nothing on a GPU, hence nothing 
 def lint(
     profile: Profile, origins: Mapping[str, Origin], flags: FlagSet | None, file: str
 ) -> Iterator[Problem]:
-    """Warnings about one profile. `origins` tells where its own fields were written."""
+    """Warnings about one profile. `origins`: where its own fields were written."""
     yield from _files(profile, flags or WELL_KNOWN, file)
     yield from _fit(profile, flags, file)
     yield from _twice(profile, file)
@@ -31,7 +31,7 @@ def lint(
 
 
 def _files(profile: Profile, flags: FlagSet, file: str) -> Iterator[Problem]:
-    """What every flag names; a file that llama-server will fetch (`model-url`) need not be there."""
+    """Missing files that flags name; one that llama-server will download (`model-url`) may be missing."""
     for flag in profile.flags:
         found = flags.find(flag.name)
         if not found or any(profile.flag(name) for name in FETCHED.get(flag.name, ())):
@@ -85,7 +85,7 @@ def _counts(flag: Flag, values: tuple[str, ...], other: Origin) -> str:
 
 
 def _undrafted(profile: Profile, file: str) -> Iterator[Problem]:
-    """llama-server logs an error then, and serves without drafts (build 11434)."""
+    """Speculation without a draft model: llama-server logs an error and serves without (build 11434)."""
     asked = profile.flag("--spec-type")
     if asked is None or any(profile.flag(name) for name in DRAFTS):
         return

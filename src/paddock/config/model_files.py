@@ -1,4 +1,4 @@
-"""Where the files that a profile names lie, and whether they are all there."""
+"""Finds the files that a profile names, and those that are missing."""
 
 import os
 import re
@@ -31,7 +31,7 @@ class Folders:
         return placed(spec, text, self.beside)
 
     def model(self, text: str) -> Path:
-        """In the models folder; a preset file's path from its own folder is found as well."""
+        """The model's path from the models folder, or from the folder of models.conf as in preset files."""
         tried = [self.models / at_home(text), self.config / at_home(text)]
         return next((path for path in tried if is_there(path)), tried[0])
 
@@ -41,12 +41,12 @@ class Folders:
 
 
 def at_home(text: str) -> str:
-    """`~/x` as the shell would have it; nothing here ever goes through a shell."""
+    """`~/x` expanded as a shell would; no shell is involved."""
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
 def is_there(path: Path) -> bool:
-    """Whether it exists; no where nobody can look, or no file could have such a name."""
+    """Whether it exists; False where it cannot be looked at, or the name is impossible."""
     try:
         return path.exists()
     except OSError:
@@ -54,16 +54,16 @@ def is_there(path: Path) -> bool:
 
 
 class Missing(NamedTuple):
-    """Something that a profile names and that is not there."""
+    """A file or folder that a profile names and that does not exist."""
 
     code: ProblemCode
     message: str
     hint: str = ""
-    ends_it: bool = True  # llama-server does not start, or does less than it was told
+    ends_it: bool = True  # llama-server does not start, or does less than its flags say
 
 
 def named_files(spec: FlagSpec, values: Sequence[str]) -> Iterator[Missing]:
-    """What of the files and folders in this option's values is not there."""
+    """The missing files and folders in this option's values."""
     for text in paths(spec, values):
         path = Path(text)
         if not MODEL_FLAGS.isdisjoint(spec.spellings):
@@ -82,7 +82,7 @@ def named_files(spec: FlagSpec, values: Sequence[str]) -> Iterator[Missing]:
 
 
 def _no_place(path: Path) -> Iterator[Missing]:
-    """llama-server says nothing where it cannot write, and writes nothing."""
+    """A missing folder for output: llama-server then writes nothing, and gives no error."""
     if not _is_dir(path.parent):
         message = f"there is no folder {path.parent}: nothing will be written"
         yield Missing("missing-file", message, "make the folder", ends_it=False)
@@ -93,7 +93,7 @@ def _is_dir(path: Path) -> bool:
 
 
 def missing(path: Path) -> Iterator[Missing]:
-    """What of this file or its further shards is not there."""
+    """What is missing of this file and its further shards."""
     shard = _SHARD.fullmatch(path.name)
     if shard and int(shard["index"]) != 1:
         first = f"{shard['stem']}-00001-of-{shard['count']}.gguf"

@@ -2,7 +2,7 @@
 
 Two layouts are known besides plain folders. LM Studio's is `PUBLISHER/MODEL/x.gguf`. Hugging Face's
 cache is `models--ORG--NAME/snapshots/REVISION/x.gguf`, where `refs/main` names the newest revision,
-and of which only what was downloaded is there. Hidden folders are left alone. Nothing is opened.
+and which holds only what was downloaded. Hidden folders are skipped. No file is opened.
 """
 
 import re
@@ -18,7 +18,7 @@ _REPOSITORY = re.compile(r"models--(?:(?P<owner>.+?)--)?(?P<name>.+)")
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model on the disk, or what belongs to one: a projector, an adapter."""
+    """A model on the disk, or a part of one: a projector, an adapter."""
 
     path: Path  # of its first shard, there or not; as found, since a link's target has another name
     home: Path  # the folder whose files belong together
@@ -58,7 +58,7 @@ def look_into(folder: Path) -> Contents:
 
 
 def _unwritable(path: Path) -> str:
-    """Why no line of models.conf could name it; empty where one can."""
+    """Why models.conf cannot name it; empty where it can."""
     text = str(path)
     if not text.isprintable():
         return "its name holds characters that cannot be printed: rename it"
@@ -69,7 +69,7 @@ def _unwritable(path: Path) -> str:
 
 
 class _Walk:
-    """Goes through folders, into each once, whatever links lead there."""
+    """Walks through folders, into each once, however many links lead there."""
 
     def __init__(self, left_out: list[LeftOut]) -> None:
         self._left_out = left_out
@@ -87,7 +87,7 @@ class _Walk:
             yield from self.files(below)
 
     def _entries(self, folder: Path) -> list[Path]:
-        """What is in it, hidden things left out; nothing where it was looked into before."""
+        """Its entries without hidden ones; empty for a folder that was visited before."""
         try:
             if (identity := _identity(folder)) in self._seen:
                 return []
@@ -100,7 +100,7 @@ class _Walk:
     def _is_folder(self, path: Path) -> bool:
         try:
             return path.is_dir()
-        except OSError:  # behind a link, in a folder that is not ours to read
+        except OSError:  # behind a link, in a folder that we may not read
             return False
 
     def _is_file(self, path: Path) -> bool:
@@ -120,7 +120,7 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A model at one path, with what decides where there are several paths to it."""
+    """A model at one path, with what decides among several paths to it."""
 
     file: ModelFile
     within: Path  # its path inside its snapshot, else the whole path
@@ -148,7 +148,7 @@ class _Candidate:
 
     @property
     def rank(self) -> tuple[bool, int, str, str, bool, tuple[bool, float], str]:
-        """Links last, the nearest to the top first; of several snapshots whole ones, then the newest."""
+        """Links last, the nearest to the top first; complete snapshots first, then the newest."""
         age = _age(self.snapshot) if self.snapshot else (False, 0.0)
         is_link, depth = self.path.is_symlink(), len(self.path.parts)
         home, within = str(self.file.home), str(self.within)

@@ -1,4 +1,4 @@
-"""Tells models from what belongs to them, by the facts of their files: projectors joined. Pure.
+"""Separates models from files that belong to them, by their facts, and joins projectors. Pure.
 
 llama.cpp's own rules for a folder (`common/preset.cpp`, build 11434) go by names alone: `mmproj*` is
 the projector of whatever lies beside it, `mtp-`, `dflash-` and `dspark-` are draft models.
@@ -39,7 +39,7 @@ _PREFERRED = ("F16", "BF16", "F32", "Q8_0")
 
 @dataclass(frozen=True, slots=True)
 class UsableModel:
-    """What gets a profile."""
+    """A model that gets a profile."""
 
     file: ModelFile
     facts: Facts
@@ -60,7 +60,7 @@ Read = tuple[ModelFile, Facts | GgufError]
 
 
 def sort_out(read: Iterable[Read]) -> Sorted:
-    """What the files are, each as far as its header was read."""
+    """Sort the files by what their headers say."""
     out, models, projectors = Sorted(), list[UsableModel](), list[UsableModel]()
     for file, facts in read:
         if isinstance(facts, GgufError):
@@ -77,7 +77,7 @@ def sort_out(read: Iterable[Read]) -> Sorted:
 
 
 def _wrong(file: ModelFile, error: GgufError) -> str:
-    """The error without the folders of the file's path, which stands beside it."""
+    """The error without the file's folders, which are shown beside it."""
     message = error.message.removeprefix(f"{file.path}: ").removeprefix(f"{file.path} ")
     hint = f" ({error.hint})" if error.hint else ""
     return message.replace(f"{file.path.parent}/", "") + hint
@@ -85,9 +85,9 @@ def _wrong(file: ModelFile, error: GgufError) -> str:
 
 def _no_model(facts: Facts) -> str:
     """Why llama-server cannot run it; empty where it can."""
-    told = _WHAT_FOR.get(facts.kind) or _WHAT_FOR.get(facts.architecture)
-    if told or facts.kind != "model":
-        return told or f"of the kind {facts.kind!r}, which is no model"
+    use = _WHAT_FOR.get(facts.kind) or _WHAT_FOR.get(facts.architecture)
+    if use or facts.kind != "model":
+        return use or f"of the kind {facts.kind!r}, which is no model"
     if not facts.n_layers:
         return f"no language model (architecture {facts.architecture!r})"
     return "" if facts.n_params else "it holds no weights"
@@ -135,7 +135,7 @@ def _bases(models: Iterable[UsableModel]) -> Mapping[object, set[str]]:
 def _belongs(projector: UsableModel, model: UsableModel, bases: Mapping[object, set[str]]) -> bool:
     """By its name, or because nothing else lies there.
 
-    In the top folder (and any other that holds several models) the names must tell: a model with
+    In the top folder (and any other that holds several models) the names decide: a model with
     another's projector does not load.
     """
     if projector.file.home != model.file.home:
@@ -165,8 +165,8 @@ def _letters(text: str) -> str:
 
 
 def _preference(projector: UsableModel) -> tuple[int, str]:
-    told = (projector.facts.file_type or "").rpartition("MOSTLY_")[2].removeprefix("ALL_")
-    kind = told or name_of(projector.file.name).quantisation.upper()
+    quantisation = (projector.facts.file_type or "").rpartition("MOSTLY_")[2].removeprefix("ALL_")
+    kind = quantisation or name_of(projector.file.name).quantisation.upper()
     place = _PREFERRED.index(kind) if kind in _PREFERRED else len(_PREFERRED)
     return place, projector.file.name
 
@@ -174,4 +174,4 @@ def _preference(projector: UsableModel) -> tuple[int, str]:
 def _unused(projector: UsableModel, second: Iterable[ModelFile]) -> str:
     if projector.file in second:
         return "a projector of which there is a better one"
-    return "a projector, and nothing tells whose: write MMPROJ = (its path) for the model that it is of"
+    return "a projector, and its name fits no model: write MMPROJ = (its path) for the model that it belongs to"

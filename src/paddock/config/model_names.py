@@ -1,4 +1,4 @@
-"""What the name of a GGUF file tells: the model, its quantisation, and the id of a profile for it. Pure."""
+"""What a GGUF file's name says: the model, its quantisation, and an id for its profile. Pure."""
 
 import re
 from collections import Counter
@@ -54,12 +54,12 @@ def profile_id(file: str, repository: str) -> str:
 def unique(wanted: Sequence[tuple[str, str]]) -> list[str]:
     """One id for each pair of id and owner: where several want the same, the owner is put before it."""
     counts = Counter(name for name, _ in wanted)
-    told = [_tidy(f"{who}-{name}") if who and counts[name] > 1 else name for name, who in wanted]
+    ids = [_tidy(f"{who}-{name}") if who and counts[name] > 1 else name for name, who in wanted]
     taken: set[str] = set()
-    for place, name in enumerate(told):
-        told[place] = next(free for free in _numbered(name) if free not in taken)
-        taken.add(told[place])
-    return told
+    for place, name in enumerate(ids):
+        ids[place] = next(free for free in _numbered(name) if free not in taken)
+        taken.add(ids[place])
+    return ids
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -68,6 +68,6 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _tidy(name: str) -> str:
-    """Fit for an id. Sections named `bench-*` are benchmark profiles, which no file name can mean."""
+    """The name as a valid id; never `bench-*`, which are benchmark profiles."""
     plain = re.sub(r"[^\w.]+", "-", name.lower()).strip("-._")
     return plain.removeprefix("bench-") or "model"

@@ -1,8 +1,8 @@
-"""How models.conf names the files of a folder: as short as the models folder allows. Looks, but writes nothing.
+"""How models.conf names the files of a folder: as short as the models folder allows. Read-only.
 
 Relative to the models folder, or to the folder of models.conf, where the files lie in one of them.
 Otherwise `models-dir` can make it so, but only where there is no paddock.toml yet: to change it
-would move the models of other profiles. What is left are absolute paths.
+would move the models of other profiles. All others are absolute paths.
 """
 
 import json
@@ -35,8 +35,8 @@ class Places:
             return cls(folder, None, folders)
         return cls(folder, Path(), Folders(folder, beside), _settings(folder))
 
-    def told(self, path: Path) -> str:
-        """What to write for a file; the whole path where a shorter one would mean another file."""
+    def written(self, path: Path) -> str:
+        """The path to write for a file; the absolute one where a shorter one would mean another file."""
         if self.start is None:
             return str(path)
         short = str(self.start / path.relative_to(self.folder))

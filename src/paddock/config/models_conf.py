@@ -65,7 +65,7 @@ def read_as(
     flags_for: FlagsFor,
     defaults_for: DefaultsFor = no_defaults,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
-    """What `read` would say if this text stood in the file."""
+    """As `read`, if the file had this text."""
     path = path.absolute()
     folders = Folders(models_dir or path.parent / "models", path.parent)
     findings = Findings(str(path))
@@ -152,7 +152,7 @@ class _FileReader:
         return [Setting(specs[f], (f, str(path)), origin) for f, path in found.items()]
 
     def _no_model(self, section: Section, over: Understood) -> bool:
-        """Told, unless what is wrong with its model was; whether it would have been a profile."""
+        """Report a section without a model, unless that was reported; whether it was meant as a profile."""
         if not section.line:
             message = (
                 "these keys stand before the first section and name no model: nobody gets them"

@@ -1,4 +1,4 @@
-"""Where Paddock's files lie, by the XDG base directory specification. Nothing is created here."""
+"""Where Paddock's files are, by the XDG base directory specification. Nothing is created here."""
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ def paths(
     state_dir: Path | None,
     env: Mapping[str, str],
 ) -> Paths:
-    """Every place, absolute. `config` is models.conf or the folder that holds it.
+    """All paths, absolute. `config` is models.conf or its folder.
 
-    A state folder of one's own keeps its sockets in it, so that two daemons never meet.
+    A custom state folder contains its sockets, so that two daemons never share them.
     """
     conf = _config(config, env)
     state = _absolute(state_dir) if state_dir else _xdg(env, "XDG_STATE_HOME", ".local/state")
@@ -49,12 +49,12 @@ def _config(config: Path | None, env: Mapping[str, str]) -> Path:
 
 
 def _models(models_dir: Path | None, conf: Path) -> Path:
-    """A relative one starts from the folder of models.conf, wherever the daemon was started."""
+    """The models folder; a relative one starts from the folder of models.conf, not the working directory."""
     return conf.parent / at_home(str(models_dir)) if models_dir else conf.parent / "models"
 
 
 def _xdg(env: Mapping[str, str], name: str, default: str) -> Path:
-    """The specification has relative values ignored."""
+    """The variable's folder; the specification says that relative values are ignored."""
     value = env.get(name, "")
     base = Path(value) if value.startswith("/") else Path(env.get("HOME") or Path.home()) / default
     return base / "paddock"

@@ -56,8 +56,8 @@ class Profile:
     priority: int = 0
     preload: bool = False
     engine: str | None = None  # as written; None: the default engine
-    runner: str = ""  # the engine that this comes to, by name; "" where that has none
-    build: str = ""  # changes with that engine's binary; "" where nobody looked
+    runner: str = ""  # the name of the engine that this resolves to; "" where it has none
+    build: str = ""  # changes with that engine's binary; "" where it was not probed
     hidden: bool = False
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     keep_context: bool = False
@@ -87,7 +87,7 @@ class Profile:
 
     @property
     def keeps_context(self) -> bool:
-        """Whether what its slots hold is saved by Paddock; not where somebody else's hand is on it."""
+        """Whether Paddock saves its slots; not where a flag gives that to somebody else."""
         is_theirs = self.flag("--slot-save-path") or self.flag("--no-slots")
         return self.keep_context and self.is_generative and not is_theirs
 

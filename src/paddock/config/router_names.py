@@ -2,7 +2,7 @@
 
 Found by running the router of build 11434: a section gets the files of the models folder's entry of
 its name (`NAME.gguf`, or a folder NAME with its projector and draft), or of what Hugging Face's
-cache holds under `user/repository:QUANTISATION`. Looks, but opens nothing.
+cache holds under `user/repository:QUANTISATION`. No file is opened.
 """
 
 import os
@@ -54,7 +54,7 @@ def _is_companion(name: str) -> bool:
 
 
 def _sorted_out(files: list[Path]) -> Files:
-    """The first of each kind; of shards the first one."""
+    """The first file of each kind, and of shards the first."""
     models = [f for f in files if not _is_companion(f.name)]
     shards = [f for f in models if "-00001-of-" in f.name]
     found = {
@@ -92,6 +92,6 @@ def repository_files(name: str, environ: Mapping[str, str]) -> Files:
 def cache(environ: Mapping[str, str]) -> Path:
     """Where llama.cpp keeps what it downloads, and huggingface_hub too."""
     for variable, below in _CACHES:
-        if told := environ.get(variable):
-            return Path(told) / below
+        if value := environ.get(variable):
+            return Path(value) / below
     return Path.home() / ".cache" / "huggingface" / "hub"

@@ -43,7 +43,7 @@ class Understood:
     origins: dict[str, Origin] = field(default_factory=dict)  # where each field was set
     keys: list[Setting] = field(default_factory=list)
     extra: list[Setting] | None = None  # None: the section has no EXTRA_ARGS
-    lacks_model: bool = False  # it names one in a way that its engine cannot follow: an error
+    lacks_model: bool = False  # it names one that its engine cannot use: an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def understand(
     findings: Findings,
     below: Mapping[str, bool] = NONE,
 ) -> Understood:
-    """Read every entry of the section; whatever is wrong with one does not hide the next.
+    """Read every entry of the section; an error in one does not hide the next.
 
     `below`: the old switches of what it goes over (`spellings.modern`).
     """
@@ -104,14 +104,14 @@ class _SectionReader:
         return self._out
 
     def _alone(self, entry: Entry) -> Entry:
-        """Without a comment behind its value; titles, command lines and names of files are whole."""
+        """Without a comment behind its value, which titles, command lines and file names cannot have."""
         value = without_comment(entry.value)
         if value == entry.value or entry.key.lower() in (*WRAPPER_FIELDS, EXTRA_ARGS):
             return entry
         return entry if self._folders.model(entry.value).exists() else replace(entry, value=value)
 
     def _renewed(self, entries: list[Entry]) -> Iterator[Entry]:
-        """Old spellings as this build has them, each told."""
+        """Old spellings as this build has them, each with a warning."""
         uses = [Use(e.key, e.value) for e in entries]
         new = modern(uses, self._flags, self._below) if self._flags else {}
         for i, entry in enumerate(entries):
@@ -160,15 +160,15 @@ class _SectionReader:
         return None
 
     def _is_first(self, entry: Entry, meaning: _Meaning) -> bool:
-        """Two spellings of a flag with one value (`ngl` and `n-gpu-layers`) contradict nobody."""
+        """Whether it is the first to set this; the same value twice is only a warning."""
         identity = meaning.identity
         first, before = self._seen.setdefault(identity, (entry, meaning))
         if first is entry:
             return True
         is_same = first.value == entry.value and before.negated == meaning.negated
         if meaning.spec and first.key != entry.key and is_same:
-            told = f"says what {first.key!r} in line {first.line} says"
-            self._warn(entry, f"{entry.key!r} {told}", "keep one of them", code="duplicate-flag")
+            same = f"says what {first.key!r} in line {first.line} says"
+            self._warn(entry, f"{entry.key!r} {same}", "keep one of them", code="duplicate-flag")
             return False
         both = f"{first.key!r} in line {first.line} and {entry.key!r} in line {entry.line}"
         what = f" both set {identity}" if first.key != entry.key else " say it twice"
@@ -209,8 +209,8 @@ class _SectionReader:
         below = {**self._below, **old_switches(self._section, self._flags, tail=False)}
         for item in read_tail(entry.value, self._flags, below):
             if isinstance(item, Complaint):
-                tell = self._err if item.is_error else self._warn
-                tell(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)
+                report = self._err if item.is_error else self._warn
+                report(entry, f"{entry.key}: {item.message}", item.hint, code=item.code)
             else:
                 yield self._setting(entry, item.spec, item.words)
 
@@ -222,7 +222,7 @@ class _SectionReader:
         return Setting(spec, (*words[:1], *placed), origin)
 
     def _warn_of_cut(self, entry: Entry) -> None:
-        """Wrapper keys are none of llama.cpp's business; `model` in small letters is a preset key."""
+        """Warn where llama.cpp would cut a preset key's value; it does not read wrapper keys."""
         is_wrapper = entry.key.lower() in WRAPPER_FLAGS and entry.key != entry.key.lower()
         kept = as_llama_cpp_cuts(entry.value)
         if kept != entry.value and not is_wrapper:

@@ -1,6 +1,6 @@
 """Paddock's own settings: `paddock.toml` beside models.conf, then the command line over it.
 
-A settings file is read whole: every problem in it is told at once.
+All problems of a settings file are reported at once.
 """
 
 import tomllib
@@ -63,7 +63,7 @@ class Settings(
 
 
 class Paths(msgspec.Struct, kw_only=True, frozen=True):
-    """Where things lie; see `paddock.config.paths`."""
+    """The folders and files of a daemon; see `paddock.config.paths`."""
 
     config: Path  # models.conf
     settings: Path  # paddock.toml
@@ -87,7 +87,7 @@ _LEAST = {
 
 
 def load_settings(path: Path | None, overrides: Mapping[str, object]) -> Settings:
-    """The settings in force. A file that is not there is an empty one; an override of None is none.
+    """The effective settings. A missing file counts as empty; an override of None as not given.
 
     Overrides go by either spelling, `models_dir` or `models-dir`. Raises ConfigError with every
     problem in `detail`.

@@ -1,4 +1,4 @@
-"""Changes paddock.toml for its owner: comments and order stay, and what would not be understood is not written."""
+"""Edits paddock.toml: comments and order stay, and a result that cannot be parsed is not written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +58,8 @@ def set_default(path: Path, name: str | None) -> None:
 
 
 def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
-    """Read, change, prove, replace: the file is never half written and never broken by us."""
-    load_settings(path, {})  # what is broken already is its owner's to mend
+    """Read, change, check and replace the file atomically."""
+    load_settings(path, {})  # what is broken already its owner must repair
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
     written = tomlkit.dumps(document).encode()

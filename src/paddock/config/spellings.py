@@ -87,7 +87,7 @@ class Modern:
 def modern(
     uses: Sequence[Use], flags: FlagSet, below: Mapping[str, bool] = NONE
 ) -> Mapping[int, Modern]:
-    """By place in `uses`: each that this build spells in another way. Values that are wrong stay.
+    """By index in `uses`: each that this build spells in another way. Wrong values stay.
 
     `below`: the `switches` of the layers that these go over.
     """
@@ -98,8 +98,8 @@ def modern(
 
 
 def switches(uses: Iterable[Use], flags: FlagSet) -> dict[str, bool]:
-    """How `mmap`, `mlock` and `dio` stand by what older builds called them."""
-    return dict(told for use in uses if (told := _switch(use, flags)))
+    """The states of `mmap`, `mlock` and `dio`, set by the flags of older builds."""
+    return dict(found for use in uses if (found := _switch(use, flags)))
 
 
 def _switch(use: Use, flags: FlagSet) -> tuple[str, bool] | None:
@@ -134,17 +134,17 @@ def _other_value(spec: FlagSpec, value: str) -> Modern | None:
 
 
 def _modes(uses: Sequence[Use], flags: FlagSet, below: Mapping[str, bool]) -> dict[int, Modern]:
-    """All of them together are one mode, which the first one carries that has a part in it."""
-    told = {i: on for i, use in enumerate(uses) if (on := _switch(use, flags))}
+    """Replace these switches by one mode, in the place of the first that matters."""
+    states = {i: on for i, use in enumerate(uses) if (on := _switch(use, flags))}
     idle = {
-        i for i, (name, on) in told.items() if name != "mmap" and not on and not below.get(name)
+        i for i, (name, on) in states.items() if name != "mmap" and not on and not below.get(name)
     }
-    first = min(told.keys() - idle, default=-1)
-    mode = load_mode({**below, **dict(told.values())})
+    first = min(states.keys() - idle, default=-1)
+    mode = load_mode({**below, **dict(states.values())})
     new = Modern(("--load-mode", mode or "auto"))  # auto: what stands below must not stay
     rest = Modern((), f"it is part of {new.as_key}")
     needless = Modern((), "this llama-server does so without it")
-    return {i: needless if i in idle else new if i == first else rest for i in told}
+    return {i: needless if i in idle else new if i == first else rest for i in states}
 
 
 def load_mode(on: Mapping[str, bool]) -> str:
@@ -169,7 +169,7 @@ def _is_on(value: str | None) -> bool | None:
 
 
 def _known(key: str, flags: FlagSet) -> FlagSpec | None:
-    """What the help lists only to say that it was removed is not known."""
+    """The flag in the help; None where it is listed only as removed."""
     found = flags.find(key)
     return found[0] if found and not found[0].removed else None
 

@@ -1,7 +1,7 @@
-"""Comments behind values, for llama.cpp's reader and for ours. Pure.
+"""Comments behind values, as llama.cpp's parser sees them and as ours does. Pure.
 
 llama.cpp ends a value at the first `;` or `#`, wherever it stands (`eol-start` in common/preset.cpp).
-Here a comment begins only behind a blank, or behind a number or a switch. It never does in text:
+Here a comment begins only behind a blank, or behind a number or a switch. It never begins in text:
 behind a quotation mark or a brace such a sign is likely to be part of the value (JSON, templates).
 """
 

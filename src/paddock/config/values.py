@@ -1,4 +1,4 @@
-"""Reads the values of Paddock's own keys; each reader raises ValueError with what would be accepted."""
+"""Parses the values of Paddock's own keys; each parser's ValueError says what would be accepted."""
 
 import re
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def count(text: str) -> int:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """A list with commas; blanks around a name and a name said twice do not count."""
+    """A list with commas; blanks around names and repeated names are dropped."""
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
 
 

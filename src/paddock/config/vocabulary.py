@@ -70,7 +70,7 @@ EXITING = frozenset(
     {"--help", "--usage", "--version", "--list-devices", "--cache-list", "--completion-bash"}
 )
 
-# Flags that tell llama-server to fetch the model itself.
+# Flags that make llama-server download the model itself.
 REMOTE = frozenset({"--hf-repo", "--model-url", "--docker-repo"})
 
 # Flags that name a draft model.
@@ -128,6 +128,6 @@ WELL_KNOWN: FlagSet = parse_help(
 
 
 def own_keys() -> tuple[str, ...]:
-    """Every key of ours as people write it, for the documentation and for guessing what was meant."""
+    """All our own keys as people write them, for the documentation and for guesses."""
     wrapper = (*WRAPPER_FIELDS, *WRAPPER_FLAGS, EXTRA_ARGS)
     return (*(key.upper() for key in wrapper), *PADDOCK_KEYS, *PRESET_KEYS)

@@ -85,6 +85,11 @@ class Scheduler:
     def live(self) -> Mapping[InstanceId, Live]:
         return self._books.live
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing loads or ends, so that free memory stays as it is."""
+        return all(isinstance(live.state, Serving) for live in self.live.values())
+
     def live_of(self, profile: ProfileId) -> Live | None:
         return self._books.live_of(profile)
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+from paddock.daemon.clock import Clock
+
 
 class Alarm:
     """Rings no later than at the deadline last set. It may ring too early, which does no harm:
     moving it for every request would cost more."""
 
-    def __init__(self, ring: Callable[[], None], clock: Callable[[], float]) -> None:
+    def __init__(self, ring: Callable[[], None], clock: Clock) -> None:
         self._ring, self._clock = ring, clock
         self._handle: asyncio.TimerHandle | None = None
         self._at = 0.0
@@ -20,7 +22,7 @@ class Alarm:
         self.cancel()
         self._at = deadline
         loop = asyncio.get_running_loop()
-        self._handle = loop.call_later(max(0.0, deadline - self._clock()), self._due)
+        self._handle = loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
 
     def cancel(self) -> None:
         if self._handle:

@@ -10,21 +10,22 @@ from pathlib import Path
 import msgspec
 
 from paddock import excerpt
-from paddock.api.types import ConfigInfo, Failure
+from paddock.api.types import Failure
 from paddock.config.profile import Stable
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import Rules
-from paddock.daemon.bus import timestamp
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
-from paddock.daemon.herald import Herald
-from paddock.daemon.plans import Plans
+from paddock.daemon.loop import Loop
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.specs import Specs
+from paddock.daemon.profiles.roster import Draft, Roster
+from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
-from paddock.daemon.roster import Draft, Roster
-from paddock.daemon.specs import Specs
-from paddock.daemon.switches import Switches
+from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.turns import in_turns
-from paddock.daemon.watch import written
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
 
@@ -46,24 +47,24 @@ class Configuration:
 
     def __init__(
         self,
+        settings: Settings,
+        read_settings: Callable[[], Settings],
         roster: Roster,
         plans: Plans,
         switches: Switches,
-        herald: Herald,
-        feed: Callable[[ev.Event], None],
-        *,
-        settings: Settings,
-        read_settings: Callable[[], Settings],
+        loop: Loop,
+        publisher: Publisher,
+        metrics: Metrics,
         faults: Faults,
     ) -> None:
-        """`settings`: those that the daemon was started with; `read_settings` tells today's."""
-        self._roster, self._plans, self._switches = roster, plans, switches
-        self._herald, self._feed = herald, feed
+        """`settings`: those that the daemon was started with; `read_settings` reads today's."""
         self._settings, self._read_settings = settings, read_settings
+        self._roster, self._plans, self._switches = roster, plans, switches
+        self._loop, self._publisher, self._metrics = loop, publisher, metrics
         self._faults = faults
         self._specs = Specs(plans, switches)
         self._reading = asyncio.Lock()
-        self.info = ConfigInfo(path=str(roster.stable.path), loaded_at="")
+        self._is_wanted, self._is_unread = asyncio.Event(), asyncio.Event()
 
     async def read(self) -> None:
         """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
@@ -75,17 +76,11 @@ class Configuration:
         return settings, await self._roster.read(engines)
 
     def _take(self, settings: Settings, draft: Draft) -> None:
-        self._roster.take(draft)
         stable = draft.stable
         self._specs.keep_only(stable)
         self._plans.keep_only(stable)
-        self.info = ConfigInfo(
-            path=str(stable.path),
-            loaded_at=timestamp(),
-            warnings=list(
-                excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
-            ),
-        )
+        warnings = excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
+        self._roster.take(draft, list(warnings))
 
     def _not_in_force(self, settings: Settings) -> Iterator[str]:
         """Of what a running daemon does not take over, that which was changed."""
@@ -104,7 +99,9 @@ class Configuration:
         try:
             settings, draft = await self._look()
         except (ConfigError, EngineError) as error:
-            _log.error("%s: not in force: %s %s", self.info.path, error, "; ".join(error.detail))
+            _log.error(
+                "%s: not in force: %s %s", self._roster.info.path, error, "; ".join(error.detail)
+            )
             self._not_taken_over(failure_of(error))
             raise
         except Exception as error:
@@ -113,11 +110,12 @@ class Configuration:
         await self._prepare(draft.stable)
         self._take(settings, draft)
         self.put_in_force()
-        self._herald.config_changed(self.info, draft.changes)
+        self._metrics.forget(draft.changes.removed)
+        self._publisher.config_changed(self._roster.info, draft.changes)
 
     def _not_taken_over(self, why: Failure) -> None:
-        self.info.error = why
-        self._herald.config_changed(self.info)
+        self._roster.note_refusal(why)
+        self._publisher.config_changed(self._roster.info)
 
     async def reload_quietly(self) -> None:
         """Like `reload`; what goes wrong is told by the log, the bus and status alone."""
@@ -129,6 +127,28 @@ class Configuration:
         async for _ in written(path):
             await self.reload_quietly()
 
+    def reload_soon(self) -> None:
+        """Like `reload_quietly`, for those who cannot wait."""
+        self._is_wanted.set()
+
+    async def run(self) -> None:
+        """Reload whenever that is wanted, for ever."""
+        while True:
+            await self._is_wanted.wait()
+            self._is_wanted.clear()
+            await self.reload_quietly()
+
+    def refine_soon(self) -> None:
+        """Like `refine`, for those who cannot wait: a model's file is not as it was."""
+        self._is_unread.set()
+
+    async def run_refining(self) -> None:
+        """Refine at the beginning, and whenever that is wanted, for ever."""
+        while True:
+            self._is_unread.clear()
+            await self.refine()
+            await self._is_unread.wait()
+
     async def refine(self) -> None:
         """Look at model files that are new or were changed: their headers, then what engines plan."""
         new, changed = await self._roster.read_facts()
@@ -138,7 +158,7 @@ class Configuration:
 
     def put_in_force(self) -> None:
         """Tell the scheduler what profiles there are and what they need."""
-        self._feed(ev.Configured(tuple(self._specs.of(self._roster.stable))))
+        self._loop.feed(ev.Configured(tuple(self._specs.of(self._roster.stable))))
         self._plans.wake()
 
     async def renew(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from paddock.api.types import FaultInfo
-from paddock.daemon.bus import timestamp
+from paddock.daemon.clock import timestamp
 
 _log = logging.getLogger(__name__)
 _OF_THE_MACHINE = (OSError, sqlite3.OperationalError)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from paddock.api.types import SwitchResult
 from paddock.core.model import ProfileId
+from paddock.daemon.clock import Clock
 from paddock.daemon.lease import Lease
 from paddock.daemon.refusals import failure_of
 from paddock.errors import Cancelled, NoSuchThing, PaddockError
@@ -16,7 +17,6 @@ _KEPT = 100  # ended jobs that can still be asked for
 
 class Lessor(Protocol):
     def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease: ...
-    def clock(self) -> float: ...
 
 
 class Job:
@@ -45,8 +45,8 @@ class Job:
 class Jobs:
     """All switches that were asked for by name, the last hundred ended ones included."""
 
-    def __init__(self, lessor: Lessor) -> None:
-        self._lessor = lessor
+    def __init__(self, lessor: Lessor, clock: Clock) -> None:
+        self._lessor, self._clock = lessor, clock
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._numbers = count(1)
 
@@ -62,7 +62,7 @@ class Jobs:
         job = Job(str(next(self._numbers)), profile)
         self._jobs[job.id] = job
         self._forget()
-        begun = self._lessor.clock()
+        begun = self._clock.now()
         try:
             lease = self._lessor.lease(profile, insist=insist, force=force)
         except PaddockError as error:
@@ -81,7 +81,7 @@ class Jobs:
                 assert lease.endpoint is not None
                 job.result.outcome = "ready"
                 job.result.instance = lease.endpoint.instance
-                job.result.seconds = round(self._lessor.clock() - begun, 3)
+                job.result.seconds = round(self._clock.now() - begun, 3)
         except PaddockError as error:
             self._note(job, error, begun)
         except Exception as error:
@@ -93,7 +93,7 @@ class Jobs:
     def _note(self, job: Job, error: PaddockError, begun: float) -> None:
         job.result.outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
         job.result.failure = failure_of(error)
-        job.result.seconds = round(self._lessor.clock() - begun, 3)
+        job.result.seconds = round(self._clock.now() - begun, 3)
 
     def note_restored(self, profile: ProfileId, restored: list[str]) -> None:
         """What is brought back after the failure of this profile's load."""

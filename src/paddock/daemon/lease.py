@@ -6,7 +6,7 @@ from typing import Protocol
 
 from paddock.api.types import Progress
 from paddock.core.model import ProfileId, Ticket
-from paddock.daemon.endpoint import Endpoint
+from paddock.daemon.instances.endpoint import Endpoint
 from paddock.errors import PaddockError
 
 

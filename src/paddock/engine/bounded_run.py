@@ -13,7 +13,7 @@ _LATE = 2.0  # seconds in which the rest of an output comes, once its program ha
 def bounded_run(
     argv: Sequence[str], *, environ: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` does, but that each output ends after 2 MiB.
+    """As `subprocess.run`, but only the first 2 MiB of each output are kept.
 
     Raises TimeoutExpired, and then it was killed; OSError where it cannot be started.
     """
@@ -46,6 +46,6 @@ class _Output:
             self._kept += piece[: max(0, _MOST - len(self._kept))]
 
     def text(self) -> str:
-        """All of it; without what a child of the program, which still lives, may yet say."""
+        """The whole output, without what a surviving child of the program may still write."""
         self._thread.join(_LATE)
         return bytes(self._kept).decode("utf-8", errors="replace")

@@ -1,6 +1,6 @@
 """Compiles an engine, in a folder of its own beside all others: what works is never replaced.
 
-STATE/builds/NAME/           while it is under way; another call goes on where one broke off
+STATE/builds/NAME/           while it is being built; the next call continues where one broke off
 STATE/engines/NAME-BUILD/    when it is done: programs, log, and the recipe they were made by
 """
 
@@ -38,7 +38,7 @@ class Order:
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """What a build is made of; another recipe begins anew."""
+    """What a build is made of; a changed recipe starts the build over."""
 
     source: str
     patches: dict[str, str] = {}  # digests by name
@@ -54,7 +54,7 @@ def recipe_of(order: Order) -> Recipe:
 
 
 def build(order: Order, state_dir: Path, report: ReportProgress) -> tuple[Path, Engine]:
-    """The new llama-server and what it says of itself. Raises EngineError; what was done then stays for the next try."""
+    """Build it; the new llama-server and its engine. EngineError: then the next call continues."""
     workshop = state_dir / "builds" / order.name
     workshop.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(workshop):
@@ -93,13 +93,13 @@ def _begin_or_go_on(workshop: Path, recipe: Recipe) -> None:
 
 
 def _environment(workshop: Path) -> dict[str, str]:
-    """No question is asked behind our back, and no repository around the workshop is taken for llama.cpp's."""
+    """Without prompts for passwords, and without a git repository around the workshop."""
     ours = {"GIT_CEILING_DIRECTORIES": str(workshop), "GIT_TERMINAL_PROMPT": "0"}
     return {**os.environ, **ours, "LC_ALL": "C.UTF-8"}
 
 
 def _prepared(order: Order, workshop: Path, steps: BuildSteps) -> Path:
-    """The tree to compile, patched once and whole: where that broke off, it is fetched anew."""
+    """The tree to compile, patched once; where patching broke off, it is fetched again."""
     source, patched = workshop / "source", workshop / "patched"
     if not order.patches:
         return fetch(order.source, source, steps)
@@ -125,7 +125,7 @@ def _compile(order: Order, tree: Path, workshop: Path, steps: BuildSteps) -> Non
 
 
 def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine]:
-    """Asked first, then moved to its place in one step."""
+    """Probe the program first, then move it to its place in one step."""
     made = workshop / "build" / "bin"
     if not (made / _TARGET).is_file():
         raise EngineError(
@@ -143,7 +143,7 @@ def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine
 
 
 def _free(folder: Path, name: str) -> Path:
-    """A place where nothing is yet: an engine of that name may have been there once."""
+    """A free folder: an earlier engine may have this name."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = {path.name for path in folder.iterdir()}
     following = (f"{name}.{count}" for count in range(2, len(taken) + 3))

@@ -78,6 +78,6 @@ def error_lines(output: Sequence[str]) -> Sequence[str]:
 
 
 def _politely() -> list[str]:
-    """Models may be at work beside it."""
+    """With low priority, as models may run meanwhile."""
     nice = shutil.which("nice")
     return [nice, "-n", "10"] if nice else []

@@ -1,6 +1,6 @@
-"""The container engine of this machine: found, looked at, asked. Docker's API, which Podman speaks too.
+"""Talks to the container engine of this machine by Docker's API, which Podman knows too.
 
-Imported only by the programs that run beside the daemon: it brings an HTTP library of its own.
+Imported only by the programs that run beside the daemon: it imports an HTTP library of its own.
 """
 
 import os
@@ -49,7 +49,7 @@ def addresses(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def image(client: docker.APIClient, name: str) -> dict[str, Any]:
-    """Its description. Raises EngineError where it is not here: nothing is pulled behind anybody's back."""
+    """The image's description. Raises EngineError where it is not here: nothing is pulled unasked."""
     try:
         found: dict[str, Any] = client.inspect_image(name)
     except ImageNotFound:
@@ -61,7 +61,7 @@ def image(client: docker.APIClient, name: str) -> dict[str, Any]:
 
 
 def host(client: docker.APIClient) -> Host:
-    """This machine, as far as containers are concerned."""
+    """What of this machine matters to containers."""
     info = client.info()
     security = " ".join(info.get("SecurityOptions") or ())
     return Host(
@@ -78,7 +78,7 @@ def host(client: docker.APIClient) -> Host:
 
 
 def reap(client: docker.APIClient, place: str, living: set[str]) -> list[str]:
-    """Remove what containers are left of the daemon with this folder of sockets; their sockets."""
+    """Remove the containers that are left of the daemon with this folder of sockets; returns their sockets."""
     gone = []
     found = client.containers(all=True, filters={"label": f"{LABEL}={place}"})
     for container in found:
@@ -90,7 +90,7 @@ def reap(client: docker.APIClient, place: str, living: set[str]) -> list[str]:
 
 
 def remove(client: docker.APIClient, container: str) -> None:
-    """End it at once and forget it; fine if that was done already."""
+    """Kill and remove the container; nothing happens if it is gone already."""
     for _ in range(_TRIES):
         try:
             client.remove_container(container, force=True, v=True)

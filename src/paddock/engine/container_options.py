@@ -1,7 +1,7 @@
 """How a container is made for a llama-server command line: files, user, devices, limits. Pure.
 
-It gets what the command line names, and nothing else: those files read-only, the folder of its own
-socket, no network where it listens on one, no capabilities, a file system that it cannot write to.
+The container gets what the command line names and nothing else: those files read-only, the folder of
+its own socket, no network if it listens on a socket, no capabilities, a read-only file system.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ SOCKET_LABEL = "paddock.socket"
 ENVIRONMENT = "PADDOCK_CONTAINER_ENV"  # names of further variables that the container gets
 MEMORY = "PADDOCK_CONTAINER_MEMORY"  # MiB of RAM at most
 _WRITABLE = ("--slot-save-path",)
-# Of our own environment, what backends read. LLAMA_* is Paddock's word already: see `environment`.
+# Of our own environment, what backends read. LLAMA_* was filtered already: see `environment`.
 _PASSED = ("LLAMA_", "GGML_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "GPU_", "OMP_")
 _ALL_NVIDIA = "nvidia.com/gpu=all"  # as `nvidia-ctk cdi generate` names them
 
@@ -76,7 +76,7 @@ def _user(host: Host) -> str:
 
 
 def container_name(flags: Sequence[str]) -> str | None:
-    """`paddock-PROFILE-N-…`, for people who list containers; None for one that is only asked something."""
+    """`paddock-PROFILE-N-…`, for people who list containers; None for one that only prints something."""
     socket, alias = value_of(flags, "--host"), value_of(flags, "--alias")
     if not socket or not alias:
         return None
@@ -159,7 +159,7 @@ def _mounted(mount: Mount) -> dict[str, Any]:
 
 
 def _memory(limit: str) -> dict[str, Any]:
-    """No swap beyond it: a model that swaps is of no use to anybody."""
+    """Without swap: a model that swaps is too slow to be of use."""
     if not limit.isdecimal():
         return {}
     return {"Memory": int(limit) << 20, "MemorySwap": int(limit) << 20}
@@ -187,7 +187,7 @@ def gpus(host: Host) -> dict[str, Any]:
 
 
 def unreachable_gpus(host: Host) -> str:
-    """What keeps the container from GPUs that are there; "" where nothing does."""
+    """Why the container cannot use the machine's GPUs; "" where it can."""
     if host.has_nvidia and not host.has_nvidia_cdi and not host.has_nvidia_runtime:
         return (
             "the container sees no GPU: there is neither a CDI specification (nvidia-ctk cdi generate "

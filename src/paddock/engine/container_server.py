@@ -1,12 +1,12 @@
 """llama-server in a container: `python -m paddock.engine.container_server IMAGE FLAGS`.
 
 A container that behaves as a process: the same command line, environment, standard streams, child
-protocol, signals and exit code as the native program, so that nothing else need know. It never
-outlives this program: `container_watch` removes it should this one be killed. SIGTERM is passed on;
+protocol, signals and exit code as the native program, so that the rest of Paddock sees no difference.
+It never outlives this program: `container_watch` removes it if this one is killed. SIGTERM is passed on;
 SIGINT ends it at once.
 
-Where the child protocol is on, it first tells on standard output which process of this machine the
-llama-server is (`SERVER_PREFIX`), for those who read /proc and drivers.
+Where the child protocol is on, it first prints on standard output which process of this machine the
+llama-server is (`SERVER_PREFIX`), for readers of /proc and of drivers.
 """
 
 import os
@@ -40,7 +40,7 @@ _CHUNK = 1 << 16
 _MOMENT, _LATEST = 0.03, 0.3  # seconds
 _BECOMES = 2.0  # seconds
 _CANNOT_START = 125  # the exit code of `docker run` for it
-_PROTOCOL = "LLAMA_SERVER_ROUTER_PORT"  # set where somebody reads state lines
+_PROTOCOL = "LLAMA_SERVER_ROUTER_PORT"  # set where our parent reads state lines
 
 
 def main(argv: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ def _serve(name: str, flags: Sequence[str]) -> NoReturn:
 
 @contextmanager
 def _bound_to_us(client: docker.APIClient, url: str, container: str) -> Iterator[None]:
-    """It ends with the block, or with this process, however that ends."""
+    """The container ends with the block, or with this process, however that ends."""
     watch = subprocess.Popen(
         [sys.executable, "-P", "-m", "paddock.engine.container_watch", url, container],
         stdin=subprocess.PIPE,  # its end is what is watched for
@@ -119,7 +119,7 @@ def _socket(stream: Any) -> Any:
 
 
 def _pass_signals_on(client: docker.APIClient, container: str) -> list[str]:
-    """Gives those that came before it ran, as they come."""
+    """Pass signals on to the container; yields those that came before it ran."""
     early: list[str] = []
 
     def passed(signal_name: str) -> Any:
@@ -145,7 +145,7 @@ def _tell_pid(client: docker.APIClient, container: str, socket: str) -> None:
 
 
 def _becomes_it(pid: int, socket: str) -> bool:
-    """A process that was just started is the runtime's own for a moment."""
+    """Wait until the process runs llama-server: at first it is the container runtime itself."""
     latest = time.monotonic() + _BECOMES
     while not (runs := _runs(pid, socket)) and time.monotonic() < latest:
         time.sleep(_MOMENT)
@@ -153,7 +153,7 @@ def _becomes_it(pid: int, socket: str) -> bool:
 
 
 def _runs(pid: int, socket: str) -> bool:
-    """Whether that process here is it: one of another machine or namespace has a number of its own."""
+    """Whether that process is llama-server: in another machine or namespace the number means another."""
     try:
         return os.fsencode(socket) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -161,7 +161,7 @@ def _runs(pid: int, socket: str) -> bool:
 
 
 def _feed(stream: Any) -> None:
-    """Our standard input, until its end, which is told as well."""
+    """Pass our standard input on, and its end too."""
     with suppress(OSError):
         while data := os.read(0, _CHUNK):
             _socket(stream).sendall(data)
@@ -169,10 +169,10 @@ def _feed(stream: Any) -> None:
 
 
 def _copy(stream: Any) -> None:
-    """Its output and its errors, each to ours, as they come.
+    """Copy its output and its errors to ours, as they come.
 
     The two are collected from two pipes, in no order: so its output, the child protocol, waits until
-    errors, the log, have been silent for a moment. Whoever reads that it is ready finds the log whole.
+    errors, the log, have been silent for a moment. So a reader of `ready` finds the complete log.
     """
     held = b""
     since = time.monotonic()
@@ -199,9 +199,9 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def _why_killed(code: int, state: Mapping[str, Any], limit: str) -> str:
-    """What the kernel's killer leaves behind; "" where it was not that.
+    """Why the kernel killed the container; "" where it did not.
 
-    Podman does not tell on machines with cgroups of the first version, so there it is a guess.
+    Podman does not report it on machines with cgroups of the first version, so there it is a guess.
     """
     if state.get("OOMKilled"):
         return f"the container was killed: out of memory (limit: {limit or 'the machine'})"
@@ -211,7 +211,7 @@ def _why_killed(code: int, state: Mapping[str, Any], limit: str) -> str:
 
 
 def _end_likewise(code: int) -> NoReturn:
-    """As it did: a signal that killed it kills us."""
+    """End as the container did: by the same signal, or with the same code."""
     if code > 128:
         number = code - 128
         with suppress(OSError, ValueError):  # no such signal, or one that cannot be had

@@ -2,8 +2,8 @@
 
     python -m paddock.engine.container_watch URL CONTAINER
 
-Waits for the end of its standard input, which only that program holds open. In a session of its own, so
-that what ends the program's group does not end this one. Small: it imports nothing until it must.
+Waits for the end of its standard input, which only that program holds open. It runs in a session of
+its own, so that a signal to the program's group does not reach it, and imports late to stay small.
 """
 
 import os

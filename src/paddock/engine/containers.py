@@ -1,4 +1,4 @@
-"""Container images as engines, as far as the daemon is concerned: found, and swept up after.
+"""Container images as engines: finds them for the daemon, and removes what they leave behind.
 
 The daemon never talks to a container engine itself: programs beside it do (`container_server`).
 """
@@ -30,7 +30,7 @@ def candidate(name: str, image: str, environ: Mapping[str, str]) -> Candidate:
 
 
 def forget() -> None:
-    """Look at images anew when they are asked for next: they may have been pulled again."""
+    """Forget what is known of images: they may have been pulled again."""
     _identity.cache_clear()
 
 
@@ -40,9 +40,9 @@ def is_container(argv: Sequence[str]) -> bool:
 
 
 def reap(place: Path, living: Iterable[str], environ: Mapping[str, str]) -> list[str]:
-    """Remove the containers of a daemon with this folder of sockets, but those with a living socket.
+    """Remove the containers of a daemon with this folder of sockets, except those with a live socket.
 
-    Blocking. What goes wrong is no matter: there is nothing to sweep up, or nobody to do it.
+    Blocking. Errors are ignored: there is nothing to remove, or no container engine.
     """
     argv = [*_program(), "--reap", str(place), *living]
     try:
@@ -62,7 +62,7 @@ def _own_files() -> tuple[Path, ...]:
 
 @cache
 def _identity(image: str, environ: tuple[tuple[str, str], ...]) -> str:
-    """The image's digest: asked once, as every look at an engine comes by here."""
+    """The image's digest; cached, as every look at an engine asks for it."""
     return f"{CONTAINER}{image}@{_run([*_program(), '--identity', image], dict(environ)).strip()}"
 
 

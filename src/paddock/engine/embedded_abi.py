@@ -60,7 +60,7 @@ def parse(argv: Sequence[str]) -> Any:
 def flush_log() -> None:
     """Return when all that llama.cpp has logged is written: it writes in a thread of its own.
 
-    Without, its words come behind ours or, where the process ends at once, not at all. A wheel that no
+    Without this its lines come after ours or, if the process ends at once, never. A wheel that no
     longer exports these two (llama.cpp's common/log.h) only loses the order.
     """
     library = ctypes.CDLL(xllamacpp.xllamacpp.__file__)

@@ -1,7 +1,7 @@
 """What the embedded engine cannot do although its parser knows the flag. Pure.
 
-Found by running the wheel (xllamacpp 2026.10.11549) beside a native llama-server. All else was the
-same in both: every HTTP route, the web UI, tools, slots, sleeping, logs, the child protocol.
+Found by running the wheel (xllamacpp 2026.10.11549) beside a native llama-server. Everything else was
+the same in both: every HTTP route, the web UI, tools, slots, sleeping, logs, the child protocol.
 """
 
 import re

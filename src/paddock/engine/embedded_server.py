@@ -27,8 +27,8 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Serve until told to stop; never returns normally."""
-    # Loading keeps Python from running, its handlers too; the system's own ends us in the midst.
+    """Serve until a signal, or the exit command, comes; never returns normally."""
+    # While a model loads no Python runs, nor do its handlers; the default handler can end us.
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -54,14 +54,14 @@ def _serve(argv: Sequence[str]) -> None:
     try:
         server = xllamacpp.Server(params)  # returns when ready; then serves in native threads
     except (RuntimeError, ValueError) as error:
-        embedded_abi.flush_log()  # llama.cpp's reason is there; the wheel only says that there is one
+        embedded_abi.flush_log()  # llama.cpp has logged the reason; the wheel only says that there is one
         _fail(str(error))
     _wait_for_a_signal()
     del server  # not reached: it must live as long as we do
 
 
 def _wait_for_a_signal() -> NoReturn:
-    """Until one of them comes, to whichever thread.
+    """Wait until one of them comes, to whichever thread.
 
     The kernel may give it to one of the wheel's own threads; then a lock on which this one waits would
     not wake (seen once on a busy machine), but the pipe does.
@@ -100,7 +100,7 @@ def _read_commands(descriptor: int) -> NoReturn:
 
 
 def _print_help() -> None:
-    """llama.cpp prints its help and exits, hence a process of its own."""
+    """In a process of its own: llama.cpp exits after its help."""
     program = f"from {embedded_abi.__name__} import parse; parse(['--help'])"
     text = subprocess.run(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, encoding="utf-8"

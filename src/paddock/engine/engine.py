@@ -17,7 +17,7 @@ class Engine:
     kind: Kind
     command: tuple[str, ...]  # argv up to the first flag
     version: str  # its own `--version`, in one line
-    build: int | None  # llama.cpp's build number, where it tells
+    build: int | None  # llama.cpp's build number, where it prints one
     flags: FlagSet
     identity: str  # changes when the binary changes (path, size, mtime)
     env: tuple[tuple[str, str], ...] = ()  # what it needs in its environment
@@ -27,5 +27,5 @@ class Engine:
 
     @property
     def build_mark(self) -> str:
-        """Short, and another one whenever its binary, its environment or its own flags are."""
+        """A short digest that changes with its binary, its environment and its own flags."""
         return sha256(repr((self.identity, self.env, self.always)).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""All engines by name: those of paddock.toml, and those that need no name there."""
+"""All engines by name: those of paddock.toml, and those that are always there."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ class Engines:
 
     @classmethod
     def of(cls, settings: Settings, cache_dir: Path) -> "Engines":
-        """Those of the settings. Images are looked at anew."""
+        """The engines of these settings; what is known of images is forgotten."""
         containers.forget()
         return cls(settings.engines, settings.engine, cache_dir)
 
     def find(self, name: str | None = None) -> Engine:
-        """Raises EngineError: there is none of this name, or it is broken."""
+        """The engine of this name. Raises EngineError where there is none, or it is broken."""
         wanted = name or self.default
         if spec := self.spec(wanted):
             environ = {**self.environ, **_environment(spec)}
@@ -46,11 +46,11 @@ class Engines:
         return find_engine(wanted, cache_dir=self.cache_dir, environ=self.environ)
 
     def spec(self, name: str | None) -> EngineSpec | None:
-        """How it is written down in paddock.toml, if it is."""
+        """Its table in paddock.toml, if it has one."""
         return self.named.get(name or self.default or "")
 
     def flags(self, name: str | None) -> FlagSet | None:
-        """The flags that it knows. None where no engine is installed; one that was named must be there."""
+        """The flags that it knows; None where no engine is installed and none is named. EngineError."""
         try:
             return self.find(name).flags
         except EngineError:
@@ -75,8 +75,8 @@ class Engines:
 
 
 def _environment(spec: EngineSpec) -> dict[str, str]:
-    """What its process gets; what of that is meant for its container is told by variables."""
+    """What its process gets; two variables say which of it is meant for its container."""
     if not spec.image:
         return spec.env
-    told = {ENVIRONMENT: ",".join(sorted(spec.env)), MEMORY: str(spec.memory or "")}
-    return spec.env | {name: value for name, value in told.items() if value}
+    for_container = {ENVIRONMENT: ",".join(sorted(spec.env)), MEMORY: str(spec.memory or "")}
+    return spec.env | {name: value for name, value in for_container.items() if value}

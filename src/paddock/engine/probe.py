@@ -1,8 +1,8 @@
-"""What a llama-server can do: asked of it by `--help` and `--version`, and remembered on disk.
+"""Finds out what a llama-server can do, by its `--help` and `--version`, and remembers it on disk.
 
-The memory is one JSON file per binary, keyed by path, size and time of change. It holds the two
-texts as they came, so that a better reader of them needs no new run. A file that cannot be read is
-as good as none.
+The cache has one JSON file per binary, keyed by path, size and time of change. It holds the two
+texts as they came, so that a better parser needs no new run. A file that cannot be read counts as
+missing.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ class Candidate:
     name: str
     kind: Kind
     command: tuple[str, ...]
-    files: tuple[Path, ...]  # whose change makes it another engine
-    stamp: str = ""  # and so does a change of this
+    files: tuple[Path, ...]  # files whose change makes it another engine
+    stamp: str = ""  # a change of this makes it another engine too
 
     @property
     def identity(self) -> str:
@@ -54,7 +54,7 @@ class Answers(msgspec.Struct, frozen=True):
 def probe(
     candidate: Candidate, *, cache_dir: Path, environ: Mapping[str, str], timeout: float = TIMEOUT
 ) -> Engine:
-    """The engine behind a candidate; EngineError says why it is none."""
+    """The engine behind a candidate; EngineError says why it cannot be used."""
     cache = cache_dir / f"engine-{sha256(candidate.identity.encode()).hexdigest()[:16]}.json"
     answers = _remembered(cache, candidate.identity)
     if answers is None:
@@ -64,11 +64,11 @@ def probe(
 
 
 def devices(engine: Engine, *, environ: Mapping[str, str], timeout: float = TIMEOUT) -> list[str]:
-    """The devices that it sees now, a line each as it tells them. Raises EngineError."""
+    """The devices that it sees now, as its own lines. Raises EngineError."""
     env = engine_environment(environ) | dict(engine.env)
     candidate = Candidate(engine.name, engine.kind, engine.command, ())
-    told = _run(candidate, "--list-devices", env, timeout).stdout
-    lines = (line.strip() for line in told.splitlines() if line.startswith("  "))
+    output = _run(candidate, "--list-devices", env, timeout).stdout
+    lines = (line.strip() for line in output.splitlines() if line.startswith("  "))
     return [line for line in lines if line != "(none)"]
 
 
@@ -122,7 +122,7 @@ def _remembered(cache: Path, identity: str) -> Answers | None:
 
 
 def _remember(cache: Path, answers: Answers) -> None:
-    """Write it whole or not at all; without a place to write we shall simply ask again."""
+    """Write it atomically; where that fails the engine will be asked again."""
     with contextlib.suppress(OSError):
         atomic_write(cache, msgspec.json.encode(answers))
 

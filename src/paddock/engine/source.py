@@ -1,7 +1,7 @@
-"""Where the source of a build comes from, as one word says it, and how it gets here.
+"""Where the source of a build comes from, parsed from one word, and how it is fetched.
 
 A folder of the user's is never changed: it is compiled where it lies, or copied when it is to be
-patched. Everything else is fetched into the build's own folder, whole or not at all.
+patched. Everything else is fetched into the build's own folder, completely or not at all.
 """
 
 import re

@@ -29,7 +29,7 @@ class TemporaryServer:
     session: aiohttp.ClientSession
 
     async def ready(self) -> bool:
-        """Whether it came to serve; else it has ended."""
+        """Wait until it serves, or has ended; whether it serves."""
         ended = asyncio.ensure_future(self.child.wait())
         try:
             while not ended.done():
@@ -63,7 +63,7 @@ async def temporary_server(
 
 
 def _command(engine: Engine, profile: Profile, socket: str) -> list[str]:
-    """With what the engine always gets: models.conf, which would add it, is not behind it."""
+    """With the engine's own flags, which models.conf adds for the daemon's instances."""
     program = len(engine.command)
     argv = command(engine, profile, socket=socket)
     return [*argv[:program], *engine.always, *argv[program:]]

@@ -1,4 +1,4 @@
-"""What this machine compiles with, and what of llama.cpp is compiled for it. Reading is apart from deciding."""
+"""What this machine can compile with, and so which parts of llama.cpp; reading and deciding apart."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Toolchain:
 
 
 def options(found: Toolchain, cuda_arch: Sequence[str] = (), own: Sequence[str] = ()) -> list[str]:
-    """The words for CMake; the user's own come last and win. Raises EngineError without an nvcc for `cuda_arch`."""
+    """The words for CMake; the user's own come last and win. EngineError for `cuda_arch` without nvcc."""
     chosen = dict(_ALWAYS)
     if cuda_arch and not found.nvcc:
         raise EngineError("--cuda-arch needs nvcc, and there is none", hint=_NO_NVCC)

@@ -56,14 +56,14 @@ class CaseOutcome:
 
     @property
     def failures(self) -> list[str]:
-        told = [f"{question}: {a.failure}" for question, a in self.answers.items() if a.failure]
-        return [self.failure, *told] if self.failure else told
+        failed = [f"{question}: {a.failure}" for question, a in self.answers.items() if a.failure]
+        return [self.failure, *failed] if self.failure else failed
 
 
 def try_all(
     engine: Engine, cases: Sequence[Case], folder: Path, tell: Callable[[str], None]
 ) -> list[CaseOutcome]:
-    """The outcome of each case, one after the other; `tell` hears of each before it begins.
+    """The outcome of each case, one after the other; `tell` gets a line before each begins.
 
     `folder` is for sockets and logs; its path must be short enough for a socket.
     """
@@ -126,8 +126,8 @@ async def _ask(question: Question, session: aiohttp.ClientSession) -> TrialAnswe
 async def _prompt(session: aiohttp.ClientSession, tokens: int) -> str:
     """Words that come to so many tokens of this model."""
     text = _FILLER * (tokens // 8 + 1)
-    told = await _post(session, "/tokenize", {"content": text})
-    back = await _post(session, "/detokenize", {"tokens": told["tokens"][:tokens]})
+    tokenized = await _post(session, "/tokenize", {"content": text})
+    back = await _post(session, "/detokenize", {"tokens": tokenized["tokens"][:tokens]})
     return str(back["content"])
 
 
@@ -206,7 +206,7 @@ def _placement(log: Path) -> Placement:
 
 
 async def _note_end(server: TemporaryServer, outcome: CaseOutcome) -> None:
-    """Why it ended, where nobody had asked it to."""
+    """Note why it ended, if it was not asked to end."""
     child = server.child
     if child.identity.is_alive() and not outcome.failures:
         return

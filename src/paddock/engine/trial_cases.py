@@ -1,4 +1,4 @@
-"""What an engine is tried on: small models of each architecture, made for it, or profiles of one's own."""
+"""What an engine is tried on: small models of each architecture, or the user's own profiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Case:
     name: str
     profile: Profile
     questions: tuple[Question, ...]
-    says: str = ""  # what it must answer; "" where nobody knows
+    says: str = ""  # what it must answer; "" where that is unknown
     is_own: bool = False  # a model of the user's, big enough for its speed to mean something
 
 

@@ -11,22 +11,20 @@ from paddock.engine.trial import CaseOutcome, TrialAnswer
 from paddock.engine.trial_cases import Case, Question
 
 Judgement = Literal["ok", "changed", "worse", "failed"]
-_SLOWER = (
-    0.8  # of the other's speed; less is worse (a profile's; small models tell nothing of speed)
-)
+_SLOWER = 0.8  # of the other's speed; less is worse (of profiles only; small models say nothing about speed)
 _MIB, _SHARE = 16, 0.05  # by how much a device's memory may differ and still be the same
 _ALIKE = 0.99  # cosine of two embeddings of the same words
 
 
 @dataclass(frozen=True, slots=True)
 class TrialFinding:
-    """One thing that was looked at."""
+    """One thing that was compared."""
 
     case: str
     what: str
     judgement: Judgement
     now: str  # on the engine that is tried
-    before: str = ""  # on the one it is held against
+    before: str = ""  # on the one that it is compared with
 
     @property
     def is_unsafe(self) -> bool:
@@ -36,7 +34,7 @@ class TrialFinding:
 def findings(
     cases: Sequence[Case], tried: Sequence[CaseOutcome], other: Sequence[CaseOutcome] = ()
 ) -> list[TrialFinding]:
-    """Everything that was seen, case by case."""
+    """All comparisons, case by case."""
     found: list[TrialFinding] = []
     for case, now, before in zip_longest(cases, tried, other):
         found += _of_case(case, now, before)

@@ -1,4 +1,4 @@
-"""What is known of builds from trying them, and which engine was the default before: `STATE/engines.json`."""
+"""What trials found out about builds, and which engines were the default before: `STATE/engines.json`."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ class TrialStore(msgspec.Struct, kw_only=True):
         return self.trials.get(engine.build_mark)
 
     def note_default(self, former: str | None) -> None:
-        """Another default comes; this was the last one."""
+        """Remember the default that is being replaced."""
         self.former = [*self.former, former][-_FORMER:]
 
 

@@ -24,7 +24,7 @@ from paddock.scratch import scratch
 
 INDEX = "/"
 _TIME = 60.0  # seconds, for all of it
-# These name the others, the service worker nearly all; the build is named by the program only.
+# These name the other files, the service worker nearly all; only the program names the build.
 _NAMING = (INDEX, "/sw.js", "/manifest.webmanifest", "/build.json")
 _NAMED = re.compile(
     rb"""["'](?:\./|/)?([\w./-]+\.(?:js|css|json|webmanifest|ico|png|svg|woff2?))["']"""
@@ -52,7 +52,7 @@ Page = dict[str, PageFile]  # by path; empty where the engine was built without 
 
 
 async def take(engine: Engine) -> Page:
-    """The page of this engine; EngineError where it does not come up or breaks off."""
+    """The page of this engine; EngineError where the engine does not start or breaks off."""
     with scratch("page") as folder:
         model = await asyncio.to_thread(write, folder / "page.gguf", ScriptedModel(say="Hello."))
         extra = (_NO_DEVICE,) if engine.flags.find(_NO_DEVICE.name) else ()
@@ -77,7 +77,7 @@ async def _collected(session: aiohttp.ClientSession) -> Page:
 
 
 async def _fetched(session: aiohttp.ClientSession, paths: Iterable[str]) -> Page:
-    """Those of these that there are."""
+    """Those of these files that the engine has."""
     found = {}
     for path in paths:
         async with session.get(BASE_URL + path, headers={"Accept-Encoding": "gzip"}) as reply:
@@ -88,6 +88,6 @@ async def _fetched(session: aiohttp.ClientSession, paths: Iterable[str]) -> Page
 
 
 def _named(files: Iterable[PageFile]) -> list[str]:
-    """What these files name that may be a file of the page; not all of it is."""
+    """Names in these files that may be files of the page; not all are."""
     found = {match.decode() for file in files for match in _NAMED.findall(file.plain())}
     return sorted({f"/{name}" for name in found} - {*_NAMING})

@@ -38,7 +38,7 @@ class Amd:
         """There is nothing to close."""
 
     def _cards(self) -> list[Card]:
-        """Without amdgpu (the old driver radeon, or given to a virtual machine) nothing computes on one."""
+        """Only cards that amdgpu runs: with radeon, or passed to a virtual machine, they cannot compute."""
         return [
             card
             for card in drm.cards(self._sys)
@@ -83,7 +83,7 @@ class Amd:
 
 
 def _telemetry(device: Path) -> Telemetry:
-    """Throttling is told in `gpu_metrics` alone, in layouts that differ by chip: not read."""
+    """Without throttling, which only `gpu_metrics` has, in layouts that differ by chip."""
     if kernel.text(device / "power" / "runtime_status") == "suspended":
         return Telemetry()  # reading a sensor would wake it up (kernels before 6.13)
     sensors = next(iter(sorted(device.glob("hwmon/hwmon*"))), device / "hwmon")
@@ -102,9 +102,9 @@ def _telemetry(device: Path) -> Telemetry:
 
 
 def _millionth(sensors: Path, *names: str) -> float | None:
-    """Of the first that tells: watts from microwatts, MHz from Hz."""
-    told = (kernel.number(sensors / name) for name in names)
-    return next((value / 1e6 for value in told if value is not None), None)
+    """The first of these sensors that has a value: watts from microwatts, MHz from Hz."""
+    values = (kernel.number(sensors / name) for name in names)
+    return next((value / 1e6 for value in values if value is not None), None)
 
 
 def _whole(value: float | None) -> int | None:

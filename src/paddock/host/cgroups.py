@@ -59,7 +59,7 @@ def _limits(proc: Path, sys: Path) -> Iterator[Limit]:
 
 
 def _above(root: Path, path: str, files: _Files) -> Iterator[Limit]:
-    """The group and all above it. In a container the path may be that of outside: then only the root."""
+    """The group and all above it; only the root where a container shows the path of the host."""
     group = root / path.lstrip("/")
     for folder in (group, *group.parents):
         if limit := _limit(folder, files):

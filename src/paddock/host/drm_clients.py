@@ -1,7 +1,7 @@
-"""Which process holds how much of AMD's VRAM: from its open files, and from ROCm's own books.
+"""Which process holds how much of AMD's VRAM: from its open files, and from ROCm's own records.
 
-Each open file of a card tells its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst),
-for the processes that we may look into: our own user's, or all for root. ROCm's driver keeps books
+Each open file of a card shows its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst),
+for the processes that we may look into: our own user's, or all for root. ROCm's driver keeps records
 of its own for everybody to read, /sys/class/kfd/kfd/proc/PID/vram_GPU in bytes (the rocm-smi library
 reads them: rocm_smi_kfd.cc). A process in both is counted once, with the larger figure.
 """
@@ -39,13 +39,13 @@ def _by_files(proc: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _held(process: Path) -> dict[str, int]:
-    """Bytes by card. A file opened once and duplicated is one client, and tells the same each time."""
+    """Bytes by card. A file opened once and duplicated is one client with one figure."""
     clients: dict[tuple[str, str], int] = {}
     for number in _nodes(process):
         facts = _facts(process / "fdinfo" / number)
-        told = next((facts[key] for key in _KEYS if key in facts), None)
-        if told is not None and facts.get("drm-driver") == "amdgpu":
-            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(told)
+        listed = next((facts[key] for key in _KEYS if key in facts), None)
+        if listed is not None and facts.get("drm-driver") == "amdgpu":
+            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(listed)
     held: dict[str, int] = defaultdict(int)
     for (address, _), size in clients.items():
         held[address] += size
@@ -76,15 +76,15 @@ def _bytes(said: str) -> int:
 
 def _by_rocm(sys: Path) -> Iterator[tuple[str, int, int]]:
     root = sys / "class" / "kfd" / "kfd"
-    held = [(book, pid) for pid in pids(root / "proc") for book in _books(root, pid)]
+    held = [(record, pid) for pid in pids(root / "proc") for record in _records(root, pid)]
     addresses = _rocm_addresses(root / "topology" / "nodes") if held else {}
-    for book, pid in held:
-        address, size = addresses.get(book.name.removeprefix("vram_")), kernel.number(book)
+    for record, pid in held:
+        address, size = addresses.get(record.name.removeprefix("vram_")), kernel.number(record)
         if address and size:
             yield address, pid, size
 
 
-def _books(root: Path, pid: int) -> Iterable[Path]:
+def _records(root: Path, pid: int) -> Iterable[Path]:
     return (root / "proc" / str(pid)).glob("vram_*")
 
 

@@ -1,4 +1,4 @@
-"""A GPU and the processes on it, as numbers: the words that all drivers share."""
+"""A GPU and the processes on it, as numbers: the types that all drivers share."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -20,7 +20,7 @@ class Gpu:
     """One device at one moment, memory in MiB.
 
     `index` counts in PCI order, whatever CUDA_VISIBLE_DEVICES says; NVIDIA's come first and have NVML's.
-    `used_mib` leaves out what the driver keeps for itself, where it tells that: `total` is then more
+    `used_mib` leaves out what the driver keeps for itself, where it reports that: `total` is then more
     than `free` and `used` together. `processes` are those that we may see, one entry a process.
     """
 
@@ -38,7 +38,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """How hard a GPU works at one moment. None where its driver does not tell."""
+    """How hard a GPU works at one moment. None where its driver does not report it."""
 
     utilization: float | None = None  # 0 to 1: share of the last moments in which anything ran
     temperature_c: int | None = None
@@ -50,13 +50,13 @@ class Telemetry:
 
 
 class GpuDriver(Protocol):
-    """Whoever reads the GPUs of one vendor. None of these raises."""
+    """A reader of one vendor's GPUs. No method raises."""
 
     def read(self) -> list[Gpu]:
         """Memory and processes: what a decision needs."""
 
     def telemetry(self) -> dict[str, Telemetry]:
-        """The rest, by `Gpu.id`: for whoever looks on."""
+        """Everything that no decision needs, by `Gpu.id`, for display."""
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The kernel's small files under /proc and /sys, each read whole; None where one is gone or closed to us."""
+"""Reads the kernel's small files under /proc and /sys; None where one is gone or may not be read."""
 
 from pathlib import Path
 

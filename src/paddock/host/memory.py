@@ -1,4 +1,4 @@
-"""The machine's memory, as the kernel counts it and as far as we may use it. None where nobody could tell."""
+"""The machine's memory, as the kernel counts it and as far as we may use it; None where unknown."""
 
 import re
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Memory:
 def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
     """Read it now (MemTotal, MemAvailable and swap of /proc/meminfo). Never raises.
 
-    `proc` and `sys` are where pressure, swap-ins and limits are read, which psutil does not tell.
+    `proc` and `sys` are where pressure, swap-ins and limits are read, which psutil does not report.
     """
     try:
         ram, swap = psutil.virtual_memory(), psutil.swap_memory()
@@ -48,7 +48,7 @@ def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
     )
 
 
-def _pressure(told: str | None) -> float | None:
+def _pressure(line: str | None) -> float | None:
     """From `some avg10=0.22 avg60=…` (Documentation/accounting/psi.rst); some kernels have it off."""
-    some = re.match(r"some avg10=(\d+\.\d+)", told or "")
+    some = re.match(r"some avg10=(\d+\.\d+)", line or "")
     return float(some[1]) if some else None

@@ -51,7 +51,7 @@ class Nvidia:
         return [self._gpu(index, handle, displays) for index, handle in handles.items()]
 
     def telemetry(self) -> dict[str, Telemetry]:
-        """By PCI address; a card that does not tell its address has none. Never raises."""
+        """By PCI address; cards whose address is unknown are left out. Never raises."""
         read = {self._address(h): self._telemetry(h) for h in self._handles().values()}
         return {address: what for address, what in read.items() if address}
 
@@ -93,7 +93,7 @@ class Nvidia:
         self._lost = lost
 
     def _ask(self, function: str, *arguments: Any) -> Any:
-        """The answer, or None where this device, driver or binding does not tell."""
+        """The answer, or None where this device, driver or binding has none."""
         known = getattr(self._nvml, function, None)
         try:
             return known(*arguments) if known else None
@@ -127,11 +127,11 @@ class Nvidia:
         return second or self._ask("nvmlDeviceGetMemoryInfo", handle)
 
     def _address(self, handle: Any) -> str:
-        told = self._ask("nvmlDeviceGetPciInfo", handle)
-        return pci_address(_text(told.busId)) if told else ""
+        found = self._ask("nvmlDeviceGetPciInfo", handle)
+        return pci_address(_text(found.busId)) if found else ""
 
     def _drives_display(self, handle: Any, connected: bool | None) -> bool | None:
-        """NVML, or the kernel's list of connectors: either may know nothing of a monitor."""
+        """By NVML or the kernel's list of connectors: either may miss a monitor."""
         active = self._ask("nvmlDeviceGetDisplayActive", handle)
         if active is None:
             return connected
@@ -152,8 +152,8 @@ class Nvidia:
 
     def _name(self, pid: int) -> str:
         """NVML's own, a path, where the process is in another container."""
-        told = program(pid, proc=self._proc)
-        return told or PurePath(_text(self._ask("nvmlSystemGetProcessName", pid))).name
+        name = program(pid, proc=self._proc)
+        return name or PurePath(_text(self._ask("nvmlSystemGetProcessName", pid))).name
 
     def _telemetry(self, handle: Any) -> Telemetry:
         rates = self._ask("nvmlDeviceGetUtilizationRates", handle)

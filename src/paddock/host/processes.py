@@ -1,4 +1,4 @@
-"""What the kernel tells of a process: memory, session, name. One that is gone has none of them."""
+"""What the kernel reports of a process: memory, session, name; nothing of one that is gone."""
 
 import heapq
 import os
@@ -41,7 +41,7 @@ def swapped_mib(pid: int, *, proc: Path = kernel.PROC) -> int:
 
 
 def session_of(pid: int) -> int | None:
-    """The session that it belongs to, None when it is gone or out of sight."""
+    """Its session; None when the process is gone or not visible to us."""
     if pid > 0:  # to the kernel, 0 is whoever asks
         with suppress(OSError):
             return os.getsid(pid) or None
@@ -59,14 +59,14 @@ def program(pid: int, *, proc: Path = kernel.PROC) -> str:
 
 
 def largest(count: int, *, proc: Path = kernel.PROC) -> list[ProcessSize]:
-    """Who takes the RAM: the processes with the most anonymous memory, the largest first."""
+    """The processes with the most anonymous memory, the largest first."""
     sizes = ((_anonymous_mib(proc / str(pid)), pid) for pid in pids(proc))
     top = heapq.nlargest(count, ((mib, pid) for mib, pid in sizes if mib))
     return [ProcessSize(pid, program(pid, proc=proc), mib) for mib, pid in top]
 
 
 def pids(proc: Path = kernel.PROC) -> list[int]:
-    """All that are in sight."""
+    """The numbers of all processes that are visible to us."""
     with suppress(OSError), os.scandir(proc) as entries:
         return [int(entry.name) for entry in entries if entry.name.isdecimal()]
     return []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from paddock.daemon.log_reading import Reading
+from paddock.daemon.logs.log_reading import Reading
 from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
 from paddock.http.query import number

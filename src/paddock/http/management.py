@@ -14,9 +14,9 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
-from paddock.daemon.checkup import examine
-from paddock.daemon.portrait import portrait
-from paddock.daemon.preview import previewed
+from paddock.daemon.reports.checkup import examine
+from paddock.daemon.reports.preview import previewed
+from paddock.daemon.reports.profile_detail import profile_detail
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
 from paddock.http import body, router, sse
@@ -92,7 +92,7 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     """The loads of one profile, also of one that models.conf no longer has."""
     name, limit = _id_or_name(front, request.match_info["model"]), _limit(request)
     past = front.daemon.chronicle.history
-    loads = await past.loads(name, limit=limit) if past else []
+    loads = await past.loads(name, limit=limit)
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
     return reply(History(profile=name, loads=loads))
@@ -101,12 +101,13 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One profile in full; no engine is asked."""
     found = front.daemon.resolve(request.match_info["model"])
-    return reply(await portrait(front.daemon, found))
+    return reply(await profile_detail(front.daemon.parts, front.daemon.view, found))
 
 
 async def preview(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a switch would do now; nothing is changed, and no engine asked."""
-    return reply(previewed(front.daemon, front.daemon.resolve(request.match_info["model"])))
+    profile = front.daemon.resolve(request.match_info["model"])
+    return reply(previewed(front.daemon.parts, front.daemon.view, profile))
 
 
 async def cancel_request(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -123,7 +124,7 @@ async def doctor(front: Front, request: web.Request, route: Route) -> web.Stream
     """What could be better about these profiles, without a name all, and about the machine."""
     named = [front.daemon.resolve(name) for name in request.query.getall("model", [])]
     every = list(front.daemon.roster.stable.profiles.values())
-    return reply(await examine(front.daemon, named or every))
+    return reply(await examine(front.daemon.parts, front.daemon.sampler, named or every))
 
 
 async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -23,9 +23,9 @@ from paddock.http.askers import asker
 from paddock.http.mcp_caller import Caller
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.activity.requests import Request
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
-    from paddock.daemon.requests import Request
 
 _PATH = "/v1/chat/completions"
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}

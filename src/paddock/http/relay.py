@@ -26,9 +26,9 @@ from paddock.http.surfaces import UPSTREAM, describe
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.activity.requests import Request
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
-    from paddock.daemon.requests import Request
     from paddock.http.body import Wish
 
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece

@@ -13,7 +13,7 @@ from paddock.http.content import Content
 from paddock.http.front import Front
 
 if TYPE_CHECKING:
-    from paddock.daemon.requests import Request
+    from paddock.daemon.activity.requests import Request
 
 # What the libraries of OpenAI and Anthropic say of themselves from the second try on (Stainless,
 # which makes them); Claude Code is built on one of them.

@@ -105,7 +105,7 @@ async def serving(
     servers = [await loop.create_server(door, sock=one, backlog=_BACKLOG) for one in bound]
     door.watch()
     try:
-        yield [_text(one.getsockname()) for one in bound]
+        yield [host_port(one.getsockname()) for one in bound]
     finally:
         for server in servers:
             server.close()
@@ -119,7 +119,7 @@ def address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _text(bound: Any) -> str:
+def host_port(bound: Any) -> str:
     host, port = bound[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -16,7 +16,7 @@ from paddock.http.relay import Exchange
 from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
 
 _JSON = {"Content-Type": "application/json"}

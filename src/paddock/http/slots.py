@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from paddock.http import upstream
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.instances.endpoint import Endpoint
 
 KEPT = 1.5
 

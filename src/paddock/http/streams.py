@@ -23,8 +23,8 @@ from paddock.http import upstream
 from paddock.http.front import Front, Route
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
-    from paddock.daemon.requests import Request
+    from paddock.daemon.activity.requests import Request
+    from paddock.daemon.instances.endpoint import Endpoint
 
 T = TypeVar("T")
 ID_HEADER = "X-Conversation-Id"

@@ -15,7 +15,7 @@ from paddock.errors import BadRequest, UpstreamGone
 from paddock.http.content import Content, Spooled
 
 if TYPE_CHECKING:
-    from paddock.daemon.endpoint import Endpoint
+    from paddock.daemon.instances.endpoint import Endpoint
 
 # What llama-server reads. Never a key, a cookie, an origin or a forwarded address.
 REQUEST_HEADERS = (

@@ -1,7 +1,7 @@
 """Reads the facts of model files in a process of its own, once for each state of their files.
 
 The one place for that: the gguf library brings numpy, and neither the daemon nor the command line
-should pay for it, or fall over a file that nobody foresaw. One process reads all files that it is
+should pay for it, or crash on an unforeseen file. One process reads all files that it is
 given. What was read is kept in `CACHE_DIR/facts/`, one JSON file for each model; it holds for as
 long as path, size and times of change of every shard are the same. A file there that cannot be read
 counts as none. Whatever happens to the process, the answer is facts or a GgufError.
@@ -41,7 +41,7 @@ def read(path: Path, *, cache_dir: Path) -> Facts:
 def read_each(
     paths: Iterable[Path], *, cache_dir: Path
 ) -> Iterator[tuple[Path, Facts | GgufError]]:
-    """Each path once, with its facts or what is wrong with it: as it is known, so in any order."""
+    """Each path once, with its facts or its error; in the order in which the answers are known."""
     unread = dict[Path, _Slot]()
     for path in dict.fromkeys(paths):
         slot = _Slot.of(path, cache_dir)
@@ -50,25 +50,25 @@ def read_each(
         else:
             unread[path] = slot
     while unread:
-        for path, told in _answers(list(unread)):
-            yield path, unread.pop(path).keep(told)
+        for path, answer in _answers(list(unread)):
+            yield path, unread.pop(path).keep(answer)
 
 
 async def read_in_child(path: Path, *, cache_dir: Path) -> Facts:
-    """As `read`, for a process that must not wait; cancelled, it ends its child."""
+    """As `read`, without blocking the event loop; if cancelled, it ends its child."""
     return _or_raise((await read_all_in_child([path], cache_dir=cache_dir))[path])
 
 
 async def read_all_in_child(
     paths: Sequence[Path], *, cache_dir: Path
 ) -> dict[Path, Facts | GgufError]:
-    """As `read_each`, for a process that must not wait; cancelled, it ends its child."""
+    """As `read_each`, without blocking the event loop; if cancelled, it ends its child."""
     slots, found = await asyncio.to_thread(_look_up, paths, cache_dir)
     unread = [path for path in slots if path not in found]
     while unread:
         answers = await _run(unread)
-        for path, told in answers:
-            found[path] = await asyncio.to_thread(slots[path].keep, told)
+        for path, answer in answers:
+            found[path] = await asyncio.to_thread(slots[path].keep, answer)
         unread = unread[len(answers) :]
     return found
 
@@ -154,7 +154,7 @@ def _question(paths: Sequence[Path]) -> bytes:
 
 
 class _Ear:
-    """Tells the child's answers, which come in the order of the paths, from its last words."""
+    """Reads the child's output: its answers, in the order of the paths, and its last other line."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = iter(paths)
@@ -162,15 +162,15 @@ class _Ear:
 
     def hear(self, line: bytes) -> Iterator[tuple[Path, Facts | GgufError]]:
         try:
-            told = msgspec.json.decode(line, type=HeaderAnswer)
+            answer = msgspec.json.decode(line, type=HeaderAnswer)
         except msgspec.MsgspecError:
             self._last = line.decode(errors="replace").strip() or self._last
             return
-        error = GgufError(told.message, hint=told.hint, kind=told.kind)
-        yield next(self._paths), told.facts or error
+        error = GgufError(answer.message, hint=answer.hint, kind=answer.kind)
+        yield next(self._paths), answer.facts or error
 
     def end(self, status: int) -> Iterator[tuple[Path, Facts | GgufError]]:
-        """It broke over the first path that it has not answered for."""
+        """The child has ended; if it failed, the first path without an answer is to blame."""
         if (path := next(self._paths, None)) is not None:
             yield path, _failed(path, self._last or f"status {status}")
 
@@ -205,7 +205,7 @@ class _Slot:
         return cls(path, cache_dir / "facts" / f"{name}.json", stamps(path))
 
     def remembered(self) -> Facts | GgufError | None:
-        """What needs no child to be told."""
+        """The facts, or the error, that can be given without a child; None where one must read the file."""
         if not self.shards:
             return absent([self.path])
         try:
@@ -216,7 +216,7 @@ class _Slot:
             return None
 
     def keep(self, facts: Facts | GgufError) -> Facts | GgufError:
-        """Write facts whole or not at all; without a place to write they will be read again."""
+        """Write the facts atomically; where that fails they will be read again."""
         if isinstance(facts, Facts):
             kept = _CachedFacts(_FORMAT, self.shards, msgspec.Raw(msgspec.json.encode(facts)))
             with suppress(OSError):

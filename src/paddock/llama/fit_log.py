@@ -1,4 +1,4 @@
-"""What llama.cpp tells while it fits a model to the memory there is. Pure.
+"""What llama.cpp logs while it fits a model to the available memory. Pure.
 
 At `-lv 5` (build 11434; common/fit.cpp, src/llama-model.cpp, src/llama-context.cpp) every trial of
 `--fit` prints which layer it assigns to which device, which tensors it moves away, the splits of
@@ -52,7 +52,7 @@ class FitDevice:
 
 
 def device_of(line: str) -> FitDevice | None:
-    """The device that a line says is used; of its memory only what is free."""
+    """The device that a line names as used; it states only the free memory."""
     if "using device" not in line or not (found := _DEVICE.search(line)):
         return None
     address = None if found[3] == "unknown id" else found[3].lower()
@@ -114,7 +114,7 @@ class Fit:
 
 
 class FitReader:
-    """Feed it every line up to `DONE`; `fit` then tells what was chosen."""
+    """Feed it every line up to `DONE`; `fit` is then what was chosen."""
 
     def __init__(self) -> None:
         self.is_done = False
@@ -153,7 +153,7 @@ class FitReader:
 
     @property
     def first_trial_is_over(self) -> bool:
-        """Whether what was asked for has been measured: nothing more is of use without fit."""
+        """Whether the placement asked for has been measured; without fit, nothing after it matters."""
         return bool(self._trials) and self._open is None
 
     def fit(self) -> Fit | None:
@@ -184,7 +184,7 @@ class FitReader:
         Slots with caches of their own get the trained context each, if none is asked for: then it is
         measured once more, with the larger one.
 
-        A shape is told in whole layers, several trials may have it, and a device's figure is told
+        A shape is logged in whole layers, several trials may have it, and a device's figure is logged
         before the next ones are filled: of those with the shape the nearest in MiB, the last.
         """
         if not self._chosen or self._complaint:
@@ -264,7 +264,7 @@ class FitReader:
         return self._open
 
     def _close(self) -> None:
-        """The table's last row ends a trial; the next line of fit's own is the sign of it."""
+        """End a trial: its table is complete when fit's next own line comes."""
         trial, self._open = self._open, None
         if trial and trial.sizes:
             if len(self._trials) < _MOST:

@@ -1,4 +1,4 @@
-"""Which options take a file or folder, as the help tells, and where it stands in their values. Pure.
+"""Which options take a file or folder, by their help, and where in their values it stands. Pure.
 
 What the help calls `FNAME`, `FILE`, `PATH`, `DIR` or `…_FILE` is one. Whether it must be there is in
 the help too: build 11434 creates its log file, its folder of prompts and its dynamic lookup cache.
@@ -30,7 +30,7 @@ class _ValueHelp(NamedTuple):
 
 @cache
 def _read(hint: str, text: str) -> _ValueHelp:
-    """Asked for every flag of every profile, and the same for all of them."""
+    """Cached: every flag of every profile asks for it."""
     is_scaled = _SCALED.fullmatch(hint) is not None
     return _ValueHelp(
         is_path=bool(is_scaled or _PATH.fullmatch(hint)) and not _REMOTE.search(text),
@@ -52,7 +52,7 @@ def takes_folder(spec: FlagSpec) -> bool:
 
 
 def is_written(spec: FlagSpec) -> bool:
-    """Whether llama-server makes what it names; else it must be there."""
+    """Whether llama-server creates the file; else the file must exist."""
     return _read(spec.hint, spec.help).is_written
 
 
@@ -65,7 +65,7 @@ def paths(spec: FlagSpec, values: Iterable[str]) -> list[str]:
 
 
 def placed(spec: FlagSpec, value: str, place: Callable[[str], str]) -> str:
-    """The value with each path in it put where `place` has it."""
+    """The value with each path in it replaced by what `place` makes of it."""
     if not takes_path(spec):
         return value
     split = (_path(spec, part) for part in _parts(spec, value))

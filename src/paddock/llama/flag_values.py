@@ -32,7 +32,7 @@ def _switch(spec: FlagSpec, *, on: bool) -> tuple[str, ...]:
 def truth(text: str) -> bool:
     """A switch's value; raises ValueError on anything but llama.cpp's own words for it.
 
-    A preset's `yes` is on, and so is its `no`: there all is on that is not one of `FALSE`.
+    In a preset `yes` means on, and so does `no`: all words but those of `FALSE` do.
     """
     word = text.lower()
     if word in TRUE or word in FALSE or word == "yes":

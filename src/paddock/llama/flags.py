@@ -63,7 +63,7 @@ class FlagSpec:
 
     @property
     def removed(self) -> bool:
-        """Still listed, but llama-server ends at once when it is given."""
+        """Whether it is still listed although llama-server ends at once when it is given."""
         return "argument has been removed" in self.help
 
     @property
@@ -150,7 +150,7 @@ class _Entry:
 
 
 def parse_help(text: str) -> FlagSet:
-    """Every option of the help text; lines that are none of it (a driver's greetings) are passed over."""
+    """Every option of the help text; other lines, such as a driver's messages, are skipped."""
     return FlagSet.of(_spec(entry) for entry in _entries(text))
 
 

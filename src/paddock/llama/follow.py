@@ -20,7 +20,7 @@ _MOST_SOUGHT = 1 << 20  # bytes read from the end of a file, for its last lines
 class LineFile:
     """A growing file, read as lines. It may be cut down, by us or by anybody; the writer must append.
 
-    Once found it stays open, so that it can be read however few descriptors are left.
+    It stays open once it was found, so that it can be read even when no descriptor is left.
 
     A flood is read in pieces, and what is more than a `backlog` of it is skipped: a line says so.
     """
@@ -76,7 +76,7 @@ class LineFile:
         self._file = None
 
     def read_all(self) -> Iterator[str]:
-        """Everything that came since the last call, however much: for one who has the time."""
+        """Everything that came since the last call, however much; it may block for long."""
         yield from self.read()
         while self.is_behind:
             yield from self.read()
@@ -88,7 +88,7 @@ class LineFile:
             self._skip_to(file, here - most)
 
     def _skip_to(self, file: int, offset: int) -> str:
-        """The words about it; the line in which `offset` lies is left out too, if it has an end soon."""
+        """The line that reports the gap; the line around `offset` is skipped too, if it ends soon."""
         before = offset - 1
         line = os.pread(file, _LONGEST_LINE, before)
         after = before + (line.find(b"\n") + 1 or len(line))

@@ -25,7 +25,7 @@ Fault = Literal["absent", "short", "other", "closed", "damaged", "odd", "foreign
 
 
 class GgufError(PaddockError):
-    """There are no facts of this file."""
+    """The facts of this file cannot be read."""
 
     code = "model_unreadable"
     status = 502
@@ -38,7 +38,7 @@ class GgufError(PaddockError):
 
     @property
     def is_final(self) -> bool:
-        """Whether no engine whatever can load it."""
+        """Whether no engine can load it."""
         return self.kind in ("absent", "short")
 
 
@@ -130,7 +130,7 @@ def missing_shards(path: Path) -> list[Path]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file; one that we may not look at counts, as opening it tells why."""
+    """Whether the file exists. One that we may not look at counts: opening it gives the reason."""
     try:
         return path.is_file()
     except OSError:
@@ -138,7 +138,7 @@ def is_there(path: Path) -> bool:
 
 
 def absent(missing: Sequence[Path], shards: int = 1) -> GgufError:
-    """These files are not there, of a model with so many."""
+    """The error for missing files of a model with so many shards."""
     hint = f"the model has {shards} shards; download all of them" if shards > 1 else ""
     return GgufError(f"missing: {', '.join(map(str, missing))}", hint=hint, kind="absent")
 

@@ -33,7 +33,7 @@ _DEEPEST = 4  # lists in lists; llama.cpp takes none
 
 
 class Damaged(Exception):
-    """The bytes cannot be what they say they are, or the file ends too early."""
+    """The bytes contradict themselves, or the file ends too early."""
 
 
 class TensorInfo(NamedTuple):
@@ -82,7 +82,7 @@ class GgufFile:
 
     @property
     def data_size(self) -> int:
-        """Bytes that there are of tensors, as far as the header tells where they begin."""
+        """Bytes of tensors in the file; 0 where the header does not say where they begin."""
         return 0 if self.data_start is None else max(0, self.size - self.data_start)
 
 

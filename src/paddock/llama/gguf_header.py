@@ -46,7 +46,7 @@ class GgufHeader:
 
     @property
     def doubts(self) -> Iterable[str]:
-        """What was found under the keys asked for that should not be there."""
+        """What is wrong with the values of the keys that were asked for."""
         return self._doubts.values()
 
     def has(self, key: str) -> bool:

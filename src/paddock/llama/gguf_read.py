@@ -130,7 +130,7 @@ def _file_type(number: int | None) -> str | None:
 
 
 def _doubts(header: GgufHeader, facts: Facts, files: Sequence[GgufFile]) -> Iterator[str]:
-    """What llama.cpp may not take: only it can tell."""
+    """What llama.cpp may refuse; only it can decide."""
     yield from header.doubts
     yield from misfits(files)
     if facts.kind == "model" and facts.n_layers:

@@ -1,6 +1,6 @@
 """The files of one model: all of them, as long as their tensors, and belonging together.
 
-Imported by who reads a file only: the gguf library brings numpy.
+Only modules that read files import it: the gguf library imports numpy.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ _SIZES = {int(kind): (kind.name, *GGML_QUANT_SIZES[kind]) for kind in GGMLQuanti
 def opened(path: Path) -> list[GgufFile]:
     """The files of the model, the one with the keys first. GgufError names those that are missing.
 
-    How many there are is for the first one's header to say: a file may be named as a shard and be
-    all of its model (llama.cpp looks at `split.count`, then at names).
+    The first one's header says how many there are: a file may be named as a shard and be all of its
+    model (llama.cpp looks at `split.count`, then at names).
     """
     named = shards(path)
     if not is_there(named[0]):
@@ -60,7 +60,7 @@ def _size(kind: int, n_elements: int) -> int:
 
 
 def misfits(files: Sequence[GgufFile]) -> Iterator[str]:
-    """Where the files are not those that the headers speak of."""
+    """Where the files differ from what their headers claim."""
     count = _number(files[0], "split.count") or 1
     if count != len(files):
         yield f"split.count is {count}, and there {_are(len(files))}"
@@ -68,9 +68,9 @@ def misfits(files: Sequence[GgufFile]) -> Iterator[str]:
         number = _number(file, "split.no")
         if number is not None and number != place:
             yield f"split.no of {file.path.name} is {number}, and by its name it is {place}"
-    told, found = _number(files[0], "split.tensors.count"), sum(len(file.tensors) for file in files)
-    if told is not None and told != found:
-        yield f"split.tensors.count is {told}, and there are {found} tensors"
+    claimed, found = _number(files[0], "split.tensors.count"), sum(len(f.tensors) for f in files)
+    if claimed is not None and claimed != found:
+        yield f"split.tensors.count is {claimed}, and there are {found} tensors"
 
 
 def _are(files: int) -> str:

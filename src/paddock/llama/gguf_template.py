@@ -1,6 +1,6 @@
-"""What a chat template handles, as far as its text tells: what it mentions, not what it does with it.
+"""What a chat template handles, judged by what its text mentions, not by what it does with it.
 
-llama-server runs the template to find out (`common/jinja/caps.cpp`, told in /props, and for
+llama-server runs the template to find out (`common/jinja/caps.cpp`, published in /props, and for
 thinking `common/chat-diff-analyzer.cpp`); these rules ask the text for the same things. Held
 against build 11434 with the 67 templates of its `models/templates`: the same answer for tools and
 system in all, for thinking in 60; of the others it knows four by name and does not see three think.

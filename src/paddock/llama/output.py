@@ -48,7 +48,7 @@ _decode_state = msgspec.json.Decoder(_State).decode
 
 
 def parse_state(line: str) -> StateLine | None:
-    """The state that a line of standard output tells; None where it tells none."""
+    """The state that a line of standard output reports; None where it reports none."""
     if not line.startswith(STATE_PREFIX):
         return None
     try:
@@ -61,7 +61,7 @@ def parse_state(line: str) -> StateLine | None:
 
 
 def parse_server(line: str) -> int | None:
-    """The process of the llama-server itself, where the one that we started only runs it."""
+    """The process of the llama-server itself, where the program that we started only runs it."""
     number = line.removeprefix(SERVER_PREFIX)
     return int(number) if line.startswith(SERVER_PREFIX) and number.isdecimal() else None
 
@@ -82,12 +82,12 @@ class Timing:
 
     @property
     def speed(self) -> float | None:
-        """Tokens/s; None for a time too short to tell."""
+        """Tokens/s; None for a time too short to measure."""
         return self.tokens / self.seconds if self.seconds > 0 and self.tokens > 0 else None
 
 
 def parse_timing(line: str) -> Timing | None:
-    """The timing that a log line tells; one line for the prompt, one for the generation."""
+    """The timing in a log line; one line for the prompt, one for the generation."""
     if "print_timing" not in line or not (found := _TIMING.search(line)):
         return None
     kind = "prompt" if found[2] == "prompt eval" else "generation"
@@ -106,7 +106,7 @@ _TASK_MARK = " | task "
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """What a log line tells of a task, which is one prompt of a request, while it runs.
+    """What a log line reports of a running task, which is one prompt of a request.
 
     `tokens` are those of the whole prompt when it is `launched`, those of it that were read while it
     is `reading`, and those of the answer so far while it is `generating`. `speed` is in tokens/s.
@@ -119,7 +119,7 @@ class TaskLine:
 
 
 def parse_task(line: str) -> TaskLine | None:
-    """What a log line tells of a running task: its batches as they come, the rest every 3 s."""
+    """What a log line reports of a running task: each batch of its prompt, the answer every 3 s."""
     at = line.find(_TASK_MARK)
     if at < 0 or not (found := _TASK.match(line, at + len(_TASK_MARK))):
         return None
@@ -173,7 +173,7 @@ _PASSING = re.compile(
 
 
 def says_unloadable(line: str) -> bool:
-    """Whether llama.cpp says here that what a file holds cannot be loaded."""
+    """Whether llama.cpp says in this line that a file's content cannot be loaded."""
     return any(words in line for words in _UNLOADABLE)
 
 
@@ -190,7 +190,7 @@ def unloadable(lines: Iterable[str]) -> str:
 
 
 def _weakness(line: str) -> int:
-    """How little it explains. The first of the best is the cause, the others follow from it."""
+    """How little a line explains; of the best lines the first is the cause, the others follow from it."""
     if _FATAL.search(line):
         return 0
     if any(noise in line for noise in _NOISE):

@@ -35,9 +35,9 @@ _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
     "compute": "compute",
     "output": "output",
 }
-# What a log may name: an engine that never stops naming things is not believed.
+# Bounds on what a log may name, so that an endless log cannot fill the memory.
 _MOST_DEVICES, _MOST_PARTS, _MOST_BUFFERS, _MOST_COMPLAINTS = 64, 64, 1024, 8
-_LONGEST = 4_096  # characters of a line that can tell anything
+_LONGEST = 4_096  # characters of a line; longer ones are no lines of ours
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _Part:
     def is_mapped(self) -> bool:
         return any(buffer.endswith("_Mapped") and is_host(buffer) for buffer, _ in self.sizes)
 
-    def is_told_otherwise(self, buffer: str, kind: str) -> bool:
+    def is_in_mapped_sum(self, buffer: str, kind: str) -> bool:
         """Whether `mapped_in_ram` counts it."""
         return kind == "model" and self.is_mapped and is_host(buffer)
 
@@ -89,8 +89,8 @@ class PlacementReader:
 
     @property
     def placement(self) -> Placement:
-        """As told so far."""
-        if not self._is_merged:  # seldom asked for, and told by many lines
+        """The placement, as far as the lines so far report it."""
+        if not self._is_merged:  # seldom asked for, and built from many lines
             self._found.buffers, self._is_merged = _merged(self._sums()), True
         return self._found
 
@@ -99,7 +99,7 @@ class PlacementReader:
         self._found, self._is_merged = known, True
 
     def feed(self, line: str) -> bool:
-        """Whether the line told something about the placement."""
+        """Take note of a line; whether it was about the placement."""
         line = line[:_LONGEST]
         if found := _BUFFER.search(line):
             self._add_buffer(found[1], found[2], float(found[3]))
@@ -125,7 +125,7 @@ class PlacementReader:
         sums: dict[tuple[str, str], float] = {}
         for part in self._parts:
             for (buffer, what), size in part.sizes.items():
-                if not part.is_told_otherwise(buffer, what):
+                if not part.is_in_mapped_sum(buffer, what):
                     place = self._device(buffer), what
                     sums[place] = sums.get(place, 0.0) + size
             if part.is_mapped:

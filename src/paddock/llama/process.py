@@ -25,7 +25,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process, told apart from a later one with the same number."""
+    """A process, distinguished from a later one with the same number by its start time."""
 
     pid: int
     started: int  # clock ticks since boot: field 22 of /proc/PID/stat, see proc(5)
@@ -68,7 +68,7 @@ class Plumbing:
         return self.folder / "log"
 
     def create(self) -> None:
-        """Have all of them there."""
+        """Create all of them."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.mkfifo(self.stdin, 0o600)
@@ -108,9 +108,9 @@ class Child:
         return self._own.wait() if self._own else None
 
     async def stop(self, grace: float, *, by_command: bool = False) -> int | None:
-        """Ask, wait for `grace` seconds, insist; its exit code once it and its group are gone.
+        """Ask it to end, wait for `grace` seconds, kill it; its exit code once its group is gone.
 
-        `by_command`: it is ready and speaks the child protocol, so it is asked by its exit command,
+        `by_command`: it is ready and knows the child protocol, so it is asked by its exit command,
         and by SIGTERM only when half of the grace has passed. While loading, only SIGTERM ends it.
         Ready, SIGTERM alone leaves it waiting for its standard input for ever, and both at once
         leave it hanging in one of eight tries (build 11434, with a request just cut off).
@@ -142,7 +142,7 @@ class Child:
                 os.close(fifo)
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the whole group, if any of it is left, and if it surely is the one that we started."""
+        """Signal the whole group, if any of it is left and it is provably the one that we started."""
         if self._holds_its_number():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -156,18 +156,18 @@ class Child:
             return True
         try:
             return self.identity.is_alive() or self._signs.group_lives(self.pid)
-        except OSError:  # no descriptor is left to look
+        except OSError:  # no descriptor is left to check it
             return False
 
     def close(self) -> None:
-        """Stop looking at it; it lives on."""
+        """Stop watching it; the process goes on."""
         if self._pidfd >= 0:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
 
     def _note_end(self) -> None:
-        """It ended. A wrapper script may have left others behind: they go with it.
+        """It ended. A wrapper script may have left other processes behind: kill them too.
 
         A child of ours is not reaped yet, so its number cannot have become another group's.
         """
@@ -196,7 +196,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], plumbing: Plumbing) -> Ch
     try:
         identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
         return Child(identity, plumbing, own, signs=Signs(tuple(argv), env.get(MARK, "")))
-    except OSError:  # no descriptor is left to look at it: nobody would ever end it
+    except OSError:  # no descriptor is left to check it at it: nobody would ever end it
         os.killpg(own.pid, signal.SIGKILL)
         own.wait()
         raise

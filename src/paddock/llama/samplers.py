@@ -31,7 +31,7 @@ FLAG_OF = {
 
 
 def samplers_of(flags: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, float]:
-    """What these flags (name, values) set, in requests' words; what is no number is left out."""
+    """What these flags (name, values) set, in requests' words; values that are no numbers are left out."""
     given = {name: values[0] for name, values in flags if values}
     found = {word: _number(given.get(flag)) for word, flag in FLAG_OF.items()}
     return {word: number for word, number in found.items() if number is not None}

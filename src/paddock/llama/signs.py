@@ -1,4 +1,4 @@
-"""By what a process is known as one that we started: its command line, and a mark in its environment.
+"""How a process is recognised as one that we started: by its command line and a mark in its environment.
 
 A process number alone, even with its start time, is only what a file says. The mark is a secret that
 nobody else has: the kernel shows a process's environment to its own user only (proc(5)).
@@ -22,10 +22,10 @@ class Signs:
     """What an instance was started with."""
 
     argv: Sequence[str]
-    mark: str  # "": it has none, so nothing is known to be it
+    mark: str  # "": it has none, so no process can be recognised
 
     def are_on(self, pid: int) -> bool:
-        """Whether this process was started so.
+        """Whether this process was started with these signs.
 
         A wrapper script stands before the arguments, or another program in its place, once it has
         become that; the arguments are there as one piece.
@@ -35,7 +35,7 @@ class Signs:
         return self.mark_is_on(pid) and any(found[at : at + len(wanted)] == wanted for at in places)
 
     def mark_is_on(self, pid: int) -> bool:
-        """Whether this process is it, or was started by it."""
+        """Whether this process carries the mark; whatever it starts inherits it."""
         return bool(self.mark) and f"{MARK}={self.mark}" in _words(pid, "environ")
 
     def leader(self) -> int | None:
@@ -43,7 +43,7 @@ class Signs:
         return next((pid for pid in _pids() if leads(pid) and self.are_on(pid)), None)
 
     def group_lives(self, group: int) -> bool:
-        """Whether anything that was started so is left in this group."""
+        """Whether a process with these signs is left in this group."""
         return any(_group(pid) == group and self.mark_is_on(pid) for pid in _pids())
 
 

@@ -44,6 +44,6 @@ async def _do(
 ) -> int | None:
     url = f"{BASE_URL}/slots/{slot}"
     async with session.post(url, params={"action": action}, json={"filename": file}) as reply:
-        told: dict[str, Any] = await reply.json()
-    tokens = told.get(counted)
+        result: dict[str, Any] = await reply.json()
+    tokens = result.get(counted)
     return tokens if reply.status == HTTPStatus.OK and isinstance(tokens, int) else None

@@ -1,4 +1,4 @@
-"""What a loading server has read and mapped so far, from /proc: progress where it tells none."""
+"""What a loading server has read and mapped so far, from /proc: progress where it reports none."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""What could be better: every rule, and what they say of profiles and of the machine. Pure.
+"""What could be better: the list of rules, and what they find in profiles and the machine. Pure.
 
-A rule is a function of one profile's facts, or of the machine's, and its name is its code. What models.conf
-alone tells is found while that is read (`config.lint`), and told here with the rest.
+A rule is a function of one profile's facts, or of the machine's, and its name is its code. What needs
+models.conf alone is found while it is read (`config.lint`), and listed here with the rest.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,7 +57,7 @@ MACHINE_RULES: tuple[Callable[[MachineFacts], Iterator[Finding]], ...] = (
     llama_config_file,
     environment_overrides,
 )
-OTHER = "models-conf"  # whatever else is wrong with the file; the message says it all
+OTHER = "models-conf"  # any other problem of the file, which its message explains
 _RANK = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -100,7 +100,7 @@ def advice_of(problem: Problem) -> Advice:
 def checkup(
     problems: Iterable[Problem], profiles: Sequence[ProfileFacts], machine: MachineFacts
 ) -> list[Advice]:
-    """All of it: the machine first, then profile by profile, what is worst first."""
+    """All advice: the machine's first, then profile by profile, the worst first."""
     found = [
         *advise_machine(machine),
         *(advice for facts in profiles for advice in advise(facts)),

@@ -26,7 +26,7 @@ _BELONGS = {
 
 
 def unreadable_file(facts: ProfileFacts) -> Iterator[Finding]:
-    """A file that is there and is no whole GGUF; what only our own reader cannot read may be sound."""
+    """A file that is no complete GGUF; what only our own parser cannot read may still load."""
     for name, error in facts.files.items():
         if isinstance(error, GgufError) and (flag := facts.profile.flag(name)):
             severity = _SEVERITIES.get(error.kind, "error")
@@ -34,7 +34,7 @@ def unreadable_file(facts: ProfileFacts) -> Iterator[Finding]:
 
 
 def cannot_load(facts: ProfileFacts) -> Iterator[Finding]:
-    """The engine itself was asked, and ended: see `placement.rehearsal`."""
+    """Files that the engine itself refused to load: see `placement.rehearsal`."""
     if words := facts.refusal or (facts.plan.refusal if facts.plan else ""):
         hint = "nothing is unloaded for it; `paddock switch --force` tries all the same"
         yield Finding("error", words, hint, facts.profile.flag("--model"))
@@ -69,7 +69,7 @@ def speculation_without_layers(facts: ProfileFacts) -> Iterator[Finding]:
 
 
 def _drafts_only(gguf: Facts, facts: ProfileFacts) -> bool:
-    """A drafter of an architecture of its own (Gemma's assistants) is the engine's to judge."""
+    """Whether it is a drafter of another architecture (Gemma's assistants), which the engine judges."""
     return facts.gguf is None or gguf.architecture != facts.gguf.architecture
 
 
@@ -182,7 +182,7 @@ def large_ubatch(facts: ProfileFacts) -> Iterator[Finding]:
 
 
 def _cost(facts: ProfileFacts, ubatch: int) -> str:
-    """By two plans of the engine; without them what the logits of a batch take."""
+    """The difference of two plans of the engine; without them, the size of a batch's logits."""
     plan, small = facts.plan, facts.small_batch
     if plan and small and plan.source == small.source == "engine":
         return _difference(plan, small)

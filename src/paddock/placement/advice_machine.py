@@ -1,4 +1,4 @@
-"""Rules about the machine, whatever the profile. Pure."""
+"""Rules about the machine, independent of profiles. Pure."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def environment_overrides(machine: MachineFacts) -> Iterator[Finding]:
 
 
 def _key(name: str, flags: FlagSet | None) -> str:
-    """As models.conf would say it: `CTX_SIZE`, `ubatch-size`."""
+    """The variable's name as a key of models.conf: `CTX_SIZE`, `ubatch-size`."""
     found = (flags or WELL_KNOWN).find(name)
     if found is None:
         return name.removeprefix(_PREFIX).lower().replace("_", "-")
@@ -72,7 +72,7 @@ def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
 
 
 def _of_drivers(readings: Readings) -> list[Reading]:
-    """Those behind RPC are an engine's own."""
+    """The GPUs that drivers report; those behind RPC only the engine knows."""
     return [r for id_, r in readings.items() if id_ != HOST and not id_.startswith("RPC")]
 
 
@@ -85,7 +85,7 @@ def _by_engine(plans: tuple[Plan, ...]) -> Mapping[str, list[Plan]]:
 
 
 def swapped_out(machine: MachineFacts) -> Iterator[Finding]:
-    """A resident model reads its own memory back from disk when it is asked."""
+    """A loaded model in swap must be read back from disk for its next request."""
     for profile, mib in machine.swapped.items():
         if mib >= _WORTH_TELLING:
             used = machine.memory.swap_used_mib

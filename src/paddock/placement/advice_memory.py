@@ -1,4 +1,4 @@
-"""Rules that hold a profile's plan against the memory there is. Pure."""
+"""Rules that compare a profile's plan with the available memory. Pure."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from paddock.api.placement import DevicePlan
 from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Flag, Profile
 from paddock.core.model import DeviceId
-from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, margins_of, told
+from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, held_by, margins_of
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, marked
 from paddock.placement.words import gib, on_gpus, on_host
 
@@ -21,7 +21,7 @@ _DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H10
 
 
 def does_not_fit(facts: ProfileFacts) -> Iterator[Finding]:
-    """More than a GPU has; or fit gave up, and what was asked for is tried as it stands."""
+    """It needs more than a GPU has; or fit gave up, and the load is tried as asked for."""
     plan = facts.plan
     if plan is None or plan.fits or plan.refusal:
         return
@@ -56,7 +56,7 @@ def ram_exceeded(facts: ProfileFacts) -> Iterator[Finding]:
         return
     refuses = facts.profile.on_swap == "refuse"
     reading = facts.readings.get(DeviceId(host.id))
-    by = f"; most is held by {told(reading.takers)}" if reading and reading.takers else ""
+    by = f"; most is held by {held_by(reading.takers)}" if reading and reading.takers else ""
     hint = (
         "`on-swap = refuse` keeps it from being loaded; lower CTX_SIZE or use a smaller quantisation"
         if refuses
@@ -89,7 +89,7 @@ def margins_miscounted(facts: ProfileFacts) -> Iterator[Finding]:
 
 
 def one_margin_for_all(facts: ProfileFacts) -> Iterator[Finding]:
-    """One margin for a GPU that others use and for one that nobody does."""
+    """The same margin for a GPU that other programs use and for one that none uses."""
     plan, margins = facts.plan, margins_of(facts.profile).values
     devices = on_gpus(plan) if plan and plan.source == "engine" else []
     if plan is None or len(devices) < 2 or len(margins) > 1 or not fits_itself(facts.profile):
@@ -122,11 +122,11 @@ def _use(reading: Reading | None) -> str:
     mib = _foreign_mib(reading)
     if mib <= _WORTH_A_MARGIN:
         return ""
-    by = f" ({told(reading.takers)})" if reading.takers else ""
+    by = f" ({held_by(reading.takers)})" if reading.takers else ""
     return f"has {gib(mib)} taken by other programs{by}"
 
 
 def _foreign_mib(reading: Reading) -> int:
-    """By the programs' own figures; in a container the driver may tell none."""
+    """By the programs' own figures; in a container the driver may give none."""
     known = [taker.mib for taker in reading.takers if taker.mib is not None]
     return sum(known) if known else max(0, (reading.foreign_mib or 0) - _DRIVER_MIB)

@@ -1,4 +1,4 @@
-"""Devices as plans see them: what there is of each when all of our own instances have left. Pure."""
+"""Devices as plans see them: the memory of each when all our own instances have left. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,19 +29,19 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One device at one moment, MiB. None where nobody could tell."""
+    """One device at one moment, MiB. None where unknown."""
 
     id: DeviceId
     name: str  # for people: the engine's name where it is known
     total_mib: int | None
     free_mib: int | None
-    ours_mib: int = 0  # held by our instances; free again when they have left
+    ours_mib: int = 0  # MiB held by our instances, which are free when they have left
     takers: tuple[Taker, ...] = ()
     drives_display: bool | None = None
 
     @property
     def available_mib(self) -> int | None:
-        """What there is when all of ours have left."""
+        """MiB available when all our instances have left."""
         return None if self.free_mib is None else self.free_mib + self.ours_mib
 
     @property
@@ -121,8 +121,8 @@ def gpus(readings: Readings) -> list[Reading]:
     return [reading for id_, reading in readings.items() if id_ != HOST]
 
 
-def told(takers: Iterable[Taker], *, most: int = 3) -> str:
-    """The largest of them by name: `Xorg, firefox`."""
+def held_by(takers: Iterable[Taker], *, most: int = 3) -> str:
+    """The names of the largest: `Xorg, firefox`."""
     ranked = sorted(takers, key=lambda t: -(t.mib or 0))
     names = list(dict.fromkeys(taker.name for taker in ranked if taker.name))
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")

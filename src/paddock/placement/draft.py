@@ -1,7 +1,7 @@
 """Decides what a new profile asks for: the context that its model can have on this machine. Pure.
 
-By the facts of the file alone (`estimate`), which is meant to be a little too careful: what is chosen
-here should lie as planned when it is loaded.
+By the facts of the file alone (`estimate`), which estimates a little too much: what is chosen here
+should load as planned.
 """
 
 from bisect import bisect_left
@@ -25,7 +25,7 @@ LONGEST = 131_072  # more than most tools ever send
 _UNKNOWN = 8192  # trained, where the file does not say
 # Where the model does not fit on the GPUs: every token takes room from layers or experts.
 _WITH_EXPERTS_IN_RAM, _IN_RAM = 32_768, 8192
-# For embeddings llama-server takes an input as one ubatch, of 512 tokens unless told otherwise, and
+# For embeddings llama-server takes an input as one ubatch, of 512 tokens by default, and
 # refuses a longer one (build 11434). Four slots share the context.
 _INPUTS, _LONGEST_INPUT, _UBATCH = 8192, 2048, 512
 _RAM_LEFT = 512  # MiB, the setting `memory-margin`
@@ -37,7 +37,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """So many tokens, and why not more."""
+    """A number of tokens, and why it is not larger."""
 
     tokens: int
     reason: Reason
@@ -46,7 +46,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class DraftEntry:
-    """One profile to be."""
+    """One drafted profile."""
 
     id: str
     model: UsableModel
@@ -62,7 +62,7 @@ class DraftEntry:
 def entries(
     models: Sequence[UsableModel], machine: Machine, *, longest: int = LONGEST
 ) -> list[DraftEntry]:
-    """A profile for each, those for chat first."""
+    """A profile for each model, chat models first."""
     files = [model.file for model in models]
     ids = unique([(profile_id(file.name, file.repository), file.owner) for file in files])
     contexts = [context_for(model, machine, longest=longest) for model in models]
@@ -86,7 +86,7 @@ def context_for(model: UsableModel, machine: Machine, *, longest: int = LONGEST)
 
 
 def plain_profile(model: Path, *flags: tuple[str, str], mmproj: Path | None = None) -> Profile:
-    """A profile that no file holds, to be planned."""
+    """A profile for planning that is in no file."""
     origin = Origin("paddock", "init")
     said = (("--model", str(model)), *flags, *((("--mmproj", str(mmproj)),) if mmproj else ()))
     words = tuple(Flag(name, (value,), origin) for name, value in said)

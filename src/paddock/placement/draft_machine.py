@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
-from paddock.placement.devices import Reading, Readings, gpus, told
+from paddock.placement.devices import Reading, Readings, gpus, held_by
 from paddock.placement.planning import Circumstances
 from paddock.placement.words import gib, on_gpus
 
@@ -22,7 +22,7 @@ _FORERUNNERS = frozenset({"llama-server", "ollama"})
 
 @dataclass(frozen=True, slots=True)
 class DraftCard:
-    """One GPU. Without `use` it does nothing but compute."""
+    """One GPU. Without `use` it only computes."""
 
     reading: Reading  # under the engine's name for it
     model: str = ""  # `NVIDIA GeForce RTX 4090`; "" where only the engine knows it
@@ -41,7 +41,7 @@ class DraftCard:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All of it. `engine` told the order of the cards; else `problem` says why none did."""
+    """The GPUs and RAM. `engine` gave the order of the cards; else `problem` says why none did."""
 
     cards: tuple[DraftCard, ...] = ()
     host: Reading = field(default_factory=lambda: Reading(HOST, "Host", None, None))
@@ -86,7 +86,7 @@ def machine_of(
 
 
 def _relieved(reading: Reading) -> Reading:
-    """As it will be when those whose place Paddock takes have left."""
+    """As it will be when the programs that Paddock replaces have left."""
     leaving = [taker for taker in reading.takers if taker.name in _FORERUNNERS]
     if not leaving or reading.free_mib is None:
         return reading
@@ -107,17 +107,17 @@ def _as_planned(readings: Iterable[Reading], devices: Iterable[DevicePlan]) -> l
 
 
 def _use(reading: Reading) -> str:
-    """What needs more room than a margin for computing; where nobody tells, it may be anything."""
+    """Why a card needs more than the margin for computing; unknown use counts as use."""
     if reading.drives_display:
         return "drives a display"
     mib = _foreign_mib(reading)
     if mib > _WORTH_A_MARGIN:
-        by = f" ({told(reading.takers)})" if reading.takers else ""
+        by = f" ({held_by(reading.takers)})" if reading.takers else ""
         return f"{gib(mib)} of it are taken by other programs{by}"
     return "nobody tells whether it drives a display" if reading.drives_display is None else ""
 
 
 def _foreign_mib(reading: Reading) -> int:
-    """By the programs' own figures; in a container the driver may tell none."""
+    """By the programs' own figures; in a container the driver may give none."""
     known = [taker.mib for taker in reading.takers if taker.mib is not None]
     return sum(known) if known else max(0, (reading.foreign_mib or 0) - _DRIVER_MIB)

@@ -55,7 +55,7 @@ _USES = {
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """All that a models.conf will say. `place` gives a path as the file should name it."""
+    """All that goes into a models.conf. `place` gives a path as the file should name it."""
 
     folder: Path
     today: date
@@ -67,7 +67,7 @@ class Outline:
 
 
 def text(outline: Outline) -> str:
-    """The file, without errors or warnings for who reads it as models.conf."""
+    """The file's text, which has no errors or warnings as a models.conf."""
     head = _HEAD.format(folder=_plain(str(outline.folder)), today=outline.today)
     parts = [
         [f"# {line}".rstrip() for line in head.splitlines()],
@@ -116,7 +116,7 @@ def _margins(machine: Machine) -> str:
 
 
 def _order(machine: Machine, today: date) -> str:
-    """Of no interest where one value stands for all."""
+    """The order of the margins, where they differ."""
     if "," not in machine.target:
         return ""
     if machine.engine:
@@ -170,7 +170,7 @@ def _use(entry: DraftEntry) -> Iterator[str]:
 
 
 def _facts(facts: Facts, today: date) -> Iterator[str]:
-    """What the header says, in a few short lines."""
+    """The header's facts, in a few short lines."""
     name = textwrap.shorten(_plain(facts.name), _LONGEST_NAME, placeholder=" …")
     yield from _comment(f"Facts of the file, {today}{': ' if name else ''}{name}")
     yield from _comment(", ".join(_shape(facts)), indent="  ")
@@ -218,17 +218,17 @@ def _left_out(outline: Outline) -> Iterator[str]:
     if outline.left_out:
         yield "# Left out:"
     for one in outline.left_out:
-        yield from _comment(f"{told_path(one.path, outline.folder)}: {one.why}", indent="  ")
+        yield from _comment(f"{plain_path(one.path, outline.folder)}: {one.why}", indent="  ")
 
 
-def told_path(path: Path, folder: Path) -> str:
-    """From the folder on, fit for a line."""
+def plain_path(path: Path, folder: Path) -> str:
+    """The path from the folder on, as one printable line."""
     inside = path.relative_to(folder) if path.is_relative_to(folder) else path
     return _plain(str(inside))
 
 
 def _comment(words: str, *, indent: str = "") -> Iterator[str]:
-    """In lines, of which none ends between a number and its unit or within backquotes."""
+    """Wrapped as comment lines, never between a number and its unit or within backquotes."""
     together = _TOGETHER.sub(lambda found: found[0].replace(" ", "\0"), _plain(words))
     lines = textwrap.wrap(
         together,
@@ -242,5 +242,5 @@ def _comment(words: str, *, indent: str = "") -> Iterator[str]:
 
 
 def _plain(words: str) -> str:
-    """Whoever made a file must not write lines of ours."""
+    """On one line: a file's maker must not be able to add lines to models.conf."""
     return "".join(c if c.isprintable() else "?" for c in words)

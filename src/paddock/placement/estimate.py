@@ -1,4 +1,4 @@
-"""A plan from the facts of the file alone, where no engine was asked yet or can be: an estimate. Pure.
+"""Estimates a plan from the file's facts, where no engine was asked yet or can be. Pure.
 
 It follows llama.cpp: where the devices are too small, a context that nobody asked for is cut, then
 experts or whole layers stay in RAM (`shares`). Meant to be a little too large.
@@ -31,11 +31,11 @@ from paddock.placement.words import explain
 __all__ = ["context_mib", "estimated", "logits_mib"]
 
 _COPIES = 4  # of a graph's inputs where devices work in turn (GGML_SCHED_MAX_COPIES)
-_PLENTY = 1 << 30  # MiB, of a device that does not tell
+_PLENTY = 1 << 30  # MiB, of a device whose memory is unknown
 
 
 def estimated(profile: Profile, facts: Facts | None, around: Circumstances) -> Plan:
-    """The plan as far as the file's facts tell it; explained, and marked as an estimate."""
+    """The plan by the file's facts; explained, and marked as an estimate."""
     devices = _devices(profile, around)
     if facts is None:
         return _by_size(profile, devices, around)
@@ -88,7 +88,7 @@ class _EstimateCase:
     # ---- where it goes ----
 
     def as_asked(self, tokens: int) -> _Layout:
-        """As without fit."""
+        """The layout without fit."""
         layers, profile = self.needs.layers(tokens), self.needs.profile
         count = number(profile, "--n-gpu-layers", len(layers)) if self.devices else 0
         rest = layers[: max(0, len(layers) - count)]
@@ -98,7 +98,7 @@ class _EstimateCase:
         return self._with_compute(_Layout(tokens, shares, rest))
 
     def fitted(self, layout: _Layout) -> _Layout:
-        """As fit changes it: the context where it may, then the places of layers where it may."""
+        """The layout after fit: it cuts the context if it may, then moves layers if it may."""
         needs = self.needs
         if not needs.profile.ctx_size and layout.missing > 0 and needs.least_tokens < layout.tokens:
             layout = self.as_asked(self._cut(layout))
@@ -212,7 +212,7 @@ class _EstimateCase:
 
 
 def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances) -> Plan:
-    """All that is known is how large the files are: spread by free memory, nothing else counted."""
+    """Only the files' sizes are known: spread them by free memory."""
     size = size_mib(profile)
     total = sum(max(1, reading.available_mib or 1) for reading in devices)
     plans = [
@@ -262,7 +262,7 @@ def _host_plan(
 
 
 def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
-    """Those that the profile would use, in llama.cpp's order: what lies behind RPC comes first."""
+    """The devices that the profile would use, in llama.cpp's order: RPC devices come first."""
     chosen = value(profile, "--device", "").split(",")
     if chosen == ["none"] or value(profile, "--n-gpu-layers", "") == "0":
         return []

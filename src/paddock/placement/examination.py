@@ -31,7 +31,7 @@ def read_files(profile: Profile, *, cache_dir: Path) -> Files:
 
 
 def read_files_of(profiles: Sequence[Profile], *, cache_dir: Path) -> list[Files]:
-    """The same of many profiles, all read by one process."""
+    """The same for many profiles, read by one process."""
     paths = [_files(profile) for profile in profiles]
     wanted = (path for files in paths for path in files.values())
     found = dict(read_each(wanted, cache_dir=cache_dir))
@@ -52,7 +52,7 @@ def is_doubtful(files: Mapping[str, Facts | GgufError]) -> bool:
 
 
 def unforced(profile: Profile) -> Profile | None:
-    """Without what keeps tensors in RAM by hand; None where nothing does."""
+    """The profile without flags that keep tensors in RAM; None where it has none."""
     forcers = list(forcing(profile))
     return _with(profile, (f for f in profile.flags if f not in forcers)) if forcers else None
 
@@ -79,7 +79,7 @@ def _with(profile: Profile, flags: Iterable[Flag]) -> Profile:
 
 
 def plans_for_gpus(profiles: Iterable[ProfileFacts]) -> tuple[Plan, ...]:
-    """The plans of those that do not keep away from GPUs."""
+    """The plans of the profiles that use GPUs."""
     wanting = (p for p in profiles if value(p.profile, "--device", "") != "none")
     return tuple(facts.plan for facts in wanting if facts.plan)
 

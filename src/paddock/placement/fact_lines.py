@@ -18,7 +18,7 @@ _WRONG_KIND = {
 
 
 def facts_of(profile: Profile, cache_dir: Path) -> tuple[Facts | None, str]:
-    """The facts, else why there are none."""
+    """The facts, or why there are none."""
     if profile.model is None:
         return None, "models.conf names none: llama-server fetches it by itself"
     try:
@@ -28,7 +28,7 @@ def facts_of(profile: Profile, cache_dir: Path) -> tuple[Facts | None, str]:
 
 
 def fact_lines(profile: Profile, facts: Facts) -> dict[str, str]:
-    """`layers` and what there is to say of them, and so on; what the file does not tell is left out."""
+    """Labels such as `layers` with their facts in words; what the file does not say is left out."""
     return {name: text for name, text in _rows(profile, facts) if text}
 
 
@@ -49,7 +49,7 @@ def _rows(profile: Profile, facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """Whoever made the file must not steer the terminal."""
+    """Without control characters: a file must not steer the terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -1,6 +1,6 @@
 """Which profiles can be resident together, by their plans. Pure.
 
-Of n profiles there are n (n - 1) / 2 pairs: a caller asks for those that he shows, never for all of many.
+Of n profiles there are n (n - 1) / 2 pairs: a caller asks for a page of them, never for all of many.
 """
 
 from collections.abc import Iterator, Sequence

@@ -52,7 +52,7 @@ class PlanCache:
 
 
 def state_of(profile: Profile, engine: Engine) -> str:
-    """Changes when anything does of which it may depend whether a load works: flags, engine, files.
+    """A digest of everything on which a load's success may depend: flags, engine, files.
 
     Also a file's permissions, and files that are no models: every path that a flag names.
     """
@@ -68,7 +68,7 @@ def state_of(profile: Profile, engine: Engine) -> str:
 
 
 def key_of(profile: Profile, engine: Engine) -> str:
-    """Changes when the profile's flags, the engine or the model's files do."""
+    """A digest of the profile's flags, the engine and the model's files."""
     parts = [str(_FORMAT), profile.fingerprint, engine.identity, *_stamps(profile)]
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
 
@@ -84,8 +84,8 @@ def _stamps(profile: Profile) -> Iterable[str]:
 def holds(plan: Plan, readings: Readings) -> bool:
     """Whether fit would choose the same with the memory that there is now.
 
-    What had to be cut to size is cut anew where a device's memory has changed. What was placed as
-    asked for stays so while it fits; only over several devices the shares follow their free memory.
+    A plan that fit had to change is void when a device's memory changes. A plan as asked for holds while
+    it fits; over several devices its shares depend on their free memory.
     """
     devices = [device for device in plan.devices if device.id != HOST]
     known = {d.id: readings[DeviceId(d.id)] for d in devices if DeviceId(d.id) in readings}

@@ -1,7 +1,7 @@
 """Makes plans: asks the profile's engine, falls back on the facts of the file. Blocking.
 
-The question is what a profile takes when all of our own instances have left, since that is what the
-scheduler must know before it lets any of them go. While some are resident, the engine sees less free
+The scheduler must know what a profile takes when all our own instances have left, before it stops any
+of them. While some are resident, the engine sees less free
 memory than that. Then fit's targets are lowered by what they hold, below zero if need be (build
 11434 reads `--fit-target` with `stoull`, computes in int64, and so takes negative ones), and the
 split over several devices is given as their free memory would make it.
@@ -48,7 +48,7 @@ class Planner:
         self._generation = 0  # of cancellations: a plan that was begun before one ends
 
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
-        """The plan that was made before, where it still holds."""
+        """The plan that was made before, if it still holds."""
         plan = self._cache.find(key_of(profile, engine)) if self._cache else None
         if plan is None or plan.refusal or not holds(plan, around.readings):
             return None
@@ -58,7 +58,7 @@ class Planner:
     def plan(
         self, profile: Profile, engine: Engine, facts: Facts | None, around: Circumstances
     ) -> Plan:
-        """The engine's plan, remembered or made now; where it tells none, an estimate that says why."""
+        """The engine's plan, cached or made now; where it gives none, an estimate that says why."""
         if known := self.remembered(profile, engine, around):
             return known
         begun = time.monotonic()
@@ -85,7 +85,7 @@ class Planner:
     def refusal(self, profile: Profile, engine: Engine) -> str | None:
         """Why the engine cannot load these files, in its own words; empty where it does not say so.
 
-        It is asked without GPUs, so it takes nothing from who is on them; not at all where that cannot
+        It is asked without GPUs, so it takes none of their memory; not at all where that cannot
         be: a container sees what it was given, an RPC server answers one client at a time. None where
         it was cancelled.
         """
@@ -114,7 +114,7 @@ class Planner:
         if outcome.fit or outcome.reason == CANCELLED:
             return outcome
         named = f"{engine.name} {engine.version}: {outcome.reason}"
-        return RehearsalOutcome(None, named, said(engine, outcome.refusal))
+        return RehearsalOutcome(None, named, quoted(engine, outcome.refusal))
 
     def _try(
         self,
@@ -158,8 +158,8 @@ class Planner:
                 self._current = None
 
 
-def said(engine: Engine, words: str) -> str:
-    """An engine's words, with whose they are."""
+def quoted(engine: Engine, words: str) -> str:
+    """An engine's message, with the name of the engine."""
     return f"{engine.name} {engine.version} says: {words}" if words else ""
 
 
@@ -190,7 +190,7 @@ def _as_if_alone(
 def _free_then(fit: Fit, around: Circumstances) -> list[int]:
     """MiB that the engine would see free of each device, in its own order.
 
-    Never more than its driver tells: what ours held when they were last looked at may be free by now.
+    Never more than its driver reports: what our instances held at the last reading may be free already.
     """
     ids = ids_of(fit.devices, around.readings)
     return [

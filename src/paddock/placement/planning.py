@@ -1,4 +1,4 @@
-"""From what an engine's fit chose to a plan in the words of the API. Pure."""
+"""Turns the result of an engine's fit into a plan of the API. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from paddock.placement.words import explain
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a plan is made for, besides the profile: the machine at this moment."""
+    """What a plan depends on besides the profile: the machine at this moment."""
 
     readings: Readings
     overheads: Mapping[str, int]  # measured ones, MiB by the engine's device name
@@ -31,7 +31,7 @@ class Circumstances:
     def available(self, device: FitDevice, id_: DeviceId) -> int:
         """MiB for the process as a whole, its driver's context included.
 
-        What only engines can see is as this one sees it: a reading of it is from an earlier plan.
+        Devices that only engines see are as this engine sees them: their reading is from an earlier plan.
         """
         reading = self.readings.get(id_)
         if reading and reading.available_mib is not None and not id_.startswith("RPC"):
@@ -112,7 +112,7 @@ def _sizes(fit: Fit, name: str) -> Sizes:
 
 
 def _is_over_full(devices: list[DevicePlan]) -> bool:
-    """Whether a GPU would be over-full; the host swaps instead, which is told as a warning.
+    """Whether a GPU would be over-full; the host swaps instead, which is a warning.
 
     Where fit is content, so is llama.cpp: what its last trial is over the target, for inputs of
     devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp).

@@ -31,7 +31,7 @@ class ProfileFacts:
     profile: Profile
     flags: FlagSet | None = None  # of its engine
     files: Mapping[str, Facts | GgufError] = field(default_factory=dict)  # by flag: those there are
-    refusal: str = ""  # which engine cannot load the files, and its words, where no plan tells it
+    refusal: str = ""  # which engine cannot load the files, and its words, where there is no plan
     plan: Plan | None = None
     unforced: Plan | None = None  # without what keeps tensors in RAM by hand
     unbound: Plan | None = None  # with the longest context that leaves every layer on a device
@@ -51,7 +51,9 @@ class ProfileFacts:
 class MachineFacts:
     """All that is known of the machine, which the profiles share."""
 
-    environ: Mapping[str, str] = field(default_factory=dict)  # a llama-server by hand would see it
+    environ: Mapping[str, str] = field(
+        default_factory=dict
+    )  # which a llama-server started by hand would see
     config_files: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)  # keys by file
     readings: Readings = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)

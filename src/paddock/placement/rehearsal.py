@@ -1,7 +1,7 @@
 """Has an engine fit a model without loading it: the real program, ended before it reads a weight.
 
 llama-server first measures trial placements without allocating anything (`common_params_fit`), then
-loads. At `-lv 5` it tells all of the first; with its last word on it the process is killed. So a
+loads. At `-lv 5` it logs all of the first; with its last line about it the process is killed. So a
 plan is what this very build would do with these very flags, projector and draft model included.
 Costs 0.1 s on a CPU, 0.6 to 8 s on GPUs (measured: two H100, one trial to fourteen), and while it
 runs the driver's context on each GPU (about 530 MiB with CUDA).
@@ -40,7 +40,7 @@ _LAST_ANSWER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class RehearsalOutcome:
-    """What the rehearsal told: a fit, or why there is none."""
+    """The result of a rehearsal: a fit, or why there is none."""
 
     fit: Fit | None
     reason: str = ""
@@ -60,7 +60,7 @@ class Rehearsal:
     ) -> RehearsalOutcome:
         """Start it, listen, end it. `fits`: whether it may change what was asked for (`--fit on`).
 
-        Without, the first trial tells all, and the rest is not waited for.
+        Without it the first trial is enough, and the rest is not waited for.
         """
         try:
             process = self._start(argv, environ)
@@ -134,7 +134,7 @@ class Rehearsal:
         return RehearsalOutcome(None, self._why(last))
 
     def _refusal(self, process: subprocess.Popen[bytes], last: Iterable[str]) -> str:
-        """What it said of a file, if that is why it ended; not where it was ended."""
+        """What it said of a file, if it ended by itself for that reason."""
         if self._is_late or self._is_cancelled:
             return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -169,7 +169,7 @@ class Rehearsal:
 
 
 def _lines(log: IO[bytes]) -> Iterator[str]:
-    """Up to the end, or to where no fitting was ever so long; longer lines in pieces."""
+    """The log's lines up to its end or a limit in bytes; long lines in pieces."""
     left = _MOST
     while left > 0 and (raw := log.readline(_LONGEST_LINE)):
         left -= len(raw)
@@ -177,12 +177,12 @@ def _lines(log: IO[bytes]) -> Iterator[str]:
 
 
 def _goes_on(line: str) -> bool:
-    """Whether it loads in earnest here, whatever fit has met."""
+    """Whether this line shows that it starts to load, whatever the result of fit."""
     return _ALLOCATED in line or load_hint(line) in ("warming", "listening")
 
 
 def _sweep(process: subprocess.Popen[bytes]) -> None:
-    """A container lies in no session of ours: whoever runs it ends it, and returns when it is gone."""
+    """Wait until a container is gone: it is in no session of ours, and its own program ends it."""
     _send(process, signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_SWEPT)
@@ -197,6 +197,6 @@ def _asks_rpc(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """To the whole session. Not reaped yet, so its number cannot belong to anybody else."""
+    """Signal the whole session; it is not reaped yet, so its number is still its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -1,8 +1,8 @@
-"""Layers over devices as llama.cpp's fit lays them (common/fit.cpp, build 11434), in MiB. Pure.
+"""Spreads layers over devices as llama.cpp's fit does (common/fit.cpp, build 11434), in MiB. Pure.
 
-Without need, every device has its part of them in proportion to its free memory. Else the devices
-are filled from the last layer and the last device on, experts apart; layers left over stay in RAM.
-Where none is left over, experts are brought in from the first device on.
+If all fits, every device gets layers in proportion to its free memory. Else the devices are filled from
+the last layer and the last device on, without experts; layers left over stay in RAM. If none is left
+over, experts are added from the first device on.
 """
 
 from bisect import bisect_right
@@ -31,7 +31,7 @@ class LayerSizes:
 
 @dataclass(slots=True)
 class Share:
-    """One device, and what lies on it."""
+    """One device and its part of the layers."""
 
     free: float  # MiB that the engine sees free
     margin: float  # of these, what should stay free
@@ -52,16 +52,16 @@ class Share:
 
     @property
     def missing(self) -> float:
-        """What there should be more of; negative where there is room."""
+        """The MiB that it lacks; negative where there is room."""
         return self.used - (self.free - self.margin)
 
     def takes(self, mib: float) -> bool:
-        """Whether so much more has room."""
+        """Whether there is room for so much more."""
         return self.missing + mib + (0 if self.layers else self.compute) <= 0
 
 
 def spread(layers: Sequence[LayerSizes], shares: Sequence[Share]) -> None:
-    """Put each layer where llama.cpp puts it by itself: by free memory alone."""
+    """Place the layers as llama.cpp does without fit: by free memory alone."""
     total = sum(max(share.free, 1.0) for share in shares)
     bounds = list(accumulate(max(share.free, 1.0) / total for share in shares))
     for share in shares:
@@ -74,9 +74,9 @@ def spread(layers: Sequence[LayerSizes], shares: Sequence[Share]) -> None:
 def squeeze(
     layers: Sequence[LayerSizes], shares: Sequence[Share], *, in_turn: float
 ) -> list[LayerSizes]:
-    """Put as much on the devices as they take; the layers, the first ones, that stay in RAM.
+    """Put as much on the devices as they take; returns how many first layers stay in RAM.
 
-    `in_turn`: what a device needs more once they hold everything, and work in turn.
+    `in_turn`: what a device needs in addition when nothing is in RAM and devices work in turn.
     """
     rest = list(layers)
     for share in reversed(shares):

@@ -1,6 +1,6 @@
-"""What a model takes by the facts of its file and the flags of its profile, in MiB. Pure.
+"""How much memory a model takes, by its file's facts and its profile's flags, in MiB. Pure.
 
-Meant to be a little too large. Of an engine's defaults and habits, those of build 11434.
+The sizes are a little too large on purpose. Defaults and behaviour are those of build 11434.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def context_mib(facts: Facts, tokens: int, type_k: str, type_v: str, *, slots: i
 
 
 def value(profile: Profile, name: str, default: str) -> str:
-    """What a profile gives to the flag of this canonical name."""
+    """The profile's value of the flag of this canonical name."""
     flag = profile.flag(name)
     return flag.values[0] if flag and flag.values else default
 
@@ -75,7 +75,7 @@ class _Cache:
     ubatch: int = _UBATCH
 
     def of(self, facts: Facts, layer: int) -> float:
-        """What one layer keeps of it: keys and values, or a state for each slot."""
+        """MiB of one layer: keys and values, or a state for each slot."""
         state = 0.0
         if layer < len(facts.recurrent) and facts.recurrent[layer]:
             state = facts.state_bytes * self.slots / facts.recurrent_layers

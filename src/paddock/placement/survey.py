@@ -13,7 +13,7 @@ _TAKERS_TOLD = 5  # programs
 
 
 def survey() -> dict[DeviceId, Reading]:
-    """Everything as it is now, none of it ours."""
+    """All devices as they are now, for a caller without instances."""
     drivers = Gpus()
     try:
         readings = [gpu_reading(gpu) for gpu in drivers.read()]
@@ -24,7 +24,7 @@ def survey() -> dict[DeviceId, Reading]:
 
 
 def gpu_id(gpu: Gpu) -> DeviceId:
-    """Its PCI address, which no engine can change; where the driver hides that, its number."""
+    """Its PCI address, which is the same for all engines; its number where the driver hides that."""
     return DeviceId(gpu.id or f"gpu{gpu.index}")
 
 
@@ -49,7 +49,7 @@ def gpu_reading(
 
 
 def foreign(gpu: Gpu, ours: Collection[int]) -> list[GpuProcess]:
-    """The processes that are none of ours, the largest first."""
+    """The processes of other programs, the largest first."""
     others = [p for p in gpu.processes if p.pid not in ours and session_of(p.pid) not in ours]
     return sorted(others, key=lambda p: -(p.used_mib or 0))
 
@@ -60,6 +60,6 @@ def host_reading(memory: Memory, *, ours_mib: int = 0, takers: tuple[Taker, ...]
 
 
 def host_takers(ours: Collection[int] = ()) -> tuple[Taker, ...]:
-    """Who else takes the machine's memory; looks at every process, so not for each reading."""
+    """Which other programs take RAM; slow, as it looks at every process."""
     found = largest(_TAKERS_TOLD + len(ours))
     return tuple(Taker(p.name, p.mib) for p in found if p.pid not in ours)[:_TAKERS_TOLD]

@@ -51,7 +51,7 @@ class Load:
     placement: Placement
     ctx_asked: int | None = None  # tokens; None where the profile leaves it open
     streams: int = 1  # caches that have their part of the context each: the placement has one's
-    has_projector: bool = False  # no line of a log tells where that lies
+    has_projector: bool = False  # no line of a log says where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
 

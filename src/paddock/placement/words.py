@@ -2,7 +2,7 @@
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
-from paddock.placement.devices import Readings, told
+from paddock.placement.devices import Readings, held_by
 
 _WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
 
@@ -15,7 +15,7 @@ def explain(plan: Plan, readings: Readings, *, complaint: str = "") -> None:
 
 
 def gib(mib: float) -> str:
-    """As people read it: `2.9 GiB`, below one GiB `512 MiB`."""
+    """MiB for people: `2.9 GiB`, below one GiB `512 MiB`."""
     return f"{mib / 1024:.1f} GiB" if abs(mib) >= 1024 else f"{mib:.0f} MiB"
 
 
@@ -60,7 +60,7 @@ def _notes(plan: Plan, readings: Readings) -> list[str]:
         reading = readings.get(DeviceId(device.id))
         foreign = reading.foreign_mib if reading else None
         if reading and reading.takers and foreign and foreign >= _WORTH_TELLING:
-            names = told(reading.takers)
+            names = held_by(reading.takers)
             notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
     if plan.experts_in_ram:
         notes.append(

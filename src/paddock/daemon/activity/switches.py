@@ -1,0 +1,108 @@
+"""Switches under way: since when, how far, and how long they will still take."""
+
+from collections.abc import Collection, Mapping
+
+from paddock.api.types import Progress, Stage
+from paddock.core.books import Coming, Ending, Serving
+from paddock.core.model import ProfileId
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.clock import Clock
+from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.registry import Registry
+
+
+class Switches:
+    """From the first wish for a profile to ready, failed or cancelled."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        registry: Registry,
+        clock: Clock,
+    ) -> None:
+        self._scheduler, self._registry, self._clock = scheduler, registry, clock
+        self._open: dict[ProfileId, float] = {}  # since when, by the clock
+        self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
+
+    def begin(self, profile: ProfileId) -> None:
+        """Somebody waits for it now, if nobody did before."""
+        self._open.setdefault(profile, self._clock.now())
+
+    def end(self, profile: ProfileId) -> float:
+        """Seconds that it took."""
+        now = self._clock.now()
+        return now - self._open.pop(profile, now)
+
+    def recall(self, seconds: Mapping[str, float]) -> None:
+        """What the history knows of last loads, by profile."""
+        self.expected = {ProfileId(profile): took for profile, took in seconds.items()}
+
+    def note_load(self, profile: ProfileId, seconds: float) -> None:
+        """It was loaded, in so many seconds: the next load will take about as long."""
+        self.expected[profile] = seconds
+
+    def abandon(self, still_wanted: Collection[ProfileId]) -> None:
+        """Forget those that nobody wants any more and that never began."""
+        for profile in set(self._open).difference(still_wanted):
+            live = self._scheduler.live_of(profile)
+            if live is None or not isinstance(live.state, Coming):
+                del self._open[profile]
+
+    @property
+    def underway(self) -> list[ProfileId]:
+        return list(self._open)
+
+    def progress(self, profile: ProfileId) -> Progress:
+        """How far it is now."""
+        now = self._clock.now()
+        elapsed = now - self._open.get(profile, now)
+        live = self._scheduler.live_of(profile)
+        instance = self._registry.of(profile)
+        if live and isinstance(live.state, Serving) and live.is_going and profile in self._open:
+            return Progress(stage="draining", elapsed=round(elapsed, 3))  # its outdated instance
+        if live and isinstance(live.state, Coming | Serving):
+            if instance is None:  # its start was ordered a moment ago: it waits for nobody now
+                return Progress(stage="starting", elapsed=round(elapsed, 3))
+            return self._loading(profile, instance, elapsed)
+        stage, part = self._waiting(profile)
+        return Progress(stage=stage, part=part, elapsed=round(elapsed, 3))
+
+    def _loading(self, profile: ProfileId, instance: Instance, elapsed: float) -> Progress:
+        phase = instance.phase
+        loading = isinstance(phase, ph.Loading)
+        return Progress(
+            stage=instance.phase_name,
+            part=phase.part if isinstance(phase, ph.Loading) else "",
+            fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
+            elapsed=round(elapsed, 3),
+            eta=self._eta(profile, instance),
+            mib_done=min(instance.mib_done or 0, instance.record.size_mib) if loading else None,
+            mib_total=instance.record.size_mib or None,
+        )
+
+    def _eta(self, profile: ProfileId, instance: Instance) -> float | None:
+        """What the last load took, less what this one has taken."""
+        expected = self.expected.get(profile)
+        if expected is None or not ph.is_loading(instance.phase):
+            return None
+        return round(max(0.0, expected - (self._clock.now() - instance.started_at)), 1)
+
+    def _waiting(self, profile: ProfileId) -> tuple[Stage, str]:
+        others = self._scheduler.in_the_way(profile)
+        if not others:
+            return "queued", ""
+        names = ", ".join(live.profile for live in others if live.profile != profile)
+        told = [live.state for live in others if live.is_ending]
+        instances = (self._registry.of(live.profile) for live in others if live.is_ending)
+        if any(instance and instance.is_saving for instance in instances):
+            return "saving", names
+        if any(not isinstance(phase, Ending) or not phase.exited for phase in told):
+            return "stopping", names
+        if told:
+            return "memory", names
+        return "draining", names
+
+
+def _rounded(fraction: float | None) -> float | None:
+    return None if fraction is None else round(fraction, 3)

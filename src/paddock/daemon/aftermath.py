@@ -1,0 +1,66 @@
+"""What follows from what happens to an instance: each part that keeps something of it is informed,
+then it is published."""
+
+from paddock.core.model import Cause
+from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.faults import Faults
+from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.probes import Probes
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.reports.publisher import Publisher
+from paddock.llama.output import TaskLine, Timing
+
+
+class Aftermath:
+    """The listener of every instance (`instance.Listener`)."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        chronicle: Chronicle,
+        probes: Probes,
+        requests: Requests,
+        metrics: Metrics,
+        sampler: Sampler,
+        faults: Faults,
+    ) -> None:
+        self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
+        self._requests, self._metrics, self._sampler = requests, metrics, sampler
+        self._faults = faults
+
+    def phase_changed(self, instance: Instance) -> None:
+        self._publisher.phase_changed(instance)
+
+    def progressed(self, instance: Instance) -> None:
+        self._publisher.progressed(instance)
+
+    def saving_changed(self, _: Instance) -> None:
+        self._publisher.queue_changed()  # for whoever waits for its room, that is another stage
+
+    def got_ready(self, instance: Instance) -> None:
+        """See what it really holds, and how fast it is."""
+        self._sampler.measure()
+        if instance.adopted:
+            self._chronicle.adopted(instance)
+        else:
+            self._probes.arm(instance)
+
+    def task_reported(self, instance: Instance, line: TaskLine) -> None:
+        with self._faults.caught("activity"):
+            self._requests.hear(instance.id, line)
+
+    def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
+        tokens = prompt.tokens if prompt else 0
+        is_probe = self._probes.is_probing(instance.id)
+        with self._faults.caught("activity"):
+            if not is_probe:
+                self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
+            self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
+        self._publisher.speed_measured(instance, tokens, answer.tokens)
+
+    def ended(self, instance: Instance, cause: Cause | None) -> None:
+        self._chronicle.ended(instance.id)
+        self._probes.disturb(instance.id)
+        self._publisher.ended(instance, cause)

@@ -1,0 +1,10 @@
+"""What each load was like, over restarts: where it lay, how fast it ran, and what was thought of it.
+
+Start at `chronicle.py` (writes loads and speeds, has each load judged), then `store.py` (SQLite) and
+`schema.py` (tables, versions, what happens to a damaged file). `probes.py` measures a model that nobody
+uses yet.
+
+Never: let the disk hold anybody up. Work is queued and written in order by one task; where the file cannot
+be opened, `NullHistory` stands in.
+To add a column: a field of `LoadEntry`, the table in `schema.py` with a new version and the step to it.
+"""

@@ -1,0 +1,231 @@
+"""What happened before: loads, where they lay and how fast they ran, in SQLite.
+
+One connection and one statement at a time, so that writes happen in the order in which they were
+asked for. Bounded: see `_LOADS` and `_SPEEDS`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import aiosqlite
+import msgspec
+
+from paddock import excerpt
+from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
+from paddock.daemon.faults import Faults
+from paddock.daemon.history.schema import Database, prepare
+
+_T = TypeVar("_T")
+
+_LOADS = 10_000  # kept: the newest
+_SPEEDS = 200  # kept of each load: the newest
+
+_ADD_LOAD = """
+INSERT INTO loads (instance, profile, fingerprint, engine, engine_version, devices,
+    ended_at, seconds, outcome, cause, placement, verdict)
+VALUES (:instance, :profile, :fingerprint, :engine, :engine_version, :devices,
+    :ended_at, :seconds, :outcome, :cause, :placement, :verdict)
+"""
+# Nothing for a load that is forgotten by now.
+_ADD_SPEED = """
+INSERT INTO speeds (load, at, prompt, generation, prompt_tokens, generated_tokens, source)
+SELECT id, :at, :prompt, :generation, :prompt_tokens, :generated_tokens, :source
+FROM loads WHERE id = :load
+"""
+_FORGET_SPEEDS = """
+DELETE FROM speeds WHERE load = :load AND id <=
+    (SELECT id FROM speeds WHERE load = :load ORDER BY id DESC LIMIT 1 OFFSET :kept)
+"""
+
+
+class History:
+    """One database file; 0600, as profile names may tell more than others should know."""
+
+    def __init__(self, database: aiosqlite.Connection, *, loads: int, speeds: int) -> None:
+        self._database = database
+        self._loads_kept, self._speeds_kept = loads, speeds
+
+    @classmethod
+    async def open(cls, path: Path, *, loads: int = _LOADS, speeds: int = _SPEEDS) -> "History":
+        """The history of this file, in today's form; `loads` and `speeds` (of each) are kept."""
+        await asyncio.to_thread(prepare, path)
+        database = await aiosqlite.connect(path, factory=Database, isolation_level=None)
+        return cls(database, loads=loads, speeds=speeds)
+
+    # ---- writing ----
+
+    async def add_load(self, entry: LoadEntry) -> int:
+        """Remember how one load went; its number, 0 where it is not kept.
+
+        The entry's own `id`, and the medians that `add_speed` will make, are not looked at.
+        """
+        row = await self._database.execute_insert(_ADD_LOAD, _columns(entry))
+        assert row is not None
+        number = int(row[0])
+        await self._write("DELETE FROM loads WHERE id <= ?", (number - self._loads_kept,))
+        return number
+
+    async def set_placement(self, load_id: int, placement: Placement) -> None:
+        """Note where a load's bytes lie, which may be known only after it was ready."""
+        await self._write(
+            "UPDATE loads SET placement = ? WHERE id = ?", (_json(placement), load_id)
+        )
+
+    async def set_verdict(self, load_id: int, verdict: Verdict) -> None:
+        """Note what was found of a load, in place of what was found before."""
+        await self._write("UPDATE loads SET verdict = ? WHERE id = ?", (_json(verdict), load_id))
+
+    async def add_speed(
+        self,
+        load_id: int,
+        *,
+        at: str,
+        prompt: float | None,
+        generation: float | None,
+        prompt_tokens: int,
+        generated_tokens: int,
+        source: Literal["traffic", "probe"],
+    ) -> None:
+        """Remember how fast one request of a load was, tokens/s; None where it was too short to tell."""
+        values = {
+            "load": load_id,
+            "at": at,
+            "prompt": prompt,
+            "generation": generation,
+            "prompt_tokens": prompt_tokens,
+            "generated_tokens": generated_tokens,
+            "source": source,
+        }
+        await self._write(_ADD_SPEED, values)
+        await self._write(_FORGET_SPEEDS, {"load": load_id, "kept": self._speeds_kept})
+
+    # ---- reading: entries come with the medians of their speeds, the newest first ----
+
+    async def loads(self, profile: str, *, limit: int = 50) -> list[LoadEntry]:
+        """The last loads of a profile, whatever became of them."""
+        return await self._find("profile = :profile", limit, profile=profile)
+
+    async def comparable(
+        self,
+        profile: str,
+        fingerprint: str,
+        engine_version: str,
+        devices: str,
+        *,
+        before: int | None = None,
+        limit: int = 20,
+    ) -> list[LoadEntry]:
+        """The loads (earlier than the load `before`) that should be as fast as one another."""
+        return await self._find(
+            "profile = :profile AND fingerprint = :fingerprint AND outcome = 'ready'"
+            " AND engine_version = :engine_version AND devices = :devices"
+            " AND id < ifnull(:before, id + 1)",
+            limit,
+            profile=profile,
+            fingerprint=fingerprint,
+            engine_version=engine_version,
+            devices=devices,
+            before=before,
+        )
+
+    async def last_ready(self, profile: str, *, before: int | None = None) -> LoadEntry | None:
+        """The last load (earlier than the load `before`) that succeeded, under whatever conditions."""
+        which = "profile = :profile AND outcome = 'ready' AND id < ifnull(:before, id + 1)"
+        found = await self._find(which, 1, profile=profile, before=before)
+        return found[0] if found else None
+
+    async def last_loads(self) -> dict[str, float]:
+        """Seconds of the last successful load, by profile."""
+        query = (
+            "SELECT profile, seconds FROM loads WHERE id IN "
+            "(SELECT max(id) FROM loads WHERE outcome = 'ready' GROUP BY profile)"
+        )
+        return {row[0]: row[1] for row in await self._database.execute_fetchall(query)}
+
+    async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
+        """What was found of the last successful load, and its median speeds, by profile."""
+        query = """
+            SELECT profile, verdict, median(speeds.prompt), median(speeds.generation)
+            FROM loads LEFT JOIN speeds ON speeds.load = loads.id
+            WHERE loads.id IN (SELECT max(id) FROM loads WHERE outcome = 'ready' GROUP BY profile)
+            GROUP BY loads.id
+        """
+        rows = await self._database.execute_fetchall(query)
+        return {
+            profile: (_decoded(found, Verdict), Speed(prompt=prompt, generation=generation))
+            for profile, found, prompt, generation in rows
+        }
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _write(self, statement: str, values: Iterable[Any]) -> None:
+        async with self._database.execute(statement, values):
+            pass
+
+    async def _find(self, which: str, limit: int, **values: object) -> list[LoadEntry]:
+        query = f"""
+            SELECT found.*, count(speeds.id) AS samples,
+                median(speeds.generation) AS generation, median(speeds.prompt) AS prompt
+            FROM (SELECT * FROM loads WHERE {which} ORDER BY id DESC LIMIT :limit) AS found
+            LEFT JOIN speeds ON speeds.load = found.id
+            GROUP BY found.id ORDER BY found.id DESC
+        """
+        rows = await self._database.execute_fetchall(query, {**values, "limit": limit})
+        return [_entry(row) for row in rows]
+
+
+def _columns(entry: LoadEntry) -> dict[str, Any]:
+    placement, verdict = _json(entry.placement), _json(entry.verdict)
+    return msgspec.structs.asdict(entry) | {"placement": placement, "verdict": verdict}
+
+
+def _entry(row: sqlite3.Row) -> LoadEntry:
+    columns = dict(row)
+    columns["cause"] = excerpt.line(columns["cause"], excerpt.MESSAGE)  # of an older Paddock
+    placement = _decoded(columns.pop("placement"), Placement)
+    verdict = _decoded(columns.pop("verdict"), Verdict)
+    return LoadEntry(**columns, placement=placement, verdict=verdict)
+
+
+def _json(value: Placement | Verdict | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _decoded(text: str | None, kind: type[_T]) -> _T | None:
+    """None as well for what another version of Paddock meant differently."""
+    try:
+        return msgspec.json.decode(text, type=kind) if text else None
+    except msgspec.MsgspecError:
+        return None
+
+
+class NullHistory(History):
+    """Keeps nothing: stands in where the file cannot be opened."""
+
+    def __init__(self) -> None:
+        """Without a database."""
+
+    async def add_load(self, _: LoadEntry) -> int:
+        return 0
+
+    async def last_loads(self) -> dict[str, float]:
+        return {}
+
+    async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
+        return {}
+
+    async def close(self) -> None: ...
+    async def _write(self, statement: str, values: Iterable[Any]) -> None: ...
+    async def _find(self, which: str, limit: int, **values: object) -> list[LoadEntry]:
+        return []
+
+
+async def opened(path: Path, faults: Faults) -> History:
+    """The history of this file; one that keeps nothing where the file cannot be opened."""
+    with faults.caught("history"):
+        return await History.open(path)
+    return NullHistory()

@@ -1,0 +1,131 @@
+"""The loop: an event comes in, the scheduler decides, what it decided is performed.
+
+The only owner of the scheduler's `handle`, and of the leases. Everything happens in one call of
+`feed`, without waiting; whoever gets a lease later is woken.
+"""
+
+from itertools import count
+from typing import Protocol, assert_never
+
+from paddock.api.types import Progress
+from paddock.core import effects as ef
+from paddock.core import events as ev
+from paddock.core.model import UNKNOWN, Asker, Cause, InstanceId, ProfileId, Ticket
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.switches import Switches
+from paddock.daemon.alarm import Alarm
+from paddock.daemon.clock import Clock
+from paddock.daemon.faults import Faults
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.lease import Lease
+from paddock.daemon.refusals import as_error
+
+
+class Effects(Protocol):
+    """Whoever performs what the scheduler decides of instances: the daemon."""
+
+    def spawn(self, order: ef.Spawn) -> None: ...
+    def stop(self, order: ef.Stop) -> None: ...
+    def switch_done(self, done: ef.SwitchDone) -> None: ...
+    def granted(self, instance: InstanceId) -> None:
+        """A request is about to use this instance."""
+
+    def handled(self, event: ev.Event) -> None:
+        """All that this event led to was performed."""
+
+
+class Loop:
+    """Feeds the scheduler, performs its effects, and keeps the leases that it grants."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        registry: Registry,
+        switches: Switches,
+        effects: Effects,
+        clock: Clock,
+        faults: Faults,
+    ) -> None:
+        self._scheduler, self._registry, self._switches = scheduler, registry, switches
+        self._effects, self._clock, self._faults = effects, clock, faults
+        self._alarm = Alarm(self._time_passed, clock)
+        self._tickets = count(1)
+        self._leases: dict[Ticket, Lease] = {}
+
+    def feed(self, event: ev.Event) -> None:
+        """Let the scheduler know of it, and do what it decides."""
+        for effect in self._scheduler.handle(event, self._clock.now()):
+            try:
+                self._perform(effect)
+            except Exception as error:  # noqa: BLE001  # the other effects are others' affair
+                self._faults.note("effects", error)
+                self._not_performed(effect, error)
+        self._alarm.set(self._scheduler.deadline)
+        self._effects.handled(event)
+
+    def _time_passed(self) -> None:
+        self.feed(ev.TimePassed())
+
+    def _perform(self, effect: ef.Effect) -> None:
+        match effect:
+            case ef.Grant(ticket, instance):
+                self._grant(ticket, instance)
+            case ef.Refuse(ticket, cause):
+                if lease := self._leases.get(ticket):
+                    lease.refuse(as_error(cause))
+            case ef.Spawn():
+                self._switches.begin(effect.profile)
+                self._effects.spawn(effect)
+            case ef.Stop():
+                self._effects.stop(effect)
+            case ef.SwitchDone():
+                self._effects.switch_done(effect)
+            case _:
+                assert_never(effect)
+
+    def _grant(self, ticket: Ticket, instance: InstanceId) -> None:
+        self._effects.granted(instance)
+        if lease := self._leases.get(ticket):
+            lease.grant(self._registry[instance].endpoint)
+
+    def _not_performed(self, effect: ef.Effect, error: Exception) -> None:
+        """Refuse the lease that the effect was about: otherwise it would wait for ever."""
+        if isinstance(effect, ef.Grant | ef.Refuse) and (lease := self._leases.get(effect.ticket)):
+            lease.refuse(as_error(Cause("internal", f"an internal fault of Paddock: {error!r}")))
+
+    def close(self) -> None:
+        """No deadline is waited for any more."""
+        self._alarm.cancel()
+
+    # ---- leases ----
+
+    def ask(
+        self,
+        profile: ProfileId,
+        *,
+        insist: bool = False,
+        force: bool = False,
+        asker: Asker = UNKNOWN,
+    ) -> Lease:
+        """A lease on this profile, granted already or to be waited for. `insist`, `force`, `asker`: as in
+        `events.Asked`. Raises the PaddockError of an immediate refusal."""
+        lease = Lease(self, Ticket(next(self._tickets)), profile)
+        self._leases[lease.ticket] = lease
+        asked = ev.Asked(lease.ticket, profile, insist, force, asker)
+        self.feed(asked)
+        if lease.refusal is not None:
+            self.give_back(lease)
+            raise lease.refusal
+        if lease.endpoint is None:
+            self._switches.begin(profile)
+            self._effects.handled(asked)  # now as the first step of a switch
+        return lease
+
+    def give_back(self, lease: Lease) -> None:
+        """The only place where a lease ends."""
+        if self._leases.pop(lease.ticket, None) is not None:
+            self.feed(ev.Left(lease.ticket))
+
+    def progress_of(self, profile: ProfileId) -> Progress:
+        """How far the switch to this profile is."""
+        return self._switches.progress(profile)

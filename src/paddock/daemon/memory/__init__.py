@@ -1,0 +1,10 @@
+"""Who holds how much of which device, and what each profile will take.
+
+Start at `ledger.py` (readings, ours and others'), then `plans.py` (what engines planned, made when
+nothing loads), `demands.py` (from a plan to what the scheduler knows) and `specs.py`. `sampler.py` reads the
+devices now and then and feeds the loop with the numbers.
+
+Never: decide here who fits (`core/room.py` does), or refuse because of a plan where llama.cpp's fit can
+shrink the profile. No rehearsal runs while anything loads or ends.
+To add a kind of device: a reading in `host/`, its identity and its row in `ledger.py`.
+"""

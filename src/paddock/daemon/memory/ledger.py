@@ -1,0 +1,328 @@
+"""The ledger: what every device holds, for whom, and what all of our instances together may take.
+
+GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices) is
+known as far as an engine told it, in a rehearsal or while it loaded. Devices go by an identity that
+no engine can change: a PCI address, `RPC0[host:port]`, `host`.
+"""
+
+import asyncio
+import copy
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from paddock.api.placement import Placement, Plan
+from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.atomic_write import atomic_write
+from paddock.config.settings import Settings
+from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
+from paddock.daemon.instances.registry import Booked
+from paddock.host.gpus import Gpu, Gpus, Telemetry
+from paddock.host.memory import Memory, read_memory
+from paddock.host.processes import own_mib, session_of
+from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.llama.fit_log import FitDevice
+from paddock.placement.devices import (
+    HOST_OVERHEAD,
+    Reading,
+    ids_of,
+    overhead_of,
+)
+from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
+
+_TAKERS_TOLD = 5  # programs per device
+
+
+class Driver(Protocol):
+    """Whoever reads the GPUs."""
+
+    def read(self) -> list[Gpu]: ...
+    def telemetry(self) -> dict[str, Telemetry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A device that only an engine can see, MiB."""
+
+    name: str
+    total: int | None
+    available: int  # when all of our instances have left
+
+
+@dataclass(slots=True)
+class _Known:
+    """What engines told."""
+
+    names: dict[DeviceId, str] = field(default_factory=dict)
+    told: dict[DeviceId, _Told] = field(default_factory=dict)
+
+
+class Ledger:
+    """Reads the devices; keeps the last reading."""
+
+    def __init__(
+        self, settings: Settings, *, driver: Driver | None = None, memory_file: Path | None = None
+    ) -> None:
+        """`memory_file`: where measured overheads are kept for the next daemon."""
+        self._margin = settings.memory_margin
+        self._max_instances = settings.max_instances
+        self._driver = driver or Gpus()
+        self._gpus: tuple[Gpu, ...] = ()
+        self._memory: Memory | None = None
+        self._known = _Known()
+        self._file = memory_file
+        self.overheads: dict[str, int] = _remembered(memory_file)  # MiB by the engine's name
+        self.readings: dict[DeviceId, Reading] = {}
+
+    # ---- reading ----
+
+    def read(self, booked: Booked) -> Room:
+        """Read everything; what all instances together may take."""
+        self._gpus, self._memory = tuple(self._driver.read()), read_memory()
+        readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
+        readings += [self._told_reading(i, told, booked) for i, told in self._known.told.items()]
+        readings.append(self._host_reading(booked))
+        self.readings = {reading.id: reading for reading in readings}
+        return Room(
+            capacity=dict(self._capacities()),
+            max_instances=self._max_instances,
+            exclusive=frozenset(self._known.told),  # ggml-rpc-server answers one client at a time
+            names={reading.id: reading.name for reading in readings},
+        )
+
+    def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
+        for reading in self.readings.values():
+            if reading.available_mib is not None:
+                kept = self._margin if reading.id == HOST else 0
+                yield reading.id, max(0, reading.available_mib - kept)
+
+    def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
+        return gpu_reading(
+            gpu,
+            names=self._known.names,
+            ours={holding.pid for holding in booked.values()},
+            ours_mib=sum(self._shares(gpu, booked).values()),
+        )
+
+    def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
+        """MiB of each instance: of its process and those of its session, a wrapper's child included.
+
+        What a driver does not tell, as in some containers, is taken to be what was booked.
+        """
+        if not gpu.processes:
+            return _hidden(gpu, booked)
+        sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
+        shares: dict[InstanceId, int] = {}
+        for instance, holding in booked.items():
+            own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
+            if own:
+                told = [p.used_mib for p in own if p.used_mib is not None]
+                shares[instance] = sum(told) if told else holding.demand.get(gpu_id(gpu), 0)
+        return shares
+
+    def _told_reading(self, id_: DeviceId, told: _Told, booked: Booked) -> Reading:
+        ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
+        return Reading(id_, told.name, told.total, told.available - ours, ours)
+
+    def _host_reading(self, booked: Booked) -> Reading:
+        ours = sum(own_mib(holding.pid) for holding in booked.values())
+        return host_reading(self.memory, ours_mib=ours)
+
+    @property
+    def memory(self) -> Memory:
+        """As last read."""
+        return self._memory or Memory()
+
+    @property
+    def device_set(self) -> str:
+        """Driver and devices, as one text that changes when they do."""
+        gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
+        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
+
+    # ---- what engines tell ----
+
+    @property
+    def knowledge(self) -> object:
+        """Names, devices that only engines see, overheads: equal for as long as nothing new was told."""
+        return dict(self._known.names), dict(self._known.told), dict(self.overheads)
+
+    def learn(self, plan: Plan) -> None:
+        """An engine named its devices, and told of those that only it can see."""
+        for device in plan.devices:
+            id_ = DeviceId(device.id)
+            self._known.names[id_] = device.device
+            if id_.startswith("RPC") and device.available is not None:
+                self._known.told[id_] = _Told(device.device, device.size, device.available)
+
+    def measured(
+        self,
+        pid: int,
+        placement: Placement,
+        devices: Iterable[FitDevice],
+        *,
+        has_projector: bool = False,
+    ) -> Demand:
+        """What an instance holds of each device, MiB: by its driver, else by its own log.
+
+        A projector is in no line of the log: then what the driver tells more is not its overhead.
+        """
+        held = {HOST_NAME: 0.0}
+        for buffer in placement.buffers:
+            held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
+        demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
+        ids = self._ids(pid, list(held), list(devices))
+        for name, mib in held.items():
+            if mib:
+                told = self._told_by_driver(ids[name], pid)
+                if told is not None and not has_projector:
+                    self._note_overhead(name, max(0, told - round(mib)))
+                overhead = overhead_of(name, self.overheads)
+                demand[ids[name]] = round(mib) + overhead if told is None else told
+        return demand
+
+    def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
+        """The identities of these devices; where its log has lost its beginning, by its driver."""
+        ids = ids_of(devices, self.readings)
+        self._known.names |= {id_: name for name, id_ in ids.items()}
+        known = {name: id_ for id_, name in self._known.names.items()}
+        own = [gpu_id(gpu) for gpu in self._gpus if self._told_by_driver(gpu_id(gpu), pid)]
+        gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
+        if len(gpus) == len(own):
+            known |= zip(gpus, own, strict=True)
+        known |= ids
+        return {name: known.get(name, DeviceId(name)) for name in names}
+
+    def _told_by_driver(self, id_: DeviceId, pid: int) -> int | None:
+        """MiB of this process and its session."""
+        gpu = next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
+        told = [
+            p.used_mib
+            for p in (gpu.processes if gpu else ())
+            if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
+        ]
+        return sum(told) if told else None
+
+    def _note_overhead(self, name: str, mib: int) -> None:
+        """The driver's share grows with the first real batch: the most that was seen counts."""
+        if mib > self.overheads.get(name, -1):
+            self.overheads[name] = mib
+            if self._file:
+                with suppress(OSError):
+                    atomic_write(self._file, msgspec.json.encode(self.overheads))
+
+    # ---- waiting and telling ----
+
+    async def freed(self, pid: int, *, within: float) -> None:
+        """Return when no GPU holds memory for this ended process any more, at most after `within` s.
+
+        NVIDIA lists a process until its memory is free. AMD's driver may give it back after the
+        process is gone; there the free memory itself is looked at, against the last reading.
+        """
+        if not self._gpus:
+            return  # the kernel has taken host memory back before the exit was told
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                held = self._held_on_amd(pid)
+                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver tells nobody
+                    await asyncio.sleep(0.02)
+
+    def _held_on_amd(self, pid: int) -> dict[DeviceId, int]:
+        """MiB that must be free of each card before its share counts as given back."""
+        return {
+            gpu_id(gpu): gpu.free_mib + round(0.8 * process.used_mib)
+            for gpu in self._gpus
+            for process in gpu.processes
+            if gpu.vendor == "amd" and process.pid == pid
+            if gpu.free_mib is not None and process.used_mib is not None
+        }
+
+    def _holds_memory(self, pid: int, wanted: Mapping[DeviceId, int]) -> bool:
+        for gpu in self._driver.read():
+            if any(process.pid == pid for process in gpu.processes):
+                return True
+            if gpu.free_mib is not None and gpu.free_mib < wanted.get(gpu_id(gpu), 0):
+                return True
+        return False
+
+    def telemetry(self) -> dict[DeviceId, Telemetry]:
+        """How hard each GPU works now; asks the drivers anew."""
+        return {DeviceId(id_): what for id_, what in self._driver.telemetry().items()}
+
+    def devices(self, booked: Booked) -> list[DeviceInfo]:
+        """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
+        by_id, telemetry = {gpu_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
+        return [
+            self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
+            for reading in self.readings.values()
+        ]
+
+    def twin(self) -> "Ledger":
+        """One that knows the same, for a thread to read with: no decision sees what it reads."""
+        twin = copy.copy(self)
+        twin._known = _Known(dict(self._known.names), dict(self._known.told))
+        return twin
+
+    def read_devices(self, booked: Booked) -> list[DeviceInfo]:
+        """Each device as of now."""
+        self.read(booked)
+        return self.devices(booked)
+
+    def _info(
+        self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None
+    ) -> DeviceInfo:
+        is_host = reading.id == HOST
+        info = DeviceInfo(
+            name=reading.name,
+            kind="host" if is_host else "gpu",
+            id=reading.id,
+            description="RAM" if is_host else gpu.name if gpu else reading.id,
+            total_mib=reading.total_mib,
+            free_mib=reading.free_mib,
+            booked_mib={
+                str(i): h.demand[reading.id] for i, h in booked.items() if reading.id in h.demand
+            },
+            foreign_mib=reading.foreign_mib,
+            drives_display=reading.drives_display,
+        )
+        if is_host:
+            info.used_mib = {str(i): own_mib(h.pid) for i, h in booked.items()}
+            info.swap_total_mib = self.memory.swap_total_mib
+            info.swap_used_mib = self.memory.swap_used_mib
+        if gpu:
+            shares = self._shares(gpu, booked)
+            info.used_mib = {str(i): mib for i, mib in shares.items()}
+            info.foreign = _foreign(gpu, {h.pid for h in booked.values()})
+        if telemetry:
+            info.utilization = telemetry.utilization
+            info.temperature_c = telemetry.temperature_c
+            info.power_w, info.power_limit_w = telemetry.power_w, telemetry.power_limit_w
+            info.clock_mhz = telemetry.clock_mhz
+            info.throttled = list(telemetry.throttled)
+        return info
+
+
+def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
+    """What is booked, on a GPU that lists no process though so much of it is in use."""
+    shares = {i: mib for i, holding in booked.items() if (mib := holding.demand.get(gpu_id(gpu)))}
+    used = gpu.used_mib
+    if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
+        used = gpu.total_mib - gpu.free_mib
+    return shares if sum(shares.values()) <= (used or 0) else {}
+
+
+def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
+    """The largest programs that are none of ours."""
+    ranked = foreign(gpu, ours)[:_TAKERS_TOLD]
+    return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
+
+
+def _remembered(file: Path | None) -> dict[str, int]:
+    if file is None:
+        return {}
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, int])
+    return {}

@@ -1,0 +1,10 @@
+"""The profiles in force, and what is known of their files.
+
+Start at `roster.py`: profiles, engines and facts of model files, replaced as a whole when models.conf was
+read without errors. `watch.py` notices that a file was written; `model_files.py` knows sizes and
+dates; `flaws.py` what certainly keeps a profile from loading.
+
+Never: read or parse models.conf here (`config` does), or look at a disk on the event loop for every
+profile: lists of thousands are made from what was read in a thread.
+To add something known of a profile's file: to `llama.gguf.Facts`, then a method of `Roster`.
+"""

@@ -1,0 +1,92 @@
+"""What goes on just now, told every second while somebody looks on and something moves."""
+
+import asyncio
+from typing import Any
+
+from paddock.api.activity import Totals
+from paddock.api.types import Activity, DeviceInfo
+from paddock.daemon.activity.bus import Bus
+from paddock.daemon.activity.requests import Requests
+from paddock.daemon.clock import Clock
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.memory.ledger import Ledger
+
+_EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
+_VISIBLE = 32  # MiB: less is the breathing of an idle machine
+
+
+class ActivityFeed:
+    """Reads, and shows what it read to those who look on; decides nothing."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        requests: Requests,
+        totals: Totals,
+        ledger: Ledger,
+        registry: Registry,
+        clock: Clock,
+        *,
+        every: float = _EVERY,
+    ) -> None:
+        """`every`: seconds between two readings."""
+        self._bus, self._requests, self._totals = bus, requests, totals
+        self._ledger, self._registry, self._clock = ledger, registry, clock
+        self._every = every
+        self._told: Any = None  # what was last to be seen
+        self._told_at = 0.0
+
+    async def run(self) -> None:
+        while True:
+            if not self._bus.is_watched:
+                self._told = None  # whoever comes next has seen nothing
+                await self._bus.wait_watched()
+            await asyncio.sleep(self._every)
+            await self.beat()
+
+    async def beat(self) -> None:
+        """Read everything; show it if it is news, or if nothing was for a minute."""
+        reading, now = await self._read(), self._clock.now()
+        seen = visible(reading)
+        if seen != self._told or now - self._told_at >= _AT_LEAST_EVERY:
+            self._told, self._told_at = seen, now
+            self._bus.publish_volatile(reading)
+
+    async def _read(self) -> Activity:
+        twin = self._ledger.twin()
+        # In a thread: a driver takes a millisecond, and one in trouble may take seconds.
+        devices = await asyncio.to_thread(twin.read_devices, self._registry.booked())
+        return Activity(
+            requests=self._requests.told(),
+            devices=devices,
+            totals=Totals(
+                requests=self._totals.requests,
+                failed=self._totals.failed,
+                prompt_tokens=self._totals.prompt_tokens,
+                generated_tokens=self._totals.generated_tokens,
+            ),
+            pressure=twin.memory.pressure_some_10,
+        )
+
+
+def visible(reading: Activity) -> object:
+    """What a person would see of it, to be compared: neither ages nor the noise of gauges."""
+    requests = [
+        (r.id, r.phase, r.prompt_tokens, r.prompt_fraction, r.generated_tokens, r.speed)
+        for r in reading.requests
+    ]
+    return requests, reading.totals, [_visible(device) for device in reading.devices]
+
+
+def _visible(device: DeviceInfo) -> object:
+    return (
+        device.id,
+        _rounded(device.free_mib, _VISIBLE),
+        _rounded(device.utilization, 0.01),
+        device.temperature_c,
+        _rounded(device.power_w, 1.0),
+    )
+
+
+def _rounded(value: float | None, step: float) -> int | None:
+    return None if value is None else round(value / step)

@@ -1,0 +1,311 @@
+"""The lives of the instances: begun, taken over from an earlier daemon, seen through to their ends."""
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from paddock.config.describe import size_mib
+from paddock.config.profile import Profile
+from paddock.config.settings import Settings
+from paddock.core import events as ev
+from paddock.core.effects import Spawn
+from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.daemon.clock import Clock, timestamp
+from paddock.daemon.faults import Faults
+from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.hand_saved import HandSaved
+from paddock.daemon.instances.instance import Instance, Listener
+from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.instances.registry import Registry
+from paddock.daemon.loop import Loop
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.roster import Roster
+from paddock.engine.containers import is_container, reap
+from paddock.engine.launch import command, environment
+from paddock.errors import PaddockError
+from paddock.llama import client
+from paddock.llama.process import Child, Identity, adopt, spawn
+from paddock.llama.signs import MARK, new_mark
+from paddock.placement.planner import quoted
+
+_log = logging.getLogger(__name__)
+_MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s was the most seen)
+
+
+class Supervisor:
+    """Owns every instance of this daemon; feeds the loop with what becomes of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        registry: Registry,
+        roster: Roster,
+        ledger: Ledger,
+        plans: Plans,
+        flaws: Flaws,
+        listener: Listener,
+        loop: Loop,
+        faults: Faults,
+        clock: Clock,
+    ) -> None:
+        self._settings, self._records, self._registry = settings, records, registry
+        self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
+        self._listener, self._loop = listener, loop
+        self._faults, self._clock = faults, clock
+        self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
+        self._lives: dict[InstanceId, asyncio.Task[None]] = {}
+        self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
+        self._leaving = False
+
+    # ---- beginnings ----
+
+    def bring_to_life(self, group: asyncio.TaskGroup, order: Spawn) -> None:
+        """Start this instance of this version of its profile; its end is an event for the loop."""
+        life = self._new_life(order.instance, order.profile, order.fingerprint)
+        self._lives[order.instance] = group.create_task(self._alone(order.instance, life))
+
+    async def _alone(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
+        """Whatever befalls one life, it ends no other."""
+        try:
+            await life
+        except Exception as error:  # noqa: BLE001  # that is its purpose
+            self._faults.note("instances", error)
+            self._registry.remove(instance)
+            if instance in self._lives:
+                self._stillborn(
+                    instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
+                )
+
+    async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
+        try:
+            profile = self._roster.version(name, fingerprint)
+            engine = self._roster.engine(profile)
+            environ = environment(engine, os.environ)
+            record = self._new_record(instance, profile)
+        except PaddockError as error:
+            self._stillborn(instance, Cause(error.code, error.message, error.hint))
+        except OSError as error:
+            self._stillborn(
+                instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
+            )
+        except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
+            self._faults.note("instances", error)
+            self._stillborn(instance, Cause("internal", f"an internal fault of Paddock: {error!r}"))
+        else:
+            with self._faults.caught("plans"):
+                await self._plans.stand_aside()
+            if why := self._stopped_early.pop(instance, None):
+                await self._never_begun(record, why)
+                return
+            plumbing = self._records.plumbing(record.number)
+            state = self._flaws.state(profile)
+            live = self._track(record)
+            self._listener.phase_changed(live)
+            marked = environ | {MARK: record.mark}
+            await self._live(live, lambda: spawn(record.argv, marked, plumbing))
+            if live.refusal:
+                self._flaws.note(profile, state, quoted(engine, live.refusal))
+
+    def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
+        engine = self._roster.engine(profile)
+        number = int(instance.rsplit(".", 1)[1])
+        socket = str(self._records.socket(number))
+        contexts = self._contexts.prepared(profile, engine.version)
+        record = Record(
+            instance=instance,
+            number=number,
+            profile=profile.id,
+            fingerprint=profile.fingerprint,
+            recipe=profile.recipe,
+            argv=command(engine, profile, socket=socket, contexts=contexts),
+            mark=new_mark(),
+            engine=engine.name,
+            engine_version=engine.version,
+            socket=socket,
+            contexts=str(contexts or ""),
+            size_mib=size_mib(profile),
+            created=timestamp(),
+            stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
+        )
+        self._records.begin(record)
+        return record
+
+    def _track(self, record: Record) -> Instance:
+        live = Instance(
+            record,
+            self._records,
+            self._listener,
+            stall_timeout=self._settings.stall_timeout,
+            log_limit=self._settings.log_size << 20,
+            faults=self._faults,
+            clock=self._clock,
+        )
+        self._registry.add(live)
+        if record.contexts:
+            self._contexts.take(Path(record.contexts))
+        return live
+
+    def hand_saved(self, instance: InstanceId) -> HandSaved | None:
+        """The contexts of an instance that somebody saves by hand; None where it keeps none."""
+        live = self._registry.get(instance)
+        return self._contexts.hand_saved(live.record.contexts) if live else None
+
+    # ---- taking over ----
+
+    async def adopt_all(self, group: asyncio.TaskGroup) -> None:
+        """Take over what an earlier daemon left alive and well; end what it left unwell."""
+        known = list(self._records)
+        for record in known:
+            if not record.ended:
+                with self._faults.caught("adoption"):  # it goes on living, for a later daemon
+                    await self._adopt(group, record)
+        if any(is_container(record.argv) for record in known):
+            with self._faults.caught("containers"):
+                await self._sweep_up()
+
+    async def _sweep_up(self) -> None:
+        """Remove containers that nobody runs any more: whatever killed us may have killed that too."""
+        living = [live.record.socket for live in self._registry.values()]
+        place = self._records.sockets
+        for socket in await asyncio.to_thread(reap, place, living, os.environ):
+            _log.warning("removed a container that was left behind: %s", socket)
+
+    async def _adopt(self, group: asyncio.TaskGroup, record: Record) -> None:
+        child = self._find_child(record)
+        if child is None:
+            self._records.close(record)
+            return
+        live = self._track(record)
+        try:
+            await live.catch_up()
+        except OSError:
+            self._registry.remove(live.id)
+            raise
+        health = await client.health(live.endpoint.session)
+        if health == "silent" and not live.is_young():
+            await self._reap(live, child)
+        else:
+            self._take_over(group, live, child, ready=health == "ready")
+
+    def _find_child(self, record: Record) -> Child | None:
+        identity = Identity(record.pid, record.started, record.boot)
+        if not record.pid and (pid := record.signs.leader()):
+            identity = Identity.of(pid) or identity
+            record.pid, record.started, record.boot = identity.pid, identity.started, identity.boot
+            self._records.save(record)
+        child = adopt(identity, self._records.plumbing(record.number), record.signs)
+        if child is None and identity.is_alive():
+            _log.warning(
+                "process %d may be %s, but that cannot be proven: it is left alone, and to you to end",
+                identity.pid,
+                record.instance,
+            )
+        return child
+
+    async def _reap(self, live: Instance, child: Child) -> None:
+        _log.warning("instance %s does not answer: ending it", live.id)
+        await child.stop(live.record.stop_timeout)
+        await live.close()
+        self._records.close(live.record)
+        self._registry.remove(live.id)
+
+    def _take_over(
+        self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool
+    ) -> None:
+        _log.info("instance %s was taken over, %s", live.id, "ready" if ready else "loading")
+        self._loop.feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
+        if ready:
+            live.note_ready()
+            self._listener.got_ready(live)
+        life = self._live(live, lambda: child)
+        self._lives[live.id] = group.create_task(self._alone(live.id, life))
+
+    # ---- lives and ends ----
+
+    async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        try:
+            cause = await live.run(start, ready=lambda: self._became_ready(live))
+        except asyncio.CancelledError:
+            if not self._leaving:
+                live.kill()
+            raise
+        except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
+            self._faults.note("instances", error)
+            live.kill()
+            cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
+        _log.info("instance %s ended: %s", live.id, cause.message)
+        await self._take_leave(live, cause)
+
+    async def _take_leave(self, live: Instance, cause: Cause) -> None:
+        """Let everybody know that it has ended, and when its memory is free."""
+        self._loop.feed(ev.Exited(live.id, cause))
+        live.exited.set()
+        self._listener.ended(live, cause if isinstance(live.phase, ph.Failed) else None)
+        with self._faults.caught("memory"):
+            await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
+        self._registry.remove(live.id)
+        gone = self._contexts_given_back(live.record)
+        self._gone(live.id)
+        await self._delete(gone)
+
+    async def _never_begun(self, record: Record, why: str) -> None:
+        with self._faults.caught("records"):
+            self._records.close(record)
+        gone = self._contexts_given_back(record)
+        self._stillborn(
+            InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
+        )
+        await self._delete(gone)
+
+    def _contexts_given_back(self, record: Record) -> list[Path]:
+        """The folders of saved contexts that are to be deleted, now that it needs its own no more."""
+        with self._faults.caught("contexts"):
+            if record.contexts:
+                return self._contexts.give_back(Path(record.contexts))
+        return []
+
+    async def _delete(self, folders: list[Path]) -> None:
+        for folder in folders:
+            _log.info("saved contexts are deleted: %s", folder)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def stop(self, instance: InstanceId, why: str) -> None:
+        """End it, also while it is only being prepared: then it never begins."""
+        if live := self._registry.get(instance):
+            live.stop(why)
+        elif instance in self._lives:
+            self._stopped_early[instance] = why
+
+    def _became_ready(self, live: Instance) -> None:
+        self._flaws.forget(live.record.fingerprint)
+        self._loop.feed(ev.BecameReady(live.id))
+        self._listener.got_ready(live)
+
+    def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
+        _log.warning("instance %s could not be started: %s", instance, cause.message)
+        self._loop.feed(ev.Exited(instance, cause))
+        self._gone(instance)
+
+    def _gone(self, instance: InstanceId) -> None:
+        del self._lives[instance]
+        self._stopped_early.pop(instance, None)
+        self._loop.feed(ev.MemoryFreed(instance))
+
+    async def leave(self) -> None:
+        """Let go of all instances and leave them alive, for the next daemon to take over."""
+        self._leaving = True
+        for life in self._lives.values():
+            life.cancel()
+        await self.all_ended()
+
+    async def all_ended(self) -> None:
+        """Return when no instance is left."""
+        if self._lives:
+            await asyncio.wait(list(self._lives.values()))
