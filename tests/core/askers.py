@@ -16,7 +16,7 @@ def waits_for_itself(world: "World") -> bool:
     if not world.waiting.keys() <= world.scheduler._books.waiting.keys():
         return False  # it is lost, which is another matter
     askers = {request.asker for request in world.waiting.values()}
-    askers.update(*(process.users for process in processes))
+    askers.update(*(process.users.keys() | process.given_up for process in processes))
     if len(askers) != 1 or UNKNOWN in askers:
         return False
     return all(r.since >= world.last_end.get(r.asker, 0.0) for r in world.waiting.values())

@@ -43,6 +43,7 @@ class Process:
     state: Literal["loading", "ready", "exited"] = "loading"  # exited: its memory is not free yet
     told: bool = False
     users: dict[Asker, float] = field(default_factory=dict)  # when each last used it
+    given_up: frozenset[Asker] = frozenset()  # before it was started for them, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class World:
         self.is_switching = False  # somebody was pushed out for those who are pending
         self.evicted_at: dict[ProfileId, float] = {}
         self.last_end: dict[Asker, float] = {}  # of a request, or of waiting for one
+        self._given_up: dict[ProfileId, frozenset[Asker]] = {}  # since it was started last
         self.flawed: set[ProfileId] = set()  # known to fail
         self._forced: set[ProfileId] = set()  # of the pending ones: to be tried all the same
         self._tickets = 0
@@ -122,6 +124,9 @@ class World:
     def _note_end(self, request: Request) -> None:
         """It used its instance, or leaves one behind that loads for it."""
         self.last_end[request.asker] = self.now
+        if request.instance is None:
+            given_up = self._given_up.get(request.profile, frozenset())
+            self._given_up[request.profile] = given_up | {request.asker}
         for process in self.processes.values():
             is_for_it = process.profile == request.profile and process.state == "loading"
             if process.instance == request.instance or is_for_it:
@@ -251,7 +256,9 @@ class World:
         self.spawns += 1
         self.pending.discard(profile)
         self._forced.discard(profile)
-        self.processes[instance] = Process(instance, profile, demand, self.now)
+        given_up = self._given_up.pop(profile, frozenset())
+        process = Process(instance, profile, demand, self.now, given_up=given_up)
+        self.processes[instance] = process
         return self.processes[instance]
 
     def _stop(self, effect: Stop, event: ev.Event, staying: list[Process]) -> None:
