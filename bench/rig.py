@@ -14,7 +14,7 @@ import psutil
 
 from paddock.api.chat import ask
 from paddock.api.client import Client
-from paddock.cli.background import end, serve_command, spawn, wait_healthy
+from paddock.cli.background.process import end, serve_command, spawn, wait_healthy
 
 Numbers = dict[str, float]
 HERE = Path(__file__).resolve().parent

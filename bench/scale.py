@@ -32,7 +32,7 @@ from rig import HERE, Numbers, cpu_seconds, free_port, program, save, show
 from scale_stable import LOUD, make, name_of
 from scale_stable import save as save_stable
 
-from paddock.cli.background import serve_command
+from paddock.cli.background.process import serve_command
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 

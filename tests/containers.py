@@ -122,12 +122,14 @@ def _import(found: Podman, root: Path) -> None:
 
 
 def _libraries(program: Path) -> Iterator[Path]:
-    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    for word in told.split():
+    output = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for word in output.split():
         if word.startswith("/"):
             yield Path(word)
 
 
 def labels(found: Podman, name: str) -> dict[str, str]:
-    told: dict[str, str] = json.loads(found("inspect", "--format", "{{json .Config.Labels}}", name))
-    return told
+    output: dict[str, str] = json.loads(
+        found("inspect", "--format", "{{json .Config.Labels}}", name)
+    )
+    return output

@@ -40,7 +40,7 @@ class Rig:
         return f"rpc = {self.endpoints[place]}\n"
 
     def resize(self, place: int, mib: int) -> None:
-        """The device tells of another size from now on; what lay on it is gone."""
+        """The device reports another size from now on; what lay on it is gone."""
         port = int(self.endpoints[place].rpartition(":")[2])
         self.processes[place].kill()
         self.processes[place].wait()

@@ -82,9 +82,9 @@ def test_a_folder_above_in_which_others_may_write_is_refused(tmp_path: Path, abo
     folder = tmp_path / "shared" / "state"
     folder.mkdir(parents=True)
     folder.parent.chmod(above)
-    with pytest.raises(ConfigError, match=r"other users may write in .*shared") as told:
+    with pytest.raises(ConfigError, match=r"other users may write in .*shared") as refused:
         keep_private(folder)
-    assert told.value.hint.startswith(f"chmod go-w {folder.parent}, or")
+    assert refused.value.hint.startswith(f"chmod go-w {folder.parent}, or")
     folder.parent.chmod(above | stat.S_ISVTX)  # as /tmp: each may move only what is his
     keep_private(folder)
 

@@ -105,8 +105,8 @@ def test_a_request_is_ended_by_its_number() -> None:
 
 
 def test_a_preview_is_asked_for_by_name() -> None:
-    told = {"profile": "a/b", "state": "ready", "summary": "is ready"}
-    with daemon(lambda h: h.reply(told, 200 if h.path == "/preview/a%2Fb" else 404)) as client:
+    seen = {"profile": "a/b", "state": "ready", "summary": "is ready"}
+    with daemon(lambda h: h.reply(seen, 200 if h.path == "/preview/a%2Fb" else 404)) as client:
         assert client.preview("a/b").summary == "is ready"
 
 
@@ -180,7 +180,7 @@ def test_the_key_is_sent_and_its_refusal_understood() -> None:
             Client(client.url).unload()
 
 
-def test_a_switch_is_told_until_its_end_and_not_beyond() -> None:
+def test_a_switch_reports_until_its_end_and_not_beyond() -> None:
     def switching(handler: Handler) -> None:
         assert json.loads(handler.body)["model"] == "glm"
         stage = {"stage": "loading", "fraction": 0.5}
@@ -190,10 +190,10 @@ def test_a_switch_is_told_until_its_end_and_not_beyond() -> None:
         )
 
     with daemon(switching) as client:
-        told = list(client.switch_progress("glm"))
-    assert [type(event) for event in told] == [SwitchProgress, SwitchEnded]
-    assert isinstance(told[0], SwitchProgress)
-    assert told[0].progress.fraction == 0.5
+        seen = list(client.switch_progress("glm"))
+    assert [type(event) for event in seen] == [SwitchProgress, SwitchEnded]
+    assert isinstance(seen[0], SwitchProgress)
+    assert seen[0].progress.fraction == 0.5
 
 
 def test_a_failed_switch_gives_the_cause() -> None:
@@ -241,12 +241,12 @@ def test_a_log_comes_in_pieces_by_an_escaped_name() -> None:
 def test_a_history_is_asked_for_by_an_escaped_name_with_or_without_a_limit() -> None:
     asked = []
 
-    def told(handler: Handler) -> None:
+    def seen(handler: Handler) -> None:
         asked.append(handler.path)
         entry = {"id": 7, "instance": "a/b.1", "profile": "a/b", "fingerprint": "f", "seconds": 2.5}
         handler.reply({"profile": "a/b", "loads": [entry]})
 
-    with daemon(told) as client:
+    with daemon(seen) as client:
         assert [load.seconds for load in client.history("a/b", 5).loads] == [2.5]
         client.history("a/b")
     assert asked == ["/history/a%2Fb?limit=5", "/history/a%2Fb"]
@@ -255,11 +255,11 @@ def test_a_history_is_asked_for_by_an_escaped_name_with_or_without_a_limit() -> 
 def test_the_doctor_is_asked_for_profiles_by_escaped_names_or_for_all() -> None:
     asked: list[str] = []
 
-    def told(handler: Handler) -> None:
+    def seen(handler: Handler) -> None:
         asked.append(handler.path)
         handler.reply({"advice": [{"code": "fit-blocked", "severity": "warning", "message": "x"}]})
 
-    with daemon(told) as client:
+    with daemon(seen) as client:
         assert [one.code for one in client.doctor(["a/b", "c d"]).advice] == ["fit-blocked"]
         client.doctor()
     assert asked == ["/doctor?model=a%2Fb&model=c+d", "/doctor"]

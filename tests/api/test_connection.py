@@ -33,12 +33,12 @@ def silent_after(*said: bytes) -> Iterator[tuple[Client, Event]]:
 
 
 def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
-    line, told, errors = HangUp(), list[int](), list[PaddockError]()
+    line, numbers, errors = HangUp(), list[int](), list[PaddockError]()
 
     def read(client: Client) -> None:
         try:
             with client.watch(line=line) as events:
-                told.extend(event.seq for event in events)
+                numbers.extend(event.seq for event in events)
         except PaddockError as error:
             errors.append(error)
 
@@ -49,7 +49,7 @@ def test_a_reader_that_waits_is_hung_up_from_another_thread() -> None:
         line.cut()
         reader.join(30)
         assert not reader.is_alive()
-    assert told in ([], [7])  # cut before or after it was read
+    assert numbers in ([], [7])  # cut before or after it was read
     assert [type(error) for error in errors] == [UpstreamGone]
 
 

@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from gguf import GGUFWriter
 
-from paddock.cli.init import Draft, draft_for, write
-from paddock.cli.inquiry import engine_names
+from paddock.cli.offline.draft import Draft, draft_for, write
+from paddock.cli.offline.inquiry import engine_names
 from paddock.config.models_conf import load
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, load_settings
@@ -363,17 +364,29 @@ def test_json_has_all_of_it(paddock: Paddock, everything: Path, usual: Path) -> 
     assert {"path": str(everything / "text.gguf"), "why": "is not a GGUF file (download it again)"} in told["left_out"]  # fmt: skip
 
 
-def test_a_draft_is_made_without_a_word_and_tells_how_far_it_is(
+@dataclass
+class Watcher:
+    """Remembers the steps that it was shown."""
+
+    steps: list[tuple[str, int, int]]
+
+    def show(self, what: str, done: int, of: int) -> None:
+        self.steps.append((what, done, of))
+
+
+def test_a_draft_is_made_without_a_word_and_shows_how_far_it_is(
     good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steps: list[tuple[str, int, int]] = []
-    draft = draft_for(good, output=tmp_path, progress=lambda *step: steps.append(step))
+    watcher = Watcher([])
+    draft = draft_for(good, output=tmp_path, progress=watcher)
     assert isinstance(draft, Draft)
     assert draft.output == tmp_path / "models.conf"
     assert [entry.id for entry in draft.found] == sorted(ANSWERS)
     assert not draft.output.exists()
-    assert [done for what, done, _ in steps if what == "reading headers"] == list(range(1, 7))
-    assert steps[-1] == ("asking the engine for its devices", 1, 1)
+    assert [done for what, done, _ in watcher.steps if what == "reading headers"] == list(
+        range(1, 7)
+    )
+    assert watcher.steps[-1] == ("asking the engine for its devices", 1, 1)
     assert capsys.readouterr() == ("", "")
 
 

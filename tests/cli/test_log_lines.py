@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.cli.floods import FEW, WHILE, Floods
-from paddock.cli.log_lines import Bunches, Lines, plain
+from paddock.cli.background.floods import FEW, WHILE, Floods
+from paddock.cli.background.log_lines import Bunches, Lines, plain
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_what_was_done_is_written_each_time():
 async def test_their_number_is_told_when_no_more_come(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("paddock.cli.floods.WHILE", 0.01)
+    monkeypatch.setattr("paddock.cli.background.floods.WHILE", 0.01)
     floods = Floods()
     for _ in range(FEW + 3):
         floods.filter(refusal())
@@ -147,8 +147,8 @@ def test_kinds_without_end_are_not_kept_in_memory():
 WRITES = """
 import logging, sys
 from pathlib import Path
-from paddock.cli.log_lines import log_to_stderr
-from paddock.cli.own_log import OwnLog
+from paddock.cli.background.log_lines import log_to_stderr
+from paddock.cli.background.own_log import OwnLog
 log_to_stderr(verbose=False, own=OwnLog(Path(sys.argv[1]), 20_000))
 for number in range(2000):
     logging.getLogger("test").info("line %d", number)

@@ -111,7 +111,7 @@ def test_looking_at_the_status_imports_nothing_heavy(args: str) -> None:
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"
     )
     loaded = set(in_a_process(sys.executable, "-c", program).stderr.split())
-    assert "paddock.cli.status" in loaded
+    assert "paddock.cli.verbs.status" in loaded
     heavy = {"aiohttp", "textual", "numpy", "gguf", "uvloop", "asyncio", "paddock.daemon"}
     heavy |= {"rich.progress"} if "--help" in args else {"rich"}
     assert loaded & heavy == set()
@@ -128,7 +128,8 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 def test_ctrl_c_ends_with_130() -> None:
     program = (
         "import os, signal, sys\n"
-        "from paddock.cli import main, version\n"
+        "from paddock.cli import main\n"
+        "from paddock.cli.verbs import version\n"
         "sys.argv = ['paddock', 'version']\n"
         "version.connect = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
         "main.run()\n"

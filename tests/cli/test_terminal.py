@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.cli.terminal import complain, for_terminal, harmless, print_table
+from paddock.cli.output.terminal import complain, for_terminal, harmless, print_table
 
 ORDERS = [
     "\x1b]0;title\x07",
@@ -57,9 +57,9 @@ def test_a_letter_that_comes_in_pieces_is_one(text: str, size: int):
 
 
 ASKS = """
-from paddock.api.chat import Piece
-from paddock.cli.ask import tell
-tell([Piece(kind="reasoning", text="a\\x1b]0;x\\x07"), Piece(kind="content", text="b\\x1b[2Jc")])
+from paddock.api.chat import AnswerPiece
+from paddock.cli.output.answer import print_answer
+print_answer([AnswerPiece(kind="reasoning", text="a\\x1b]0;x\\x07"), AnswerPiece(kind="content", text="b\\x1b[2Jc")])
 """
 
 

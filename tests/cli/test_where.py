@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.cli.where import url_of, usual_url
+from paddock.cli.offline.where import url_of, usual_url
 from tests.cli.conftest import Paddock
 
 

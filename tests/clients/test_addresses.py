@@ -46,7 +46,7 @@ def _is_let_in(host: str) -> bool:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_what_a_client_is_told_to_write_is_let_in(name: str, tmp_path: Path):
+def test_an_address_that_a_client_is_given_is_let_in(name: str, tmp_path: Path):
     client = CLIENTS[name]
     folders = ClientFolders(tmp_path, tmp_path, tmp_path)
     settings = [client.connect(OFFER, folders)]

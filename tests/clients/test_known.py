@@ -1,4 +1,4 @@
-"""What each client is told: everything to one model, real contexts, nothing that waits too short."""
+"""What each client is given: everything to one model, real contexts, long enough time-outs."""
 
 import json
 import tomllib
@@ -77,8 +77,8 @@ def test_no_key_is_given_away_as_an_argument(name: str, tmp_path: Path):
 def test_no_other_model_is_asked_by_a_side_job(name: str, tmp_path: Path):
     client = CLIENTS[name]
     if client.run:
-        told = {k: v for k, v in client.run(OFFER, tmp_path).env.items() if "MODEL" in k}
-        assert {v for v in told.values() if not v.isdecimal()} <= {"scout", "1"}
+        named = {k: v for k, v in client.run(OFFER, tmp_path).env.items() if "MODEL" in k}
+        assert {v for v in named.values() if not v.isdecimal()} <= {"scout", "1"}
 
 
 def test_claude_code_keeps_its_prompt_as_it_is_and_waits(tmp_path: Path):

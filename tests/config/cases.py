@@ -63,7 +63,7 @@ class Case:
         stable, problems = read(self.preset, models_dir=self.models, flags_for=lambda _: flags)
         return dict(stable.profiles) if stable else {}, problems
 
-    def told(self, flags: FlagSet) -> str:
+    def outcome(self, flags: FlagSet) -> str:
         """In the form of expected.txt."""
         profiles, problems = self.profiles(flags)
         lines = [line for one in profiles.values() for line in _profile(one)]

@@ -1,4 +1,4 @@
-"""Whatever stands in a file of ours, by hand or by another program: it is read, or told what is wrong."""
+"""Whatever stands in a file of ours, by hand or by another program: it is read, or its problems are reported."""
 
 import tempfile
 from contextlib import suppress

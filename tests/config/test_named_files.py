@@ -29,7 +29,7 @@ def named(spec: FlagSpec) -> str:
     return spec.name
 
 
-def test_the_help_of_the_build_tells_which_they_are():
+def test_the_help_of_the_build_says_which_they_are():
     assert {spec.name for spec in NEEDED} == {
         *("--lora", "--lora-scaled", "--control-vector", "--control-vector-scaled"),
         *("--grammar-file", "--json-schema-file", "--chat-template-file", "--mmproj"),
@@ -135,13 +135,13 @@ def test_a_name_that_no_file_could_have_is_a_missing_file(yard: Yard, key):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_is_not_ours_to_read_is_told(yard: Yard):
+def test_a_file_that_is_not_ours_to_read_is_reported(yard: Yard):
     (yard.folder / "secret").touch(mode=0o000)
     (problem,) = yard.problems(f"{P}grammar-file = secret\n")
     assert "cannot be read" in problem.message
 
 
-def test_defaults_for_all_are_told_once_and_where_they_stand(yard: Yard):
+def test_defaults_for_all_are_reported_once_and_where_they_stand(yard: Yard):
     text = f"[*]\nlora = none.gguf\n{P}[q]\nMODEL = m.gguf\n"
     (problem,) = yard.problems(text)
     assert (problem.section, problem.line) == ("*", 2)

@@ -16,4 +16,4 @@ def test_a_preset_of_the_corpus_comes_to_what_it_must(
     monkeypatch.delenv("LLAMA_CACHE", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(case.hub))
     case.lay_out()
-    assert case.told(FLAGS) == case.expected
+    assert case.outcome(FLAGS) == case.expected

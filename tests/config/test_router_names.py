@@ -130,7 +130,7 @@ def test_what_is_in_the_cache_is_named(yard, hub):
     assert error.endswith(f"(it is there: write MODEL = {hub.relative_to(yard.folder)}/Thing-Q8_0.gguf)")  # fmt: skip
 
 
-def test_nobody_is_told_to_download_with_an_engine_that_cannot(yard):
+def test_no_hint_says_to_download_with_an_engine_that_cannot(yard):
     (error,) = yard.errors("[p]\nc = 5\n", cannot_download)
     assert error == "models.conf:1: [p] has no model (write MODEL = file.gguf)"
     word, none = yard.errors("[p]\nEXTRA_ARGS = -hf u/m\n", cannot_download)
@@ -190,7 +190,7 @@ def test_a_comment_behind_a_value_is_none_of_it(yard, line, argv):
         ('grammar = root ::= "a" # x', ["--grammar", 'root ::= "a" # x']),
     ],
 )  # fmt: skip
-def test_what_is_text_stays_whole_and_is_told(yard, line, argv):
+def test_what_is_text_stays_whole_and_is_reported(yard, line, argv):
     (said,) = yard.warnings(f"[p]\nMODEL = m.gguf\n{line}\n")
     assert "llama.cpp's own preset reader would cut" in said
     assert yard.argv(line) == argv

@@ -40,7 +40,7 @@ def test_an_unknown_setting_names_the_file_the_key_and_the_nearest(tmp_path):
     assert "did you mean 'max-body'?" in text
 
 
-def test_every_problem_is_told_at_once(tmp_path):
+def test_every_problem_is_reported_at_once(tmp_path):
     text = complaint(written(tmp_path, 'listen = "here"\nmax-body = "big"\nqueue-limit = -1\n'))
     assert "3 problems" in text
     assert "listen takes HOST:PORT" in text

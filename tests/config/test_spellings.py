@@ -69,7 +69,7 @@ def test_importers_write_the_new_spelling(preset, tail, now):
 
 
 @pytest.mark.parametrize(("preset", "tail", "now"), RENAMED)
-def test_it_is_told_with_what_to_write_and_that_is_no_problem(yard, preset, tail, now):
+def test_it_is_reported_with_what_to_write_and_that_is_no_problem(yard, preset, tail, now):
     said = yard.problems(f"[p]\nMODEL = m.gguf\n{preset}\n")
     assert {(p.severity, p.code) for p in said} == {("warning", "old-spelling")}
     assert len(said) == len(preset.splitlines())
@@ -95,7 +95,7 @@ def test_every_mixture_of_the_three_old_switches_has_one_meaning(yard):
     """Whatever the order; and no two of their hints contradict each other."""
     for mmap, mlock, dio in itertools.product((None, True, False), repeat=3):
         given = {"mmap": mmap, "mlock": mlock, "direct-io": dio}
-        told = [f"{k} = {'on' if v else 'off'}" for k, v in given.items() if v is not None]
+        given_lines = [f"{k} = {'on' if v else 'off'}" for k, v in given.items() if v is not None]
         if dio:
             wanted = ["--load-mode", "dio"]
         elif mlock:
@@ -104,7 +104,7 @@ def test_every_mixture_of_the_three_old_switches_has_one_meaning(yard):
             wanted = ["--load-mode", "mmap" if mmap else "none"]
         else:
             wanted = []
-        for order in itertools.permutations(told):
+        for order in itertools.permutations(given_lines):
             assert yard.argv("\n".join(order)) == wanted
             said = yard.problems("[p]\nMODEL = m.gguf\n" + "\n".join(order) + "\n")
             assert len({p.hint for p in said if p.hint.startswith("write")}) <= 1
@@ -162,7 +162,7 @@ def test_a_section_that_takes_back_what_all_have_gets_neither(yard):
     assert yard.argv("c = 5", shared="mlock = on") == ["--load-mode", "mlock", "--ctx-size", "5"]
 
 
-def test_what_is_off_anyway_is_not_told_to_be_what_another_switch_means(yard):
+def test_what_is_off_anyway_is_not_said_to_be_part_of_another_switch(yard):
     off, mapped = yard.problems("[p]\nMODEL = m.gguf\nmlock = off\nmmap = off\n")
     assert (off.line, off.hint) == (3, "leave it out")
     assert (mapped.line, mapped.hint) == (4, "write load-mode = none")
@@ -203,9 +203,9 @@ def test_an_unknown_flag_behind_one_that_lacks_its_value_falls_alone(yard):
         "-c lacks its value",
         "unknown flag '--nope'",
     ]
-    kept, told = trimmed("-fa --bogus 3 -c 5 --nope 4 --jinja", FLAGS)
+    kept, given_lines = trimmed("-fa --bogus 3 -c 5 --nope 4 --jinja", FLAGS)
     assert kept == "--flash-attn on -c 5 --jinja"
-    assert [words for words, _, _ in told] == ["-fa", "--bogus 3", "--nope 4"]
+    assert [words for words, _, _ in given_lines] == ["-fa", "--bogus 3", "--nope 4"]
 
 
 def test_text_may_begin_with_a_dash(yard):

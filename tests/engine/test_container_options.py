@@ -82,7 +82,7 @@ def test_a_question_needs_no_network():
     assert container_name(["--help"]) is None
 
 
-def test_its_name_tells_people_which_it_is(files: dict[str, str]):
+def test_its_name_shows_people_which_it_is(files: dict[str, str]):
     name = container_name(["--alias", "org/a b", "--host", files["socket"]])
     assert name
     assert name.startswith("paddock-org-a-b-7-")
@@ -149,7 +149,7 @@ def test_nvidia_by_its_runtime_on_a_made_up_machine():
     assert gpus(host) == {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]}
 
 
-def test_nvidia_that_cannot_be_passed_on_is_told_with_the_remedy():
+def test_nvidia_that_cannot_be_passed_on_is_reported_with_the_remedy():
     host = replace(HERE, has_nvidia=True)
     assert gpus(host) == {}
     assert "nvidia-ctk cdi generate" in unreachable_gpus(host)

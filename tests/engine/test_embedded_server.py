@@ -56,7 +56,7 @@ def test_its_help_is_llama_servers_without_what_it_refuses():
     assert [name for name in REFUSED if flags.find(name)] == []
 
 
-def test_it_tells_its_version():
+def test_it_reports_its_version():
     done = run("--version")
     assert done.returncode == 0
     assert "version: xllamacpp 20" in done.stderr

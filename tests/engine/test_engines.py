@@ -10,7 +10,7 @@ from paddock.errors import EngineError
 
 
 def script(path: Path) -> Path:
-    """A llama-server that tells of an environment variable in its version."""
+    """A llama-server whose version contains an environment variable."""
     path.write_text(
         "#!/bin/sh\n"
         'case "$1" in --version) echo "version: 7 (${FLAVOUR:-plain})" >&2;; '
@@ -50,7 +50,7 @@ def test_the_same_binary_in_another_environment_is_another_build(tmp_path: Path)
     assert len(marks) == 2, "a and the bare path are the same"
 
 
-def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path):
+def test_an_unknown_name_is_reported_with_the_nearest(tmp_path: Path):
     found = engines(tmp_path, cuda13=EngineSpec(path="/x"))
     with pytest.raises(EngineError, match="there is no engine 'cuda12'") as raised:
         found.find("cuda12")

@@ -22,7 +22,7 @@ PASSED_OVER = {
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """A native one: the embedded engine tells its version before it looks at its flags."""
+    """A native one: the embedded engine prints its version before it looks at its flags."""
     try:
         return find_engine("native", cache_dir=tmp_path_factory.mktemp("cache")).command
     except EngineError as error:

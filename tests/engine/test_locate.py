@@ -76,12 +76,12 @@ def test_the_wheel_is_the_last_resort_and_never_imported(tmp_path: Path):
         f"find_engine('embedded', cache_dir=Path({str(tmp_path)!r}), environ={NOWHERE!r});"
         "print('xllamacpp' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert told.stdout.strip() == "False", told.stderr
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.stdout.strip() == "False", ran.stderr
 
 
 @pytest.mark.native
-def test_a_native_one_tells_its_version_on_stderr(tmp_path: Path):
+def test_a_native_one_reports_its_version_on_stderr(tmp_path: Path):
     (binary,) = engine_command("native")
     engine = find_engine(binary, cache_dir=tmp_path)
     assert engine.version != "unknown"

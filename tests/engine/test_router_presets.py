@@ -60,15 +60,17 @@ def listed(process: "subprocess.Popen[str]", socket: Path) -> dict[str, list[str
         if "listening on" in line:
             with closing(UnixConnection(socket)) as connection:
                 connection.request("GET", "/models")
-                told = json.loads(connection.getresponse().read())
-            return {one["id"]: one["status"]["args"][1:] for one in told["data"]}
+                options = json.loads(connection.getresponse().read())
+            return {one["id"]: one["status"]["args"][1:] for one in options["data"]}
     return "".join(said)
 
 
 def theirs(words: Sequence[str], flags: FlagSet) -> set[tuple[str, ...]]:
     """In the spelling that we have: `--flash-attn true` is `on`."""
-    told = [one for one in read_tail_of(words, flags) if one.spec.name not in OURS]
-    return {to_argv(one.spec, one.words[1]) if one.spec.arity == 1 else one.words for one in told}
+    options = [one for one in read_tail_of(words, flags) if one.spec.name not in OURS]
+    return {
+        to_argv(one.spec, one.words[1]) if one.spec.arity == 1 else one.words for one in options
+    }
 
 
 def read_tail_of(words: Sequence[str], flags: FlagSet) -> list[Option]:

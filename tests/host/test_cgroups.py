@@ -92,6 +92,6 @@ def test_a_process_in_a_real_group_of_version_1_sees_its_limit():
     with real_group(700 * MIB) as folder:
         enter = f'echo $$ > {folder}/cgroup.procs && exec "$@"'
         argv = ["sh", "-c", enter, "sh", sys.executable, "-c", program]
-        told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
-    assert int(told[0]) == 700
-    assert 0 < int(told[1]) <= 700
+        numbers = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    assert int(numbers[0]) == 700
+    assert 0 < int(numbers[1]) <= 700

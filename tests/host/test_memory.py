@@ -1,4 +1,4 @@
-"""The host's memory: this machine's own, and pressure as the kernel tells it."""
+"""The host's memory: this machine's own, and pressure as the kernel reports it."""
 
 import re
 from pathlib import Path
@@ -30,9 +30,9 @@ def test_pressure_and_swap_ins(tmp_path: Path):
     assert (memory.pressure_some_10, memory.pages_swapped_in) == (12.34, 1234)
 
 
-@pytest.mark.parametrize("told", ["", "nonsense", "full avg10=1.00"])
-def test_a_kernel_that_tells_no_pressure(tmp_path: Path, told: str):
-    write(tmp_path, {"pressure/memory": told})
+@pytest.mark.parametrize("line", ["", "nonsense", "full avg10=1.00"])
+def test_a_kernel_that_reports_no_pressure(tmp_path: Path, line: str):
+    write(tmp_path, {"pressure/memory": line})
     memory = read_memory(proc=tmp_path)
     assert (memory.pressure_some_10, memory.pages_swapped_in) == (None, None)
     assert memory.total_mib

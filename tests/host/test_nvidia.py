@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs, as NVML tells of them: made up here, with the answers of two real H100."""
+"""NVIDIA's GPUs, as NVML reports them: made up here, with the answers of two real H100."""
 
 import logging
 from pathlib import Path
@@ -70,9 +70,9 @@ def test_old_memory_figures_count_it_as_used_on_a_made_up_driver(machine: Machin
 
 
 def test_telemetry_on_a_made_up_driver(machine: Machine):
-    told = nvidia(MadeUpNvml(), machine).telemetry()
-    assert list(told) == [FIRST, SECOND]
-    assert told[FIRST] == Telemetry(
+    telemetry = nvidia(MadeUpNvml(), machine).telemetry()
+    assert list(telemetry) == [FIRST, SECOND]
+    assert telemetry[FIRST] == Telemetry(
         utilization=0.01,
         temperature_c=34,
         power_w=122.773,
@@ -96,7 +96,7 @@ def test_bytes_and_capitals_are_understood_on_a_made_up_driver(machine: Machine)
 
 
 @pytest.mark.parametrize("error", [NOT_SUPPORTED, NOT_FOUND, pynvml.NVMLLibraryMismatchError()])
-def test_a_card_that_tells_nothing_is_listed_all_the_same_on_a_made_up_driver(
+def test_a_card_that_reports_nothing_is_listed_all_the_same_on_a_made_up_driver(
     machine: Machine, error: Exception
 ):
     opening = {"nvmlInit", "nvmlShutdown", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex"}
@@ -133,8 +133,8 @@ def test_older_functions_are_asked_where_newer_ones_fail_on_a_made_up_driver(mac
     nvml = without(old, "nvmlDeviceGetTemperatureV", "nvmlDeviceGetGraphicsRunningProcesses_v2")
     driver = nvidia(nvml, machine)
     assert [p.used_mib for p in driver.read()[0].processes] == [72198, 7770]
-    told = driver.telemetry()[FIRST]
-    assert (told.temperature_c, told.throttled) == (34, ("power",))
+    telemetry = driver.telemetry()[FIRST]
+    assert (telemetry.temperature_c, telemetry.throttled) == (34, ("power",))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_reasons_for_low_clocks_on_a_made_up_driver(
     assert nvidia(nvml, machine).telemetry()[FIRST].throttled == words
 
 
-def test_a_monitor_is_told_by_nvml_or_by_the_kernel_on_a_made_up_driver(machine: Machine):
+def test_a_monitor_is_seen_by_nvml_or_by_the_kernel_on_a_made_up_driver(machine: Machine):
     machine.card(0, FIRST, {"vendor": "0x10de"}, {"DP-1": "disconnected", "HDMI-A-1": "connected"})
     machine.card(1, SECOND, {"vendor": "0x10de"}, {"DP-2": "disconnected"})
     nvml = MadeUpNvml()
@@ -190,7 +190,7 @@ def test_a_card_that_fell_off_the_bus_hides_no_other_on_a_made_up_driver(
     with caplog.at_level(logging.WARNING):
         assert [(gpu.index, gpu.id) for gpu in driver.read()] == [(1, SECOND)]
         driver.read()
-    assert len(caplog.records) == 1, "told once"
+    assert len(caplog.records) == 1, "telemetry once"
     assert nvml.opened == 1
 
 

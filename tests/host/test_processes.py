@@ -1,4 +1,4 @@
-"""What the kernel tells of processes: real ones, and one that is gone."""
+"""What the kernel reports of processes: real ones, and one that is gone."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ SHARE = "import mmap; m = mmap.mmap(-1, 64 << 20); m.write(b'x' * (64 << 20)); p
 
 @contextmanager
 def running(code: str) -> Iterator[int]:
-    """A process that has done what it was told."""
+    """A process that has done its work."""
     argv = [sys.executable, "-c", code]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:

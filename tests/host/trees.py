@@ -35,11 +35,11 @@ class Machine:
         return self.proc / str(pid)
 
     def opens(self, pid: int, number: int, target: str, **fdinfo: str) -> None:
-        """The process has this file open, and /proc/PID/fdinfo tells this of it."""
+        """The process has this file open, and /proc/PID/fdinfo shows this of it."""
         process = self.proc / str(pid)
         (process / "fd" / str(number)).symlink_to(target)
-        told = "".join(f"{key.replace('_', '-')}:\t{said}\n" for key, said in fdinfo.items())
-        write(process, {f"fdinfo/{number}": f"pos:\t0\nflags:\t02100002\n{told}"})
+        lines = "".join(f"{key.replace('_', '-')}:\t{said}\n" for key, said in fdinfo.items())
+        write(process, {f"fdinfo/{number}": f"pos:\t0\nflags:\t02100002\n{lines}"})
 
     def _node(self, home: Path, name: str) -> None:
         node = home / "drm" / name

@@ -93,9 +93,9 @@ class Case:
         return _DATE.sub(".", text.replace(str(self.folder), FOLDER))
 
 
-def _notes(told: str) -> str:
+def _notes(output: str) -> str:
     """Less what paddock.toml would get, which is seen in the file itself."""
-    return "".join(re.split(r"(?m)^.*paddock\.toml would get:$", told)[:1])
+    return "".join(re.split(r"(?m)^.*paddock\.toml would get:$", output)[:1])
 
 
 def model(folder: Path) -> Path:

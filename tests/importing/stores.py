@@ -33,7 +33,7 @@ class Ollama:
 
     def manifest(self, name: str, family: str = "llama", **layers: bytes | str | Any) -> Path:
         """`name`: HOST/NAMESPACE/MODEL/TAG. A layer is a digest, or what is to be written."""
-        told = [
+        listed = [
             {
                 "mediaType": f"application/vnd.ollama.image.{kind}",
                 "digest": layer if isinstance(layer, str) else self.blob(_bytes(layer)),
@@ -44,7 +44,7 @@ class Ollama:
         path = self.root / "manifests" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            json.dumps({"schemaVersion": 2, "config": {"digest": config}, "layers": told})
+            json.dumps({"schemaVersion": 2, "config": {"digest": config}, "layers": listed})
         )
         return path
 

@@ -25,7 +25,7 @@ def launch(*words: str) -> Launch:
     return found
 
 
-# What people put before a server, and what must be told of it ("" for nothing).
+# What people put before a server, and what must be lost of it ("" for nothing).
 PREFIXES = [
     ("env A=1 B=2", ""),
     ("env -i -u HOME A=1", ""),
@@ -53,11 +53,11 @@ PREFIXES = [
 ]
 
 
-@pytest.mark.parametrize(("prefix", "told"), PREFIXES)
-def test_a_prefix_is_looked_through_and_told_where_it_is_lost(prefix: str, told: str) -> None:
+@pytest.mark.parametrize(("prefix", "lost"), PREFIXES)
+def test_a_prefix_is_looked_through_and_reported_where_it_is_lost(prefix: str, lost: str) -> None:
     found = launch(*prefix.split(), "/opt/llama-server", *FLAGS)
     assert (found.program, found.words) == ("/opt/llama-server", FLAGS)
-    assert [words for words, _ in found.left] == ([told] if told else [])
+    assert [words for words, _ in found.left] == ([lost] if lost else [])
 
 
 @settings(deadline=None)
@@ -66,7 +66,7 @@ def test_any_stack_of_prefixes_is_looked_through(stack: list[tuple[str, str]]) -
     words = [word for prefix, _ in stack for word in prefix.split()]
     found = launch(*words, "llama-server", *FLAGS)
     assert found.words == FLAGS
-    assert [words for words, _ in found.left] == [told for _, told in stack if told]
+    assert [words for words, _ in found.left] == [lost for _, lost in stack if lost]
 
 
 @settings(deadline=None)
@@ -77,7 +77,7 @@ def test_a_shell_around_it_changes_nothing(stack: list[tuple[str, str]], shell: 
     inner = [*(word for prefix, _ in stack for word in prefix.split()), "llama-server", *FLAGS]
     found = launch("nice", shell, "-c", shlex.join(inner))
     assert found.words == FLAGS
-    assert [words for words, _ in found.left] == ["nice", *(told for _, told in stack if told)]
+    assert [words for words, _ in found.left] == ["nice", *(lost for _, lost in stack if lost)]
 
 
 def test_variables_before_it_and_of_its_model_are_its_environment() -> None:
@@ -86,7 +86,7 @@ def test_variables_before_it_and_of_its_model_are_its_environment() -> None:
     assert found.env == {"A": "1", "B": "2", "C": "3"}
 
 
-def test_what_a_shell_does_before_it_counts_or_is_told() -> None:
+def test_what_a_shell_does_before_it_counts_or_is_reported() -> None:
     text = "source /opt/x.sh && cd /srv/models; export A=1; ulimit -l unlimited; exec llama-server -m m.gguf -t $(nproc) > log 2>&1 &"
     found = launch("bash", "-lc", text)
     assert found.words == ("-m", "m.gguf", "-t", "$(nproc)")

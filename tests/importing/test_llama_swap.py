@@ -64,7 +64,7 @@ groups:
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.dictionaries(st.integers(0, len(LINES)), st.integers(1, 3), max_size=8), st.data())
-def test_each_comment_is_in_the_file_or_told(
+def test_each_comment_is_in_the_file_or_reported(
     file: Path, places: dict[int, int], data: st.DataObject
 ) -> None:
     text, said = [], []
@@ -131,7 +131,9 @@ def test_no_value_of_another_type_breaks_the_import(
 # ---- keys at any depth ----
 
 
-def test_every_key_of_llama_swaps_own_schema_is_known_and_others_are_told_by_their_path() -> None:
+def test_every_key_of_llama_swaps_own_schema_is_known_and_others_are_reported_by_their_path() -> (
+    None
+):
     value = {
         "models": {
             "m": {
@@ -153,7 +155,7 @@ def test_every_key_of_llama_swaps_own_schema_is_known_and_others_are_told_by_the
     }
 
 
-def test_no_secret_of_a_file_is_copied_or_told() -> None:
+def test_no_secret_of_a_file_is_copied_or_shown() -> None:
     for case in ("swap-forks", "swap-strange", "compose-variables"):
         for written in (CORPUS / case / "expected").iterdir():
             text = written.read_text()

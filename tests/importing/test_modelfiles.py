@@ -63,7 +63,7 @@ def _model(line: str, folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:40_000])
 
 
-def told(paddock: Paddock, modelfile: Path) -> str:
+def imported(paddock: Paddock, modelfile: Path) -> str:
     """What an import makes of it, with this machine's own taken out."""
     made = paddock("import", "ollama", modelfile, "--json")
     home = str(modelfile.parent.parent)
@@ -78,7 +78,7 @@ def told(paddock: Paddock, modelfile: Path) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_modelfile_becomes_what_it_must(paddock: Paddock, tmp_path: Path, name: str) -> None:
     modelfile = lay_out(name, tmp_path / name)
-    assert told(paddock, modelfile) == (CORPUS / name / "expected.txt").read_text()
+    assert imported(paddock, modelfile) == (CORPUS / name / "expected.txt").read_text()
     if (tmp_path / ".config" / "paddock" / "models.conf").exists():
         assert paddock("check").status == 0
 

@@ -1,4 +1,4 @@
-"""Ollama's store in all its shapes: what is whole becomes a profile that passes, all else is told."""
+"""Ollama's store in all its shapes: what is complete becomes a valid profile, all else is reported."""
 
 import json
 from dataclasses import dataclass
@@ -37,17 +37,17 @@ def imported(paddock: Paddock, store: Ollama) -> Import:
     made = paddock("import", "ollama", store.root, "--json")
     assert made.status == 0, made.err
     assert paddock("check").status == 0, paddock("check").out
-    told = json.loads(made.out)
+    expected = json.loads(made.out)
     profiles: dict[str, dict[str, str]] = {}
     keys: dict[str, str] = {}
-    for line in told["text"].splitlines():
+    for line in expected["text"].splitlines():
         if line.startswith("["):
             keys = profiles.setdefault(line[1:-1], {})
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition(" = ")
             keys[key] = value
     assert profiles.pop("sound:1b")
-    return Import(profiles, "\n".join(f"{n['where']}: {n['why']}" for n in told["notes"]))
+    return Import(profiles, "\n".join(f"{n['where']}: {n['why']}" for n in expected["notes"]))
 
 
 def of_kind(store: Ollama, kind: str, values: int = 0) -> str:
@@ -62,12 +62,12 @@ def of_kind(store: Ollama, kind: str, values: int = 0) -> str:
 def manifest(store: Ollama, *layers: tuple[str, str], name: str = "odd") -> Path:
     """Layers as they come, several of one kind too."""
     path = store.manifest(f"registry.ollama.ai/library/{name}/latest")
-    told = json.loads(path.read_text())
-    told["layers"] = [
+    expected = json.loads(path.read_text())
+    expected["layers"] = [
         {"mediaType": f"application/vnd.ollama.image.{kind}", "digest": digest, "size": 1}
         for kind, digest in layers
     ]
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(expected))
     return path
 
 
@@ -104,7 +104,7 @@ def test_a_draft_and_several_adapters_are_carried_over(paddock: Paddock, store: 
     assert keys["lora"] == f"{blob(store, one)},{blob(store, two)}"
 
 
-def test_a_second_projector_is_told(paddock: Paddock, store: Ollama) -> None:
+def test_a_second_projector_is_reported(paddock: Paddock, store: Ollama) -> None:
     one, two = of_kind(store, "mmproj"), store.blob(b"GGUF too")
     manifest(store, ("model", store.model(say("m"))), ("projector", one), ("projector", two))
     found = imported(paddock, store)
@@ -171,7 +171,7 @@ def test_a_projector_in_the_place_of_the_model_becomes_no_profile(
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "expected"),
     [
         ("hologram", "a layer of a kind that Paddock does not know: 'hologram'"),
         ("prompt", "llama-server takes the chat template of the GGUF"),
@@ -180,17 +180,17 @@ def test_a_projector_in_the_place_of_the_model_becomes_no_profile(
         ("license", ""),
     ],
 )
-def test_layers_that_no_key_can_hold_are_told(
-    paddock: Paddock, store: Ollama, kind: str, told: str
+def test_layers_that_no_key_can_hold_are_reported(
+    paddock: Paddock, store: Ollama, kind: str, expected: str
 ) -> None:
     manifest(store, ("model", store.model(say("m"))), (kind, store.blob(b"x")))
     found = imported(paddock, store)
     assert "odd:latest" in found.profiles
-    assert (f"odd:latest {kind}: {told}" in found.notes) is bool(told)
+    assert (f"odd:latest {kind}: {expected}" in found.notes) is bool(expected)
 
 
 @pytest.mark.parametrize(
-    ("manifest_text", "told"),
+    ("manifest_text", "expected"),
     [
         ("{", "cannot be read"),
         ("[]", "holds no GGUF"),
@@ -202,15 +202,15 @@ def test_layers_that_no_key_can_hold_are_told(
     ],
 )  # fmt: skip
 def test_a_manifest_of_another_shape_costs_itself_alone(
-    paddock: Paddock, store: Ollama, manifest_text: str, told: str
+    paddock: Paddock, store: Ollama, manifest_text: str, expected: str
 ) -> None:
     manifest(store).write_text(manifest_text)
     found = imported(paddock, store)
     assert found.profiles == {}
-    assert told in found.notes
+    assert expected in found.notes
 
 
-def test_parameters_that_cannot_be_read_are_told(paddock: Paddock, store: Ollama) -> None:
+def test_parameters_that_cannot_be_read_are_reported(paddock: Paddock, store: Ollama) -> None:
     manifest(store, ("model", store.model(say("m"))), ("params", store.blob(b"{nothing")))
     found = imported(paddock, store)
     assert "its parameters are not carried over" in found.notes

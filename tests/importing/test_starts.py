@@ -80,7 +80,9 @@ def page_of(folder: Path, name: str, text: str) -> Page:
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_each_comment_is_in_the_file_or_told(folder: Path, name: str, data: st.DataObject) -> None:
+def test_each_comment_is_in_the_file_or_reported(
+    folder: Path, name: str, data: st.DataObject
+) -> None:
     lines = FILES[name].splitlines()
     places = data.draw(st.sets(st.integers(0, len(lines)), max_size=4))
     text, said = [], []
@@ -93,10 +95,10 @@ def test_each_comment_is_in_the_file_or_told(folder: Path, name: str, data: st.D
             text.append(f"{indent}# {said[-1]}")
         text.append(line)
     page = page_of(folder, name, "\n".join(text))
-    told = " ".join(f"{note.where} {note.what}" for note in page.notes)
+    notes = " ".join(f"{note.where} {note.what}" for note in page.notes)
     for comment in said:
         at = next(n for n, one in enumerate(text, start=1) if comment in one)
-        assert comment in page.text or comment in told or _is_within(page, at)
+        assert comment in page.text or comment in notes or _is_within(page, at)
 
 
 def _is_within(page: Page, line: int) -> bool:

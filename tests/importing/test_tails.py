@@ -40,9 +40,9 @@ def test_what_paddock_sets_or_the_build_lacks_is_lost_with_a_reason() -> None:
 
 
 def test_only_what_is_wrong_leaves_a_tail() -> None:
-    kept, told = trimmed("-np 1 --no-mmap --bogus 3 --temp 1", FLAGS)
+    kept, result = trimmed("-np 1 --no-mmap --bogus 3 --temp 1", FLAGS)
     assert kept == "-np 1 --load-mode none --temp 1"
-    assert [(words, is_lost) for words, _, is_lost in told] == [
+    assert [(words, is_lost) for words, _, is_lost in result] == [
         ("--no-mmap", False),
         ("--bogus 3", True),
     ]
@@ -63,8 +63,8 @@ def test_macros_of_macros_end_before_they_fill_the_memory() -> None:
 
 
 def test_compose_variables_have_their_defaults() -> None:
-    told = "${A:-1} ${B:-2} ${C-3} ${D:-} $A $$x"
-    assert substituted(told, {"A": "9", "B": "", "C": ""}) == "9 2   9 $x"
+    result = "${A:-1} ${B:-2} ${C-3} ${D:-} $A $$x"
+    assert substituted(result, {"A": "9", "B": "", "C": ""}) == "9 2   9 $x"
 
 
 def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> No
     assert yard.problems(page.text) == []
     kept = yard.load(page.text).profiles["p"].argv[2:]
     assert list(kept) == ["--jinja", "--load-mode", "mlock", "--ctx-size", "512"]
-    told = {note.where: f"{note.what} {note.why}" for note in page.notes if note.kind == "lost"}
-    assert "no such file" in told["there:3"]
-    assert "--lora none.gguf" in told["there:4"]
+    result = {note.where: f"{note.what} {note.why}" for note in page.notes if note.kind == "lost"}
+    assert "no such file" in result["there:3"]
+    assert "--lora none.gguf" in result["there:4"]
     assert f"# was: {tail}" in page.text

@@ -108,10 +108,12 @@ def test_comments_know_whether_they_stand_above_or_beside(tmp_path: Path) -> Non
     file = tmp_path / "x.yaml"
     file.write_text("a: # one\n  b: | # two\n    text\n  # three\n  c: 1 # four\n# five\n")
     comments = read_yaml(file).comments
-    assert {line: [c.text for c in told] for line, told in comments.beside.items()} == {
+    assert {line: [c.text for c in texts] for line, texts in comments.beside.items()} == {
         1: ["one"],
         2: ["two"],
         5: ["four"],
     }
-    assert {line: [c.text for c in told] for line, told in comments.above.items()} == {5: ["three"]}
+    assert {line: [c.text for c in texts] for line, texts in comments.above.items()} == {
+        5: ["three"]
+    }
     assert [comment.text for comment in comments.last] == ["five"]

@@ -47,5 +47,5 @@ def test_the_process_that_reads_it_is_bounded():
         "import resource; from paddock.llama.gguf_child import _MEMORY, bound;"
         "bound(resource.RLIMIT_DATA, _MEMORY); print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
     )
-    told = subprocess.check_output([sys.executable, "-c", code], text=True)
-    assert told == f"{4 << 30}\n"
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert printed == f"{4 << 30}\n"

@@ -132,7 +132,7 @@ async def test_without_a_place_to_keep_them_they_are_read_all_the_same(model: Pa
 
 
 @both
-async def test_the_childs_complaint_is_told(tmp_path: Path, cache: Path, way: Read):
+async def test_the_childs_complaint_is_reported(tmp_path: Path, cache: Path, way: Read):
     bad = tmp_path / "page.gguf"
     bad.write_bytes(b"<html>")
     with pytest.raises(GgufError, match="is not a GGUF file") as failure:
@@ -142,7 +142,7 @@ async def test_the_childs_complaint_is_told(tmp_path: Path, cache: Path, way: Re
 
 
 @both
-async def test_a_missing_file_is_told_without_a_child(
+async def test_a_missing_file_is_reported_without_a_child(
     tmp_path: Path, cache: Path, way: Read, without_children: Callable[[], None]
 ):
     without_children()
@@ -152,7 +152,7 @@ async def test_a_missing_file_is_told_without_a_child(
 
 
 @both
-async def test_a_missing_shard_is_told(tmp_path: Path, cache: Path, way: Read):
+async def test_a_missing_shard_is_reported(tmp_path: Path, cache: Path, way: Read):
     first, second = write_split(tmp_path / "m", ScriptedModel(say="Hi."), shards=2)
     second.unlink()
     with pytest.raises(GgufError, match=second.name) as failure:
@@ -161,7 +161,7 @@ async def test_a_missing_shard_is_told(tmp_path: Path, cache: Path, way: Read):
 
 
 @both
-async def test_a_child_that_breaks_is_told_by_its_last_line(
+async def test_a_child_that_breaks_is_reported_by_its_last_line(
     model: Path, cache: Path, way: Read, monkeypatch: pytest.MonkeyPatch
 ):
     command = [sys.executable, "-c", "raise MemoryError('too much')"]
@@ -222,17 +222,19 @@ def test_many_files_are_read_by_one_child(
 async def test_cancelled_it_leaves_no_child_behind(
     model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    told = tmp_path / "pid"
-    code = f"import os, time; open({str(told)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(99)"
+    pid_file = tmp_path / "pid"
+    code = (
+        f"import os, time; open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(99)"
+    )
     monkeypatch.setattr(module, "_command", lambda: [sys.executable, "-c", code])
     task = asyncio.create_task(in_child(model, cache))
-    while not (told.exists() and told.read_text().endswith(" ")):
+    while not (pid_file.exists() and pid_file.read_text().endswith(" ")):
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(ProcessLookupError):
-        os.kill(int(told.read_text()), 0)
+        os.kill(int(pid_file.read_text()), 0)
 
 
 def test_importing_it_brings_no_numpy():

@@ -16,9 +16,9 @@ def lines(name: str) -> list[str]:
     return (HERE / f"fit-11434-{name}.txt").read_text(encoding="utf-8").splitlines()
 
 
-def fit_of(told: list[str]) -> Fit:
+def fit_of(log: list[str]) -> Fit:
     reader = FitReader()
-    for line in told:
+    for line in log:
         reader.feed(line)
     fit = reader.fit()
     assert fit is not None
@@ -60,7 +60,7 @@ def test_experts_that_do_not_fit_overflow_and_are_counted_by_layer():
 
 
 def test_of_a_dense_model_the_trial_of_the_chosen_layers_counts():
-    """The last device's own line says 3,011 MiB: told before the first one was filled."""
+    """The last device's own line says 3,011 MiB: logged before the first one was filled."""
     fit = fit_of(lines("h100-dense"))
     assert fit.trial.layers == {"CUDA0": 25, "CUDA1": 8}
     assert fit.trial.sizes["CUDA1"].total == 3121
@@ -84,22 +84,22 @@ def test_parts_of_a_layer_may_overflow_to_the_next_device():
 
 def test_a_context_that_was_only_reckoned_is_not_exact():
     """Made-up: with one device llama.cpp does not measure the context that it cuts to."""
-    told = lines("h100-fits")
+    log = lines("h100-fits")
     cut = (
         "0.9 I common_params_fit_impl: context size reduced from 131072 to 5632 -> need 9 MiB less"
     )
-    done = next(i for i, line in enumerate(told) if "successfully fit" in line)
-    fit = fit_of([*told[:done], cut, *told[done:]])
+    done = next(i for i, line in enumerate(log) if "successfully fit" in line)
+    fit = fit_of([*log[:done], cut, *log[done:]])
     assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (5632, 131072, False)
 
 
 def test_a_draft_model_is_kept_apart():
     """Made-up from a real trial: what is measured for the extra model is not the model's own."""
-    told = lines("h100-fits")
-    first = next(i for i, line in enumerate(told) if "assigned to device" in line)
-    end = max(i for i, line in enumerate(told) if "breakdown_print" in line)
+    log = lines("h100-fits")
+    first = next(i for i, line in enumerate(log) if "assigned to device" in line)
+    end = max(i for i, line in enumerate(log) if "breakdown_print" in line)
     extra = "0.9 I operator(): getting device memory data for the extra model at a context size of"
-    fit = fit_of([*told[: end + 1], extra, *told[first:]])
+    fit = fit_of([*log[: end + 1], extra, *log[first:]])
     assert fit.draft is not None
     assert fit.draft.sizes["CUDA0"] == fit.trial.sizes["CUDA0"] == Sizes(3757, 8704, 724)
     assert fit.trial.layers == {"CUDA0": 17, "CUDA1": 16}
@@ -107,14 +107,14 @@ def test_a_draft_model_is_kept_apart():
 
 def test_slots_with_caches_of_their_own_have_the_context_of_the_second_trial():
     """Made up from a real trial: without --ctx-size, fit measures again with the context of all."""
-    told = lines("h100-fits")
-    first = next(i for i, line in enumerate(told) if "assigned to device" in line)
-    end = max(i for i, line in enumerate(told) if "breakdown_print" in line)
+    log = lines("h100-fits")
+    first = next(i for i, line in enumerate(log) if "assigned to device" in line)
+    end = max(i for i, line in enumerate(log) if "breakdown_print" in line)
     unset = (
         "0.9 I common_params_fit_impl: context size unset and KV cache not unified -> using 262144"
     )
-    again = [line.replace("n_ctx                 = 131072", "n_ctx                 = 262144") for line in told[first : end + 1]]  # fmt: skip
-    fit = fit_of([*told[: end + 1], unset, *again, *told[end + 1 :]])
+    again = [line.replace("n_ctx                 = 131072", "n_ctx                 = 262144") for line in log[first : end + 1]]  # fmt: skip
+    fit = fit_of([*log[: end + 1], unset, *again, *log[end + 1 :]])
     assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (262144, None, True)
 
 

@@ -33,13 +33,13 @@ def test_a_file_that_is_not_there_yet_has_no_lines(path):
     assert read(file) == ["one"]
 
 
-def test_each_line_is_told_once_and_whole(path):
+def test_each_line_is_reported_once_and_whole(path):
     file = LineFile(path)
-    told = []
+    read_lines = []
     for piece in ("on", "e\ntw", "o\nthree\n", "", "\n"):
         append(path, piece)
-        told += read(file)
-    assert told == ["one", "two", "three", ""]
+        read_lines += read(file)
+    assert read_lines == ["one", "two", "three", ""]
 
 
 def test_a_character_split_over_two_writes_stays_one(path):
@@ -60,7 +60,7 @@ def test_only_a_line_feed_ends_a_line(path):
     assert read(LineFile(path)) == ["10%\r20%\r\u2028done"]
 
 
-def test_the_last_words_of_a_dying_process_are_told_at_its_end(path):
+def test_the_last_words_of_a_dying_process_are_reported_at_its_end(path):
     file = LineFile(path)
     append(path, "one\nAborted (core")
     assert read(file) == ["one"]
@@ -68,7 +68,7 @@ def test_the_last_words_of_a_dying_process_are_told_at_its_end(path):
     assert file.rest() == ""
 
 
-def test_a_line_that_never_ends_is_told_in_pieces(path):
+def test_a_line_that_never_ends_is_reported_in_pieces(path):
     file = LineFile(path)
     append(path, b"x" * 1_000_000)
     pieces = list(file.read_all())
@@ -82,7 +82,7 @@ def test_a_flood_is_read_in_pieces_so_that_others_have_their_turn(path):
     turns = [read(file)]
     while file.is_behind:
         turns.append(read(file))
-    assert max(len(told) for told in turns) * 18 <= (1 << 17) + 18
+    assert max(len(read_lines) for read_lines in turns) * 18 <= (1 << 17) + 18
     assert sum(map(len, turns)) == 50_000
     assert read(file) == []
 
@@ -92,12 +92,12 @@ def test_what_comes_faster_than_it_is_read_is_left_out_and_a_line_says_so(path):
     append(path, "before\n")
     assert read(file) == ["before"]
     append(path, "".join(f"{n:09}\n" for n in range(10_000)))
-    left_out, *told = file.read_all()
+    left_out, *read_lines = file.read_all()
     assert (
         left_out
         == "… (99,500 bytes of this log were left out: they came faster than they are read)"
     )
-    assert told == [f"{n:09}" for n in range(9_950, 10_000)]
+    assert read_lines == [f"{n:09}" for n in range(9_950, 10_000)]
 
 
 @pytest.mark.parametrize("length", [1, 500, 60_000])
@@ -234,9 +234,9 @@ def test_where_the_last_lines_begin(path, text, count):
 
 def test_the_last_lines_of_a_file_of_monstrous_ones_are_fewer(path):
     append(path, "".join(f"{n}{'x' * 600_000}\n" for n in range(9)))
-    told = last_lines([path], 9)
-    assert sum(map(len, told)) <= 1 << 20
-    assert told[-1].startswith("8")
+    read_lines = last_lines([path], 9)
+    assert sum(map(len, read_lines)) <= 1 << 20
+    assert read_lines[-1].startswith("8")
 
 
 def test_the_last_line_counts_without_its_end(path):
@@ -244,7 +244,7 @@ def test_the_last_line_counts_without_its_end(path):
     assert last_lines([path], 1) == ["two"]
 
 
-def test_a_flood_at_once_is_told_whole_in_bounded_pieces(path):
+def test_a_flood_at_once_is_reported_whole_in_bounded_pieces(path):
     path.write_bytes(b"before\n")
     growth = Growth(path)
     flood = b"a line of a flood\n" * 20_000

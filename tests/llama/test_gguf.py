@@ -127,7 +127,7 @@ def test_another_file_is_no_gguf(tmp_path: Path, content: bytes):
         read_facts(tmp_path / "m.gguf")
 
 
-def test_a_header_that_makes_no_sense_is_told_with_its_key(tmp_path: Path):
+def test_a_header_that_makes_no_sense_is_reported_with_its_key(tmp_path: Path):
     for count in (100_000, "many"):
         path = header(tmp_path / "m.gguf", "llama", {"block_count": count})
         with pytest.raises(GgufError, match=r"makes no sense: llama\.block_count is") as failure:

@@ -29,9 +29,9 @@ def lines(name: str) -> list[str]:
 # ---- the child protocol ----
 
 
-def test_a_load_with_a_draft_model_is_told_part_by_part():
-    told = [parse_state(line) for line in lines("state-11434-draft")]
-    assert told == [
+def test_a_load_with_a_draft_model_is_reported_part_by_part():
+    parsed = [parse_state(line) for line in lines("state-11434-draft")]
+    assert parsed == [
         StateLine("loading", "text_model", 0.0),
         StateLine("loading", "text_model", 1.0),
         StateLine("loading", "spec_model", 0.0),
@@ -43,8 +43,8 @@ def test_a_load_with_a_draft_model_is_told_part_by_part():
 
 
 def test_the_embedded_server_speaks_the_same_protocol():
-    told = [parse_state(line) for line in lines("state-11434-embedded")]
-    assert [(s.state, s.n_ctx) for s in told if s] == [
+    parsed = [parse_state(line) for line in lines("state-11434-embedded")]
+    assert [(s.state, s.n_ctx) for s in parsed if s] == [
         ("loading", None),
         ("loading", None),
         ("ready", 4096),
@@ -83,8 +83,8 @@ def test_the_log_announces_fitting_before_loading():
 def test_requests_are_timed_and_cancelled_ones_leave_nothing_behind():
     """Task 41 was cancelled in the middle: the server prints neither of its two lines."""
     timings = [t for line in lines("log-11434-requests") if (t := parse_timing(line))]
-    told = [(t.task, t.kind, t.tokens, t.seconds) for t in timings]
-    assert told == [
+    parsed = [(t.task, t.kind, t.tokens, t.seconds) for t in timings]
+    assert parsed == [
         (0, "prompt", 24, 0.00215),
         (0, "generation", 40, pytest.approx(0.00937)),
         (1761, "prompt", 1, 0.00075),
@@ -103,8 +103,8 @@ def test_a_time_too_short_to_measure_has_no_speed():
 
 def test_a_task_is_followed_from_its_launch_to_its_release():
     """A long prompt (task 0) and a long answer (task 17), both cancelled."""
-    told = [t for line in lines("log-11434-tasks") if (t := parse_task(line))]
-    assert told == [
+    parsed = [t for line in lines("log-11434-tasks") if (t := parse_task(line))]
+    assert parsed == [
         TaskLine(0, "launched", 18001),
         TaskLine(0, "reading", 0),
         TaskLine(0, "reading", 256),
@@ -119,14 +119,14 @@ def test_a_task_is_followed_from_its_launch_to_its_release():
     ]
 
 
-def test_short_requests_tell_their_tasks_too_and_the_idle_slot_tells_none():
-    told = [t for line in lines("log-11434-requests") if (t := parse_task(line))]
-    assert [t.task for t in told if t.kind == "launched"] == [0, 41, 1761]
-    assert [t.task for t in told if t.kind == "released"] == [0, 41, 1761]
+def test_short_requests_report_their_tasks_too_and_the_idle_slot_reports_none():
+    parsed = [t for line in lines("log-11434-requests") if (t := parse_task(line))]
+    assert [t.task for t in parsed if t.kind == "launched"] == [0, 41, 1761]
+    assert [t.task for t in parsed if t.kind == "released"] == [0, 41, 1761]
     assert not any(parse_task(line) for line in lines("log-11434-level-5") if "task -1" in line)
 
 
-def test_a_build_that_tells_no_speed_of_the_last_seconds_tells_the_mean():
+def test_a_build_that_reports_no_speed_of_the_last_seconds_gives_the_mean():
     line = "0.1 I slot print_timing: id  0 | task 9 | n_gen =   1582, tg = 526.95 t/s"
     assert parse_task(line) == TaskLine(9, "generating", 1582, 526.95)
 
@@ -164,7 +164,7 @@ def test_the_reason_of_a_failure(log, reason):
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("parsed", "reason"),
     [
         (
             [
@@ -192,8 +192,8 @@ def test_the_reason_of_a_failure(log, reason):
         ([], ""),
     ],
 )
-def test_the_reason_where_a_device_gives_up(told, reason):
-    assert failure_reason(told) == reason
+def test_the_reason_where_a_device_gives_up(parsed, reason):
+    assert failure_reason(parsed) == reason
 
 
 # ---- what a file is to blame for ----
@@ -237,7 +237,7 @@ def test_what_may_pass_by_itself_is_held_against_no_file(cause: str):
 
 
 def test_a_word_in_a_files_name_excuses_nothing():
-    """And fit's own line always tells of memory."""
+    """And fit's own line is always about memory."""
     said = [
         "0.00.005 E llama_model_load: error loading model: invalid split file name: /m/chip-cudafied.gguf",
         "0.00.005 E common_fit_params: encountered an error while trying to fit params to free device memory: failed to load model",

@@ -16,30 +16,30 @@ def lines(name: str) -> list[str]:
     return (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
 
-def placement(told: list[str]) -> Placement:
+def placement(log: list[str]) -> Placement:
     reader = PlacementReader()
-    for line in told:
+    for line in log:
         reader.feed(line)
     return reader.placement
 
 
-def sizes(told: list[str]) -> dict[tuple[str, str], float]:
-    return {(b.device, b.kind): b.mib for b in placement(told).buffers}
+def sizes(log: list[str]) -> dict[tuple[str, str], float]:
+    return {(b.device, b.kind): b.mib for b in placement(log).buffers}
 
 
 def test_keys_and_values_and_recurrent_state_are_both_context():
-    told = lines("log-11434-hybrid")
-    assert sizes(told) == {
+    log = lines("log-11434-hybrid")
+    assert sizes(log) == {
         ("Host", "model"): 3.32,
         ("Host", "output"): 0.0,
         ("Host", "context"): 4.3,
         ("Host", "compute"): 11.66,
     }
-    found = placement(told)
+    found = placement(log)
     assert (found.layers, found.n_ctx, found.graph_splits, found.warnings) == (5, 4096, 1, [])
 
 
-def test_the_embedded_server_tells_no_layers():
+def test_the_embedded_server_reports_no_layers():
     found = placement(lines("log-11434-embedded"))
     assert (found.layers, found.n_ctx, found.graph_splits) == (None, 4096, 1)
 
@@ -49,23 +49,23 @@ def test_shards_add_up():
 
 
 def test_a_draft_model_adds_its_buffers_and_nothing_else():
-    told = lines("log-11434-draft")
-    drafts = [i for i, line in enumerate(told) if "offloaded" in line][-1]
-    told[drafts] = told[drafts].replace("5/5", "1/3")  # here both have 5
-    found = placement(told)
+    log = lines("log-11434-draft")
+    drafts = [i for i, line in enumerate(log) if "offloaded" in line][-1]
+    log[drafts] = log[drafts].replace("5/5", "1/3")  # here both have 5
+    found = placement(log)
     held = {b.kind: b.mib for b in found.buffers}
     assert held == {"model": 16.59, "output": 0.0, "context": 16.0, "compute": 22.04}
     assert (found.layers_offloaded, found.layers) == (5, 5)
 
 
 def test_fits_trials_are_not_added_up_into_the_real_load():
-    told = lines("log-11434-level-5")
-    assert sum("model buffer size" in line for line in told) == 2
-    assert sizes(told)["Host", "model"] == 2.7
-    assert sizes(told)["Host", "compute"] == 9.52
+    log = lines("log-11434-level-5")
+    assert sum("model buffer size" in line for line in log) == 2
+    assert sizes(log)["Host", "model"] == 2.7
+    assert sizes(log)["Host", "compute"] == 9.52
 
 
-def test_devices_behind_rpc_are_told_by_their_names():
+def test_devices_behind_rpc_are_reported_by_their_names():
     """Both buffers are called `RPC0[…]`."""
     found = placement(lines("log-11434-rpc"))
     assert {(b.device, b.mib) for b in found.buffers if b.kind == "model"} == {
@@ -78,11 +78,11 @@ def test_devices_behind_rpc_are_told_by_their_names():
 
 def test_layers_overflowing_are_those_of_the_last_trial_on_each_device():
     """Made-up: fit prints the line of a device once per step it settles; here RPC0's twice."""
-    told = lines("log-11434-rpc")
-    line = next(line for line in told if "( 1 overflowing)" in line)
-    again = told.index(line)
-    told[again:again] = [line.replace("( 1", "( 4")]
-    assert placement(told).layers_overflowing == 3
+    log = lines("log-11434-rpc")
+    line = next(line for line in log if "( 1 overflowing)" in line)
+    again = log.index(line)
+    log[again:again] = [line.replace("( 1", "( 4")]
+    assert placement(log).layers_overflowing == 3
 
 
 def test_an_unknown_rpc_endpoint_keeps_its_buffers_name():
@@ -91,7 +91,7 @@ def test_an_unknown_rpc_endpoint_keeps_its_buffers_name():
 
 
 def test_the_buffers_of_a_gpu():
-    told = [
+    log = [
         "common_params_fit_impl: projected to use 24233 MiB of device memory vs. 142629 MiB of free device memory",
         "common_fit_params: fitting params to free memory took 0.24 seconds",
         "load_tensors: offloaded 33/33 layers to GPU",
@@ -101,7 +101,7 @@ def test_the_buffers_of_a_gpu():
         "sched_reserve:      CUDA0 compute buffer size =   244.01 MiB",
         "sched_reserve: graph: nodes = 1001, splits = 2, input objects = 4, input tensors = 9",
     ]
-    assert sizes(told) == {
+    assert sizes(log) == {
         ("CUDA0", "model"): 7605.33,
         ("Host", "model"): 266.16,
         ("CUDA0", "context"): 16384.0,
@@ -110,19 +110,19 @@ def test_the_buffers_of_a_gpu():
 
 
 def test_a_graph_reserved_anew_replaces_its_buffer_and_a_second_cache_adds_to_it():
-    told = [
+    log = [
         "llama_context: constructing llama_context",
         "llama_kv_cache:      CUDA0 KV buffer size =  1024.00 MiB",
         "llama_kv_cache:      CUDA0 KV buffer size =    64.00 MiB",
         "sched_reserve:      CUDA0 compute buffer size =   300.00 MiB",
         "sched_reserve:      CUDA0 compute buffer size =   244.01 MiB",
     ]
-    assert sizes(told) == {("CUDA0", "context"): 1088.0, ("CUDA0", "compute"): 244.01}
+    assert sizes(log) == {("CUDA0", "context"): 1088.0, ("CUDA0", "compute"): 244.01}
 
 
 def test_splits_that_differ_for_prompt_and_generation():
-    told = "sched_reserve: graph (pp bs=512, tg bs=1): nodes = 1993 / 1993, splits = 343 / 2, input"
-    found = placement([told])
+    log = "sched_reserve: graph (pp bs=512, tg bs=1): nodes = 1993 / 1993, splits = 343 / 2, input"
+    found = placement([log])
     assert (found.graph_splits, found.graph_splits_tg) == (343, 2)
 
 
@@ -144,16 +144,16 @@ def test_mapped_weights_in_ram_are_the_file_less_what_the_gpus_hold():
 
 
 def test_weights_in_another_order_are_counted_once():
-    told = [
+    log = [
         "0.1 I print_info: file size   = 400.00 MiB (8.50 BPW)",
         "0.2 I load_tensors: loading model tensors, this can take a while... (load_mode = mmap)",
         "0.3 I load_tensors:   CPU_Mapped model buffer size =   399.00 MiB",
         "0.3 I load_tensors:   CPU_REPACK model buffer size =   394.00 MiB",
     ]
-    assert sizes(told) == {("Host", "model"): 399.0}
+    assert sizes(log) == {("Host", "model"): 399.0}
 
 
-def test_devices_are_told_with_their_slots():
+def test_devices_are_reported_with_their_slots():
     reader = PlacementReader()
     for line in lines("log-11434-h100-spilled"):
         reader.feed(line)

@@ -52,13 +52,13 @@ async def lines(plumbing: Plumbing, count: int = 1) -> list[str]:
     """The first lines of its standard output, once they are there."""
     watch, file = Watch(plumbing.state), LineFile(plumbing.state)
     try:
-        told = list(file.read())
-        while len(told) < count:
+        seen = list(file.read())
+        while len(seen) < count:
             await watch.changed()
-            told += file.read()
+            seen += file.read()
     finally:
         watch.close()
-    return told
+    return seen
 
 
 def open_files() -> int:
@@ -102,7 +102,7 @@ async def test_a_grandchild_neither_hides_the_exit_nor_survives_it(plumbing):
             await asyncio.sleep(0.01)
 
 
-async def test_its_exit_code_is_told_to_everybody_who_waits(plumbing):
+async def test_its_exit_code_is_reported_to_everybody_who_waits(plumbing):
     child = python("import sys; sys.exit(3)", plumbing)
     async with asyncio.TaskGroup() as group:
         waits = [group.create_task(child.wait()) for _ in range(3)]
@@ -233,8 +233,8 @@ WRONG: dict[str, Callable[[Identity], tuple[Identity, Signs]]] = {
 async def test_what_is_not_provably_ours_is_not_taken_over(plumbing, started, what):
     found = orphan()
     before = open_files()
-    told, signs = WRONG[what](found)
-    assert adopt(told, plumbing, signs) is None
+    seen, signs = WRONG[what](found)
+    assert adopt(seen, plumbing, signs) is None
     assert open_files() == before
     assert found.is_alive()
     started.append(adopt(found, plumbing, SIGNS))

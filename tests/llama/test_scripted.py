@@ -1,4 +1,4 @@
-"""Scripted models are real: llama-server loads each kind of them, and it says what it was told to."""
+"""Scripted models are real: llama-server loads each kind of them, and it gives its scripted answer."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_a_split_model_is_loaded_from_its_first_shard(tmp_path: Path, kind: str)
         assert server.answer() == "All of one piece."
 
 
-def test_it_thinks_and_calls_tools_when_told_to(tmp_path: Path):
+def test_it_thinks_and_calls_tools_when_scripted_to(tmp_path: Path):
     script = ScriptedModel(
         say="It rains.", think="Shall I look?", tool=("get_weather", '{"city": "Paris"}')
     )

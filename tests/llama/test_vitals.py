@@ -1,4 +1,4 @@
-"""What /proc tells of processes that read and map files."""
+"""What /proc shows of processes that read and map files."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ sys.stdin.readline()
 
 @contextmanager
 def loader(how: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that loads a file once it is told to, and then stays."""
+    """A process that loads a file once it gets a line, and then stays."""
     path = folder / "weights"
     path.write_bytes(b"w" * (_SIZE << 20))
     argv = [sys.executable, "-c", _LOADER, how, str(path)]

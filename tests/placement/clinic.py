@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from paddock.api.placement import Advice
-from paddock.cli.files import open_files
-from paddock.cli.patients import planned
-from paddock.cli.planning import Local
+from paddock.cli.offline.files import open_files
+from paddock.cli.offline.planning import Local
+from paddock.cli.offline.profile_facts import planned
 from paddock.config.models_conf import load
 from paddock.config.profile import Profile
 from paddock.llama.scripted import ScriptedModel, write

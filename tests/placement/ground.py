@@ -54,7 +54,7 @@ def beside(rig: Rig, *mib: int) -> Circumstances:
 
 @dataclass
 class Loaded:
-    """What the log of a real load told."""
+    """The placement in the log of a real load."""
 
     reader: PlacementReader = field(default_factory=PlacementReader)
     layers: dict[str, int] = field(default_factory=dict)  # of the model itself, by device

@@ -55,12 +55,14 @@ def differences(plan: Plan, loaded: Loaded) -> list[str]:
         for device, mib in held.items()
         if abs(loaded.mib(device) - mib) > max(0.05 * mib, 16)
     ]
-    told: dict[str, tuple[object, object]] = {
+    compared: dict[str, tuple[object, object]] = {
         "layers": ({d.device: d.layers for d in plan.devices if d.layers}, loaded.layers),
         "context": (plan.n_ctx, placement.n_ctx),
         "splits": (plan.graph_splits, placement.graph_splits),
     }
-    return found + [f"{what}: {a} planned, {b} there" for what, (a, b) in told.items() if a != b]
+    return found + [
+        f"{what}: {a} planned, {b} there" for what, (a, b) in compared.items() if a != b
+    ]
 
 
 def on(*mib: int) -> pytest.MarkDecorator:

@@ -1,4 +1,4 @@
-"""No rule without a heading in the manual and a test of its own; and the order of what is told."""
+"""No rule without a heading in the manual and a test of its own; and the order of the list."""
 
 import re
 from dataclasses import replace
@@ -46,7 +46,7 @@ def test_no_two_rules_share_a_code():
     assert len(CODES) == len(set(CODES))
 
 
-def test_what_reading_models_conf_finds_is_told_as_advice():
+def test_what_reading_models_conf_finds_is_reported_as_advice():
     file = Problem("warning", "no such file", "h", "c", 7, "p", "MODEL", "file", "missing-file")
     advice = advice_of(file)
     assert (advice.code, advice.severity, advice.profile, advice.line, advice.hint) == (
@@ -62,8 +62,8 @@ def test_the_machine_comes_first_and_then_profile_by_profile_what_is_worst(clini
     b = replace(a, profile=replace(a.profile, id="b"))
     problems = [Problem("warning", "x", section="b"), Problem("warning", "y", section="new")]
     machine = MachineFacts(environ={"LLAMA_ARG_FIT": "off"})
-    told = checkup(problems, [b, a], machine)
-    assert [(one.profile, one.severity) for one in told] == [
+    listed = checkup(problems, [b, a], machine)
+    assert [(one.profile, one.severity) for one in listed] == [
         ("", "info"),
         ("b", "error"),
         ("b", "warning"),

@@ -58,7 +58,9 @@ def test_a_file_that_is_too_new_for_our_reader_may_be_sound(clinic: Clinic):
     assert (advice.severity, advice.hint) == ("info", "whether it loads is for llama-server to say")
 
 
-def test_a_missing_file_or_shard_is_told_where_models_conf_is_read_and_not_twice(clinic: Clinic):
+def test_a_missing_file_or_shard_is_reported_where_models_conf_is_read_and_not_twice(
+    clinic: Clinic,
+):
     shards = write_split(clinic.folder / "models" / "s", ScriptedModel(say="Hi."), shards=2)
     shards[1].unlink()
     assert codes(clinic.facts(f"MMPROJ = none.gguf\nmodel-draft = {shards[0].name}")) == []
@@ -186,7 +188,7 @@ def test_without_a_state_or_without_a_shift_there_is_nothing_to_say(clinic: Clin
         ("--context-shift, --no-context-shift  whether to shift (default: disabled)", False),
     ],
 )
-def test_builds_that_shift_unless_told_otherwise(clinic: Clinic, line: str, shifts: bool):
+def test_builds_that_shift_by_default(clinic: Clinic, line: str, shifts: bool):
     clinic.model(ScriptedModel(say="Hi.", arch="jamba"))
     facts = replace(clinic.facts(), flags=parse_help(f"-m, --model FNAME  path\n{line}\n"))
     assert codes(facts) == ["context-shift-recurrent"] * shifts

@@ -35,7 +35,7 @@ def test_variables_that_set_flags_are_named_with_the_keys_that_they_stand_for():
     assert advice.hint.endswith("unset LLAMA_ARG_N_GPU_LAYERS LLAMA_ARG_UBATCH")
 
 
-def test_without_an_engine_a_variable_is_told_by_its_own_name():
+def test_without_an_engine_a_variable_is_reported_by_its_own_name():
     advice = only(MachineFacts(environ={"LLAMA_ARG_NEW_THING": "1"}), "environment-overrides")
     assert "LLAMA_ARG_NEW_THING (new-thing)" in advice.message
 
@@ -64,7 +64,7 @@ def test_the_one_of_the_system_concerns_all():
     assert "sets ngl: for every llama-server of this machine, Paddock's included" in advice.message
 
 
-def test_one_that_is_no_text_or_sets_nothing_is_told_all_the_same(tmp_path: Path):
+def test_one_that_is_no_text_or_sets_nothing_is_reported_all_the_same(tmp_path: Path):
     file = tmp_path / "llama.cpp" / "config.ini"
     file.parent.mkdir()
     file.write_bytes(b"\xff\xfe\0")
@@ -93,7 +93,7 @@ def test_gpus_that_an_engine_does_not_use_on_made_up_readings():
     assert advice.message == "there are GPUs (NVIDIA H200), and native 0.6.0 uses none of them"
 
 
-def test_gpus_that_are_used_or_not_there_or_of_which_no_engine_told_on_made_up_readings():
+def test_gpus_that_are_used_or_missing_or_unknown_to_every_engine_on_made_up_readings():
     used, estimate = _plan("CUDA0", "Host"), _plan("Host", source="estimate")
     both = {H200.id: H200, HOST: RAM}
     assert advise_machine(MachineFacts(readings=both, plans=(used, _plan("Host")))) == []

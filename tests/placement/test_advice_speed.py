@@ -21,7 +21,7 @@ def clinic(tmp_path: Path) -> Clinic:
 
 
 @needs_rig
-def test_a_dense_model_that_spills_is_told_the_context_that_would_fit(
+def test_advice_for_a_dense_model_that_spills_names_the_context_that_would_fit(
     clinic: Clinic, tmp_path: Path
 ):
     clinic.model(DENSE)

@@ -70,7 +70,7 @@ def test_what_is_ours_is_available_and_the_rest_is_foreign():
     assert over.foreign_mib == 0
 
 
-def test_of_what_tells_nothing_nothing_is_known():
+def test_nothing_is_known_of_a_device_that_reports_nothing():
     silent = Reading(gpu("CUDA0", 1).id, "CUDA0", 24000, None)
     assert (silent.available_mib, silent.foreign_mib) == (None, None)
     assert Reading(silent.id, "CUDA0", None, 24000).foreign_mib is None
@@ -88,7 +88,7 @@ def test_a_plan_goes_by_the_driver_for_what_it_can_see_and_else_by_the_engine():
     old = gpu("RPC0", 9000, id_="RPC0[a:1]")
     here = around(gpu("CUDA0", 80550, id_=FIRST), old)
     assert here.available(cuda(0, FIRST), gpu("", 0, id_=FIRST).id) == 80550
-    assert here.available(far, old.id) == 24000  # and not as an earlier plan was told
+    assert here.available(far, old.id) == 24000  # and not as in an earlier plan
     ours = Circumstances(here.readings, {}, {old.id: 500})
     assert ours.available(FitDevice("RPC0", "a:1", None, 20000, 24000), old.id) == 20500
     assert ours.available(far, old.id) == 24000  # no more than there is

@@ -80,7 +80,7 @@ def test_a_quiet_gpu_has_the_small_margin_and_one_with_a_display_the_large_one()
     [
         (replace(QUIET, takers=(Taker("blender", 200),)), "256"),
         (replace(QUIET, takers=(Taker("blender", 200), Taker("x", 100))), "1024"),
-        (replace(QUIET, drives_display=None), "1024"),  # nobody tells
+        (replace(QUIET, drives_display=None), "1024"),  # unknown
         (replace(QUIET, free_mib=24000, takers=(Taker("?", None),)), "256"),  # the driver's own
         (replace(QUIET, free_mib=20000, takers=(Taker("?", None),)), "1024"),  # in a container
     ],
@@ -191,7 +191,7 @@ def test_what_was_drafted_lies_on_the_devices_by_the_engines_own_plan(
 ):
     """Models of 192 MiB on two devices that leave little room: no layer goes to RAM."""
     facts = msgspec.structs.replace(read_facts(shapes / f"{kind}.gguf"), n_ctx_train=131072)
-    sizes = (400, 500)  # less the large margins: nobody tells of displays
+    sizes = (400, 500)  # less the large margins: displays are unknown
     with rig(tmp_path, *(size + 1024 for size in sizes)) as devices:
         here = beside(devices, *(size + 1024 for size in sizes))
         near = {DeviceId(f"0000:0{i}:00.0"): r for i, r in enumerate(here.readings.values())}
@@ -252,8 +252,8 @@ EVERYTHING = [
 def test_it_reads_as_models_conf_without_a_problem(on: Machine, flags_for, tmp_path: Path):
     found = stable(draft(EVERYTHING, on), tmp_path, flags_for)
     assert len(found.profiles) == len(EVERYTHING)
-    told = {id_: one.ctx_size for id_, one in found.profiles.items()}
-    assert told == {entry.id: entry.context.tokens for entry in entries(EVERYTHING, on)}
+    tokens = {id_: one.ctx_size for id_, one in found.profiles.items()}
+    assert tokens == {entry.id: entry.context.tokens for entry in entries(EVERYTHING, on)}
     targets = {p.flag("--fit-target") is not None for p in found.profiles.values()}
     assert targets == {bool(on.cards)}
 

@@ -86,25 +86,25 @@ def test_it_comes_near_to_the_engines_plan(
                 f"model = {shapes}/{kind}.gguf\nparallel = 1\nfit-target = 16\n{devices.flag}{ctx}"
             )
             own = profile(conf, tmp_path, engine)
-            told, guessed = Planner().plan(own, engine, None, here), estimated(own, facts, here)
-            assert told.source == "engine"
-            assert differences(told, guessed) == [], (told, guessed)
+            planned, guessed = Planner().plan(own, engine, None, here), estimated(own, facts, here)
+            assert planned.source == "engine"
+            assert differences(planned, guessed) == [], (planned, guessed)
 
 
-def differences(told: Plan, guessed: Plan) -> list[str]:
+def differences(planned: Plan, guessed: Plan) -> list[str]:
     """Where the estimate is further from the plan than it may be."""
     found = [
         f"{own.device}: {own.total} MiB, guessed were {other.total}"
-        for own, other in zip(told.devices, guessed.devices, strict=True)
+        for own, other in zip(planned.devices, guessed.devices, strict=True)
         if abs(own.total - other.total) > max(0.15 * own.total, 48)
     ]
     found += [
-        f"{what}: {getattr(told, what)} and {getattr(guessed, what)}"
+        f"{what}: {getattr(planned, what)} and {getattr(guessed, what)}"
         for what in ("layers_on_devices", "experts_in_ram")
-        if abs(getattr(told, what) - getattr(guessed, what)) > 2
+        if abs(getattr(planned, what) - getattr(guessed, what)) > 2
     ]
-    if is_cut(told) != is_cut(guessed):
-        found.append(f"context: {told.n_ctx} and {guessed.n_ctx}")
+    if is_cut(planned) != is_cut(guessed):
+        found.append(f"context: {planned.n_ctx} and {guessed.n_ctx}")
     return found
 
 
@@ -133,9 +133,9 @@ def test_it_knows_the_flags_that_change_what_lies_where(
     with rig(tmp_path, 1000) as devices:
         conf = f"model = {shapes}/{kind}.gguf\n{devices.flag}{flags}"
         own, here = profile(conf, tmp_path, engine), beside(devices, 1000)
-        told, guessed = Planner().plan(own, engine, None, here), estimated(own, facts, here)
-        assert differences(told, guessed) == [], (told, guessed)
-        assert guessed.n_ctx == told.n_ctx
+        planned, guessed = Planner().plan(own, engine, None, here), estimated(own, facts, here)
+        assert differences(planned, guessed) == [], (planned, guessed)
+        assert guessed.n_ctx == planned.n_ctx
 
 
 # ---- where it goes, on GPUs that are made up ----
@@ -211,7 +211,7 @@ def test_who_wants_no_gpu_lies_in_ram(flag: str):
     assert found.notes == []  # nothing was moved there: nothing else was wanted
 
 
-def test_a_made_up_gpu_that_tells_nothing_takes_all():
+def test_a_made_up_gpu_that_reports_nothing_takes_all():
     silent = Reading(DeviceId("gpu0"), "CUDA0", None, None)
     found = plan(on=(silent,))
     assert (found.layers_on_devices, found.n_ctx, found.fits) == (33, 131072, True)

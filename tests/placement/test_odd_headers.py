@@ -78,7 +78,7 @@ def test_every_key_with_every_type_gives_facts_of_use_or_an_error_that_names_it(
     tried = 0
     for key, value, path in odd_files(arch, tmp_path, monkeypatch):
         tried += 1
-        facts = told(path)
+        facts = answer_for(path)
         if isinstance(facts, Facts):
             use(facts, path)
         else:
@@ -86,7 +86,7 @@ def test_every_key_with_every_type_gives_facts_of_use_or_an_error_that_names_it(
     assert tried > 200
 
 
-def told(path: Path) -> Facts | GgufError:
+def answer_for(path: Path) -> Facts | GgufError:
     try:
         return read_facts(path)
     except GgufError as error:

@@ -35,9 +35,9 @@ def plans(draw):
 
 @given(plans())
 def test_two_fit_together_where_every_device_has_room_for_both_and_the_larger_margin(found):
-    for told, (one, other) in zip(pairs(found), combinations(found, 2), strict=True):
-        assert (told.one, told.other) == (one.profile, other.profile)
-        assert told.fits == (not told.why) == _fit(one, other)
+    for listed, (one, other) in zip(pairs(found), combinations(found, 2), strict=True):
+        assert (listed.one, listed.other) == (one.profile, other.profile)
+        assert listed.fits == (not listed.why) == _fit(one, other)
 
 
 def _fit(one: Plan, other: Plan) -> bool:
@@ -62,12 +62,12 @@ def test_a_page_holds_the_pairs_that_all_of_them_in_a_row_would_have_there(n, of
 
 @given(plans(), st.integers(1, 9))
 def test_all_pages_together_are_all_pairs(found, limit):
-    told = [
+    listed = [
         pair(found[row], found[column])
         for offset in range(0, count(len(found)) + limit, limit)
         for row, column in places(len(found), offset, limit)
     ]
-    assert told == pairs(found)
+    assert listed == pairs(found)
 
 
 def test_of_thousands_of_profiles_the_last_page_is_found_too():

@@ -79,7 +79,7 @@ def test_a_device_that_no_driver_sees_is_taken_to_be_as_it_was():
     assert not holds(plan(device(FAR, 9000, 24000)), now(far=9000))
 
 
-def test_of_a_device_that_tells_nothing_nothing_is_concluded():
+def test_nothing_is_concluded_of_a_device_that_reports_nothing():
     assert holds(ONE, now(first=None))
     assert holds(plan(device(FIRST, 9000, None)), now(first=0))
 

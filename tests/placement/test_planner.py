@@ -101,7 +101,7 @@ def test_without_fit_what_is_too_large_is_said_to_be(ground: Ground):
 
 @needs_rig
 @on(220, 180)
-def test_layers_set_by_hand_that_do_not_fit_are_told(ground: Ground):
+def test_layers_set_by_hand_that_do_not_fit_are_reported(ground: Ground):
     plan = ground.planned_and_loaded("dense", f"{CTX}n-gpu-layers = 12\n")
     assert (plan.fits, plan.layers_on_devices) == (False, 12)
     assert plan.warnings[0] == (
@@ -159,7 +159,7 @@ def test_on_two_h100_fits_targets_are_lowered_by_what_is_ours(tmp_path: Path, sh
 @needs_rig
 @on(220, 180)
 def test_it_is_planned_as_if_ours_had_left(ground: Ground):
-    """llama.cpp is told of 520 MiB on a device that has 220 free: what ours hold comes on top."""
+    """llama.cpp is given 520 MiB on a device that has 220 free: what ours hold comes on top."""
     body = "real \"$@\" 2>&1 >/dev/null | sed -u 's/220 = *220 +/520 = 220 +/' >&2; exit"
     ground.engine = own_engine(ground.folder, body)
     readings = beside(ground.rig, 520, 180).readings

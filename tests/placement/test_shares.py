@@ -18,7 +18,7 @@ devices = st.lists(
 
 
 def numbered(layers: list[LayerSizes]) -> list[LayerSizes]:
-    """No two alike, so that each can be told from the others."""
+    """No two alike, so that each is distinct from the others."""
     return [LayerSizes(x.weights + i / 1000, x.experts, x.context) for i, x in enumerate(layers)]
 
 

@@ -45,7 +45,7 @@ def test_ram_that_is_available_is_free():
     assert host_reading(Memory()).available_mib is None
 
 
-def test_the_largest_programs_are_told_and_ours_are_none_of_them():
+def test_the_largest_programs_are_reported_and_ours_are_none_of_them():
     found = host_takers()
     sizes = [taker.mib or 0 for taker in found]
     assert 1 <= len(found) <= 5

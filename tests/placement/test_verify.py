@@ -198,7 +198,7 @@ def test_without_plan_and_history_nobody_knows_where_it_should_lie():
     assert judged().reasons == []
 
 
-def test_a_log_that_tells_nothing_proves_nothing():
+def test_a_log_that_reports_nothing_proves_nothing():
     found = judged(load(Placement()), plan(devices=[]))
     assert (found.placement, found.state) == ("unknown", "unknown")
 
@@ -214,13 +214,13 @@ def test_a_last_load_whose_place_is_unknown_is_no_measure():
     assert judged(last=before()).state == "verified"
 
 
-def test_medians_are_told_rounded():
+def test_medians_are_rounded():
     found = judged(load(), plan(), Pace((10.04, 30.06, 31.0), (500.0, 501.0)), expected=33.333)
     assert (found.generation, found.prompt, found.expected_generation) == (30.1, 500.5, 33.3)
     assert found.samples == 3
 
 
-def test_causes_are_told_only_where_something_is_wrong():
+def test_causes_are_reported_only_where_something_is_wrong():
     """Less memory, another engine, heat: no matter while it lies and runs as it should."""
     found = judged(
         load(placement(free={"CUDA0": 1000}), foreign={"CUDA0": (9000, "vlc")}),

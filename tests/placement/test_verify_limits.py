@@ -1,4 +1,4 @@
-"""How much of a load may differ before it is told."""
+"""How much of a load may differ before it is reported."""
 
 import pytest
 
@@ -56,11 +56,11 @@ def test_a_context_that_was_asked_for_is_never_cut():
     assert found.state == "verified"
 
 
-@pytest.mark.parametrize(("free", "tells"), [(11244, True), (11245, False)])
-def test_256_mib_of_missing_memory_are_worth_telling(free: int, tells: bool):
+@pytest.mark.parametrize(("free", "reported"), [(11244, True), (11245, False)])
+def test_256_mib_of_missing_memory_are_worth_reporting(free: int, reported: bool):
     """11,500 MiB were planned for: what there is, less the driver's context."""
     found = judged(load(placement(layers_overflowing=11, free={"CUDA0": free})), plan())
-    assert ("foreign-memory" in codes(found)) == tells
+    assert ("foreign-memory" in codes(found)) == reported
 
 
 def test_the_more_that_was_ever_free_counts():

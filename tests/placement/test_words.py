@@ -35,17 +35,17 @@ def test_of_a_plan_as_asked_for_there_is_nothing_to_say():
     assert not spills(found)
 
 
-def test_who_takes_a_devices_memory_is_told_by_name():
+def test_who_takes_a_devices_memory_is_reported_by_name():
     assert plan(device("CUDA1"), ram()).notes == [
         "CUDA1 has 2.9 GiB taken by other programs (Xorg, firefox)"
     ]
 
 
-def test_the_little_that_an_idle_desktop_takes_is_not_told():
+def test_the_little_that_an_idle_desktop_takes_is_not_reported():
     assert plan(device("CUDA0"), ram()).notes == []
 
 
-def test_a_context_that_was_cut_is_told():
+def test_a_context_that_was_cut_is_reported():
     found = plan(device("CUDA0"), n_ctx=4608, n_ctx_wanted=32768)
     assert found.steps == ["context cut from 32768 to 4608 tokens"]
 

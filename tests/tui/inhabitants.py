@@ -149,6 +149,10 @@ def profiles_with(**states: State) -> list[ProfileInfo]:
         name = INSTANCES[short].rpartition(".")[0]
         used = time_at(-185) if state in ("ready", "busy") else None
         found[name] = with_fields(
-            found[name], state=state, instance=INSTANCES[short], last_used=used
+            found[name],
+            state=state,
+            instance=INSTANCES[short],
+            switching=state in ("queued", "loading"),
+            last_used=used,
         )
     return list(found.values())

@@ -20,9 +20,9 @@ from paddock.api.types import (
     Status,
     SwitchProgress,
 )
-from paddock.tui.fold import fold
+from paddock.figures.units import unix
+from paddock.tui.reducer import reduce
 from paddock.tui.state import View
-from paddock.tui.words import unix
 from tests.tui.inhabitants import PROFILES, profile, profiles_with, ready_glm
 from tests.tui.machine import (
     CLOCK,
@@ -36,6 +36,7 @@ from tests.tui.machine import (
     host,
     time_at,
 )
+from tests.tui.rules import Rules
 
 TOTALS = Totals(requests=318, failed=3, prompt_tokens=2_417_300, generated_tokens=184_220)
 
@@ -59,7 +60,7 @@ def seen(events: Iterable[AnyEvent], view: View | None = None) -> View:
     """What a dashboard knows after these events."""
     view = view or View(url=URL)
     for event in events:
-        view = fold(view, event, clock_of(event))
+        view = reduce(view, event, clock_of(event))
     return view
 
 
@@ -72,6 +73,7 @@ class Tale:
     def __init__(self, seq: int = FIRST_SEQ) -> None:
         self.events: list[AnyEvent] = []
         self._seq, self._passed = seq, 0.0
+        self._rules = Rules()
 
     def tell(self, *events: AnyEvent, after: float = 0.0) -> "Tale":
         """These, `after` seconds of silence."""
@@ -79,7 +81,8 @@ class Tale:
         for event in events:
             is_fact = not isinstance(event, Activity | Snapshot)
             self._seq += is_fact
-            self.events.append(with_fields(event, seq=self._seq, time=time_at(self._passed)))
+            dated = with_fields(event, seq=self._seq, time=time_at(self._passed))
+            self.events.append(self._rules.stamped(dated))
         return self
 
 

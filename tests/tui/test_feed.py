@@ -15,7 +15,7 @@ from paddock.api.client import Client
 from paddock.api.types import ConfigChanged, InstanceChanged, InstanceEnded, Snapshot, SwitchEnded
 from paddock.config.settings import Paths
 from paddock.tui.feed import Feed
-from paddock.tui.fold import heard
+from paddock.tui.reducer import reduce_news
 from paddock.tui.state import LinkChanged, News, View
 from tests.api.test_client import Handler, daemon
 from tests.tui.tale import activity, with_glm
@@ -137,7 +137,7 @@ def test_what_was_folded_is_what_a_fresh_snapshot_tells(tmp_path: Path, models: 
 def seen(told: list[News]) -> View:
     view = View()
     for moment, news in enumerate(told):
-        view = heard(view, news, float(moment))
+        view = reduce_news(view, news, float(moment))
     return view
 
 

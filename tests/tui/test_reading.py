@@ -7,10 +7,10 @@ from msgspec.structs import replace as with_fields
 
 from paddock.api.placement import Speed, Verdict
 from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
-from paddock.tui import reading, words
+from paddock.tui import reading
 from paddock.tui.bars import cells, device_bar, device_bars, facts
-from paddock.tui.fold import lost
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
+from paddock.tui.reducer import lost
 from paddock.tui.state import Switch, View
 from tests.tui import histories
 from tests.tui.inhabitants import VERIFIED
@@ -25,40 +25,6 @@ def rows(story) -> dict[str, reading.ModelRow]:
 
 def model(**more) -> ProfileInfo:
     return ProfileInfo(id="m", state="unloaded", **more)
-
-
-# ---- words ----
-
-
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [
-        (words.mib(None), ""), (words.mib(512), "512 MiB"), (words.mib(2970), "2.9 GiB"),
-        (words.seconds(None), ""), (words.seconds(12.44), "12.4 s"),
-        (words.seconds(185), "3 min 05 s"), (words.seconds(7800), "2 h 10 min"),
-        (words.speed(None), ""), (words.speed(54.21), "54.2 t/s"), (words.speed(105.3), "105 t/s"),
-        (words.percent(None), ""), (words.percent(0.43), "43 %"), (words.percent(0.999), "99 %"),
-        (words.percent(1.0), "100 %"), (words.percent(-1.0), "0 %"), (words.percent(7.0), "100 %"),
-        (words.tokens(None), ""), (words.tokens(131072), "128k"), (words.tokens(40000), "40000"),
-        (words.tokens(512), "512"), (words.tokens(0), "0"),
-        (words.amount(812), "812"), (words.amount(12_340), "12.3 k"),
-        (words.amount(999_949), "999.9 k"), (words.amount(999_950), "1.0 M"),
-        (words.rate(None), ""), (words.rate(810.6), "850 MB/s"), (words.rate(1899.0), "2.0 GB/s"),
-        (words.age(0.0), "0 s"), (words.age(-3.0), "0 s"), (words.age(59.9), "59 s"),
-        (words.age(60), "1 min"), (words.age(7300), "2 h"), (words.age(5.5 * 86400), "5 d"),
-        (words.ago(9.0), "just now"), (words.ago(185), "3 min ago"),
-        (words.count(1, "request"), "1 request"), (words.count(0, "request"), "0 requests"),
-        (words.unix("1970-01-01T00:01:00Z"), 60.0), (words.unix(""), None),
-    ],
-)  # fmt: skip
-def test_numbers_and_times_as_people_read_them(told: object, said: object) -> None:
-    assert told == said
-
-
-@given(st.floats(0, 1e12))
-def test_every_duration_and_size_has_words(value: float) -> None:
-    for said in (words.mib, words.seconds, words.speed, words.rate, words.age, words.ago):
-        assert said(value)
 
 
 # ---- marks ----

@@ -1,6 +1,6 @@
 """The traces of a view: the last minutes of speeds, requests and memory."""
 
-from paddock.tui.fold import fold, lost, ticked
+from paddock.tui.reducer import lost, reduce, ticked
 from paddock.tui.traces import LENGTH
 from tests.tui import histories
 from tests.tui.machine import cuda0, cuda1, host
@@ -20,7 +20,7 @@ def test_while_the_link_is_lost_there_is_a_gap() -> None:
     events = histories.two_resident()
     now = end_of(events)
     view = lost(seen(events), "gone", now + 2.0)
-    view = fold(view, with_glm(), now + 10.0)
+    view = reduce(view, with_glm(), now + 10.0)
     assert trace(view, "requests") == [1.0] * 4 + [1.0] + [None] * 8 + [0.0]
 
 
@@ -50,4 +50,4 @@ def test_a_device_that_nobody_tells_of_is_forgotten_after_ten_minutes() -> None:
 def test_a_clock_that_jumps_costs_no_memory() -> None:
     view = ticked(seen(histories.busy()), 1e9)
     assert all(len(known.values) <= LENGTH for known in view.traces.values())
-    assert fold(view, activity([cuda1()]), 0.0).traced == view.traced
+    assert reduce(view, activity([cuda1()]), 0.0).traced == view.traced

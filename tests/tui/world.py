@@ -13,14 +13,18 @@ from paddock.api.placement import Speed, Verdict
 from paddock.api.types import (
     Activity,
     AnyEvent,
+    AnyProfileEvent,
     ConfigInfo,
     DeviceInfo,
     Failure,
     InstanceChanged,
     InstanceEnded,
     InstanceInfo,
+    InstanceNow,
     Phase,
+    ProfileEvent,
     ProfileInfo,
+    ProfileNow,
     Progress,
     QueueChanged,
     Snapshot,
@@ -33,6 +37,7 @@ from paddock.api.types import (
     VerdictReached,
 )
 from paddock.tui.state import View
+from tests.tui.rules import now_of
 
 LOADING: tuple[Phase, ...] = ("starting", "fitting", "loading", "warming")
 _TIME = "2026-11-25T20:00:00.000Z"
@@ -66,14 +71,16 @@ class World:
         self._queue(profile, self.waiting.get(profile, 0) + 1)
         if profile not in self.live:
             self._progress(profile, "queued")
+        elif self.live[profile].phase == "stopping":
+            self._progress(profile, "stopping")
 
     def give_up(self, profile: str) -> None:
         """Nobody waits any more: a load that has begun goes on, another is forgotten."""
-        if profile in self.waiting:
-            self._queue(profile, 0)
         known = self.live.get(profile)
         if known is None or known.phase not in LOADING:
             self.underway.discard(profile)
+        if profile in self.waiting:
+            self._queue(profile, 0)
 
     def load(self, profile: str) -> None:
         """It is started, or goes one step on."""
@@ -135,14 +142,22 @@ class World:
                 for _ in range(streams.get(profile, 0)):
                     self.served += 1
                     self.requests.append(_request(self.served, profile, known.id))
-        totals = Totals(requests=self.served)
+        self.read()
+
+    def read(self) -> None:
+        """What goes on just now: a second after events the real one says it anew."""
         self.told.append(
             Activity(
                 seq=self.seq,
                 time=_TIME,
                 requests=list(self.requests),
-                devices=devices,
-                totals=totals,
+                devices=self.devices,
+                totals=Totals(requests=self.served),
+                instances=[
+                    InstanceNow(id=seen.id, phase=seen.phase, leases=seen.leases)
+                    for seen in map(self._seen, self.live.values())
+                ],
+                profiles={profile: self._now(profile) for profile in self.live},
             )
         )
 
@@ -172,9 +187,13 @@ class World:
             speed=self.speeds.get(profile),
             verdict=self.verdicts.get(profile),
             instance=known.id if known else None,
+            switching=profile in self.underway,
             waiting=self.waiting.get(profile, 0),
             failure=None if known and known.phase == "ready" else self.failures.get(profile),
         )
+
+    def _now(self, profile: str) -> ProfileNow:
+        return now_of(self._row(profile))
 
     def _state(self, profile: str) -> State:
         known = self.live.get(profile)
@@ -245,8 +264,12 @@ class World:
     def _progress(self, profile: str, stage: Stage) -> None:
         self._tell(SwitchProgress(profile=profile, progress=Progress(stage=stage)))
 
-    def _tell(self, event: AnyEvent) -> None:
+    def _tell(self, event: AnyProfileEvent | SpeedMeasured | VerdictReached) -> None:
         self.seq += 1
+        if isinstance(event, ProfileEvent):
+            now = self._now(event.profile)
+            state: State = "ready" if now.state == "busy" else now.state
+            event = with_fields(event, now=with_fields(now, state=state))
         self.told.append(with_fields(event, seq=self.seq, time=_TIME))
 
 

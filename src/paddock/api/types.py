@@ -63,6 +63,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     engine_version: str = ""
     pid: int | None = None
     leases: int = 0  # requests it is serving
+    exited: bool = False  # its process has ended; listed until its memory is known to be free
     stale: bool = False  # models.conf has changed since it was started
     adopted: bool = False
     restored_tokens: int = 0  # of contexts that an earlier instance saved
@@ -95,12 +96,35 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     speed: Speed | None = None  # last measured
     verdict: Verdict | None = None  # of its last load
     instance: str | None = None
+    switching: bool = False  # somebody waits for it, or it loads
     stale: bool = False
     waiting: int = 0
     last_used: str | None = None
     last_load_seconds: float | None = None
     failure: Failure | None = None  # of the last load, until one succeeds
     args: list[str] = []
+
+
+class ProfileNow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What changes of a profile while models.conf stays the same; the fields mean what `ProfileInfo`'s do."""
+
+    state: State
+    switching: bool = False
+    instance: str | None = None
+    stale: bool = False
+    speed: Speed | None = None
+    verdict: Verdict | None = None
+    last_used: str | None = None
+    last_load_seconds: float | None = None
+    failed: bool = False  # the failure of its last load stands: the event of that end carried it
+
+
+class InstanceNow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What changes of an instance with the requests that it serves."""
+
+    id: str
+    phase: Phase
+    leases: int = 0
 
 
 class ForeignUse(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -214,6 +238,16 @@ class Event(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
     time: str = ""
 
 
+class ProfileEvent(Event, kw_only=True):
+    """What happened to one profile, and how things stand after it: no reader need conclude that.
+
+    Who is busy changes without an event: here that is `ready`, and `Activity` says which it is.
+    """
+
+    now: ProfileNow | None = None  # None from a daemon older than this field
+    current: str | None = None  # as in `Status`
+
+
 class Snapshot(Event, tag="snapshot", kw_only=True):
     """The whole truth at `seq`; always the first event of a stream that does not resume."""
 
@@ -221,24 +255,28 @@ class Snapshot(Event, tag="snapshot", kw_only=True):
     profiles: list[ProfileInfo]
 
 
-class InstanceChanged(Event, tag="instance", kw_only=True):
+class InstanceChanged(ProfileEvent, tag="instance", kw_only=True):
     instance: InstanceInfo
     state: State  # of its profile
 
+    @property
+    def profile(self) -> str:
+        return self.instance.profile
 
-class InstanceEnded(Event, tag="instance-ended", kw_only=True):
+
+class InstanceEnded(ProfileEvent, tag="instance-ended", kw_only=True):
     instance: str
     profile: str
     failure: Failure | None = None
 
 
-class SwitchProgress(Event, tag="progress", kw_only=True):
+class SwitchProgress(ProfileEvent, tag="progress", kw_only=True):
     profile: str
     instance: str | None = None
     progress: Progress
 
 
-class SwitchEnded(Event, tag="switch-ended", kw_only=True):
+class SwitchEnded(ProfileEvent, tag="switch-ended", kw_only=True):
     profile: str
     outcome: Literal["ready", "failed", "cancelled"]
     seconds: float
@@ -247,7 +285,7 @@ class SwitchEnded(Event, tag="switch-ended", kw_only=True):
     failure: Failure | None = None
 
 
-class QueueChanged(Event, tag="queue", kw_only=True):
+class QueueChanged(ProfileEvent, tag="queue", kw_only=True):
     profile: str
     waiting: int
 
@@ -278,6 +316,9 @@ class Activity(Event, tag="activity", kw_only=True):
     devices: list[DeviceInfo]
     totals: Totals
     pressure: float | None = None  # percent of the last 10 s in which tasks waited for memory
+    current: str | None = None  # as in `Status`
+    instances: list[InstanceNow] = []  # those that live
+    profiles: dict[str, ProfileNow] = {}  # theirs
 
 
 class ConfigChanged(Event, tag="config", kw_only=True):
@@ -289,18 +330,8 @@ class ConfigChanged(Event, tag="config", kw_only=True):
     removed: list[str] = []
 
 
-AnyEvent = (
-    Snapshot
-    | InstanceChanged
-    | InstanceEnded
-    | SwitchProgress
-    | SwitchEnded
-    | QueueChanged
-    | SpeedMeasured
-    | VerdictReached
-    | Activity
-    | ConfigChanged
-)
+AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
+AnyEvent = Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):

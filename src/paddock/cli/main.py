@@ -7,7 +7,9 @@ import sys
 
 import typer
 
-from paddock.cli import (
+from paddock.cli.offline.where import look_there
+from paddock.cli.output.terminal import complain, paint
+from paddock.cli.verbs import (
     ask,
     cancel,
     check,
@@ -20,8 +22,6 @@ from paddock.cli import (
     history,
     import_,
     init,
-    launch,
-    listing,
     logs,
     mcp,
     plan,
@@ -32,11 +32,12 @@ from paddock.cli import (
     status,
     stop,
     switch,
+    top,
     unload,
     version,
 )
-from paddock.cli.terminal import complain, paint
-from paddock.cli.where import look_there
+from paddock.cli.verbs import list as listing
+from paddock.cli.verbs import run as run_client
 from paddock.errors import PaddockError
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ _FILES = "Configuration, also without a daemon"
 
 for panel, verb, epilog in (
     (_DAEMON, dashboard.dashboard, dashboard.EXAMPLE),
-    (_DAEMON, dashboard.top, dashboard.TOP_EXAMPLE),
+    (_DAEMON, top.top, top.EXAMPLE),
     (_DAEMON, serve.serve, serve.EXAMPLE),
     (_DAEMON, start.start, start.EXAMPLE),
     (_DAEMON, stop.stop, stop.EXAMPLE),
@@ -66,7 +67,7 @@ for panel, verb, epilog in (
     (_MODELS, cancel.cancel, cancel.EXAMPLE),
     (_MODELS, logs.logs, logs.EXAMPLE),
     (_MODELS, history.history, history.EXAMPLE),
-    (_CLIENTS, launch.run, launch.EXAMPLE),
+    (_CLIENTS, run_client.run, run_client.EXAMPLE),
     (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),
     (_FILES, listing.list_models, listing.EXAMPLE),
@@ -85,12 +86,12 @@ app.add_typer(import_.app, rich_help_panel=_FILES)
 
 
 def run() -> None:
-    """The program `paddock`: exit status 0, 1 (an error was told), 2 (usage), 130 (Ctrl-C)."""
+    """The program `paddock`: exit status 0, 1 (an error was printed), 2 (usage), 130 (Ctrl-C)."""
     look_there(os.environ)
     try:
         app(sys.argv[1:] or _alone(), prog_name="paddock")  # also as `python -m paddock`
     except PaddockError as error:
-        tell(error)
+        print_error(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -104,7 +105,7 @@ def _alone() -> list[str]:
     return ["dashboard"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"]
 
 
-def tell(error: PaddockError) -> None:
+def print_error(error: PaddockError) -> None:
     """What is wrong, its details indented, and what to do about it."""
     complain(f"{paint('error:', 'red', sys.stderr)} {error.message}")
     for line in error.detail:

@@ -133,6 +133,36 @@ EngineName = Annotated[
         help="`native`, `embedded`, or the path of a llama-server; default: the first found.",
     ),
 ]
+EngineArgument = Annotated[str, typer.Argument(help="The engine's name.", show_default=False)]
+EngineNote = Annotated[str, typer.Option("--note", help="Why it is there.")]
+Issue = Annotated[str, typer.Option("--url", help="The upstream issue that it waits for.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default=False,
+        help="The file to write; default: $XDG_CONFIG_HOME/paddock/models.conf.",
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file that is there; it is kept as FILE.bak.")
+]
+ForModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        show_default=False,
+        help="The profile to talk to; default: the one used last, or the only one.",
+        autocompletion=profile_names,
+    ),
+]
+MaybeFolder = Annotated[
+    Path | None, typer.Argument(help="The folder; default: the usual one.", show_default=False)
+]
 Insecure = Annotated[
     bool,
     typer.Option("--insecure", help="Serve other machines without asking for a key."),

@@ -106,7 +106,7 @@ class Daemon:
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
         self.activity_feed = ActivityFeed(
-            self.bus, parts.requests, parts.totals, ledger, registry, clock
+            self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
         aftermath = Aftermath(
             self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,

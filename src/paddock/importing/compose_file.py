@@ -1,4 +1,4 @@
-"""What a wrapper's docker-compose.yml says: the defaults of its variables, and which folder is mounted where."""
+"""Reads a wrapper's docker-compose.yml: defaults of variables, and which folder is mounted where."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _LOST = {
 
 @dataclass(slots=True)
 class Compose:
-    """Of the service that runs llama-server. Without a file all is empty."""
+    """What the service that runs llama-server sets. Without a file all is empty."""
 
     defaults: dict[str, tuple[str, str]] = field(default_factory=dict)  # key: value, where
     mounts: Mounts = field(default_factory=Mounts)
@@ -36,13 +36,13 @@ class Compose:
 
 
 def read_compose(folder: Path, env: Mapping[str, str], notes: Page) -> Compose:
-    """The first compose file of the folder that there is."""
+    """Read the first compose file in the folder."""
     path = next((folder / name for name in NAMES if (folder / name).is_file()), None)
     if path is None:
         return Compose()
     file = read_yaml(path)
-    for name, told in mapping(file.value.get("services")).items():
-        service = mapping(told)
+    for name, described in mapping(file.value.get("services")).items():
+        service = mapping(described)
         given = environment(service.get("environment"))
         if _OURS & {key.lower() for key in given}:
             return _service(file, name, service, given, env, notes)
@@ -53,9 +53,9 @@ def read_compose(folder: Path, env: Mapping[str, str], notes: Page) -> Compose:
 def environment(value: object) -> dict[str, str]:
     """A service's variables, from a table or a list of `NAME=value`."""
     if isinstance(value, dict):
-        return {key: text_of(told) for key, told in mapping(value).items()}
+        return {key: text_of(typed) for key, typed in mapping(value).items()}
     pairs = (text_of(item).partition("=") for item in items(value))
-    return {key.strip(): told for key, _, told in pairs}
+    return {key.strip(): typed for key, _, typed in pairs}
 
 
 def _service(
@@ -74,15 +74,15 @@ def _service(
             notes.note(where, "no folder of this machine", what=text_of(volume))
     for number, (key, value) in enumerate(given.items()):
         where = f"{file.where('services', name, 'environment')} {key}"
-        told = substituted(value, env)
+        result = substituted(value, env)
         if key.lower() == "model":
             out.prefix = value.partition("$")[0]
         elif key.lower() in _OURS or key.startswith("LLAMA_ARG_"):
-            out.defaults[key] = (told, where)
+            out.defaults[key] = (result, where)
             path = ("services", name, "environment")
             out.comments[key] = comments.above(*path, key) + comments.above(*path, str(number))
-        elif _BACKEND.match(key) and told:
-            out.env[key] = told
+        elif _BACKEND.match(key) and result:
+            out.env[key] = result
         else:
             notes.note(where, "give it to an engine of paddock.toml ([engines.NAME] env)")
     for key, why in _LOST.items():
@@ -95,8 +95,8 @@ def _service(
 
 def _mount(mounts: Mounts, volume: object, folder: Path, env: Mapping[str, str]) -> bool:
     if isinstance(volume, dict):
-        told = {key: substituted(text_of(value), env) for key, value in mapping(volume).items()}
-        return mounts.add_long(told, folder)
+        mount = {key: substituted(text_of(value), env) for key, value in mapping(volume).items()}
+        return mounts.add_long(mount, folder)
     return mounts.add_short(substituted(text_of(volume), env), folder)
 
 

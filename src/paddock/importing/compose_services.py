@@ -40,9 +40,9 @@ class Services:
     notes: Page
 
     def found(self) -> Iterator[Service]:
-        """Those that run one; of others nothing is told, they are none of our business."""
-        for name, told in mapping(self.file.value.get("services")).items():
-            service = mapping(told)
+        """The services that run a llama-server; others are ignored."""
+        for name, described in mapping(self.file.value.get("services")).items():
+            service = mapping(described)
             run = self._run(service)
             if launch := self._launch(name, service, run):
                 self._tell(name, service)
@@ -52,7 +52,7 @@ class Services:
         return substituted(text_of(value), self.environ)
 
     def _words(self, value: object) -> list[str]:
-        """A list as it is, a line split as a shell would."""
+        """The words of a command: a list as it is, a line split as a shell would."""
         if isinstance(value, list):
             return [self._text(word) for word in value]
         try:
@@ -74,8 +74,8 @@ class Services:
         folder = self.file.path.absolute().parent
         for volume in items(service.get("volumes")):
             if isinstance(volume, dict):
-                told = {key: self._text(value) for key, value in mapping(volume).items()}
-                run.mounts.add_long(told, folder)
+                mount = {key: self._text(value) for key, value in mapping(volume).items()}
+                run.mounts.add_long(mount, folder)
             else:
                 run.mounts.add_short(self._text(volume), folder)
         self._limits(service, run)
@@ -105,7 +105,7 @@ class Services:
             return None
         if inner is None:
             return None
-        if not run.image:  # it is built; what came of that has no name here
+        if not run.image:  # it is built here, and so has no name
             return replace(inner, program="llama-server", mounts=run.mounts)
         return replace(inner, program="", image=run.image, mounts=run.mounts, memory=run.memory)
 

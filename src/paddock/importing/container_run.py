@@ -16,7 +16,7 @@ _SWITCHES = frozenset(
     }
 )  # fmt: skip
 _SHORT_SWITCHES = frozenset("ditPq")
-# Paddock has a way of its own for these.
+# Paddock sets these in its own way.
 _OWN_WAY = frozenset(
     {
         "--rm", "-d", "--detach", "-i", "-t", "--interactive", "--tty", "--init", "--name", "-p", "--publish",
@@ -48,7 +48,7 @@ class ContainerRun:
 
     @property
     def is_llama(self) -> bool:
-        """Whether a llama-server is in it, as far as names and flags tell."""
+        """Whether it runs a llama-server, by its names and flags."""
         first = self.entrypoint or (self.command[0] if self.command else "")
         if "llama-server" in Path(first).name:
             return True
@@ -112,8 +112,8 @@ def _take(out: ContainerRun, option: str, value: str, folder: Path) -> None:
     elif option == "--mount":
         out.mounts.add_long(dict(part.partition("=")[::2] for part in value.split(",")), folder)
     elif option in ("-e", "--env"):
-        name, _, told = value.partition("=")
-        out.env[name] = told
+        name, _, text = value.partition("=")
+        out.env[name] = text
     elif option == "--entrypoint":
         out.entrypoint = value
     elif option in ("-m", "--memory"):

@@ -17,7 +17,7 @@ _END: Key = ("", "end")
 
 @dataclass(slots=True)
 class KeyComments:
-    """What is taken is not told as lost."""
+    """Hands comments out once; what nobody took is reported as lost."""
 
     file: Yaml
     parts: str  # the key that holds the parts
@@ -58,28 +58,28 @@ class KeyComments:
     # ---- taken ----
 
     def head(self) -> list[str]:
-        """What stands above everything."""
+        """The comment above everything."""
         return _texts(self._above.pop(_HEAD, []))
 
     def end(self) -> list[str]:
-        """What stands below the last part."""
+        """The comment below the last part."""
         return _texts(self._above.pop(_END, []))
 
     def above(self, *key: str) -> list[str]:
-        """What stands above or beside this key; of a part with the gap that is below it."""
+        """The comments above or beside this key; for a part with the empty line below them."""
         found = self._above.pop(key, [])
         is_apart = found and not found[-1].is_beside and found[-1].line + 1 < self.file.lines[key]
         gap = [GAP] if is_apart and len(key) == 2 and key[0] == self.parts else []
         return _texts(found) + gap
 
     def below(self, *key: str) -> list[str]:
-        """Of everything inside of this key, at any depth."""
+        """The comments of everything inside this key, at any depth."""
         inside = [k for k in self._above if k[: len(key)] == key]
         inside.sort(key=lambda k: self.file.lines[k])
         return [text for k in inside for text in self.above(*k)]
 
     def after(self, *key: str) -> list[str]:
-        """What stands below the last key of this part, indented as its keys are."""
+        """The comments below the last key of this part, indented as its keys are."""
         return _texts(self._after.pop(key, []))
 
     def lost(self) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""How a command line starts a llama-server: what stands before it, in which container, with which flags. Pure but for scripts.
+"""How a command line starts a llama-server: prefixes, container, flags. Pure, but that it reads scripts.
 
 `nice -n 5 env A=1 /opt/llama-server -m x` is a program, an environment, flags, and a prefix that Paddock
-will not start. A script that is called is read as the shell would read it.
+will not start. A called script is parsed as the shell would parse it.
 """
 
 import re
@@ -43,7 +43,7 @@ class Launch:
     mounts: Mounts = field(default_factory=Mounts)
     memory: int | None = None  # MiB, of a container
     left: tuple[tuple[str, str], ...] = ()  # words around it that are not carried over, and why
-    unknown: tuple[str, ...] = ()  # parts of its words that only a run could tell
+    unknown: tuple[str, ...] = ()  # parts of its words that are known only when it runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _shifted(remarks: tuple[Remark, ...], count: int) -> tuple[Remark, ...]:
 
 
 def _peeled(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
-    """The command without its prefixes; those that are not carried over."""
+    """The command without its prefixes, and those that are not carried over."""
     words, env, left = list(call.words), dict(call.env), []
     while words:
         if found := ASSIGNMENT.fullmatch(words[0]):
@@ -180,7 +180,7 @@ def _shell(call: Call, shell: Shell, depth: int) -> Iterator[Launch | Other]:
         has_text = has_text or (not option.startswith("--") and "c" in option)
     if has_text and rest:
         inner = replace(_inner(call, shell), args=rest[2:])
-        yield from _calls(rest[0], inner, depth, tells=True)
+        yield from _calls(rest[0], inner, depth, reports_rest=True)
     elif rest and (script := _script(rest[0], call.folder)):
         yield from _script_calls(script, tuple(rest[1:]), call, shell, depth)
     else:
@@ -217,15 +217,15 @@ def _script_calls(
     except OSError as error:
         yield Other(str(script), f"cannot be read: {error.strerror}")
         return
-    found = _calls(text, inner, depth, tells=False)
+    found = _calls(text, inner, depth, reports_rest=False)
     starts = [one for one in found if isinstance(one, Launch)]
     yield from starts
     if not starts:
         yield Other(str(script), "is a script, and no llama-server is seen in it")
 
 
-def _calls(text: str, shell: Shell, depth: int, *, tells: bool) -> Iterator[Launch | Other]:
-    """The starts in a text; with `tells` also what else it runs, as left beside them."""
+def _calls(text: str, shell: Shell, depth: int, *, reports_rest: bool) -> Iterator[Launch | Other]:
+    """The starts in a text; with `reports_rest` also the other commands that it runs, as not carried over."""
     left: list[tuple[str, str]] = []
     others: list[Other] = []
     is_found = False
@@ -238,8 +238,8 @@ def _calls(text: str, shell: Shell, depth: int, *, tells: bool) -> Iterator[Laun
             left.append((shlex.join(call.words), _beside(call.words)))
         for start in starts:
             is_found = True
-            yield replace(start, left=(*(left if tells else _sourced(left)), *start.left))
-    if tells and not is_found:
+            yield replace(start, left=(*(left if reports_rest else _sourced(left)), *start.left))
+    if reports_rest and not is_found:
         yield others[-1] if others else Other(text, _EMPTY)
 
 
@@ -250,7 +250,7 @@ def _beside(words: tuple[str, ...]) -> str:
 
 
 def _sourced(left: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Of a script with many commands, those that could change how its server runs."""
+    """The commands of a script that could change how its server runs."""
     return [one for one in left if one[0].startswith(("source ", ". ", "ulimit "))]
 
 

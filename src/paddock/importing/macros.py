@@ -14,13 +14,13 @@ _LONGEST = 1 << 20  # characters: no command line is as long
 
 @dataclass(frozen=True, slots=True)
 class Macros:
-    """What a name stands for; one that stands for nothing stays as it is."""
+    """Expands macros; an unknown name stays as it is."""
 
     known: Mapping[str, Any]
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def within(self, own: Mapping[str, Any], model: str) -> "Macros":
-        """For one model. Its port is of no use: Paddock's instances listen on sockets."""
+        """The macros of one model, without its port: Paddock's instances listen on sockets."""
         return replace(self, known={**self.known, **own, "MODEL_ID": model, "PORT": "0"})
 
     def expand(self, text: str) -> str:

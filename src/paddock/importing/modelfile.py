@@ -55,7 +55,7 @@ def read_modelfile(path: Path, environ: Mapping[str, str]) -> OllamaStore:
 
 
 def instructions(text: str) -> Iterator[Instruction]:
-    """Every instruction; a line that is none is one without a value."""
+    """Every instruction; any other line counts as one without a value."""
     lines = text.splitlines()
     number = 0
     while number < len(lines):
@@ -141,9 +141,9 @@ class _ModelfileReader:
             self._store.notes.note(where, "no instruction of a Modelfile")
 
     def _parameter(self, one: Instruction, where: str) -> None:
-        """One that is said again adds to itself, as `stop` does; it goes over its base's."""
-        said, place = self._recipe.params.get(one.word, ([], ""))
-        before = items(said) if place.startswith(self._path.name) else []
+        """A parameter; given again it is appended, as `stop` is; it overrides its base's."""
+        values, place = self._recipe.params.get(one.word, ([], ""))
+        before = items(values) if place.startswith(self._path.name) else []
         self._recipe.params[one.word] = ([*before, one.value], f"{where} {one.word}")
 
     def _file(self, one: Instruction, where: str) -> None:
@@ -166,7 +166,7 @@ class _ModelfileReader:
         return self._path.absolute().parent / at_home(text)
 
     def _base(self, name: str, where: str) -> None:
-        """Another model of Ollama's: all of it, under what this file says."""
+        """Another model of Ollama's, which this file's instructions override."""
         known = OllamaStore()
         for folder in stores(self._environ):
             known.take(look_into(folder))

@@ -9,12 +9,12 @@ from paddock.config.model_files import at_home
 
 @dataclass(slots=True)
 class Mounts:
-    """Without any, every path is as it is."""
+    """Folders of this machine by their paths in the container."""
 
     known: list[tuple[PurePosixPath, Path]] = field(default_factory=list)  # there, here
 
     def on_host(self, path: str) -> str:
-        """A path of the container as it is here; others as they are."""
+        """The path on this machine of a path in the container; other paths unchanged."""
         for target, source in sorted(self.known, key=lambda mount: -len(mount[0].parts)):
             if PurePosixPath(path).is_relative_to(target):
                 return str(source / PurePosixPath(path).relative_to(target))

@@ -1,4 +1,4 @@
-"""Ollama's store: its manifests, and the blobs that they are made of. Nothing is opened but to see what it is.
+"""Ollama's store: its manifests, and the blobs that they are made of. Files are opened only to see their kind.
 
 `manifests/HOST/NAMESPACE/MODEL/TAG` names layers by digest; `blobs/sha256-…` holds them.
 """
@@ -50,13 +50,13 @@ class Manifest:
 
 @dataclass(slots=True)
 class OllamaStore:
-    """What was found, and what no profile can be made of."""
+    """The models of a store, and notes on what cannot become a profile."""
 
     manifests: list[Manifest] = field(default_factory=list)
     notes: Page = field(default_factory=Page)
 
     def add(self, manifest: Manifest) -> None:
-        """Keep it, unless something of it that nobody can do without is not there."""
+        """Add the model, unless a part without which it cannot run is missing."""
         if why := _unusable(manifest):
             self.notes.note(manifest.where, why)
         else:
@@ -67,22 +67,22 @@ class OllamaStore:
         self.notes.notes += other.notes.notes
 
     def find(self, name: str) -> Manifest | None:
-        """By the name that Ollama takes: without a tag it is `latest`, and capitals do not count."""
+        """The model of this name, as Ollama reads it: `latest` without a tag, capitals ignored."""
         wanted = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
         return next((m for m in self.manifests if m.id.lower() == wanted.lower()), None)
 
 
 def stores(environ: Mapping[str, str]) -> list[Path]:
-    """Where Ollama keeps its models, as far as it is there."""
-    if told := environ.get("OLLAMA_MODELS"):
-        return [Path(told)]
+    """The folders in which Ollama keeps models, those that exist."""
+    if named := environ.get("OLLAMA_MODELS"):
+        return [Path(named)]
     home = Path(environ.get("HOME") or Path.home())
     usual = [home / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models")]
     return [folder for folder in usual if _may_be(folder / "manifests")]
 
 
 def _may_be(folder: Path) -> bool:
-    """The service's folder is its own user's: then it is told that it cannot be read."""
+    """Whether it may exist: the service's folder belongs to another user, and reading it fails later."""
     try:
         return folder.is_dir()
     except PermissionError:
@@ -116,12 +116,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _manifest(path: Path, folder: Path, parts: tuple[str, ...], notes: Page) -> Manifest:
     """ValueError says which of its layers is not whole."""
-    told = mapping(json.loads(path.read_bytes()))
+    manifest = mapping(json.loads(path.read_bytes()))
     layers: dict[str, tuple[Path, ...]] = {}
-    for layer in map(mapping, items(told.get("layers"))):
+    for layer in map(mapping, items(manifest.get("layers"))):
         kind = text_of(layer.get("mediaType")).removeprefix(_LAYER).partition(";")[0].strip()
         layers[kind] = (*layers.get(kind, ()), _blob(folder, layer))
-    config = _json(_config_blob(folder, told))
+    config = _json(_config_blob(folder, manifest))
     id_ = _id(parts)
     params = _params(layers.get("params", ()), id_, notes)
     family = text_of(config.get("model_family"))
@@ -145,22 +145,22 @@ def _blob(folder: Path, layer: Mapping[str, Any]) -> Path:
     return old if old.is_file() and ":" in digest else old.with_name(digest.replace(":", "-"))
 
 
-def _config_blob(folder: Path, told: Mapping[str, Any]) -> Path:
+def _config_blob(folder: Path, manifest: Mapping[str, Any]) -> Path:
     try:
-        return _blob(folder, mapping(told.get("config")))
-    except ValueError:  # it only tells the family
+        return _blob(folder, mapping(manifest.get("config")))
+    except ValueError:  # it only names the family
         return folder / "blobs" / "none"
 
 
 def _params(paths: tuple[Path, ...], id_: str, notes: Page) -> Params:
     found: dict[str, tuple[object, str]] = {}
     for path in paths:
-        told = _json(path)
-        if not told:
+        params = _json(path)
+        if not params:
             notes.note(
                 f"{path} {id_} params", "cannot be read: its parameters are not carried over"
             )
-        found |= {name: (value, f"{path} {id_} {name}") for name, value in told.items()}
+        found |= {name: (value, f"{path} {id_} {name}") for name, value in params.items()}
     return found
 
 
@@ -178,7 +178,7 @@ def _unusable(manifest: Manifest) -> str:
         return "holds no GGUF: a model of Ollama's cloud, or for another engine"
     if plain(manifest.id) != manifest.id:
         return "its name cannot be written into models.conf"
-    for kind in ("model", "adapter"):  # without its adapter it would be another model
+    for kind in ("model", "adapter"):  # without its adapter the model would be another one
         for path in manifest.layers.get(kind, ()):
             if why := _broken(path):
                 return f"its {kind} {why}"
@@ -186,7 +186,7 @@ def _unusable(manifest: Manifest) -> str:
 
 
 def _without_broken(manifest: Manifest, notes: Page) -> Manifest:
-    """A model can do without a projector or a draft model that is not whole."""
+    """The model without a damaged projector or draft model, which it does not need."""
     layers = dict(manifest.layers)
     for kind in ("projector", "draft"):
         broken = {path: why for path in layers.get(kind, ()) if (why := _broken(path))}

@@ -1,6 +1,6 @@
 """Ollama's models as profiles: one for each, its files used where they lie.
 
-What only the headers of files tell is asked for by `doubtful` and told to `sorted_out`. Pure.
+Where headers of files are needed, `doubtful` names the files and `sorted_out` gets the facts. Pure.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ Proposal = Callable[[Manifest], list[tuple[str, str, str]]]
 
 
 def doubtful(manifests: list[Manifest]) -> list[Path]:
-    """Files whose kind decides: several in the place of one."""
+    """The files whose kind must be known: several where one is expected."""
     several = (m.layers["model"] for m in manifests if len(m.layers["model"]) > 1)
     return [path for paths in several for path in paths]
 
 
 def sorted_out(store: OllamaStore, kinds: Mapping[Path, str]) -> OllamaStore:
-    """Several model layers by the kinds that their headers tell; parts of one model are none."""
+    """The manifests with several model layers sorted by the kinds in their headers."""
     out = OllamaStore(notes=store.notes)
     for manifest in store.manifests:
         given = manifest.layers["model"]
@@ -83,7 +83,7 @@ def _names(manifest: Manifest) -> list[str]:
 
 
 def _short(manifest: Manifest) -> list[str]:
-    """Ollama takes a name without a tag for `latest`."""
+    """The name without `:latest`, which is Ollama's default tag."""
     return [manifest.id.removesuffix(":latest")] if manifest.id.endswith(":latest") else []
 
 
@@ -92,19 +92,19 @@ def _section(manifest: Manifest, propose: Proposal, notes: Page) -> PageSection:
     _put_files(manifest, section, notes)
     for kind in manifest.layers:
         if kind not in (*_GGUFS, "params", *SILENT):
-            told = LOST.get(kind, f"a layer of a kind that Paddock does not know: {kind!r}")
-            notes.note(f"{manifest.where} {kind}", told)
-    said = put_params(manifest.params, section, notes)
+            reason = LOST.get(kind, f"a layer of a kind that Paddock does not know: {kind!r}")
+            notes.note(f"{manifest.where} {kind}", reason)
+    put = put_params(manifest.params, section, notes)
     for key, value, comment in propose(manifest):
-        if key not in said:
+        if key not in put:
             section.comments.append(comment)
             section.add(key, value)
     if manifest.family.replace("-", "_") in PATCHED:
-        told = (
+        warning = (
             f"older files of the family {manifest.family} need Ollama's own patches of llama.cpp: "
             "if llama-server refuses it, pull it again, or get its GGUF elsewhere"
         )
-        notes.note(manifest.where, told, "look")
+        notes.note(manifest.where, warning, "look")
     return section
 
 

@@ -1,4 +1,4 @@
-"""What Ollama calls things, and what becomes of them: parameters, layers, instructions of a Modelfile."""
+"""Ollama's parameters, layers and instructions, and what becomes of each."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ WITHOUT_FLAG = {
     "low_vram": _PLACEMENT,
     "f16_kv": "the cache is f16 unless KV_CACHE_TYPE_K and KV_CACHE_TYPE_V say otherwise",
     "embedding_only": "write embeddings = true if the model is for nothing else",
-    "num_gqa": "the GGUF tells it",
+    "num_gqa": "the GGUF contains it",
     **dict.fromkeys(("tfs_z", "penalize_newline", "logits_all", "vocab_only"), _NO_LONGER),
 }
 
@@ -57,7 +57,7 @@ SILENT = frozenset({"license", "requires"})  # nothing of what runs
 def put_params(
     params: Mapping[str, tuple[object, str]], section: PageSection, notes: Page
 ) -> set[str]:
-    """Each parameter as a key, or told why it is none; the keys. `params`: value and place by name."""
+    """Put each parameter as a key, or note why it has none; returns the keys. `params`: value and place by name."""
     keys = {key: params[name] for name, key in FLAGS.items() if name in params}
     keys |= _mode(params)
     if "numa" in params and _is_on(params["numa"][0]):
@@ -65,19 +65,19 @@ def put_params(
     for key, (value, where) in keys.items():
         section.add(key, text_of(_last(value)), where)
     if "draft_num_predict" in params:
-        told = "Ollama drafts then with the model's own layers for it: here `spec-type = draft-mtp` does"
-        notes.note(params["draft_num_predict"][1], told, "look")
+        hint = "Ollama drafts then with the model's own layers for it: here `spec-type = draft-mtp` does"
+        notes.note(params["draft_num_predict"][1], hint, "look")
     for name, (_, where) in params.items():
         if name not in (*FLAGS, *_MODES, "numa"):
-            told = WITHOUT_FLAG.get(
+            reason = WITHOUT_FLAG.get(
                 name, "Ollama has no such parameter, and llama-server no such flag"
             )
-            notes.note(where, told)
+            notes.note(where, reason)
     return set(keys)
 
 
 def _mode(params: Mapping[str, tuple[object, str]]) -> dict[str, tuple[object, str]]:
-    """What `use_mmap` and `use_mlock` come to together."""
+    """The load mode of `use_mmap` and `use_mlock` together."""
     given = {mode: params[name] for name, mode in _MODES.items() if name in params}
     mode = load_mode({name: _is_on(value) for name, (value, _) in given.items()})
     return {"load-mode": (mode, next(iter(given.values()))[1])} if mode else {}
@@ -88,5 +88,5 @@ def _is_on(value: object) -> bool:
 
 
 def _last(value: object) -> object:
-    """Of a parameter that was said several times the last one counts."""
+    """The value of a parameter; the last one where it was given several times."""
     return (items(value) or [None])[-1]

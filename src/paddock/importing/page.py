@@ -1,7 +1,7 @@
 """A models.conf in the making: lines that know where they came from, and what could not be carried over.
 
 Whatever the sources hold, the page ends as a file that `paddock check` accepts: `healed` has it read
-as the daemon would, and turns what does not pass into comments, each told with its reason. Pure.
+as the daemon would, and turns what does not pass into comments, each with its reason. Pure.
 """
 
 import shlex
@@ -23,7 +23,7 @@ _OLD = "old-spelling"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that its owner should know of the new file."""
+    """Something that the user should know about the new file."""
 
     where: str  # the file, its line, and the key: `config.yaml:12 models.qwen.cmd`
     why: str  # the reason, in the same words wherever it is the same
@@ -69,7 +69,7 @@ class Page:
 
 @dataclass(slots=True)
 class PageEntry:
-    """One key of a profile to be."""
+    """One key of a future profile."""
 
     key: str
     value: str
@@ -80,7 +80,7 @@ class PageEntry:
 
 @dataclass(slots=True)
 class PageSection:
-    """One profile to be."""
+    """One future profile."""
 
     id: str
     source: str
@@ -122,7 +122,7 @@ def plain(text: str) -> str:
 
 
 def compose(sections: Sequence[PageSection], shared: PageSection | None = None) -> Page:
-    """The page of these sections; ids and aliases that are taken are told."""
+    """The page of these sections; ids and aliases that are taken are noted."""
     page = Page()
     if shared and shared.keys:
         _put(page, shared)
@@ -131,8 +131,8 @@ def compose(sections: Sequence[PageSection], shared: PageSection | None = None) 
     names = {section.id for section in sections if not section.left_out}
     for section in sections:
         if section.left_out:
-            told = f"[{plain(section.id)}] is left out: {section.left_out}"
-            page.lines += [*map(remark, [*section.comments, told, *section.after]), PageLine("")]
+            why = f"[{plain(section.id)}] is left out: {section.left_out}"
+            page.lines += [*map(remark, [*section.comments, why, *section.after]), PageLine("")]
         else:
             _put_aliases(page, section, names)
             _put(page, section)
@@ -168,9 +168,9 @@ def _put(page: Page, section: PageSection) -> None:
 
 
 def healed(page: Page, problems_of: Problems, flags: FlagSet | None) -> Page:
-    """The page without what `paddock check` would refuse; that stays in it as comments.
+    """The page with what `paddock check` would refuse turned into comments.
 
-    What it would warn of is told.
+    Its warnings become notes.
     """
     page = Page(list(page.lines), list(page.notes))
     while bad := _by_line(problems_of(page.text)):
@@ -181,12 +181,12 @@ def healed(page: Page, problems_of: Problems, flags: FlagSet | None) -> Page:
     _mend_spellings(page, problems_of(page.text), flags)
     for problem in problems_of(page.text):
         if problem.line and not problem.fails_check:
-            _mend_or_tell(page, problem)
+            _mend_or_note(page, problem)
     return page
 
 
 def _mend_spellings(page: Page, problems: Sequence[Problem], flags: FlagSet | None) -> None:
-    """What a build calls otherwise now is written as it calls it, the last line first."""
+    """Replace old spellings by those of the build, the last line first."""
     old = {p.line: p for p in problems if p.code == _OLD and p.line}
     for number, problem in sorted(old.items(), reverse=True):
         index = number - 1
@@ -199,20 +199,20 @@ def _mend_spellings(page: Page, problems: Sequence[Problem], flags: FlagSet | No
         page.lines[index] = replace(line, text=new or f"# {line.text}")
 
 
-def _mend_or_tell(page: Page, problem: Problem) -> None:
-    """99 layers mean all of them, which keeps fit from moving any; the rest is its owner's to judge."""
+def _mend_or_note(page: Page, problem: Problem) -> None:
+    """Replace 99 layers, which keep fit from moving any, by `auto`; note all other warnings."""
     line = page.lines[problem.line - 1]
     key, _, value = (part.strip() for part in line.text.partition("="))
     if problem.code == _LAYERS and value.isdecimal() and int(value) >= _ALL_LAYERS:
         page.lines[problem.line - 1] = replace(line, text=f"{key} = auto")
-        told = f"{value} keeps fit from moving layers: it is `auto` now"
-        page.note(line.source or line.text, told, "changed")
+        why = f"{value} keeps fit from moving layers: it is `auto` now"
+        page.note(line.source or line.text, why, "changed")
     else:
         page.note(line.source or line.text, _reason(problem), "look")
 
 
 def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:
-    """The first grave problem of each line, the last line first, so that numbers stay true."""
+    """The first grave problem of each line, the last line first, so that line numbers stay valid."""
     found: dict[int, Problem] = {}
     for problem in problems:
         if problem.fails_check and problem.line:
@@ -221,7 +221,7 @@ def _by_line(problems: Iterable[Problem]) -> dict[int, Problem]:
 
 
 def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> None:
-    told = len(page.notes)
+    first = len(page.notes)
     for number, problem in bad.items():
         index = number - 1
         if page.lines[index].text.startswith("#"):  # its section left meanwhile
@@ -232,7 +232,7 @@ def _take_out(page: Page, bad: dict[int, Problem], flags: FlagSet | None) -> Non
             _trim(page, index, problem, flags)
         else:
             _drop(page, index, _missing(problem)[1])
-    page.notes[told:] = reversed(page.notes[told:])
+    page.notes[first:] = reversed(page.notes[first:])
 
 
 def _is_model(problem: Problem) -> bool:
@@ -244,7 +244,7 @@ def _reason(problem: Problem) -> str:
 
 
 def _missing(problem: Problem) -> tuple[str, str]:
-    """A missing file, and the reason, which is the same for all."""
+    """Whether the problem is a missing file, and the reason, in the same words for all."""
     _, found, path = problem.message.partition(_NO_FILE)
     if not found:
         return "", _reason(problem)
@@ -263,7 +263,7 @@ def _drop(page: Page, index: int, why: str) -> None:
 
 
 def _drop_section(page: Page, index: int, problem: Problem) -> None:
-    """All of it, from its header on."""
+    """Turn the whole section into comments, from its header on."""
     first = next(i for i in range(index, -1, -1) if page.lines[i].is_header)
     header = page.lines[first]
     what, why = _missing(problem)
@@ -278,7 +278,7 @@ def _drop_section(page: Page, index: int, problem: Problem) -> None:
 
 
 def _trim(page: Page, index: int, problem: Problem, flags: FlagSet | None) -> None:
-    """Only the flags that are wrong leave a command line."""
+    """Remove only the wrong flags from a command line."""
     line = page.lines[index]
     key, _, value = line.text.partition("=")
     kept, complaints = trimmed(value.strip(), flags, problem.flag, _reason(problem))

@@ -1,4 +1,4 @@
-"""Where other programs keep GGUF files unless they were told otherwise."""
+"""Where other programs keep GGUF files by default."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from pathlib import Path
 def hugging_face(environ: Mapping[str, str]) -> Path:
     """The cache of huggingface_hub, by its own variables."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if told := environ.get(name):
-            return Path(told)
-    if told := environ.get("HF_HOME"):
-        return Path(told) / "hub"
+        if named := environ.get(name):
+            return Path(named)
+    if named := environ.get("HF_HOME"):
+        return Path(named) / "hub"
     cache = environ.get("XDG_CACHE_HOME") or _home(environ) / ".cache"
     return Path(cache) / "huggingface" / "hub"
 
@@ -20,11 +20,11 @@ def lm_studio(environ: Mapping[str, str]) -> Path:
     """The folder that LM Studio's settings name, else its own, of which older versions had another."""
     home = _home(environ)
     try:
-        told = json.loads((home / ".lmstudio" / "settings.json").read_bytes())["downloadsFolder"]
+        named = json.loads((home / ".lmstudio" / "settings.json").read_bytes())["downloadsFolder"]
     except (OSError, ValueError, KeyError, TypeError):
-        told = None
+        named = None
     usual = [home / ".lmstudio" / "models", home / ".cache" / "lm-studio" / "models"]
-    folders = [Path(told), *usual] if isinstance(told, str) and told else usual
+    folders = [Path(named), *usual] if isinstance(named, str) and named else usual
     return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 

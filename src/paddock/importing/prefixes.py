@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """`why`: it is told with that reason, "" with the usual one; None: nothing is lost with it."""
+    """`why`: the reason in the note about it, "" for the usual one; None: no note, nothing is lost."""
 
     valued: frozenset[str] = frozenset()  # its options that take the next word
     operands: int = 0  # words of its own before the command
@@ -18,7 +18,9 @@ def _takes(*valued: str, operands: int = 0, why: str | None = "") -> Prefix:
 
 
 _USER = "Paddock's instances run as the daemon's user"
-_BOXED = "it runs in a box of its own: the engine's `path` must be one that this system can start"
+_BOXED = (
+    "it runs in a sandbox of its own: the engine's `path` must be one that this system can start"
+)
 
 PREFIXES = {
     "env": _takes("-u", "--unset", "-C", "--chdir", why=None),

@@ -1,7 +1,7 @@
-"""Which engine runs a profile to be: the default one, or one that gets a name in paddock.toml.
+"""Chooses the engine of each new profile: the default one, or one that gets a name in paddock.toml.
 
 Each program with its environment is one engine, asked once for its flags, so that a fork's flags are
-judged by the fork. One that cannot be asked here stays in the file as a comment. Pure but for `Known`.
+checked by the fork. One that cannot be asked here stays in the file as a comment. Pure but for `Known`.
 """
 
 import re
@@ -38,17 +38,17 @@ class Known(Protocol):
 
     @property
     def default_flags(self) -> FlagSet | None:
-        """Those of the default engine; None where none is installed."""
+        """The flags of the default engine; None where none is installed."""
         ...
 
     @property
     def default_spec(self) -> EngineSpec | None:
-        """The default engine as it could be written down."""
+        """The default engine as a table of paddock.toml."""
         ...
 
     @property
     def named(self) -> Mapping[str, EngineSpec]:
-        """Those that paddock.toml has already."""
+        """The engines that paddock.toml has already."""
         ...
 
     def path_of(self, program: str) -> Path | None:
@@ -65,7 +65,7 @@ class ChosenEngine:
     """The engine of one profile."""
 
     name: str  # "": the default one
-    flags: FlagSet | None  # what its flags are judged by
+    flags: FlagSet | None  # the flags that it knows
     problem: str = ""  # why it cannot be used now
 
 
@@ -79,7 +79,7 @@ class Programs:
     _chosen: dict[tuple[object, ...], ChosenEngine] = field(default_factory=dict)
 
     def of(self, launch: Launch, env: Mapping[str, str]) -> ChosenEngine:
-        """Its engine, with this environment."""
+        """The engine of this start, with its environment."""
         key = (
             launch.program,
             launch.image,
@@ -111,18 +111,18 @@ class Programs:
     def _spec(self, launch: Launch, env: Mapping[str, str]) -> tuple[EngineSpec | None, str]:
         """None: the default engine as it is."""
         note = f"from {self.file}"
-        told = dict(sorted(env.items()))
+        own = dict(sorted(env.items()))
         if launch.image:
-            return EngineSpec(image=launch.image, memory=launch.memory, env=told, note=note), ""
+            return EngineSpec(image=launch.image, memory=launch.memory, env=own, note=note), ""
         path, problem = self._path(launch)
         default = self.known.default_spec
         if default and (path is None or _is_same(path, default.path)):
-            if problem or not told:
+            if problem or not own:
                 return None, problem
-            return msgspec.structs.replace(default, env={**default.env, **told}, note=note), ""
+            return msgspec.structs.replace(default, env={**default.env, **own}, note=note), ""
         if path is None:
-            return None, problem or ("no engine is installed that could get it" if told else "")
-        return EngineSpec(path=str(path), env=told, note=note), ""
+            return None, problem or ("no engine is installed that could get it" if own else "")
+        return EngineSpec(path=str(path), env=own, note=note), ""
 
     def _path(self, launch: Launch) -> tuple[Path | None, str]:
         """Of its program; None: the default engine's."""
@@ -140,7 +140,7 @@ class Programs:
     # ---- names ----
 
     def _name(self, spec: EngineSpec, program: str) -> str:
-        """One that is there already, or a new one that says what it is."""
+        """The name of an equal engine, or a new name that describes it."""
         for name, known in [*self.known.named.items(), *self.found.items()]:
             if _recipe(known) == _recipe(spec):
                 return name

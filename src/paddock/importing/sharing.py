@@ -1,6 +1,6 @@
 """What the profiles of a page have in common goes into `[*]`, once. Pure.
 
-A profile that lacks what nearly all others have takes it away again with an empty value, which
+A profile that lacks what nearly all others have removes it again by an empty value, which
 models.conf understands; it is worth that only where it saves many lines.
 """
 
@@ -72,10 +72,10 @@ def _share(
 
 
 def _take_comments(shared: PageEntry, entries: Sequence[PageEntry]) -> None:
-    """Where all say the same, a comment goes along with the key; where several explain it, each keeps his."""
-    told = {tuple(entry.comments) for entry in entries if entry.comments}
-    if len(told) == 1:
-        shared.comments += told.pop()
+    """Move a comment with its key if all profiles have the same one; otherwise each keeps its own."""
+    comments = {tuple(entry.comments) for entry in entries if entry.comments}
+    if len(comments) == 1:
+        shared.comments += comments.pop()
         for entry in entries:
             entry.comments = []
 
@@ -105,7 +105,7 @@ def _remove(section: PageSection, entry: PageEntry) -> None:
 
 
 def _is_in_tail(section: PageSection, key: str, engines: Sequence[FlagSet | None]) -> bool:
-    """Its own command line says something else; that goes over `[*]` without a word."""
+    """Whether the profile's own command line sets the key, which overrides `[*]` anyway."""
     tail = section.entry(_TAIL)
     words = shlex.split(tail.value) if tail else []
     return any(

@@ -1,7 +1,7 @@
-"""What a shell's text would call, as far as that can be known without running it. Pure.
+"""Finds the commands that a shell script would call, without running it. Pure.
 
 Variables that the text sets are expanded, and so are defaults, arrays, the text's own folder and sums.
-What only a run could tell (`$(nproc)`, a variable of another file) stays as it is written, and is named.
+What is known only at run time (`$(nproc)`, a variable of another file) stays as written, and is named.
 """
 
 import ast
@@ -37,14 +37,14 @@ _SUMS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One command as it would be run."""
+    """One command as the shell would run it."""
 
     words: tuple[str, ...]
     remarks: tuple[Remark, ...]
     line: int
     env: Mapping[str, str]  # what was exported before it
     folder: Path
-    unknown: tuple[str, ...] = ()  # parts of its words that only a run could tell
+    unknown: tuple[str, ...] = ()  # parts of its words that are known only at run time
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ class Shell:
     # ---- expansion ----
 
     def expand(self, word: Word) -> list[str]:
-        """What becomes of a word: none, one or several."""
+        """Expand a word into none, one or several."""
         whole = _PARAMETER.match(word.literal) if len(word.pieces) > 1 else None
         if found := whole or _only(word):
             if found[1] in ("@", "*"):
@@ -247,7 +247,7 @@ class Shell:
         return self._value(found[1]) or "0"
 
     def _substitution(self, piece: WordPart) -> str:
-        """Only those that ask for a folder: the text's own, or where the shell is."""
+        """Expand a substitution that gives a folder: the script's own, or the working directory."""
         text = piece.text[2:-1].strip()
         if "BASH_SOURCE" in text or "$0" in text:
             if "dirname" in text:

@@ -1,4 +1,4 @@
-"""A shell's text taken apart: commands, each of words that are not expanded yet. Pure; nothing is run.
+"""Splits a shell script into commands of unexpanded words. Pure; nothing is run.
 
 It knows quotes, variables, substitutions, comments, arrays, redirections and here-documents, which is
 what people use in scripts that start a server.

@@ -20,7 +20,7 @@ _OF_CONTAINERS = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICE
 _FIRST = frozenset({"model", "hf-repo"})  # a profile is read by people too
 _TAIL = "EXTRA_ARGS"
 _ENV = "give it to the engine's `env` in paddock.toml"
-_NOT_KNOWN = "only a run could tell what it is"
+_NOT_KNOWN = "its value is known only at run time"
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Starter:
     notes: Page
 
     def fill(self, section: PageSection, launch: Launch, where: str) -> None:
-        """`where` the command was read is told with whatever is not carried over."""
+        """Fill a section from a start; notes on what is not carried over name `where` it was read."""
         settings, env = self._sorted(launch, where)
         chosen = self.programs.of(launch, env)
         filling = _Filling(section, launch, chosen, where, self.notes)
@@ -112,7 +112,7 @@ class _Filling:
             self.section.add(key, placed, self.where)
 
     def engine(self, env: Mapping[str, str]) -> None:
-        """Its name; where it has none, nobody gets its environment."""
+        """Set the engine's name; without one, its environment is lost."""
         chosen = self.chosen
         if chosen.name:
             self.section.add("engine", chosen.name, self.where, is_off=bool(chosen.problem))
@@ -134,7 +134,7 @@ class _Place:
 
     def place(self, flag: str, value: str) -> str:
         found = (self.flags or WELL_KNOWN).find(flag)
-        if DRIVE.match(value):  # of another system: nothing here is like it
+        if DRIVE.match(value):  # of another system: nothing here matches it
             return value
         here = self.launch.mounts.on_host(value) if value.startswith("/") else value
         return (
@@ -147,7 +147,7 @@ def _opposite(value: str) -> str:
 
 
 def _known_only(launch: Launch, flags: FlagSet | None) -> tuple[list[str], list[tuple[str, str]]]:
-    """Its words without the flags that hold what only a run could tell; those."""
+    """The words without flags whose values are known only at run time, and those flags."""
     kept: list[str] = []
     lost = []
     for group in groups(launch.words, flags):

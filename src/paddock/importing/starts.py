@@ -173,7 +173,7 @@ class _StartsReader:
         for call in shell.calls(_text(file)):
             found = list(launches(call, shell))
             starts = [one for one in found if isinstance(one, Launch)]
-            self._tell_flags(found, f"{file.name}:{call.line}")
+            self._note_flags(found, f"{file.name}:{call.line}")
             if not starts:
                 shell.give_back(call)
             for launch in starts:
@@ -184,8 +184,8 @@ class _StartsReader:
         if len(self.sections) > known:
             self.sections[-1].after += shell.rest
 
-    def _tell_flags(self, found: list[Launch | Other], where: str) -> None:
-        """Flags behind a comment in the midst of a command reach nobody: what that shell did, too."""
+    def _note_flags(self, found: list[Launch | Other], where: str) -> None:
+        """Note flags that follow a comment within a command: they are lost, as they were in the shell."""
         for one in found:
             if isinstance(one, Other) and one.words.startswith("-"):
                 self._notes.note(where, one.why, what=one.words)

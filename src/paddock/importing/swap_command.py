@@ -25,15 +25,15 @@ def split_command(text: str, macros: Macros) -> SwapCommand:
     remarks: list[Remark] = []
     for line in text.split("\n"):
         if line.strip().startswith("#"):
-            said = line.strip()[1:].removeprefix(" ").rstrip()
-            remarks.append(Remark(said, _count(kept, macros)))
+            comment = line.strip()[1:].removeprefix(" ").rstrip()
+            remarks.append(Remark(comment, _count(kept, macros)))
         else:
             kept.append(line)
     return SwapCommand(tuple(_words(kept, macros)), tuple(remarks))
 
 
 def comments_in(text: str) -> list[str]:
-    """Those of a macro, which llama-swap drops after it was expanded."""
+    """The comments of a macro, which llama-swap drops after expanding it."""
     lines = (line.strip() for line in text.split("\n"))
     return [line[1:].removeprefix(" ") for line in lines if line.startswith("#")]
 

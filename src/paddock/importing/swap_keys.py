@@ -1,4 +1,4 @@
-"""What llama-swap says of a model besides its command, in the words of models.conf."""
+"""llama-swap's settings of a model besides its command, as keys of models.conf."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -72,8 +72,8 @@ class ModelKeys:
         for name, given in mapping(filters.get("setParamsByID")).items():
             self._by_name(self._macros.expand(name), mapping(given))
 
-    def _stripped(self, key: str, told: Iterable[object]) -> None:
-        words = ",".join(self._macros.expand(text_of(one)) for one in told).split(",")
+    def _stripped(self, key: str, params: Iterable[object]) -> None:
+        words = ",".join(self._macros.expand(text_of(one)) for one in params).split(",")
         stripped = {word.strip() for word in words} - PROTECTED
         if stripped & SAMPLERS:
             self._add("sampler-policy", "force", "filters", key)
@@ -83,7 +83,7 @@ class ModelKeys:
             self._notes.note(self._where("filters", key), _RELAYED, what=others)
 
     def _by_name(self, name: str, given: Mapping[str, Any]) -> None:
-        """A name with request settings of its own; the model's own name sets them for all."""
+        """Note a name with request settings of its own; those of the model's own name hold for all."""
         where = ("filters", "setParamsByID")
         if name == self._section.id:
             why = f"{_RELAYED}: give the profile the flags that mean it"

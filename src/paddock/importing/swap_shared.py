@@ -19,7 +19,7 @@ class Shared:
         self._head = head
 
     def section(self) -> PageSection:
-        """`[*]` with what llama-swap itself says for all models."""
+        """`[*]` with llama-swap's settings for all models."""
         out = PageSection("*", self._file.where())
         ttl = self._macros.expand(text_of(self._file.value.get("globalTTL")))
         if ttl not in ("", "0"):
@@ -33,7 +33,7 @@ class Shared:
         sections: Sequence[PageSection],
         engines: Sequence[FlagSet | None],
     ) -> None:
-        """The head of the file, and what was said of macros: at the keys that they hold, in `[*]` or where first used."""
+        """Put the file's head comment, and the comments of macros at their keys, in `[*]` or where first used."""
         macros = mapping(self._file.value.get("macros"))
         section.comments = [*self._head, *([GAP] if self._head else [])]
         section.comments += self._comments.above("macros")

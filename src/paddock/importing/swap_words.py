@@ -6,7 +6,7 @@ A reason is empty where nothing is lost, or the key is carried over.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_OWN_WAY = ""  # Paddock has a way of its own that needs no setting
+_OWN_WAY = ""  # Paddock does it in its own way, without a setting
 _LISTS = "Paddock decides by memory what stays loaded together: see `priority` and `pin`"
 
 # What every sampler is called in a request.
@@ -52,7 +52,7 @@ MODEL_KEYS = {
     **dict.fromkeys(("ttl", "unlisted", "concurrencyLimit", "unloadTimeout"), ""),
     **dict.fromkeys(("proxy", "checkEndpoint", "sendLoadingState", "timeouts", "compat"), _OWN_WAY),
     "useModelName": _OWN_WAY,  # llama-server takes any name
-    "capabilities": _OWN_WAY,  # the model's file tells
+    "capabilities": _OWN_WAY,  # known from the model's file
     "cmdStop": "Paddock ends its llama-servers itself: see `stop-timeout`",
     "metadata": "Paddock's lists have no place for it",
 }

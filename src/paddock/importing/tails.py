@@ -10,13 +10,13 @@ from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.llama.flags import FlagSet
 
 Place = Callable[[str, str], str]  # a flag and its value; the value with its path as it is here
-_SILENT = frozenset({"--host", "--port"})  # of no use to anybody but the program that chose them
+_SILENT = frozenset({"--host", "--port"})  # useful only to the program that chose them
 _CUT = re.compile(r"[;#]")  # where llama.cpp's own preset reader would cut a value
 
 
 @dataclass(slots=True)
 class Keys:
-    """What a command line says, in the words of models.conf."""
+    """A command line as keys of models.conf."""
 
     keys: list[tuple[str, str]] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)  # words that no key could hold
@@ -45,8 +45,8 @@ def trimmed(
         if refused and group and _full_name(group[0], flags) == refused:
             why = why or why_refused
         if why or group != given:
-            told = why or _rewritten(group, reason)
-            complaints.append((shlex.join(given), told, bool(why)))
+            explained = why or _rewritten(group, reason)
+            complaints.append((shlex.join(given), explained, bool(why)))
         kept += () if why else group
     return shlex.join(kept), complaints
 
@@ -61,12 +61,12 @@ def _full_name(word: str, flags: FlagSet | None) -> str:
 
 
 def _complaint(group: Sequence[str], flags: FlagSet | None) -> str:
-    told = [
+    shown = [
         one
         for one in read_tail(shlex.join(group), flags)
         if isinstance(one, Complaint) and one.is_error
     ]
-    return "; ".join(f"{c.message} ({c.hint})" if c.hint else c.message for c in told)
+    return "; ".join(f"{c.message} ({c.hint})" if c.hint else c.message for c in shown)
 
 
 def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
@@ -81,7 +81,7 @@ def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
 
 
 def key_of(given: tuple[str, ...], flags: FlagSet | None) -> str:
-    """Under which key a flag of a command line is written."""
+    """The key for a flag of a command line."""
     newest = renewed([given], flags)[0][1] or given
     return _full_name(newest[0], flags).removeprefix("--")
 

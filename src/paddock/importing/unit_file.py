@@ -53,7 +53,7 @@ class Unit:
 
     @property
     def is_template(self) -> bool:
-        """`NAME@.service`: what `%i` means is said by whoever starts it."""
+        """Whether it is `NAME@.service`: `%i` is known only when it is started."""
         return self.path.stem.endswith("@")
 
     def where(self, directive: Directive) -> str:
@@ -74,8 +74,8 @@ class Unit:
 
     def folder(self, home: Path) -> Path:
         found = [d.value for d in self.directives if d.key == "WorkingDirectory"]
-        told = self._specified(found[-1].lstrip("-"), home) if found else "/"
-        return home if told == "~" else Path(told)
+        folder = self._specified(found[-1].lstrip("-"), home) if found else "/"
+        return home if folder == "~" else Path(folder)
 
     def calls(self, home: Path) -> Iterator[tuple[Directive, Call]]:
         """What it starts."""
@@ -106,7 +106,7 @@ class Unit:
         return (at, run) if at and run.image else None
 
     def _specified(self, text: str, home: Path) -> str:
-        """`%h` and the like, as far as the file tells."""
+        """Expand `%h` and other specifiers whose value is known."""
         name = self.path.stem
         known = {
             "%h": str(home),
@@ -121,7 +121,7 @@ class Unit:
 
 
 def _remarks(unit: Unit) -> tuple[Remark, ...]:
-    """All of its comments belong to the one thing that it starts."""
+    """All comments of the file, which belong to the one command that it starts."""
     return tuple(Remark(text, 0) for one in unit.directives for text in one.comments)
 
 
@@ -149,7 +149,7 @@ def _split(text: str) -> list[str]:
 
 
 def _expanded(word: str, env: Mapping[str, str]) -> list[str]:
-    """`$NAME` alone becomes words, `${NAME}` a part of one; systemd takes what is not set for nothing."""
+    """Expand `$NAME` into words and `${NAME}` into a part of one; unset variables are empty, as in systemd."""
     if word.startswith("$") and word[1:].isidentifier():
         return env.get(word[1:], "").split()
     for name, value in env.items():
@@ -158,5 +158,5 @@ def _expanded(word: str, env: Mapping[str, str]) -> list[str]:
 
 
 def _is_used(name: str, command: str) -> bool:
-    """A variable that stands for a part of the command is not meant for the program."""
+    """Whether the command itself uses the variable, so that it is not meant for the program."""
     return f"${{{name}}}" in command or f"${name}" in command.split()

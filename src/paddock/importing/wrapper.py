@@ -29,7 +29,7 @@ Place = Callable[[Path], str]
 def read_wrapper(
     folder: Path, place: Place, programs: Programs, cards: int = 0, target: str = ""
 ) -> Page:
-    """The page. `place` tells how models.conf names a file; `target`: margins for this machine's GPUs.
+    """The page. `place`: how models.conf names a file; `target`: margins for this machine's GPUs.
 
     Variables of the compose file that backends read become an engine of `programs`.
     """
@@ -59,7 +59,7 @@ def _name_engine(compose: Compose, programs: Programs, notes: Page) -> None:
 
 
 def _env(folder: Path, notes: Page) -> Mapping[str, str]:
-    """What `.env` sets; not where a start script wrote it for one model."""
+    """What `.env` sets, unless a start script wrote it for one model."""
     found = dotenv(folder)
     if "MODEL" in found:
         notes.note(".env", "it is about one model, the one that was started last: not used")
@@ -125,23 +125,23 @@ class _WrapperReader:
         return value
 
     def _file(self, value: str) -> Path:
-        """Where the container would have found it, on this machine."""
+        """The file on this machine that the container would have found."""
         inside = value if value.startswith("/") else f"{self._compose.prefix}{value}"
         there = self._compose.mounts.on_host(inside) if inside.startswith("/") else value
         return Path(there) if there.startswith("/") else self._folder / "models" / value
 
     def _tail(self, value: str, where: str) -> str:
         if found := _EXPANDED.search(value):
-            told = f"a shell would have expanded {found[0]}…; Paddock takes it as it stands"
-            self._page.note(where, told, "changed")
+            note = f"a shell would have expanded {found[0]}…; Paddock takes it as it stands"
+            self._page.note(where, note, "changed")
         try:
             words = shlex.split(value)
         except ValueError:
             return value
         if _needs_quotes(value):
             words = value.split()
-            told = "what a shell's rules would eat is kept by quotes"
-            self._page.note(where, told, "changed")
+            note = "quoted, so that a shell's rules keep its backslashes and quotes"
+            self._page.note(where, note, "changed")
         placed = [
             self._compose.mounts.on_host(word) if word.startswith("/") else word for word in words
         ]
@@ -170,7 +170,7 @@ def _joined(text: str) -> list[tuple[str, int]]:
 
 
 def _above_first_section(lines: list[PageLine]) -> int:
-    """Never between a comment and its profile: above the last block of comments, gap or none."""
+    """The line above the last block of comments before the first section."""
     at = next((i for i, line in enumerate(lines) if line.is_header), len(lines))
     while at and not lines[at - 1].text:
         at -= 1
@@ -217,5 +217,5 @@ def _margins(page: Page, cards: int, target: str) -> None:
     for line in page.lines:
         value = line.text.partition("=")[2].strip()
         if _key(line) == "fit_target" and value and "," not in value:
-            told = f"one margin for {cards} unequal GPUs; this machine's would be {target}"
-            page.note(line.source, told, "look")
+            why = f"one margin for {cards} unequal GPUs; this machine's would be {target}"
+            page.note(line.source, why, "look")

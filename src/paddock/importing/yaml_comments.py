@@ -29,7 +29,7 @@ class Comments:
 
     @classmethod
     def of(cls, text: str, lines: Mapping[Key, int]) -> "Comments":
-        """Each comment in a line of its own goes to the next key, one beside a key to that one."""
+        """Assign each comment: in a line of its own to the next key, beside a key to that key."""
         numbers = sorted(set(lines.values()))
         above: dict[int, list[Comment]] = {}
         beside: dict[int, list[Comment]] = {}
@@ -55,9 +55,9 @@ def found(text: str) -> Iterator[Comment]:
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         place = _place(line, at, spans, blocks)
         if place is not None:
-            told = line[place + 1 :].removeprefix(" ").rstrip()
+            text = line[place + 1 :].removeprefix(" ").rstrip()
             before = line[:place]
-            yield Comment(told, number, len(before), bool(before.strip()), was_empty)
+            yield Comment(text, number, len(before), bool(before.strip()), was_empty)
         was_empty = not line.strip()
         at += len(line)
 

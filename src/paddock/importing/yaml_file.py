@@ -71,7 +71,7 @@ def _places(node: "yaml.Node", above: Key, seen: set[int]) -> Iterator[tuple[Key
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """What is a table; nothing where it is something else."""
+    """The value as a table; an empty one where it is something else."""
     return {str(key): v for key, v in value.items()} if isinstance(value, dict) else {}
 
 
@@ -80,7 +80,7 @@ def items(value: object) -> list[Any]:
 
 
 def text_of(value: object) -> str:
-    """A scalar as one would type it."""
+    """A scalar as text, as it was typed."""
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 

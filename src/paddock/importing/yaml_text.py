@@ -1,4 +1,4 @@
-"""YAML read as text: every value as it was typed. The only place that loads PyYAML.
+"""Parses YAML with every value as the text that was typed. The only module that imports PyYAML.
 
 YAML 1.1 calls `on` and `no` truth values, and `0.70` comes back as `0.7`; llama-server takes words, and
 programs written in Go read YAML 1.2. So all scalars stay text, but for nothing at all (`~`), and for

@@ -20,10 +20,10 @@ from paddock.tui import paint, reading
 from paddock.tui.calls import Daemon
 from paddock.tui.dashboard import Chosen, Dashboard
 from paddock.tui.detail import Detail
-from paddock.tui.fold import dismissed, heard, ticked
 from paddock.tui.guide import Guide
 from paddock.tui.logs import Logs
 from paddock.tui.picker import Picker
+from paddock.tui.reducer import dismissed, reduce_news, ticked
 from paddock.tui.state import News, View
 
 _DRAW_AFTER = 0.1  # seconds: what comes within them is drawn at once
@@ -86,7 +86,9 @@ class PaddockApp(App[None]):
     # ---- news ----
 
     def on_heard(self, message: Heard) -> None:
-        self.view = replace(heard(self.view, message.news, self._clock()), url=self._daemon.url)
+        self.view = replace(
+            reduce_news(self.view, message.news, self._clock()), url=self._daemon.url
+        )
         if self.view.is_stale:
             self._source.refresh()
         self._draw_soon()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paddock.api.types import DeviceInfo
+from paddock.figures.units import mib
 from paddock.tui.state import View
-from paddock.tui.words import mib
 
 SegmentKind = Literal["instance", "foreign", "margin", "free", "unknown"]
 _NAMES_TOLD = 2  # of foreign programs

@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from paddock.figures.sparkline import sparkline
 from paddock.tui import paint, reading
 from paddock.tui.bars import device_bars
 from paddock.tui.calls import Daemon
 from paddock.tui.log_view import LogView
-from paddock.tui.sparkline import sparkline
 from paddock.tui.state import View
 from paddock.tui.table import Rows
 

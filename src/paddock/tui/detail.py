@@ -17,9 +17,9 @@ from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Verdict
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import InstanceInfo, ProfileInfo
 from paddock.errors import PaddockError
+from paddock.figures.sparkline import sparkline
+from paddock.figures.units import mib, seconds, speed
 from paddock.tui.calls import Daemon
-from paddock.tui.sparkline import sparkline
-from paddock.tui.words import mib, seconds, speed
 
 _LOADS = 40
 _LAYERS_WIDE = 64  # cells of the picture of the layers

@@ -6,8 +6,8 @@ from dataclasses import replace
 from paddock import excerpt
 from paddock.api.placement import Verdict
 from paddock.api.types import ConfigChanged, Failure, SwitchEnded
+from paddock.figures.units import seconds
 from paddock.tui.state import Notice, NoticeKind, View
-from paddock.tui.words import seconds
 
 KEPT = 50
 _VERIFIED = ", verified"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from paddock.figures.sparkline import sparkline
 from paddock.tui.bars import Bar, Segment
 from paddock.tui.reading import Header, Mark, ModelRow, NoticeLine, RequestRow, SwitchLine, Tone
-from paddock.tui.sparkline import sparkline
 
 TONES: dict[Tone, str] = {
     "plain": "",

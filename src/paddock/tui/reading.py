@@ -9,6 +9,17 @@ from dataclasses import dataclass
 from paddock.api.activity import RequestInfo
 from paddock.api.placement import Verdict
 from paddock.api.types import ProfileInfo
+from paddock.figures.units import (
+    age,
+    ago,
+    amount,
+    count,
+    mib,
+    percent,
+    speed,
+    tokens,
+    unix,
+)
 from paddock.tui.bars import Bar, Segment, device_bar, device_bars
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS, Mark, Tone
 from paddock.tui.notices import complaint, reason
@@ -20,17 +31,6 @@ from paddock.tui.switch_lines import (
     stage,
     switch_line,
     switch_lines,
-)
-from paddock.tui.words import (
-    age,
-    ago,
-    amount,
-    count,
-    mib,
-    percent,
-    speed,
-    tokens,
-    unix,
 )
 
 # ---- models ----

@@ -1,6 +1,6 @@
 """What the dashboard knows: the fold of everything that the daemon told. Pure.
 
-Screens and widgets draw a `View` and hold no truth of their own. `paddock.tui.fold` makes one from
+Screens and widgets draw a `View` and hold no truth of their own. `paddock.tui.reducer` makes one from
 the events; here are only the words, and what is read off them.
 """
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from paddock.api.types import Progress, Stage
+from paddock.figures.units import age, mib, percent, rate, seconds
 from paddock.tui.notices import reason
 from paddock.tui.state import Switch, View
-from paddock.tui.words import age, mib, percent, rate, seconds
 
 _STAGES: dict[Stage, str] = {
     "queued": "waiting for its turn",

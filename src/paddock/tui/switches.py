@@ -5,8 +5,6 @@ from dataclasses import replace
 from paddock.api.types import Progress, SwitchEnded
 from paddock.tui.state import Switch, View
 
-_NOT_BEGUN = ("queued", "draining", "saving", "stopping", "memory")
-
 
 def progressed(view: View, profile: str, progress: Progress, now: float) -> View:
     """It goes on, or begins; a failure of the same profile was before this one."""
@@ -35,20 +33,12 @@ def ended(view: View, profile: str) -> View:
     return replace(view, switches=others)
 
 
-def abandoned(view: View, profile: str) -> View:
-    """Nobody waits for it: it is forgotten, unless its load has begun or has failed."""
-    known = view.switches.get(profile)
-    if known is None or known.failure or known.progress.stage not in _NOT_BEGUN:
-        return view
-    return ended(view, profile)
-
-
 def recalled(view: View, now: float) -> View:
-    """The switches that a snapshot tells of, and the failures that it does not contradict."""
+    """The switches that a snapshot has, and the failures that it does not contradict."""
     found: dict[str, Switch] = {}
     for row in view.models:
         known = view.switches.get(row.id)
-        if row.state == "queued":  # for what, and since when, a snapshot does not tell
+        if row.switching:  # for what it waits, and since when, a snapshot does not say
             is_same = known is not None and not known.failure
             began = Progress(stage="queued")
             found[row.id] = known if known and is_same else _continued(None, row.id, began, now)

@@ -1,10 +1,10 @@
 """What goes on just now, told every second while somebody looks on and something moves."""
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from paddock.api.activity import Totals
-from paddock.api.types import Activity, DeviceInfo
+from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
@@ -13,6 +13,14 @@ from paddock.daemon.memory.ledger import Ledger
 
 _EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
 _VISIBLE = 32  # MiB: less is the breathing of an idle machine
+
+
+class Standing(Protocol):
+    """How instances and their profiles stand just now: the view."""
+
+    def current(self) -> str | None: ...
+    def instances_now(self) -> list[InstanceNow]: ...
+    def profiles_now(self) -> dict[str, ProfileNow]: ...
 
 
 class ActivityFeed:
@@ -25,6 +33,7 @@ class ActivityFeed:
         totals: Totals,
         ledger: Ledger,
         registry: Registry,
+        standing: Standing,
         clock: Clock,
         *,
         every: float = _EVERY,
@@ -32,6 +41,7 @@ class ActivityFeed:
         """`every`: seconds between two readings."""
         self._bus, self._requests, self._totals = bus, requests, totals
         self._ledger, self._registry, self._clock = ledger, registry, clock
+        self._standing = standing
         self._every = every
         self._told: Any = None  # what was last to be seen
         self._told_at = 0.0
@@ -47,7 +57,7 @@ class ActivityFeed:
     async def beat(self) -> None:
         """Read everything; show it if it is news, or if nothing was for a minute."""
         reading, now = await self._read(), self._clock.now()
-        seen = visible(reading)
+        seen = self._bus.seq, visible(reading)  # events call the busy ready
         if seen != self._told or now - self._told_at >= _AT_LEAST_EVERY:
             self._told, self._told_at = seen, now
             self._bus.publish_volatile(reading)
@@ -66,6 +76,9 @@ class ActivityFeed:
                 generated_tokens=self._totals.generated_tokens,
             ),
             pressure=twin.memory.pressure_some_10,
+            current=self._standing.current(),
+            instances=self._standing.instances_now(),
+            profiles=self._standing.profiles_now(),
         )
 
 
@@ -75,7 +88,14 @@ def visible(reading: Activity) -> object:
         (r.id, r.phase, r.prompt_tokens, r.prompt_fraction, r.generated_tokens, r.speed)
         for r in reading.requests
     ]
-    return requests, reading.totals, [_visible(device) for device in reading.devices]
+    instances = [(i.id, i.phase, i.leases) for i in reading.instances]
+    return (
+        requests,
+        instances,
+        reading.current,
+        reading.totals,
+        [_visible(device) for device in reading.devices],
+    )
 
 
 def _visible(device: DeviceInfo) -> object:

@@ -48,19 +48,27 @@ class Publisher:
         self._waiting: dict[ProfileId, int] = {}  # as last published, and of each switch its
         self._stages: dict[ProfileId, tuple[Stage, str]] = {}  # stage and part
 
+    def _publish(self, event: wire.AnyProfileEvent) -> None:
+        """With how things stand after it, so that no reader has to conclude that."""
+        event.now = self._view.now(ProfileId(event.profile))
+        if event.now.state == "busy":  # that ends without an event: readings have it
+            event.now.state = "ready"
+        event.current = self._view.current()
+        self._bus.publish(event)
+
     # ---- of instances ----
 
     @_survived
     def phase_changed(self, instance: Instance) -> None:
         state = self._view.state(instance.profile)
-        self._bus.publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
+        self._publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
         self.progressed(instance)
 
     @_survived
     def progressed(self, instance: Instance) -> None:
         if instance.profile in self._switches.underway:
             progress = self._switches.progress(instance.profile)
-            self._bus.publish(
+            self._publish(
                 wire.SwitchProgress(
                     profile=instance.profile, instance=instance.id, progress=progress
                 )
@@ -91,7 +99,7 @@ class Publisher:
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         """`cause`: why, where it was not meant to."""
         failure = as_failure(cause) if cause else None
-        self._bus.publish(
+        self._publish(
             wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
         )
 
@@ -101,7 +109,7 @@ class Publisher:
     def switch_ended(self, done: SwitchDone, seconds: float) -> None:
         """After so many seconds since the first wish for it."""
         self._stages.pop(done.profile, None)
-        self._bus.publish(
+        self._publish(
             wire.SwitchEnded(
                 profile=done.profile,
                 outcome=done.outcome,
@@ -125,7 +133,7 @@ class Publisher:
         for profile in {**before, **self._waiting}:
             if before.get(profile) != self._waiting.get(profile):
                 waiting = self._waiting.get(profile, 0)
-                self._bus.publish(wire.QueueChanged(profile=profile, waiting=waiting))
+                self._publish(wire.QueueChanged(profile=profile, waiting=waiting))
         underway = self._switches.underway
         self._stages = {name: stage for name, stage in self._stages.items() if name in underway}
         for profile in underway:
@@ -136,7 +144,7 @@ class Publisher:
         stage = progress.stage, progress.part
         if self._stages.get(profile) != stage:
             self._stages[profile] = stage
-            self._bus.publish(wire.SwitchProgress(profile=profile, progress=progress))
+            self._publish(wire.SwitchProgress(profile=profile, progress=progress))
 
     # ---- of models.conf ----
 

@@ -57,7 +57,8 @@ class View:
             engine=instance.record.engine,
             engine_version=instance.record.engine_version,
             pid=instance.record.worker or None,
-            leases=len(live.state.leases) if live and isinstance(live.state, Serving) else 0,
+            leases=_leases(live),
+            exited=live is None or _has_exited(live),
             stale=bool(live and parts.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
@@ -100,20 +101,54 @@ class View:
         return self._profile(profile, waiting.get(ProfileId(profile.id), 0))
 
     def _profile(self, profile: Profile, waiting: int) -> wire.ProfileInfo:
-        parts, name = self._parts, ProfileId(profile.id)
-        live = parts.scheduler.live_of(name)
-        setback = parts.scheduler.setback(name)
-        info = self._described(profile)
-        info.state = self.state(name)
-        info.speed = parts.chronicle.speeds.get(name)
-        info.verdict = parts.chronicle.verdicts.get(name)
-        info.instance = live.id if live else None
-        info.stale = bool(live and parts.scheduler.is_stale(live))
+        info, now = self._described(profile), self.now(ProfileId(profile.id))
+        info.state, info.switching, info.instance = now.state, now.switching, now.instance
+        info.stale, info.speed, info.verdict = now.stale, now.speed, now.verdict
+        info.last_used, info.last_load_seconds = now.last_used, now.last_load_seconds
         info.waiting = waiting
-        info.last_used = parts.usage.last_used(name)
-        info.last_load_seconds = _rounded(parts.switches.expected.get(name))
-        info.failure = as_failure(setback.cause) if setback and not _is_up(live) else None
+        info.failure = self._failure(ProfileId(profile.id))
         return info
+
+    def now(self, profile: ProfileId) -> wire.ProfileNow:
+        """What changes of it while models.conf stays the same."""
+        parts = self._parts
+        live = parts.scheduler.live_of(profile)
+        return wire.ProfileNow(
+            state=self.state(profile),
+            switching=profile in parts.switches.underway,
+            instance=live.id if live and not _has_exited(live) else None,
+            stale=bool(live and parts.scheduler.is_stale(live)),
+            speed=parts.chronicle.speeds.get(profile),
+            verdict=parts.chronicle.verdicts.get(profile),
+            last_used=parts.usage.last_used(profile),
+            last_load_seconds=_rounded(parts.switches.expected.get(profile)),
+            failed=self._failure(profile) is not None,
+        )
+
+    def _failure(self, profile: ProfileId) -> wire.Failure | None:
+        """Of its last load, until one succeeds."""
+        scheduler = self._parts.scheduler
+        setback, live = scheduler.setback(profile), scheduler.live_of(profile)
+        return as_failure(setback.cause) if setback and not _is_up(live) else None
+
+    def current(self) -> str | None:
+        """The profile that a request without a model gets."""
+        return self._parts.usage.current()
+
+    def profiles_now(self) -> dict[str, wire.ProfileNow]:
+        """Of those with an instance."""
+        names = {live.profile for live in self._parts.scheduler.live.values()}
+        return {str(name): self.now(name) for name in names}
+
+    def instances_now(self) -> list[wire.InstanceNow]:
+        """What changes of them with the requests that they serve; those that live."""
+        registry = self._parts.registry
+        found = ((live, registry.get(live.id)) for live in self._parts.scheduler.live.values())
+        return [
+            wire.InstanceNow(id=live.id, phase=_phase(instance, live), leases=_leases(live))
+            for live, instance in found
+            if instance
+        ]
 
     def _described(self, profile: Profile) -> wire.ProfileInfo:
         """A copy: what models.conf and the files say of it stays the same from one list to the next."""
@@ -156,6 +191,14 @@ def _phase(instance: Instance, live: Live | None) -> wire.Phase:
             return "draining"
         return "busy" if live.state.leases else "ready"
     return instance.phase_name
+
+
+def _has_exited(live: Live) -> bool:
+    return isinstance(live.state, Ending) and live.state.exited
+
+
+def _leases(live: Live | None) -> int:
+    return len(live.state.leases) if live and isinstance(live.state, Serving) else 0
 
 
 def _is_up(live: Live | None) -> bool:

@@ -1,0 +1,8 @@
+"""The daemon as a process of this machine: started, waited for, ended, and where its lines go.
+
+Start at `process.py`; `start.py` is what `paddock start` and the dashboard do with it. `log_lines.py`,
+`floods.py` and `own_log.py` are the daemon's log: how a line looks, how many of a kind are written, and
+when the file is begun anew. `demo_stage.py` is the daemon of `paddock demo`.
+
+It never imports the daemon's code: it starts `paddock serve` and speaks to it over HTTP.
+"""

@@ -1,0 +1,126 @@
+"""The engines as paddock.toml and the engine book know them, and which one is the default."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from paddock.cli.offline.where import VARIABLE, url_of
+from paddock.errors import DaemonUnreachable, EngineError, PaddockError
+
+if TYPE_CHECKING:
+    from paddock.cli.offline.files import Files
+    from paddock.engine.trial_store import Trial
+
+
+# ---- what is known of them ----
+
+
+def names(files: Files) -> list[str]:
+    """Those of paddock.toml, the default, and what is installed without being named there."""
+    from paddock.config.engines import BUILT_IN
+
+    found = dict.fromkeys([*files.settings.engines, *filter(None, [files.settings.engine])])
+    for name in BUILT_IN:
+        try:
+            files.engines.find(name)
+        except EngineError:
+            continue
+        found[name] = None
+    return list(found)
+
+
+def portrait(files: Files, name: str) -> dict[str, Any]:
+    """All that is known of an engine without asking for its devices; `error` where it is unusable."""
+    from paddock.config.engines import EngineSpec
+    from paddock.engine.trial_store import open_trial_store
+
+    spec = files.engines.spec(name) or EngineSpec()
+    known: dict[str, Any] = {
+        "name": name, "default": name == files.settings.engine, "error": "", "version": "",
+        "build": None, "kind": "", "command": [], "flags_known": 0, "tried": None,
+        "env": spec.env, "flags": spec.flags, "patches": list(spec.patches), "note": spec.note,
+        "url": spec.url,
+    }  # fmt: skip
+    try:
+        engine = files.engines.find(name)
+    except EngineError as error:
+        return known | {"error": error.message}
+    return known | {
+        "version": engine.version,
+        "build": engine.build,
+        "kind": engine.kind,
+        "command": list(engine.command),
+        "flags_known": len(engine.flags.specs),
+        "tried": _as_data(open_trial_store(files.paths.state_dir).trial_of(engine)),
+    }
+
+
+def _as_data(trial: Trial | None) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(trial) if trial else None
+
+
+def users(files: Files, name: str) -> list[str]:
+    """The profiles that name this engine."""
+    if not files.paths.config.exists():
+        return []
+    stable, _ = files.read()
+    return [p.id for p in stable.profiles.values() if p.engine == name] if stable else []
+
+
+# ---- the default ----
+
+
+def make_default(files: Files, name: str) -> bool:
+    """Write the default down and remember the one before; False where it is the default already.
+
+    Raises EngineError where the engine is unusable.
+    """
+    from paddock.config.settings_edit import set_default
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
+
+    files.engines.find(name)
+    if name == files.settings.engine:
+        return False
+    book = open_trial_store(files.paths.state_dir)
+    book.note_default(files.settings.engine)
+    set_default(files.paths.settings, name)
+    write_trial_store(files.paths.state_dir, book)
+    return True
+
+
+def restore_default(files: Files) -> str | None:
+    """Make the former default the default again, and return it; None stands for the first found.
+
+    Raises EngineError where there is no former default, or where it is gone.
+    """
+    from paddock.config.settings_edit import set_default
+    from paddock.engine.trial_store import open_trial_store, write_trial_store
+
+    book = open_trial_store(files.paths.state_dir)
+    if not book.former:
+        raise EngineError("there is no default to go back to", hint="`paddock engine default NAME`")
+    former = book.former.pop()
+    files.engines.find(former)  # raises where it is gone
+    set_default(files.paths.settings, former)
+    write_trial_store(files.paths.state_dir, book)
+    return former
+
+
+def reload_daemon(files: Files) -> str:
+    """Have a running daemon read the settings now; why it did not, "" where it did or none runs.
+
+    It would notice the change by itself, but perhaps only after the next switch.
+    """
+    from paddock.api.client import Client
+
+    url = os.environ.get(VARIABLE) or url_of(files.settings.listen)
+    try:
+        Client(url, os.environ.get("PADDOCK_API_KEY")).reload()
+    except DaemonUnreachable:
+        return ""
+    except PaddockError as error:
+        return f"the daemon at {url} did not read it at once: {error}"
+    return ""

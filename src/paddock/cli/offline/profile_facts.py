@@ -1,0 +1,90 @@
+"""Profiles and the machine as the rules of advice want them, gathered without a daemon."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from paddock.cli.offline.planning import Local
+from paddock.errors import EngineError
+from paddock.host.memory import read_memory
+from paddock.placement import examination
+from paddock.placement.plan_cache import PlanCache
+from paddock.placement.planner import Planner
+from paddock.placement.profile_facts import MachineFacts, ProfileFacts
+
+if TYPE_CHECKING:
+    from paddock.api.placement import Plan
+    from paddock.cli.offline.files import Files
+    from paddock.config.profile import Profile
+    from paddock.llama.flags import FlagSet
+
+
+def patients(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
+    """With what their files say, without plans."""
+    wanted = list(profiles)
+    found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
+    flags = {name: _flags(files, name) for name in {profile.engine for profile in wanted}}
+    return [
+        ProfileFacts(profile=profile, flags=flags[profile.engine], files=own)
+        for profile, own in zip(wanted, found, strict=True)
+    ]
+
+
+def asked(files: Files, found: Iterable[ProfileFacts]) -> Iterator[ProfileFacts]:
+    """The same, each with what its engine says of files of which only that can say whether they load.
+
+    Or of which it has said before that they do not. It loads nothing and sees no GPU.
+    """
+    engines, planner = files.engines, Planner(PlanCache(files.paths.state_dir / "plans"))
+    for patient in found:
+        try:
+            engine = engines.find(patient.profile.engine)
+        except EngineError:
+            yield patient
+            continue
+        is_open = examination.is_doubtful(patient.files)
+        if is_open or planner.refused_before(patient.profile, engine):
+            yield replace(patient, refusal=planner.refusal(patient.profile, engine) or "")
+        else:
+            yield patient
+
+
+def planned(here: Local, found: Sequence[ProfileFacts]) -> Iterator[ProfileFacts]:
+    """The same with their plans, one after another."""
+    for patient in found:
+        profile = patient.profile
+        plan = here.plan(profile)
+        yield replace(
+            patient,
+            plan=plan,
+            unforced=_plan(here, examination.unforced(profile)),
+            unbound=_plan(here, examination.unbound(profile, plan)),
+            small_batch=_plan(here, examination.with_small_batch(profile)),
+            readings=here.around.readings,
+        )
+
+
+def machine(files: Files, here: Local | None, found: Sequence[ProfileFacts]) -> MachineFacts:
+    """This machine, and this terminal's environment."""
+    return MachineFacts(
+        environ=os.environ,
+        config_files=examination.config_files(os.environ),
+        readings=here.around.readings if here else {},
+        memory=read_memory(),
+        plans=examination.plans_for_gpus(found),
+        flags=_flags(files, None),
+    )
+
+
+def _plan(here: Local, variant: Profile | None) -> Plan | None:
+    return here.plan(variant) if variant else None
+
+
+def _flags(files: Files, engine: str | None) -> FlagSet | None:
+    try:
+        return files.engines.flags(engine)
+    except EngineError:
+        return None

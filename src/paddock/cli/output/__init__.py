@@ -1,0 +1,10 @@
+"""What people see: tables, bars, reports. `terminal.py` is what all of it is printed with.
+
+Start at `terminal.py`. Results go to stdout by `print_table` or `print_json`; `complain` writes to stderr.
+What comes from models, files or clients passes `harmless`, so that it cannot move the terminal.
+
+It never asks the engine or the machine anything: it is given what it prints. Numbers and times are
+worded by `paddock.figures.units`.
+
+The next report: a file with one public function that takes what `offline/` or the API returned.
+"""

@@ -1,0 +1,9 @@
+"""One file for each verb; `engine/` and `import_/` hold those of two words.
+
+A verb reads its options, asks another room for what it needs, and has it printed. The docstring of its
+function is its `--help`: one sentence, then what a user must know. It imports what it needs when it runs,
+so that `paddock --help` stays fast.
+
+It never imports another verb: what two of them need belongs in `output/`, `online/`, `background/` or
+`offline/`, and an option that two of them have in `options.py`.
+"""

@@ -1,0 +1,92 @@
+"""`paddock check`: every problem of models.conf, before anything is stopped for it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.cli.options import Config, EngineName, Json, ModelsDir, SettingsFile
+from paddock.cli.output.terminal import paint, print_json
+
+if TYPE_CHECKING:
+    from paddock.api.placement import Advice
+    from paddock.cli.offline.files import Files
+    from paddock.config.profile import Problem, Stable
+
+EXAMPLE = "Example: paddock check ~/models/models.conf && paddock restart"
+File = Annotated[
+    Path | None, typer.Argument(help="models.conf; default: the usual one.", show_default=False)
+]
+
+
+def check(
+    file: File = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+    models_dir: ModelsDir = None,
+    engine: EngineName = None,
+    as_json: Json = False,
+) -> None:
+    """Find every problem in models.conf, and what could be better as far as the model files tell.
+
+    Needs no daemon. Flags are compared with those of the installed engine, which is also asked whether it loads a file that looks doubtful: it reads the header and sees no GPU. Exit status 1 on errors. What depends on this machine's memory and on measured speeds is the doctor's: `paddock doctor`.
+    """
+    from paddock.cli.offline.files import open_files
+
+    files = open_files(file or config, settings, models_dir, engine)
+    stable, problems = files.read()
+    advice = _advice(files, stable) if stable else []
+    is_good = (
+        stable is not None
+        and not any(problem.fails_check for problem in problems)
+        and not any(one.severity == "error" for one in advice)
+    )
+    if as_json:
+        told = {"ok": is_good, "problems": problems, "advice": advice}
+        print_json({"file": str(files.paths.config), **told})
+    else:
+        _print(problems, advice, files.paths.config)
+        counts = Counter[str](p.severity for p in problems)
+        counts.update(one.severity for one in advice)
+        print(_verdict(files.paths.config, len(stable.profiles) if stable else None, counts))
+    if not is_good:
+        sys.exit(1)
+
+
+def _advice(files: Files, stable: Stable) -> list[Advice]:
+    """What the headers of the model files add, and engines where only those can say."""
+    from paddock.cli.offline.profile_facts import asked, patients
+    from paddock.placement.advice import advise
+
+    found = asked(files, patients(files, stable.profiles.values()))
+    return [advice for patient in found for advice in advise(patient)]
+
+
+def _print(problems: Iterable[Problem], advice: Iterable[Advice], file: Path) -> None:
+    for problem in problems:
+        _print_line(problem.severity, str(problem), is_bad=problem.fails_check)
+    for one in advice:
+        where = f"{file}:{one.line}" if one.line else str(file)
+        hint = f" ({one.hint})" if one.hint else ""
+        text = f"{where}: [{one.profile}] {one.message}{hint}"
+        _print_line(one.severity, text, is_bad=one.severity == "error")
+
+
+def _print_line(severity: str, text: str, *, is_bad: bool) -> None:
+    colour = "red" if is_bad else "yellow" if severity == "warning" else "cyan"
+    print(f"{paint(f'{severity}:', colour)} {text}")
+
+
+def _verdict(file: Path, profiles: int | None, counts: Counter[str]) -> str:
+    parts = [_count(profiles, "profile")] if profiles is not None else []
+    parts += [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    return f"{file}: {', '.join(parts)}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,259 @@
+"""`paddock plan`: where a profile would lie, before anything is loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import (
+    Config,
+    EngineName,
+    Json,
+    Key,
+    MaybeModel,
+    ModelsDir,
+    SettingsFile,
+    Url,
+    connect,
+)
+from paddock.cli.output.terminal import complain, paint, print_json, print_table
+from paddock.errors import BadRequest, DaemonUnreachable
+from paddock.figures.units import mib, seconds
+
+if TYPE_CHECKING:
+    from paddock.api.placement import DevicePlan, Pair, Plan
+
+EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
+_FEW = 60  # profiles of which all pairs can be shown: 1,770
+All = Annotated[
+    bool, typer.Option("--all", "-a", help="Every profile, and which pairs of a few fit together.")
+]
+Beside = Annotated[bool, typer.Option("--pairs", help="Which other profiles fit beside it.")]
+
+
+def plan(
+    model: MaybeModel = None,
+    show_all: All = False,
+    beside: Beside = False,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+    models_dir: ModelsDir = None,
+    engine: EngineName = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a profile's weights, context and buffers would lie, as llama.cpp would place them now.
+
+    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own
+    instances hold, and plans as if they had left. Without one, or with --config, this machine is
+    read here. Exit status 1 if the plan cannot be loaded.
+    """
+    if (model is None) != show_all or (beside and show_all):
+        raise BadRequest("name a profile, or say --all", hint=EXAMPLE)
+    ask = _source(url, key, config, settings, models_dir, engine)
+    if model is None:
+        found = ask.every()
+        pairs = _pairs_of_few(found)
+        print_json({"plans": found, "pairs": pairs}) if as_json else _print_all(found, pairs)
+    elif beside:
+        told = list(ask.beside(model))
+        print_json({"pairs": told}) if as_json else _print_beside(model, told)
+    else:
+        one = ask.one(model)
+        print_json(one) if as_json else _print_one(one)
+        sys.exit(0 if one.fits else 1)
+
+
+def _pairs_of_few(found: Sequence[Plan]) -> list[Pair]:
+    """None of many: they are as many as the square of the profiles."""
+    from paddock.placement.pairs import pairs
+
+    return pairs(found) if len(found) <= _FEW else []
+
+
+# ---- who is asked ----
+
+
+class _Source:
+    """Gives plans: a daemon, or this machine without one."""
+
+    def __init__(
+        self,
+        one: Callable[[str], Plan],
+        names: Callable[[], Iterable[str]],
+        beside: Callable[[str], Iterable[Pair]] | None = None,
+    ) -> None:
+        """`beside`: who fits beside a profile, where that is known without asking engines."""
+        self.one, self._names, self._beside = one, names, beside
+
+    def every(self) -> list[Plan]:
+        """All plans, one after another, told on stderr as they come."""
+        return [self._told(name) for name in self._names()]
+
+    def beside(self, model: str) -> Iterable[Pair]:
+        """Every other profile with this one."""
+        if self._beside:
+            return self._beside(model)
+        from paddock.placement.pairs import pair
+
+        own = self._told(model)
+        others = (name for name in self._names() if name != own.profile)
+        return (pair(own, self._told(name)) for name in others)
+
+    def _told(self, name: str) -> Plan:
+        if sys.stderr.isatty():
+            complain(f"planning {name} …")
+        return self.one(name)
+
+
+def _source(
+    url: str,
+    key: str | None,
+    config: Path | None,
+    settings: Path | None,
+    models_dir: Path | None,
+    engine: str | None,
+) -> _Source:
+    if config is None:
+        client = connect(url, key)
+        try:
+            names = [profile.id for profile in client.models()]
+        except DaemonUnreachable as error:
+            complain(f"{error.message}; planning here")
+        else:
+            return _Source(client.plan, lambda: names, client.pairs)
+    return _local(config, settings, models_dir, engine)
+
+
+def _local(
+    config: Path | None, settings: Path | None, models_dir: Path | None, engine: str | None
+) -> _Source:
+    from paddock.cli.offline.files import open_files
+    from paddock.cli.offline.planning import Local
+
+    here = Local(open_files(config, settings, models_dir, engine))
+    return _Source(lambda name: here.plan(here.files.profile(name)), here.names)
+
+
+# ---- one profile ----
+
+
+def _print_one(found: Plan) -> None:
+    print(f"{paint(found.profile, 'bold')}, {_maker(found)}")
+    headers = [
+        "DEVICE", "LAYERS", "WEIGHTS", "CONTEXT", "COMPUTE", "DRIVER", "ALL", "OF", "LEFT", "MARGIN"
+    ]  # fmt: skip
+    print_table(headers, [_device_row(device) for device in found.devices])
+    print(_summary(found))
+    for note in found.notes:
+        print(f"  {note}")
+    for warning in found.warnings:
+        print(paint(f"warning: {warning}", "yellow"))
+
+
+def _maker(found: Plan) -> str:
+    engine = f"{found.engine} {found.engine_version}".strip()
+    if found.source == "estimate":
+        return f"{paint('estimated', 'yellow')} from the file's header ({engine or 'no engine'})"
+    return f"planned by {engine} in {seconds(found.seconds)}"
+
+
+def _device_row(device: DevicePlan) -> list[str]:
+    layers = str(device.layers or "")
+    if device.overflowing:
+        layers += f" ({device.overflowing} in part)"
+    left = mib(device.left)
+    if device.left is not None and device.left < 0:
+        left = paint(f"-{mib(-device.left)}", "red")
+    return [
+        device.device,
+        layers,
+        mib(device.model),
+        mib(device.context),
+        mib(device.compute),
+        mib(device.overhead) if device.overhead else "",
+        mib(device.total),
+        mib(device.available),
+        left,
+        mib(device.margin) if device.margin else "",
+    ]
+
+
+def _summary(found: Plan) -> str:
+    parts = []
+    if found.n_ctx:
+        wanted = found.n_ctx_wanted or found.n_ctx
+        asked = f" of {wanted}" if wanted > found.n_ctx else ""
+        parts.append(f"context {found.n_ctx}{asked} tokens")
+    if found.layers:
+        parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
+    if found.graph_splits:
+        parts.append(f"{found.graph_splits} graph splits")
+    return ", ".join(parts)
+
+
+# ---- all of them ----
+
+
+def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
+    names = list(dict.fromkeys(d.device for plan in found for d in plan.devices))
+    headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
+    print_table(headers, [_row(plan, names) for plan in found])
+    available = [_available(found, name) for name in names]
+    print(f"\navailable: {', '.join(text for text in available if text)}")
+    _print_pairs(pairs)
+    if len(found) > _FEW:
+        print(f"\n{len(found):,} profiles: who fits beside one says `paddock plan PROFILE --pairs`")
+
+
+def _row(found: Plan, names: Sequence[str]) -> list[str]:
+    held = [device.total if (device := found.device(name)) else 0 for name in names]
+    layers = f"{found.layers_on_devices}/{found.layers}" if found.layers else ""
+    steps = "; ".join(found.steps) or "as asked for"
+    return [
+        found.profile,
+        str(found.n_ctx or ""),
+        *(mib(total) if total else "" for total in held),
+        layers,
+        steps if found.fits else paint(found.refusal or "; ".join(found.warnings), "red"),
+        _asked(found),
+    ]
+
+
+def _asked(found: Plan) -> str:
+    """Whose plan it is, or whose it is not."""
+    if found.source == "engine":
+        return found.engine
+    return f"estimate ({found.engine})" if found.engine else "estimate"
+
+
+def _available(plans: Sequence[Plan], name: str) -> str:
+    known = [d.available for plan in plans if (d := plan.device(name)) and d.available is not None]
+    return f"{name} {mib(known[0])}" if known else ""
+
+
+def _print_pairs(pairs: Sequence[Pair]) -> None:
+    if together := [f"{pair.one} + {pair.other}" for pair in pairs if pair.fits]:
+        print(f"\nfit together: {', '.join(together)}")
+    apart = [pair for pair in pairs if not pair.fits]
+    if apart:
+        print("\nexclude each other:")
+        print_table(
+            ["PAIR", "BECAUSE"], [[f"{pair.one} + {pair.other}", pair.why] for pair in apart]
+        )
+
+
+def _print_beside(model: str, pairs: Sequence[Pair]) -> None:
+    if not pairs:
+        print(f"there is no other profile beside {model}")
+    if together := [pair.other for pair in pairs if pair.fits]:
+        print(f"fit beside {model}: {', '.join(together)}")
+    if apart := [[pair.other, pair.why] for pair in pairs if not pair.fits]:
+        print(f"\nexclude {model}:" if together else f"exclude {model}:")
+        print_table(["MODEL", "BECAUSE"], apart)

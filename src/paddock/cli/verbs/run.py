@@ -1,0 +1,105 @@
+"""`paddock run`: a client started with everything set, and nothing written into its own files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import ForModel, Key, Url, client_names
+from paddock.cli.output.terminal import complain
+from paddock.errors import NoSuchThing
+from paddock.scratch import scratch
+
+if TYPE_CHECKING:
+    from paddock.clients.offer import Offer
+    from paddock.clients.setting import ClientProgram, ClientSettings
+
+EXAMPLE = "Example: paddock run claude-code --model qwen-coder -- --continue"
+ClientName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIENT", help="`paddock connect` lists them.", autocompletion=client_names
+    ),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[--] ARGS", help="What follows is the client's own.", show_default=False
+    ),
+]
+
+
+def run(
+    client: ClientName,
+    args: Arguments = None,
+    model: ForModel = None,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+) -> None:
+    """Start a client on one of the models, with its real context, long patience and one model for all its jobs.
+
+    The client's own files are not touched: it is told by its environment, by arguments, or by a file that goes when it ends. With `openai` or `anthropic` any command runs with the usual variables: `paddock run openai -- python script.py`.
+    """
+    from paddock.cli.online.offer import offer_of
+    from paddock.clients.known import client_named
+
+    chosen = client_named(client)
+    words = command(chosen, args or [])
+    offer = offer_of(url, key, model)
+    complain(f"{chosen.title} on {offer.main.id} at {offer.url}")
+    sys.exit(started(chosen, offer, words))
+
+
+def command(client: ClientProgram, args: Sequence[str]) -> list[str]:
+    """The program and the user's arguments. NoSuchThing where it cannot be started."""
+    if client.run is None:
+        hint = f"`paddock connect {client.name}` connects it"
+        raise NoSuchThing(f"{client.title} cannot be told everything for one run", hint=hint)
+    words = [client.program, *args] if client.program else list(args)
+    if not words:
+        hint = f"paddock run {client.name} -- python script.py"
+        raise NoSuchThing("which command?", hint=hint)
+    if shutil.which(words[0]) is None:
+        hint = f"install it: {client.install}" if client.install else ""
+        raise NoSuchThing(f"there is no program {words[0]!r} here", hint=hint)
+    return words
+
+
+def started(client: ClientProgram, offer: Offer, words: Sequence[str]) -> int:
+    """Run it to its end; its exit status. Files that it needs lie in a folder of its own meanwhile."""
+    from paddock.clients.writing import put_aside
+
+    assert client.run is not None, "`command` has seen to it"
+    with scratch("run", place=_runtime()) as folder:
+        setting = client.run(offer, folder)
+        for path in put_aside(setting):
+            path.chmod(0o600)
+        return _waited_for(setting, words)
+
+
+def _waited_for(setting: ClientSettings, words: Sequence[str]) -> int:
+    """Ctrl-C is the client's to hear; we only wait for it. Children would inherit deafness."""
+    program, *args = words
+    argv = [program, *setting.args, *args]
+    with subprocess.Popen(argv, env=os.environ | dict(setting.env)) as child:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            status = child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status  # as shells tell of signals
+
+
+def _runtime() -> Path | None:
+    """Memory of this user alone, where the system has such a place."""
+    folder = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(folder) if folder and Path(folder).is_dir() else None

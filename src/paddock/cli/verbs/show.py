@@ -1,0 +1,115 @@
+"""`paddock show`: one profile, its file's facts and its command line with the origin of each flag."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import (
+    Config,
+    EngineName,
+    Json,
+    Key,
+    Model,
+    ModelsDir,
+    SettingsFile,
+    Url,
+    connect,
+)
+from paddock.cli.output.fact_sheet import print_facts, print_typed
+from paddock.cli.output.terminal import paint, print_json, print_table, state
+
+if TYPE_CHECKING:
+    from paddock.api.types import ProfileInfo
+    from paddock.config.profile import Profile
+    from paddock.engine.engine import Engine
+
+EXAMPLE = "Example: paddock show glm-flash-q4 --argv"
+Argv = Annotated[
+    bool, typer.Option("--argv", help="Print the command in one line, to be run by hand.")
+]
+
+
+def show(
+    model: Model,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+    models_dir: ModelsDir = None,
+    engine: EngineName = None,
+    argv: Argv = False,
+    as_json: Json = False,
+) -> None:
+    """Show a profile: the facts of its model file, and its command line with each flag's origin.
+
+    What was typed about the model is told apart from what its file says. What the daemon itself adds when it starts one (its socket and its log's form) is left out.
+    """
+    from paddock.cli.offline.files import open_files
+    from paddock.placement.fact_lines import facts_of
+
+    live_file, live = _live(url, key, model)
+    files = open_files(config or live_file, settings, models_dir, engine)
+    profile = files.profile(model)
+    runner = files.engines.find(profile.engine)
+    if argv:
+        print(shlex.join([*runner.command, *profile.argv]))
+        return
+    facts, problem = facts_of(profile, files.paths.state_dir)
+    if as_json:
+        print_json(_as_json(profile, runner) | {"facts": facts, "facts_problem": problem})
+        return
+    _print_head(profile, runner, live, files.paths.config)
+    print_facts(profile, facts, problem)
+    print_typed(profile, facts)
+    _print_flags(profile)
+
+
+def _live(url: str, key: str | None, model: str) -> tuple[Path | None, ProfileInfo | None]:
+    """The file that a daemon uses, if one answers and the file is here, and the profile's state."""
+    from paddock.errors import PaddockError
+
+    client = connect(url, key)
+    try:
+        path = Path(client.status().config.path)
+        found = next((p for p in client.models() if model in (p.id, *p.aliases)), None)
+    except PaddockError:
+        return None, None
+    return (path if path.is_file() else None), found
+
+
+def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file: Path) -> None:
+    title = f", {profile.title}" if profile.title else ""
+    now = f", {state(live.state)}" if live else ""
+    print(f"{paint(profile.id, 'bold')}{title}{now}")
+    print(f"{file}, line {profile.line}; {runner.name} {runner.version}")
+    if live and live.stale:
+        print(
+            paint("the running instance was started from an earlier version of the file", "yellow")
+        )
+    print()
+
+
+def _print_flags(profile: Profile) -> None:
+    from paddock.config import explain
+
+    rows = [
+        [row.flag, shlex.join(row.values), row.origin, "; ".join(row.overridden)]
+        for row in explain.show(profile)
+    ]
+    print_table(["FLAG", "VALUE", "FROM", "INSTEAD OF"], rows)
+
+
+def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
+    return {
+        "id": profile.id,
+        "engine": runner.name,
+        "engine_version": runner.version,
+        "argv": [*runner.command, *profile.argv],
+        "flags": profile.flags,
+        "comments": profile.comments,
+    }

@@ -1,0 +1,141 @@
+"""`paddock status`: what runs, where it lies, and what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Json, Key, Url, connect
+from paddock.cli.output.placement import placed
+from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
+from paddock.figures.units import mib, seconds, speed
+
+if TYPE_CHECKING:
+    from paddock.api.types import DeviceInfo, InstanceInfo, Status
+
+EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
+
+
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on, with a line for each change.")]
+
+
+def status(
+    url: Url = DEFAULT_URL, key: Key = None, watch: Watch = False, as_json: Json = False
+) -> None:
+    """Show what runs, where it lies, and what waits."""
+    if watch:
+        from paddock.cli.output.watching import watch as go_on
+
+        go_on(connect(url, key))
+        return
+    found = connect(url, key).status()
+    if as_json:
+        print_json(found)
+        return
+    _daemon(found, url)
+    _instances(found.instances)
+    _devices(found.devices)
+    _queue(found.queue)
+
+
+def _daemon(found: Status, url: str) -> None:
+    engine = f", {found.engine} {found.engine_version}".rstrip() if found.engine else ""
+    print(
+        f"paddock {found.version} at {url}, pid {found.pid}, since {clock(found.started_at)}{engine}"
+    )
+    print(f"{found.config.path}, read {clock(found.config.loaded_at)}")
+    if error := found.config.error:
+        print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
+    for warning in found.config.warnings:
+        print(paint(f"warning: {warning}", "yellow"))
+    for fault in found.faults:
+        times = f" {fault.count} times, last" if fault.count > 1 else ""
+        told = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
+        print(paint(f"{told} (`paddock logs daemon` has more)", "red"))
+
+
+def _instances(instances: list[InstanceInfo]) -> None:
+    if not instances:
+        print("\nnothing is loaded; `paddock list` shows what there is")
+        return
+    print()
+    headers = [
+        "MODEL", "STATE", "VERDICT", "PLACEMENT", "SPEED", "REQUESTS", "LOADED IN", "NOTES"
+    ]  # fmt: skip
+    print_table(headers, [_instance_row(instance) for instance in instances])
+
+
+def _instance_row(instance: InstanceInfo) -> list[str]:
+    measured = instance.speed.generation if instance.speed else None
+    return [
+        instance.profile,
+        state(_phase(instance)),
+        verdict(instance.verdict),
+        placed(instance.placement),
+        speed(measured),
+        str(instance.leases or ""),
+        seconds(instance.load_seconds),
+        ", ".join(_notes(instance)),
+    ]
+
+
+def _phase(instance: InstanceInfo) -> str:
+    from paddock.cli.output.progress import described
+
+    under_way = instance.phase in ("starting", "fitting", "loading", "warming")
+    return described(instance.progress) if instance.progress and under_way else instance.phase
+
+
+def _notes(instance: InstanceInfo) -> list[str]:
+    notes = ["models.conf says something else by now"] if instance.stale else []
+    notes += ["adopted"] if instance.adopted else []
+    if instance.restored_tokens:
+        notes.append(f"came back with {instance.restored_tokens:,} tokens")
+    notes += [instance.failure.message] if instance.failure else []
+    if instance.verdict:
+        return notes + [reason.message for reason in instance.verdict.reasons]
+    return notes + (instance.placement.warnings if instance.placement else [])
+
+
+def _devices(devices: list[DeviceInfo]) -> None:
+    if devices:
+        print()
+        headers = ["DEVICE", "FREE", "OF", "BOOKED", "OTHERS", "NOW", ""]
+        print_table(headers, [_device_row(d) for d in devices])
+
+
+def _device_row(device: DeviceInfo) -> list[str]:
+    booked = ", ".join(f"{name} {mib(held)}" for name, held in device.booked_mib.items())
+    free, total = mib(device.free_mib) or "unknown", mib(device.total_mib) or "unknown"
+    return [device.name, free, total, booked, _others(device), _now(device), device.description]
+
+
+def _others(device: DeviceInfo) -> str:
+    """What other programs hold, and which."""
+    if device.kind == "host" or not device.foreign_mib:
+        return ""
+    names = ", ".join(dict.fromkeys(use.name for use in device.foreign if use.name))
+    return f"{mib(device.foreign_mib)} ({names})" if names else mib(device.foreign_mib)
+
+
+def _now(device: DeviceInfo) -> str:
+    """How hard it works."""
+    parts = []
+    if device.utilization is not None:
+        parts.append(f"{device.utilization:.0%}")
+    if device.temperature_c is not None:
+        parts.append(f"{device.temperature_c} °C")
+    if device.power_w is not None:
+        parts.append(f"{device.power_w:.0f} W")
+    parts += [paint(f"{why} limit", "yellow") for why in device.throttled]
+    if device.swap_used_mib:
+        parts.append(f"swap {mib(device.swap_used_mib)}")
+    return ", ".join(parts)
+
+
+def _queue(queue: dict[str, int]) -> None:
+    if any(queue.values()):
+        waiting = ", ".join(f"{name} {count}" for name, count in queue.items() if count)
+        print(f"\nwaiting requests: {waiting}")
