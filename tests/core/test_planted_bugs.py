@@ -17,6 +17,8 @@ from paddock.core.scheduler import Scheduler
 from paddock.core.settle import stop
 from tests.core.test_properties import Stable
 
+pytestmark = pytest.mark.long
+
 HUNT = settings(
     max_examples=400,
     stateful_step_count=40,

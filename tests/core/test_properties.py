@@ -12,6 +12,8 @@ from paddock.core.model import HOST, UNKNOWN, Asker, Cause, DeviceId, ProfileId,
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Process, World
 
+pytestmark = pytest.mark.long
+
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 NAMES = [ProfileId(name) for name in "abcd"]
 X, Y = Asker("x"), Asker("y")

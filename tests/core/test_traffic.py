@@ -93,7 +93,7 @@ PACES = [
     Pace(load=20, request=3),
     Pace(load=45, request=3),
 ]
-pytestmark = pytest.mark.parametrize("pace", PACES, ids=str)
+pytestmark = [pytest.mark.long, pytest.mark.parametrize("pace", PACES, ids=str)]
 
 
 @pytest.mark.parametrize("known", [False, True])

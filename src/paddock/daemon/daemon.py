@@ -79,7 +79,7 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
-        self.probes = Probes(roster, faults, after=settings.probe_after)
+        self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         self.chronicle = Chronicle(
             history, ledger, scheduler, records, roster, self.plans, self, clock, faults
         )
