@@ -206,7 +206,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.activate()
+        await self.configuration.renew()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
