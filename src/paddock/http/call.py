@@ -49,7 +49,7 @@ async def prompt(
     """The body with the samplers that hold; what it is a second copy of has ended."""
     ruled = front.samplers.ruled(profile, wish)
     if ruled.overruled:
-        async with bodies.opened(body) as view:
+        async with bodies.outlined(body) as view:
             body = await bodies.changed(body, sampling.without(view, ruled.overruled))
     mark = resent.mark_of(request, profile.id, body)
     await resent.supersede(front, request, mark)

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from paddock.http import body, call, namespaces
+from paddock.http.askers import asker
 from paddock.http.body import Wish
 from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
@@ -17,7 +18,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
     """Relay a POST whose body names the model."""
     async with Exchange(front, request, route) as exchange:
         resolved = await _resolved(exchange)
-        with front.daemon.lease(resolved.profile) as lease:
+        with front.daemon.lease(resolved.profile, asker=asker(request)) as lease:
             exchange.response = await Relay(exchange, resolved).through(lease)
     return exchange.answer
 
@@ -42,7 +43,9 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
-    async with exchange.bodies.opened(content) as view:
+    bodies = exchange.bodies
+    look = bodies.opened if body.is_form(media) else bodies.outlined
+    async with look(content) as view:
         return body.owned(body.wish(view, media))
 
 
@@ -54,7 +57,7 @@ async def _unwrapped(
     A stream is gone through in any case: llama-server leaves numbers out of its events.
     """
     assert prompt.body is not None, "a POST has one"
-    async with exchange.bodies.opened(prompt.body) as view:
+    async with exchange.bodies.outlined(prompt.body) as view:
         pieces, names = namespaces.flattened(view)
         wrapper = Wrapper(names, streams=streams) if names or streams else None
         if not names:

@@ -14,7 +14,8 @@ from paddock.config.settings import Settings
 from paddock.errors import BadRequest, BodyTooLarge
 from paddock.http import coding, errors
 from paddock.http.client_link import ClientLink, link_of
-from paddock.http.content import SMALL, Buffer, Content, Piece, Sink, Store
+from paddock.http.content import SMALL, Buffer, Content, Sink, Store
+from paddock.http.outline import Piece
 
 MIB = 1 << 20
 _ORDER = MIB  # bytes; nothing that steers Paddock is longer
@@ -102,11 +103,15 @@ class Held:
         """To look at it inside the block."""
         return self._receiver.store.opened(content)
 
+    def outlined(self, content: Content) -> AbstractAsyncContextManager[Buffer]:
+        """To look at the JSON inside the block, without the long strings of a large body."""
+        return self._receiver.store.outlined(content)
+
     async def changed(self, content: Content, pieces: Iterable[Piece]) -> Content:
         """A body of these pieces in the place of another, which they may be views of."""
         if len(content) <= SMALL:
             return b"".join(pieces)
-        new = self._hold(await self._receiver.store.kept(pieces))
+        new = self._hold(await self._receiver.store.changed(content, pieces))
         self._contents.remove(content)
         self._receiver.store.release(content)
         return new

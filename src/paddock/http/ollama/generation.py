@@ -8,6 +8,7 @@ from aiohttp import web
 
 from paddock.http import body
 from paddock.http import call as calls
+from paddock.http.askers import asker
 from paddock.http.auth import Scope
 from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
@@ -29,6 +30,7 @@ from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
+    from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
 _SAID = {"stream", *FLAG_OF}
@@ -129,10 +131,14 @@ async def _resolved(
 
 
 async def _asked(exchange: Exchange, keeping: "_Keeping", call: RelayedCall) -> web.StreamResponse:
-    with exchange.front.daemon.lease(call.profile) as lease:
+    with _lease(exchange) as lease:
         response = await Relay(exchange, call).through(lease)
         keeping.apply()
         return response
+
+
+def _lease(exchange: Exchange) -> "Lease":
+    return exchange.front.daemon.lease(exchange.account.profile, asker=asker(exchange.request))
 
 
 def _small(question: EngineRequest) -> bytes:
@@ -152,7 +158,7 @@ async def _loaded(
     if keeping.is_unload:
         keeping.apply()
         return await relay.downstream.end(reply.done("unload"))
-    with exchange.front.daemon.lease(profile) as lease:
+    with _lease(exchange) as lease:
         await relay.admitted(lease)
         keeping.apply()
         return await relay.downstream.end(reply.done("load"))
