@@ -6,8 +6,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
+from paddock.core.eviction import Resident, leavers
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
-from paddock.core.room import Resident, arithmetic, fits, leavers, need, shares_device
+from paddock.core.room import arithmetic, fits, need, shares_device, shortage
 
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 TEN = Room({GPU: 10})
@@ -101,7 +102,20 @@ def test_who_leaves_first():
 
 def test_the_cost_counts_by_what_it_frees():
     small, large = resident("small", 2, cost=10.0), resident("large", 8, cost=20.0)
-    assert names(leavers({GPU: 2}, [small, large], [], TEN)) == ["large"]
+    assert names(leavers({GPU: 8}, [small, large], [], TEN)) == ["large"]
+
+
+def test_what_it_frees_beyond_what_lacks_does_not_count():
+    small, large = resident("small", 2, cost=10.0), resident("large", 8, cost=20.0)
+    assert names(leavers({GPU: 2}, [small, large], [], TEN)) == ["small"]
+
+
+@given(demands, st.lists(demands, max_size=4), rooms)
+def test_something_lacks_exactly_where_it_does_not_fit(wanted, beside, room):
+    short = shortage(wanted, beside, room)
+    assert bool(short.mib or short.instances) == (not fits(wanted, beside, room))
+    assert all(lack > 0 for lack in short.mib.values())
+    assert all(0 <= short.share(demand) <= 1 for demand in beside)
 
 
 def test_who_frees_nothing_where_it_matters_stays():

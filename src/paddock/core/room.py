@@ -1,4 +1,4 @@
-"""What fits with what, and who must leave. Pure arithmetic over MiB by device."""
+"""What fits with what, and what lacks where it does not. Pure arithmetic over MiB by device."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,32 @@ from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
-    """A live instance as a candidate for leaving."""
+class Shortage:
+    """What a wanted profile lacks while all others stay."""
 
-    instance: InstanceId
-    demand: Demand
-    busy: bool
-    outdated: bool  # its profile is gone from models.conf
-    priority: int
-    kept: bool  # a client wants it to stay for ever
-    cost: float  # seconds to bring it back
-    last_used: float
+    mib: Demand
+    instances: int  # above their number allowed
+
+    def share(self, demand: Demand) -> float:
+        """How much of it would be there if this demand left: 0.0 to 1.0."""
+        shares = [min(demand.get(device, 0) / lack, 1.0) for device, lack in self.mib.items()]
+        shares += [1 / self.instances] if self.instances else []
+        return sum(shares) / len(shares) if shares else 0.0
+
+
+def shortage(wanted: Demand, beside: Iterable[Demand], room: Room) -> Shortage:
+    """What `wanted` lacks while everything in `beside` stays."""
+    others = list(beside)
+    short = [device for device, mib in wanted.items() if _is_short(device, mib, others, room)]
+    surplus = len(others) + 1 - room.max_instances if room.max_instances else 0
+    lacks = {device: _lack(device, wanted[device], others, room) for device in short}
+    return Shortage(lacks, max(surplus, 0))
+
+
+def _lack(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> int:
+    if device in room.exclusive:
+        return 1  # whoever holds any of it, holds all
+    return sum(other.get(device, 0) for other in others) + mib - room.capacity[device]
 
 
 def need(spec: Spec, room: Room) -> Demand:
@@ -70,28 +85,6 @@ def _is_short(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) 
     return device in room.capacity and sum(taken) + mib > room.capacity[device]
 
 
-def leavers(
-    wanted: Demand, candidates: Sequence[Resident], staying: Sequence[Demand], room: Room
-) -> tuple[Resident, ...] | None:
-    """The cheapest candidates whose leaving makes room for `wanted`; None where none suffice.
-
-    Idle before busy, then low priority, then who is not wanted for ever, then least cost per MiB
-    that helps. No resident of the answer could stay: what fits is never evicted.
-    """
-    ranked = sorted(candidates, key=lambda r: _reluctance(r, wanted))
-    leaving: list[Resident] = []
-    remaining = list(ranked)
-    while not fits(wanted, [*staying, *(r.demand for r in remaining)], room):
-        if not remaining:
-            return None
-        leaving.append(remaining.pop(0))
-    for resident in reversed(leaving.copy()):  # the dearest first: may it stay after all?
-        if fits(wanted, [*staying, *(r.demand for r in (*remaining, resident))], room):
-            leaving.remove(resident)
-            remaining.append(resident)
-    return tuple(leaving)
-
-
 def shares_device(one: Demand, other: Demand) -> bool:
     """Whether a load of one would count the other's memory as free.
 
@@ -124,15 +117,3 @@ def _sum(device: DeviceId, mib: int, rows: Sequence[tuple[InstanceId, Demand]], 
         return f"{name}: serves one instance at a time, {keepers[0][0]} keeps it"
     kept = "".join(f", {who} keeps {held}" for who, held in keepers)
     return f"{name}: needs {mib} MiB of {room.capacity[device]}{kept}"
-
-
-def _reluctance(resident: Resident, wanted: Demand) -> tuple[bool, bool, int, bool, float, float]:
-    freed = sum(mib for device, mib in resident.demand.items() if wanted.get(device, 0) > 0)
-    return (
-        resident.busy,
-        not resident.outdated,
-        resident.priority,
-        resident.kept,
-        resident.cost / max(freed, 1),
-        resident.last_used,
-    )

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from paddock.http import body, namespaces
+from paddock.http.askers import asker
 from paddock.http.body import Wish
 from paddock.http.content import Content
 from paddock.http.front import Front, Route
@@ -28,7 +29,7 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
             content = await exchange.prepared(profile, wish, content)
         if route.surface is RESPONSES:
             content = await _unwrapped(exchange, content)
-        with front.daemon.lease(exchange.profile) as lease:
+        with front.daemon.lease(exchange.profile, asker=asker(request)) as lease:
             return await exchange.through(lease, request.path_qs, content)
 
     return await exchange.accounted(relayed)
