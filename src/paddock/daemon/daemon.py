@@ -190,7 +190,7 @@ class Daemon:
 
     @property
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What goes on all the time, for everybody. Each survives whatever befalls it."""
+        """What goes on all the time, for everybody. Each goes on after an unexpected error."""
         configuration, paths = self.configuration, self.paths
         return {
             "memory": self.sampler.run,
@@ -267,7 +267,7 @@ class Daemon:
     # ---- what its parts found ----
 
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
-        """The chronicle thinks otherwise of a load than before."""
+        """The chronicle has another verdict on a load than before."""
         self.publisher.verdict_reached(instance, verdict)
 
     async def plans_changed(self) -> None:
