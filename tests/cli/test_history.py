@@ -78,7 +78,7 @@ PAST: list[tuple[LoadEntry, list[tuple[float, float | None]]]] = [
 
 
 async def write_down(path: Path) -> None:
-    book = await history.History.open(path)
+    book = await history.HistoryStore.open(path)
     await book.add_load(load("2026-11-20T10:00:00Z", 0.2, profile="broken", outcome="failed"))
     for entry, speeds in PAST:
         number = await book.add_load(entry)

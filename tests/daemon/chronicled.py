@@ -26,7 +26,8 @@ from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
-from paddock.daemon.history.store import History
+from paddock.daemon.history.observer import Observer
+from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.memory.ledger import Ledger
@@ -74,6 +75,7 @@ class Silence:
     def progressed(self, instance: Instance) -> None: ...
     def saving_changed(self, instance: Instance) -> None: ...
     def got_ready(self, instance: Instance) -> None: ...
+    def taken_over(self, instance: Instance) -> None: ...
     def task_reported(self, instance: Instance, line: TaskLine) -> None: ...
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None: ...
     def ended(self, instance: Instance, cause: Cause | None) -> None: ...
@@ -94,7 +96,7 @@ class World:
     """Profiles `a` and `b`, both on one GPU, a clock that a test moves, and what was told."""
 
     folder: Path
-    history: History
+    history: HistoryStore
     gpus: MadeUpGpus = field(default_factory=MadeUpGpus)
     plans: dict[str, Plan] = field(default_factory=dict)  # by fingerprint
     profiles: dict[str, Profile] = field(default_factory=dict)
@@ -118,13 +120,11 @@ class World:
         self.scheduler.handle(Configured(specs), 0)
         self.scheduler.handle(Measured(Room()), 0)
         self.ledger.read({})
+        plans: Any = KnownPlans(self.plans)
         self.chronicle = Chronicle(
             self.history,
-            self.ledger,
-            self.scheduler,
+            Observer(self.ledger, self.scheduler, self.roster, plans),
             self.records,
-            self.roster,
-            KnownPlans(self.plans),  # type: ignore[arg-type]
             self,
             SetClock(lambda: self.now),
             Faults(),
@@ -146,7 +146,6 @@ class World:
             record,
             self.records,
             Silence(),
-            stall_timeout=1.0,
             log_limit=1,
             faults=Faults(),
             clock=Clock(),

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from paddock.daemon.history.store import History
+from paddock.daemon.history.store import HistoryStore
 from tests.daemon.chronicled import World
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    history = await History.open(tmp_path / "history.sqlite")
+    history = await HistoryStore.open(tmp_path / "history.sqlite")
     here = World(tmp_path, history)
     writer = asyncio.create_task(here.chronicle.run())
     yield here

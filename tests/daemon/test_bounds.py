@@ -195,7 +195,7 @@ async def test_one_that_shouted_for_long_is_taken_over_all_the_same(tmp_path: Pa
             assert (adopted.pid, adopted.phase, adopted.adopted) == (known.pid, "ready", True)
             assert adopted.placement == known.placement
             live = after.daemon.parts.registry[InstanceId(adopted.id)]
-            assert sum(map(len, live._tail)) <= 64_000
+            assert sum(map(len, live.output.tail)) <= 64_000
             assert await after.answer("plain") == "I am alpha."
             await after.post("/unload", {})
             await after.until(lambda s: not s.instances)

@@ -65,7 +65,7 @@ async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world
     world.plans.clear()
     world.plans[own.fingerprint] = msgspec.structs.replace(PLAN, n_ctx=32768)
     live = world.instance()
-    live.n_ctx = 8192  # as the server says of a slot
+    live.report.note_context(8192)  # as the server says of a slot
     world.chronicle.load_ended(live, "ready", 1.0, None)
     await world.chronicle.finish()
     assert (await world.verdict()).state == "verified"

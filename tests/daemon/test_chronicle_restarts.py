@@ -8,7 +8,7 @@ import pytest
 
 from paddock.api.placement import LoadEntry
 from paddock.core.model import ProfileId
-from paddock.daemon.history.store import History, NullHistory
+from paddock.daemon.history.store import HistoryStore, NullHistoryStore
 from tests.daemon.chronicled import World
 
 
@@ -62,7 +62,7 @@ async def test_what_is_known_of_profiles_is_recalled(world: World):
 
 
 async def test_without_a_history_there_are_verdicts_all_the_same(world: World):
-    world.chronicle.history = NullHistory()
+    world.chronicle.history = NullHistoryStore()
     await world.chronicle.recall([ProfileId("a")])
     live = await world.loaded()
     await world.answered(live, 40.0)
@@ -70,10 +70,10 @@ async def test_without_a_history_there_are_verdicts_all_the_same(world: World):
     assert await world.history.loads("a") == []
 
 
-class FullDisk(History):
+class FullDisk(HistoryStore):
     """Reads well, and writes nothing."""
 
-    def __init__(self, other: History) -> None:
+    def __init__(self, other: HistoryStore) -> None:
         self._other = other
 
     async def add_load(self, entry: LoadEntry) -> int:

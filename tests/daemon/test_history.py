@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, LoadEntry, Placement, Reason, Verdict
-from paddock.daemon.history.store import History
+from paddock.daemon.history.store import HistoryStore
 
 AT = "2026-11-24T00:00:00Z"
 # As the first version made it, and as it wrote.
@@ -41,8 +41,8 @@ ROWS_1 = [
 
 
 @asynccontextmanager
-async def opened(path: Path, **kept: int) -> AsyncIterator[History]:
-    history = await History.open(path, **kept)
+async def opened(path: Path, **kept: int) -> AsyncIterator[HistoryStore]:
+    history = await HistoryStore.open(path, **kept)
     try:
         yield history
     finally:
@@ -55,7 +55,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def history(path: Path) -> AsyncIterator[History]:
+async def history(path: Path) -> AsyncIterator[HistoryStore]:
     async with opened(path) as history:
         yield history
 
@@ -67,7 +67,7 @@ def load(profile: str = "alpha", seconds: float = 1.0, **fields: Any) -> LoadEnt
 
 
 async def tell(
-    history: History, number: int, generation: float | None, prompt: float | None = None
+    history: HistoryStore, number: int, generation: float | None, prompt: float | None = None
 ) -> None:
     await history.add_speed(
         number,
@@ -80,7 +80,7 @@ async def tell(
     )
 
 
-async def ids(history: History, profile: str = "alpha", limit: int = 50) -> list[int]:
+async def ids(history: HistoryStore, profile: str = "alpha", limit: int = 50) -> list[int]:
     return [entry.id for entry in await history.loads(profile, limit=limit)]
 
 
@@ -98,13 +98,13 @@ def make(path: Path, script: str) -> None:
 # ---- what is remembered ----
 
 
-async def test_a_new_one_knows_nothing(history: History):
+async def test_a_new_one_knows_nothing(history: HistoryStore):
     assert await history.last_loads() == {}
     assert await history.loads("alpha") == []
     assert await history.last_ready("alpha") is None
 
 
-async def test_the_last_load_that_succeeded_counts(history: History):
+async def test_the_last_load_that_succeeded_counts(history: HistoryStore):
     await history.add_load(load("alpha", 3.0))
     await history.add_load(load("alpha", 2.0))
     await history.add_load(load("alpha", 0.1, outcome="failed"))
@@ -130,7 +130,7 @@ async def test_it_outlives_its_daemon_and_is_private(path: Path):
         assert await history.last_loads() == {"a 'quoted\"; name": 1.5}
 
 
-async def test_an_entry_comes_back_as_it_was_given(history: History):
+async def test_an_entry_comes_back_as_it_was_given(history: HistoryStore):
     entry = load(
         cause="out of memory",
         placement=Placement(
@@ -142,7 +142,7 @@ async def test_an_entry_comes_back_as_it_was_given(history: History):
     assert await history.loads("alpha") == [entry]
 
 
-async def test_what_is_known_only_later_is_added_later(history: History):
+async def test_what_is_known_only_later_is_added_later(history: HistoryStore):
     placement, verdict = Placement(n_ctx=4096), Verdict(state="verified", generation=41.5)
     number = await history.add_load(load())
     await history.set_placement(number, placement)
@@ -153,7 +153,7 @@ async def test_what_is_known_only_later_is_added_later(history: History):
 
 
 async def test_a_note_that_another_version_wrote_otherwise_is_left_out(
-    history: History, path: Path
+    history: HistoryStore, path: Path
 ):
     await history.add_load(load(placement=Placement(n_ctx=4096)))
     make(path, """UPDATE loads SET verdict = '{"state": "splendid"}'""")
@@ -161,14 +161,14 @@ async def test_a_note_that_another_version_wrote_otherwise_is_left_out(
     assert (entry.placement, entry.verdict) == (Placement(n_ctx=4096), None)
 
 
-async def test_loads_come_newest_first_and_no_more_than_asked_for(history: History):
+async def test_loads_come_newest_first_and_no_more_than_asked_for(history: HistoryStore):
     for profile in ("alpha", "beta", "alpha", "alpha"):
         await history.add_load(load(profile))
     assert await ids(history) == [4, 3, 1]
     assert await ids(history, limit=2) == [4, 3]
 
 
-async def test_what_is_asked_for_at_once_is_written_in_that_order(history: History):
+async def test_what_is_asked_for_at_once_is_written_in_that_order(history: HistoryStore):
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(history.add_load(load(seconds=n))) for n in range(50)]
     assert [task.result() for task in tasks] == list(range(1, 51))
@@ -178,7 +178,7 @@ async def test_what_is_asked_for_at_once_is_written_in_that_order(history: Histo
 # ---- speeds ----
 
 
-async def test_a_load_has_the_medians_of_its_own_speeds(history: History):
+async def test_a_load_has_the_medians_of_its_own_speeds(history: HistoryStore):
     first = await history.add_load(load())
     second = await history.add_load(load())
     third = await history.add_load(load())
@@ -256,7 +256,7 @@ async def test_a_speed_of_a_load_that_is_forgotten_is_no_error(path: Path):
 # ---- what can be compared ----
 
 
-async def test_loads_under_the_same_conditions_are_comparable(history: History):
+async def test_loads_under_the_same_conditions_are_comparable(history: HistoryStore):
     for change in (
         {},
         {"profile": "beta"},
@@ -384,4 +384,4 @@ async def test_a_step_that_fails_has_changed_nothing(path: Path):
 async def test_what_is_no_fault_of_the_file_is_an_error(path: Path):
     path.mkdir()
     with pytest.raises(OSError, match=r"history\.sqlite"):
-        await History.open(path)
+        await HistoryStore.open(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.daemon.logs.log_reading import Reading, Run
+from paddock.daemon.logs.log_reading import LogReading, Run
 
 
 class Place:
@@ -36,13 +36,13 @@ class Place:
         part.replace(log.with_name("record.json"))
 
     @property
-    def every(self) -> Reading:
-        return Reading(lambda: list(self.runs), place=self.folder)
+    def every(self) -> LogReading:
+        return LogReading(lambda: list(self.runs), place=self.folder)
 
     @property
-    def latest(self) -> Reading:
+    def latest(self) -> LogReading:
         run = self.runs[-1]
-        return Reading(lambda: [run])
+        return LogReading(lambda: [run])
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def append(log: Path, text: str) -> None:
         file.write(text)
 
 
-def past(reading: Reading, lines: int | None = None) -> str:
+def past(reading: LogReading, lines: int | None = None) -> str:
     return b"".join(reading.past(lines)).decode()
 
 

@@ -32,9 +32,9 @@ from paddock.config.settings import Settings
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
-from paddock.daemon.history.store import History, NullHistory
+from paddock.daemon.history.store import HistoryStore, NullHistoryStore
 from paddock.daemon.instances.endpoint import Endpoint
-from paddock.daemon.logs.log_reading import Reading, Run
+from paddock.daemon.logs.log_reading import LogReading, Run
 from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
 
@@ -125,18 +125,18 @@ class Logbook:
         self.logs: dict[str, Path] = {}
         self.over: set[str] = set()
 
-    def read(self, name: str) -> Reading:
+    def read(self, name: str) -> LogReading:
         if name not in self.logs:
             raise NoSuchThing(f"there is no log of {name!r}")
         run = Run(name, "", self.logs[name], is_over=lambda: name in self.over)
-        return Reading(lambda: [run])
+        return LogReading(lambda: [run])
 
 
 @dataclass
 class Chronicle:
     """Of it, the front uses what it wrote down."""
 
-    history: History = field(default_factory=NullHistory)
+    history: HistoryStore = field(default_factory=NullHistoryStore)
 
 
 class Roster:

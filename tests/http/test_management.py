@@ -200,7 +200,9 @@ async def test_logs_are_read_in_order_by_lines_and_followed(yard, tmp_path):
 
 @pytest.fixture
 async def past(yard, tmp_path):
-    yard.stable.chronicle.history = opened = await history.History.open(tmp_path / "history.sqlite")
+    yard.stable.chronicle.history = opened = await history.HistoryStore.open(
+        tmp_path / "history.sqlite"
+    )
     yield opened
     await opened.close()
 

@@ -1,6 +1,7 @@
 """What follows from what happens to an instance: each part that keeps something of it is informed,
 then it is published."""
 
+from paddock.core import events as ev
 from paddock.core.model import Cause
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
@@ -8,7 +9,9 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.instances.instance import Instance
+from paddock.daemon.loop import Loop
 from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.reports.publisher import Publisher
 from paddock.llama.output import TaskLine, Timing
 
@@ -18,6 +21,8 @@ class Aftermath:
 
     def __init__(
         self,
+        loop: Loop,
+        flaws: Flaws,
         publisher: Publisher,
         chronicle: Chronicle,
         probes: Probes,
@@ -26,6 +31,7 @@ class Aftermath:
         sampler: Sampler,
         faults: Faults,
     ) -> None:
+        self._loop, self._flaws = loop, flaws
         self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
         self._requests, self._metrics, self._sampler = requests, metrics, sampler
         self._faults = faults
@@ -40,6 +46,11 @@ class Aftermath:
         self._publisher.queue_changed()  # for whoever waits for its room, that is another stage
 
     def got_ready(self, instance: Instance) -> None:
+        self._flaws.forget(instance.record.fingerprint)
+        self._loop.feed(ev.BecameReady(instance.id))
+        self.taken_over(instance)
+
+    def taken_over(self, instance: Instance) -> None:
         """See what it really holds, and how fast it is."""
         self._sampler.measure()
         if instance.adopted:

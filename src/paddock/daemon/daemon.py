@@ -26,8 +26,9 @@ from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, rules_of
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
-from paddock.daemon.history.store import History, opened
+from paddock.daemon.history.store import HistoryStore, opened
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
@@ -64,7 +65,7 @@ class Daemon:
         read_settings: Callable[[], Settings],
         listen: Sequence[str],
         records: Records,
-        history: History,
+        history: HistoryStore,
         faults: Faults,
         clock: Clock,
     ) -> None:
@@ -80,28 +81,14 @@ class Daemon:
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
-        self.chronicle = Chronicle(
-            history, ledger, scheduler, records, roster, self.plans, self, clock, faults
-        )
+        observer = Observer(ledger, scheduler, roster, self.plans)
+        self.chronicle = Chronicle(history, observer, records, self, clock, faults)
         self.parts = parts = Parts(
-            paths=paths,
-            listen=tuple(listen),
-            started_at=timestamp(),
-            clock=clock,
-            faults=faults,
-            scheduler=scheduler,
-            registry=registry,
-            roster=roster,
-            files=ModelFiles(clock),
-            flaws=flaws,
-            ledger=ledger,
-            plans=self.plans,
-            chronicle=self.chronicle,
-            requests=Requests(clock),
-            totals=Totals(),
-            switches=switches,
-            usage=usage,
-        )
+            paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
+            scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
+            flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
+            requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+        )  # fmt: skip
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
@@ -109,7 +96,7 @@ class Daemon:
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
         aftermath = Aftermath(
-            self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
+            self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
         self.supervisor = Supervisor(
@@ -120,26 +107,24 @@ class Daemon:
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
-        self.orders = Orders(parts, self.loop, records, self.configuration)
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
+        self.orders = orders = Orders(parts, self.loop, records, self.configuration)
         # What clients ask for and look at, by the names that `http` uses.
         self.paths, self.settings, self.listen = paths, settings, parts.listen
         self.faults, self.records, self.roster = faults, records, roster
-        self.requests = parts.requests
-        self.resolve, self.current = self.orders.resolve, usage.current
-        self.endpoints, self.held_back = registry.endpoints, self.orders.held_back
-        self.lease, self.loaded = self.orders.lease, self.orders.loaded
-        self.switch, self.job, self.cancel = (
-            self.orders.switch,
-            self.orders.job,
-            self.orders.cancel,
+        self.requests, self.current, self.endpoints = (
+            parts.requests,
+            usage.current,
+            registry.endpoints,
         )
-        self.unload, self.let_idle, self.idle_left = (
-            self.orders.unload,
-            self.orders.let_idle,
-            self.orders.idle_left,
-        )
+        self.resolve, self.held_back = orders.resolve, orders.held_back
+        self.lease, self.loaded, self.switch, self.job = (
+            orders.lease, orders.loaded, orders.switch, orders.job,
+        )  # fmt: skip
+        self.cancel, self.unload, self.let_idle, self.idle_left = (
+            orders.cancel, orders.unload, orders.let_idle, orders.idle_left,
+        )  # fmt: skip
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -175,7 +160,7 @@ class Daemon:
             raise
         return daemon
 
-    async def _recall(self, history: History) -> None:
+    async def _recall(self, history: HistoryStore) -> None:
         with self.faults.caught("history"):
             self.parts.switches.recall(await history.last_loads())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))
@@ -221,7 +206,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.put_in_force()
+        self.configuration.activate()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):

@@ -19,6 +19,7 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance, Listener
+from paddock.daemon.instances.life import Life
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
@@ -142,7 +143,6 @@ class Supervisor:
             record,
             self._records,
             self._listener,
-            stall_timeout=self._settings.stall_timeout,
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
@@ -212,7 +212,7 @@ class Supervisor:
     async def _reap(self, live: Instance, child: Child) -> None:
         _log.warning("instance %s does not answer: ending it", live.id)
         await child.stop(live.record.stop_timeout)
-        await live.close()
+        await live.hang_up()
         self._records.close(live.record)
         self._registry.remove(live.id)
 
@@ -223,15 +223,23 @@ class Supervisor:
         self._loop.feed(ev.Adopted(live.id, live.profile, live.record.fingerprint, ready))
         if ready:
             live.note_ready()
-            self._listener.got_ready(live)
+            self._listener.taken_over(live)
         life = self._live(live, lambda: child)
         self._lives[live.id] = group.create_task(self._alone(live.id, life))
 
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        life = Life(
+            live,
+            self._records,
+            self._listener,
+            self._faults,
+            self._clock,
+            stall_timeout=self._settings.stall_timeout,
+        )
         try:
-            cause = await live.run(start, ready=lambda: self._became_ready(live))
+            cause = await life.run(start)
         except asyncio.CancelledError:
             if not self._leaving:
                 live.kill()
@@ -282,11 +290,6 @@ class Supervisor:
             live.stop(why)
         elif instance in self._lives:
             self._stopped_early[instance] = why
-
-    def _became_ready(self, live: Instance) -> None:
-        self._flaws.forget(live.record.fingerprint)
-        self._loop.feed(ev.BecameReady(live.id))
-        self._listener.got_ready(live)
 
     def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)

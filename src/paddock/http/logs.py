@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from paddock.daemon.logs.log_reading import Reading
+from paddock.daemon.logs.log_reading import LogReading
 from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
 from paddock.http.query import number
@@ -42,7 +42,7 @@ async def logs(front: Front, request: web.Request, route: Route) -> web.StreamRe
 async def _copy(
     first: bytes,
     past: Iterator[bytes],
-    reading: Reading,
+    reading: LogReading,
     response: web.StreamResponse,
     *,
     follow: bool,

@@ -79,7 +79,7 @@ class _Reader:
             self.awake.set()
 
 
-class Source(Protocol):
+class SnapshotSource(Protocol):
     """Whoever knows how everything is now: the view."""
 
     def snapshot(self) -> Snapshot: ...
@@ -88,7 +88,7 @@ class Source(Protocol):
 class Bus:
     """All published events, in order."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SnapshotSource) -> None:
         self._source = source
         self._ring = _Backlog()
         self._readers: set[_Reader] = set()
@@ -180,7 +180,7 @@ class Bus:
             await reader.awake.wait()
 
     def _numbered(self, reader: _Reader) -> AnyEvent:
-        """Its reading, with the number of the last fact: the reader has all of them by now.
+        """Its reading, with the number of the last fact: the reader has all of them already.
 
         So a reader may resume from whatever it saw last.
         """

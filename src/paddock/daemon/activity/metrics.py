@@ -38,7 +38,7 @@ class _Counter:
     def add(self, labels: tuple[str, ...], number: float = 1.0) -> None:
         self.values[labels] = self.values.get(labels, 0.0) + number
 
-    def told(self) -> Metric:
+    def metric(self) -> Metric:
         metric = CounterMetricFamily(self._name, self._about, labels=self._labels)
         for labels, value in list(self.values.items()):
             metric.add_metric(labels, value)
@@ -63,7 +63,7 @@ class _Histogram:
         counts[bisect_left(self._bounds, seconds)] += 1
         total[0] += seconds
 
-    def told(self) -> Metric:
+    def metric(self) -> Metric:
         metric = HistogramMetricFamily(self._name, self._about, labels=self._labels)
         for labels, (counts, total) in list(self.values.items()):
             metric.add_metric(labels, list(self._buckets(counts)), total[0])
@@ -77,7 +77,7 @@ class _Histogram:
             yield ("+Inf" if bound == float("inf") else str(float(bound))), float(below)
 
 
-class Source(Protocol):
+class StatusSource(Protocol):
     """Whoever knows how everything is now: the view."""
 
     def status(self) -> Status: ...
@@ -86,7 +86,7 @@ class Source(Protocol):
 class Metrics:
     """Counters of one daemon."""
 
-    def __init__(self, source: Source, totals: Totals) -> None:
+    def __init__(self, source: StatusSource, totals: Totals) -> None:
         """`source` is asked at each scrape, for the gauges; `totals` get the same counts, over all
         profiles."""
         self._source, self.totals = source, totals
@@ -120,7 +120,7 @@ class Metrics:
         self._seconds.add((profile,), seconds)
 
     def tokens(self, profile: str, *, prompt: int, generated: int) -> None:
-        """One request's tokens, as the instance's log tells them."""
+        """One request's tokens, as the instance logs them."""
         self.totals.prompt_tokens += prompt
         self.totals.generated_tokens += generated
         self._tokens.add((profile, "prompt"), prompt)
@@ -147,7 +147,7 @@ class Metrics:
 
     def _rendered(self, status: Status) -> bytes:
         registry = CollectorRegistry()
-        registry.register(_Scrape([family.told() for family in self._families], status))
+        registry.register(_Scrape([family.metric() for family in self._families], status))
         return generate_latest(registry)
 
 

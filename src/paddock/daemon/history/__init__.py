@@ -5,6 +5,6 @@ Start at `chronicle.py` (writes loads and speeds, has each load judged), then `s
 uses yet.
 
 Never: let the disk hold anybody up. Work is queued and written in order by one task; where the file cannot
-be opened, `NullHistory` stands in.
+be opened, `NullHistoryStore` stands in.
 To add a column: a field of `LoadEntry`, the table in `schema.py` with a new version and the step to it.
 """

@@ -2,61 +2,27 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from paddock.api.placement import LoadEntry, Plan, Speed, Verdict
-from paddock.config.profile import Profile
-from paddock.core.books import Serving
-from paddock.core.model import HOST, Cause, DeviceId, InstanceId, ProfileId
-from paddock.core.scheduler import Scheduler
+from paddock.api.placement import LoadEntry, Speed, Verdict
+from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.store import History
+from paddock.daemon.history.case import Case, measured
+from paddock.daemon.history.observer import Observer
+from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
-from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
-from paddock.daemon.profiles.roster import Roster
 from paddock.llama.output import Timing
-from paddock.placement.devices import held_by, ids_of
-from paddock.placement.sizes import streams_of
-from paddock.placement.verify import Load, Pace, verdict
 
 _log = logging.getLogger(__name__)
-# A shorter answer or prompt tells more of its start than of the speed.
-_LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
-_SAMPLES = 50  # the last ones count
 _MOST_WORK = 2_000  # that may wait for a disk that hangs: then what comes is not written down
 _WRITE_EVERY = 1.0  # seconds between speeds written for one load: hundreds may come each second
 _JUDGE_EVERY = 10.0  # seconds between judgements of one load that only new speeds can change
 
 
-@dataclass(slots=True)
-class _Case:
-    """One load under observation."""
-
-    instance: Instance
-    load: Load
-    plan: Plan | None
-    expected: float | None  # the profile's SPEED, tokens/s
-    load_id: int | None = None
-    last: LoadEntry | None = None
-    comparable: list[LoadEntry] = field(default_factory=list)
-    generation: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
-    prompt: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
-    throttled: set[str] = field(default_factory=set)
-    swapped_before: int | None = None  # the machine's counter of pages when it got ready
-    was_shared: bool = False
-    is_crowded: bool = False  # since its requests began, others work on its devices too
-    written_at: float = float("-inf")
-    judged_at: float = float("-inf")
-    verdict: Verdict | None = None
-
-
-class Listener(Protocol):
+class VerdictListener(Protocol):
     """Whoever wants to know of verdicts: the daemon."""
 
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
@@ -68,21 +34,17 @@ class Chronicle:
 
     def __init__(
         self,
-        history: History,
-        ledger: Ledger,
-        scheduler: Scheduler,
+        history: HistoryStore,
+        observer: Observer,
         records: Records,
-        roster: Roster,
-        plans: Plans,
-        listener: Listener,
+        listener: VerdictListener,
         clock: Clock,
         faults: Faults,
     ) -> None:
         self.history = history
-        self._ledger, self._scheduler, self._records = ledger, scheduler, records
-        self._roster, self._plans, self._listener = roster, plans, listener
+        self._observer, self._records, self._listener = observer, records, listener
         self._clock, self._faults = clock, faults
-        self._cases: dict[InstanceId, _Case] = {}
+        self._cases: dict[InstanceId, Case] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self.verdicts: dict[ProfileId, Verdict] = {}  # of the last load of each profile
         self.speeds: dict[ProfileId, Speed] = {}  # last measured
@@ -136,7 +98,7 @@ class Chronicle:
         self, instance: Instance, outcome: str, seconds: float, cause: Cause | None
     ) -> None:
         """A load came to its end: `ready`, `failed` or `cancelled`, so many seconds after its start."""
-        entry = self._entry(instance, outcome, seconds, cause)
+        entry = self._observer.entry(instance, outcome, seconds, cause)
         if outcome == "ready":
             case = self._open(instance)
             self._do(lambda: self._begin(case, entry))
@@ -152,76 +114,23 @@ class Chronicle:
         case.load_id = instance.record.load_id
         self._do(lambda: self._compare(case))
 
-    def ended(self, instance: InstanceId) -> None:
-        self._cases.pop(instance, None)
-
-    def _entry(
-        self, instance: Instance, outcome: str, seconds: float, cause: Cause | None
-    ) -> LoadEntry:
-        record = instance.record
-        return LoadEntry(
-            instance=record.instance,
-            profile=record.profile,
-            fingerprint=record.recipe or record.fingerprint,
-            engine=record.engine,
-            engine_version=record.engine_version,
-            devices=self._ledger.device_set,
-            ended_at=timestamp(),
-            seconds=seconds,
-            outcome=outcome,
-            cause=cause.message if cause else "",
-            placement=record.placement or instance.placement.placement,
-        )
-
-    def _open(self, instance: Instance) -> _Case:
-        profile = self._roster.stable.find(instance.profile)
-        case = self._cases[instance.id] = _Case(
-            instance=instance,
-            load=self._load(instance, profile),
-            plan=self._plans.engine_plan(instance.record.fingerprint),
-            expected=profile.expected_speed if profile else None,
-            swapped_before=self._ledger.memory.pages_swapped_in,
-        )
+    def _open(self, instance: Instance) -> Case:
+        case = self._cases[instance.id] = self._observer.case(instance)
         return case
 
-    def _load(self, instance: Instance, profile: Profile | None) -> Load:
-        record, reader = instance.record, instance.placement
-        placement = reader.placement
-        known = self._ledger.readings
-        ids = ids_of(list(reader.devices.values()), known)
-        readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
-        is_same = profile is not None and profile.fingerprint == record.fingerprint
-        own = profile if is_same else None
-        return Load(
-            profile=record.profile,
-            fingerprint=record.recipe or record.fingerprint,
-            engine_version=record.engine_version,
-            devices=self._ledger.device_set,
-            placement=placement,
-            ctx_asked=own.ctx_size if own else None,
-            streams=streams_of(own) if own else 1,
-            has_projector=own is not None and own.mmproj is not None,
-            foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
-            beside={
-                name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
-            },
-        )
-
-    def _beside(self, instance: Instance, device: DeviceId) -> str:
-        """Who else of ours lies on this device."""
-        others = [x for x in self._scheduler.live.values() if x.id != instance.id]
-        return ", ".join(sorted(x.profile for x in others if x.demand.get(device)))
+    def ended(self, instance: InstanceId) -> None:
+        self._cases.pop(instance, None)
 
     async def _write(self, entry: LoadEntry) -> None:
         await self.history.add_load(entry)
 
-    async def _begin(self, case: _Case, entry: LoadEntry) -> None:
+    async def _begin(self, case: Case, entry: LoadEntry) -> None:
         record = case.instance.record
         case.load_id = record.load_id = await self.history.add_load(entry) or None
         if not record.ended:
             self._records.save(record)
 
-    async def _compare(self, case: _Case) -> None:
+    async def _compare(self, case: Case) -> None:
         record = case.instance.record
         case.last = await self.history.last_ready(record.profile, before=case.load_id)
         case.comparable = await self.history.comparable(
@@ -236,9 +145,9 @@ class Chronicle:
     # ---- speeds ----
 
     def began(self, instance: InstanceId) -> None:
-        """A request was let in. Whoever it overlaps may be gone when a speed is told."""
+        """A request begins. Those that it overlaps may be over when its speed is known."""
         for case in self._cases.values():
-            if not self._is_alone(case.instance):
+            if not self._observer.is_alone(case.instance):
                 case.is_crowded = True
             elif case.instance.id == instance:
                 case.is_crowded = False
@@ -249,24 +158,17 @@ class Chronicle:
         """A request has ended."""
         if instance.speed:
             self.speeds[instance.profile] = instance.speed
-        case = self._cases.get(instance.id)
-        if case is None or (answer.tokens < _LEAST_GENERATED and not _is_long(prompt)):
+        case, speed = self._cases.get(instance.id), measured(prompt, answer)
+        if case is None or speed is None:
             return
-        if case.is_crowded or not self._is_alone(instance):
+        if case.is_crowded or not self._observer.is_alone(instance):
             case.was_shared = True
             return
-        speed = Speed(
-            prompt=prompt.speed if prompt and _is_long(prompt) else None,
-            generation=answer.speed if answer.tokens >= _LEAST_GENERATED else None,
-        )
-        if speed.generation:
-            case.generation.append(speed.generation)
-        if speed.prompt:
-            case.prompt.append(speed.prompt)
+        case.take(speed)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
 
     def _note(
-        self, case: _Case, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
+        self, case: Case, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
         """Write it and judge anew, but neither for each of many."""
         now = self._clock.now()
@@ -281,7 +183,7 @@ class Chronicle:
             self._do(lambda: self._judge(case))
 
     async def _write_speed(
-        self, case: _Case, speed: Speed, prompt: int, generated: int, *, is_probe: bool
+        self, case: Case, speed: Speed, prompt: int, generated: int, *, is_probe: bool
     ) -> None:
         if case.load_id is not None:
             await self.history.add_speed(
@@ -294,41 +196,14 @@ class Chronicle:
                 source="probe" if is_probe else "traffic",
             )
 
-    def _is_alone(self, instance: Instance) -> bool:
-        """Whether nobody else works on its devices, and it on nothing else: then the speed is its own."""
-        own = self._scheduler.live.get(instance.id)
-        if own is None:
-            return False
-        devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
-        for live in self._scheduler.live.values():
-            limit = 1 if live is own else 0
-            works = isinstance(live.state, Serving) and len(live.state.leases) > limit
-            loads = live is not own and not isinstance(live.state, Serving)
-            if (works or loads) and any(live.demand.get(device) for device in devices):
-                return False
-        return True
-
     # ---- judging ----
 
-    async def _judge(self, case: _Case) -> None:
+    async def _judge(self, case: Case) -> None:
         instance = case.instance
         if self._cases.get(instance.id) is not case:
             return  # it has ended meanwhile
-        self._look(case)
-        found = verdict(
-            case.load,
-            case.plan,
-            Pace(
-                generation=tuple(case.generation),
-                prompt=tuple(case.prompt),
-                throttled=frozenset(case.throttled),
-                pages_swapped_in=self._swapped(case),
-                was_shared=case.was_shared,
-            ),
-            last=case.last,
-            comparable=case.comparable,
-            expected=case.expected,
-        )
+        self._observer.note_throttling(case)
+        found = case.judged(self._observer.swapped(case))
         if found == case.verdict:
             return
         is_news = case.verdict is None or case.verdict.state != found.state
@@ -339,21 +214,3 @@ class Chronicle:
         self._listener.verdict_reached(instance, found)
         if case.load_id is not None:
             await self.history.set_verdict(case.load_id, found)
-
-    def _look(self, case: _Case) -> None:
-        """Whether its GPUs are held down just now, as they are right after a request."""
-        own = self._scheduler.live.get(case.instance.id)
-        if own is None or not case.generation:
-            return
-        for device, what in self._ledger.telemetry().items():
-            if own.demand.get(device):
-                case.throttled.update(what.throttled)
-
-    def _swapped(self, case: _Case) -> int:
-        """Pages that the machine read from swap since it got ready."""
-        now = self._ledger.memory.pages_swapped_in
-        return 0 if now is None or case.swapped_before is None else now - case.swapped_before
-
-
-def _is_long(prompt: Timing | None) -> bool:
-    return prompt is not None and prompt.tokens >= _LEAST_PROMPT

@@ -29,7 +29,7 @@ INSERT INTO loads (instance, profile, fingerprint, engine, engine_version, devic
 VALUES (:instance, :profile, :fingerprint, :engine, :engine_version, :devices,
     :ended_at, :seconds, :outcome, :cause, :placement, :verdict)
 """
-# Nothing for a load that is forgotten by now.
+# Nothing for a load that is forgotten already.
 _ADD_SPEED = """
 INSERT INTO speeds (load, at, prompt, generation, prompt_tokens, generated_tokens, source)
 SELECT id, :at, :prompt, :generation, :prompt_tokens, :generated_tokens, :source
@@ -41,15 +41,17 @@ DELETE FROM speeds WHERE load = :load AND id <=
 """
 
 
-class History:
-    """One database file; 0600, as profile names may tell more than others should know."""
+class HistoryStore:
+    """One database file; 0600, as profile names may be private."""
 
     def __init__(self, database: aiosqlite.Connection, *, loads: int, speeds: int) -> None:
         self._database = database
         self._loads_kept, self._speeds_kept = loads, speeds
 
     @classmethod
-    async def open(cls, path: Path, *, loads: int = _LOADS, speeds: int = _SPEEDS) -> "History":
+    async def open(
+        cls, path: Path, *, loads: int = _LOADS, speeds: int = _SPEEDS
+    ) -> "HistoryStore":
         """The history of this file, in today's form; `loads` and `speeds` (of each) are kept."""
         await asyncio.to_thread(prepare, path)
         database = await aiosqlite.connect(path, factory=Database, isolation_level=None)
@@ -89,7 +91,7 @@ class History:
         generated_tokens: int,
         source: Literal["traffic", "probe"],
     ) -> None:
-        """Remember how fast one request of a load was, tokens/s; None where it was too short to tell."""
+        """Remember how fast one request of a load was, tokens/s; None where it was too short to measure."""
         values = {
             "load": load_id,
             "at": at,
@@ -203,7 +205,7 @@ def _decoded(text: str | None, kind: type[_T]) -> _T | None:
         return None
 
 
-class NullHistory(History):
+class NullHistoryStore(HistoryStore):
     """Keeps nothing: stands in where the file cannot be opened."""
 
     def __init__(self) -> None:
@@ -224,8 +226,8 @@ class NullHistory(History):
         return []
 
 
-async def opened(path: Path, faults: Faults) -> History:
+async def opened(path: Path, faults: Faults) -> HistoryStore:
     """The history of this file; one that keeps nothing where the file cannot be opened."""
     with faults.caught("history"):
-        return await History.open(path)
-    return NullHistory()
+        return await HistoryStore.open(path)
+    return NullHistoryStore()

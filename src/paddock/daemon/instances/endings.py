@@ -1,4 +1,4 @@
-"""Why an instance ended that should not have: the cause that everybody who waited for it is told. Pure."""
+"""Why an instance ended that should not have: the cause that everybody who waited for it gets. Pure."""
 
 import errno
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from paddock import excerpt
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.llama.output import failure_reason
 
-TOLD_LINES = excerpt.LOG_LINES  # of the log, in the cause of a failure
+CAUSE_LINES = excerpt.LOG_LINES  # of the log, in the cause of a failure
 
 
 def failed(
@@ -43,7 +43,7 @@ def hung(profile: ProfileId, seconds: float, lines: Sequence[str]) -> Cause:
         f"{profile} hung: it was asked, and for {seconds:g} s it sent, logged and computed nothing"
     )
     hint = "see its log; hang-timeout in paddock.toml sets the limit"
-    return Cause("hung", text, hint, log=tuple(lines[-TOLD_LINES:]))
+    return Cause("hung", text, hint, log=tuple(lines[-CAUSE_LINES:]))
 
 
 def _ended(code: int | None) -> str:

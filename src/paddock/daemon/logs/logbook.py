@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddock.daemon.instances.records import Record, Records
-from paddock.daemon.logs.log_reading import Reading, Run
+from paddock.daemon.logs.log_reading import LogReading, Run
 from paddock.daemon.profiles.roster import Roster
 from paddock.errors import NoSuchThing
 
@@ -20,16 +20,16 @@ class Logbook:
         self._records, self._roster = records, roster
         self._own = own
 
-    def read(self, name: str) -> Reading:
+    def read(self, name: str) -> LogReading:
         """Of an instance, of a profile's latest, or our own. Raises NoSuchThing."""
         known = self._roster.stable.find(name)
         if found := self._runs(known.id if known else name):
-            return Reading(lambda: found[-1:])
+            return LogReading(lambda: found[-1:])
         if name == DAEMON and not known:
-            return Reading(self._own_log)
+            return LogReading(self._own_log)
         raise NoSuchThing(f"there is no log of {name!r}", hint=_NAMES)
 
-    def read_on(self, name: str | None) -> Reading:
+    def read_on(self, name: str | None) -> LogReading:
         """Of all runs of a profile that are kept, and of those to come; None: of everybody.
 
         Raises NoSuchThing.
@@ -38,7 +38,7 @@ class Logbook:
         if name and not known and not self._runs(name):
             raise NoSuchThing(f"there is no log of {name!r}", hint=_NAMES)
         wanted = known.id if known else name
-        return Reading(lambda: self._runs(wanted), place=self._records.place)
+        return LogReading(lambda: self._runs(wanted), place=self._records.place)
 
     def _runs(self, name: str | None) -> Sequence[Run]:
         return [self._run(record) for record in self._records.of(name)]

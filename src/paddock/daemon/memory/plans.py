@@ -37,7 +37,7 @@ _ROOM_TO_REHEARSE = 1024
 _OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
-class Listener(Protocol):
+class PlanListener(Protocol):
     """Whoever wants to know of new plans: the daemon."""
 
     async def plans_changed(self) -> None:
@@ -55,7 +55,7 @@ class Plans:
         scheduler: Scheduler,
         registry: Registry,
         sampler: Sampler,
-        listener: Listener,
+        listener: PlanListener,
         faults: Faults,
         *,
         state_dir: Path,
@@ -68,7 +68,7 @@ class Plans:
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(PlanCache(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
-        self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._failed: set[str] = set()  # fingerprints whose engine could not plan
         self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
@@ -128,7 +128,7 @@ class Plans:
                 await self._make_missing(self._roster.stable)
 
     async def _make_missing(self, stable: Stable) -> None:
-        """Of this file, for as long as it is in force: with thousands of profiles that is an hour.
+        """Of this file, for as long as it is active: with thousands of profiles that is an hour.
 
         Doubtful files are judged first: somebody may ask for these before all plans are made.
         """
@@ -249,8 +249,8 @@ class Plans:
 
     async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
-            told = plan.steps if plan.fits else plan.warnings
-            _log.info("plan for %s: %s", profile.id, "; ".join(told) or "as asked for")
+            words = plan.steps if plan.fits else plan.warnings
+            _log.info("plan for %s: %s", profile.id, "; ".join(words) or "as asked for")
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)

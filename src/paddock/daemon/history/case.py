@@ -1,0 +1,72 @@
+"""One load under observation: what it is compared with, and what its requests measured. Pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from paddock.api.placement import LoadEntry, Plan, Speed, Verdict
+from paddock.daemon.instances.instance import Instance
+from paddock.llama.output import Timing
+from paddock.placement.verify import Load, Pace, verdict
+
+# Shorter ones are mostly overhead of their start.
+_LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
+_SAMPLES = 50  # the last ones count
+
+
+@dataclass(slots=True)
+class Case:
+    """Opened when a load got ready, closed when its instance has ended."""
+
+    instance: Instance
+    load: Load
+    plan: Plan | None
+    expected: float | None  # the profile's SPEED, tokens/s
+    load_id: int | None = None  # None: the history has no entry of it
+    last: LoadEntry | None = None
+    comparable: list[LoadEntry] = field(default_factory=list)
+    generation: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    prompt: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    throttled: set[str] = field(default_factory=set)
+    swapped_before: int | None = None  # the machine's counter of pages when it got ready
+    was_shared: bool = False
+    is_crowded: bool = False  # since its requests began, others work on its devices too
+    written_at: float = float("-inf")
+    judged_at: float = float("-inf")
+    verdict: Verdict | None = None
+
+    def take(self, speed: Speed) -> None:
+        """One more measurement."""
+        if speed.generation:
+            self.generation.append(speed.generation)
+        if speed.prompt:
+            self.prompt.append(speed.prompt)
+
+    def judged(self, swapped: int) -> Verdict:
+        """Whether it lies and runs as it should. `swapped`: pages read from swap since it got ready."""
+        pace = Pace(
+            generation=tuple(self.generation),
+            prompt=tuple(self.prompt),
+            throttled=frozenset(self.throttled),
+            pages_swapped_in=swapped,
+            was_shared=self.was_shared,
+        )
+        return verdict(
+            self.load,
+            self.plan,
+            pace,
+            last=self.last,
+            comparable=self.comparable,
+            expected=self.expected,
+        )
+
+
+def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
+    """The speeds of one request, tokens/s; None where it was too short to measure any."""
+    is_long = answer.tokens >= _LEAST_GENERATED
+    reads_long = prompt if prompt and prompt.tokens >= _LEAST_PROMPT else None
+    if not is_long and not reads_long:
+        return None
+    return Speed(
+        prompt=reads_long.speed if reads_long else None,
+        generation=answer.speed if is_long else None,
+    )

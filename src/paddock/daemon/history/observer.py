@@ -1,0 +1,113 @@
+"""Describes loads for the history: where each lies, beside whom, and who else works on its devices."""
+
+from paddock.api.placement import LoadEntry
+from paddock.config.profile import Profile
+from paddock.core.books import Serving
+from paddock.core.model import HOST, Cause, DeviceId
+from paddock.core.scheduler import Scheduler
+from paddock.daemon.clock import timestamp
+from paddock.daemon.history.case import Case
+from paddock.daemon.instances.instance import Instance
+from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.plans import Plans
+from paddock.daemon.profiles.roster import Roster
+from paddock.placement.devices import held_by, ids_of
+from paddock.placement.sizes import streams_of
+from paddock.placement.verify import Load
+
+
+class Observer:
+    """Reads the books, the ledger and the plans; remembers nothing."""
+
+    def __init__(self, ledger: Ledger, scheduler: Scheduler, roster: Roster, plans: Plans) -> None:
+        self._ledger, self._scheduler = ledger, scheduler
+        self._roster, self._plans = roster, plans
+
+    # ---- where it lies ----
+
+    def entry(
+        self, instance: Instance, outcome: str, seconds: float, cause: Cause | None
+    ) -> LoadEntry:
+        """What the history keeps of a load that came to this end after so many seconds."""
+        record = instance.record
+        return LoadEntry(
+            instance=record.instance,
+            profile=record.profile,
+            fingerprint=record.recipe or record.fingerprint,
+            engine=record.engine,
+            engine_version=record.engine_version,
+            devices=self._ledger.device_set,
+            ended_at=timestamp(),
+            seconds=seconds,
+            outcome=outcome,
+            cause=cause.message if cause else "",
+            placement=record.placement or instance.placement.placement,
+        )
+
+    def case(self, instance: Instance) -> Case:
+        """A load that has just got ready, to be measured and judged."""
+        profile = self._roster.stable.find(instance.profile)
+        return Case(
+            instance=instance,
+            load=self._load(instance, profile),
+            plan=self._plans.engine_plan(instance.record.fingerprint),
+            expected=profile.expected_speed if profile else None,
+            swapped_before=self._ledger.memory.pages_swapped_in,
+        )
+
+    def _load(self, instance: Instance, profile: Profile | None) -> Load:
+        record, reader = instance.record, instance.placement
+        known = self._ledger.readings
+        ids = ids_of(list(reader.devices.values()), known)
+        readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
+        is_same = profile is not None and profile.fingerprint == record.fingerprint
+        own = profile if is_same else None
+        return Load(
+            profile=record.profile,
+            fingerprint=record.recipe or record.fingerprint,
+            engine_version=record.engine_version,
+            devices=self._ledger.device_set,
+            placement=reader.placement,
+            ctx_asked=own.ctx_size if own else None,
+            streams=streams_of(own) if own else 1,
+            has_projector=own is not None and own.mmproj is not None,
+            foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
+            beside={
+                name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
+            },
+        )
+
+    def _beside(self, instance: Instance, device: DeviceId) -> str:
+        """Who else of ours lies on this device."""
+        others = [x for x in self._scheduler.live.values() if x.id != instance.id]
+        return ", ".join(sorted(x.profile for x in others if x.demand.get(device)))
+
+    # ---- how it works ----
+
+    def is_alone(self, instance: Instance) -> bool:
+        """Whether it serves one request and nobody else works on its devices: then its speed is its own."""
+        own = self._scheduler.live.get(instance.id)
+        if own is None:
+            return False
+        devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
+        for live in self._scheduler.live.values():
+            limit = 1 if live is own else 0
+            works = isinstance(live.state, Serving) and len(live.state.leases) > limit
+            loads = live is not own and not isinstance(live.state, Serving)
+            if (works or loads) and any(live.demand.get(device) for device in devices):
+                return False
+        return True
+
+    def note_throttling(self, case: Case) -> None:
+        """Note whether its GPUs are throttled just now, right after a request."""
+        own = self._scheduler.live.get(case.instance.id)
+        if own is None or not case.generation:
+            return
+        for device, what in self._ledger.telemetry().items():
+            if own.demand.get(device):
+                case.throttled.update(what.throttled)
+
+    def swapped(self, case: Case) -> int:
+        """Pages that the machine read from swap since it got ready."""
+        now = self._ledger.memory.pages_swapped_in
+        return 0 if now is None or case.swapped_before is None else now - case.swapped_before

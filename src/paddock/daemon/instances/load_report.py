@@ -1,0 +1,66 @@
+"""What a server reported of its load: its phases, its context, where it lies, which protocol it speaks."""
+
+from collections.abc import Iterator
+
+from paddock.api.placement import Placement
+from paddock.daemon.instances import phase as ph
+from paddock.daemon.instances.stages import Stages
+from paddock.llama.output import StateLine, load_hint
+from paddock.llama.placement_log import PlacementReader
+
+
+class LoadReport:
+    """Filled from the lines of one instance's log and standard output, until it is ready."""
+
+    def __init__(self) -> None:
+        self.reader = PlacementReader()
+        self.n_ctx: int | None = None  # tokens; None: not reported yet
+        self.speaks_protocol = False
+        self._stages = Stages()
+
+    @property
+    def placement(self) -> Placement:
+        return self.reader.placement
+
+    @property
+    def context_mib(self) -> float:
+        return sum(buffer.mib for buffer in self.placement.buffers if buffer.kind == "context")
+
+    def after_log(self, phase: ph.Phase, line: str) -> ph.Phase:
+        """The phase after this line of the log, while it loads."""
+        self.read_log(line)
+        return self._stages.after_hint(phase, load_hint(line))
+
+    def after_state(self, phase: ph.Phase, state: StateLine) -> Iterator[ph.Phase]:
+        """The phases that this `loading` line of the child protocol leads through."""
+        after = self._stages.after_state(phase, state)
+        if isinstance(after, ph.Warming) and isinstance(phase, ph.Starting | ph.Fitting):
+            yield ph.Loading(state.part, 1.0)  # the log has the line of its begin too late
+        yield after
+
+    def after_look(self, phase: ph.Phase, *, mib_done: int, mib_total: int) -> ph.Phase:
+        """The phase after a look at /proc: so much was read and mapped."""
+        return self._stages.after_look(phase, mib_done=mib_done, mib_total=mib_total)
+
+    def read_log(self, line: str) -> None:
+        """Where it lies, as far as this line says it."""
+        self.reader.feed(line)
+        self.note_context(self.n_ctx)
+
+    def read_past_state(self, state: StateLine) -> None:
+        """A line of the child protocol from before this daemon."""
+        self.speaks_protocol = True
+        self.n_ctx = state.n_ctx or self.n_ctx
+
+    def recall(self, placement: Placement | None) -> None:
+        """What an earlier daemon knew of it, in place of what its log still says."""
+        if placement:
+            self.reader.placement = placement
+            self.n_ctx = self.n_ctx or placement.n_ctx
+        self.note_context(self.n_ctx)
+
+    def note_context(self, tokens: int | None) -> None:
+        """The server's own word on its context counts more than what its log says of it."""
+        self.n_ctx = tokens
+        if tokens:
+            self.placement.n_ctx = tokens
