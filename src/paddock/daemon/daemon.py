@@ -104,9 +104,8 @@ class Daemon:
             self.sampler, faults,
         )  # fmt: skip
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, flaws,
-            self.contexts, aftermath,
-            self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, flaws, self.contexts,
+            aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
@@ -195,7 +194,7 @@ class Daemon:
 
     @property
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What goes on all the time, for everybody. Each survives whatever befalls it."""
+        """What goes on all the time, for everybody. Each goes on after an unexpected error."""
         configuration, paths = self.configuration, self.paths
         return {
             "memory": self.sampler.run,
@@ -212,7 +211,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.activate()
+        await self.configuration.renew()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
@@ -273,7 +272,7 @@ class Daemon:
     # ---- what its parts found ----
 
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
-        """The chronicle thinks otherwise of a load than before."""
+        """The chronicle has another verdict on a load than before."""
         self.publisher.verdict_reached(instance, verdict)
 
     async def plans_changed(self) -> None:

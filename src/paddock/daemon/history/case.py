@@ -14,7 +14,7 @@ _SAMPLES = 50  # the last ones count
 
 
 @dataclass(slots=True)
-class Case:
+class LoadCase:
     """Opened when a load got ready, closed when its instance has ended."""
 
     instance: Instance

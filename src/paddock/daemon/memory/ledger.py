@@ -9,18 +9,19 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from paddock.api.placement import Placement, Plan
-from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
+from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -31,10 +32,15 @@ from paddock.placement.devices import (
     Reading,
     ids_of,
     overhead_of,
+    pooled,
 )
-from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
-
-_TAKERS_SHOWN = 5  # programs per device
+from paddock.placement.survey import (
+    borrowed_mib,
+    gpu_id,
+    gpu_reading,
+    host_reading,
+    of_session,
+)
 
 
 class Driver(Protocol):
@@ -59,6 +65,7 @@ class _Known:
 
     names: dict[DeviceId, str] = field(default_factory=dict)
     remote: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
 class Ledger:
@@ -84,16 +91,17 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        readings += [
-            self._remote_reading(i, device, booked) for i, device in self._known.remote.items()
-        ]
-        readings.append(self._host_reading(booked))
+        remote = self._known.remote.items()
+        readings += [self._remote_reading(id_, device, booked) for id_, device in remote]
+        in_ram = self._in_ram()
+        readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
-            capacity=dict(self._capacities()),
+            capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
             exclusive=frozenset(self._known.remote),  # ggml-rpc-server answers one client at a time
-            names={reading.id: reading.name for reading in readings},
+            in_ram=in_ram,
+            names=self._known.names | {reading.id: reading.name for reading in readings},
         )
 
     def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
@@ -102,13 +110,20 @@ class Ledger:
                 kept = self._margin if reading.id == HOST else 0
                 yield reading.id, max(0, reading.available_mib - kept)
 
+    def _in_ram(self) -> frozenset[DeviceId]:
+        return self._known.in_ram | {gpu_id(gpu) for gpu in self._gpus if gpu.is_in_ram}
+
+    def _gpu(self, id_: DeviceId) -> Gpu | None:
+        return next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
+
     def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
-        return gpu_reading(
+        reading = gpu_reading(
             gpu,
             names=self._known.names,
             ours={holding.pid for holding in booked.values()},
             ours_mib=sum(self._shares(gpu, booked).values()),
         )
+        return replace(reading, is_in_ram=reading.is_in_ram or reading.id in self._known.in_ram)
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
@@ -130,8 +145,11 @@ class Ledger:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
         return Reading(id_, device.name, device.total, device.available - ours, ours)
 
-    def _host_reading(self, booked: Booked) -> Reading:
+    def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
+        for id_ in in_ram:
+            gpu = self._gpu(id_)
+            ours += sum(borrowed_mib(gpu, h.pid, h.demand.get(id_, 0)) for h in booked.values())
         return host_reading(self.memory, ours_mib=ours)
 
     @property
@@ -150,7 +168,8 @@ class Ledger:
     @property
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
-        return dict(self._known.names), dict(self._known.remote), dict(self.overheads)
+        known = self._known
+        return dict(known.names), dict(known.remote), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and those that only it can see."""
@@ -161,6 +180,8 @@ class Ledger:
                 self._known.remote[id_] = _RemoteDevice(
                     device.device, device.size, device.available
                 )
+            if device.in_ram:
+                self._known.in_ram |= {id_}
 
     def measured(
         self,
@@ -202,12 +223,9 @@ class Ledger:
 
     def _used_by_driver(self, id_: DeviceId, pid: int) -> int | None:
         """MiB of this process and its session."""
-        gpu = next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
-        used = [
-            p.used_mib
-            for p in (gpu.processes if gpu else ())
-            if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
-        ]
+        gpu = self._gpu(id_)
+        own = of_session(gpu, pid)
+        used = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
         return sum(used) if used else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
@@ -258,55 +276,29 @@ class Ledger:
 
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
-        by_id, telemetry = {gpu_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
-        return [
-            self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
-            for reading in self.readings.values()
-        ]
+        telemetry = self.telemetry()
+        infos = [self._info(reading, booked) for reading in self.readings.values()]
+        for info in infos:
+            if found := telemetry.get(DeviceId(info.id)):
+                add_telemetry(info, found)
+        return infos
+
+    def _info(self, reading: Reading, booked: Booked) -> DeviceInfo:
+        if reading.id == HOST:
+            return host_info(reading, booked, self.memory)
+        gpu = self._gpu(reading.id)
+        return gpu_info(reading, booked, gpu, self._shares(gpu, booked) if gpu else {})
 
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.remote))
+        twin._known = _Known(dict(self._known.names), dict(self._known.remote), self._known.in_ram)
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
-
-    def _info(
-        self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None
-    ) -> DeviceInfo:
-        is_host = reading.id == HOST
-        info = DeviceInfo(
-            name=reading.name,
-            kind="host" if is_host else "gpu",
-            id=reading.id,
-            description="RAM" if is_host else gpu.name if gpu else reading.id,
-            total_mib=reading.total_mib,
-            free_mib=reading.free_mib,
-            booked_mib={
-                str(i): h.demand[reading.id] for i, h in booked.items() if reading.id in h.demand
-            },
-            foreign_mib=reading.foreign_mib,
-            drives_display=reading.drives_display,
-        )
-        if is_host:
-            info.used_mib = {str(i): own_mib(h.pid) for i, h in booked.items()}
-            info.swap_total_mib = self.memory.swap_total_mib
-            info.swap_used_mib = self.memory.swap_used_mib
-        if gpu:
-            shares = self._shares(gpu, booked)
-            info.used_mib = {str(i): mib for i, mib in shares.items()}
-            info.foreign = _foreign(gpu, {h.pid for h in booked.values()})
-        if telemetry:
-            info.utilization = telemetry.utilization
-            info.temperature_c = telemetry.temperature_c
-            info.power_w, info.power_limit_w = telemetry.power_w, telemetry.power_limit_w
-            info.clock_mhz = telemetry.clock_mhz
-            info.throttled = list(telemetry.throttled)
-        return info
 
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
@@ -316,12 +308,6 @@ def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
     if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
         used = gpu.total_mib - gpu.free_mib
     return shares if sum(shares.values()) <= (used or 0) else {}
-
-
-def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
-    """The largest programs that are none of ours."""
-    ranked = foreign(gpu, ours)[:_TAKERS_SHOWN]
-    return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
 
 
 def _remembered(file: Path | None) -> dict[str, int]:
