@@ -134,7 +134,7 @@ class Supervisor:
             engine_version=engine.version,
             socket=socket,
             contexts=str(contexts or ""),
-            context_kind=self._context_kind(profile, engine.version) if contexts else "",
+            context_kind=context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
@@ -154,11 +154,6 @@ class Supervisor:
         )
         self._registry.add(live)
         return live
-
-    def _context_kind(self, profile: Profile, engine_version: str) -> str:
-        facts = self._roster.facts(profile)
-        architecture = facts.architecture if facts else profile.id  # its file was not read yet
-        return context_kind(profile, architecture, engine_version)
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""

@@ -1,5 +1,6 @@
 """What a server reported of its load: its phases, its context, where it lies, which protocol it speaks."""
 
+import re
 from collections.abc import Iterator
 
 from paddock.api.placement import Placement
@@ -7,6 +8,9 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
 from paddock.llama.placement_log import PlacementReader
+
+# As printed by build 11434 from `-lv 4` on. A draft model's comes later.
+_ARCHITECTURE = re.compile(r"print_info: arch\s+= ([\w.-]{1,64})")
 
 
 class LoadReport:
@@ -16,6 +20,7 @@ class LoadReport:
         self.reader = PlacementReader()
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
+        self.architecture = ""  # of its model
         self._stages = Stages()
 
     @property
@@ -45,6 +50,8 @@ class LoadReport:
     def read_log(self, line: str) -> None:
         """Where it lies, as far as this line says it."""
         self.reader.feed(line)
+        if not self.architecture and (found := _ARCHITECTURE.search(line)):
+            self.architecture = found[1]
         self.note_context(self.n_ctx)
 
     def read_past_state(self, state: StateLine) -> None:
