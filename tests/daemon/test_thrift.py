@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from paddock.core.model import ProfileId
@@ -24,12 +25,11 @@ class Speeds:
         return self.speed
 
 
-def record(**known: str) -> Record:
-    usual = {"fingerprint": "f", "engine": "native", "engine_version": "b1", "socket": ""}
-    return Record(
-        **{**usual, "context_kind": "flags b1", "architecture": "llama", "profile": "alpha", **known},
-        instance="alpha.1", number=1, argv=[], size_mib=1, created="", stop_timeout=1.0,
-    )  # fmt: skip
+RECORD = Record(
+    instance="alpha.1", number=1, profile="alpha", fingerprint="f", argv=[], engine="native",
+    engine_version="b1", socket="", size_mib=1, created="", stop_timeout=1.0,
+    context_kind="flags b1", architecture="llama",
+)  # fmt: skip
 
 
 def thrift(
@@ -37,7 +37,11 @@ def thrift(
 ) -> Thrift:
     experience = Experience(folder / "contexts.json")
     return Thrift(
-        experience, Speeds(speed), record=record(**known), place="ram", is_asked_for=is_asked_for
+        experience,
+        Speeds(speed),
+        record=msgspec.structs.replace(RECORD, **known),
+        place="ram",
+        is_asked_for=is_asked_for,
     )
 
 
