@@ -15,7 +15,7 @@ import msgspec
 
 from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
-from paddock.daemon import collector
+from paddock.daemon import collector, heap
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
@@ -64,6 +64,7 @@ async def serve(options: ServeOptions) -> None:
     """
     where, settings = resolve(options)
     _allow_many_files()
+    heap.share()
     with alone(where.state_dir):
         async with running(where, settings, read_settings=lambda: resolve(options)[1]) as daemon:
             collector.calm()

@@ -59,7 +59,7 @@ async def probe(home: Yard) -> None:
     """As the daemon would, until it is over; nothing, where it would not."""
     [instance] = home.daemon.parts.registry.values()
     async with asyncio.TaskGroup() as group:
-        probes = Probes(home.daemon.roster, Faults(), after=0.01)
+        probes = Probes(home.daemon.roster, home.daemon.parts.scheduler, Faults(), after=0.01)
         running = group.create_task(probes.run())
         await asyncio.sleep(0)
         probes.arm(instance)

@@ -48,6 +48,7 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     size: int | None = None  # of the whole device
     layers: int | None = None
     overflowing: int = 0  # of these layers, those of which parts lie elsewhere
+    in_ram: bool = False  # a GPU that shares the machine's memory: what lies on it takes RAM
 
     @property
     def total(self) -> int:

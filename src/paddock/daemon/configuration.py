@@ -25,7 +25,7 @@ from paddock.daemon.profiles.roster import Draft, Roster
 from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.reports.publisher import Publisher
-from paddock.daemon.turns import in_turns
+from paddock.daemon.turns import in_turns, let_go
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
 
@@ -108,10 +108,12 @@ class Configuration:
             self._not_taken_over(Failure(code="internal", message=f"an internal fault: {error!r}"))
             raise
         await self._prepare(draft.stable)
+        before = list(self._roster.stable.profiles.values())
         self._take(settings, draft)
         self.put_in_force()
         self._metrics.forget(draft.changes.removed)
         self._publisher.config_changed(self._roster.info, draft.changes)
+        await let_go(before)
 
     def _not_taken_over(self, why: Failure) -> None:
         self._roster.note_refusal(why)
@@ -167,6 +169,9 @@ class Configuration:
         self.put_in_force()
 
     async def _prepare(self, stable: Stable) -> None:
-        """Make the specs that are not made yet."""
-        async for _ in in_turns(self._specs.of(stable)):
-            pass
+        """Make the specs that are not made yet; again where a plan came meanwhile that changes all."""
+        made = -1
+        while made != self._specs.made:
+            made = self._specs.made
+            async for _ in in_turns(self._specs.of(stable)):
+                pass

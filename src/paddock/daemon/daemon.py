@@ -81,7 +81,7 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
-        self.probes = Probes(roster, faults, after=settings.probe_after)
+        self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
         self.parts = parts = Parts(
@@ -113,7 +113,7 @@ class Daemon:
             self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
-        replays = Replays(self.plans, ledger, self.sampler, scheduler)
+        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
             settings, records, registry, roster, ledger, self.plans, replays, flaws, aftermath,
             self.loop, faults, clock,
@@ -223,7 +223,7 @@ class Daemon:
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.put_in_force()
+        await self.configuration.renew()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):

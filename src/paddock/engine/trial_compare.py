@@ -47,9 +47,9 @@ def is_safe(found: Sequence[TrialFinding]) -> bool:
 
 def _of_case(case: Case, now: CaseOutcome, before: CaseOutcome | None) -> Iterator[TrialFinding]:
     if now.failure and not now.answers:
-        yield TrialFinding(case.name, "load", "failed", now.failure, _told_load(before))
+        yield TrialFinding(case.name, "load", "failed", now.failure, _load_text(before))
         return
-    yield TrialFinding(case.name, "load", "ok", _told_load(now), _told_load(before))
+    yield TrialFinding(case.name, "load", "ok", _load_text(now), _load_text(before))
     for question in case.questions:
         answer = now.answers.get(question, TrialAnswer(failure=now.failure or "it was not asked"))
         other = before.answers.get(question) if before else None
@@ -62,7 +62,7 @@ def _of_case(case: Case, now: CaseOutcome, before: CaseOutcome | None) -> Iterat
             yield from _of_speed(case, now, before)
 
 
-def _told_load(outcome: CaseOutcome | None) -> str:
+def _load_text(outcome: CaseOutcome | None) -> str:
     if outcome is None:
         return ""
     return f"{outcome.seconds:.1f} s" if outcome.seconds is not None else outcome.failure

@@ -76,11 +76,15 @@ def samplers_in(wish: Wish) -> list[tuple[str, msgspec.Raw]]:
 
 def wish(body: Buffer, content_type: str) -> Wish:
     """What the body asks for; BadRequest where it cannot be read."""
-    is_form = content_type.startswith("multipart/")
-    found = _form_wish(body, content_type) if is_form else decoded(body, _wish)
+    found = _form_wish(body, content_type) if is_form(content_type) else decoded(body, _wish)
     if found.model and len(found.model) > _LONGEST_NAME:
         raise BadRequest(f"no model has a name of more than {_LONGEST_NAME} letters")
     return found
+
+
+def is_form(content_type: str) -> bool:
+    """Whether such a body is parts with a boundary between them, else JSON."""
+    return content_type.startswith("multipart/")
 
 
 def owned(found: Wish) -> Wish:

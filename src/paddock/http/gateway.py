@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from paddock.http import body, namespaces
+from paddock.http.askers import asker
 from paddock.http.body import Wish
 from paddock.http.content import Content
 from paddock.http.front import Front, Route
@@ -28,14 +29,16 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
             content = await exchange.prepared(profile, wish, content)
         if route.surface is RESPONSES:
             content = await _unwrapped(exchange, content)
-        with front.daemon.lease(exchange.profile) as lease:
+        with front.daemon.lease(exchange.profile, asker=asker(request)) as lease:
             return await exchange.through(lease, request.path_qs, content)
 
     return await exchange.accounted(relayed)
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
-    async with exchange.bodies.opened(content) as view:
+    bodies = exchange.bodies
+    look = bodies.opened if body.is_form(media) else bodies.outlined
+    async with look(content) as view:
         return body.owned(body.wish(view, media))
 
 
@@ -44,7 +47,7 @@ async def _unwrapped(exchange: Exchange, content: Content) -> Content:
 
     A stream is gone through in any case: llama-server leaves numbers out of its events.
     """
-    async with exchange.bodies.opened(content) as view:
+    async with exchange.bodies.outlined(content) as view:
         pieces, names = namespaces.flattened(view)
         if names or exchange.streams:
             exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from paddock.errors import Forbidden, UnknownModel
 from paddock.http import body, slot_files, steering, upstream
+from paddock.http.askers import asker
 from paddock.http.auth import Scope
 from paddock.http.content import Content
 from paddock.http.front import Front, Route
@@ -53,7 +54,7 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
 async def _model(exchange: Exchange, content: Content) -> str | None:
     if named := exchange.request.query.get("model"):
         return named
-    async with exchange.bodies.opened(content) as view:
+    async with exchange.bodies.outlined(content) as view:
         beginning = bytes(view[:_BEGINNING]).lstrip()
         if not beginning or beginning.startswith(b"["):
             return None
@@ -85,7 +86,7 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
         path, query = steering.canonical(path), request.rel_url.raw_query_string
         check(front, request, path, query)
         content = await exchange.bodies.received(request) if request.can_read_body else None
-        with front.daemon.lease(exchange.profile) as lease:
+        with front.daemon.lease(exchange.profile, asker=asker(request)) as lease:
             return await _answer(exchange, lease, f"{path}?{query}" if query else path, content)
 
     return await exchange.accounted(relayed)
@@ -95,8 +96,8 @@ def _lease(front: Front, request: web.Request, profile: str, *, otherwise: bool 
     """A lease that loads the profile only where `autoload` says so, without it `otherwise`."""
     asked = request.query.get("autoload")
     if otherwise if asked is None else asked in {"true", "1"}:
-        return front.daemon.lease(profile)
-    return front.daemon.loaded(profile)
+        return front.daemon.lease(profile, asker=asker(request))
+    return front.daemon.loaded(profile, asker=asker(request))
 
 
 async def _answer(

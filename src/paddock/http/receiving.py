@@ -14,7 +14,8 @@ from aiohttp import web
 from paddock.config.settings import Settings
 from paddock.errors import BadRequest, BodyTooLarge
 from paddock.http import coding, malformed
-from paddock.http.content import SMALL, Buffer, Content, Piece, Sink, Store
+from paddock.http.content import SMALL, Buffer, Content, Sink, Store
+from paddock.http.outline import Piece
 
 if TYPE_CHECKING:
     from paddock.http.connection import Connection
@@ -105,11 +106,15 @@ class Held:
         """To look at it inside the block."""
         return self._receiver.store.opened(content)
 
+    def outlined(self, content: Content) -> AbstractAsyncContextManager[Buffer]:
+        """To look at the JSON inside the block, without the long strings of a large body."""
+        return self._receiver.store.outlined(content)
+
     async def changed(self, content: Content, pieces: Iterable[Piece]) -> Content:
         """A body of these pieces in the place of another, which they may be views of."""
         if len(content) <= SMALL:
             return b"".join(pieces)
-        new = self._hold(await self._receiver.store.kept(pieces))
+        new = self._hold(await self._receiver.store.changed(content, pieces))
         self._contents.remove(content)
         self._receiver.store.release(content)
         return new

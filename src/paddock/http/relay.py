@@ -114,7 +114,7 @@ class Exchange:
         """The body with the samplers that hold; what it is a second copy of is over by then."""
         self.sampling = self.front.samplers.ruled(profile, wish)
         if vain := self.sampling.overruled:
-            async with self.bodies.opened(content) as view:
+            async with self.bodies.outlined(content) as view:
                 content = await self.bodies.changed(content, sampling.without(view, vain))
         self._mark = resent.mark_of(self.request, profile.id, content)
         await resent.supersede(self.front, self.request, self._mark)

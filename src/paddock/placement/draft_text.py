@@ -10,6 +10,7 @@ from pathlib import Path
 from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
 from paddock.config.model_kinds import UsableModel
+from paddock.figures.units import count
 from paddock.llama.gguf import Facts
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
 from paddock.placement.draft import DraftEntry
@@ -185,7 +186,7 @@ def _shape(facts: Facts) -> Iterator[str]:
     yield f"MoE ({used} of {experts} experts)" if experts else "dense"
     if facts.n_params:
         yield f"{billions(facts.n_params)} parameters"
-    yield f"{facts.n_layers} layers"
+    yield count(facts.n_layers, "layer")
     if facts.recurrent_layers:
         yield f"{facts.recurrent_layers} of them recurrent"
     if facts.windowed_layers:

@@ -28,7 +28,7 @@ _LAYERS_WIDE = 64  # cells of the picture of the layers
 class Detail(Screen[None]):
     """Asks the daemon once, when it is opened."""
 
-    BINDINGS = [Binding("escape,q,d", "leave", "Back"), Binding("r", "ask", "Ask again")]
+    BINDINGS = [Binding("escape,q,d", "leave", "Back"), Binding("r", "ask", "Refresh")]
 
     def __init__(self, daemon: Daemon, profile: ProfileInfo, instance: InstanceInfo | None) -> None:
         super().__init__()

@@ -80,14 +80,14 @@ def _load_time(load: LoadEntry) -> float | None:
     return load.seconds if load.outcome == "ready" else None
 
 
-def _trend(name: str, values: Sequence[float | None], told: Callable[[float], str]) -> str:
+def _trend(name: str, values: Sequence[float | None], worded: Callable[[float], str]) -> str:
     from statistics import median
 
     known = [value for value in values if value is not None]
     if not known:
         return ""
     drawn = sparkline(values, levels_of(sys.stdout.encoding))
-    low, middle, high = told(min(known)), told(median(known)), told(max(known))
+    low, middle, high = worded(min(known)), worded(median(known)), worded(max(known))
     return f"{name:<10}  {drawn}  min {low}, median {middle}, max {high}"
 
 

@@ -52,8 +52,8 @@ def _daemon(found: Status, url: str) -> None:
         print(paint(f"warning: {warning}", "yellow"))
     for fault in found.faults:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
-        told = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
-        print(paint(f"{told} (`paddock logs daemon` has more)", "red"))
+        line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
+        print(paint(f"{line} (`paddock logs daemon` has more)", "red"))
 
 
 def _instances(instances: list[InstanceInfo]) -> None:
@@ -89,12 +89,12 @@ def _phase(instance: InstanceInfo) -> str:
 
 
 def _notes(instance: InstanceInfo) -> list[str]:
-    notes = ["models.conf says something else by now"] if instance.stale else []
+    notes = ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
     if instance.placement and instance.placement.replayed:
         notes.append("replayed fit")
     if instance.restored_tokens:
-        notes.append(f"came back with {instance.restored_tokens:,} tokens")
+        notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
     notes += [instance.failure.message] if instance.failure else []
     if instance.verdict:
         return notes + [reason.message for reason in instance.verdict.reasons]

@@ -9,7 +9,7 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -31,8 +31,16 @@ from paddock.placement.devices import (
     Reading,
     ids_of,
     overhead_of,
+    pooled,
 )
-from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
+from paddock.placement.survey import (
+    borrowed_mib,
+    foreign,
+    gpu_id,
+    gpu_reading,
+    host_reading,
+    of_session,
+)
 
 _TAKERS_TOLD = 5  # programs per device
 
@@ -59,6 +67,7 @@ class _Known:
 
     names: dict[DeviceId, str] = field(default_factory=dict)
     told: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
 class Ledger:
@@ -85,13 +94,15 @@ class Ledger:
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
         readings += [self._told_reading(i, told, booked) for i, told in self._known.told.items()]
-        readings.append(self._host_reading(booked))
+        in_ram = self._in_ram()
+        readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
-            capacity=dict(self._capacities()),
+            capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
             exclusive=frozenset(self._known.told),  # ggml-rpc-server answers one client at a time
-            names={reading.id: reading.name for reading in readings},
+            in_ram=in_ram,
+            names=self._known.names | {reading.id: reading.name for reading in readings},
         )
 
     def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
@@ -100,13 +111,20 @@ class Ledger:
                 kept = self._margin if reading.id == HOST else 0
                 yield reading.id, max(0, reading.available_mib - kept)
 
+    def _in_ram(self) -> frozenset[DeviceId]:
+        return self._known.in_ram | {gpu_id(gpu) for gpu in self._gpus if gpu.is_in_ram}
+
+    def _gpu(self, id_: DeviceId) -> Gpu | None:
+        return next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
+
     def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
-        return gpu_reading(
+        reading = gpu_reading(
             gpu,
             names=self._known.names,
             ours={holding.pid for holding in booked.values()},
             ours_mib=sum(self._shares(gpu, booked).values()),
         )
+        return replace(reading, is_in_ram=reading.is_in_ram or reading.id in self._known.in_ram)
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
@@ -128,8 +146,11 @@ class Ledger:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
         return Reading(id_, told.name, told.total, told.available - ours, ours)
 
-    def _host_reading(self, booked: Booked) -> Reading:
+    def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
+        for id_ in in_ram:
+            gpu = self._gpu(id_)
+            ours += sum(borrowed_mib(gpu, h.pid, h.demand.get(id_, 0)) for h in booked.values())
         return host_reading(self.memory, ours_mib=ours)
 
     @property
@@ -148,7 +169,8 @@ class Ledger:
     @property
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was told."""
-        return dict(self._known.names), dict(self._known.told), dict(self.overheads)
+        known = self._known
+        return dict(known.names), dict(known.told), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and told of those that only it can see."""
@@ -157,6 +179,8 @@ class Ledger:
             self._known.names[id_] = device.device
             if id_.startswith("RPC") and device.available is not None:
                 self._known.told[id_] = _RemoteDevice(device.device, device.size, device.available)
+            if device.in_ram:
+                self._known.in_ram |= {id_}
 
     def measured(
         self,
@@ -198,12 +222,9 @@ class Ledger:
 
     def _told_by_driver(self, id_: DeviceId, pid: int) -> int | None:
         """MiB of this process and its session."""
-        gpu = next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
-        told = [
-            p.used_mib
-            for p in (gpu.processes if gpu else ())
-            if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
-        ]
+        gpu = self._gpu(id_)
+        own = of_session(gpu, pid)
+        told = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
         return sum(told) if told else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
@@ -263,7 +284,7 @@ class Ledger:
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.told))
+        twin._known = _Known(dict(self._known.names), dict(self._known.told), self._known.in_ram)
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:

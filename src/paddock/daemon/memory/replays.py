@@ -5,6 +5,7 @@ import logging
 from paddock.config.profile import Profile
 from paddock.core.model import Demand, DeviceId, InstanceId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.faults import Faults
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
 from paddock.daemon.memory.sampler import Sampler
@@ -18,13 +19,23 @@ class Replays:
     """Which loads need no search. Reads the devices anew for each."""
 
     def __init__(
-        self, plans: Plans, ledger: Ledger, sampler: Sampler, scheduler: Scheduler
+        self,
+        plans: Plans,
+        ledger: Ledger,
+        sampler: Sampler,
+        scheduler: Scheduler,
+        faults: Faults,
     ) -> None:
         self._plans, self._ledger = plans, ledger
-        self._sampler, self._scheduler = sampler, scheduler
+        self._sampler, self._scheduler, self._faults = sampler, scheduler, faults
 
     def of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
         """What this load is given of its plan; None: fit searches, as without Paddock."""
+        with self._faults.caught("plans"):  # what cannot be compared is searched anew
+            return self._of(profile, engine, instance)
+        return None
+
+    def _of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
         plan = self._plans.engine_plan(profile.fingerprint)
         if plan is None or profile.replay_fit == "off" or engine.kind == "container":
             return None

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from paddock.http import body
+from paddock.http.askers import asker
 from paddock.http.auth import Scope
 from paddock.http.content import Content
 from paddock.http.front import Front, Route
@@ -25,6 +26,7 @@ from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
+    from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
 _SAID = {"stream", *FLAG_OF}
@@ -121,10 +123,14 @@ async def _asked(
         wish = body.wish(_small(question), "application/json")
         content = await exchange.prepared(keeping.profile, wish, content)
     question.body.clear()
-    with exchange.front.daemon.lease(exchange.profile) as lease:
+    with _lease(exchange) as lease:
         response = await exchange.through(lease, question.path, content)
         keeping.apply()
         return response
+
+
+def _lease(exchange: Exchange) -> "Lease":
+    return exchange.front.daemon.lease(exchange.profile, asker=asker(exchange.request))
 
 
 def _small(question: EngineRequest) -> bytes:
@@ -141,7 +147,7 @@ async def _loaded(
     if keeping.is_unload:
         keeping.apply()
         return await exchange.told(reply.done("unload"))
-    with exchange.front.daemon.lease(exchange.profile) as lease:
+    with _lease(exchange) as lease:
         await exchange.admitted(lease)
         keeping.apply()
         return await exchange.told(reply.done("load"))
