@@ -93,7 +93,7 @@ TROUBLES = [
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
     Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
     Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
-    Trouble("activity", lambda h: (h.daemon.requests, "told"), then=look_on),
+    Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
     Trouble("publishing", lambda h: (h.daemon.bus, "publish")),
     Trouble("publishing", lambda h: (h.daemon.view, "instance")),
     Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),

@@ -96,7 +96,7 @@ async def test_what_becomes_known_while_specs_are_made_is_in_all_before_they_are
         daemon.parts.ledger.overheads["CUDA0"] = 600
         await preparing
         made = specs.made
-        configuration.put_in_force()
+        configuration.activate()
         assert specs.made == made, "nothing is left to be made in one turn"
 
 

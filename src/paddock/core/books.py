@@ -152,7 +152,7 @@ class Books:
         return live is not None and not live.is_going
 
     def is_stale(self, live: Live) -> bool:
-        """Whether models.conf by now says something else than what it was started with."""
+        """Whether models.conf says something else than what it was started with."""
         spec = self.specs.get(live.profile)
         return spec is None or spec.fingerprint != live.fingerprint
 

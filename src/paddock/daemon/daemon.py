@@ -85,24 +85,11 @@ class Daemon:
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
         self.parts = parts = Parts(
-            paths=paths,
-            listen=tuple(listen),
-            started_at=timestamp(),
-            clock=clock,
-            faults=faults,
-            scheduler=scheduler,
-            registry=registry,
-            roster=roster,
-            files=ModelFiles(clock),
-            flaws=flaws,
-            ledger=ledger,
-            plans=self.plans,
-            chronicle=self.chronicle,
-            requests=Requests(clock),
-            totals=Totals(),
-            switches=switches,
-            usage=usage,
-        )
+            paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
+            scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
+            flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
+            requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+        )  # fmt: skip
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
@@ -122,26 +109,24 @@ class Daemon:
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
-        self.orders = Orders(parts, self.loop, records, self.configuration)
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
+        self.orders = orders = Orders(parts, self.loop, records, self.configuration)
         # What clients ask for and look at, by the names that `http` uses.
         self.paths, self.settings, self.listen = paths, settings, parts.listen
         self.faults, self.records, self.roster = faults, records, roster
-        self.requests = parts.requests
-        self.resolve, self.current = self.orders.resolve, usage.current
-        self.endpoints, self.held_back = registry.endpoints, self.orders.held_back
-        self.lease, self.loaded = self.orders.lease, self.orders.loaded
-        self.switch, self.job, self.cancel = (
-            self.orders.switch,
-            self.orders.job,
-            self.orders.cancel,
+        self.requests, self.current, self.endpoints = (
+            parts.requests,
+            usage.current,
+            registry.endpoints,
         )
-        self.unload, self.let_idle, self.idle_left = (
-            self.orders.unload,
-            self.orders.let_idle,
-            self.orders.idle_left,
-        )
+        self.resolve, self.held_back = orders.resolve, orders.held_back
+        self.lease, self.loaded, self.switch, self.job = (
+            orders.lease, orders.loaded, orders.switch, orders.job,
+        )  # fmt: skip
+        self.cancel, self.unload, self.let_idle, self.idle_left = (
+            orders.cancel, orders.unload, orders.let_idle, orders.idle_left,
+        )  # fmt: skip
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -207,7 +192,7 @@ class Daemon:
 
     @property
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What goes on all the time, for everybody. Each survives whatever befalls it."""
+        """What goes on all the time, for everybody. Each goes on after an unexpected error."""
         configuration, paths = self.configuration, self.paths
         return {
             "memory": self.sampler.run,
@@ -284,7 +269,7 @@ class Daemon:
     # ---- what its parts found ----
 
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
-        """The chronicle thinks otherwise of a load than before."""
+        """The chronicle has another verdict on a load than before."""
         self.publisher.verdict_reached(instance, verdict)
 
     async def plans_changed(self) -> None:

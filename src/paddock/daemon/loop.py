@@ -57,7 +57,7 @@ class Loop:
         for effect in self._scheduler.handle(event, self._clock.now()):
             try:
                 self._perform(effect)
-            except Exception as error:  # noqa: BLE001  # the other effects are others' affair
+            except Exception as error:  # noqa: BLE001  # the other effects concern others
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
         self._alarm.set(self._scheduler.deadline)

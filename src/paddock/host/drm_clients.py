@@ -34,9 +34,9 @@ def ram(*, proc: Path = kernel.PROC) -> Usage:
     return _most(_by_files(proc, _RAM_KEYS))
 
 
-def _most(told: Iterable[tuple[str, int, int]]) -> Usage:
+def _most(uses: Iterable[tuple[str, int, int]]) -> Usage:
     found: Usage = defaultdict(dict)
-    for address, pid, size in told:
+    for address, pid, size in uses:
         mib = size >> 20
         if mib > found[address].get(pid, 0):
             found[address][pid] = mib

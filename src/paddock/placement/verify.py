@@ -323,7 +323,7 @@ def _speed_causes(pace: Pace, load: Load) -> Iterator[Reason]:
         yield Reason(
             code="power-limit",
             message="its GPU ran at its power limit",
-            hint="`paddock status` shows the limit in force",
+            hint="`paddock status` shows the active limit",
         )
     if pace.pages_swapped_in > 0:
         yield Reason(

@@ -100,7 +100,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
 
     places = Places.of(folder, files.paths)
     profiles = tuple(entries(found.models, machine))
-    outline = draft_text.Outline(
+    outline = draft_text.DraftOutline(
         folder=folder,
         today=datetime.now(UTC).astimezone().date(),
         machine=machine,

@@ -35,7 +35,7 @@ class Contexts:
 
     def __init__(self, state_dir: Path, *, limit: int) -> None:
         self._root, self._limit = state_dir / "contexts", limit * _MIB
-        self._in_use: set[Path] = set()  # running servers were told these
+        self._in_use: set[Path] = set()  # running servers were given these
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
         """The folder for this version of the profile, made; None where it keeps none, or the disk is full."""
@@ -57,13 +57,13 @@ class Contexts:
         return HandSaved(self._root, Path(folder), limit=limit) if folder else None
 
     def take(self, folder: Path) -> None:
-        """A running server was told this one: it stays, however little room there is."""
+        """A running server was given this one: it stays, however little room there is."""
         self._in_use.add(folder)
 
     def give_back(self, folder: Path) -> list[Path]:
         """Its server has ended. Folders saved to longest ago go, until the rest is small enough.
 
-        They are out of the way when this returns, so that a new server may be told the same name;
+        They are out of the way when this returns, so that a new server may be given the same name;
         to delete them is left to a thread, as many GB take their time.
         """
         self._in_use.discard(folder)
@@ -82,7 +82,7 @@ class Contexts:
 
 
 class SlotStore:
-    """The saved contexts of one instance, whose server was told this folder."""
+    """The saved contexts of one instance, whose server was given this folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

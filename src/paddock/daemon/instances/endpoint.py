@@ -20,7 +20,7 @@ class Endpoint:
         self.base_url = client.BASE_URL
         self.session = client.connect(socket)
         self.gone = False
-        self._why: str | None = None  # it was told to stop; None: it ended by itself
+        self._why: str | None = None  # it was stopped; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
         self._users: set[asyncio.Task[object]] = set()
 
@@ -58,7 +58,7 @@ class Endpoint:
     async def hang_up(self, why: str | None = None, *, hung: str = "") -> None:
         """Close every connection to it: llama-server waits for open requests for ever.
 
-        `why`: as in the effect `Stop`, where it was told to stop. `hung`: how it hung, where it is
+        `why`: as in the effect `Stop`, where it was stopped. `hung`: how it hung, where it is
         ended for that.
         """
         self.gone, self._why, self._hung = True, why, hung

@@ -200,7 +200,7 @@ class Life:
             pause = min(pause * 1.2, 0.5)
 
     async def _look(self, vitals: Vitals) -> None:
-        """Watch bytes and memory while it loads: progress where it tells none, and signs of life."""
+        """Watch bytes and memory while it loads: progress where it reports none, and signs of life."""
         last_sign, seen_log = self._clock.now(), -1
         pause = _FIRST_LOOK
         while ph.is_loading(self._instance.phase):

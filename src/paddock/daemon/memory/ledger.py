@@ -1,7 +1,7 @@
 """The ledger: what every device holds, for whom, and what all of our instances together may take.
 
 GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices) is
-known as far as an engine told it, in a rehearsal or while it loaded. Devices go by an identity that
+known as far as an engine reported it, in a rehearsal or while it loaded. Devices go by an identity that
 no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
@@ -42,7 +42,7 @@ from paddock.placement.survey import (
     of_session,
 )
 
-_TAKERS_TOLD = 5  # programs per device
+_TAKERS_SHOWN = 5  # programs per device
 
 
 class Driver(Protocol):
@@ -63,10 +63,10 @@ class _RemoteDevice:
 
 @dataclass(slots=True)
 class _Known:
-    """What engines told."""
+    """What engines reported."""
 
     names: dict[DeviceId, str] = field(default_factory=dict)
-    told: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    remote: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
     in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
@@ -93,14 +93,15 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        readings += [self._told_reading(i, told, booked) for i, told in self._known.told.items()]
+        remote = self._known.remote.items()
+        readings += [self._remote_reading(id_, device, booked) for id_, device in remote]
         in_ram = self._in_ram()
         readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
             capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
-            exclusive=frozenset(self._known.told),  # ggml-rpc-server answers one client at a time
+            exclusive=frozenset(self._known.remote),  # ggml-rpc-server answers one client at a time
             in_ram=in_ram,
             names=self._known.names | {reading.id: reading.name for reading in readings},
         )
@@ -129,7 +130,7 @@ class Ledger:
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
 
-        What a driver does not tell, as in some containers, is taken to be what was booked.
+        What a driver does not report, as in some containers, is taken to be what was booked.
         """
         if not gpu.processes:
             return _hidden(gpu, booked)
@@ -138,13 +139,13 @@ class Ledger:
         for instance, holding in booked.items():
             own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
             if own:
-                told = [p.used_mib for p in own if p.used_mib is not None]
-                shares[instance] = sum(told) if told else holding.demand.get(gpu_id(gpu), 0)
+                used = [p.used_mib for p in own if p.used_mib is not None]
+                shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
-    def _told_reading(self, id_: DeviceId, told: _RemoteDevice, booked: Booked) -> Reading:
+    def _remote_reading(self, id_: DeviceId, device: _RemoteDevice, booked: Booked) -> Reading:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
-        return Reading(id_, told.name, told.total, told.available - ours, ours)
+        return Reading(id_, device.name, device.total, device.available - ours, ours)
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -162,23 +163,25 @@ class Ledger:
     def device_set(self) -> str:
         """Driver and devices, as one text that changes when they do."""
         gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
-        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
+        return "; ".join([*gpus, *map(str, self._known.remote)]) or "no GPU"
 
-    # ---- what engines tell ----
+    # ---- what engines report ----
 
     @property
     def knowledge(self) -> object:
-        """Names, devices that only engines see, overheads: equal for as long as nothing new was told."""
+        """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
         known = self._known
-        return dict(known.names), dict(known.told), known.in_ram, dict(self.overheads)
+        return dict(known.names), dict(known.remote), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
-        """An engine named its devices, and told of those that only it can see."""
+        """An engine named its devices, and those that only it can see."""
         for device in plan.devices:
             id_ = DeviceId(device.id)
             self._known.names[id_] = device.device
             if id_.startswith("RPC") and device.available is not None:
-                self._known.told[id_] = _RemoteDevice(device.device, device.size, device.available)
+                self._known.remote[id_] = _RemoteDevice(
+                    device.device, device.size, device.available
+                )
             if device.in_ram:
                 self._known.in_ram |= {id_}
 
@@ -192,7 +195,7 @@ class Ledger:
     ) -> Demand:
         """What an instance holds of each device, MiB: by its driver, else by its own log.
 
-        A projector is in no line of the log: then what the driver tells more is not its overhead.
+        A projector is in no line of the log: then what the driver counts more is not its overhead.
         """
         held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
@@ -201,11 +204,11 @@ class Ledger:
         ids = self._ids(pid, list(held), list(devices))
         for name, mib in held.items():
             if mib:
-                told = self._told_by_driver(ids[name], pid)
-                if told is not None and not has_projector:
-                    self._note_overhead(name, max(0, told - round(mib)))
+                driven = self._used_by_driver(ids[name], pid)
+                if driven is not None and not has_projector:
+                    self._note_overhead(name, max(0, driven - round(mib)))
                 overhead = overhead_of(name, self.overheads)
-                demand[ids[name]] = round(mib) + overhead if told is None else told
+                demand[ids[name]] = round(mib) + overhead if driven is None else driven
         return demand
 
     def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
@@ -213,19 +216,19 @@ class Ledger:
         ids = ids_of(devices, self.readings)
         self._known.names |= {id_: name for name, id_ in ids.items()}
         known = {name: id_ for id_, name in self._known.names.items()}
-        own = [gpu_id(gpu) for gpu in self._gpus if self._told_by_driver(gpu_id(gpu), pid)]
+        own = [gpu_id(gpu) for gpu in self._gpus if self._used_by_driver(gpu_id(gpu), pid)]
         gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
         if len(gpus) == len(own):
             known |= zip(gpus, own, strict=True)
         known |= ids
         return {name: known.get(name, DeviceId(name)) for name in names}
 
-    def _told_by_driver(self, id_: DeviceId, pid: int) -> int | None:
+    def _used_by_driver(self, id_: DeviceId, pid: int) -> int | None:
         """MiB of this process and its session."""
         gpu = self._gpu(id_)
         own = of_session(gpu, pid)
-        told = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
-        return sum(told) if told else None
+        used = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
+        return sum(used) if used else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
         """The driver's share grows with the first real batch: the most that was seen counts."""
@@ -244,11 +247,11 @@ class Ledger:
         process is gone; there the free memory itself is looked at, against the last reading.
         """
         if not self._gpus:
-            return  # the kernel has taken host memory back before the exit was told
+            return  # the kernel has taken host memory back before the exit is known
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 held = self._held_on_amd(pid)
-                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver tells nobody
+                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver has no event for it
                     await asyncio.sleep(0.02)
 
     def _held_on_amd(self, pid: int) -> dict[DeviceId, int]:
@@ -284,7 +287,7 @@ class Ledger:
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.told), self._known.in_ram)
+        twin._known = _Known(dict(self._known.names), dict(self._known.remote), self._known.in_ram)
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
@@ -337,7 +340,7 @@ def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
 
 def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
     """The largest programs that are none of ours."""
-    ranked = foreign(gpu, ours)[:_TAKERS_TOLD]
+    ranked = foreign(gpu, ours)[:_TAKERS_SHOWN]
     return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
 
 

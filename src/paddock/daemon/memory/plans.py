@@ -69,7 +69,7 @@ class Plans:
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(PlanCache(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
-        self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._failed: set[str] = set()  # fingerprints whose engine could not plan
         self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
@@ -260,8 +260,8 @@ class Plans:
 
     async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
-            told = plan.steps if plan.fits else plan.warnings
-            _log.info("plan for %s: %s", profile.id, "; ".join(told) or "as asked for")
+            words = plan.steps if plan.fits else plan.warnings
+            _log.info("plan for %s: %s", profile.id, "; ".join(words) or "as asked for")
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)

@@ -43,7 +43,7 @@ class Specs:
 
     def __init__(self, plans: Plans, switches: Switches) -> None:
         self._plans, self._switches = plans, switches
-        # By `id` of the profile, which its basis keeps alive: a file may be read while another is in force.
+        # By `id` of the profile, which its basis keeps alive: a file may be read while another is active.
         self._known: dict[int, tuple[_Basis, Spec]] = {}
         self._knowledge: object = None
         self.made = 0  # specs until now

@@ -1,4 +1,4 @@
-"""The profiles in force: models.conf as last read without errors, with engines and facts."""
+"""The active profiles: models.conf as last read without errors, with engines and facts."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a fai
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was read and is not in force yet."""
+    """What was read and is not active yet."""
 
     stable: Stable
     engines: Engines

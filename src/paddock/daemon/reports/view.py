@@ -39,7 +39,7 @@ class View:
             engine_version=engine.version if engine else "",
             state_dir=str(parts.paths.state_dir),
             listen=list(parts.listen),
-            requests=parts.requests.told(),
+            requests=parts.requests.infos(),
             totals=parts.totals,
             faults=parts.faults.known(),
         )
