@@ -153,18 +153,18 @@ def test_what_fits_on_two_gpus_keeps_its_shares(engine: Engine):
     ]  # fmt: skip
 
 
-def test_layers_and_a_context_that_was_cut_are_told(engine: Engine):
+def test_layers_and_a_context_that_was_cut_become_flags(engine: Engine):
     assert words("h100-dense", engine) == [
         "--fit", "off", "--ctx-size", "12800", "--n-gpu-layers", "33", "--tensor-split", "25,8",
     ]  # fmt: skip
 
 
-def test_a_context_that_was_asked_for_is_not_told_again(engine: Engine):
+def test_a_context_that_was_asked_for_is_not_given_twice(engine: Engine):
     assert "--ctx-size" not in words("h100-dense", engine, "--ctx-size 12800")
 
 
 @pytest.mark.parametrize("name", ["h100-moe", "rpc-moe"])
-def test_every_tensor_that_was_moved_and_no_other_is_told_where_it_goes(name: str, engine: Engine):
+def test_every_tensor_that_was_moved_and_no_other_is_sent_where_it_was(name: str, engine: Engine):
     """What the log calls `CUDA_Host` is RAM: no name that `--override-tensor` knows."""
     said = words(name, engine)[-1]
     assert "CUDA_Host" not in said
@@ -205,5 +205,20 @@ def test_the_shares_of_the_devices_are_all_layers_on_them(name: str, engine: Eng
     assert shares == list(on_devices.values())
 
 
-def test_nothing_is_told_where_fit_gave_up(engine: Engine):
+def test_where_fit_gave_up_there_is_nothing_to_replay(engine: Engine):
     assert words("h100-ngl-99", engine) == []
+
+
+@needs_rig
+@on(400)
+def test_a_context_is_measured_also_where_the_flags_are_not_used(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    """Made-up: flags for another placement; the context that fit cut on one device is only reckoned."""
+    wrong = ["--fit", "off", "--n-gpu-layers", "3"]
+    monkeypatch.setattr("paddock.placement.planner.replay_of", lambda *_: wrong)
+    plan = ground.plan("dense")
+    assert plan.replay == []
+    assert plan.n_ctx is not None
+    assert 4096 < plan.n_ctx < 16384
+    assert ground.planned_and_loaded("dense").devices == plan.devices
