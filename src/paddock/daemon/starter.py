@@ -5,7 +5,7 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
 from paddock.daemon.clock import timestamp
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
@@ -64,7 +64,13 @@ class Starter:
             socket=socket,
             replay=replay,
             contexts=str(contexts or ""),
+            context_kind=self._context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )
+
+    def _context_kind(self, profile: Profile, engine_version: str) -> str:
+        facts = self._roster.facts(profile)
+        architecture = facts.architecture if facts else profile.id  # its file was not read yet
+        return context_kind(profile, architecture, engine_version)

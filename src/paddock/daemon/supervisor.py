@@ -53,6 +53,7 @@ class Supervisor:
         plans: Plans,
         replays: Replays,
         flaws: Flaws,
+        contexts: Contexts,
         listener: Listener,
         loop: Loop,
         faults: Faults,
@@ -62,8 +63,8 @@ class Supervisor:
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
         self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
-        self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
-        self._starter = Starter(settings, records, roster, self._contexts, replays)
+        self._contexts = contexts
+        self._starter = Starter(settings, records, roster, contexts, replays)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
@@ -148,13 +149,12 @@ class Supervisor:
             record,
             self._records,
             self._listener,
+            self._contexts.slot_store(record),
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
         )
         self._registry.add(live)
-        if record.contexts:
-            self._contexts.take(Path(record.contexts))
         return live
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
