@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
+LOCK_VENV := .venv-lock
 CACHE ?= $(or $(PADDOCK_CACHE),$(HOME)/.cache/paddock)
 WHEELS := $(CACHE)/wheels
 JOBS ?= $(shell nproc)
@@ -29,7 +30,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-clients lint check format native bench bench-relay bench-switch bench-check bench-scale pictures clean
+.PHONY: help venv demo test fast test-clients lint lock hooks check format native bench bench-relay bench-switch bench-check bench-scale pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ demo: $(DEMO_STAMP) ## Install Paddock with an engine of its own and show it swi
 test: $(STAMP) ## Set up what the tests need, and run them all
 	$(BIN)/pytest
 
+fast: $(STAMP) ## Run the tests that start no process
+	$(BIN)/pytest -q --no-processes -m 'not clients and not long'
+
 test-clients: $(STAMP) ## Run the real clients (Claude Code, Codex, …) against Paddock; installs them into a cache first
 	@tools/install-clients.sh "$(CACHE)/clients" $(PYTHON)
 	PADDOCK_CACHE="$(CACHE)" $(BIN)/pytest -m clients tests/agents
@@ -49,6 +53,9 @@ lint: $(STAMP) ## Format, lint, types, import contracts: seconds
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+hooks: $(STAMP) ## Have git run the lint before each commit
+	$(BIN)/pre-commit install
 
 check: lint test ## Everything that must pass
 
@@ -91,12 +98,20 @@ pictures: $(STAMP) ## Take the pictures of the documents anew, from real runs (n
 
 venv: $(STAMP) ## The environment for development, in .venv
 
-# Rebuilt only when pyproject.toml changes; the tree itself is installed editable.
-$(STAMP): pyproject.toml
+# Rebuilt only when pyproject.toml or constraints.txt changes; the tree itself is installed editable.
+$(STAMP): pyproject.toml constraints.txt
 	$(call make_venv,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) 'pip>=25.1'  # knows --group
-	$(BIN)/python $(PIP_INSTALL) --editable '.[embedded,containers]' --group dev
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded,containers]' --group dev
 	@touch $@
+
+lock: ## Find the newest versions that pyproject.toml allows, and write them into constraints.txt
+	$(call make_venv,$(LOCK_VENV))
+	$(LOCK_VENV)/bin/python $(PIP_INSTALL) 'pip>=25.1'
+	$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[embedded,containers]' --group dev
+	$(LOCK_VENV)/bin/python tools/lock.py > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(LOCK_VENV)
 
 # Not editable: the demo installs what a user would install.
 $(DEMO_STAMP): pyproject.toml $(SOURCES)
@@ -105,5 +120,5 @@ $(DEMO_STAMP): pyproject.toml $(SOURCES)
 	@touch $@
 
 clean: ## Remove the environments, caches and built things of this tree
-	rm -rf $(VENV) $(DEMO_VENV) build dist bench/bin demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(LOCK_VENV) build dist bench/bin demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

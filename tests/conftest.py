@@ -6,11 +6,21 @@ from pathlib import Path
 import pytest
 
 from paddock.llama.scripted import ScriptedModel, write, write_split
+from tests.processes import NoProcesses
 
 # A shell starts what it puts in the background (`make test &`) deaf to Ctrl-C, and children inherit
 # that; those that the tests interrupt must hear it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-processes", action="store_true", help="only tests that start none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-processes"):
+        config.pluginmanager.register(NoProcesses())
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ def test_one_that_others_may_write_is_not(tmp_path: Path, loose: str):
     file.parent.mkdir()
     file.touch()
     {"file": file, "folder": file.parent}[loose].chmod(0o777)
-    with pytest.raises(PermissionError, match="another user's work"):
+    with pytest.raises(PermissionError, match="written by another user"):
         believed(file)
 
 
@@ -156,7 +156,7 @@ def test_one_that_is_another_users_is_not(tmp_path: Path, whose: str):
     file.parent.mkdir()
     file.touch()
     os.chown({"file": file, "folder": file.parent}[whose], STRANGER, STRANGER)
-    with pytest.raises(PermissionError, match="another user's work"):
+    with pytest.raises(PermissionError, match="written by another user"):
         believed(file)
 
 

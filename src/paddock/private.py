@@ -47,7 +47,7 @@ def believed(file: Path) -> bytes:
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
         for facts in (os.fstat(opened.fileno()), file.parent.lstat()):
             if facts.st_uid != os.getuid() or stat.S_ISLNK(facts.st_mode) or _is_open(facts):
-                raise PermissionError(f"{file} may be another user's work")
+                raise PermissionError(f"{file} may have been written by another user")
         return opened.read()
 
 
@@ -73,7 +73,7 @@ def _close(folder: Path) -> None:
         )
     folder.chmod(0o700)
     if _is_loose(folder.stat()):
-        raise _refused(f"the file system of {folder} keeps no other user out")
+        raise _refused(f"the file system of {folder} does not keep other users out")
     _log.warning(
         "%s was open to others (mode %o): closed now", folder, stat.S_IMODE(before.st_mode)
     )
@@ -156,6 +156,6 @@ def _name(user: int) -> str:
 
 def _refused(what: str, how: str = "") -> ConfigError:
     return ConfigError(
-        f"{what}: Paddock's files cannot be safe there",
+        f"{what}: Paddock's files are not safe there",
         hint=f"{how or 'make it yours'}, or name another place with --state-dir",
     )

@@ -116,7 +116,7 @@ def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
     program("switch", "alpha")
     before = home.client.status()
     restarted = program("restart")
-    assert "1 models adopted" in restarted.out, restarted.err
+    assert "1 model adopted" in restarted.out, restarted.err
     after = home.client.status()
     assert after.pid != before.pid
     assert _model_pids(after) == _model_pids(before)

@@ -407,8 +407,8 @@ def test_the_engine_is_asked_for_the_gpus_it_has(
     (conf.parent / "paddock.toml").write_text(f'engine = "{engine}"\n')
     assert paddock("init", good, "--output", conf).status == 0
     text = conf.read_text()
-    assert "#   CUDA0  79.2 GiB: nobody tells whether it drives a display\n" in text
-    assert "#   CUDA1  79.2 GiB: nobody tells whether it drives a display\n" in text
+    assert "#   CUDA0  79.2 GiB: it is unknown whether it drives a display\n" in text
+    assert "#   CUDA1  79.2 GiB: it is unknown whether it drives a display\n" in text
     assert "\nFIT_TARGET = 1024\n" in text
     assert {profile.ctx_size for profile in profiles(conf).values()} == {32768}
 

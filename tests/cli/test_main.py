@@ -93,7 +93,7 @@ def test_a_command_line_that_is_wrong_ends_with_2(paddock: Paddock, command: str
 def test_an_address_that_is_none_is_an_error_and_no_traceback(paddock: Paddock) -> None:
     result = paddock("status", "--url", "ftp://here")
     assert result.status == 1
-    assert "no address of a daemon" in result.err
+    assert "not the address of a daemon" in result.err
 
 
 def in_a_process(*args: str, **env: str) -> subprocess.CompletedProcess[str]:

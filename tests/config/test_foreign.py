@@ -8,11 +8,11 @@ from tests.config.stables import Yard
 
 CORPUS = Path(__file__).parents[1] / "importing" / "corpus"
 SHAPES = [
-    ("swap-*/given/config.yaml", "is llama-swap's, and no models.conf", "import llama-swap"),
-    ("compose-*/given/*compose.y*ml", "is a compose file, and no models.conf", "import wrapper"),
-    ("unit-*/given/*.service", "is a systemd unit, and no models.conf", "import wrapper"),
-    ("unit-*/given/*.container", "is a quadlet, and no models.conf", "import wrapper"),
-    ("script-*/given/*", "is a script, and no models.conf", "import wrapper"),
+    ("swap-*/given/config.yaml", "is llama-swap's, not a models.conf", "import llama-swap"),
+    ("compose-*/given/*compose.y*ml", "is a compose file, not a models.conf", "import wrapper"),
+    ("unit-*/given/*.service", "is a systemd unit, not a models.conf", "import wrapper"),
+    ("unit-*/given/*.container", "is a quadlet, not a models.conf", "import wrapper"),
+    ("script-*/given/*", "is a script, not a models.conf", "import wrapper"),
 ]
 FILES = [
     pytest.param(file, message, verb, id=f"{file.parts[-3]}-{file.name}")
@@ -34,10 +34,10 @@ def test_a_file_of_another_program_is_one_problem_that_names_its_import(
 def test_no_models_conf_is_taken_for_one(yard: Yard) -> None:
     for conf in sorted(CORPUS.glob("*/expected/models.conf")):
         assert not any(
-            "no models.conf" in problem.message for problem in yard.problems(conf.read_bytes())
+            "not a models.conf" in problem.message for problem in yard.problems(conf.read_bytes())
         )
     example = Path(__file__).parents[2] / "examples"
     for conf in sorted(example.glob("*.conf")):
         assert not any(
-            "no models.conf" in problem.message for problem in yard.problems(conf.read_bytes())
+            "not a models.conf" in problem.message for problem in yard.problems(conf.read_bytes())
         )

@@ -98,7 +98,7 @@ def test_links_are_followed_each_file_counts_once_and_circles_end(tmp_path: Path
     found = look_into(here)
     assert names(found, here) == ["zebra.gguf", "other/far.gguf"]
     assert left(found, here) == {
-        "lost.gguf": "a link that leads nowhere",
+        "lost.gguf": "a broken link",
         "abc.gguf": "the same file as zebra.gguf",
     }
 
@@ -219,7 +219,9 @@ def test_a_repositorys_projector_is_for_all_of_its_models_and_the_exact_half_is_
         "gemma-3-4b-Q8.gguf": "mmproj-b.gguf",
         "text-Q4.gguf": None,
     }
-    assert {one.why for one in found.left_out} == {"a projector of which there is a better one"}
+    assert {one.why for one in found.left_out} == {
+        "a projector; a better one of the same model is used"
+    }
     assert len(found.left_out) == 2
 
 

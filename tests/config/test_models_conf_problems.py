@@ -85,7 +85,8 @@ def test_a_flag_twice_in_a_section_names_both_lines_whatever_the_spelling(yard):
     ]
     assert "both set aliases" in yard.errors(P + "alias = a\naliases = b\n")[0]
     assert (
-        "'ttl' in line 3 and 'ttl' in line 4 say it twice" in yard.errors(P + "ttl=1\nttl=2\n")[0]
+        "'ttl' in line 3 and 'ttl' in line 4 are the same key"
+        in yard.errors(P + "ttl=1\nttl=2\n")[0]
     )
     assert (
         "in line 3 and 'extra_args' in line 4"
@@ -96,7 +97,7 @@ def test_a_flag_twice_in_a_section_names_both_lines_whatever_the_spelling(yard):
 def test_a_flag_in_two_spellings_with_one_value_is_no_error(yard):
     text = P + "ngl = auto\nn-gpu-layers = auto\n"
     assert yard.warnings(text) == [
-        "models.conf:4: [p] 'n-gpu-layers' says what 'ngl' in line 3 says (keep one of them)"
+        "models.conf:4: [p] 'n-gpu-layers' repeats 'ngl' in line 3 (keep one of them)"
     ]
     assert yard.argv("ngl = auto\nn-gpu-layers = auto") == ["--n-gpu-layers", "auto"]
     assert "both set --jinja" in yard.errors(P + "jinja = on\nno-jinja = on\n")[0]

@@ -57,7 +57,10 @@ def test_a_file_is_made_where_there_is_none(tmp_path: Path):
             lambda path: add_engine(path, "new", EngineSpec()),
             "needs one of path, image and package",
         ),
-        (lambda path: add_engine(path, "a b", EngineSpec(path="/x")), "no name for an engine"),
+        (
+            lambda path: add_engine(path, "a b", EngineSpec(path="/x")),
+            "not a valid name for an engine",
+        ),
         (lambda path: remove_engine(path, "new"), "has no engine 'new'"),
         (lambda path: remove_engine(path, "old"), "'old' is the default engine"),
     ],

@@ -6,7 +6,8 @@ import shlex
 import pytest
 
 from paddock.config.spellings import GONE
-from paddock.importing.page import Page, PageLine, healed
+from paddock.importing.healing import healed
+from paddock.importing.page import Page, PageLine
 from paddock.importing.tails import as_keys, trimmed
 from paddock.llama.flags import parse_help
 from tests.config.stables import FLAGS

@@ -24,7 +24,17 @@ from paddock.core.events import (
     TimePassed,
     UnloadAsked,
 )
-from paddock.core.model import Cause, DeviceId, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.model import (
+    Asker,
+    Cause,
+    DeviceId,
+    InstanceId,
+    ProfileId,
+    Room,
+    Rules,
+    Spec,
+    Ticket,
+)
 from paddock.core.scheduler import Scheduler
 
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
@@ -77,8 +87,10 @@ def configured(*specs: Spec) -> Configured:
     return Configured(specs)
 
 
-def asked(ticket: int, name: str, *, insist: bool = False, force: bool = False) -> Asked:
-    return Asked(Ticket(ticket), ProfileId(name), insist, force)
+def asked(
+    ticket: int, name: str, *, insist: bool = False, force: bool = False, by: str = ""
+) -> Asked:
+    return Asked(Ticket(ticket), ProfileId(name), insist, force, Asker(by))
 
 
 def examined(name: str, flaw: Cause | None) -> Examined:

@@ -10,11 +10,14 @@ from hypothesis.stateful import run_state_machine_as_test
 from paddock.core import books, scheduler, settle
 from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse
+from paddock.core.eviction import Resident, leavers
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
-from paddock.core.room import Resident, fits, leavers
+from paddock.core.room import fits
 from paddock.core.scheduler import Scheduler
 from paddock.core.settle import stop
 from tests.core.test_properties import Stable
+
+pytestmark = pytest.mark.long
 
 HUNT = settings(
     max_examples=400,
@@ -94,7 +97,7 @@ def test_a_waiter_lost_when_a_load_fails_is_noticed(monkeypatch):
         yield from (Refuse(waiter.ticket, cause) for waiter in waiters[:1])
 
     monkeypatch.setattr(scheduler, "refuse_all", refuse_all)
-    hunt("lost waiter")
+    hunt("(lost waiter|waits for what is known to fail)")  # whichever it meets first
 
 
 def test_a_waiter_forgotten_behind_a_full_instance_is_noticed(monkeypatch):
@@ -206,6 +209,29 @@ def test_a_deadline_that_has_passed_is_noticed(monkeypatch):
 
     monkeypatch.setattr(Books, "next_deadline", next_deadline)
     hunt("busy loop")
+
+
+def test_a_grace_against_the_only_asker_is_noticed(monkeypatch):
+    def missed_since(self: Books, live: Live) -> float:
+        assert isinstance(live.state, Serving)
+        return live.state.idle_since  # whoever used it
+
+    monkeypatch.setattr(Books, "missed_since", missed_since)
+    hunt("waits for itself")
+
+
+def test_no_grace_at_all_is_noticed(monkeypatch):
+    monkeypatch.setattr(Books, "missed_since", lambda self, live: float("-inf"))
+    hunt("pushed out too soon")
+
+
+def test_taking_everybody_for_one_asker_is_noticed(monkeypatch):
+    def missed_since(self: Books, live: Live) -> float:
+        return float("-inf") if self.waiting else honest(self, live)
+
+    honest = Books.missed_since
+    monkeypatch.setattr(Books, "missed_since", missed_since)
+    hunt("pushed out too soon")
 
 
 def test_a_load_of_what_is_known_to_fail_is_noticed():

@@ -8,18 +8,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from paddock.core import events as ev
-from paddock.core.model import HOST, Cause, DeviceId, ProfileId, Room, Rules, Spec
+from paddock.core.model import HOST, UNKNOWN, Asker, Cause, DeviceId, ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Process, World
 
+pytestmark = pytest.mark.long
+
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 NAMES = [ProfileId(name) for name in "abcd"]
+X, Y = Asker("x"), Asker("y")
 BROKEN = Cause("load_failed", "out of memory", exit_code=1)
 
 names = st.sampled_from(NAMES)
 whose = st.integers(0, 11)  # which of those that there are, counted round
 mib = st.sampled_from([0, 2, 3, 5, 6, 9, 12])
 margins = st.sampled_from([0, 1])
+crowds = st.sampled_from([(UNKNOWN,), (X,), (X,), (X, Y), (UNKNOWN, X, Y)])
 rooms = st.builds(
     Room,
     st.fixed_dictionaries({GPU: st.sampled_from([8, 10, 16]), GPU2: st.sampled_from([4, 10])}),
@@ -60,10 +64,19 @@ class Stable(RuleBasedStateMachine):
         rules=policies,
         room=rooms,
         specs=st.tuples(*map(spec_of, NAMES)),
+        crowd=crowds,
         ending=st.sampled_from(["quiet", "crowded", "crowded", "closed", "kept"]),
     )
-    def begin(self, rules: Rules, room: Room, specs: tuple[Spec, ...], ending: str) -> None:
+    def begin(
+        self,
+        rules: Rules,
+        room: Room,
+        specs: tuple[Spec, ...],
+        crowd: tuple[Asker, ...],
+        ending: str,
+    ) -> None:
         self.world = World(self.scheduler, rules, specs, room)
+        self.crowd = crowd
         self.ending = ending
 
     # Which processes there are to choose from; a rule with none is not tried.
@@ -77,18 +90,31 @@ class Stable(RuleBasedStateMachine):
     def too_late(self) -> list[Process]:
         return [p for p in self.world.processes.values() if p.told and p.state == "loading"]
 
-    @rule(name=names, how=st.sampled_from(["", "", "", "insist", "force"]))
-    def ask(self, name: ProfileId, how: str) -> None:
-        self.world.ask(name, insist=bool(how), force=how == "force")
+    @rule(name=names, how=st.sampled_from(["", "", "", "insist", "force"]), who=whose)
+    def ask(self, name: ProfileId, how: str, who: int) -> None:
+        asker = self.crowd[who % len(self.crowd)]
+        self.world.ask(name, insist=bool(how), force=how == "force", asker=asker)
 
     @rule(name=names, flaw=st.sampled_from([None, BROKEN]))
     def examine(self, name: ProfileId, flaw: Cause | None) -> None:
         self.world.examine(name, flaw)
 
-    @rule(asked=st.lists(names, min_size=2, max_size=4))
-    def several_ask(self, asked: list[ProfileId]) -> None:
-        for name in asked:
-            self.world.ask(name)
+    @rule(asked=st.lists(st.tuples(names, whose), min_size=2, max_size=4))
+    def several_ask(self, asked: list[tuple[ProfileId, int]]) -> None:
+        for name, who in asked:
+            self.world.ask(name, asker=self.crowd[who % len(self.crowd)])
+
+    @rule(errands=st.lists(st.tuples(names, whose), min_size=2, max_size=4))
+    def come_one_after_the_other(self, errands: list[tuple[ProfileId, int]]) -> None:
+        """Each asks when the one before was served, in the time that everything takes."""
+        for name, who in errands:
+            ticket = self.world.ask(name, asker=self.crowd[who % len(self.crowd)])
+            for _ in range(20):
+                if ticket not in self.world.waiting or not self.world.step():
+                    break
+            self.world.pass_time(self.world.now + 1.0)
+            if ticket in self.world.leased:
+                self.world.leave(ticket)
 
     @precondition(lambda self: self.world.leased)
     @rule(index=whose)

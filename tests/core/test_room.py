@@ -6,8 +6,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
+from paddock.core.eviction import Resident, leavers
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
-from paddock.core.room import Resident, arithmetic, fits, leavers, need, shares_device
+from paddock.core.room import arithmetic, fits, need, shares_device, shortage
 
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 TEN = Room({GPU: 10})
@@ -101,7 +102,20 @@ def test_who_leaves_first():
 
 def test_the_cost_counts_by_what_it_frees():
     small, large = resident("small", 2, cost=10.0), resident("large", 8, cost=20.0)
-    assert names(leavers({GPU: 2}, [small, large], [], TEN)) == ["large"]
+    assert names(leavers({GPU: 8}, [small, large], [], TEN)) == ["large"]
+
+
+def test_what_it_frees_beyond_what_lacks_does_not_count():
+    small, large = resident("small", 2, cost=10.0), resident("large", 8, cost=20.0)
+    assert names(leavers({GPU: 2}, [small, large], [], TEN)) == ["small"]
+
+
+@given(demands, st.lists(demands, max_size=4), rooms)
+def test_something_lacks_exactly_where_it_does_not_fit(wanted, beside, room):
+    short = shortage(wanted, beside, room)
+    assert bool(short.mib or short.instances) == (not fits(wanted, beside, room))
+    assert all(lack > 0 for lack in short.mib.values())
+    assert all(0 <= short.share(demand) <= 1 for demand in beside)
 
 
 def test_who_frees_nothing_where_it_matters_stays():
@@ -200,3 +214,47 @@ def test_a_device_that_serves_one_at_a_time_is_not_shared_however_much_is_free()
     assert not fits({GPU: 1}, [{GPU: 1}], room)
     words = arithmetic({GPU: 1}, [(InstanceId("a.1"), {GPU: 1})], room)
     assert words == "RPC0: serves one instance at a time, a.1 keeps it"
+
+
+# ---- a GPU in RAM ----
+
+APU = DeviceId("0000:c5:00.0")
+SHARED = Room(capacity={HOST: 12_000, APU: 12_500}, in_ram=frozenset({APU}))
+
+
+def asks(*, stiff: bool = False, **demand: int) -> Spec:
+    ids = {"apu": APU, "host": HOST}
+    return Spec(
+        ProfileId("a"),
+        demand={ids[name]: mib for name, mib in demand.items()},
+        stiff=frozenset({APU}) if stiff else frozenset(),
+    )
+
+
+def test_a_gpu_in_ram_and_the_host_are_booked_once():
+    model = {APU: 4000, HOST: 2000}
+    assert fits(model, [model], SHARED), "together 12,000 of 12,500"
+    assert not fits(model, [{APU: 4000, HOST: 2600}], SHARED)
+    assert not fits({APU: 600}, [{HOST: 12_000}], SHARED), "the host's part lies there, too"
+    assert not fits({HOST: 9000}, [{APU: 4000}], SHARED)
+
+
+def test_what_was_set_aside_for_a_gpu_is_not_the_hosts():
+    much = Room(capacity={HOST: 30_000, APU: 126_000}, in_ram=frozenset({APU}))
+    assert fits({APU: 90_000, HOST: 2000}, [], much)
+    assert not fits({HOST: 31_000}, [], much)
+
+
+def test_a_stiff_profile_on_a_gpu_in_ram_is_refused_only_where_all_is_too_small():
+    assert fits(need(asks(stiff=True, apu=8000, host=500), SHARED), [], SHARED)
+    assert not fits(need(asks(stiff=True, apu=13_000, host=500), SHARED), [], SHARED)
+
+
+@given(st.integers(0, 40_000), st.integers(0, 40_000))
+def test_an_elastic_profile_fits_a_gpu_in_ram_alone(apu: int, host: int):
+    assert fits(need(asks(apu=apu, host=host), SHARED), [], SHARED)
+
+
+def test_the_reason_counts_all_that_lies_in_ram():
+    told = arithmetic({APU: 8000, HOST: 1000}, [(InstanceId("b.1"), {APU: 4000})], SHARED)
+    assert told == f"{APU}: needs 9000 MiB of 12500, b.1 keeps 4000"

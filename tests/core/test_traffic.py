@@ -4,7 +4,17 @@ stable does more than switch. The bounds follow from the rules and the times alo
 
 import pytest
 
-from paddock.core.model import DeviceId, InstanceId, ProfileId, Room, Rules, Spec, Ticket
+from paddock.core.model import (
+    UNKNOWN,
+    Asker,
+    DeviceId,
+    InstanceId,
+    ProfileId,
+    Room,
+    Rules,
+    Spec,
+    Ticket,
+)
 from paddock.core.scheduler import Scheduler
 from tests.core.world import Pace, World
 
@@ -13,27 +23,32 @@ HOUR = 3600.0
 
 
 class Traffic(World):
-    """One client for each of `wishes`: the names that it asks for by turns, for ever."""
+    """One client for each of `wishes`: the names that it asks for by turns, for ever.
 
-    def __init__(self, pace: Pace, *wishes: str, rules: Rules | None = None) -> None:
+    `known`: each says who it is.
+    """
+
+    def __init__(
+        self, pace: Pace, *wishes: str, rules: Rules | None = None, known: bool = False
+    ) -> None:
         names = sorted(set("".join(wishes)))
         specs = [Spec(ProfileId(name), {GPU: 6}) for name in names]
         super().__init__(Scheduler, rules or Rules(), specs, Room({GPU: 10}))
         self.pace = pace
         self.served = 0
         self.waits: dict[str, float] = dict.fromkeys(names, 0.0)  # the longest, by profile
-        self._next: dict[Ticket, str] = {}
-        for wish in wishes:
-            self.come(wish)
+        self._next: dict[Ticket, tuple[str, Asker]] = {}
+        for number, wish in enumerate(wishes):
+            self.come(wish, Asker(f"client {number}") if known else UNKNOWN)
 
-    def come(self, wish: str) -> None:
-        self._next[Ticket(self._tickets + 1)] = wish[1:] + wish[0]
-        self.ask(ProfileId(wish[0]))
+    def come(self, wish: str, asker: Asker = UNKNOWN) -> None:
+        self._next[Ticket(self._tickets + 1)] = wish[1:] + wish[0], asker
+        self.ask(ProfileId(wish[0]), asker=asker)
 
     def leave(self, ticket: Ticket) -> None:
         super().leave(ticket)
         self.served += 1
-        self.come(self._next.pop(ticket))
+        self.come(*self._next.pop(ticket))
 
     def _grant(self, ticket: Ticket, instance: InstanceId) -> None:
         request = self.waiting[ticket]
@@ -78,28 +93,50 @@ PACES = [
     Pace(load=20, request=3),
     Pace(load=45, request=3),
 ]
-pytestmark = pytest.mark.parametrize("pace", PACES, ids=str)
+pytestmark = [pytest.mark.long, pytest.mark.parametrize("pace", PACES, ids=str)]
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("wishes", [("a", "b"), ("a", "b", "c"), ("a", "a", "a", "b")])
-def test_who_competes_for_the_room_neither_thrashes_nor_starves(pace, wishes):
-    traffic, profiles = Traffic(pace, *wishes), len(set(wishes))
+def test_who_competes_for_the_room_neither_thrashes_nor_starves(pace, wishes, known):
+    traffic, profiles = Traffic(pace, *wishes, known=known), len(set(wishes))
     traffic.run()
     assert traffic.spawns <= most_loads(pace, traffic.rules, profiles)
     assert max(traffic.waits.values()) <= longest_wait(pace, traffic.rules, profiles)
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("wishes", [("ab", "ba"), ("abc", "bca", "cab"), ("ab",) * 8 + ("ba",) * 8])
-def test_clients_that_change_their_minds_are_batched_and_served(pace, wishes):
-    traffic, profiles = Traffic(pace, *wishes), len(set(wishes[0]))
+def test_clients_that_change_their_minds_are_batched_and_served(pace, wishes, known):
+    traffic, profiles = Traffic(pace, *wishes, known=known), len(set(wishes[0]))
     traffic.run()
     assert traffic.spawns * len(wishes) / profiles <= traffic.served + len(wishes)
     assert max(traffic.waits.values()) <= longest_wait(pace, traffic.rules, profiles)
 
 
-def test_many_requests_share_each_switch(pace):
+@pytest.mark.parametrize("wish", ["ab", "abc", "aab"])
+def test_one_client_alone_waits_for_nothing_but_the_switch(pace, wish):
+    traffic = Traffic(pace, wish, known=True)
+    traffic.run()
+    assert max(traffic.waits.values()) <= switch_time(pace) + 1e-6
+    rounds = traffic.served / len(wish)
+    assert traffic.spawns >= (rounds - 1) * len(set(wish)), "it does not fit, so each is a switch"
+
+
+def test_one_who_changes_its_mind_does_not_push_out_one_who_does_not(pace):
+    """Whoever stays with a model has it for a tenure each time, or until the other was away for long."""
+    traffic = Traffic(pace, "ab", "a", known=True)
+    traffic.run()
+    stay = min(traffic.rules.tenure * pace.load, patience(pace, traffic.rules) - switch_time(pace))
+    rounds = HOUR / (2 * switch_time(pace) + pace.request + stay)
+    assert traffic.spawns <= 2 * (rounds + 1)
+    assert max(traffic.waits.values()) <= longest_wait(pace, traffic.rules, 2)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_many_requests_share_each_switch(pace, known):
     """Where each request cost a switch, both numbers would be the same."""
-    traffic = Traffic(pace, "a", "b")
+    traffic = Traffic(pace, "a", "b", known=known)
     traffic.run()
     stay = min(traffic.rules.tenure * pace.load, patience(pace, traffic.rules) - switch_time(pace))
     full_stays = traffic.spawns - 3  # the first of each has no tenure yet, the last is cut short

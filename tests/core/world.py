@@ -6,7 +6,7 @@ promise was broken; the tests with planted bugs look for these words.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import Literal
@@ -16,6 +16,8 @@ from paddock.core.books import Coming, Serving
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
 from paddock.core.model import (
     HOST,
+    UNKNOWN,
+    Asker,
     Cause,
     Demand,
     DeviceId,
@@ -27,6 +29,7 @@ from paddock.core.model import (
     Ticket,
 )
 from paddock.core.scheduler import Scheduler
+from tests.core.askers import is_missed, waits_for_itself
 
 ENDED = Cause("exited", "it ended")
 
@@ -39,6 +42,8 @@ class Process:
     since: float  # in this state
     state: Literal["loading", "ready", "exited"] = "loading"  # exited: its memory is not free yet
     told: bool = False
+    users: dict[Asker, float] = field(default_factory=dict)  # when each last used it
+    given_up: frozenset[Asker] = frozenset()  # before it was started for them, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Request:
     profile: ProfileId
     since: float
     instance: InstanceId | None = None
+    asker: Asker = UNKNOWN
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,11 @@ class World:
         self.spawns = 0
         self.is_sound = True
         self.is_crowded = False
-        self._pending: set[ProfileId] = set()  # asked for, and not started since
+        self.pending: set[ProfileId] = set()  # asked for, and not started since
+        self.is_switching = False  # somebody was pushed out for those who are pending
+        self.evicted_at: dict[ProfileId, float] = {}
+        self.last_end: dict[Asker, float] = {}  # of a request, or of waiting for one
+        self._given_up: dict[ProfileId, frozenset[Asker]] = {}  # since it was started last
         self.flawed: set[ProfileId] = set()  # known to fail
         self._forced: set[ProfileId] = set()  # of the pending ones: to be tried all the same
         self._tickets = 0
@@ -84,13 +95,20 @@ class World:
 
     # ---- what happens ----
 
-    def ask(self, profile: ProfileId, *, insist: bool = False, force: bool = False) -> Ticket:
+    def ask(
+        self,
+        profile: ProfileId,
+        *,
+        insist: bool = False,
+        force: bool = False,
+        asker: Asker = UNKNOWN,
+    ) -> Ticket:
         self._tickets += 1
         ticket = Ticket(self._tickets)
-        self.waiting[ticket] = Request(profile, self.now)
-        self._pending.add(profile)
+        self.waiting[ticket] = Request(profile, self.now, asker=asker, insists=insist)
+        self.pending.add(profile)
         self._forced |= {profile} if force else set()
-        self.feed(ev.Asked(ticket, profile, insist, force))
+        self.feed(ev.Asked(ticket, profile, insist, force, asker))
         return ticket
 
     def examine(self, profile: ProfileId, flaw: Cause | None) -> None:
@@ -98,9 +116,21 @@ class World:
         self.feed(ev.Examined(profile, flaw))
 
     def leave(self, ticket: Ticket) -> None:
-        self.waiting.pop(ticket, None)
-        self.leased.pop(ticket, None)
+        request = self.waiting.pop(ticket, None) or self.leased.pop(ticket, None)
+        if request:
+            self._note_end(request)
         self.feed(ev.Left(ticket))
+
+    def _note_end(self, request: Request) -> None:
+        """It used its instance, or leaves one behind that loads for it."""
+        self.last_end[request.asker] = self.now
+        if request.instance is None:
+            given_up = self._given_up.get(request.profile, frozenset())
+            self._given_up[request.profile] = given_up | {request.asker}
+        for process in self.processes.values():
+            is_for_it = process.profile == request.profile and process.state == "loading"
+            if process.instance == request.instance or is_for_it:
+                process.users[request.asker] = self.now
 
     def proceed(self, process: Process) -> None:
         """It goes its way: to ready, or once told to go, to its end; then its memory is free."""
@@ -130,7 +160,7 @@ class World:
 
     def configure(self, specs: Iterable[Spec]) -> None:
         self.specs = {spec.id: spec for spec in specs}
-        self._pending &= self.specs.keys()
+        self.pending &= self.specs.keys()
         self.flawed &= self.specs.keys()
         self.feed(ev.Configured(tuple(self.specs.values())))
 
@@ -139,19 +169,20 @@ class World:
         self.feed(ev.Measured(room))
 
     def cancel(self, profile: ProfileId) -> None:
-        self._pending.discard(profile)
+        self.pending.discard(profile)
         self._forced.discard(profile)
         self.feed(ev.CancelAsked(profile))
 
     def unload(self, profile: ProfileId, *, now: bool) -> None:
-        self._pending.discard(profile)
+        self.pending.discard(profile)
         self._forced.discard(profile)
         self.feed(ev.UnloadAsked(profile, now))
 
     def restart(self, scheduler: type[Scheduler]) -> None:
         """The daemon dies and comes back: every connection is cut, what is alive is adopted."""
-        self.waiting, self.leased, self._pending = {}, {}, set()
+        self.waiting, self.leased, self.pending = {}, {}, set()
         self.flawed, self._forced = set(), set()
+        self.is_switching, self.evicted_at = False, {}
         self._begin(scheduler)
         self.configure(self.specs.values())
         self.measure(self.room)
@@ -161,6 +192,7 @@ class World:
             self._adopt(process)
 
     def _adopt(self, process: Process) -> None:
+        process.users = {}
         spec = self.specs.get(process.profile)
         process.demand = self.need(process.profile)
         fingerprint = spec.fingerprint if spec else ""
@@ -191,6 +223,9 @@ class World:
         self.promise(deadline is None or deadline > self.now, "busy loop")
         self._compare_leases()
         self._look_for_hopeless_ones()
+        self.promise(not waits_for_itself(self), "waits for itself")
+        told = any(process.told for process in self.processes.values())
+        self.is_switching = bool(self.pending) and (self.is_switching or told)
         self.is_sound = True
 
     def _perform(self, effect: Effect, event: ev.Event, staying: list[Process]) -> None:
@@ -207,7 +242,7 @@ class World:
                 self.promise(ticket in self.waiting, "refused who did not wait")
                 request = self.waiting.pop(ticket)
                 if all(other.profile != request.profile for other in self.waiting.values()):
-                    self._pending.discard(request.profile)
+                    self.pending.discard(request.profile)
             case SwitchDone():
                 pass
 
@@ -219,9 +254,11 @@ class World:
         loads = [p.demand for p in others if p.state == "loading"]
         self.promise(not any(_collide(demand, load) for load in loads), "loads overlap")
         self.spawns += 1
-        self._pending.discard(profile)
+        self.pending.discard(profile)
         self._forced.discard(profile)
-        self.processes[instance] = Process(instance, profile, demand, self.now)
+        given_up = self._given_up.pop(profile, frozenset())
+        process = Process(instance, profile, demand, self.now, given_up=given_up)
+        self.processes[instance] = process
         return self.processes[instance]
 
     def _stop(self, effect: Stop, event: ev.Event, staying: list[Process]) -> None:
@@ -232,9 +269,11 @@ class World:
         self.promise(not used or ordered or self._drain_is_over(effect), "killed under a client")
         if effect.why == "evicted":
             self.promise(not self._all_fits(staying), "evicted though everything fits")
-            asked = self._pending | {request.profile for request in self.waiting.values()}
+            asked = self.pending | {request.profile for request in self.waiting.values()}
             hopeful = asked - self.flawed | self._forced
             self.promise(bool(hopeful), "evicted for what is known to fail")
+            self.promise(not is_missed(self, process), "pushed out too soon")
+            self.evicted_at[process.profile] = self.now
 
     def _drain_is_over(self, effect: Stop) -> bool:
         limit = self.rules.drain_timeout
@@ -242,7 +281,7 @@ class World:
         return bool(limit) and effect.why == "evicted" and patient
 
     def _all_fits(self, staying: list[Process]) -> bool:
-        asked = self._pending | {request.profile for request in self.waiting.values()}
+        asked = self.pending | {request.profile for request in self.waiting.values()}
         wanted = asked - {p.profile for p in staying}
         demands = [*(p.demand for p in staying), *(self.need(profile) for profile in wanted)]
         return (
@@ -261,7 +300,7 @@ class World:
         request, process = self.waiting.pop(ticket), self.processes[instance]
         self.promise(process.state == "ready" and not process.told, "granted what is not ready")
         self.promise(request.profile == process.profile, "granted another profile")
-        self.leased[ticket] = Request(request.profile, self.now, instance)
+        self.leased[ticket] = replace(request, since=self.now, instance=instance)
         spec, using = self.specs[request.profile], [r.instance for r in self.leased.values()]
         crowd = using.count(instance)
         self.promise(not spec.concurrency or crowd <= spec.concurrency, "too many at once")
@@ -361,6 +400,9 @@ class World:
         self.is_crowded = False
         return not line & self.waiting.keys()
 
+    def cost(self, profile: ProfileId) -> float:
+        return self.scheduler._books.cost(profile)
+
     def _dearest_load(self) -> float:
         """What the slowest profile costs, by the books or once its load that is under way is over."""
         books = self.scheduler._books
@@ -371,7 +413,7 @@ class World:
 
     def _hand_over(self, ticket: Ticket) -> None:
         """Somebody asks for the same a moment before this one leaves: it is never idle."""
-        self.ask(self.leased[ticket].profile)
+        self.ask(self.leased[ticket].profile, asker=self.leased[ticket].asker)
         self.leave(ticket)
 
 

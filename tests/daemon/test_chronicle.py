@@ -47,8 +47,8 @@ async def test_what_lies_worse_than_before_is_told_with_who_took_the_memory(worl
     await world.loaded(log=LOG.replace("33/33", "20/33"))
     assert [verdict.state for verdict in world.told] == ["unknown", "degraded"]
     assert [reason.message for reason in (await world.verdict()).reasons] == [
-        "20 layers on devices, of 33 that should be",
-        "CUDA0 had 70.0 GiB less free; other programs hold 71.0 GiB (hog)",
+        "20 layers on devices instead of 33",
+        "CUDA0 had 70.0 GiB less free memory; other programs hold 71.0 GiB (hog)",
     ]
 
 
@@ -56,7 +56,7 @@ async def test_of_ours_the_one_beside_is_named(world: World):
     world.instance("b")
     await world.loaded(log=LOG.replace("33/33", "20/33").replace("8348", "3000"))
     assert [reason.code for reason in world.told[0].reasons] == ["more-in-ram", "shared-memory"]
-    assert "b lies there too" in world.told[0].reasons[1].message
+    assert "b is loaded there too" in world.told[0].reasons[1].message
 
 
 async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world: World):

@@ -42,6 +42,10 @@ async def load_another(home: Yard) -> None:
     await home.ask("alpha")
 
 
+async def load_for_nobody(home: Yard) -> None:
+    await home.post("/switch", {"model": "alpha"})
+
+
 async def kill(home: Yard) -> None:
     await home.ask("alpha")
     await home.post("/unload", {"model": "alpha"})
@@ -89,10 +93,10 @@ TROUBLES = [
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
     Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
     Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
-    Trouble("activity", lambda h: (h.daemon.requests, "told"), then=look_on),
+    Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
     Trouble("publishing", lambda h: (h.daemon.bus, "publish")),
     Trouble("publishing", lambda h: (h.daemon.view, "instance")),
-    Trouble("probes", lambda _: (probes, "_ask"), raises_later),
+    Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),
     Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
     Trouble("instances", lambda h: (h.daemon.records, "begin")),
 ]  # fmt: skip

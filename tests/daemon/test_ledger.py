@@ -188,6 +188,40 @@ def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
     assert books.device_set.endswith(f"; {FAR}")
 
 
+def apu(*processes: GpuProcess, free: int = 460) -> Gpu:
+    return gpu(0, free, *processes, total=512, is_in_ram=True)
+
+
+def seen(size: int, **more: Any) -> Plan:
+    device = DevicePlan(device="Vulkan0", id=FIRST, size=size, **more)
+    return Plan(profile="alpha", source="engine", fits=True, devices=[device])
+
+
+def test_a_made_up_gpu_in_ram_has_the_machines_memory_beside_what_was_set_aside():
+    room = ledger(apu()).read(NOTHING)
+    assert room.in_ram == {FIRST}
+    assert room.capacity[FIRST] == room.capacity[HOST] + 460
+
+
+def test_ram_that_is_held_through_a_made_up_gpu_is_free_again_when_its_holder_has_left():
+    with running("print('here', flush=True); input()") as process:
+        books = ledger(apu(GpuProcess(process.pid, 50, "llama-server", ram_mib=300)))
+        alone = books.read(NOTHING).capacity
+        ours = books.read({ALPHA: holding(process.pid, first=350)}).capacity
+        assert ours[HOST] - alone[HOST] > 200
+        assert ours[FIRST] - alone[FIRST] > 250
+
+
+def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
+    books = ledger()
+    books.learn(seen(15_800, in_ram=True))
+    room = books.read(NOTHING)
+    assert room.in_ram == {FIRST}
+    assert room.capacity[FIRST] == room.capacity[HOST]
+    held = books.read({ALPHA: holding(2**22, first=1000)}).capacity
+    assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
+
+
 def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
     books = ledger()
     books.learn(plan(DevicePlan(device="RPC0", id=FAR)))

@@ -34,7 +34,7 @@ class Desk:
 
     @property
     def prompts(self) -> list[int | None]:
-        return [info.prompt_tokens for info in self.requests.told()]
+        return [info.prompt_tokens for info in self.requests.infos()]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def desk() -> Desk:
 async def test_a_request_goes_from_queued_over_its_prompt_to_its_answer(desk):
     request = desk.enter(None)
     desk.now += 2
-    [seen] = desk.requests.told()
+    [seen] = desk.requests.infos()
     assert (seen.id, seen.phase, seen.instance, seen.age, seen.since) == (
         1,
         "queued",
@@ -57,7 +57,7 @@ async def test_a_request_goes_from_queued_over_its_prompt_to_its_answer(desk):
     desk.launch(7, 1000)
     desk.requests.hear(A1, TaskLine(7, "reading", 250))
     desk.requests.hear(A1, TaskLine(7, "reading", 500, 80.0))
-    [seen] = desk.requests.told()
+    [seen] = desk.requests.infos()
     assert (seen.phase, seen.prompt_tokens, seen.prompt_fraction, seen.speed) == (
         "prompt",
         1000,
@@ -65,20 +65,20 @@ async def test_a_request_goes_from_queued_over_its_prompt_to_its_answer(desk):
         80.0,
     )
     request.has_begun = True
-    [seen] = desk.requests.told()
+    [seen] = desk.requests.infos()
     assert (seen.phase, seen.prompt_fraction, seen.speed) == ("generating", None, None)
     desk.requests.hear(A1, TaskLine(7, "generating", 42, 9.0))
-    [seen] = desk.requests.told()
+    [seen] = desk.requests.infos()
     assert (seen.generated_tokens, seen.speed) == (42, 9.0)
     desk.requests.leave(request)
-    assert desk.requests.told() == []
+    assert desk.requests.infos() == []
 
 
 async def test_tokens_alone_tell_that_an_answer_which_is_not_streamed_has_begun(desk):
     desk.enter()
     desk.launch(7, 10)
     desk.requests.hear(A1, TaskLine(7, "generating", 3, 1.0))
-    assert [info.phase for info in desk.requests.told()] == ["generating"]
+    assert [info.phase for info in desk.requests.infos()] == ["generating"]
 
 
 async def test_several_get_their_tasks_in_the_order_in_which_they_came(desk):
@@ -117,7 +117,7 @@ async def test_tasks_of_nobody_are_not_listed(desk):
     desk.launch(2, 10)
     desk.requests.leave(request)
     desk.requests.hear(A1, TaskLine(2, "generating", 5, 1.0))
-    assert desk.requests.told() == []
+    assert desk.requests.infos() == []
     assert not desk.requests._tasks, "nothing is left behind"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.core.model import ProfileId
-from paddock.daemon.turns import in_turns
+from paddock.daemon.turns import in_turns, let_go
 from tests.yard import Yard, places, yard
 
 
@@ -28,6 +28,26 @@ async def test_long_work_leaves_turns_for_others_and_short_work_needs_none():
         assert turns > 5
     finally:
         task.cancel()
+
+
+async def test_thousands_of_objects_are_let_go_in_turns():
+    class Slow:
+        def __del__(self) -> None:
+            sum(range(20_000))
+
+    turns, things = 0, [Slow() for _ in range(1000)]
+
+    async def other() -> None:
+        nonlocal turns
+        while things:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(other())
+        group.create_task(let_go(things))
+    assert not things
+    assert turns > 5
 
 
 def home(tmp_path: Path, models: Path, conf: str):
@@ -58,6 +78,26 @@ async def test_a_plan_makes_one_spec_anew_and_a_reload_only_what_changed(
         last = specs(there)
         assert last[ProfileId("one")] is planned[ProfileId("one")]
         assert last[ProfileId("two")] != planned[ProfileId("two")]
+
+
+async def test_what_becomes_known_while_specs_are_made_is_in_all_before_they_are_active(
+    tmp_path: Path, models: Path
+):
+    many = "".join(f"[p{n}]\nmodel = alpha.gguf\nctx-size = {n + 256}\n" for n in range(600))
+    async with yard(home(tmp_path, models, many)) as there:
+        daemon = there.daemon
+        configuration, specs = daemon.configuration, daemon.configuration._specs
+        daemon.parts.ledger.overheads["CUDA0"] = 500
+        made = specs.made
+        preparing = asyncio.create_task(configuration._prepare(daemon.parts.roster.stable))
+        while specs.made == made:
+            await asyncio.sleep(0)
+        assert not preparing.done(), "it takes more than one turn"
+        daemon.parts.ledger.overheads["CUDA0"] = 600
+        await preparing
+        made = specs.made
+        configuration.activate()
+        assert specs.made == made, "nothing is left to be made in one turn"
 
 
 async def test_a_failed_plan_is_tried_again_after_a_reload(tmp_path: Path, models: Path):

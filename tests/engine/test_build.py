@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.engine.build import Order, build
+from paddock.engine.build import BuildOrder, build
 from paddock.engine.build_step import done, error_lines
 from paddock.engine.source import (
     UPSTREAM,
@@ -46,8 +46,8 @@ class Yard:
         self.tree = source_tree(folder / "llama.cpp")
         self.reports: list[tuple[str, float | None]] = []
 
-    def order(self, source: Source | None = None, *patches: Path, name: str = "mine") -> Order:
-        return Order(name, source or Folder(self.tree), patches, tuple(options(look())))
+    def order(self, source: Source | None = None, *patches: Path, name: str = "mine") -> BuildOrder:
+        return BuildOrder(name, source or Folder(self.tree), patches, tuple(options(look())))
 
     def build(self, source: Source | None = None, *patches: Path, name: str = "mine"):
         order = self.order(source, *patches, name=name)
@@ -126,7 +126,7 @@ def test_another_recipe_begins_anew(yard: Yard):
         yard.build()
     assert left.exists()
     order = yard.order()
-    changed = Order(order.name, order.source, (), (*order.options, "-DA=1"))
+    changed = BuildOrder(order.name, order.source, (), (*order.options, "-DA=1"))
     with pytest.raises(EngineError):
         build(changed, yard.state, lambda what, share: None)
     assert not left.exists()

@@ -9,7 +9,7 @@ from paddock.config.profile import Flag, Origin, Profile
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
 from paddock.engine.trial import CaseOutcome, TrialAnswer, try_all
-from paddock.engine.trial_cases import PROMPTS, Case, generated, of_file, of_profiles
+from paddock.engine.trial_cases import PROMPTS, TrialCase, generated, of_file, of_profiles
 from paddock.engine.trial_compare import TrialFinding, findings, is_safe
 from paddock.llama.scripted import ScriptedModel, write
 from tests.engine.stand_in import frail_engine
@@ -26,7 +26,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cases(place: Path) -> list[Case]:
+def cases(place: Path) -> list[TrialCase]:
     (place / "models").mkdir()
     return generated(place / "models")
 
@@ -38,7 +38,7 @@ def good(place: Path) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def outcomes(place: Path, cases: list[Case], good: Engine) -> list[CaseOutcome]:
+def outcomes(place: Path, cases: list[TrialCase], good: Engine) -> list[CaseOutcome]:
     return try_all(good, cases, place / "good", silent)
 
 
@@ -51,7 +51,7 @@ def by_what(found: list[TrialFinding], case: str) -> dict[str, str]:
 
 
 def test_a_good_engine_is_safe_with_models_of_each_architecture(
-    cases: list[Case], outcomes: list[CaseOutcome]
+    cases: list[TrialCase], outcomes: list[CaseOutcome]
 ):
     found = findings(cases, outcomes)
     assert {finding.judgement for finding in found} == {"ok"}, found
@@ -66,7 +66,9 @@ def test_a_good_engine_is_safe_with_models_of_each_architecture(
     assert all(o.placement.buffers and o.seconds for o in outcomes)
 
 
-def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: list[CaseOutcome]):
+def test_two_good_engines_are_alike(
+    place: Path, cases: list[TrialCase], outcomes: list[CaseOutcome]
+):
     embedded = find_engine("embedded", cache_dir=place)
     others = try_all(embedded, cases, place / "other", silent)
     found = findings(cases, others, outcomes)
@@ -75,7 +77,7 @@ def test_two_good_engines_are_alike(place: Path, cases: list[Case], outcomes: li
 
 
 def test_a_build_that_dies_on_long_prompts_is_caught(
-    place: Path, cases: list[Case], outcomes: list[CaseOutcome]
+    place: Path, cases: list[TrialCase], outcomes: list[CaseOutcome]
 ):
     dense = [case for case in cases if case.name == "dense"]
     bad = try_all(_frail(place), dense, place / "bad", silent)
@@ -93,8 +95,8 @@ def test_a_build_that_dies_on_long_prompts_is_caught(
     assert any("GGML_ASSERT" in line for line in bad[0].log)
 
 
-def case_of(path: Path, name: str = "dense", says: str = "") -> Case:
-    return Case(name, of_file(name, path), ("short",), says)
+def case_of(path: Path, name: str = "dense", says: str = "") -> TrialCase:
+    return TrialCase(name, of_file(name, path), ("short",), says)
 
 
 def test_a_model_that_cannot_be_loaded_is_a_failure_with_its_cause(place: Path, good: Engine):
@@ -132,7 +134,7 @@ def test_own_profiles_are_asked_what_fits_into_their_context(place: Path):
 
 # ---- judged without an engine ----
 
-OWN = Case("own", Profile("own", 0, None, ()), ("short",), is_own=True)
+OWN = TrialCase("own", Profile("own", 0, None, ()), ("short",), is_own=True)
 
 
 def outcome(
@@ -175,7 +177,7 @@ def test_what_is_better_or_the_same_is_safe():
 
 
 def test_vectors_are_compared_by_their_direction():
-    case = Case("e", Profile("e", 0, None, ()), ("embedding",))
+    case = TrialCase("e", Profile("e", 0, None, ()), ("embedding",))
 
     def embedded(*vector: float) -> CaseOutcome:
         return CaseOutcome(

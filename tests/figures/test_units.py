@@ -24,6 +24,8 @@ from paddock.figures import units
         (units.age(0.0), "0 s"), (units.age(-3.0), "0 s"), (units.age(59.9), "59 s"),
         (units.age(60), "1 min"), (units.age(7300), "2 h"), (units.age(5.5 * 86400), "5 d"),
         (units.ago(9.0), "just now"), (units.ago(185), "3 min ago"),
+        (units.count_or_no(0, "error"), "no errors"), (units.count_or_no(1, "error"), "1 error"),
+        (units.plural(1, "lies", "lie"), "lies"), (units.plural(0, "lies", "lie"), "lie"),
         (units.count(1, "request"), "1 request"), (units.count(0, "request"), "0 requests"),
         (units.unix("1970-01-01T00:01:00Z"), 60.0), (units.unix(""), None),
     ],

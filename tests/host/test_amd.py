@@ -90,6 +90,20 @@ def test_the_processors_graphics_have_their_vram_and_not_what_they_may_borrow(de
     assert (own.total_mib, own.used_mib, own.free_mib) == (512, 52, 460)
 
 
+def test_what_the_processors_graphics_hold_of_ram_is_told_beside_it(desktop: Machine):
+    """The northbridge's voltage tells them from a card; a card's use of RAM is none of its memory."""
+    home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
+    write(home, {"hwmon/hwmon1/in1_label": "vddnb"})
+    desktop.program(4242, "llama-server")
+    told = client("0000:7a:00.0", 71, "102400 KiB") | {"drm_memory_gtt": "6291456 KiB"}
+    desktop.opens(4242, 5, "/dev/dri/renderD128", **told)
+    desktop.opens(4242, 6, "/dev/dri/renderD129", **client(DISCRETE, 72, "1024 MiB"))
+    discrete, own = amd(desktop).read()
+    assert (own.is_in_ram, discrete.is_in_ram) == (True, False)
+    assert own.processes == (GpuProcess(4242, 100, "llama-server", ram_mib=6144),)
+    assert discrete.processes == (GpuProcess(4242, 1024, "llama-server"),)
+
+
 def test_sensors_of_both(desktop: Machine):
     assert amd(desktop).telemetry() == {
         DISCRETE: Telemetry(

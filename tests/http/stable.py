@@ -29,6 +29,7 @@ from paddock.api.types import (
 from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings
+from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
@@ -214,6 +215,7 @@ class Stable:
         self.logbook = Logbook()
         self.roster = Roster()
         self.paths = Folders()
+        self.askers: list[Asker] = []  # of each request for a lease
 
     def resolve(self, model: str | None) -> Profile:
         if not model:
@@ -229,12 +231,14 @@ class Stable:
     def current(self) -> str | None:
         return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)
 
-    def lease(self, profile_id: str) -> Lease:
+    def lease(self, profile_id: str, *, asker: Asker = UNKNOWN) -> Lease:
+        self.askers.append(asker)
         stall = self.stalls[profile_id]
         stall.loads += not stall.ready.is_set()
         return Lease(stall)
 
-    def loaded(self, profile_id: str) -> Lease:
+    def loaded(self, profile_id: str, *, asker: Asker = UNKNOWN) -> Lease:
+        self.askers.append(asker)
         if not self.stalls[profile_id].ready.is_set():
             raise NotLoaded(f"{profile_id} is not loaded")
         return Lease(self.stalls[profile_id])

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import json
 
 import pytest
 
@@ -61,6 +62,35 @@ async def test_a_large_body_arrives_whole(open_yard, tmp_path):
         async with yard.http.post(yard.base + CHAT, data=io.BytesIO(text)) as reply:
             assert reply.status == 200
     assert heard.body() == text
+
+
+async def test_a_large_body_that_is_changed_keeps_its_strings(open_yard, tmp_path):
+    """Of these only an outline was read, and what was left out of it comes back."""
+    tool = {"type": "function", "name": "look", "parameters": {}}
+    tools = [{"type": "namespace", "name": "mcp", "tools": [tool]}]
+    call = {
+        "type": "function_call",
+        "namespace": "mcp",
+        "name": "look",
+        "arguments": '"\\n' * 70_000,
+    }
+    picture = "iVBOR" + "A" * (8 << 20)
+    said = {"model": "a", "input": [call, {"image": picture}], "tools": tools}
+
+    async def say(writer):
+        writer.write(sockets.plain(b"{}"))
+        await writer.drain()
+
+    async with sockets.instance(tmp_path / "s", say) as heard:
+        yard = await open_yard({"a": tmp_path / "s"})
+        async with yard.http.post(
+            yard.base + "/v1/responses", data=io.BytesIO(json.dumps(said).encode())
+        ) as reply:
+            assert reply.status == 200
+    flat = {"type": "function_call", "name": "mcp__look", "arguments": call["arguments"]}
+    told = json.loads(heard.body())
+    assert told["input"] == [flat, {"image": picture}]
+    assert told["tools"] == [tool | {"name": "mcp__look"}]
 
 
 async def test_half_a_body_holds_nothing_and_harms_nobody(open_yard, tmp_path):

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from paddock.importing.compose_file import substituted
+from paddock.importing.healing import healed
 from paddock.importing.macros import Macros
-from paddock.importing.page import Page, PageLine, healed
+from paddock.importing.page import Page, PageLine
 from paddock.importing.tails import Keys, as_keys, trimmed
 from tests.config.stables import FLAGS, Yard
 

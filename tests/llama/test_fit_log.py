@@ -122,3 +122,13 @@ def test_without_a_trial_there_is_no_fit():
     reader = FitReader()
     reader.feed("0.1 E srv  llama_server: failed to load model")
     assert reader.fit() is None
+
+
+def test_a_made_up_vulkan_device_that_shares_ram_is_known_as_such():
+    """Real lines of CUDA under Vulkan's names, below its list of devices (ggml-vulkan.cpp, 11434)."""
+    listed = [
+        "ggml_vulkan: 0 = AMD Radeon 780M (RADV PHOENIX) (radv) | uma: 1 | fp16: 1 | bf16: 0 | fp4: 0",
+        "ggml_vulkan: 1 = AMD Radeon RX 7900 XTX (RADV NAVI31) (radv) | uma: 0 | fp16: 1 | bf16: 0",
+    ]
+    fitted = [line.replace("CUDA", "Vulkan") for line in lines("h100-fits")]
+    assert [device.is_in_ram for device in fit_of(listed + fitted).devices] == [True, False]

@@ -5,7 +5,7 @@ from pathlib import Path
 from paddock.api.placement import Advice
 from paddock.cli.offline.files import open_files
 from paddock.cli.offline.planning import Local
-from paddock.cli.offline.profile_facts import planned
+from paddock.cli.offline.profile_facts import with_plans
 from paddock.config.models_conf import load
 from paddock.config.profile import Profile
 from paddock.llama.scripted import ScriptedModel, write
@@ -53,7 +53,7 @@ class Clinic:
             engine=engine_command()[0],
             state_dir=self.folder / "state",
         )
-        return next(planned(Local(files), [facts]))
+        return next(with_plans(Local(files), [facts]))
 
 
 def found(facts: ProfileFacts, code: str) -> Advice:

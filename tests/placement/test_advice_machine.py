@@ -111,6 +111,6 @@ def test_a_resident_model_that_was_swapped_out_on_made_up_readings():
     advice = only(machine, "swapped-out")
     assert advice.severity == "warning"
     assert advice.message == (
-        "900 MiB of big, which is loaded, lie in swap, of 5.2 GiB that the machine swapped"
+        "900 MiB of the loaded big is in swap, of 5.2 GiB that the machine swapped"
     )
     assert "paddock unload big" in advice.hint

@@ -79,7 +79,7 @@ def test_ram_that_is_exceeded_on_made_up_readings(clinic: Clinic):
     advice = found(_in_ram(clinic), "ram-exceeded")
     assert advice.severity == "warning"
     assert advice.message == (
-        "its part in RAM is 2.9 GiB, and 2.0 GiB can be had; most is held by firefox, java"
+        "its part in RAM is 2.9 GiB, but only 2.0 GiB is available; most is held by firefox, java"
     )
     assert "`on-swap = refuse` would not load it" in advice.hint
     refused = found(_in_ram(clinic, "on-swap = refuse"), "ram-exceeded")

@@ -29,9 +29,11 @@ def test_advice_for_a_dense_model_that_spills_names_the_context_that_would_fit(
         keys = "CTX_SIZE = 16384\nFIT_TARGET = 10"
         advice = found(clinic.planned(keys, shared=devices.flag), "dense-in-ram")
         assert advice.severity == "warning"
-        assert re.match(r"3 of 13 layers lie in RAM, and it is a dense model: ", advice.message)
-        assert "85 became 6 tokens/s" in advice.message
-        line = re.match(r"write (CTX_SIZE = (\d+)), (\d+) tokens fewer", advice.hint)
+        assert re.match(
+            r"3 of 13 layers lie in RAM, and each token of a dense model", advice.message
+        )
+        assert "85 tokens/s became 6" in advice.message
+        line = re.match(r"write (CTX_SIZE = (\d+)) \((\d+) tokens fewer\)", advice.hint)
         assert line
         assert int(line[2]) + int(line[3]) == 16384
         better = keys.replace("CTX_SIZE = 16384", line[1])
@@ -161,7 +163,7 @@ def test_a_speed_that_was_typed_against_one_that_was_measured(
         return
     advice = found(facts, "speed-contradicted")
     assert advice.severity == severity
-    assert f"SPEED says 100 tokens/s, {measured:.1f} were measured (12 requests)" in advice.message
+    assert f"SPEED says 100 tokens/s, measured: {measured:.1f} (12 requests)" in advice.message
     assert f"write SPEED = ~{measured} t/s" in advice.hint
 
 

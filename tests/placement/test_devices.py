@@ -1,8 +1,10 @@
 """Devices by the names of engines and of drivers, margins, and who takes what. All are made up."""
 
+from dataclasses import replace
+
 import pytest
 
-from paddock.core.model import HOST
+from paddock.core.model import HOST, DeviceId
 from paddock.llama.fit_log import FitDevice
 from paddock.placement.devices import (
     DEFAULT_MARGIN,
@@ -13,8 +15,10 @@ from paddock.placement.devices import (
     gpus,
     held_by,
     ids_of,
+    is_in_ram,
     margins_of,
     overhead_of,
+    with_ram,
 )
 from paddock.placement.planning import Circumstances
 from tests.placement.ground import around, gpu, written
@@ -146,3 +150,31 @@ def test_takers_are_listed_by_name_the_largest_first():
     assert held_by([*several, Taker("vlc", 50)]) == "Xorg, firefox, python, …"
     assert held_by([Taker("Xorg", 1), Taker("Xorg", None)]) == "Xorg"
     assert held_by([Taker("", None)]) == held_by([]) == ""
+
+
+# ---- GPUs in RAM, made up ----
+
+APU = FitDevice("Vulkan0", "made up", "0000:c5:00.0", 15_300, 15_800)
+
+
+def reading_of(total: int | None, *, is_in_ram: bool = False) -> Reading:
+    return Reading(DeviceId("0000:c5:00.0"), "GPU0", total, total, is_in_ram=is_in_ram)
+
+
+def test_what_an_engine_sees_beyond_a_drivers_own_memory_is_ram():
+    assert is_in_ram(APU, reading_of(512))
+    assert not is_in_ram(APU, reading_of(16_368)), "a card; they count a little differently"
+    assert not is_in_ram(APU, reading_of(15_000))
+    assert not is_in_ram(APU, None)
+
+
+def test_an_engine_or_a_driver_may_say_so_itself():
+    assert is_in_ram(replace(APU, is_in_ram=True), None)
+    assert is_in_ram(APU, reading_of(96_000, is_in_ram=True))
+
+
+def test_such_a_gpu_has_ram_beside_what_was_set_aside():
+    readings = {HOST: Reading(HOST, "Host", 16_000, 12_000)}
+    shared = with_ram(reading_of(512, is_in_ram=True), readings)
+    assert (shared.total_mib, shared.available_mib) == (16_512, 12_512)
+    assert with_ram(reading_of(512), readings) == reading_of(512)

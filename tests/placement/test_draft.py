@@ -21,7 +21,7 @@ from paddock.llama.gguf_read import read_facts
 from paddock.placement.devices import Reading, Taker
 from paddock.placement.draft import Context, DraftEntry, context_for, entries
 from paddock.placement.draft_machine import Machine, machine_of
-from paddock.placement.draft_text import Outline, text
+from paddock.placement.draft_text import DraftOutline, text
 from paddock.placement.planner import Planner
 from paddock.placement.words import spills
 from tests.config.stables import flags_of_the_build, no_engine
@@ -216,7 +216,9 @@ def draft(
     left_out: Sequence[LeftOut] = (),
 ) -> str:
     return text(
-        Outline(Path("/models"), TODAY, on, entries(models, on), drafts, left_out, lambda p: p.name)
+        DraftOutline(
+            Path("/models"), TODAY, on, entries(models, on), drafts, left_out, lambda p: p.name
+        )
     )
 
 

@@ -18,7 +18,7 @@ from paddock.llama.gguf import Facts, GgufError
 from paddock.llama.gguf_read import read_facts
 from paddock.placement.draft import entries
 from paddock.placement.draft_machine import machine_of
-from paddock.placement.draft_text import Outline, text
+from paddock.placement.draft_text import DraftOutline, text
 from paddock.placement.estimate import estimated
 from paddock.placement.fact_lines import fact_lines
 from tests.llama.odd import GgufHeader, Recording, Value, every_value, number, odd_file, sane
@@ -109,7 +109,7 @@ def use(facts: Facts, path: Path) -> None:
 def drafted(facts: Facts, path: Path) -> None:
     found = sort_out([(ModelFile(path, path.parent), facts)])
     machine = machine_of(HERE.readings, models={})
-    outline = Outline(
+    outline = DraftOutline(
         path.parent, date(2026, 1, 1), machine,
         list(entries(found.models, machine)), found.drafts, found.left_out, str,
     )  # fmt: skip

@@ -131,3 +131,11 @@ def test_only_the_newest_are_kept(
     for key in "abcd":
         cache.put(key, ONE)
     assert sorted(path.stem for path in (tmp_path / "plans").iterdir()) == ["c", "d"]
+
+
+@pytest.mark.parametrize(("ram", "does"), [(60_000, True), (50_000, True), (44_000, False)])
+def test_on_a_made_up_gpu_in_ram_a_plan_holds_while_ram_is_about_what_it_was(ram: int, does: bool):
+    shared = DevicePlan(device=FIRST, id=FIRST, model=9000, available=15_800, in_ram=True)
+    readings = around(Reading(DeviceId(FIRST), "GPU0", 512, 460), ram=ram).readings
+    assert holds(plan(shared, steps=["context cut from 131072 to 28416 tokens"]), readings) == does
+    assert holds(plan(shared), readings), "what was not cut is not remade for what was set aside"

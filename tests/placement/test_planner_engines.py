@@ -38,7 +38,7 @@ def asked(own: Profile, engine: Engine) -> str:
 def test_an_engine_that_ends_without_a_word_gives_an_estimate(tmp_path: Path, shapes: Path):
     engine = own_engine(tmp_path, "exit 3")
     own = profile(f"model = {shapes}/dense.gguf\n", tmp_path, engine)
-    assert asked(own, engine) == "it ended without a word on fitting params to free memory"
+    assert asked(own, engine) == "it ended before it had fitted its parameters to free memory"
 
 
 def test_an_engine_that_complains_is_cited(tmp_path: Path, shapes: Path):
@@ -79,7 +79,7 @@ def test_without_a_model_no_engine_is_asked(tmp_path: Path, engine: Engine):
 def test_an_engine_is_asked_in_its_own_environment(tmp_path: Path, shapes: Path):
     engine = own_engine(tmp_path, '[ "$NEEDED" = yes ] || exit 3')
     own = profile(f"model = {shapes}/dense.gguf\n", tmp_path, engine)
-    assert "without a word" in asked(own, engine)
+    assert "before it had fitted" in asked(own, engine)
     equipped = replace(engine, env=(("NEEDED", "yes"),))
     assert Planner().plan(own, equipped, None, around()).source == "engine"
 

@@ -7,14 +7,16 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.engine.engine import Engine
 from paddock.engine.launch import rehearsal
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
-from paddock.llama.fit_log import DONE, Fit, FitReader
+from paddock.llama.fit_log import DONE, Fit, FitReader, FitTrial, is_host
 from paddock.placement.planner import Planner
-from paddock.placement.replay import is_placed_by_hand, replay_of
+from paddock.placement.replay import _moved, is_placed_by_hand, replay_of
 from tests.placement.ground import around, profile, written
 from tests.placement.planned import CTX, Ground, on
 from tests.rig import needs_rig
@@ -151,27 +153,72 @@ def test_what_fits_on_two_gpus_keeps_its_shares(engine: Engine):
     ]  # fmt: skip
 
 
-def test_layers_and_a_context_that_was_cut_are_told(engine: Engine):
+def test_layers_and_a_context_that_was_cut_become_flags(engine: Engine):
     assert words("h100-dense", engine) == [
         "--fit", "off", "--ctx-size", "12800", "--n-gpu-layers", "33", "--tensor-split", "25,8",
     ]  # fmt: skip
 
 
-def test_a_context_that_was_asked_for_is_not_told_again(engine: Engine):
+def test_a_context_that_was_asked_for_is_not_given_twice(engine: Engine):
     assert "--ctx-size" not in words("h100-dense", engine, "--ctx-size 12800")
 
 
-def test_experts_are_told_by_the_names_of_their_tensors(engine: Engine):
+@pytest.mark.parametrize("name", ["h100-moe", "rpc-moe"])
+def test_every_tensor_that_was_moved_and_no_other_is_sent_where_it_was(name: str, engine: Engine):
     """What the log calls `CUDA_Host` is RAM: no name that `--override-tensor` knows."""
-    said = words("h100-moe", engine)
-    assert "CUDA_Host" not in said[-1]
-    moved = recorded("h100-moe").trial.moved
+    said = words(name, engine)[-1]
+    assert "CUDA_Host" not in said
+    assert_moved(said, recorded(name).trial.moved)
+
+
+def assert_moved(said: str, moved: dict[str, list[str]]) -> None:
+    """As llama.cpp reads it: patterns with commas between them, searched for, the first hit counts."""
+    patterns = [pattern.rpartition("=")[::2] for pattern in said.split(",")]
     for buffer, names in moved.items():
-        place = "CPU" if buffer == "CUDA_Host" else buffer
-        for name in names:
-            hits = [p for p in said[-1].split(",") if re.search(p.rpartition("=")[0], name)]
-            assert [hit.rpartition("=")[2] for hit in hits] == [place]
+        for tensor in names:
+            hits = [place for pattern, place in patterns if re.search(pattern, tensor)]
+            assert hits == ["CPU" if is_host(buffer) else buffer]
+            assert not any(re.search(p, f"{tensor}_scale") or re.search(p, f"a.{tensor}") for p, _ in patterns)  # fmt: skip
 
 
-def test_nothing_is_told_where_fit_gave_up(engine: Engine):
+LAYER = st.integers(min_value=0, max_value=130)
+PART = st.sampled_from(["ffn_up_exps", "ffn_down_exps", "ffn_gate_exps", "ffn_gate_inp"])
+TENSOR = st.builds(lambda layer, part: f"blk.{layer}.{part}.weight", LAYER, PART)
+BUFFER = st.sampled_from(["CUDA1", "CUDA_Host", "CPU", "RPC0[127.0.0.1:50052]", "RPC1[[::1]:1]"])
+
+
+@given(st.dictionaries(TENSOR, BUFFER, min_size=1, max_size=60))
+def test_any_tensors_go_where_a_trial_had_them(places: dict[str, str]):
+    moved: dict[str, list[str]] = {}
+    for tensor, buffer in places.items():
+        moved.setdefault(buffer, []).append(tensor)
+    ((_, said),) = _moved(FitTrial(moved=moved))
+    assert_moved(said, moved)
+
+
+@pytest.mark.parametrize("name", ["h100-fits", "h100-dense", "h100-moe", "rpc-moe"])
+def test_the_shares_of_the_devices_are_all_layers_on_them(name: str, engine: Engine):
+    said, fit = words(name, engine), recorded(name)
+    shares = [int(share) for share in said[said.index("--tensor-split") + 1].split(",")]
+    assert sum(shares) == int(said[said.index("--n-gpu-layers") + 1])
+    on_devices = {d.name: fit.trial.layers.get(d.name, 0) for d in fit.devices}
+    assert shares == list(on_devices.values())
+
+
+def test_where_fit_gave_up_there_is_nothing_to_replay(engine: Engine):
     assert words("h100-ngl-99", engine) == []
+
+
+@needs_rig
+@on(400)
+def test_a_context_is_measured_also_where_the_flags_are_not_used(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    """Made-up: flags for another placement; the context that fit cut on one device is only reckoned."""
+    wrong = ["--fit", "off", "--n-gpu-layers", "3"]
+    monkeypatch.setattr("paddock.placement.planner.replay_of", lambda *_: wrong)
+    plan = ground.plan("dense")
+    assert plan.replay == []
+    assert plan.n_ctx is not None
+    assert 4096 < plan.n_ctx < 16384
+    assert ground.planned_and_loaded("dense").devices == plan.devices

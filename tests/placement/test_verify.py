@@ -8,7 +8,7 @@ from paddock.api.placement import (
     Verdict,
     VerdictState,
 )
-from paddock.placement.verify import CAUSES, FINDINGS, Pace
+from paddock.placement.verify import CAUSES, FINDINGS, Pace, _partly_elsewhere
 from tests.placement.verified import before, codes, judged, load, placement, plan
 
 GAVE_UP = (
@@ -144,27 +144,39 @@ def words(history: str) -> list[str]:
     return [reason.message for reason in HISTORIES[history][0].reasons]
 
 
+@pytest.mark.parametrize(
+    ("now", "least", "text"),
+    [
+        (1, 0, "1 layer is partly in other memory; none needs to be"),
+        (2, 1, "2 layers are partly in other memory; only 1 needs to be"),
+        (14, 10, "14 layers are partly in other memory; only 10 need to be"),
+    ],
+)
+def test_one_layer_is_and_two_are(now: int, least: int, text: str):
+    assert _partly_elsewhere(now, least) == text
+
+
 def test_in_words():
     assert words("llama.cpp gave up fitting it") == [
         "llama.cpp gave up fitting it: n_gpu_layers already set by user to 99, abort"
     ]
     assert words("a desktop took the memory") == [
-        "14 layers lie in part elsewhere, 10 of which must",
-        "CUDA0 had 2.4 GiB less free; other programs hold 2.9 GiB (Xorg, firefox)",
+        "14 layers are partly in other memory; only 10 need to be",
+        "CUDA0 had 2.4 GiB less free memory; other programs hold 2.9 GiB (Xorg, firefox)",
     ]
     assert words("another model of ours took the memory") == [
-        "40 layers on devices, of 49 that should be",
-        "CUDA0 had 2.4 GiB less free: b, c lies there too",
+        "40 layers on devices instead of 49",
+        "CUDA0 had 2.4 GiB less free memory: b, c are loaded there too",
     ]
     assert words("the context was cut further than planned") == [
-        "a context of 16384 tokens, of 32768 that there should be"
+        "the context is 16384 tokens instead of 32768"
     ]
     assert words("it is slower than both") == [
         "30.0 tokens/s, SPEED says 36",
         "30.0 tokens/s, 40.0 were measured with the same profile, engine and devices",
     ]
     assert words("a device holds more than planned") == [
-        "CUDA0 holds 10.7 GiB, planned were 9.8 GiB"
+        "CUDA0 holds 10.7 GiB instead of the planned 9.8 GiB"
     ]
     assert words("the context was raised")[1] == "the context is 32768 tokens, it was 8192"
     assert words("others worked beside it")[1] == "others worked on its devices too: b"

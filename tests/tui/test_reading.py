@@ -143,7 +143,7 @@ def test_the_share_of_an_instance_that_has_just_gone_keeps_its_name() -> None:
 @pytest.mark.parametrize(
     ("device", "legend"),
     [
-        ({}, "nobody can tell"),
+        ({}, "unknown"),
         ({"used_mib": {"a.1": 2048}}, "a 2.0 GiB"),
         ({"total_mib": 8192}, ""),
         ({"total_mib": 8192, "booked_mib": {"a.1": 2048}}, "a 2.0 GiB"),
@@ -333,7 +333,7 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     refused = with_glm()
     refused.status.config = broken
     told = reading.header(seen(Tale().tell(refused).events))
-    assert told.problem == "models.conf is not in force: line 3: unknown key"
+    assert told.problem == "models.conf was not applied: line 3: unknown key"
 
 
 def test_totals_in_one_line() -> None:

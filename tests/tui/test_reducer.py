@@ -38,7 +38,7 @@ def test_a_load_with_its_progress() -> None:
     assert (switch.progress.stage, switch.progress.mib_done) == ("loading", 4 * 1899)
     assert switch.first is not None
     since, at_first = switch.first
-    assert (at_first, switch.told - since) == (0, 4.0)
+    assert (at_first, switch.reported - since) == (0, 4.0)
     assert switch.began == pytest.approx(CLOCK + 2.0, abs=0.2)
 
 

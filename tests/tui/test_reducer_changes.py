@@ -112,7 +112,7 @@ def test_another_verdict_with_the_same_complaint_is_no_news() -> None:
          "models.conf was read again: changed glm-flash-q4; added a, b"),
         ({"removed": [OSS]}, True, "models.conf was read again: removed gpt-oss-120b"),
         ({"error": Failure(code="config_invalid", message="line 3: unknown key")}, False,
-         "models.conf is not in force: line 3: unknown key"),
+         "models.conf was not applied: line 3: unknown key"),
     ],
 )  # fmt: skip
 def test_a_changed_configuration_asks_for_a_snapshot(event, is_stale: bool, line: str) -> None:

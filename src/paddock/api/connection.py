@@ -55,7 +55,8 @@ class ApiConnection:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadRequest(
-                f"{url!r} is no address of a daemon", hint="it looks like http://127.0.0.1:8080"
+                f"{url!r} is not the address of a daemon",
+                hint="it looks like http://127.0.0.1:8080",
             )
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -212,4 +213,4 @@ def _port(parts: object) -> int | None:
     try:
         return getattr(parts, "port", None)
     except ValueError as error:
-        raise BadRequest(f"the port in the address is none: {error}") from error
+        raise BadRequest(f"the address has no valid port: {error}") from error

@@ -77,7 +77,7 @@ def read(content: bytes | str, version: str = VERSIONS[0]) -> Message | list[Mes
     try:
         raw = msgspec.json.decode(_without_mark(content))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return Refusal(PARSE_ERROR, f"this is no JSON: {error}")
+        return Refusal(PARSE_ERROR, f"this is not JSON: {error}")
     if not isinstance(raw, list):
         return _message(raw)
     if version not in _BATCHES or not raw:
@@ -96,7 +96,7 @@ def _message(raw: Any) -> Message:
     try:
         found = msgspec.convert(raw, _Raw)
     except msgspec.ValidationError as error:
-        return Refusal(INVALID_REQUEST, f"this is no message of JSON-RPC: {error}", _id_of(raw))
+        return Refusal(INVALID_REQUEST, f"this is not a JSON-RPC message: {error}", _id_of(raw))
     if found.jsonrpc != "2.0":
         return Refusal(INVALID_REQUEST, f"jsonrpc is {found.jsonrpc!r}, not '2.0'", found.id)
     if found.method is None:  # a reply: we ask clients nothing

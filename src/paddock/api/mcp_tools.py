@@ -63,7 +63,7 @@ class DeviceMemory(msgspec.Struct, kw_only=True):
     free_mib: int | None
 
 
-class Standing(msgspec.Struct, kw_only=True):
+class StableStatus(msgspec.Struct, kw_only=True):
     """What runs, what waits, what is free."""
 
     current: str | None
@@ -155,7 +155,7 @@ _ALL = (
         description="Which models are loaded or loading, how many requests they serve, who waits, "
         "and how much memory each device has left.",
         takes=Nothing,
-        gives=Standing,
+        gives=StableStatus,
         reads=True,
     ),
     Tool(

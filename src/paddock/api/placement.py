@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from paddock.api.contexts import Spared
+
 BufferKind = Literal["model", "context", "compute", "output"]
 VerdictState = Literal["verified", "degraded", "unknown"]
 
@@ -48,6 +50,7 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     size: int | None = None  # of the whole device
     layers: int | None = None
     overflowing: int = 0  # of these layers, those of which parts lie elsewhere
+    in_ram: bool = False  # a GPU that shares the machine's memory: what lies on it takes RAM
 
     @property
     def total(self) -> int:
@@ -144,6 +147,7 @@ class History(msgspec.Struct, kw_only=True):
 
     profile: str
     loads: list[LoadEntry]
+    context: Spared | None = None  # None from a daemon older than this field
 
 
 class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -56,7 +56,10 @@ def engine_problems(engines: object, file: str) -> Iterator[Problem]:
 
 def _of_one(name: str, table: object) -> Iterator[tuple[str, str]]:
     if not _NAME.fullmatch(name) or name in BUILT_IN:
-        yield "is no name for an engine", "letters, digits, . _ + and -, but not native or embedded"
+        yield (
+            "is not a valid name for an engine",
+            "letters, digits, . _ + and -, but not native or embedded",
+        )
     if not isinstance(table, Mapping):
         yield "is a table: path, image or package, and more", "see docs/engines.md"
         return
@@ -69,7 +72,7 @@ def _of_one(name: str, table: object) -> Iterator[tuple[str, str]]:
         yield "memory is a limit of containers", "leave it out, or name an image"
     path = table.get("path")
     if isinstance(path, str) and path and not path.startswith(("/", "~")):
-        yield f"path {path!r} begins nowhere", "write it from / or ~ on"
+        yield f"path {path!r} is relative", "write it from / or ~ on"
 
 
 def _of_fields(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

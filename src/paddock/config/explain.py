@@ -6,7 +6,7 @@ from paddock.config.profile import Flag, Origin, Profile, Stable
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EffectiveFlag:
     """One effective flag."""
 
     flag: str
@@ -28,14 +28,14 @@ class Changes:
         return bool(self.added or self.removed or self.changed)
 
 
-def show(profile: Profile) -> tuple[Row, ...]:
+def show(profile: Profile) -> tuple[EffectiveFlag, ...]:
     """The effective command line, flag by flag."""
     return tuple(_row(flag) for flag in profile.flags)
 
 
-def _row(flag: Flag) -> Row:
+def _row(flag: Flag) -> EffectiveFlag:
     overridden = tuple(_overridden(values, origin) for values, origin in flag.overrides)
-    return Row(flag.name, flag.values, str(flag.origin), overridden)
+    return EffectiveFlag(flag.name, flag.values, str(flag.origin), overridden)
 
 
 def _overridden(values: tuple[str, ...], origin: Origin) -> str:

@@ -19,5 +19,5 @@ def foreign(text: str, file: str) -> Problem | None:
     for name, verb, patterns in _SHAPES:
         if all(re.search(pattern, text, re.MULTILINE) for pattern in patterns):
             hint = f"`paddock import {verb} {file}` makes one of it"
-            return Problem("error", f"is {name}, and no models.conf", hint, file)
+            return Problem("error", f"is {name}, not a models.conf", hint, file)
     return None

@@ -59,8 +59,8 @@ def _not_text(path: Path, data: bytes, at: int) -> Problem:
 def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem, ...]]:
     """All sections in the file's order, the nameless one first, and the lines that are none of it."""
     reader = _IniReader()
-    problems = [_unreadable(file, line, text) for line, text in reader.read(text)]
-    sections = tuple(reader.sections())
+    sections = tuple(reader.sections(text))
+    problems = [_unreadable(file, line, literal) for line, literal in reader.unreadable]
     problems += [_indented(file, s) for s in sections if s.name and not s.line]
     problems += [p for s in sections for e in s.entries if (p := _continuation(file, s, e))]
     return tuple(_with_comments(map(_cut_short, sections), text)), tuple(problems)
@@ -74,10 +74,16 @@ def _with_comments(sections: Iterable[Section], text: str) -> Iterator[Section]:
 
 
 class _IniReader:
-    """configparser, with every entry tagged with its line."""
+    """configparser, with every entry tagged with its line.
+
+    It reads one section at a time: a file of thousands as a whole would take twice the memory.
+    """
 
     def __init__(self) -> None:
         self._line = 0
+        self.unreadable: list[
+            tuple[int, str]
+        ] = []  # lines that are neither header, key nor comment
         self._parser = RawConfigParser(
             delimiters=("=",),
             comment_prefixes=("#", ";"),
@@ -91,30 +97,46 @@ class _IniReader:
             del self._parser.converters[name]
         self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
 
-    def read(self, text: str) -> list[tuple[int, str]]:
-        """Parse the text; returns the lines that are neither header, key nor comment."""
-        try:
-            self._parser.read_file(self._lines(text))
-        except ParsingError as error:
-            return [(line - 1, literal) for line, literal in error.errors]
-        return []
+    def sections(self, text: str) -> Iterator[Section]:
+        """All of them, in the text's order."""
+        for first, lines in _parts(text):
+            self._read(first, lines)
+            yield from self._taken()
 
-    def sections(self) -> Iterator[Section]:
+    def _read(self, first: int, lines: list[str]) -> None:
+        try:
+            self._parser.read_file(self._counted(first, lines))
+        except ParsingError as error:
+            self.unreadable += [(first + line - 1, literal) for line, literal in error.errors]
+
+    def _counted(self, first: int, lines: list[str]) -> Iterator[str]:
+        for self._line, line in enumerate(lines, start=first):
+            yield line
+
+    def _taken(self) -> Iterator[Section]:
         for tagged in self._parser.sections():
             line, name = _untagged(tagged)
             entries = ((*_untagged(key), value) for key, value in self._parser.items(tagged))
             yield Section(name.strip(), line, tuple(Entry(k, v, at) for at, k, v in entries))
             self._parser.remove_section(tagged)  # else a cycle keeps all of them
 
-    def _lines(self, text: str) -> Iterator[str]:
-        """Every line, headers tagged; the first keys get a header if they have none."""
-        yield "[0:]\n"
-        for self._line, line in enumerate(io.StringIO(text, newline=None), start=1):
-            header = _HEADER.match(line)
-            yield f"[{self._line}:{header['name'] or header['any']}]\n" if header else line
-
     def _tagged(self, key: str) -> str:
         return f"{self._line}:{key}"
+
+
+def _parts(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each section's lines, and the number of the first, which is its header with that for a tag.
+
+    What stands before the first header gets one of its own, in line 0.
+    """
+    first, lines = 0, ["[0:]\n"]
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if header := _HEADER.match(line):
+            yield first, lines
+            first, line = number, f"[{number}:{header['name'] or header['any']}]\n"  # noqa: PLW2901
+            lines = []
+        lines.append(line)
+    yield first, lines
 
 
 def _untagged(text: str) -> tuple[int, str]:
@@ -145,6 +167,8 @@ def _goes_too_far(entry: Entry) -> bool:
 
 def _cut_short(section: Section) -> Section:
     """The entry up to a mistaken indentation, which is one problem and not several."""
+    if not any(map(_goes_too_far, section.entries)):
+        return section
     entries = (
         replace(e, value=e.value.partition("\n")[0]) if _goes_too_far(e) else e
         for e in section.entries

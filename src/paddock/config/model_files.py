@@ -74,7 +74,7 @@ def named_files(spec: FlagSpec, values: Sequence[str]) -> Iterator[Missing]:
             if not _is_dir(path):
                 yield Missing("missing-file", f"no such folder: {path}")
         elif _is_dir(path):
-            yield Missing("missing-file", f"a folder, and a file is wanted: {path}")
+            yield Missing("missing-file", f"a folder instead of a file: {path}")
         elif not is_there(path):
             yield Missing("missing-file", f"no such file: {path}", _like(path))
         elif not os.access(path, os.R_OK):

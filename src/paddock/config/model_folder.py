@@ -110,7 +110,7 @@ class _Walk:
             self._left_out.append(LeftOut(path, f"cannot be read: {error.strerror}"))
             return False
         if not is_file:
-            what = "a link that leads nowhere" if path.is_symlink() else "no ordinary file"
+            what = "a broken link" if path.is_symlink() else "no ordinary file"
             self._left_out.append(LeftOut(path, what))
         return is_file
 

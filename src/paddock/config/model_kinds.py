@@ -173,5 +173,5 @@ def _preference(projector: UsableModel) -> tuple[int, str]:
 
 def _unused(projector: UsableModel, second: Iterable[ModelFile]) -> str:
     if projector.file in second:
-        return "a projector of which there is a better one"
+        return "a projector; a better one of the same model is used"
     return "a projector, and its name fits no model: write MMPROJ = (its path) for the model that it belongs to"

@@ -1,5 +1,6 @@
 """models.conf -> frozen profiles, or every problem in it at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from paddock.config.model_files import Folders
 from paddock.config.profile import Flag, Origin, Problem, Profile, Stable
 from paddock.config.router_names import files_named, is_repository
 from paddock.config.sections import Understood, old_switches, understand
+from paddock.config.sharing import Sharing
 from paddock.config.values import first_number
 from paddock.config.vocabulary import EXTRA_ARGS, IGNORED, REMOTE, WELL_KNOWN
 from paddock.errors import ConfigError
 
+NOBODY: Mapping[str, Profile] = {}
 NAMELESS = "default"  # llama.cpp's name for what stands before the first section
 
 
@@ -27,10 +30,14 @@ def load(
     models_dir: Path | None = None,
     flags_for: FlagsFor,
     defaults_for: DefaultsFor = no_defaults,
+    before: Mapping[str, Profile] = NOBODY,
 ) -> Stable:
-    """The stable that the file describes; ConfigError lists every error in it."""
+    """The stable that the file describes; ConfigError lists every error in it.
+
+    `before`: the profiles that were read last; of these it takes what is the same.
+    """
     stable, problems = read(
-        path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for
+        path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for, before=before
     )
     if stable:
         return stable
@@ -45,6 +52,7 @@ def read(
     models_dir: Path | None = None,
     flags_for: FlagsFor,
     defaults_for: DefaultsFor = no_defaults,
+    before: Mapping[str, Profile] = NOBODY,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
     """The stable, None if there are errors, and all problems, warnings included, in file order."""
     text = read_text(path.absolute())
@@ -53,7 +61,12 @@ def read(
     if problem := foreign(text, str(path.absolute())):
         return None, (problem,)
     return read_as(
-        text, path, models_dir=models_dir, flags_for=flags_for, defaults_for=defaults_for
+        text,
+        path,
+        models_dir=models_dir,
+        flags_for=flags_for,
+        defaults_for=defaults_for,
+        before=before,
     )
 
 
@@ -64,27 +77,34 @@ def read_as(
     models_dir: Path | None = None,
     flags_for: FlagsFor,
     defaults_for: DefaultsFor = no_defaults,
+    before: Mapping[str, Profile] = NOBODY,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
     """As `read`, if the file had this text."""
     path = path.absolute()
     folders = Folders(models_dir or path.parent / "models", path.parent)
     findings = Findings(str(path))
     engines = EngineFlags(flags_for, defaults_for, path.parent, findings)
-    return _FileReader(path, folders, engines, findings).read(text)
+    return _FileReader(path, folders, engines, findings, Sharing(before)).read(text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
     profile: Profile
-    origins: dict[str, Origin]  # where the section sets fields of its own
+    aliases_line: int  # where the section gives it aliases; 0 where it does not
 
 
 class _FileReader:
     def __init__(
-        self, path: Path, folders: Folders, engines: EngineFlags, findings: Findings
+        self,
+        path: Path,
+        folders: Folders,
+        engines: EngineFlags,
+        findings: Findings,
+        sharing: Sharing,
     ) -> None:
         self._path, self._folders = path, folders
         self._engines, self._findings = engines, findings
+        self._sharing = sharing
 
     def read(self, text: str) -> tuple[Stable | None, tuple[Problem, ...]]:
         sections, problems = parse_ini(text, str(self._path))
@@ -142,7 +162,8 @@ class _FileReader:
             return None
         flags = self._engines.of(section, shared)
         self._findings.add(lint(profile, under.origins | over.origins, flags, str(self._path)))
-        return _Built(profile, over.origins)
+        aliases = over.origins.get("aliases")
+        return _Built(self._sharing.of(profile), aliases.line if aliases else 0)
 
     def _named(self, section: Section) -> list[Setting]:
         """The files of the model that the section is named after, if there is one."""
@@ -155,7 +176,7 @@ class _FileReader:
         """Report a section without a model, unless that was reported; whether it was meant as a profile."""
         if not section.line:
             message = (
-                "these keys stand before the first section and name no model: nobody gets them"
+                "these keys stand before the first section and name no model: no profile gets them"
             )
             hint = "write [*] above them if they are for all; llama-server has a model `default` of them"
             self._findings.warning(message, line=section.entries[0].line, hint=hint)
@@ -197,7 +218,7 @@ class _FileReader:
         for one in built:
             for alias in one.profile.aliases:
                 if alias != one.profile.id:
-                    self._check_alias(one.profile, alias, one.origins["aliases"].line, taken)
+                    self._check_alias(one.profile, alias, one.aliases_line, taken)
 
     def _check_alias(self, profile: Profile, alias: str, line: int, taken: dict[str, str]) -> None:
         if alias in taken:

@@ -167,11 +167,11 @@ class _SectionReader:
             return True
         is_same = first.value == entry.value and before.negated == meaning.negated
         if meaning.spec and first.key != entry.key and is_same:
-            same = f"says what {first.key!r} in line {first.line} says"
+            same = f"repeats {first.key!r} in line {first.line}"
             self._warn(entry, f"{entry.key!r} {same}", "keep one of them", code="duplicate-flag")
             return False
         both = f"{first.key!r} in line {first.line} and {entry.key!r} in line {entry.line}"
-        what = f" both set {identity}" if first.key != entry.key else " say it twice"
+        what = f" both set {identity}" if first.key != entry.key else " are the same key"
         self._err(entry, both + what, "keep one of them")
         return False
 

@@ -21,7 +21,7 @@ def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
         if name in engines:
             raise ConfigError(
                 f"{path} has an engine {name!r} already",
-                hint="`paddock engine remove` takes it out, or choose another name",
+                hint="remove it with `paddock engine remove`, or choose another name",
             )
         written = {key: value for key, value in msgspec.to_builtins(spec).items() if value}
         engines[name] = tomlkit.item(written)

@@ -2,8 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Rules, Spec, Ticket
-from paddock.core.room import Resident, fits, leavers, need, shares_device
+from paddock.core.eviction import Resident, leavers, worth
+from paddock.core.model import (
+    UNKNOWN,
+    Asker,
+    Cause,
+    Demand,
+    InstanceId,
+    ProfileId,
+    Room,
+    Rules,
+    Spec,
+    Ticket,
+)
+from paddock.core.room import fits, need, shares_device, shortage
+from paddock.core.users import Users
 
 _LONG_AGO = float("-inf")
 
@@ -22,7 +35,8 @@ class Serving:
 
     since: float
     idle_since: float
-    leases: set[Ticket] = field(default_factory=set)
+    floor: float = 0.0  # the inflation when it was last used
+    leases: dict[Ticket, Asker] = field(default_factory=dict)
     leaving: bool = False  # it goes when the last lease ends, and gets no new ones
     renewed: bool = False  # it goes because a person switched to the changed profile
     closed_since: float | None = None  # no new leases while somebody waits for its room
@@ -49,6 +63,7 @@ class Live:
     restored: bool = False  # it is itself what came back after a failure
     adopted: bool = False  # an earlier daemon began its load: nobody here knows when
     ttl: float | None = None  # idle seconds as a client asked, 0 = never; None: its profile's
+    users: Users = field(default_factory=Users)
 
     @property
     def is_busy(self) -> bool:
@@ -74,6 +89,7 @@ class Waiter:
     since: float
     insist: bool
     force: bool = False
+    asker: Asker = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,7 @@ class Want:
     insist: bool
     priority: int
     force: bool = False  # to be tried although it is known to fail
+    askers: frozenset[Asker] = frozenset()  # for whom others left
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,7 @@ class Books:
     flaws: dict[ProfileId, Cause] = field(default_factory=dict)  # who is known to fail, and why
     costs: dict[ProfileId, float] = field(default_factory=dict)  # measured load times
     evicted_at: dict[ProfileId, float] = field(default_factory=dict)
+    inflation: float = 0.0  # the most that was worth what left: see `eviction`
     owed: dict[ProfileId, tuple[ProfileId, ...]] = field(default_factory=dict)  # who left for whom
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
@@ -134,7 +152,7 @@ class Books:
         return live is not None and not live.is_going
 
     def is_stale(self, live: Live) -> bool:
-        """Whether models.conf by now says something else than what it was started with."""
+        """Whether models.conf says something else than what it was started with."""
         spec = self.specs.get(live.profile)
         return spec is None or spec.fingerprint != live.fingerprint
 
@@ -161,6 +179,7 @@ class Books:
                 waiter.insist or bool(seen and seen.insist),
                 self.specs[waiter.profile].priority,
                 waiter.force or bool(seen and seen.force),
+                seen.askers if seen else frozenset(),
             )
         missing = [want for want in wants.values() if not self.is_up(want.profile)]
         return sorted(missing, key=lambda want: self._rank(want, now))
@@ -235,7 +254,18 @@ class Books:
             kept=live.ttl == 0.0,
             cost=self.cost(live.profile),
             last_used=live.state.idle_since if isinstance(live.state, Serving) else 0.0,
+            floor=self._floor(live),
         )
+
+    def _floor(self, live: Live) -> float:
+        state = live.state
+        return state.floor if isinstance(state, Serving) and not state.leases else self.inflation
+
+    def worth(self, live: Live, profile: ProfileId) -> float:
+        """What is lost when it leaves for this profile: see `eviction.worth`."""
+        beside = [other.demand for other in self.live.values()]
+        short = shortage(self.need(profile), beside, self.room)
+        return worth(self._as_resident(live), short)
 
     def may_leave(self, live: Live, want: Want, now: float) -> bool:
         """Whether it may be stopped for `want` at this moment."""
@@ -248,17 +278,36 @@ class Books:
         return self.is_due(want, now) or now >= self.tenure_end(live, want)
 
     def tenure_end(self, live: Live, want: Want) -> float:
-        """When an idle instance need no longer be kept for fear of pushing each other out by turns."""
+        """When an idle instance need no longer be kept for fear of pushing each other out by turns.
+
+        It is kept for those who may come back to it, never for one who waits for another now.
+        """
         state = live.state
         assert isinstance(state, Serving)
         if state.idle_since - self.evicted_at.get(want.profile, _LONG_AGO) > self.patience(
             want.profile
         ):
             return _LONG_AGO
+        missed = self.missed_since(live)
+        if missed == _LONG_AGO:
+            return _LONG_AGO
         cost = self.cost(live.profile)
-        return min(
-            state.since + self.rules.tenure * cost, state.idle_since + self.rules.linger * cost
-        )
+        left = max(missed, state.since)
+        return min(state.since + self.rules.tenure * cost, left + self.rules.linger * cost)
+
+    def missed_since(self, live: Live) -> float:
+        """When it was last used by somebody who may come back: see `Users.missed`."""
+        elsewhere: dict[Asker, float] = {}
+        for waiter in self.waiting.values():
+            asker = waiter.asker
+            if asker != UNKNOWN and asker in live.users.last:
+                since = waiter.since if waiter.profile != live.profile else _LONG_AGO
+                elsewhere[asker] = min(since, elsewhere.get(asker, since))
+        return live.users.missed(elsewhere)
+
+    def askers(self, profile: ProfileId) -> frozenset[Asker]:
+        """Who waits for this profile."""
+        return frozenset(w.asker for w in self.waiting.values() if w.profile == profile)
 
     def ttl(self, live: Live) -> float:
         """Idle seconds before it is unloaded, 0 = never: as a client asked, else as its profile says."""

@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Spec, Ticket
+from paddock.core.model import (
+    UNKNOWN,
+    Asker,
+    Cause,
+    Demand,
+    InstanceId,
+    ProfileId,
+    Room,
+    Spec,
+    Ticket,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +33,15 @@ class Measured:
 class Asked:
     """A client wants this profile and waits.
 
-    `insist`: a person asked for the switch itself. `force`: also where it is known to fail.
+    `insist`: a person asked for the switch itself. `force`: also where it is known to fail. `asker`:
+    whose request it is, as far as that is known.
     """
 
     ticket: Ticket
     profile: ProfileId
     insist: bool = False
     force: bool = False
+    asker: Asker = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ ProfileId = NewType("ProfileId", str)
 InstanceId = NewType("InstanceId", str)
 DeviceId = NewType("DeviceId", str)
 Ticket = NewType("Ticket", int)  # one request, from asking to leaving
+# Whose requests follow one another: an agent's session, a client program. Opaque here.
+Asker = NewType("Asker", str)
+UNKNOWN = Asker("")  # counts as somebody else than everybody
 
 Demand = Mapping[DeviceId, int]  # MiB by device
 
@@ -43,6 +46,8 @@ class Room:
     )  # MiB; unlisted devices: no limit
     max_instances: int = 0  # 0 = no limit
     exclusive: frozenset[DeviceId] = frozenset()  # they serve one instance at a time
+    # GPUs that lie in RAM: each one's capacity is of all of these and the host together.
+    in_ram: frozenset[DeviceId] = frozenset()
     names: Mapping[DeviceId, str] = field(default_factory=dict)  # for people: `CUDA0`
 
     def name(self, device: DeviceId) -> str:
@@ -58,8 +63,8 @@ class Rules:
     drain_timeout: float = (
         0.0  # after this a switch no longer waits for running requests; 0 = for ever
     )
-    # When two profiles push each other out by turns, the one that is in may stay for
-    # `tenure` times its load time, or until it has been idle for `linger` times its load time.
+    # When two profiles push each other out by turns, the one that is in may stay for `tenure` times
+    # its load time, or until those who may come back to it have been away for `linger` times that.
     # Staying as long as the switch costs bounds the time lost to switching (ski rental).
     tenure: float = 3.0
     linger: float = 0.25

@@ -1,4 +1,4 @@
-"""What fits with what, and who must leave. Pure arithmetic over MiB by device."""
+"""What fits with what, and what lacks where it does not. Pure arithmetic over MiB by device."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,56 @@ from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
-    """A live instance as a candidate for leaving."""
+class Shortage:
+    """What a wanted profile lacks while all others stay."""
 
-    instance: InstanceId
-    demand: Demand
-    busy: bool
-    outdated: bool  # its profile is gone from models.conf
-    priority: int
-    kept: bool  # a client wants it to stay for ever
-    cost: float  # seconds to bring it back
-    last_used: float
+    mib: Demand
+    instances: int  # above their number allowed
+
+    def share(self, demand: Demand) -> float:
+        """How much of it would be there if this demand left: 0.0 to 1.0."""
+        shares = [min(demand.get(device, 0) / lack, 1.0) for device, lack in self.mib.items()]
+        shares += [1 / self.instances] if self.instances else []
+        return sum(shares) / len(shares) if shares else 0.0
+
+
+def shortage(wanted: Demand, beside: Iterable[Demand], room: Room) -> Shortage:
+    """What `wanted` lacks while everything in `beside` stays."""
+    others = list(beside)
+    short = [device for device, mib in wanted.items() if _is_short(device, mib, others, room)]
+    surplus = len(others) + 1 - room.max_instances if room.max_instances else 0
+    lacks = {device: _lack(device, wanted[device], others, room) for device in short}
+    return Shortage(lacks, max(surplus, 0))
+
+
+def _lack(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> int:
+    if device in room.exclusive:
+        return 1  # whoever holds any of it, holds all
+    return sum(other.get(device, 0) for other in others) + mib - room.capacity[device]
 
 
 def need(spec: Spec, room: Room) -> Demand:
     """What must be free for `spec`: demand and margin, cut to the devices where fit would shrink it."""
-    return {device: _need_of(device, spec, room) for device in spec.demand}
+    needed = {device: _need_of(device, spec, room) for device in spec.demand}
+    for device in room.in_ram & needed.keys():
+        _cut_to_pool(needed, device, spec, room)
+    return needed
+
+
+def _cut_to_pool(needed: dict[DeviceId, int], device: DeviceId, spec: Spec, room: Room) -> None:
+    """Cut the GPU's part, else the host's, to the memory that both share."""
+    if device not in room.capacity:
+        return
+    for part, other in ((device, HOST), (HOST, device)):
+        if part in needed and part not in spec.stiff:
+            left = room.capacity[device] - needed.get(other, 0)
+            needed[part] = max(0, min(needed[part], left))
+
+
+def _pooled(demand: Demand, room: Room) -> Demand:
+    """As it is booked: a GPU in RAM with all that lies there, the host's part included."""
+    in_ram = sum(demand.get(device, 0) for device in (*room.in_ram, HOST))
+    return {**demand, **dict.fromkeys(room.in_ram, in_ram)} if room.in_ram else demand
 
 
 def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:
@@ -35,7 +69,7 @@ def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:
 
 def fits(wanted: Demand, beside: Iterable[Demand], room: Room) -> bool:
     """Whether `wanted` has room while everything in `beside` stays."""
-    others = list(beside)
+    wanted, others = _pooled(wanted, room), [_pooled(other, room) for other in beside]
     if room.max_instances and len(others) >= room.max_instances:
         return False
     return not any(_is_short(device, mib, others, room) for device, mib in wanted.items())
@@ -49,28 +83,6 @@ def _is_short(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) 
     if device in room.exclusive and any(taken):
         return True
     return device in room.capacity and sum(taken) + mib > room.capacity[device]
-
-
-def leavers(
-    wanted: Demand, candidates: Sequence[Resident], staying: Sequence[Demand], room: Room
-) -> tuple[Resident, ...] | None:
-    """The cheapest candidates whose leaving makes room for `wanted`; None where none suffice.
-
-    Idle before busy, then low priority, then who is not wanted for ever, then least cost per MiB
-    that helps. No resident of the answer could stay: what fits is never evicted.
-    """
-    ranked = sorted(candidates, key=lambda r: _reluctance(r, wanted))
-    leaving: list[Resident] = []
-    remaining = list(ranked)
-    while not fits(wanted, [*staying, *(r.demand for r in remaining)], room):
-        if not remaining:
-            return None
-        leaving.append(remaining.pop(0))
-    for resident in reversed(leaving.copy()):  # the dearest first: may it stay after all?
-        if fits(wanted, [*staying, *(r.demand for r in (*remaining, resident))], room):
-            leaving.remove(resident)
-            remaining.append(resident)
-    return tuple(leaving)
 
 
 def shares_device(one: Demand, other: Demand) -> bool:
@@ -89,7 +101,8 @@ def _devices(demand: Demand) -> set[DeviceId]:
 
 def arithmetic(wanted: Demand, staying: Iterable[tuple[InstanceId, Demand]], room: Room) -> str:
     """The sum that does not work out, in words."""
-    rows = list(staying)
+    wanted = _pooled(wanted, room)
+    rows = [(who, _pooled(demand, room)) for who, demand in staying]
     if room.max_instances and len(rows) >= room.max_instances:
         return f"{len(rows)} of at most {room.max_instances} instances are pinned"
     demands = [demand for _, demand in rows]
@@ -104,15 +117,3 @@ def _sum(device: DeviceId, mib: int, rows: Sequence[tuple[InstanceId, Demand]], 
         return f"{name}: serves one instance at a time, {keepers[0][0]} keeps it"
     kept = "".join(f", {who} keeps {held}" for who, held in keepers)
     return f"{name}: needs {mib} MiB of {room.capacity[device]}{kept}"
-
-
-def _reluctance(resident: Resident, wanted: Demand) -> tuple[bool, bool, int, bool, float, float]:
-    freed = sum(mib for device, mib in resident.demand.items() if wanted.get(device, 0) > 0)
-    return (
-        resident.busy,
-        not resident.outdated,
-        resident.priority,
-        resident.kept,
-        resident.cost / max(freed, 1),
-        resident.last_used,
-    )

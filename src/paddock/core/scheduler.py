@@ -75,7 +75,7 @@ class Scheduler:
         if event.insist or state.leaving or state.closed_since is not None or is_full:
             return None
         books.leased[event.ticket] = live.id
-        state.leases.add(event.ticket)
+        state.leases[event.ticket] = event.asker
         return [Grant(event.ticket, live.id)]
 
     def _leave_at_once(self, ticket: Ticket, now: float) -> list[Effect] | None:
@@ -201,7 +201,7 @@ class Scheduler:
             return
         books = self._books
         books.waiting[event.ticket] = Waiter(
-            event.ticket, event.profile, now, event.insist, event.force
+            event.ticket, event.profile, now, event.insist, event.force, event.asker
         )
         if event.profile in books.restoring:
             books.restoring.remove(event.profile)
@@ -239,12 +239,20 @@ class Scheduler:
             self._books.flaws[profile] = flaw
 
     def _note_left(self, ticket: Ticket, now: float) -> None:
-        self._books.waiting.pop(ticket, None)
-        live = self._books.live.get(self._books.leased.pop(ticket, InstanceId("")))
+        books = self._books
+        if waiter := books.waiting.pop(ticket, None):
+            self._note_given_up(waiter, now)
+        live = books.live.get(books.leased.pop(ticket, InstanceId("")))
         if live and isinstance(live.state, Serving):
-            live.state.leases.discard(ticket)
+            live.users.note(live.state.leases.pop(ticket), now)
             if not live.state.leases:
-                live.state.idle_since = now
+                live.state.idle_since, live.state.floor = now, books.inflation
+
+    def _note_given_up(self, waiter: Waiter, now: float) -> None:
+        """A load outlives whoever wanted it, and is spared a while for them: they may ask again."""
+        live = self._books.live_of(waiter.profile)
+        if live and isinstance(live.state, Coming):
+            live.users.note(waiter.asker, now)
 
     def _note_ready(self, instance: InstanceId, now: float) -> Iterator[Effect]:
         live = self._books.live.get(instance)
@@ -252,7 +260,7 @@ class Scheduler:
             return  # it was ordered to end a moment before
         if not live.adopted:
             self._books.costs[live.profile] = now - live.state.since
-        live.state = Serving(since=now, idle_since=now)
+        live.state = Serving(since=now, idle_since=now, floor=self._books.inflation)
         self._books.ran[live.profile] = live.fingerprint
         setback = self._books.setbacks.get(live.profile)
         if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
@@ -331,7 +339,11 @@ class Scheduler:
     def _note_adopted(self, event: ev.Adopted, now: float) -> None:
         if event.ready:
             self._books.ran[event.profile] = event.fingerprint
-        state = Serving(since=now, idle_since=now) if event.ready else Coming(now)
+        state = (
+            Serving(since=now, idle_since=now, floor=self._books.inflation)
+            if event.ready
+            else Coming(now)
+        )
         self._books.live[event.instance] = Live(
             event.instance,
             event.profile,

@@ -4,17 +4,21 @@ In the order of precedence:
 
 1. What is ready is served, unless somebody else's patience with it has run out.
 2. What fits beside the others is loaded beside them; loads that share a device come one at a time.
-3. Otherwise the cheapest leave: idle ones at once, busy ones after their last request.
+3. Otherwise those leave that are worth least (`eviction`): idle ones at once, busy ones after their
+   last request.
 4. A load, once begun, belongs to no request. What had to leave for one that fails comes back,
    unless somebody else took the room.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import isfinite
 
 from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, Numbers, ProfileId
 from paddock.core.outlook import shortfall
+from paddock.core.users import Users
 
 
 def settle(books: Books, numbers: Numbers, now: float) -> Iterator[Effect]:
@@ -59,7 +63,7 @@ def _grant(books: Books) -> Iterator[Grant]:
         if live and isinstance(state, Serving) and _may_serve(books, state, waiter):
             del books.waiting[waiter.ticket]
             books.leased[waiter.ticket] = live.id
-            state.leases.add(waiter.ticket)
+            state.leases[waiter.ticket] = waiter.asker
             yield Grant(waiter.ticket, live.id)
 
 
@@ -123,11 +127,18 @@ def _bring_out(books: Books, numbers: Numbers, now: float) -> Iterator[Effect]:
 
 
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
-    books.begun[want.profile] = want
+    books.begun[want.profile] = replace(want, askers=want.askers | books.askers(want.profile))
     _owe(books, want.profile, [live.profile for live in leaving])
+    _age(books, leaving, want.profile)
     for live in leaving:
         books.evicted_at[live.profile] = now
         yield stop(live, "evicted")
+
+
+def _age(books: Books, leaving: list[Live], profile: ProfileId) -> None:
+    """What stays is by so much less worth than what comes, until it is used again."""
+    worths = [books.worth(live, profile) for live in leaving]
+    books.inflation = max(books.inflation, *filter(isfinite, worths), 0.0)
 
 
 def _owe(books: Books, profile: ProfileId, leaving: list[ProfileId]) -> None:
@@ -165,7 +176,7 @@ def _spawn(
     instance = InstanceId(f"{profile}.{next(numbers)}")
     newest = books.specs[profile].fingerprint
     version = books.ran.get(profile, newest) if restored else newest
-    books.begun.pop(profile, None)
+    begun = books.begun.pop(profile, None)
     books.live[instance] = Live(
         instance,
         profile,
@@ -174,6 +185,7 @@ def _spawn(
         Coming(now),
         replaced=books.owed.pop(profile, ()),
         restored=restored,
+        users=Users(dict.fromkeys(begun.askers, begun.since) if begun else {}),
     )
     return Spawn(instance, profile, version)
 

@@ -59,6 +59,7 @@ class Aftermath:
             self._probes.arm(instance)
 
     def task_reported(self, instance: Instance, line: TaskLine) -> None:
+        self._probes.note_task(instance.id)
         with self._faults.caught("activity"):
             self._requests.hear(instance.id, line)
 
@@ -73,5 +74,5 @@ class Aftermath:
 
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         self._chronicle.ended(instance.id)
-        self._probes.disturb(instance.id)
+        self._probes.forget(instance.id)
         self._publisher.ended(instance, cause)

@@ -1,4 +1,4 @@
-"""models.conf, and of paddock.toml the engines, while the daemon runs: read, watched, and put in force
+"""models.conf, and of paddock.toml the engines, while the daemon runs: read, watched, and made active
 as a whole or not at all."""
 
 import asyncio
@@ -25,7 +25,7 @@ from paddock.daemon.profiles.roster import Draft, Roster
 from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.reports.publisher import Publisher
-from paddock.daemon.turns import in_turns
+from paddock.daemon.turns import in_turns, let_go
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, EngineError
 
@@ -90,7 +90,7 @@ class Configuration:
                 yield f"paddock.toml: {key.encode_name} was changed: in force after `paddock restart`"
 
     async def reload(self) -> None:
-        """Read it again and put it in force, or tell everybody why not. Raises as `read` does."""
+        """Read it again and make it active, or publish why not. Raises as `read` does."""
         async with self._reading:
             await self._reload()
         await self.refine()
@@ -108,17 +108,19 @@ class Configuration:
             self._not_taken_over(Failure(code="internal", message=f"an internal fault: {error!r}"))
             raise
         await self._prepare(draft.stable)
+        before = list(self._roster.stable.profiles.values())
         self._take(settings, draft)
-        self.put_in_force()
+        self.activate()
         self._metrics.forget(draft.changes.removed)
         self._publisher.config_changed(self._roster.info, draft.changes)
+        await let_go(before)
 
     def _not_taken_over(self, why: Failure) -> None:
         self._roster.note_refusal(why)
         self._publisher.config_changed(self._roster.info)
 
     async def reload_quietly(self) -> None:
-        """Like `reload`; what goes wrong is told by the log, the bus and status alone."""
+        """Like `reload`; what goes wrong is in the log, on the bus and in status alone."""
         with self._faults.caught("configuration"), suppress(ConfigError, EngineError):
             await self.reload()
 
@@ -156,17 +158,20 @@ class Configuration:
             self._plans.reconsider(changed)
             await self.renew()
 
-    def put_in_force(self) -> None:
-        """Tell the scheduler what profiles there are and what they need."""
+    def activate(self) -> None:
+        """Let the scheduler know what profiles there are and what they need."""
         self._loop.feed(ev.Configured(tuple(self._specs.of(self._roster.stable))))
         self._plans.wake()
 
     async def renew(self) -> None:
         """The same, where profiles, plans or facts are new; others have their turn meanwhile."""
         await self._prepare(self._roster.stable)
-        self.put_in_force()
+        self.activate()
 
     async def _prepare(self, stable: Stable) -> None:
-        """Make the specs that are not made yet."""
-        async for _ in in_turns(self._specs.of(stable)):
-            pass
+        """Make the specs that are not made yet; again where a plan came meanwhile that changes all."""
+        made = -1
+        while made != self._specs.made:
+            made = self._specs.made
+            async for _ in in_turns(self._specs.of(stable)):
+                pass

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from paddock.api import types as wire
 from paddock.api.activity import Totals
+from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
 from paddock.config.paths import daemon_log
@@ -30,8 +31,10 @@ from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.logs.logbook import Logbook
@@ -82,28 +85,18 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
-        self.probes = Probes(roster, faults, after=settings.probe_after)
+        self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
+        self.contexts = Contexts(paths, settings, self.chronicle)
+        self.keeper = Keeper(self.contexts, registry, scheduler, clock, faults)
         self.parts = parts = Parts(
-            paths=paths,
-            listen=tuple(listen),
-            started_at=timestamp(),
-            clock=clock,
-            faults=faults,
-            scheduler=scheduler,
-            registry=registry,
-            roster=roster,
-            files=ModelFiles(clock),
-            flaws=flaws,
-            ledger=ledger,
-            plans=self.plans,
-            chronicle=self.chronicle,
-            requests=Requests(clock),
-            totals=Totals(),
-            switches=switches,
-            usage=usage,
-        )
+            paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
+            scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
+            flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
+            requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+            contexts=self.contexts,
+        )  # fmt: skip
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
@@ -114,35 +107,33 @@ class Daemon:
             self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
-        replays = Replays(self.plans, ledger, self.sampler, scheduler)
+        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, replays, flaws, aftermath,
-            self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, replays, flaws,
+            self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
-        self.orders = Orders(parts, self.loop, records, self.configuration)
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
+        self.orders = orders = Orders(parts, self.loop, records, self.configuration)
         # What clients ask for and look at, by the names that `http` uses.
         self.paths, self.settings, self.listen = paths, settings, parts.listen
         self.faults, self.records, self.roster = faults, records, roster
-        self.requests = parts.requests
-        self.resolve, self.current = self.orders.resolve, usage.current
-        self.endpoints, self.held_back = registry.endpoints, self.orders.held_back
-        self.lease, self.loaded = self.orders.lease, self.orders.loaded
-        self.switch, self.job, self.cancel = (
-            self.orders.switch,
-            self.orders.job,
-            self.orders.cancel,
+        self.requests, self.current, self.endpoints = (
+            parts.requests,
+            usage.current,
+            registry.endpoints,
         )
-        self.unload, self.let_idle, self.idle_left = (
-            self.orders.unload,
-            self.orders.let_idle,
-            self.orders.idle_left,
-        )
+        self.resolve, self.held_back = orders.resolve, orders.held_back
+        self.lease, self.loaded, self.switch, self.job = (
+            orders.lease, orders.loaded, orders.switch, orders.job,
+        )  # fmt: skip
+        self.cancel, self.unload, self.let_idle, self.idle_left = (
+            orders.cancel, orders.unload, orders.let_idle, orders.idle_left,
+        )  # fmt: skip
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -208,7 +199,7 @@ class Daemon:
 
     @property
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What goes on all the time, for everybody. Each survives whatever befalls it."""
+        """What goes on all the time, for everybody. Each goes on after an unexpected error."""
         configuration, paths = self.configuration, self.paths
         return {
             "memory": self.sampler.run,
@@ -218,13 +209,14 @@ class Daemon:
             "facts": configuration.run_refining,
             "plans": self.plans.run,
             "probes": self.probes.run,
+            "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
-        self.configuration.put_in_force()
+        await self.configuration.renew()
         await self.supervisor.adopt_all(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
@@ -289,7 +281,7 @@ class Daemon:
     # ---- what its parts found ----
 
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
-        """The chronicle thinks otherwise of a load than before."""
+        """The chronicle has another verdict on a load than before."""
         self.publisher.verdict_reached(instance, verdict)
 
     async def plans_changed(self) -> None:
@@ -339,3 +331,7 @@ class Daemon:
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
         return self.supervisor.hand_saved(instance)
+
+    def spared(self, profile: str) -> Spared:
+        """What kept contexts have saved this profile, over all time."""
+        return self.contexts.experience.spared(profile)

@@ -16,7 +16,7 @@ from paddock.daemon.clock import timestamp
 
 _log = logging.getLogger(__name__)
 _OF_THE_MACHINE = (OSError, sqlite3.OperationalError)
-_KEPT = 50  # different faults; a daemon with more of them has told enough
+_KEPT = 50  # different faults; a daemon with more of them has shown enough
 _LONGEST = 500  # characters of a message
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds before a part that broke off begins again
 

@@ -10,7 +10,7 @@ from typing import Protocol, assert_never
 from paddock.api.types import Progress
 from paddock.core import effects as ef
 from paddock.core import events as ev
-from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
+from paddock.core.model import UNKNOWN, Asker, Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
 from paddock.core.upcoming import Upcoming
 from paddock.daemon.activity.switches import Switches
@@ -61,7 +61,7 @@ class Loop:
         for effect in self._scheduler.handle(event, self._clock.now()):
             try:
                 self._perform(effect)
-            except Exception as error:  # noqa: BLE001  # the other effects are others' affair
+            except Exception as error:  # noqa: BLE001  # the other effects concern others
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
         self._alarm.set(self._scheduler.deadline)
@@ -104,12 +104,19 @@ class Loop:
 
     # ---- leases ----
 
-    def ask(self, profile: ProfileId, *, insist: bool = False, force: bool = False) -> Lease:
-        """A lease on this profile, granted already or to be waited for. `insist`, `force`: as in
+    def ask(
+        self,
+        profile: ProfileId,
+        *,
+        insist: bool = False,
+        force: bool = False,
+        asker: Asker = UNKNOWN,
+    ) -> Lease:
+        """A lease on this profile, granted already or to be waited for. `insist`, `force`, `asker`: as in
         `events.Asked`. Raises the PaddockError of an immediate refusal."""
         lease = Lease(self, Ticket(next(self._tickets)), profile)
         self._leases[lease.ticket] = lease
-        asked = ev.Asked(lease.ticket, profile, insist, force)
+        asked = ev.Asked(lease.ticket, profile, insist, force, asker)
         self.feed(asked)
         if lease.refusal is not None:
             self.give_back(lease)

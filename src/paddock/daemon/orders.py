@@ -6,7 +6,7 @@ from contextlib import suppress
 from paddock.config.profile import Profile
 from paddock.core import events as ev
 from paddock.core.books import Serving
-from paddock.core.model import InstanceId, ProfileId
+from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.instances.records import Records
 from paddock.daemon.jobs import Job, Jobs
@@ -43,24 +43,31 @@ class Orders:
 
     # ---- leases ----
 
-    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease:
+    def lease(
+        self,
+        profile: str,
+        *,
+        insist: bool = False,
+        force: bool = False,
+        asker: Asker = UNKNOWN,
+    ) -> Lease:
         """Ask for it now. Raises the PaddockError of an immediate refusal.
 
         `insist`: a person asked for the switch itself, so it is tried whatever failed before; with
-        `force` also where it is known that it cannot be loaded.
+        `force` also where it is known that it cannot be loaded. `asker`: whose request it is.
         """
         name = ProfileId(profile)
         if not self._parts.scheduler.is_up(name):
             self._records.reserve.hold()  # before anybody leaves for a load that could not be begun
         self.examine(name)
-        return self._loop.ask(name, insist=insist, force=force)
+        return self._loop.ask(name, insist=insist, force=force, asker=asker)
 
-    def loaded(self, profile: str) -> Lease:
+    def loaded(self, profile: str, *, asker: Asker = UNKNOWN) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""
         live = self._parts.scheduler.live_of(ProfileId(profile))
         if live is None or not isinstance(live.state, Serving):
             raise NotLoaded(f"{profile} is not loaded", hint=f"`paddock switch {profile}` loads it")
-        return self.lease(profile)
+        return self.lease(profile, asker=asker)
 
     def examine(self, profile: ProfileId) -> None:
         """Let the scheduler know whether it can be loaded at all, where a load might be needed."""

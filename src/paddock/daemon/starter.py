@@ -6,7 +6,7 @@ from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
 from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import timestamp
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
@@ -39,7 +39,7 @@ class Starter:
     def replay(self, upcoming: Upcoming, profile: Profile) -> Replay | None:
         """What it would be given of its plan when those who leave for it are gone."""
         engine = self._roster.engine(profile)
-        return self._replays.of(profile, engine, upcoming.instance, upcoming.leavers)
+        return self._replays.of(profile, engine, upcoming.instance, leavers=upcoming.leavers)
 
     def prepare_early(self, upcoming: Upcoming, profile: Profile, replay: Replay | None) -> Record:
         """The same before its turn. Raises OSError, or the PaddockError of its engine."""
@@ -77,6 +77,7 @@ class Starter:
             socket=socket,
             replay=replay,
             contexts=str(contexts or ""),
+            context_kind=context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,

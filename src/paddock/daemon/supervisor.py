@@ -44,7 +44,7 @@ _MEMORY_WAIT = 5.0  # seconds at most for a driver to give memory back (0.4 s wa
 
 
 class Supervisor:
-    """Owns every instance of this daemon; feeds the loop with what becomes of them."""
+    """Runs every instance of this daemon, and feeds the loop with what becomes of each."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Supervisor:
         plans: Plans,
         replays: Replays,
         flaws: Flaws,
+        contexts: Contexts,
         listener: Listener,
         loop: Loop,
         faults: Faults,
@@ -65,10 +66,10 @@ class Supervisor:
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
         self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
-        self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
-        self._starter = Starter(settings, records, roster, self._contexts, replays)
+        self._contexts = contexts
+        self._starter = Starter(settings, records, roster, contexts, replays)
         self._early = EarlyStarts(
-            records, registry, roster, ledger, plans, self._starter, self._contexts, faults
+            records, registry, roster, ledger, plans, self._starter, contexts, faults
         )
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
@@ -79,21 +80,21 @@ class Supervisor:
     def bring_to_life(self, group: asyncio.TaskGroup, order: Spawn) -> None:
         """Start this instance of this version of its profile; its end is an event for the loop."""
         life = self._new_life(order, self._early.claim(order))
-        self._lives[order.instance] = group.create_task(self._alone(order.instance, life))
+        self._lives[order.instance] = group.create_task(self._guarded(order.instance, life))
 
     def foresee(self, group: asyncio.TaskGroup, upcoming: Upcoming | None) -> None:
         """This will be brought to life once others are gone; None: nothing waits for that."""
         self._early.foresee(group, upcoming)
 
-    async def _alone(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
-        """Whatever befalls one life, it ends no other."""
+    async def _guarded(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
+        """An unexpected error in one life ends no other."""
         try:
             await life
         except Exception as error:  # noqa: BLE001  # that is its purpose
             self._faults.note("instances", error)
             self._registry.remove(instance)
             if instance in self._lives:
-                self._stillborn(
+                self._failed_to_begin(
                     instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
                 )
 
@@ -106,27 +107,29 @@ class Supervisor:
             begun = await self._early.take(early, profile)
             record = begun.record if begun else self._starter.prepare(instance, profile)
         except PaddockError as error:
-            self._stillborn(instance, Cause(error.code, error.message, error.hint))
+            self._failed_to_begin(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
-            self._stillborn(
+            self._failed_to_begin(
                 instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
             )
         except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
             self._faults.note("instances", error)
-            self._stillborn(instance, Cause("internal", f"an internal fault of Paddock: {error!r}"))
+            self._failed_to_begin(
+                instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
+            )
         else:
             with self._faults.caught("plans"):
                 await self._plans.stand_aside()
             if why := self._stopped_early.pop(instance, None):
                 if begun:
                     await begun.child.end_at_once()
-                await self._never_begun(record, why)
+                await self._stopped_before_it_began(record, why)
                 return
             state = self._flaws.state(profile)
             live, cause = await self._run(record, environ, begun)
             if live.fell_short:
                 live, cause = await self._run_with_fit(live, cause, profile, environ)
-            await self._take_leave(live, cause)
+            await self._after_its_end(live, cause)
             if live.refusal:
                 self._flaws.note(profile, state, quoted(engine, live.refusal))
 
@@ -164,13 +167,12 @@ class Supervisor:
             record,
             self._records,
             self._listener,
+            self._contexts.slot_store(record),
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
         )
         self._registry.add(live)
-        if record.contexts:
-            self._contexts.take(Path(record.contexts))
         return live
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
@@ -189,9 +191,9 @@ class Supervisor:
                     await self._adopt(group, record)
         if any(is_container(record.argv) for record in known):
             with self._faults.caught("containers"):
-                await self._sweep_up()
+                await self._remove_leftover_containers()
 
-    async def _sweep_up(self) -> None:
+    async def _remove_leftover_containers(self) -> None:
         """Remove containers that nobody runs any more: whatever killed us may have killed that too."""
         living = [live.record.socket for live in self._registry.values()]
         place = self._records.sockets
@@ -251,12 +253,12 @@ class Supervisor:
             live.note_ready()
             self._listener.taken_over(live)
         life = self._live(live, lambda: child)
-        self._lives[live.id] = group.create_task(self._alone(live.id, life))
+        self._lives[live.id] = group.create_task(self._guarded(live.id, life))
 
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
-        await self._take_leave(live, await self._see_through(live, start))
+        await self._after_its_end(live, await self._see_through(live, start))
 
     async def _see_through(self, live: Instance, start: Callable[[], Child]) -> Cause:
         """Until its end; why it ended."""
@@ -281,7 +283,7 @@ class Supervisor:
         _log.info("instance %s ended: %s", live.id, cause.message)
         return cause
 
-    async def _take_leave(self, live: Instance, cause: Cause) -> None:
+    async def _after_its_end(self, live: Instance, cause: Cause) -> None:
         """Let everybody know that it has ended, and when its memory is free."""
         self._loop.feed(ev.Exited(live.id, cause))
         live.exited.set()
@@ -290,14 +292,14 @@ class Supervisor:
             await self._ledger.freed(live.record.worker, within=_MEMORY_WAIT)
         self._registry.remove(live.id)
         gone = self._contexts_given_back(live.record)
-        self._gone(live.id)
+        self._forget(live.id)
         await self._delete(gone)
 
-    async def _never_begun(self, record: Record, why: str) -> None:
+    async def _stopped_before_it_began(self, record: Record, why: str) -> None:
         with self._faults.caught("records"):
             self._records.close(record)
         gone = self._contexts_given_back(record)
-        self._stillborn(
+        self._failed_to_begin(
             InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
         )
         await self._delete(gone)
@@ -321,12 +323,12 @@ class Supervisor:
         elif instance in self._lives:
             self._stopped_early[instance] = why
 
-    def _stillborn(self, instance: InstanceId, cause: Cause) -> None:
+    def _failed_to_begin(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)
         self._loop.feed(ev.Exited(instance, cause))
-        self._gone(instance)
+        self._forget(instance)
 
-    def _gone(self, instance: InstanceId) -> None:
+    def _forget(self, instance: InstanceId) -> None:
         del self._lives[instance]
         self._stopped_early.pop(instance, None)
         self._registry.forget_early(instance)

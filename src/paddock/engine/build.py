@@ -27,7 +27,7 @@ _TARGET = "llama-server"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BuildOrder:
     """What is to be built."""
 
     name: str
@@ -45,7 +45,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[str, ...] = ()
 
 
-def recipe_of(order: Order) -> Recipe:
+def recipe_of(order: BuildOrder) -> Recipe:
     return Recipe(
         source=repr(order.source),
         patches={one.name: sha256(one.read_bytes()).hexdigest() for one in order.patches},
@@ -53,7 +53,7 @@ def recipe_of(order: Order) -> Recipe:
     )
 
 
-def build(order: Order, state_dir: Path, report: ReportProgress) -> tuple[Path, Engine]:
+def build(order: BuildOrder, state_dir: Path, report: ReportProgress) -> tuple[Path, Engine]:
     """Build it; the new llama-server and its engine. EngineError: then the next call continues."""
     workshop = state_dir / "builds" / order.name
     workshop.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _environment(workshop: Path) -> dict[str, str]:
     return {**os.environ, **ours, "LC_ALL": "C.UTF-8"}
 
 
-def _prepared(order: Order, workshop: Path, steps: BuildSteps) -> Path:
+def _prepared(order: BuildOrder, workshop: Path, steps: BuildSteps) -> Path:
     """The tree to compile, patched once; where patching broke off, it is fetched again."""
     source, patched = workshop / "source", workshop / "patched"
     if not order.patches:
@@ -115,7 +115,7 @@ def _prepared(order: Order, workshop: Path, steps: BuildSteps) -> Path:
     return tree
 
 
-def _compile(order: Order, tree: Path, workshop: Path, steps: BuildSteps) -> None:
+def _compile(order: BuildOrder, tree: Path, workshop: Path, steps: BuildSteps) -> None:
     cmake, into = tool("cmake"), str(workshop / "build")
     number = build_number(workshop / "source")
     known = [f"-DLLAMA_BUILD_NUMBER={number}"] if number else []
@@ -124,7 +124,7 @@ def _compile(order: Order, tree: Path, workshop: Path, steps: BuildSteps) -> Non
     steps.run("compiling", words)
 
 
-def _set_up(order: Order, workshop: Path, state_dir: Path) -> tuple[Path, Engine]:
+def _set_up(order: BuildOrder, workshop: Path, state_dir: Path) -> tuple[Path, Engine]:
     """Probe the program first, then move it to its place in one step."""
     made = workshop / "build" / "bin"
     if not (made / _TARGET).is_file():

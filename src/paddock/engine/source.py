@@ -79,7 +79,7 @@ Source = Folder | Repository | Package | Archive
 def source_of(text: str | None, ref: str | None) -> Source:
     """What `--source` and `--ref` mean. Raises EngineError where it is nothing that could be built."""
     if ref is not None and ref.startswith("-"):
-        raise EngineError(f"{ref!r} is no ref")
+        raise EngineError(f"{ref!r} is not a valid git ref")
     if text is None:
         return Repository(UPSTREAM, ref)
     path = Path(text).expanduser().absolute()

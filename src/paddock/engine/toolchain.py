@@ -53,7 +53,7 @@ def options(found: Toolchain, cuda_arch: Sequence[str] = (), own: Sequence[str] 
     """The words for CMake; the user's own come last and win. EngineError for `cuda_arch` without nvcc."""
     chosen = dict(_ALWAYS)
     if cuda_arch and not found.nvcc:
-        raise EngineError("--cuda-arch needs nvcc, and there is none", hint=_NO_NVCC)
+        raise EngineError("--cuda-arch needs nvcc, which was not found", hint=_NO_NVCC)
     if found.nvcc and (found.has_nvidia or cuda_arch):
         chosen |= {"GGML_CUDA": "ON", "CMAKE_CUDA_COMPILER": found.nvcc}
     if cuda_arch:
@@ -80,7 +80,7 @@ def tool(name: str) -> str:
     """Where this program is. Raises EngineError where it is missing."""
     if found := _program(name, [], os.environ):
         return found
-    raise EngineError(f"building needs {name}, and there is none", hint=_HOW_TO_GET.get(name, ""))
+    raise EngineError(f"building needs {name}, which was not found", hint=_HOW_TO_GET.get(name, ""))
 
 
 _HOW_TO_GET = {

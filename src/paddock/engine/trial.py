@@ -18,7 +18,7 @@ from paddock import excerpt
 from paddock.api.placement import Placement
 from paddock.engine.engine import Engine
 from paddock.engine.temporary_server import TemporaryServer, temporary_server
-from paddock.engine.trial_cases import PROMPTS, TOOL, Case, Question
+from paddock.engine.trial_cases import PROMPTS, TOOL, Question, TrialCase
 from paddock.llama.client import BASE_URL
 from paddock.llama.follow import LineFile, last_lines
 from paddock.llama.output import failure_reason
@@ -61,7 +61,7 @@ class CaseOutcome:
 
 
 def try_all(
-    engine: Engine, cases: Sequence[Case], folder: Path, tell: Callable[[str], None]
+    engine: Engine, cases: Sequence[TrialCase], folder: Path, tell: Callable[[str], None]
 ) -> list[CaseOutcome]:
     """The outcome of each case, one after the other; `tell` gets a line before each begins.
 
@@ -78,7 +78,7 @@ def try_all(
     return asyncio.run(run())
 
 
-async def _try(engine: Engine, case: Case, folder: Path) -> CaseOutcome:
+async def _try(engine: Engine, case: TrialCase, folder: Path) -> CaseOutcome:
     outcome = CaseOutcome(case.name)
     begun = time.monotonic()
     try:
@@ -93,7 +93,7 @@ async def _try(engine: Engine, case: Case, folder: Path) -> CaseOutcome:
     return outcome
 
 
-async def _ask_all(case: Case, server: TemporaryServer, outcome: CaseOutcome) -> None:
+async def _ask_all(case: TrialCase, server: TemporaryServer, outcome: CaseOutcome) -> None:
     for question in case.questions:
         if not server.child.identity.is_alive():
             outcome.answers[question] = TrialAnswer(failure="it had ended already")

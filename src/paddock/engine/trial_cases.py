@@ -15,7 +15,7 @@ _OWN = Origin("paddock", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class TrialCase:
     """One load, and what is asked of it."""
 
     name: str
@@ -37,26 +37,26 @@ MODELS = {
 }
 
 
-def generated(folder: Path) -> list[Case]:
+def generated(folder: Path) -> list[TrialCase]:
     """The small models, written into `folder` (a few MB), and their cases."""
     cases = []
     for name, model in MODELS.items():
         path = write(folder / f"{name}.gguf", model)
         asks: tuple[Question, ...] = ("tool call",) if model.tool else tuple(PROMPTS)
-        cases.append(Case(name, of_file(name, path), asks, "" if model.tool else model.say))
+        cases.append(TrialCase(name, of_file(name, path), asks, "" if model.tool else model.say))
     extra = (Flag("--embeddings", (), _OWN), Flag("--pooling", ("mean",), _OWN))
     embeds = of_file("embeddings", folder / "dense.gguf", *extra)
     ranks = of_file("reranking", folder / "dense.gguf", Flag("--reranking", (), _OWN))
     return [
         *cases,
-        Case("embeddings", embeds, ("embedding",)),
-        Case("reranking", ranks, ("reranking",)),
+        TrialCase("embeddings", embeds, ("embedding",)),
+        TrialCase("reranking", ranks, ("reranking",)),
     ]
 
 
-def of_profiles(profiles: Sequence[Profile]) -> list[Case]:
+def of_profiles(profiles: Sequence[Profile]) -> list[TrialCase]:
     """Cases of one's own models, as they are configured; longer prompts than fit are left out."""
-    return [Case(profile.id, profile, _fitting(profile), is_own=True) for profile in profiles]
+    return [TrialCase(profile.id, profile, _fitting(profile), is_own=True) for profile in profiles]
 
 
 def _fitting(profile: Profile) -> tuple[Question, ...]:

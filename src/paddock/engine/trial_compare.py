@@ -8,7 +8,7 @@ from typing import Literal
 
 from paddock.api.placement import Placement
 from paddock.engine.trial import CaseOutcome, TrialAnswer
-from paddock.engine.trial_cases import Case, Question
+from paddock.engine.trial_cases import Question, TrialCase
 
 Judgement = Literal["ok", "changed", "worse", "failed"]
 _SLOWER = 0.8  # of the other's speed; less is worse (of profiles only; small models say nothing about speed)
@@ -32,7 +32,7 @@ class TrialFinding:
 
 
 def findings(
-    cases: Sequence[Case], tried: Sequence[CaseOutcome], other: Sequence[CaseOutcome] = ()
+    cases: Sequence[TrialCase], tried: Sequence[CaseOutcome], other: Sequence[CaseOutcome] = ()
 ) -> list[TrialFinding]:
     """All comparisons, case by case."""
     found: list[TrialFinding] = []
@@ -45,11 +45,13 @@ def is_safe(found: Sequence[TrialFinding]) -> bool:
     return bool(found) and not any(finding.is_unsafe for finding in found)
 
 
-def _of_case(case: Case, now: CaseOutcome, before: CaseOutcome | None) -> Iterator[TrialFinding]:
+def _of_case(
+    case: TrialCase, now: CaseOutcome, before: CaseOutcome | None
+) -> Iterator[TrialFinding]:
     if now.failure and not now.answers:
-        yield TrialFinding(case.name, "load", "failed", now.failure, _told_load(before))
+        yield TrialFinding(case.name, "load", "failed", now.failure, _load_text(before))
         return
-    yield TrialFinding(case.name, "load", "ok", _told_load(now), _told_load(before))
+    yield TrialFinding(case.name, "load", "ok", _load_text(now), _load_text(before))
     for question in case.questions:
         answer = now.answers.get(question, TrialAnswer(failure=now.failure or "it was not asked"))
         other = before.answers.get(question) if before else None
@@ -62,14 +64,14 @@ def _of_case(case: Case, now: CaseOutcome, before: CaseOutcome | None) -> Iterat
             yield from _of_speed(case, now, before)
 
 
-def _told_load(outcome: CaseOutcome | None) -> str:
+def _load_text(outcome: CaseOutcome | None) -> str:
     if outcome is None:
         return ""
     return f"{outcome.seconds:.1f} s" if outcome.seconds is not None else outcome.failure
 
 
 def _of_answer(
-    case: Case, question: Question, now: TrialAnswer, before: TrialAnswer | None
+    case: TrialCase, question: Question, now: TrialAnswer, before: TrialAnswer | None
 ) -> TrialFinding:
     then = (before.failure or before.text) if before else ""
     judgement: Judgement = "ok"
@@ -129,7 +131,7 @@ def _of_memory(
             yield TrialFinding(case, device, "changed", f"{new:.0f} MiB", f"{old:.0f} MiB")
 
 
-def _of_speed(case: Case, now: CaseOutcome, before: CaseOutcome) -> Iterator[TrialFinding]:
+def _of_speed(case: TrialCase, now: CaseOutcome, before: CaseOutcome) -> Iterator[TrialFinding]:
     for what, question, name in (
         ("prompt", case.questions[-1], "prompt_speed"),
         ("generation", case.questions[0], "speed"),

@@ -81,6 +81,22 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+def count_or_no(number: int, thing: str) -> str:
+    """`no errors`, `1 error`, `2 errors`."""
+    return count(number, thing) if number else f"no {thing}s"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """The form that goes with the number: `lies` for 1, `lie` for any other."""
+    return one if number == 1 else many
+
+
+def spared(tokens_reused: int, duration: float, times: int) -> str:
+    """What kept contexts have saved: `12,009 tokens not read again (11.1 s) in 2 turns`."""
+    turns = count(times, "turn")
+    return f"{tokens_reused:,} tokens not read again ({seconds(duration)}) in {turns}"
+
+
 def unix(time: str) -> float | None:
     """The Unix time of an ISO 8601 time, None where it is none."""
     try:

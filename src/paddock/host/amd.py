@@ -28,7 +28,12 @@ class Amd:
         """All of them now, in PCI order. Never raises."""
         cards = self._cards()
         users = drm_clients.vram(proc=self._proc, sys=self._sys) if cards else {}
-        return [self._gpu(i, card, users.get(card.id, {})) for i, card in enumerate(cards)]
+        in_ram = any(_is_in_ram(card.device) for card in cards)
+        borrowers = drm_clients.ram(proc=self._proc) if in_ram else {}
+        return [
+            self._gpu(i, card, users.get(card.id, {}), borrowers.get(card.id, {}))
+            for i, card in enumerate(cards)
+        ]
 
     def telemetry(self) -> dict[str, Telemetry]:
         """By PCI address. Never raises."""
@@ -46,10 +51,12 @@ class Amd:
             and kernel.number(card.device / "mem_info_vram_total") is not None
         ]
 
-    def _gpu(self, index: int, card: Card, users: dict[int, int]) -> Gpu:
+    def _gpu(self, index: int, card: Card, users: dict[int, int], borrowers: dict[int, int]) -> Gpu:
         # VRAM only, also of an APU, whose VRAM is the part of RAM that the firmware set aside. What it
         # can borrow beyond that (mem_info_gtt_*) is the host's ordinary memory, and is counted there:
-        # counting it here too would give the same bytes away twice.
+        # counting it here too would give the same bytes away twice. `is_in_ram` says that it does.
+        is_in_ram = _is_in_ram(card.device)
+        holders = users.keys() | (borrowers.keys() if is_in_ram else set())
         total = kernel.number(card.device / "mem_info_vram_total")
         used = kernel.number(card.device / "mem_info_vram_used")
         return Gpu(
@@ -59,12 +66,19 @@ class Amd:
             free_mib=None if total is None or used is None else _mib(max(0, total - used)),
             used_mib=_mib(used),
             processes=tuple(
-                GpuProcess(pid, mib, program(pid, proc=self._proc)) for pid, mib in users.items()
+                GpuProcess(
+                    pid,
+                    users.get(pid, 0),
+                    program(pid, proc=self._proc),
+                    borrowers.get(pid, 0) if is_in_ram else 0,
+                )
+                for pid in sorted(holders)
             ),
             id=card.id,
             vendor="amd",
             driver=self._driver(),
             drives_display=card.drives_display,
+            is_in_ram=is_in_ram,
         )
 
     def _name(self, device: Path) -> str:
@@ -80,6 +94,11 @@ class Amd:
         """Of AMD's own package, else of the kernel that it is a part of."""
         own = kernel.text(self._sys / "module" / "amdgpu" / "version")
         return own or kernel.text(self._proc / "sys" / "kernel" / "osrelease") or ""
+
+
+def _is_in_ram(device: Path) -> bool:
+    """Whether it is a part of the processor: only such have the northbridge's voltage (amdgpu_pm.c)."""
+    return any(kernel.text(label) == "vddnb" for label in device.glob("hwmon/hwmon*/in1_label"))
 
 
 def _telemetry(device: Path) -> Telemetry:

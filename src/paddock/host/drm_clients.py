@@ -1,4 +1,5 @@
-"""Which process holds how much of AMD's VRAM: from its open files, and from ROCm's own records.
+"""Which process holds how much of AMD's VRAM, and of RAM through a card: from its open files, and from
+ROCm's own records.
 
 Each open file of a card shows its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst),
 for the processes that we may look into: our own user's, or all for root. ROCm's driver keeps records
@@ -20,30 +21,40 @@ Usage = dict[str, dict[int, int]]  # MiB, by PCI address and pid
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 # What lies in VRAM now; the same in kernels before 6.13, which know no other; what was asked for.
 _KEYS = ("drm-resident-vram", "drm-memory-vram", "drm-total-vram")
+_RAM_KEYS = ("drm-resident-gtt", "drm-memory-gtt", "drm-total-gtt")  # the same of RAM
 
 
 def vram(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Usage:
     """Who holds at least a MiB of a card. Never raises."""
+    return _most((*_by_files(proc, _KEYS), *_by_rocm(sys)))
+
+
+def ram(*, proc: Path = kernel.PROC) -> Usage:
+    """Who holds at least a MiB of RAM through a card, as its files tell. Never raises."""
+    return _most(_by_files(proc, _RAM_KEYS))
+
+
+def _most(uses: Iterable[tuple[str, int, int]]) -> Usage:
     found: Usage = defaultdict(dict)
-    for address, pid, size in (*_by_files(proc), *_by_rocm(sys)):
+    for address, pid, size in uses:
         mib = size >> 20
         if mib > found[address].get(pid, 0):
             found[address][pid] = mib
     return found
 
 
-def _by_files(proc: Path) -> Iterator[tuple[str, int, int]]:
+def _by_files(proc: Path, keys: tuple[str, ...]) -> Iterator[tuple[str, int, int]]:
     for pid in pids(proc):
-        for address, size in _held(proc / str(pid)).items():
+        for address, size in _held(proc / str(pid), keys).items():
             yield address, pid, size
 
 
-def _held(process: Path) -> dict[str, int]:
+def _held(process: Path, keys: tuple[str, ...]) -> dict[str, int]:
     """Bytes by card. A file opened once and duplicated is one client with one figure."""
     clients: dict[tuple[str, str], int] = {}
     for number in _nodes(process):
         facts = _facts(process / "fdinfo" / number)
-        listed = next((facts[key] for key in _KEYS if key in facts), None)
+        listed = next((facts[key] for key in keys if key in facts), None)
         if listed is not None and facts.get("drm-driver") == "amdgpu":
             clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(listed)
     held: dict[str, int] = defaultdict(int)

@@ -13,6 +13,7 @@ class GpuProcess:
     pid: int
     used_mib: int | None
     name: str = ""  # of its program, as /proc/PID/comm has it: 15 letters at most
+    ram_mib: int = 0  # that it holds of RAM through the GPU, in no other count of its memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Gpu:
     vendor: Vendor = "nvidia"
     driver: str = ""  # its version
     drives_display: bool | None = None
+    is_in_ram: bool = (
+        False  # it takes RAM, too; the memory above is what was set aside for it alone
+    )
 
 
 @dataclass(frozen=True, slots=True)

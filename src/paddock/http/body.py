@@ -64,6 +64,7 @@ _Body = msgspec.defstruct(
 )
 _OWN = len(Wish.__struct_fields__)
 _SAMPLERS = _Body.__struct_fields__[_OWN:]
+_NOTHING_SAID = (_UNSAID,) * len(_SAMPLERS)
 _wish: msgspec.json.Decoder[Wish] = msgspec.json.Decoder(_Body)
 _NO_NUMBER = msgspec.Raw(b"[]")
 
@@ -71,16 +72,22 @@ _NO_NUMBER = msgspec.Raw(b"[]")
 def samplers_in(wish: Wish) -> list[tuple[str, msgspec.Raw]]:
     """What the body says of sampling, by name. On the hot path: one look at all that it could say."""
     said = msgspec.structs.astuple(wish)[_OWN:]
+    if said == _NOTHING_SAID:  # nearly always, and found by identity
+        return []
     return [(name, raw) for name, raw in zip(_SAMPLERS, said, strict=False) if raw is not _UNSAID]
 
 
 def wish(body: Buffer, content_type: str) -> Wish:
     """What the body asks for; BadRequest where it cannot be read."""
-    is_form = content_type.startswith("multipart/")
-    found = _form_wish(body, content_type) if is_form else decoded(body, _wish)
+    found = _form_wish(body, content_type) if is_form(content_type) else decoded(body, _wish)
     if found.model and len(found.model) > _LONGEST_NAME:
         raise BadRequest(f"no model has a name of more than {_LONGEST_NAME} letters")
     return found
+
+
+def is_form(content_type: str) -> bool:
+    """Whether such a body is parts with a boundary between them, else JSON."""
+    return content_type.startswith("multipart/")
 
 
 def owned(found: Wish) -> Wish:

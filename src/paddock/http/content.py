@@ -14,23 +14,24 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-import msgspec
-
 from paddock.errors import NoRoomForBody
+from paddock.http.outline import Outline, Piece, outline
 
 SMALL = 1 << 16  # bytes; up to here bodies are not counted: the number of connections bounds them
 _IN_MEMORY = 1 << 20  # bytes; a larger one goes to a file
 _ALL_IN_MEMORY = 32 << 20  # bytes; once all together hold so many, every one that is not small does
+_MAPPED = 4 << 20  # bytes; of a larger body its outline is looked at
 _WRITTEN = _READ = 1 << 18  # bytes at a time
 
 
 class Spooled:
     """A body in a file of its own; hashed by what it holds."""
 
-    __slots__ = ("_digest", "_file", "_size")
+    __slots__ = ("_digest", "_file", "_outline", "_size")
 
     def __init__(self, file: Any, size: int, digest: int) -> None:
         self._file, self._size, self._digest = file, size, digest
+        self._outline: Outline | None = None  # while somebody looks at it
 
     def __len__(self) -> int:
         return self._size
@@ -45,10 +46,32 @@ class Spooled:
         """All of it, as bytes to be looked at; only the pages looked at take memory."""
         return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
-    async def slices(self) -> AsyncIterator[bytes]:
-        """All of it in order, as often as it is asked for."""
-        for start in range(0, self._size, _READ):
-            yield await asyncio.to_thread(os.pread, self._file.fileno(), _READ, start)
+    async def slices(self, part: range | None = None) -> AsyncIterator[bytes]:
+        """All of it, or this part, in order, as often as it is asked for."""
+        part = range(self._size) if part is None else part
+        for start in part[::_READ]:
+            size = min(_READ, part.stop - start)
+            yield await asyncio.to_thread(os.pread, self._file.fileno(), size, start)
+
+    def outline(self) -> bytes | None:
+        """The JSON without its long strings, until `forget`; None where that would be long, too."""
+        number, starts = self._file.fileno(), range(0, self._size, _READ)
+        self._outline = outline(os.pread(number, _READ, start) for start in starts)
+        return self._outline.text if self._outline else None
+
+    def forget(self) -> None:
+        """Nobody looks at its outline any more."""
+        self._outline = None
+
+    async def restored(self, pieces: Iterable[Piece]) -> AsyncIterator[Piece]:
+        """What these pieces stand for, which were made from what was looked at."""
+        for piece in pieces:
+            for part in self._outline.restored(piece) if self._outline else (piece,):
+                if isinstance(part, range):
+                    async for some in self.slices(part):
+                        yield some
+                else:
+                    yield part
 
     def close(self) -> None:
         """Give its room on the disk back."""
@@ -57,7 +80,6 @@ class Spooled:
 
 Content = bytes | Spooled
 Buffer = bytes | mmap.mmap  # what a content can be looked at as
-Piece = bytes | bytearray | memoryview | msgspec.Raw  # what one is made of
 
 
 class Store:
@@ -83,12 +105,37 @@ class Store:
                 with suppress(BufferError):  # an error's traceback still holds a piece of it
                     view.close()
 
-    async def kept(self, pieces: Iterable[Piece]) -> Content:
-        """One body of these pieces. NoRoomForBody."""
+    @asynccontextmanager
+    async def outlined(self, content: Content) -> AsyncIterator[Buffer]:
+        """Look at a JSON document inside the block, of a large one without its long strings.
+
+        They come back in what is made of it, see `changed`; there no string may be encoded twice.
+        """
+        if len(content) <= _MAPPED or isinstance(content, bytes):
+            async with self.opened(content) as view:
+                yield view
+            return
+        async with self._turn:
+            text = await asyncio.to_thread(content.outline)
+        if text is None:
+            async with self.opened(content) as view:
+                yield view
+            return
+        try:
+            yield text
+        finally:
+            content.forget()
+
+    async def changed(self, content: Content, pieces: Iterable[Piece]) -> Content:
+        """One body of these pieces, made from what was seen of another. NoRoomForBody."""
         sink = Sink(self)
         try:
-            for piece in pieces:
-                await sink.take(piece)
+            if isinstance(content, bytes):
+                for piece in pieces:
+                    await sink.take(piece)
+            else:
+                async for piece in content.restored(pieces):
+                    await sink.take(piece)
             return await sink.whole()
         except BaseException:
             sink.drop()

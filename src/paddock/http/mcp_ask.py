@@ -19,6 +19,7 @@ from paddock.api.mcp_tools import Answered, Question
 from paddock.api.sse import SseMessage, SseParser
 from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, upstream
+from paddock.http.askers import asker
 from paddock.http.mcp_caller import Caller
 
 if TYPE_CHECKING:
@@ -55,8 +56,11 @@ class Written:
 async def ask(caller: Caller, wanted: Question) -> dict[str, Any]:
     """The model's answer; it is loaded first if need be."""
     profile = caller.front.daemon.resolve(wanted.model).id
-    lease = caller.front.daemon.lease
-    with _accounted(caller, profile), lease(profile) as held, _in_sight(caller, profile) as listed:
+    with (
+        _accounted(caller, profile),
+        caller.front.daemon.lease(profile, asker=asker(caller.request)) as held,
+        _in_sight(caller, profile) as listed,
+    ):
         endpoint = await _admitted(caller, held)
         listed.instance = endpoint.instance
         with endpoint.in_use():
@@ -115,7 +119,7 @@ async def _written(
     caller: Caller, endpoint: "Endpoint", listed: "Request", content: bytes
 ) -> Written:
     reply = await upstream.ask(endpoint, "POST", _PATH, _HEADERS, content)
-    listed.source = reply.content
+    listed.source = reply
     try:
         if reply.status >= 400:
             raise errors.engine_refusal(await upstream.whole(reply, endpoint))

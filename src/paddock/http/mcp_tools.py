@@ -68,7 +68,7 @@ async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
         for one in now.devices
     ]
     return mcp.done(
-        tools.Standing(
+        tools.StableStatus(
             current=now.current,
             running=running,
             waiting=now.queue,

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from paddock.http.body import decoded, parsed
-from paddock.http.content import Buffer, Piece
+from paddock.http.content import Buffer
 from paddock.http.numbering import Numbering
+from paddock.http.outline import Piece
 from paddock.http.surfaces import RESPONSES
 
 _MARK = b'"namespace"'  # as a tool's type, or as a field of a call

@@ -174,7 +174,7 @@ def _json(path: Path) -> Mapping[str, Any]:
 def _unusable(manifest: Manifest) -> str:
     if not manifest.model:
         if _OTHER_ENGINE & manifest.layers.keys():
-            return "holds no GGUF but tensors of their own: a model for Ollama's MLX engine"
+            return "holds tensors in another format than GGUF: a model for Ollama's MLX engine"
         return "holds no GGUF: a model of Ollama's cloud, or for another engine"
     if plain(manifest.id) != manifest.id:
         return "its name cannot be written into models.conf"
@@ -202,5 +202,5 @@ def _broken(path: Path) -> str:
             return "" if file.read(4) == b"GGUF" else f"is no GGUF file: {path}"
     except OSError as error:
         partial = any(path.parent.glob(f"{path.name}-partial*"))
-        hint = "it was not downloaded whole: pull it again" if partial else error.strerror
+        hint = "its download is incomplete: pull it again" if partial else error.strerror
         return f"{path} cannot be read: {hint}"

@@ -77,8 +77,8 @@ class ModelKeys:
         stripped = {word.strip() for word in words} - PROTECTED
         if stripped & SAMPLERS:
             self._add("sampler-policy", "force", "filters", key)
-            told_as = "is `sampler-policy = force`: the profile's samplers count, all of them"
-            self._notes.note(self._where("filters", key), told_as, "changed")
+            why = "is `sampler-policy = force`: the profile's samplers count, all of them"
+            self._notes.note(self._where("filters", key), why, "changed")
         if others := ", ".join(sorted(stripped - SAMPLERS)):
             self._notes.note(self._where("filters", key), _RELAYED, what=others)
 

@@ -42,7 +42,7 @@ def read_yaml(path: Path) -> Yaml:
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML", detail=tuple(str(error).splitlines())) from error
+        raise ConfigError(f"{path} is not YAML", detail=tuple(str(error).splitlines())) from error
     if not isinstance(value, dict) or node is None:
         raise ConfigError(f"{path} has no keys at its top", hint="is it the right file?")
     places = dict(_places(node, (), set()))

@@ -7,11 +7,13 @@ its graph, and a table of MiB by device; then its shape and, at the end, the sha
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paddock import excerpt
 
 _DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) MiB free")
+# Vulkan's devices by number, before the names are given: `ggml_vulkan: 0 = … | uma: 1 | fp16: 1 | …`.
+_UMA = re.compile(r"ggml_vulkan: (\d+) = .*\| uma: 1 \|")
 _LAYER = re.compile(r"load_tensors: layer\s+(\d+) assigned to device ([^\s,]+), is_swa = (\d)")
 _MOVED = re.compile(r"tensor (blk\.\d+\.\S+) \(.*\) buffer type overridden to (\S+)")
 _N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
@@ -50,6 +52,7 @@ class FitDevice:
     address: str | None  # of its PCI slot, `0000:00:06.0`; None where it has none
     free_mib: int
     total_mib: int | None = None
+    is_in_ram: bool = False  # the engine says that it shares the machine's memory
 
 
 def device_of(line: str) -> FitDevice | None:
@@ -126,6 +129,7 @@ class FitReader:
     def __init__(self) -> None:
         self.is_done = False
         self._devices: dict[str, FitDevice] = {}
+        self._in_ram: set[str] = set()  # names of devices
         self._trials: list[FitTrial] = []
         self._open: FitTrial | None = None
         self._is_extra = False
@@ -227,11 +231,8 @@ class FitReader:
         name = found["name"].partition(" (")[0]
         sizes = Sizes(int(found["model"]), int(found["context"]), int(found["compute"]))
         if name in self._devices and found["total"]:
-            device = self._devices[name]
             total = int(found["total"])
-            self._devices[name] = FitDevice(
-                device.name, device.description, device.address, device.free_mib, total
-            )
+            self._devices[name] = replace(self._devices[name], total_mib=total)
         else:
             name = HOST
         self._trial().sizes.setdefault(name, Sizes()).add(sizes)
@@ -250,7 +251,10 @@ class FitReader:
 
     def _hear_rest(self, line: str) -> None:
         if device := device_of(line):
+            device = replace(device, is_in_ram=device.name in self._in_ram)
             self._devices.setdefault(device.name, device)
+        elif found := _UMA.search(line):
+            self._in_ram.add(excerpt.name(f"Vulkan{found[1]}"))
         elif found := _COMPLAINT.search(line):
             self._complaint = excerpt.line(found[1])
         elif found := _PROJECTOR.search(line):

@@ -76,12 +76,14 @@ CODES = (
 def advise(facts: ProfileFacts) -> list[Advice]:
     """What the rules find in one profile."""
     return [
-        _told(code_of(rule), finding, facts.profile.id) for rule in RULES for finding in rule(facts)
+        _advice(code_of(rule), finding, facts.profile.id)
+        for rule in RULES
+        for finding in rule(facts)
     ]
 
 
 def advise_machine(machine: MachineFacts) -> list[Advice]:
-    return [_told(code_of(rule), found) for rule in MACHINE_RULES for found in rule(machine)]
+    return [_advice(code_of(rule), found) for rule in MACHINE_RULES for found in rule(machine)]
 
 
 def advice_of(problem: Problem) -> Advice:
@@ -111,7 +113,7 @@ def checkup(
     return sorted(found, key=lambda a: (place[a.profile], _RANK[a.severity]))
 
 
-def _told(code: str, finding: Finding, profile: str = "") -> Advice:
+def _advice(code: str, finding: Finding, profile: str = "") -> Advice:
     return Advice(
         code=code,
         severity=finding.severity,

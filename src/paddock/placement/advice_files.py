@@ -64,7 +64,7 @@ def speculation_without_layers(facts: ProfileFacts) -> Iterator[Finding]:
         return
     if not gguf.nextn_layers:
         which = "the draft model" if draft else "the model"
-        message = f"draft-mtp, and {which} has no layers for multi-token prediction"
+        message = f"draft-mtp is set, but {which} has no layers for multi-token prediction"
         yield Finding("error", message, "leave draft-mtp out, or take a file that has them", asked)
 
 
@@ -84,7 +84,7 @@ def v_cache_without_flash_attention(facts: ProfileFacts) -> Iterator[Finding]:
         return
     attention = profile.flag("--flash-attn")
     if attention and attention.values == ("off",):
-        message = f"a V cache of {cache.values[0]} needs flash attention, and that is off"
+        message = f"a V cache of {cache.values[0]} needs flash attention, which is off"
         yield Finding("error", message, "write FLASH_ATTN = auto, or KV_CACHE_TYPE_V = f16", cache)
     elif facts.gguf and facts.gguf.architecture == "grok":
         message = f"a V cache of {cache.values[0]} needs flash attention, which grok cannot have"
@@ -135,7 +135,7 @@ def context_shift_recurrent(facts: ProfileFacts) -> Iterator[Finding]:
         return
     flag = facts.profile.flag("--context-shift")
     message = (
-        f"context shift, while {gguf.recurrent_layers} of {gguf.n_layers} layers keep a recurrent"
+        f"context shift is on, but {gguf.recurrent_layers} of {gguf.n_layers} layers keep a recurrent"
         " state, which cannot forget what the shift drops"
     )
     yield Finding("warning", message, "write context-shift = off", flag)

@@ -90,7 +90,7 @@ def swapped_out(machine: MachineFacts) -> Iterator[Finding]:
         if mib >= _WORTH_TELLING:
             used = machine.memory.swap_used_mib
             of = f", of {gib(used)} that the machine swapped" if used else ""
-            message = f"{gib(mib)} of {profile}, which is loaded, lie in swap{of}"
+            message = f"{gib(mib)} of the loaded {profile} is in swap{of}"
             hint = (
                 f"RAM was short: `paddock unload {profile}` and load it again, or keep less loaded"
             )

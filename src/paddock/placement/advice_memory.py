@@ -6,6 +6,7 @@ from paddock.api.placement import DevicePlan
 from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Flag, Profile
 from paddock.core.model import DeviceId
+from paddock.figures.units import count
 from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, held_by, margins_of
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, marked
 from paddock.placement.words import gib, on_gpus, on_host
@@ -62,7 +63,7 @@ def ram_exceeded(facts: ProfileFacts) -> Iterator[Finding]:
         if refuses
         else "lower CTX_SIZE or use a smaller quantisation; `on-swap = refuse` would not load it"
     )
-    message = f"its part in RAM is {gib(host.total)}, and {gib(host.available or 0)} can be had{by}"
+    message = f"its part in RAM is {gib(host.total)}, but only {gib(host.available or 0)} is available{by}"
     yield Finding("error" if refuses else "warning", message, hint)
 
 
@@ -82,8 +83,8 @@ def margins_miscounted(facts: ProfileFacts) -> Iterator[Finding]:
         return
     names = ", ".join(device.device for device in devices)
     what = "the rest is ignored" if len(values) > len(devices) else "the rest gets 1024 each"
-    count = "1 device" if len(devices) == 1 else f"{len(devices)} devices"
-    message = f"{len(values)} margins for {count} ({names}): {what}"
+    found = count(len(devices), "device")
+    message = f"{len(values)} margins for {found} ({names}): {what}"
     right = ",".join(str(margins_of(facts.profile).at(i)) for i in range(len(devices)))
     yield Finding("warning", message, f"write FIT_TARGET = {right}", flag)
 

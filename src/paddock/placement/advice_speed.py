@@ -6,6 +6,7 @@ from math import floor
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Flag, Profile
+from paddock.figures.units import count, plural
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import context_mib
 from paddock.placement.profile_facts import Finding, ProfileFacts, marked, number, value
@@ -28,11 +29,11 @@ _FAR_OFF = 0.15  # of SPEED; single runs of one load differ by up to 10 %
 def dense_in_ram(facts: ProfileFacts) -> Iterator[Finding]:
     """Each token reads every layer of a dense model, so one in RAM slows all down."""
     plan, gguf = facts.plan, facts.gguf
-    if plan is None or gguf is None or gguf.experts or not (count := layers_in_ram(plan)):
+    if plan is None or gguf is None or gguf.experts or not (number_in_ram := layers_in_ram(plan)):
         return
     message = (
-        f"{count} of {plan.layers} layers lie in RAM{marked(plan)}, and it is a dense model: with 45 % of"
-        " the layers there, 85 became 6 tokens/s (H200)"
+        f"{number_in_ram} of {plan.layers} layers {plural(number_in_ram, 'lies', 'lie')} in RAM{marked(plan)}, and each"
+        " token of a dense model reads all of them: with 45 % there, 85 tokens/s became 6 (H200)"
     )
     by_hand = facts.profile.flag("--n-gpu-layers")
     if by_hand and by_hand.values[0].isdecimal():
@@ -50,7 +51,7 @@ def _cure(facts: ProfileFacts, gguf: Facts, plan: Plan) -> str:
 
 def _shorter(plan: Plan, n_ctx: int) -> str:
     fewer = (plan.n_ctx or n_ctx) - n_ctx
-    return f"write CTX_SIZE = {n_ctx}, {fewer} tokens fewer, and there is room for all of them"
+    return f"write CTX_SIZE = {n_ctx} ({fewer} tokens fewer): then all layers fit"
 
 
 def _planned_context(unbound: Plan | None) -> int | None:
@@ -153,8 +154,8 @@ def speed_contradicted(facts: ProfileFacts) -> Iterator[Finding]:
     typed, measured = facts.profile.expected_speed, facts.generation
     if not typed or not measured or abs(measured - typed) <= _FAR_OFF * typed:
         return
-    requests = "1 request" if facts.samples == 1 else f"{facts.samples} requests"
-    message = f"SPEED says {typed:g} tokens/s, {measured:.1f} were measured ({requests})"
+    requests = count(facts.samples, "request")
+    message = f"SPEED says {typed:g} tokens/s, measured: {measured:.1f} ({requests})"
     correct = f"write SPEED = ~{measured:.0f} t/s"
     if measured > typed:
         yield Finding("info", message, correct)

@@ -1,8 +1,8 @@
 """Devices as plans see them: the memory of each when all our own instances have left. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, DeviceId
@@ -38,6 +38,7 @@ class Reading:
     ours_mib: int = 0  # MiB held by our instances, which are free when they have left
     takers: tuple[Taker, ...] = ()
     drives_display: bool | None = None
+    is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
 
     @property
     def available_mib(self) -> int | None:
@@ -115,6 +116,37 @@ def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:
         if r.id != HOST and r.total_mib and abs(r.total_mib - (device.total_mib or 0)) < 1024
     ]
     return alike[0] if len(alike) == 1 else None
+
+
+def is_in_ram(device: FitDevice, reading: Reading | None) -> bool:
+    """Whether it shares the machine's memory: as the engine or its driver says, or as it follows.
+
+    What an engine sees beyond a driver's own memory can only be RAM; they count differently within
+    a few hundred MiB.
+    """
+    if device.is_in_ram or (reading and reading.is_in_ram):
+        return True
+    own = reading.total_mib if reading else None
+    return own is not None and (device.total_mib or 0) > own * 1.25 + 1024
+
+
+def pooled(capacity: dict[DeviceId, int], in_ram: Collection[DeviceId]) -> dict[DeviceId, int]:
+    """Of GPUs in RAM, what they have together with the host: its memory, and what was set aside."""
+    if HOST not in capacity:
+        return {id_: mib for id_, mib in capacity.items() if id_ not in in_ram}
+    aside = sum(capacity.get(id_, 0) for id_ in in_ram)
+    return capacity | dict.fromkeys(in_ram, capacity[HOST] + aside)
+
+
+def with_ram(reading: Reading, readings: Readings) -> Reading:
+    """A GPU as an engine sees it: one in RAM has that, too."""
+    host = readings.get(HOST)
+    if not reading.is_in_ram or host is None:
+        return reading
+    total = (reading.total_mib or 0) + (host.total_mib or 0)
+    available = host.available_mib
+    free = None if available is None else (reading.free_mib or 0) + available
+    return replace(reading, total_mib=total, free_mib=free)
 
 
 def gpus(readings: Readings) -> list[Reading]:

@@ -113,8 +113,8 @@ def _use(reading: Reading) -> str:
     mib = _foreign_mib(reading)
     if mib > _WORTH_A_MARGIN:
         by = f" ({held_by(reading.takers)})" if reading.takers else ""
-        return f"{gib(mib)} of it are taken by other programs{by}"
-    return "nobody tells whether it drives a display" if reading.drives_display is None else ""
+        return f"{gib(mib)} of it is taken by other programs{by}"
+    return "it is unknown whether it drives a display" if reading.drives_display is None else ""
 
 
 def _foreign_mib(reading: Reading) -> int:

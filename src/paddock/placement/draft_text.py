@@ -10,6 +10,7 @@ from pathlib import Path
 from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
 from paddock.config.model_kinds import UsableModel
+from paddock.figures.units import count
 from paddock.llama.gguf import Facts
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
 from paddock.placement.draft import DraftEntry
@@ -54,7 +55,7 @@ _USES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class DraftOutline:
     """All that goes into a models.conf. `place` gives a path as the file should name it."""
 
     folder: Path
@@ -66,7 +67,7 @@ class Outline:
     place: Callable[[Path], str]
 
 
-def text(outline: Outline) -> str:
+def text(outline: DraftOutline) -> str:
     """The file's text, which has no errors or warnings as a models.conf."""
     head = _HEAD.format(folder=_plain(str(outline.folder)), today=outline.today)
     parts = [
@@ -126,7 +127,7 @@ def _order(machine: Machine, today: date) -> str:
         )
     return (
         "In the order of the drivers, for no engine could be asked: "
-        f"{_plain(machine.problem) or 'it tells of none'}. CUDA has that order only with "
+        f"{_plain(machine.problem) or 'it names none'}. CUDA has that order only with "
         "CUDA_DEVICE_ORDER=PCI_BUS_ID: check with `paddock plan`."
     )
 
@@ -134,7 +135,7 @@ def _order(machine: Machine, today: date) -> str:
 # ---- a profile ----
 
 
-def _section(entry: DraftEntry, outline: Outline) -> Iterator[str]:
+def _section(entry: DraftEntry, outline: DraftOutline) -> Iterator[str]:
     model = entry.model
     yield f"[{entry.id}]"
     yield from _facts(model.facts, outline.today)
@@ -185,7 +186,7 @@ def _shape(facts: Facts) -> Iterator[str]:
     yield f"MoE ({used} of {experts} experts)" if experts else "dense"
     if facts.n_params:
         yield f"{billions(facts.n_params)} parameters"
-    yield f"{facts.n_layers} layers"
+    yield count(facts.n_layers, "layer")
     if facts.recurrent_layers:
         yield f"{facts.recurrent_layers} of them recurrent"
     if facts.windowed_layers:
@@ -207,14 +208,14 @@ def _bytes(facts: Facts) -> Iterator[str]:
 # ---- what gets no profile ----
 
 
-def _drafts(outline: Outline) -> Iterator[str]:
+def _drafts(outline: DraftOutline) -> Iterator[str]:
     if outline.drafts:
         yield "# Draft models make another model faster: write the line into that one's section."
     for model in outline.drafts:
         yield f"#   model-draft = {outline.place(model.file.path)}"
 
 
-def _left_out(outline: Outline) -> Iterator[str]:
+def _left_out(outline: DraftOutline) -> Iterator[str]:
     if outline.left_out:
         yield "# Left out:"
     for one in outline.left_out:

@@ -22,6 +22,7 @@ from paddock.placement.devices import (
     gpus,
     margins_of,
     overhead_of,
+    with_ram,
 )
 from paddock.placement.planning import Circumstances
 from paddock.placement.shares import LayerSizes, Share, spread, squeeze
@@ -189,6 +190,7 @@ class _EstimateCase:
             margin=self._margin(place),
             available=reading.available_mib,
             size=reading.total_mib,
+            in_ram=reading.is_in_ram,
             layers=len(share.layers),
             overflowing=sum(1 for layer in share.slim if layer.experts),
         )
@@ -224,6 +226,7 @@ def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances
             margin=margins_of(profile).at(place),
             available=reading.available_mib,
             size=reading.total_mib,
+            in_ram=reading.is_in_ram,
         )
         for place, reading in enumerate(devices)
     ]
@@ -267,7 +270,8 @@ def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
     if chosen == ["none"] or value(profile, "--n-gpu-layers", "") == "0":
         return []
     endpoints = value(profile, "--rpc", "").split(",")
-    near = [r for r in gpus(around.readings) if not r.id.startswith("RPC")]
+    readings = around.readings
+    near = [with_ram(r, readings) for r in gpus(readings) if not r.id.startswith("RPC")]
     far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
     named = [reading for reading in (*far, *near) if reading.name in chosen]
     return named or [*far, *near]

@@ -91,8 +91,11 @@ def holds(plan: Plan, readings: Readings) -> bool:
 
     A plan that fit had to change is void when a device's memory changes. A plan as asked for holds while
     it fits; over several devices its shares depend on their free memory.
+    A GPU in RAM has what RAM has, which changes all the time: a quarter of it makes a difference.
     """
-    devices = [device for device in plan.devices if device.id != HOST]
+    if not _ram_holds(plan, readings):
+        return False
+    devices = [d for d in plan.devices if d.id != HOST and not d.in_ram]
     known = {d.id: readings[DeviceId(d.id)] for d in devices if DeviceId(d.id) in readings}
     if any(":" in d.id and not d.id.startswith("RPC") and d.id not in known for d in devices):
         return False  # a card is gone
@@ -101,6 +104,15 @@ def holds(plan: Plan, readings: Readings) -> bool:
         for device in devices
         if device.id in known
     )
+
+
+def _ram_holds(plan: Plan, readings: Readings) -> bool:
+    """Whether GPUs in RAM have about what they had when a plan was cut to it."""
+    if not (plan.steps or not plan.fits) or not any(device.in_ram for device in plan.devices):
+        return True
+    then = next((d.available for d in plan.devices if d.id == HOST), None)
+    now = readings[HOST].available_mib if HOST in readings else None
+    return then is None or now is None or abs(now - then) <= max(_CLOSE, then // 4)
 
 
 def _device_holds(device: DevicePlan, available: int | None, plan: Plan, count: int) -> bool:

@@ -149,8 +149,8 @@ class Planner:
         if outcome.fit is None or not fits:
             return outcome
         if words := replay_of(profile, engine, outcome.fit):
-            return checked(outcome, words, lambda: run(*changes, *without_fit(words)))
-        return _with_its_context(outcome, partial(run, *changes))
+            outcome = checked(outcome, words, lambda: run(*changes, *without_fit(words)))
+        return outcome if outcome.replay else _with_its_context(outcome, partial(run, *changes))
 
     def _run(
         self, argv: Sequence[str], environ: Mapping[str, str], generation: int, *, fits: bool
@@ -219,7 +219,7 @@ def _with_its_context(
     if fit and not fit.is_exact and fit.n_ctx:
         exact = run("--ctx-size", str(fit.n_ctx))
         if exact.fit:
-            return replace(exact, fit=replace(exact.fit, reduced_from=fit.reduced_from))
+            return replace(outcome, fit=replace(exact.fit, reduced_from=fit.reduced_from))
     return outcome
 
 

@@ -15,6 +15,7 @@ from paddock.placement.devices import (
     fits_itself,
     gpu_ids,
     ids_of,
+    is_in_ram,
     margins_of,
     overhead_of,
 )
@@ -35,7 +36,8 @@ class Circumstances:
         Devices that only engines see are as this engine sees them: their reading is from an earlier plan.
         """
         reading = self.readings.get(id_)
-        if reading and reading.available_mib is not None and not id_.startswith("RPC"):
+        is_the_drivers = not id_.startswith("RPC") and not is_in_ram(device, reading)
+        if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib
         free = device.free_mib + self.ours.get(id_, 0)
         return free if device.total_mib is None else min(free, device.total_mib)
@@ -85,6 +87,7 @@ def _device_plan(
         size=device.total_mib,
         layers=fit.trial.layers.get(device.name, 0),
         overflowing=fit.overflowing.get(device.name, 0),
+        in_ram=is_in_ram(device, around.readings.get(id_)),
     )
 
 

@@ -19,7 +19,7 @@ from typing import IO
 
 from paddock import excerpt
 from paddock.engine.containers import is_container
-from paddock.llama.fit_log import DONE, Fit, FitReader
+from paddock.llama.fit_log import Fit, FitReader
 from paddock.llama.output import failure_reason, load_hint, says_unloadable, unloadable
 
 _ALLOCATED = "model buffer size"
@@ -151,7 +151,7 @@ class Rehearsal:
             return CANCELLED
         return (
             excerpt.line(failure_reason(last))
-            or f"it ended without a word on {DONE.split(' took')[0]}"
+            or "it ended before it had fitted its parameters to free memory"
         )
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:

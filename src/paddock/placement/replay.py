@@ -1,9 +1,9 @@
 """From what fit chose to the flags that have llama-server place a model so without a search. Pure.
 
-Layers are told by their number (the output layer counts), shares of several devices as whole layers,
-and what lies elsewhere by the names of its tensors, as the trial printed them: so nothing is known
-here of how fit breaks a layer up. A context is told only where it is not what the server would take
-by itself. Whether the flags do what they should the engine is asked before they are used (`checked`).
+Layers are given as a number (the output layer counts), shares of several devices as whole layers, and
+what lies elsewhere by the names of its tensors, as the trial printed them: so nothing here depends on
+how fit breaks a layer up. A context is given only where the server by itself would take another one.
+Before the flags are used, the engine itself measures what they do (`checked`).
 """
 
 import re

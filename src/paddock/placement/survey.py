@@ -45,6 +45,7 @@ def gpu_reading(
         ours_mib=ours_mib,
         takers=tuple(Taker(p.name, p.used_mib) for p in foreign(gpu, ours)),
         drives_display=gpu.drives_display,
+        is_in_ram=gpu.is_in_ram,
     )
 
 
@@ -52,6 +53,18 @@ def foreign(gpu: Gpu, ours: Collection[int]) -> list[GpuProcess]:
     """The processes of other programs, the largest first."""
     others = [p for p in gpu.processes if p.pid not in ours and session_of(p.pid) not in ours]
     return sorted(others, key=lambda p: -(p.used_mib or 0))
+
+
+def of_session(gpu: Gpu | None, pid: int) -> list[GpuProcess]:
+    """The entries of the process that leads this session, and of those in it."""
+    processes = gpu.processes if gpu else ()
+    return [p for p in processes if pid in (p.pid, session_of(p.pid))]
+
+
+def borrowed_mib(gpu: Gpu | None, pid: int, booked_mib: int) -> int:
+    """MiB of RAM that an instance holds through a GPU: as its driver says, else as it was booked."""
+    own = of_session(gpu, pid)
+    return sum(p.ram_mib for p in own) if own else booked_mib
 
 
 def host_reading(memory: Memory, *, ours_mib: int = 0, takers: tuple[Taker, ...] = ()) -> Reading:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
+from paddock.figures.units import count, plural
 from paddock.llama.fit_log import HOST
 from paddock.placement.words import gib
 
@@ -154,7 +155,7 @@ def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
     if wanted and now.layers_offloaded is not None and now.layers_offloaded < wanted:
         yield Reason(
             code="more-in-ram",
-            message=f"{now.layers_offloaded} layers on devices, of {wanted} that should be",
+            message=f"{count(now.layers_offloaded, 'layer')} on devices instead of {wanted}",
             hint="free GPU memory and load it again: paddock unload, paddock switch",
         )
         return
@@ -163,10 +164,15 @@ def _in_ram(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
     if least is not None and (now.layers_overflowing or 0) > least:
         yield Reason(
             code="more-in-ram",
-            message=f"{now.layers_overflowing} layers lie in part elsewhere, "
-            f"{least or 'none'} of which must",
+            message=_partly_elsewhere(now.layers_overflowing or 0, least),
             hint="free GPU memory and load it again: paddock unload, paddock switch",
         )
+
+
+def _partly_elsewhere(now: int, least: int) -> str:
+    are = plural(now, "is", "are")
+    needed = f"only {least} {plural(least, 'needs', 'need')} to be" if least else "none needs to be"
+    return f"{count(now, 'layer')} {are} partly in other memory; {needed}"
 
 
 def _overflowing(plan: Plan | None) -> int | None:
@@ -187,7 +193,7 @@ def _context(load: Load, plan: Plan | None) -> Iterator[Reason]:
     if load.placement.n_ctx < (1 - _SHARE) * wanted:
         yield Reason(
             code="context-smaller",
-            message=f"a context of {load.placement.n_ctx} tokens, of {wanted} that there should be",
+            message=f"the context is {load.placement.n_ctx} tokens instead of {wanted}",
             hint="free GPU memory, or write the CTX_SIZE that it can have",
         )
 
@@ -198,7 +204,7 @@ def _splits(now: Placement, plan: Plan | None, before: Placement | None) -> Iter
     if wanted is not None and now.graph_splits is not None and now.graph_splits > wanted:
         yield Reason(
             code="more-splits",
-            message=f"{now.graph_splits} graph splits instead of {wanted}",
+            message=f"{count(now.graph_splits, 'graph split')} instead of {wanted}",
             hint="a margin of its own for each GPU often lowers them: docs/placement.md",
         )
 
@@ -213,7 +219,7 @@ def _differences(load: Load, plan: Plan) -> Iterator[Reason]:
         if more > max(_SHARE * planned, _MIB):
             yield Reason(
                 code="placement-differs",
-                message=f"{device.device} holds {gib(mib)}, planned were {gib(planned)}",
+                message=f"{device.device} holds {gib(mib)} instead of the planned {gib(planned)}",
                 hint="`paddock plan` shows what was expected, `paddock history` what was before",
             )
 
@@ -258,7 +264,7 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
             message=f"the engine is {load.engine_version}, it was {last.engine_version}",
         )
     if last.fingerprint != load.fingerprint:
-        yield Reason(code="profile-changed", message="the profile's flags were others then")
+        yield Reason(code="profile-changed", message="the profile's flags have changed since")
     if last.devices and last.devices != load.devices:
         yield Reason(
             code="devices-changed",
@@ -279,15 +285,23 @@ def _memory_causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Ite
             continue
         missing = gib(then - free)
         if others := load.beside.get(device):
-            message = f"{device} had {missing} less free: {others} lies there too"
+            are = plural(others.count(",") + 1, "is", "are")
+            message = f"{device} had {missing} less free memory: {others} {are} loaded there too"
             yield Reason(code="shared-memory", message=message)
         else:
-            foreign, names = load.foreign.get(device, (0, ""))
-            by = f" ({names})" if names else ""
-            message = f"{device} had {missing} less free; other programs hold {gib(foreign)}{by}"
-            yield Reason(
-                code="foreign-memory", message=message, hint="close them, or lower CTX_SIZE"
+            yield _foreign(
+                f"{device} had {missing} less free memory", *load.foreign.get(device, (0, ""))
             )
+
+
+def _foreign(what: str, mib: int, names: str) -> Reason:
+    """Of programs that are none of ours, where the driver knows any."""
+    if not mib:
+        message = f"{what}; no other program is known to hold any"
+        return Reason(code="foreign-memory", message=message, hint="lower CTX_SIZE")
+    by = f" ({names})" if names else ""
+    message = f"{what}; other programs hold {gib(mib)}{by}"
+    return Reason(code="foreign-memory", message=message, hint="close them, or lower CTX_SIZE")
 
 
 def _planned_free(plan: Plan | None, device: str) -> int:
@@ -309,7 +323,7 @@ def _speed_causes(pace: Pace, load: Load) -> Iterator[Reason]:
         yield Reason(
             code="power-limit",
             message="its GPU ran at its power limit",
-            hint="`paddock status` shows the limit in force",
+            hint="`paddock status` shows the active limit",
         )
     if pace.pages_swapped_in > 0:
         yield Reason(

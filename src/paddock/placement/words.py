@@ -2,6 +2,7 @@
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
+from paddock.figures.units import count, plural
 from paddock.placement.devices import Readings, held_by
 
 _WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
@@ -44,14 +45,10 @@ def _steps(plan: Plan) -> list[str]:
     if plan.n_ctx and plan.n_ctx_wanted and plan.n_ctx < plan.n_ctx_wanted:
         steps.append(f"context cut from {plan.n_ctx_wanted} to {plan.n_ctx} tokens")
     if plan.experts_in_ram:
-        steps.append(f"{_count(plan.experts_in_ram, 'expert layer')} to RAM")
-    if count := layers_in_ram(plan):
-        steps.append(f"{count} of {plan.layers} layers to RAM")
+        steps.append(f"{count(plan.experts_in_ram, 'expert layer')} to RAM")
+    if number := layers_in_ram(plan):
+        steps.append(f"{number} of {plan.layers} layers to RAM")
     return steps
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _notes(plan: Plan, readings: Readings) -> list[str]:
@@ -64,15 +61,11 @@ def _notes(plan: Plan, readings: Readings) -> list[str]:
             notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
     if plan.experts_in_ram:
         notes.append(
-            f"{_count(plan.experts_in_ram, 'expert layer')} {_goes(plan.experts_in_ram)} to RAM"
+            f"{count(plan.experts_in_ram, 'expert layer')} {plural(plan.experts_in_ram, 'goes', 'go')} to RAM"
         )
-    if count := layers_in_ram(plan):
-        notes.append(f"{_count(count, 'whole layer')} {_goes(count)} to RAM")
+    if number := layers_in_ram(plan):
+        notes.append(f"{count(number, 'whole layer')} {plural(number, 'goes', 'go')} to RAM")
     return notes
-
-
-def _goes(number: int) -> str:
-    return "goes" if number == 1 else "go"
 
 
 def _warnings(plan: Plan, complaint: str) -> list[str]:

@@ -94,7 +94,7 @@ class PaddockApp(App[None]):
         self._draw_soon()
 
     def _tick(self) -> None:
-        """Ages and traces go on while nothing is told."""
+        """Ages and traces go on while nothing happens."""
         self.view = ticked(self.view, self._clock())
         self._draw_soon()
 

@@ -15,7 +15,7 @@ _WORTH_NAMING = 64  # MiB of foreign use; less is what an idle driver takes
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of a bar. Several of the kind `instance` are told apart by `number`."""
+    """One part of a bar. Several of the kind `instance` differ in their `number`."""
 
     kind: SegmentKind
     label: str  # whose it is: a profile, `Xorg, firefox`, `free`
@@ -39,8 +39,8 @@ class Bar:
     def legend(self) -> str:
         """Every part with its size, in the bar's order; what is free stands beside the bar."""
         taken = (part for part in self.segments if part.mib >= 1 and part.kind != "free")
-        told = " · ".join(f"{part.label} {mib(part.mib)}" for part in taken)
-        return told if told or self.total else "nobody can tell"
+        parts = " · ".join(f"{part.label} {mib(part.mib)}" for part in taken)
+        return parts if parts or self.total else "unknown"
 
 
 def device_bars(view: View, width: int) -> tuple[Bar, ...]:
@@ -78,7 +78,7 @@ def cells(amounts: Sequence[float], width: int) -> list[int]:
 
 
 def facts(device: DeviceInfo) -> str:
-    """How hard it works, each where somebody told."""
+    """How hard it works, each where it is known."""
     parts = []
     if device.utilization is not None:
         parts.append(f"{device.utilization * 100:.0f} %")

@@ -52,7 +52,7 @@ class Dashboard(Screen[None]):
         Binding("L", "app.daemon_log", "Daemon's log", show=False),
         Binding("d", "app.detail", "Detail"),
         Binding("b", "benches", "Bench", show=False),
-        Binding("backspace", "app.dismiss_failures", "Read", show=False),
+        Binding("backspace", "app.dismiss_failures", "Dismiss failures", show=False),
         Binding("question_mark", "app.help", "Help"),
         Binding("q", "app.quit", "Quit"),
     ]

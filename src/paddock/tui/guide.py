@@ -21,7 +21,7 @@ _KEYS = (
     ("L", "the log of the daemon itself"),
     ("d", "its detail: plan, placement, history, facts, flags"),
     ("b", "show or fold benchmark profiles"),
-    ("Backspace", "a failure was read"),
+    ("Backspace", "dismiss the failures that are shown"),
     ("Ctrl-P", "commands and themes"),
     ("q", "quit; no model is touched"),
 )

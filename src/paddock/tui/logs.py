@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
+from paddock.figures.units import count
 from paddock.tui.calls import Daemon
 from paddock.tui.log_view import LogView
 
@@ -70,7 +71,7 @@ class Logs(Screen[None]):
         rows = self._view.transcript.found()
         if self._view.found in rows:
             return f"line {rows.index(self._view.found) + 1} of {len(rows)}"
-        return f"{len(rows)} lines" if rows else "no line"
+        return count(len(rows), "line") if rows else "no line"
 
     # ---- keys ----
 
@@ -114,7 +115,7 @@ class Logs(Screen[None]):
         """To the terminal's clipboard (OSC 52), over SSH as well."""
         shown = self._view.transcript.shown
         self.app.copy_to_clipboard("\n".join(shown))
-        self.notify(f"{len(shown)} lines copied")
+        self.notify(f"{count(len(shown), 'line')} copied")
 
     def action_top(self) -> None:
         self._view.scroll_home(animate=False, immediate=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from paddock import excerpt
 from paddock.api.placement import Verdict
 from paddock.api.types import ConfigChanged, Failure, SwitchEnded
-from paddock.figures.units import seconds
+from paddock.figures.units import plural, seconds
 from paddock.tui.state import Notice, NoticeKind, View
 
 KEPT = 50
@@ -32,7 +32,7 @@ def crash_noted(view: View, profile: str, failure: Failure, now: float) -> View:
 def verdict_noted(
     view: View, profile: str, verdict: Verdict, before: Verdict | None, now: float
 ) -> View:
-    """Good news is added to the line that told of the load, bad news gets its own."""
+    """Good news is added to the line about the load, bad news gets its own."""
     if verdict.state == "verified":
         return _verified(view, profile)
     if verdict.state != "degraded" or (before and complaint(before) == complaint(verdict)):
@@ -43,7 +43,7 @@ def verdict_noted(
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What is new in force, or why nothing is."""
     if error := event.config.error:
-        return noted(view, "config", f"models.conf is not in force: {error.message}", now)
+        return noted(view, "config", f"models.conf was not applied: {error.message}", now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
 
 
@@ -80,17 +80,17 @@ def _ending(ended: SwitchEnded) -> str:
 
 
 def _back(restored: Iterable[str]) -> str:
-    names = ", ".join(restored)
-    return f"; {names} comes back" if names else ""
+    names = list(restored)
+    return f"; {', '.join(names)} {plural(len(names), 'comes', 'come')} back" if names else ""
 
 
 def _verified(view: View, profile: str) -> View:
     """The verdict on a load comes a moment after it."""
-    told = [i for i, notice in enumerate(view.notices) if notice.profile == profile]
-    if not told or view.notices[told[-1]].kind != "ready":
+    own = [i for i, notice in enumerate(view.notices) if notice.profile == profile]
+    if not own or view.notices[own[-1]].kind != "ready":
         return view
-    last = view.notices[told[-1]]
+    last = view.notices[own[-1]]
     text = last.text.removesuffix(_VERIFIED) + _VERIFIED
     notices = list(view.notices)
-    notices[told[-1]] = replace(last, text=text)
+    notices[own[-1]] = replace(last, text=text)
     return replace(view, notices=tuple(notices))

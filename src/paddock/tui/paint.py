@@ -88,7 +88,7 @@ def _failed(line: SwitchLine) -> Text:
         text.append(f"\n  {said}", "dim")
     if line.restored:
         text.append(f"\n  back again: {', '.join(line.restored)}", "green")
-    return text.append("\n  Backspace: read", "dim")
+    return text.append("\n  Backspace: dismiss", "dim")
 
 
 def progress(fraction: float | None, width: int, spin: int) -> Text:

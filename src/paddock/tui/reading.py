@@ -38,7 +38,7 @@ from paddock.tui.switch_lines import (
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One profile in one line; an empty string where there is nothing to tell."""
+    """One profile in one line; an empty string where there is nothing to show."""
 
     id: str
     title: str
@@ -126,7 +126,7 @@ def _note(view: View, profile: ProfileInfo) -> str:
     if profile.failure and not is_coming:
         parts.append(reason(profile.id, profile.failure))
     if profile.stale:
-        parts.append("models.conf says something else by now")
+        parts.append("models.conf has changed since")
     return ", ".join(parts)
 
 
@@ -155,16 +155,16 @@ def request_rows(view: View, now: float) -> tuple[RequestRow, ...]:
 
 
 def request_row(request: RequestInfo, passed: float = 0.0) -> RequestRow:
-    """`passed`: seconds since it was told."""
+    """`passed`: seconds since it was reported."""
     is_reading = request.phase == "prompt"
-    told = request.prompt_tokens if is_reading else request.generated_tokens
+    shown = request.prompt_tokens if is_reading else request.generated_tokens
     return RequestRow(
         id=request.id,
         client=request.client,
         surface=request.surface,
         model=request.profile,
         phase=f"prompt {percent(request.prompt_fraction)}".strip() if is_reading else request.phase,
-        tokens="" if told is None else amount(told),
+        tokens="" if shown is None else amount(shown),
         speed=speed(request.speed),
         age=age(request.age + passed),
     )
@@ -192,7 +192,7 @@ class Header:
 
 def header(view: View) -> Header:
     error = view.config.error if view.config else None
-    config = f"models.conf is not in force: {error.message}" if error else ""
+    config = f"models.conf was not applied: {error.message}" if error else ""
     return Header(
         name=f"paddock {view.version}".strip(),
         url=view.url,

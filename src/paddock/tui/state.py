@@ -1,4 +1,4 @@
-"""What the dashboard knows: the fold of everything that the daemon told. Pure.
+"""What the dashboard knows: everything that the daemon has sent, reduced. Pure.
 
 Screens and widgets draw a `View` and hold no truth of their own. `paddock.tui.reducer` makes one from
 the events; here are only the words, and what is read off them.
@@ -25,7 +25,7 @@ NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """What became of the connection: beside the events, all that a feed tells."""
+    """What became of the connection: beside the events, all that a feed reports."""
 
     link: Link
     error: str = ""  # why it is lost
@@ -41,10 +41,10 @@ class Switch:
     profile: str
     progress: Progress
     began: float  # by the dashboard's clock
-    told: float  # when the progress was told, by the same clock
+    reported: float  # when the progress came, by the same clock
     failure: Failure | None = None
     restored: tuple[str, ...] = ()  # who was brought back after a failure
-    first: tuple[float, int] | None = None  # when MiB were first told of, and how many it were
+    first: tuple[float, int] | None = None  # when MiB were first reported, and how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The last minutes of one number, oldest first, one value a second; None where nobody told."""
+    """The last minutes of one number, oldest first, one value a second; None where nobody knew."""
 
     values: tuple[float | None, ...] = ()
 
@@ -86,8 +86,8 @@ class View:
     traces: Mapping[str, Trace] = field(default_factory=dict)  # `generation`, `used:CUDA0`, …
     notices: tuple[Notice, ...] = ()  # the newest last
     last_seq: int = 0
-    is_stale: bool = False  # models.conf changed: only a fresh snapshot tells what the profiles are
-    heard: float | None = None  # when requests and devices were last told, by the dashboard's clock
+    is_stale: bool = False  # models.conf changed: only a fresh snapshot says what the profiles are
+    heard: float | None = None  # when requests and devices last came, by the dashboard's clock
     traced: int | None = None  # the second of the newest values of all traces, by the same clock
     epoch: float | None = None  # Unix time, by the daemon's clock, when the dashboard's was 0
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from paddock.api.types import Progress, Stage
-from paddock.figures.units import age, mib, percent, rate, seconds
+from paddock.figures.units import age, mib, percent, plural, rate, seconds
 from paddock.tui.notices import reason
 from paddock.tui.state import Switch, View
 
@@ -23,7 +23,7 @@ _STAGES: dict[Stage, str] = {
 }
 _PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
 _LOADED = ("warming", "ready")  # all bytes are where they belong
-_LEAST_WATCHED = 0.5  # seconds of reading before a rate is told
+_LEAST_WATCHED = 0.5  # seconds of reading before a rate is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class SwitchLine:
     def text(self) -> str:
         """All of it."""
         if self.failure:
-            back = f"; {', '.join(self.restored)} comes back" if self.restored else ""
+            comes = plural(len(self.restored), "comes", "come")
+            back = f"; {', '.join(self.restored)} {comes} back" if self.restored else ""
             return f"{self.profile} failed after {self.elapsed}: {self.failure}{back}"
         facts = (self.percent, self.amount, self.rate, self.elapsed, self.left)
         return f"{self.profile}: {', '.join([self.stage, *filter(None, facts)])}"
@@ -61,8 +62,8 @@ def switch_lines(view: View, now: float) -> tuple[SwitchLine, ...]:
 
 def switch_line(switch: Switch, now: float) -> SwitchLine:
     progress, failure = switch.progress, switch.failure
-    passed = 0.0 if failure else max(now - switch.told, 0.0)
-    elapsed = switch.told - switch.began if failure else progress.elapsed + passed
+    passed = 0.0 if failure else max(now - switch.reported, 0.0)
+    elapsed = switch.reported - switch.began if failure else progress.elapsed + passed
     share = None if failure else fraction(progress)
     return SwitchLine(
         profile=switch.profile,
@@ -95,12 +96,12 @@ def fraction(progress: Progress) -> float | None:
 
 
 def loading_rate(switch: Switch) -> float | None:
-    """MiB/s since its first byte was told of."""
+    """MiB/s since its first byte was reported."""
     done = switch.progress.mib_done
     if switch.first is None or done is None or switch.progress.stage != "loading":
         return None
     since, before = switch.first
-    watched = switch.told - since
+    watched = switch.reported - since
     return (done - before) / watched if watched >= _LEAST_WATCHED and done > before else None
 
 

@@ -20,7 +20,7 @@ def failed(view: View, event: SwitchEnded, now: float) -> View:
         event.profile,
         progress,
         began=now - event.seconds,
-        told=now,
+        reported=now,
         failure=event.failure,
         restored=tuple(event.restored),
     )
@@ -53,9 +53,9 @@ def recalled(view: View, now: float) -> View:
 
 def _continued(known: Switch | None, profile: str, progress: Progress, now: float) -> Switch:
     if known is None or known.failure or progress.elapsed < known.progress.elapsed:
-        known = Switch(profile, progress, began=now - progress.elapsed, told=now)
+        known = Switch(profile, progress, began=now - progress.elapsed, reported=now)
     first = known.first or _first(progress, now)
-    return replace(known, progress=progress, told=now, first=first)
+    return replace(known, progress=progress, reported=now, first=first)
 
 
 def _first(progress: Progress, now: float) -> tuple[float, int] | None:

@@ -1,7 +1,7 @@
 """A log as it grows: a thread that reads it from the daemon, and goes on after a loss.
 
 What it hears goes to one callback, from that thread: lines, and None where it begins anew, so that
-what was told before comes again. Runs that begin later are gone on with: see `GET /logs`.
+what was shown before comes again. Later runs follow: see `GET /logs`.
 """
 
 from collections.abc import Callable, Iterator
@@ -60,12 +60,12 @@ class Tail:
         """Tell what comes until nothing more does; whether it is worth another attempt."""
         pieces = self._daemon.logs(self._name, self._lines, follow=True, every_run=True, line=line)
         try:
-            for number, told in enumerate(_whole_lines(pieces)):
+            for number, text in enumerate(_whole_lines(pieces)):
                 if self._stopped.is_set():
                     return False
                 if not number:
                     self._tell(None)
-                self._tell(told)
+                self._tell(text)
         except (DaemonUnreachable, UpstreamGone) as error:
             self._say(error.message)
             return True

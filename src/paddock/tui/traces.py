@@ -1,7 +1,7 @@
 """The dashboard's lines over time: one value a second for ten minutes, all of the same seconds. Pure.
 
 `generation` (tokens/s of all requests together), `requests` (how many there are), and of each device
-`used:NAME` and `util:NAME`, fractions of 1. The daemon tells what has changed, and once a minute all:
+`used:NAME` and `util:NAME`, fractions of 1. The daemon sends what has changed, and once a minute all:
 until then silence means that everything is as it was. Without a connection it means nothing: a gap.
 """
 
@@ -20,7 +20,7 @@ _NOTHING = Trace()
 
 
 def advanced(view: View, now: float) -> View:
-    """The traces up to the second before `now`; what nobody told is filled in."""
+    """The traces up to the second before `now`; what nobody measured is filled in."""
     second = floor(now)
     if view.traced is None or second - 1 <= view.traced:
         return view
@@ -35,7 +35,7 @@ def sampled(view: View, now: float) -> View:
         return view
     values = measured(view.requests, view.devices)
     begun = {name: view.traces.get(name, _NOTHING) for name in (*view.traces, *values)}
-    is_same = second == view.traced  # told twice in one second: the later counts
+    is_same = second == view.traced  # two readings in one second: the later counts
     traces = {
         name: _with(trace, values.get(name), instead=is_same) for name, trace in begun.items()
     }
@@ -57,10 +57,10 @@ def measured(
 
 
 def _generation(requests: Sequence[RequestInfo]) -> float | None:
-    """Tokens/s; None where requests generate and none tells how fast."""
+    """Tokens/s; None where requests generate and none says how fast."""
     generating = [request for request in requests if request.phase == "generating"]
-    told = [request.speed for request in generating if request.speed is not None]
-    return sum(told) if told or not generating else None
+    speeds = [request.speed for request in generating if request.speed is not None]
+    return sum(speeds) if speeds or not generating else None
 
 
 def _used(device: DeviceInfo) -> float | None:
@@ -91,7 +91,7 @@ def _held(trace: Trace, seconds: range, until: float) -> list[float | None]:
 
 
 def _living(traces: Mapping[str, Trace]) -> Mapping[str, Trace]:
-    """Without those of devices that nobody has told of for the whole time."""
+    """Without those of devices of which nothing was known the whole time."""
     return {
         name: trace
         for name, trace in traces.items()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-# Those that tell of requests before anything is done for them.
+# Those about requests before anything is done for them.
 WATCHED = frozenset({"paddock.http.server", "aiohttp.server", "asyncio"})
 FEW = 20  # lines of a kind
 WHILE = 10.0  # seconds
@@ -29,7 +29,7 @@ class _Kind:
 
 
 class Floods(logging.Filter):
-    """Lets `FEW` lines of a kind through in a while; the others are counted, and their number is told."""
+    """Lets `FEW` lines of a kind through in a while; the others are counted, and their number is logged."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

@@ -100,7 +100,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
 
     places = Places.of(folder, files.paths)
     profiles = tuple(entries(found.models, machine))
-    outline = draft_text.Outline(
+    outline = draft_text.DraftOutline(
         folder=folder,
         today=datetime.now(UTC).astimezone().date(),
         machine=machine,
@@ -146,10 +146,10 @@ def _looked_into(folder: Path) -> Path:
 def _nothing(folder: Path, found: Sorted) -> ConfigError:
     from paddock.placement.draft_text import plain_path
 
-    told = [f"{plain_path(one.path, folder)}: {one.why}" for one in found.left_out]
-    told += [f"{plain_path(one.file.path, folder)}: a draft model" for one in found.drafts]
-    if told:
-        return ConfigError(f"{folder} holds no model that can be served", detail=tuple(told))
+    reasons = [f"{plain_path(one.path, folder)}: {one.why}" for one in found.left_out]
+    reasons += [f"{plain_path(one.file.path, folder)}: a draft model" for one in found.drafts]
+    if reasons:
+        return ConfigError(f"{folder} holds no model that can be served", detail=tuple(reasons))
     hint = "name the folder that holds your models; `paddock demo` makes some of its own"
     return ConfigError(f"there is no GGUF file in {folder}", hint=hint, detail=(_LOOKED_FOR,))
 

@@ -22,18 +22,18 @@ def header_problems(
     files: Files, engines: Mapping[str, EngineSpec], stable: Stable, text: str
 ) -> tuple[Problem, ...]:
     """The errors that `paddock check` would add, at the line of their profile that is to blame."""
-    from paddock.cli.offline.profile_facts import patients
+    from paddock.cli.offline.profile_facts import facts_of
     from paddock.placement.advice import advise
 
     settings = msgspec.structs.replace(
         files.settings, engines={**files.settings.engines, **engines}
     )
-    found = patients(replace(files, settings=settings), stable.profiles.values())
+    found = facts_of(replace(files, settings=settings), stable.profiles.values())
     lines = text.splitlines()
     return tuple(
-        _problem(patient.profile, advice, lines)
-        for patient in found
-        for advice in advise(patient)
+        _problem(facts.profile, advice, lines)
+        for facts in found
+        for advice in advise(facts)
         if advice.severity == "error"
     )
 

@@ -14,7 +14,8 @@ from paddock.cli.offline.import_headers import header_problems
 from paddock.config.model_files import at_home
 from paddock.config.models_conf import read_as
 from paddock.errors import ConfigError
-from paddock.importing.page import Page, PageLine, healed, plain
+from paddock.importing.healing import healed
+from paddock.importing.page import Page, PageLine, plain
 
 if TYPE_CHECKING:
     from paddock.cli.import_options import Target

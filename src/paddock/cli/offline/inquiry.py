@@ -59,10 +59,10 @@ def machine_for(files: Files, models: Sequence[UsableModel], progress: Progress)
     readings, names = _readings()
     progress.show("asking the engine for its devices", 0, 1)
     smallest = min(models, key=lambda m: (m.use != "chat", m.facts.size_bytes))
-    told = _asked(files, smallest, readings)
+    answer = _asked(files, smallest, readings)
     progress.show("asking the engine for its devices", 1, 1)
     return machine_of(
-        readings, models=names, plan=told.plan, problem=told.problem, fits=told.knows_fit
+        readings, models=names, plan=answer.plan, problem=answer.problem, fits=answer.knows_fit
     )
 
 
@@ -111,7 +111,7 @@ def proposals(
     wanted = [(m, m.model) for m in manifests if m.model]
     names = {path: ModelFile(path, path.parent, m.id) for m, path in wanted}
     read_ones = read_headers(list(names.values()), files.paths.state_dir, progress)
-    # A blob's name says nothing: what a model is for is told by the name that Ollama has for it.
+    # A blob's name says nothing: what a model is for shows in Ollama's own name of it.
     named = [(ModelFile(_as_file(file), file.path), facts) for file, facts in read_ones]
     models = {model.file.home: model for model in sort_out(named).models}
     machine = machine_for(files, list(models.values()), progress) if models else None
@@ -139,7 +139,7 @@ def _uses(entry: DraftEntry) -> list[tuple[str, str, str]]:
     return [*keys, ubatch] if entry.ubatch else keys
 
 
-class _Told(NamedTuple):
+class _Answer(NamedTuple):
     """What the engine says of its devices: a plan has them in its order; else why there is none."""
 
     plan: Plan | None
@@ -147,15 +147,15 @@ class _Told(NamedTuple):
     knows_fit: bool = True
 
 
-def _asked(files: Files, model: UsableModel, readings: Readings) -> _Told:
+def _asked(files: Files, model: UsableModel, readings: Readings) -> _Answer:
     try:
         engine = files.engines.find()
     except PaddockError as error:
-        return _Told(None, error.message)
+        return _Answer(None, error.message)
     profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))
     # Not from the cache: the order may have been changed in the environment since.
     plan = Planner().plan(profile, engine, model.facts, Circumstances(readings, {}, {}))
     if plan.source == "engine":
-        return _Told(plan)
+        return _Answer(plan)
     problem = plan.notes[0].removeprefix("an estimate: ")
-    return _Told(None, problem, engine.flags.find("fit-target") is not None)
+    return _Answer(None, problem, engine.flags.find("fit-target") is not None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paddock.llama.flags import FlagSet
 
 
-def patients(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
+def facts_of(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
     """With what their files say, without plans."""
     wanted = list(profiles)
     found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
@@ -33,32 +33,32 @@ def patients(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
     ]
 
 
-def asked(files: Files, found: Iterable[ProfileFacts]) -> Iterator[ProfileFacts]:
+def with_refusals(files: Files, found: Iterable[ProfileFacts]) -> Iterator[ProfileFacts]:
     """The same, each with what its engine says of files of which only that can say whether they load.
 
     Or of which it has said before that they do not. It loads nothing and sees no GPU.
     """
     engines, planner = files.engines, Planner(PlanCache(files.paths.state_dir / "plans"))
-    for patient in found:
+    for facts in found:
         try:
-            engine = engines.find(patient.profile.engine)
+            engine = engines.find(facts.profile.engine)
         except EngineError:
-            yield patient
+            yield facts
             continue
-        is_open = examination.is_doubtful(patient.files)
-        if is_open or planner.refused_before(patient.profile, engine):
-            yield replace(patient, refusal=planner.refusal(patient.profile, engine) or "")
+        is_open = examination.is_doubtful(facts.files)
+        if is_open or planner.refused_before(facts.profile, engine):
+            yield replace(facts, refusal=planner.refusal(facts.profile, engine) or "")
         else:
-            yield patient
+            yield facts
 
 
-def planned(here: Local, found: Sequence[ProfileFacts]) -> Iterator[ProfileFacts]:
+def with_plans(here: Local, found: Sequence[ProfileFacts]) -> Iterator[ProfileFacts]:
     """The same with their plans, one after another."""
-    for patient in found:
-        profile = patient.profile
+    for facts in found:
+        profile = facts.profile
         plan = here.plan(profile)
         yield replace(
-            patient,
+            facts,
             plan=plan,
             unforced=_plan(here, examination.unforced(profile)),
             unbound=_plan(here, examination.unbound(profile, plan)),
@@ -67,7 +67,7 @@ def planned(here: Local, found: Sequence[ProfileFacts]) -> Iterator[ProfileFacts
         )
 
 
-def machine(files: Files, here: Local | None, found: Sequence[ProfileFacts]) -> MachineFacts:
+def machine_facts(files: Files, here: Local | None, found: Sequence[ProfileFacts]) -> MachineFacts:
     """This machine, and this terminal's environment."""
     return MachineFacts(
         environ=os.environ,

@@ -11,7 +11,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def look_there(environ: MutableMapping[str, str]) -> None:
-    """From here on, every verb and completion speaks to the usual daemon, unless it is told another."""
+    """From here on, every verb and completion speaks to the usual daemon, unless another is named."""
     if VARIABLE not in environ and (url := usual_url(environ)) != DEFAULT_URL:
         environ[VARIABLE] = url
 
@@ -24,7 +24,7 @@ def usual_url(environ: Mapping[str, str]) -> str:
 
     try:
         return url_of(load_settings(paths(None, None, None, environ).settings, {}).listen)
-    except PaddockError:  # told to whoever starts the daemon
+    except PaddockError:  # whoever starts the daemon sees it
         return DEFAULT_URL
 
 

@@ -23,18 +23,18 @@ def print_answer(answer: Iterable[Arrival]) -> None:
     printer = _Printer()
     with ExitStack() as bars:
         display: Display | None = None
-        for told in answer:
-            match told:
+        for arrival in answer:
+            match arrival:
                 case SwitchProgress():
-                    display = display or bars.enter_context(shown(told.profile))
-                    display.show(told.progress)
+                    display = display or bars.enter_context(shown(arrival.profile))
+                    display.show(arrival.progress)
                 case SwitchEnded():
                     bars.close()
                 case AnswerPiece(kind="waiting"):
                     pass  # the bar says it already
                 case AnswerPiece():
                     bars.close()
-                    printer.show(told)
+                    printer.show(arrival)
     printer.end()
 
 

@@ -11,6 +11,7 @@ import typer
 from paddock.api.address import DEFAULT_URL
 from paddock.api.client import Client
 from paddock.errors import PaddockError
+from paddock.figures.units import count
 
 
 def open_dashboard(url: str, key: str | None, config: Path | None, *, is_compact: bool) -> None:
@@ -57,4 +58,4 @@ def _offer(config: Path) -> None:
         )
     draft = draft_for(Path(answer.strip()).expanduser(), output=config)
     write(draft)
-    print(f"wrote {config}: {len(draft.found)} models")
+    print(f"wrote {config}: {count(len(draft.found), 'model')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from paddock.cli.output.terminal import complain, paint
+from paddock.figures.units import count
 
 
 def trial_words(trial: dict[str, Any] | None) -> str:
@@ -14,7 +15,7 @@ def trial_words(trial: dict[str, Any] | None) -> str:
     day = trial["tried_at"][:10]
     result = paint("passed", "green") if trial["passed"] else paint("failed", "red")
     against = f" against {trial['against']}" if trial["against"] else ""
-    return f"{result} {day}{against}, {trial['cases']} models"
+    return f"{result} {day}{against}, {count(trial['cases'], 'model')}"
 
 
 def print_default(name: str | None, problem: str) -> None:

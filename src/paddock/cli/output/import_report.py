@@ -21,7 +21,7 @@ _TITLES: dict[Kind, str] = {
     "changed": "CHANGED",
     "look": "WORTH A LOOK",
 }
-_SHOWN = 4  # places of one reason; --json tells all
+_SHOWN = 4  # places of one reason; --json lists all
 _PLACE = re.compile(r"(?P<file>[^\s:]+):(?P<line>[\d-]+)(?: (?P<key>.*))?")
 
 
@@ -38,8 +38,8 @@ class Group:
         whats = {note.what for note in self.notes}
         is_same = len(self.notes) > 1 and len(whats) == 1
         head = f"{whats.pop()}: " if is_same and "" not in whats else ""
-        told = list(dict.fromkeys(note.where if head else _place(note) for note in self.notes))
-        return f"{head}{', '.join(told[:_SHOWN])}{self._more(len(told) - _SHOWN)}"
+        places = list(dict.fromkeys(note.where if head else _place(note) for note in self.notes))
+        return f"{head}{', '.join(places[:_SHOWN])}{self._more(len(places) - _SHOWN)}"
 
     def _more(self, count: int) -> str:
         if count <= 0:
@@ -92,7 +92,7 @@ def print_page_as_json(page: Page, draft: Draft, written: Written) -> None:
 
 
 def dry_lines(page: Page, settings: Path, text: str) -> Iterator[str]:
-    """What would be told beside the file: one line for each reason, and what paddock.toml would get."""
+    """What would be printed beside the file: one line for each reason, and what paddock.toml would get."""
     for group in groups(page.notes):
         yield f"{group.kind}: {group.places()}: {group.why}"
     if text:

@@ -72,8 +72,8 @@ def print_written(draft: Draft, written: Written) -> None:
     kept = f"; what was there is {written.backup} now" if written.backup else ""
     print(f"\nwrote {written.output}{kept}")
     if written.settings:
-        told = f": models-dir is {draft.folder}" if "models-dir" in draft.settings_text else ""
-        print(f"wrote {written.settings}{told}")
+        note = f": models-dir is {draft.folder}" if "models-dir" in draft.settings_text else ""
+        print(f"wrote {written.settings}{note}")
     print("\nnext:")
     for command in _next(draft.output):
         print(f"  {command}")

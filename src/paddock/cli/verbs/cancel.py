@@ -12,7 +12,7 @@ def cancel(
 ) -> None:
     """Cancel the load of a model, or all loads.
 
-    Whoever waits for it is told so.
+    Whoever waits for it gets an error that says so.
     """
     names = connect(url, key).cancel(model)
     if as_json:

@@ -12,6 +12,7 @@ import typer
 
 from paddock.cli.options import Config, EngineName, Json, ModelsDir, SettingsFile
 from paddock.cli.output.terminal import paint, print_json
+from paddock.figures.units import count_or_no
 
 if TYPE_CHECKING:
     from paddock.api.placement import Advice
@@ -47,8 +48,8 @@ def check(
         and not any(one.severity == "error" for one in advice)
     )
     if as_json:
-        told = {"ok": is_good, "problems": problems, "advice": advice}
-        print_json({"file": str(files.paths.config), **told})
+        result = {"ok": is_good, "problems": problems, "advice": advice}
+        print_json({"file": str(files.paths.config), **result})
     else:
         _print(problems, advice, files.paths.config)
         counts = Counter[str](p.severity for p in problems)
@@ -60,11 +61,11 @@ def check(
 
 def _advice(files: Files, stable: Stable) -> list[Advice]:
     """What the headers of the model files add, and engines where only those can say."""
-    from paddock.cli.offline.profile_facts import asked, patients
+    from paddock.cli.offline.profile_facts import facts_of, with_refusals
     from paddock.placement.advice import advise
 
-    found = asked(files, patients(files, stable.profiles.values()))
-    return [advice for patient in found for advice in advise(patient)]
+    found = with_refusals(files, facts_of(files, stable.profiles.values()))
+    return [advice for facts in found for advice in advise(facts)]
 
 
 def _print(problems: Iterable[Problem], advice: Iterable[Advice], file: Path) -> None:
@@ -83,10 +84,6 @@ def _print_line(severity: str, text: str, *, is_bad: bool) -> None:
 
 
 def _verdict(file: Path, profiles: int | None, counts: Counter[str]) -> str:
-    parts = [_count(profiles, "profile")] if profiles is not None else []
-    parts += [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    parts = [count_or_no(profiles, "profile")] if profiles is not None else []
+    parts += [count_or_no(counts["error"], "error"), count_or_no(counts["warning"], "warning")]
     return f"{file}: {', '.join(parts)}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

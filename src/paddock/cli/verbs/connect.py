@@ -1,4 +1,4 @@
-"""`paddock connect`: a client told of the models for good, and that undone; alone: what is here."""
+"""`paddock connect`: a client program set up for good, and that undone; alone: the list of them."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def _done(client: ClientProgram, setting: ClientSettings, *, as_json: bool) -> N
     wanted = changes(setting)
     written = _ledger().write(client.name, wanted) if wanted else []
     if as_json:
-        told = {"client": client.name, "written": [str(change.path) for change in written]}
+        written_json = {"client": client.name, "written": [str(change.path) for change in written]}
         return print_json(
-            told | {"usage": setting.usage, "notes": setting.notes, "env": setting.env}
+            written_json | {"usage": setting.usage, "notes": setting.notes, "env": setting.env}
         )
     for line in exports(setting.env):
         print(line)

@@ -24,6 +24,7 @@ from paddock.cli.options import (
     profile_names,
 )
 from paddock.cli.output.terminal import complain, paint, print_json
+from paddock.figures.units import count_or_no
 
 if TYPE_CHECKING:
     from paddock.api.placement import Advice, Checkup
@@ -69,8 +70,8 @@ def doctor(
         sys.exit(1)
 
 
-def _told(names: Iterable[str]) -> Iterator[str]:
-    """Each name, told on a terminal as its turn comes: a plan takes seconds."""
+def _announced(names: Iterable[str]) -> Iterator[str]:
+    """Each name, printed on a terminal when its turn comes: a plan takes seconds."""
     for name in names:
         if sys.stderr.isatty():
             complain(f"looking at {name} …")
@@ -92,7 +93,7 @@ def _asked(url: str, key: str | None, wanted: Sequence[str]) -> Checkup | None:
         return None
     if not names:
         return client.doctor()
-    return _merged([one for name in _told(names) for one in client.doctor([name]).advice])
+    return _merged([one for name in _announced(names) for one in client.doctor([name]).advice])
 
 
 def _merged(found: list[Advice]) -> Checkup:
@@ -118,20 +119,20 @@ def _merged(found: list[Advice]) -> Checkup:
 def _examined(files: Files, wanted: Sequence[str]) -> Checkup:
     from paddock.api.placement import Checkup
     from paddock.cli.offline.planning import Local
-    from paddock.cli.offline.profile_facts import machine, patients, planned
+    from paddock.cli.offline.profile_facts import facts_of, machine_facts, with_plans
     from paddock.placement.advice import checkup
 
     files.must_exist()
     stable, problems = files.read()
     if stable is None:
-        return Checkup(advice=checkup(problems, [], machine(files, None, [])))
+        return Checkup(advice=checkup(problems, [], machine_facts(files, None, [])))
     here = Local(files)
     chosen = [files.profile(name) for name in wanted] or list(stable.profiles.values())
-    plans = planned(here, patients(files, chosen))
-    found = [patient for _, patient in zip(_told(p.id for p in chosen), plans, strict=True)]
+    plans = with_plans(here, facts_of(files, chosen))
+    found = [facts for _, facts in zip(_announced(p.id for p in chosen), plans, strict=True)]
     sections = {"", "*", *(profile.id for profile in chosen)}
-    told = [problem for problem in problems if problem.section in sections]
-    return Checkup(advice=checkup(told, found, machine(files, here, found)))
+    chosen_problems = [problem for problem in problems if problem.section in sections]
+    return Checkup(advice=checkup(chosen_problems, found, machine_facts(files, here, found)))
 
 
 # ---- what is shown ----
@@ -146,7 +147,7 @@ def _print(advice: Sequence[Advice]) -> None:
         for one in group:
             print("\n".join(_lines(one)))
     counts = Counter(one.severity for one in advice)
-    parts = [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    parts = [count_or_no(counts["error"], "error"), count_or_no(counts["warning"], "warning")]
     print(f"\n{', '.join(parts)}; docs/troubleshooting.md explains each [code]")
 
 
@@ -156,7 +157,3 @@ def _lines(one: Advice) -> Iterator[str]:
     yield f"  {paint(f'{one.severity}:', _COLOURS[one.severity])} {line}{one.message} {code}"
     if one.hint:
         yield f"      {one.hint}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

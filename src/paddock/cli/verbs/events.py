@@ -11,7 +11,7 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.progress import described
 from paddock.cli.output.terminal import clock, complain
-from paddock.figures.units import seconds, speed
+from paddock.figures.units import count, seconds, speed
 
 if TYPE_CHECKING:
     from paddock.api.types import AnyEvent
@@ -48,13 +48,13 @@ def events(
     for event in connect(url, key).events(after):
         if isinstance(event, Activity) and not readings:
             continue
-        line = msgspec.json.encode(event).decode() if as_json else told(event)
+        line = msgspec.json.encode(event).decode() if as_json else line_of(event)
         print(line)
         sys.stdout.flush()
     complain("the daemon has ended")
 
 
-def told(event: AnyEvent) -> str:
+def line_of(event: AnyEvent) -> str:
     """One event in one line."""
     return f"{clock(event.time)}  {_subject(event)}: {_fact(event)}"
 
@@ -79,7 +79,7 @@ def _fact(event: AnyEvent) -> str:
     match event:
         case types.Snapshot():
             loaded = ", ".join(f"{i.profile} {i.phase}" for i in event.status.instances)
-            return f"{len(event.profiles)} profiles; {loaded or 'nothing loaded'}"
+            return f"{count(len(event.profiles), 'profile')}; {loaded or 'nothing loaded'}"
         case types.InstanceChanged():
             return f"{event.state} (instance {event.instance.id} {event.instance.phase})"
         case types.InstanceEnded():
@@ -96,7 +96,7 @@ def _fact(event: AnyEvent) -> str:
             prompt, generation = speed(event.speed.prompt), speed(event.speed.generation)
             return f"prompt {prompt or 'unknown'}, generation {generation or 'unknown'}"
         case types.Activity():
-            return f"{len(event.requests)} requests"
+            return count(len(event.requests), "request")
         case types.VerdictReached():
             why = "; ".join(reason.message for reason in event.verdict.reasons)
             return f"{event.verdict.state}{f': {why}' if why else ''}"
@@ -109,7 +109,7 @@ def _config_fact(event: object) -> str:
 
     assert isinstance(event, ConfigChanged)
     if event.config.error:
-        return f"not in force: {event.config.error.message}"
+        return f"not applied: {event.config.error.message}"
     lists = {"changed": event.changed, "added": event.added, "removed": event.removed}
     facts = [f"{word} {', '.join(names)}" for word, names in lists.items() if names]
     return "read again; " + ("; ".join(facts) or "nothing changed")

@@ -15,7 +15,7 @@ from paddock.cli.options import Json, Key, Model, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import paint, print_json, print_table, state
 from paddock.figures.sparkline import levels_of, sparkline
-from paddock.figures.units import seconds, speed
+from paddock.figures.units import seconds, spared, speed
 
 if TYPE_CHECKING:
     from paddock.api.placement import LoadEntry, Placement
@@ -62,6 +62,8 @@ def history(
     if trends := _trends(found.loads[::-1]):
         print(*trends, "", sep="\n")
     print_table(_HEADERS, [_row(load, found.loads[0]) for load in found.loads])
+    if (kept := found.context) and kept.times:
+        print(f"\nkept contexts: {spared(kept.tokens, kept.seconds, kept.times)}")
 
 
 # ---- the lines, oldest to newest ----
@@ -80,14 +82,14 @@ def _load_time(load: LoadEntry) -> float | None:
     return load.seconds if load.outcome == "ready" else None
 
 
-def _trend(name: str, values: Sequence[float | None], told: Callable[[float], str]) -> str:
+def _trend(name: str, values: Sequence[float | None], worded: Callable[[float], str]) -> str:
     from statistics import median
 
     known = [value for value in values if value is not None]
     if not known:
         return ""
     drawn = sparkline(values, levels_of(sys.stdout.encoding))
-    low, middle, high = told(min(known)), told(median(known)), told(max(known))
+    low, middle, high = worded(min(known)), worded(median(known)), worded(max(known))
     return f"{name:<10}  {drawn}  min {low}, median {middle}, max {high}"
 
 

@@ -24,7 +24,7 @@ from paddock.cli.options import (
 )
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
-from paddock.figures.units import mib, seconds
+from paddock.figures.units import count, mib, seconds
 
 if TYPE_CHECKING:
     from paddock.api.placement import DevicePlan, Pair, Plan
@@ -63,8 +63,8 @@ def plan(
         pairs = _pairs_of_few(found)
         print_json({"plans": found, "pairs": pairs}) if as_json else _print_all(found, pairs)
     elif beside:
-        told = list(ask.beside(model))
-        print_json({"pairs": told}) if as_json else _print_beside(model, told)
+        pairs = list(ask.beside(model))
+        print_json({"pairs": pairs}) if as_json else _print_beside(model, pairs)
     else:
         one = ask.one(model)
         print_json(one) if as_json else _print_one(one)
@@ -94,8 +94,8 @@ class _Source:
         self.one, self._names, self._beside = one, names, beside
 
     def every(self) -> list[Plan]:
-        """All plans, one after another, told on stderr as they come."""
-        return [self._told(name) for name in self._names()]
+        """All plans, one after another, each announced on stderr."""
+        return [self._announced(name) for name in self._names()]
 
     def beside(self, model: str) -> Iterable[Pair]:
         """Every other profile with this one."""
@@ -103,11 +103,11 @@ class _Source:
             return self._beside(model)
         from paddock.placement.pairs import pair
 
-        own = self._told(model)
+        own = self._announced(model)
         others = (name for name in self._names() if name != own.profile)
-        return (pair(own, self._told(name)) for name in others)
+        return (pair(own, self._announced(name)) for name in others)
 
-    def _told(self, name: str) -> Plan:
+    def _announced(self, name: str) -> Plan:
         if sys.stderr.isatty():
             complain(f"planning {name} …")
         return self.one(name)
@@ -170,7 +170,7 @@ def _maker(found: Plan) -> str:
 def _device_row(device: DevicePlan) -> list[str]:
     layers = str(device.layers or "")
     if device.overflowing:
-        layers += f" ({device.overflowing} in part)"
+        layers += f" ({device.overflowing} partly)"
     left = mib(device.left)
     if device.left is not None and device.left < 0:
         left = paint(f"-{mib(-device.left)}", "red")
@@ -197,7 +197,7 @@ def _summary(found: Plan) -> str:
     if found.layers:
         parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
     if found.graph_splits:
-        parts.append(f"{found.graph_splits} graph splits")
+        parts.append(count(found.graph_splits, "graph split"))
     return ", ".join(parts)
 
 
@@ -212,7 +212,9 @@ def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
     print(f"\navailable: {', '.join(text for text in available if text)}")
     _print_pairs(pairs)
     if len(found) > _FEW:
-        print(f"\n{len(found):,} profiles: who fits beside one says `paddock plan PROFILE --pairs`")
+        print(
+            f"\n{len(found):,} profiles: `paddock plan PROFILE --pairs` shows which of them fit beside one"
+        )
 
 
 def _row(found: Plan, names: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Key, Url, connect
 from paddock.errors import PaddockError
+from paddock.figures.units import count
 
 if TYPE_CHECKING:
     from paddock.api.types import Status
@@ -31,7 +32,7 @@ def restart(url: Url = DEFAULT_URL, key: Key = None) -> None:
     process = spawn(command, state_dir, cwd=folder)
     wait_healthy(process, client, state_dir)
     kept = len(client.status().instances)
-    print(f"restarted at {client.url}: pid {old} → {process.pid}, {kept} models adopted")
+    print(f"restarted at {client.url}: pid {old} → {process.pid}, {count(kept, 'model')} adopted")
 
 
 def _command(found: Status) -> tuple[list[str], Path]:

@@ -47,7 +47,7 @@ def run(
 ) -> None:
     """Start a client on one of the models, with its real context, long patience and one model for all its jobs.
 
-    The client's own files are not touched: it is told by its environment, by arguments, or by a file that goes when it ends. With `openai` or `anthropic` any command runs with the usual variables: `paddock run openai -- python script.py`.
+    The client's own files are not touched: it gets its settings by environment variables, by arguments, or in a file that is removed when it ends. With `openai` or `anthropic` any command runs with the usual variables: `paddock run openai -- python script.py`.
     """
     from paddock.cli.online.offer import offer_of
     from paddock.clients.known import client_named
@@ -63,7 +63,7 @@ def command(client: ClientProgram, args: Sequence[str]) -> list[str]:
     """The program and the user's arguments. NoSuchThing where it cannot be started."""
     if client.run is None:
         hint = f"`paddock connect {client.name}` connects it"
-        raise NoSuchThing(f"{client.title} cannot be told everything for one run", hint=hint)
+        raise NoSuchThing(f"{client.title} cannot get all settings for one run", hint=hint)
     words = [client.program, *args] if client.program else list(args)
     if not words:
         hint = f"paddock run {client.name} -- python script.py"

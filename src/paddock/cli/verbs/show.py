@@ -47,7 +47,7 @@ def show(
 ) -> None:
     """Show a profile: the facts of its model file, and its command line with each flag's origin.
 
-    What was typed about the model is told apart from what its file says. What the daemon itself adds when it starts one (its socket and its log's form) is left out.
+    What was typed about the model is shown apart from what its file says. What the daemon itself adds when it starts one (its socket and its log's form) is left out.
     """
     from paddock.cli.offline.files import open_files
     from paddock.placement.fact_lines import facts_of

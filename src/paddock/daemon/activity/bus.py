@@ -180,7 +180,7 @@ class Bus:
             await reader.awake.wait()
 
     def _numbered(self, reader: _Reader) -> AnyEvent:
-        """Its reading, with the number of the last fact: the reader has all of them by now.
+        """Its reading, with the number of the last fact: the reader has all of them already.
 
         So a reader may resume from whatever it saw last.
         """

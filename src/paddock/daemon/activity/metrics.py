@@ -38,7 +38,7 @@ class _Counter:
     def add(self, labels: tuple[str, ...], number: float = 1.0) -> None:
         self.values[labels] = self.values.get(labels, 0.0) + number
 
-    def told(self) -> Metric:
+    def metric(self) -> Metric:
         metric = CounterMetricFamily(self._name, self._about, labels=self._labels)
         for labels, value in list(self.values.items()):
             metric.add_metric(labels, value)
@@ -63,7 +63,7 @@ class _Histogram:
         counts[bisect_left(self._bounds, seconds)] += 1
         total[0] += seconds
 
-    def told(self) -> Metric:
+    def metric(self) -> Metric:
         metric = HistogramMetricFamily(self._name, self._about, labels=self._labels)
         for labels, (counts, total) in list(self.values.items()):
             metric.add_metric(labels, list(self._buckets(counts)), total[0])
@@ -120,7 +120,7 @@ class Metrics:
         self._seconds.add((profile,), seconds)
 
     def tokens(self, profile: str, *, prompt: int, generated: int) -> None:
-        """One request's tokens, as the instance's log tells them."""
+        """One request's tokens, as the instance logs them."""
         self.totals.prompt_tokens += prompt
         self.totals.generated_tokens += generated
         self._tokens.add((profile, "prompt"), prompt)
@@ -147,7 +147,7 @@ class Metrics:
 
     def _rendered(self, status: Status) -> bytes:
         registry = CollectorRegistry()
-        registry.register(_Scrape([family.told() for family in self._families], status))
+        registry.register(_Scrape([family.metric() for family in self._families], status))
         return generate_latest(registry)
 
 

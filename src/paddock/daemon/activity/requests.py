@@ -77,7 +77,7 @@ class Request:
         return is_asked and not (self.reader and self.reader.writing_paused)
 
     @property
-    def bytes_told(self) -> int:
+    def bytes_received(self) -> int:
         return self.source.total_bytes if self.source else 0
 
     @property
@@ -92,13 +92,13 @@ class Request:
             return None
         return round(min(self.prompt_read / self.prompt_tokens, 1.0), 3)
 
-    def hear(self, told: TaskLine) -> None:
+    def hear(self, line: TaskLine) -> None:
         """Its task goes on."""
-        if told.kind == "reading":
-            self.prompt_read = told.tokens
-        elif told.kind == "generating":
-            self.generated_tokens = told.tokens
-        self.speed = told.speed or self.speed
+        if line.kind == "reading":
+            self.prompt_read = line.tokens
+        elif line.kind == "generating":
+            self.generated_tokens = line.tokens
+        self.speed = line.speed or self.speed
 
 
 class Requests:
@@ -167,28 +167,28 @@ class Requests:
         """Seconds since it came."""
         return self._clock.now() - request.since
 
-    # ---- what instances tell ----
+    # ---- what instances log ----
 
-    def hear(self, instance: InstanceId, told: TaskLine) -> None:
-        """A line of an instance's log tells of one of its tasks."""
-        if told.kind == "launched":
-            self._launched(instance, told)
-        elif request := self._tasks.get((instance, told.task)):
-            if told.kind == "released":
-                del self._tasks[instance, told.task]
+    def hear(self, instance: InstanceId, line: TaskLine) -> None:
+        """A line of an instance's log reports one of its tasks."""
+        if line.kind == "launched":
+            self._launched(instance, line)
+        elif request := self._tasks.get((instance, line.task)):
+            if line.kind == "released":
+                del self._tasks[instance, line.task]
                 request.task = None
                 if request.over:
                     request.over.set()
             else:
-                request.hear(told)
+                request.hear(line)
 
-    def _launched(self, instance: InstanceId, told: TaskLine) -> None:
+    def _launched(self, instance: InstanceId, line: TaskLine) -> None:
         if (request := self._owner(instance)) is None:
             return  # a probe's, or of somebody who has left
-        request.task, request.had_task = told.task, True
-        request.prompt_tokens, request.prompt_read = told.tokens, None
+        request.task, request.had_task = line.task, True
+        request.prompt_tokens, request.prompt_read = line.tokens, None
         request.generated_tokens = request.speed = None
-        self._tasks[instance, told.task] = request
+        self._tasks[instance, line.task] = request
 
     def _owner(self, instance: InstanceId) -> Request | None:
         """Whose task has just been launched.
@@ -214,7 +214,7 @@ class Requests:
 
     # ---- what people see and do ----
 
-    def told(self) -> list[RequestInfo]:
+    def infos(self) -> list[RequestInfo]:
         """Each as it is now, the oldest first."""
         now = self._clock.now()
         return [self._info(request, now) for request in self._requests.values()]
@@ -249,9 +249,9 @@ class Requests:
         _cancel(request, why)
 
     async def end(self, request: Request, why: str) -> None:
-        """End it as `cancel` does, and return when its slot is free again, as far as that is told.
+        """End it as `cancel` does, and return when its slot is free again, as far as its instance logs that.
 
-        An instance tells it in its log; one that does not within some seconds is not waited for.
+        An instance that does not log it within some seconds is not waited for.
         """
         request.over = request.over or asyncio.Event()
         _cancel(request, why)

@@ -93,13 +93,13 @@ class Switches:
         if not others:
             return "queued", ""
         names = ", ".join(live.profile for live in others if live.profile != profile)
-        told = [live.state for live in others if live.is_ending]
+        ending = [live.state for live in others if live.is_ending]
         instances = (self._registry.of(live.profile) for live in others if live.is_ending)
         if any(instance and instance.is_saving for instance in instances):
             return "saving", names
-        if any(not isinstance(phase, Ending) or not phase.exited for phase in told):
+        if any(not isinstance(state, Ending) or not state.exited for state in ending):
             return "stopping", names
-        if told:
+        if ending:
             return "memory", names
         return "draining", names
 

@@ -1,7 +1,7 @@
 """Ends instances that hang: asked something, they send nothing, log nothing and compute nothing.
 
 An instance that is slow does one of the three. One that computes without a word may be in the middle
-of a long prompt, of which llama-server tells after each batch only, or in a loop for ever; so it has
+of a long prompt, which llama-server logs after each batch only, or in a loop for ever; so it has
 more time, but not without end.
 """
 
@@ -28,7 +28,7 @@ class Seen:
     """The last signs of one instance."""
 
     log: int
-    told: dict[int, int]  # bytes by request
+    received: dict[int, int]  # bytes by request
     computed: float  # seconds of processor time
     looked_at: float
     moved_at: float  # when it last did anything
@@ -74,7 +74,7 @@ class Watchman:
         seen = self._seen.get(live.id)
         if seen is None:
             self._seen[live.id] = Seen(
-                live.log_offset, _told(requests), _computed(live), now, now, now
+                live.log_offset, _received(requests), _computed(live), now, now, now
             )
         elif self._spoke(seen, live, requests):
             seen.moved_at = seen.spoke_at = seen.looked_at = now
@@ -85,9 +85,9 @@ class Watchman:
 
     def _spoke(self, seen: Seen, live: Instance, requests: list[Request]) -> bool:
         """Whether it wrote a line or sent a byte since."""
-        log, told = live.log_offset, _told(requests)
-        before, seen.told = seen.told, told
-        is_news = log != seen.log or any(n > before.get(r, 0) for r, n in told.items())
+        log, received = live.log_offset, _received(requests)
+        before, seen.received = seen.received, received
+        is_news = log != seen.log or any(n > before.get(r, 0) for r, n in received.items())
         seen.log = log
         return is_news
 
@@ -102,8 +102,8 @@ class Watchman:
         return True
 
 
-def _told(requests: list[Request]) -> dict[int, int]:
-    return {request.id: request.bytes_told for request in requests}
+def _received(requests: list[Request]) -> dict[int, int]:
+    return {request.id: request.bytes_received for request in requests}
 
 
 def _computed(live: Instance) -> float:

@@ -8,13 +8,13 @@ from paddock.daemon.instances.instance import Instance
 from paddock.llama.output import Timing
 from paddock.placement.verify import Load, Pace, verdict
 
-# A shorter answer or prompt tells more of its start than of the speed.
+# Shorter ones are mostly overhead of their start.
 _LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
 _SAMPLES = 50  # the last ones count
 
 
 @dataclass(slots=True)
-class Case:
+class LoadCase:
     """Opened when a load got ready, closed when its instance has ended."""
 
     instance: Instance
@@ -61,7 +61,7 @@ class Case:
 
 
 def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
-    """The speeds of one request, tokens/s; None where it was too short to tell any."""
+    """The speeds of one request, tokens/s; None where it was too short to measure any."""
     is_long = answer.tokens >= _LEAST_GENERATED
     reads_long = prompt if prompt and prompt.tokens >= _LEAST_PROMPT else None
     if not is_long and not reads_long:

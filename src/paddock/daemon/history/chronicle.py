@@ -9,8 +9,9 @@ from paddock.api.placement import LoadEntry, Speed, Verdict
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.case import Case, measured
+from paddock.daemon.history.case import LoadCase, measured
 from paddock.daemon.history.observer import Observer
+from paddock.daemon.history.prompt_pace import PromptPace
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
@@ -44,16 +45,22 @@ class Chronicle:
         self.history = history
         self._observer, self._records, self._listener = observer, records, listener
         self._clock, self._faults = clock, faults
-        self._cases: dict[InstanceId, Case] = {}
+        self._cases: dict[InstanceId, LoadCase] = {}
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self.verdicts: dict[ProfileId, Verdict] = {}  # of the last load of each profile
         self.speeds: dict[ProfileId, Speed] = {}  # last measured
+        self._paces: dict[ProfileId, PromptPace] = {}
 
     # ---- looking up ----
 
     def verdict_of(self, instance: InstanceId) -> Verdict | None:
         case = self._cases.get(instance)
         return case.verdict if case else None
+
+    def prompt_speed(self, profile: ProfileId) -> float | None:
+        """Tokens/s at which its prompts are read; None where none was measured."""
+        pace = self._paces.get(profile)
+        return pace.speed if pace else None
 
     async def recall(self, profiles: Iterable[ProfileId]) -> None:
         """What the history knows of these, for lists before anything is loaded."""
@@ -64,6 +71,7 @@ class Chronicle:
                 self.verdicts[profile] = found
             if speed.generation or speed.prompt:
                 self.speeds[profile] = speed
+                self._paces[profile] = PromptPace(speed.prompt)
 
     # ---- writing ----
 
@@ -114,7 +122,7 @@ class Chronicle:
         case.load_id = instance.record.load_id
         self._do(lambda: self._compare(case))
 
-    def _open(self, instance: Instance) -> Case:
+    def _open(self, instance: Instance) -> LoadCase:
         case = self._cases[instance.id] = self._observer.case(instance)
         return case
 
@@ -124,13 +132,13 @@ class Chronicle:
     async def _write(self, entry: LoadEntry) -> None:
         await self.history.add_load(entry)
 
-    async def _begin(self, case: Case, entry: LoadEntry) -> None:
+    async def _begin(self, case: LoadCase, entry: LoadEntry) -> None:
         record = case.instance.record
         case.load_id = record.load_id = await self.history.add_load(entry) or None
         if not record.ended:
             self._records.save(record)
 
-    async def _compare(self, case: Case) -> None:
+    async def _compare(self, case: LoadCase) -> None:
         record = case.instance.record
         case.last = await self.history.last_ready(record.profile, before=case.load_id)
         case.comparable = await self.history.comparable(
@@ -165,10 +173,12 @@ class Chronicle:
             case.was_shared = True
             return
         case.take(speed)
+        if prompt and speed.prompt:
+            self._paces.setdefault(instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
 
     def _note(
-        self, case: Case, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
+        self, case: LoadCase, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
         """Write it and judge anew, but neither for each of many."""
         now = self._clock.now()
@@ -183,7 +193,7 @@ class Chronicle:
             self._do(lambda: self._judge(case))
 
     async def _write_speed(
-        self, case: Case, speed: Speed, prompt: int, generated: int, *, is_probe: bool
+        self, case: LoadCase, speed: Speed, prompt: int, generated: int, *, is_probe: bool
     ) -> None:
         if case.load_id is not None:
             await self.history.add_speed(
@@ -198,7 +208,7 @@ class Chronicle:
 
     # ---- judging ----
 
-    async def _judge(self, case: Case) -> None:
+    async def _judge(self, case: LoadCase) -> None:
         instance = case.instance
         if self._cases.get(instance.id) is not case:
             return  # it has ended meanwhile

@@ -6,7 +6,7 @@ from paddock.core.books import Serving
 from paddock.core.model import HOST, Cause, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
-from paddock.daemon.history.case import Case
+from paddock.daemon.history.case import LoadCase
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
@@ -44,10 +44,10 @@ class Observer:
             placement=record.placement or instance.placement.placement,
         )
 
-    def case(self, instance: Instance) -> Case:
+    def case(self, instance: Instance) -> LoadCase:
         """A load that has just got ready, to be measured and judged."""
         profile = self._roster.stable.find(instance.profile)
-        return Case(
+        return LoadCase(
             instance=instance,
             load=self._load(instance, profile),
             plan=self._plans.engine_plan(instance.record.fingerprint),
@@ -98,7 +98,7 @@ class Observer:
                 return False
         return True
 
-    def note_throttling(self, case: Case) -> None:
+    def note_throttling(self, case: LoadCase) -> None:
         """Note whether its GPUs are throttled just now, right after a request."""
         own = self._scheduler.live.get(case.instance.id)
         if own is None or not case.generation:
@@ -107,7 +107,7 @@ class Observer:
             if own.demand.get(device):
                 case.throttled.update(what.throttled)
 
-    def swapped(self, case: Case) -> int:
+    def swapped(self, case: LoadCase) -> int:
         """Pages that the machine read from swap since it got ready."""
         now = self._ledger.memory.pages_swapped_in
         return 0 if now is None or case.swapped_before is None else now - case.swapped_before

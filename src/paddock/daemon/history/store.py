@@ -29,7 +29,7 @@ INSERT INTO loads (instance, profile, fingerprint, engine, engine_version, devic
 VALUES (:instance, :profile, :fingerprint, :engine, :engine_version, :devices,
     :ended_at, :seconds, :outcome, :cause, :placement, :verdict)
 """
-# Nothing for a load that is forgotten by now.
+# Nothing for a load that is forgotten already.
 _ADD_SPEED = """
 INSERT INTO speeds (load, at, prompt, generation, prompt_tokens, generated_tokens, source)
 SELECT id, :at, :prompt, :generation, :prompt_tokens, :generated_tokens, :source
@@ -42,7 +42,7 @@ DELETE FROM speeds WHERE load = :load AND id <=
 
 
 class HistoryStore:
-    """One database file; 0600, as profile names may tell more than others should know."""
+    """One database file; 0600, as profile names may be private."""
 
     def __init__(self, database: aiosqlite.Connection, *, loads: int, speeds: int) -> None:
         self._database = database
@@ -91,7 +91,7 @@ class HistoryStore:
         generated_tokens: int,
         source: Literal["traffic", "probe"],
     ) -> None:
-        """Remember how fast one request of a load was, tokens/s; None where it was too short to tell."""
+        """Remember how fast one request of a load was, tokens/s; None where it was too short to measure."""
         values = {
             "load": load_id,
             "at": at,

@@ -1,4 +1,4 @@
-"""Why an instance ended that should not have: the cause that everybody who waited for it is told. Pure."""
+"""Why an instance ended that should not have: the cause that everybody who waited for it gets. Pure."""
 
 import errno
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ _MIB = 1 << 20
 
 
 class HandSaved:
-    """Those of one instance, whose server was told this folder."""
+    """Those of one instance, whose server was given this folder."""
 
     def __init__(self, root: Path, folder: Path, *, limit: int) -> None:
         """`root`: where the folders of all lie; `limit`: MiB of all together."""

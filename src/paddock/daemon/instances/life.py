@@ -9,10 +9,10 @@ from paddock.core.model import Cause
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.instances.contexts import SlotStore
 from paddock.daemon.instances.endings import CAUSE_LINES, failed, not_started, stalled
 from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.records import Records
+from paddock.daemon.instances.slot_store import SlotStore
 from paddock.llama import client
 from paddock.llama.follow import Watch
 from paddock.llama.output import (
@@ -141,7 +141,10 @@ class Life:
         if ph.is_loading(self._instance.phase):
             self._move(self._report.after_log(self._instance.phase, line))
             self._compare_memory()
-        elif task := parse_task(line):
+            return
+        if self._slots:
+            self._slots.hear(line)
+        if task := parse_task(line):
             self._listener.task_reported(self._instance, task)
         elif (timing := parse_timing(line)) and (both := self._instance.timings.take(timing)):
             self._listener.request_timed(self._instance, *both)
@@ -162,6 +165,7 @@ class Life:
             self._instance.record.load_seconds = self._clock.now() - self._instance.started_at
             self._instance.record.placement = self._report.placement
             self._instance.record.speaks_protocol = self._report.speaks_protocol
+            self._instance.record.architecture = self._report.architecture
             self._instance.save_record()
         if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
@@ -200,7 +204,7 @@ class Life:
             pause = min(pause * 1.2, 0.5)
 
     async def _look(self, vitals: Vitals) -> None:
-        """Watch bytes and memory while it loads: progress where it tells none, and signs of life."""
+        """Watch bytes and memory while it loads: progress where it reports none, and signs of life."""
         last_sign, seen_log = self._clock.now(), -1
         pause = _FIRST_LOOK
         while ph.is_loading(self._instance.phase):
@@ -236,8 +240,9 @@ class Life:
     async def _save(self, slot_store: SlotStore) -> None:
         self._instance.is_saving = True
         self._listener.saving_changed(self._instance)
-        saved = await slot_store.save(self._instance.record.socket, needs=self._report.context_mib)
-        _log.info("%d tokens of %s were saved", saved, self._instance.id)
+        saved = await slot_store.save(self._instance.record.socket, self._report)
+        if saved:
+            _log.info("%d tokens of %s were saved", saved, self._instance.id)
         self._instance.is_saving = False
         self._listener.saving_changed(self._instance)
 

@@ -43,9 +43,13 @@ class Record(msgspec.Struct, kw_only=True):
     server: int = 0  # the llama-server's own process, where `pid` only runs it (a container)
     speaks_protocol: bool = False  # the child protocol: known once it is ready
     load_seconds: float | None = None
-    placement: Placement | None = None  # as its log told it until it was ready
+    placement: Placement | None = None  # as its log said until it was ready
     replay: Replay | None = None  # what it was given of its plan; None: fit searches
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
+    context_kind: str = ""  # its flags and its build (`contexts.context_kind`); "": none are saved
+    architecture: str = (
+        ""  # of its model, as its log says; "": of an older daemon, or not loaded yet
+    )
     load_id: int | None = None  # of this load in the history
     is_early: bool = False  # begun before its turn, and held: no daemon but its own needs it
     ended: bool = False

@@ -1,8 +1,8 @@
 """One reader of one log: what is there, then what comes, without a gap between the two.
 
 A log is what one run wrote, or what several did, one after another: then a line parts them, and a run
-that begins later is gone on with. Files tell all that must be known (a new folder, a growing log, a
-record that says *ended*), so nobody need tell a reader anything.
+that begins later is read on. Files show all that must be known (a new folder, a growing log, a record
+that says *ended*), so nobody needs to inform a reader.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ class LogReading:
         self._runs = runs
         self._place = place
         self._growths: dict[Path, Growth] = {}
-        self._told: Run | None = None  # whose lines came last
+        self._last_run: Run | None = None  # whose lines came last
         self._is_mid_line = False
 
     def past(self, lines: int | None = None) -> Iterator[bytes]:
@@ -103,9 +103,9 @@ class LogReading:
         for piece in pieces:
             if not piece:
                 continue
-            if self._place and run != self._told:
+            if self._place and run != self._last_run:
                 yield (b"\n" if self._is_mid_line else b"") + run.heading
-            self._told = run
+            self._last_run = run
             self._is_mid_line = not piece.endswith(b"\n")
             yield piece
 

@@ -1,7 +1,7 @@
 """The ledger: what every device holds, for whom, and what all of our instances together may take.
 
 GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices) is
-known as far as an engine told it, in a rehearsal or while it loaded. Devices go by an identity that
+known as far as an engine reported it, in a rehearsal or while it loaded. Devices go by an identity that
 no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
@@ -9,18 +9,19 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from paddock.api.placement import Placement, Plan
-from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
+from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -31,10 +32,15 @@ from paddock.placement.devices import (
     Reading,
     ids_of,
     overhead_of,
+    pooled,
 )
-from paddock.placement.survey import foreign, gpu_id, gpu_reading, host_reading
-
-_TAKERS_TOLD = 5  # programs per device
+from paddock.placement.survey import (
+    borrowed_mib,
+    gpu_id,
+    gpu_reading,
+    host_reading,
+    of_session,
+)
 
 
 class Driver(Protocol):
@@ -55,10 +61,11 @@ class _RemoteDevice:
 
 @dataclass(slots=True)
 class _Known:
-    """What engines told."""
+    """What engines reported."""
 
     names: dict[DeviceId, str] = field(default_factory=dict)
-    told: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    remote: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
 class Ledger:
@@ -84,14 +91,17 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        readings += [self._told_reading(i, told, booked) for i, told in self._known.told.items()]
-        readings.append(self._host_reading(booked))
+        remote = self._known.remote.items()
+        readings += [self._remote_reading(id_, device, booked) for id_, device in remote]
+        in_ram = self._in_ram()
+        readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
-            capacity=dict(self._capacities()),
+            capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
-            exclusive=frozenset(self._known.told),  # ggml-rpc-server answers one client at a time
-            names={reading.id: reading.name for reading in readings},
+            exclusive=frozenset(self._known.remote),  # ggml-rpc-server answers one client at a time
+            in_ram=in_ram,
+            names=self._known.names | {reading.id: reading.name for reading in readings},
         )
 
     def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
@@ -100,18 +110,25 @@ class Ledger:
                 kept = self._margin if reading.id == HOST else 0
                 yield reading.id, max(0, reading.available_mib - kept)
 
+    def _in_ram(self) -> frozenset[DeviceId]:
+        return self._known.in_ram | {gpu_id(gpu) for gpu in self._gpus if gpu.is_in_ram}
+
+    def _gpu(self, id_: DeviceId) -> Gpu | None:
+        return next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
+
     def _gpu_reading(self, gpu: Gpu, booked: Booked) -> Reading:
-        return gpu_reading(
+        reading = gpu_reading(
             gpu,
             names=self._known.names,
             ours={holding.pid for holding in booked.values()},
             ours_mib=sum(self._shares(gpu, booked).values()),
         )
+        return replace(reading, is_in_ram=reading.is_in_ram or reading.id in self._known.in_ram)
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
 
-        What a driver does not tell, as in some containers, is taken to be what was booked.
+        What a driver does not report, as in some containers, is taken to be what was booked.
         """
         if not gpu.processes:
             return _hidden(gpu, booked)
@@ -120,16 +137,19 @@ class Ledger:
         for instance, holding in booked.items():
             own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
             if own:
-                told = [p.used_mib for p in own if p.used_mib is not None]
-                shares[instance] = sum(told) if told else holding.demand.get(gpu_id(gpu), 0)
+                used = [p.used_mib for p in own if p.used_mib is not None]
+                shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
-    def _told_reading(self, id_: DeviceId, told: _RemoteDevice, booked: Booked) -> Reading:
+    def _remote_reading(self, id_: DeviceId, device: _RemoteDevice, booked: Booked) -> Reading:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
-        return Reading(id_, told.name, told.total, told.available - ours, ours)
+        return Reading(id_, device.name, device.total, device.available - ours, ours)
 
-    def _host_reading(self, booked: Booked) -> Reading:
+    def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
+        for id_ in in_ram:
+            gpu = self._gpu(id_)
+            ours += sum(borrowed_mib(gpu, h.pid, h.demand.get(id_, 0)) for h in booked.values())
         return host_reading(self.memory, ours_mib=ours)
 
     @property
@@ -141,22 +161,27 @@ class Ledger:
     def device_set(self) -> str:
         """Driver and devices, as one text that changes when they do."""
         gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
-        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
+        return "; ".join([*gpus, *map(str, self._known.remote)]) or "no GPU"
 
-    # ---- what engines tell ----
+    # ---- what engines report ----
 
     @property
     def knowledge(self) -> object:
-        """Names, devices that only engines see, overheads: equal for as long as nothing new was told."""
-        return dict(self._known.names), dict(self._known.told), dict(self.overheads)
+        """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
+        known = self._known
+        return dict(known.names), dict(known.remote), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
-        """An engine named its devices, and told of those that only it can see."""
+        """An engine named its devices, and those that only it can see."""
         for device in plan.devices:
             id_ = DeviceId(device.id)
             self._known.names[id_] = device.device
             if id_.startswith("RPC") and device.available is not None:
-                self._known.told[id_] = _RemoteDevice(device.device, device.size, device.available)
+                self._known.remote[id_] = _RemoteDevice(
+                    device.device, device.size, device.available
+                )
+            if device.in_ram:
+                self._known.in_ram |= {id_}
 
     def measured(
         self,
@@ -168,7 +193,7 @@ class Ledger:
     ) -> Demand:
         """What an instance holds of each device, MiB: by its driver, else by its own log.
 
-        A projector is in no line of the log: then what the driver tells more is not its overhead.
+        A projector is in no line of the log: then what the driver counts more is not its overhead.
         """
         held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
@@ -177,11 +202,11 @@ class Ledger:
         ids = self._ids(pid, list(held), list(devices))
         for name, mib in held.items():
             if mib:
-                told = self._told_by_driver(ids[name], pid)
-                if told is not None and not has_projector:
-                    self._note_overhead(name, max(0, told - round(mib)))
+                driven = self._used_by_driver(ids[name], pid)
+                if driven is not None and not has_projector:
+                    self._note_overhead(name, max(0, driven - round(mib)))
                 overhead = overhead_of(name, self.overheads)
-                demand[ids[name]] = round(mib) + overhead if told is None else told
+                demand[ids[name]] = round(mib) + overhead if driven is None else driven
         return demand
 
     def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
@@ -189,22 +214,19 @@ class Ledger:
         ids = ids_of(devices, self.readings)
         self._known.names |= {id_: name for name, id_ in ids.items()}
         known = {name: id_ for id_, name in self._known.names.items()}
-        own = [gpu_id(gpu) for gpu in self._gpus if self._told_by_driver(gpu_id(gpu), pid)]
+        own = [gpu_id(gpu) for gpu in self._gpus if self._used_by_driver(gpu_id(gpu), pid)]
         gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
         if len(gpus) == len(own):
             known |= zip(gpus, own, strict=True)
         known |= ids
         return {name: known.get(name, DeviceId(name)) for name in names}
 
-    def _told_by_driver(self, id_: DeviceId, pid: int) -> int | None:
+    def _used_by_driver(self, id_: DeviceId, pid: int) -> int | None:
         """MiB of this process and its session."""
-        gpu = next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
-        told = [
-            p.used_mib
-            for p in (gpu.processes if gpu else ())
-            if p.used_mib is not None and pid in (p.pid, session_of(p.pid))
-        ]
-        return sum(told) if told else None
+        gpu = self._gpu(id_)
+        own = of_session(gpu, pid)
+        used = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
+        return sum(used) if used else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
         """The driver's share grows with the first real batch: the most that was seen counts."""
@@ -223,11 +245,11 @@ class Ledger:
         process is gone; there the free memory itself is looked at, against the last reading.
         """
         if not self._gpus:
-            return  # the kernel has taken host memory back before the exit was told
+            return  # the kernel has taken host memory back before the exit is known
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 held = self._held_on_amd(pid)
-                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver tells nobody
+                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver has no event for it
                     await asyncio.sleep(0.02)
 
     def _held_on_amd(self, pid: int) -> dict[DeviceId, int]:
@@ -254,55 +276,29 @@ class Ledger:
 
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
-        by_id, telemetry = {gpu_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
-        return [
-            self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
-            for reading in self.readings.values()
-        ]
+        telemetry = self.telemetry()
+        infos = [self._info(reading, booked) for reading in self.readings.values()]
+        for info in infos:
+            if found := telemetry.get(DeviceId(info.id)):
+                add_telemetry(info, found)
+        return infos
+
+    def _info(self, reading: Reading, booked: Booked) -> DeviceInfo:
+        if reading.id == HOST:
+            return host_info(reading, booked, self.memory)
+        gpu = self._gpu(reading.id)
+        return gpu_info(reading, booked, gpu, self._shares(gpu, booked) if gpu else {})
 
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.told))
+        twin._known = _Known(dict(self._known.names), dict(self._known.remote), self._known.in_ram)
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
-
-    def _info(
-        self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None
-    ) -> DeviceInfo:
-        is_host = reading.id == HOST
-        info = DeviceInfo(
-            name=reading.name,
-            kind="host" if is_host else "gpu",
-            id=reading.id,
-            description="RAM" if is_host else gpu.name if gpu else reading.id,
-            total_mib=reading.total_mib,
-            free_mib=reading.free_mib,
-            booked_mib={
-                str(i): h.demand[reading.id] for i, h in booked.items() if reading.id in h.demand
-            },
-            foreign_mib=reading.foreign_mib,
-            drives_display=reading.drives_display,
-        )
-        if is_host:
-            info.used_mib = {str(i): own_mib(h.pid) for i, h in booked.items()}
-            info.swap_total_mib = self.memory.swap_total_mib
-            info.swap_used_mib = self.memory.swap_used_mib
-        if gpu:
-            shares = self._shares(gpu, booked)
-            info.used_mib = {str(i): mib for i, mib in shares.items()}
-            info.foreign = _foreign(gpu, {h.pid for h in booked.values()})
-        if telemetry:
-            info.utilization = telemetry.utilization
-            info.temperature_c = telemetry.temperature_c
-            info.power_w, info.power_limit_w = telemetry.power_w, telemetry.power_limit_w
-            info.clock_mhz = telemetry.clock_mhz
-            info.throttled = list(telemetry.throttled)
-        return info
 
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
@@ -312,12 +308,6 @@ def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
     if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
         used = gpu.total_mib - gpu.free_mib
     return shares if sum(shares.values()) <= (used or 0) else {}
-
-
-def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
-    """The largest programs that are none of ours."""
-    ranked = foreign(gpu, ours)[:_TAKERS_TOLD]
-    return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
 
 
 def _remembered(file: Path | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -69,7 +69,7 @@ class Plans:
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(PlanCache(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
-        self._failed: set[str] = set()  # fingerprints whose engine could not tell
+        self._failed: set[str] = set()  # fingerprints whose engine could not plan
         self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
@@ -115,7 +115,8 @@ class Plans:
             for device, mib in holding.demand.items():
                 ours[device] = ours.get(device, 0) + mib
         for id_, reading in self._ledger.readings.items():
-            ours[id_] = reading.ours_mib
+            if not reading.is_in_ram:  # its driver tells of what was set aside alone
+                ours[id_] = reading.ours_mib
         return Circumstances(self._ledger.readings, self._ledger.overheads, ours)
 
     # ---- making ----
@@ -126,23 +127,32 @@ class Plans:
             await self._sampler.has_news.wait()
             self._sampler.has_news.clear()
             if self._ahead:
-                await self._make_missing(self._roster.stable)
+                await self._make_missing()
 
-    async def _make_missing(self, stable: Stable) -> None:
-        """Of this file, for as long as it is in force: with thousands of profiles that is an hour.
+    async def _make_missing(self) -> None:
+        """Of the file that is active, for as long as it is: with thousands of profiles that is an hour.
 
         Doubtful files are judged first: somebody may ask for these before all plans are made.
         """
-        profiles = list(stable.profiles.values())
-        async for profile in in_turns(filter(self._roster.is_doubtful, profiles)):
+        async for profile in self._active():
             with self._faults.caught("plans"):
-                await self._judge(profile)
-        async for profile in in_turns(profiles):
-            if self._roster.stable is not stable:
-                self.wake()
-                return
+                if self._roster.is_doubtful(profile):
+                    await self._judge(profile)
+        async for profile in self._active():
             with self._faults.caught("plans"):
                 await self._look_after(profile)
+
+    async def _active(self) -> AsyncIterator[Profile]:
+        """Its profiles, until another file is active; then there is a new look at all.
+
+        Holds their names alone, since of thousands of profiles the last holder frees all in one turn.
+        """
+        edition, names = self._roster.edition, list(self._roster.stable.profiles)
+        async for name in in_turns(names):
+            if self._roster.edition != edition:
+                self.wake()
+                return
+            yield self._roster.stable.profiles[name]
 
     async def _look_after(self, profile: Profile) -> None:
         """Have its plan made if it is missing or holds no more; where that is not possible, judged."""
@@ -250,8 +260,8 @@ class Plans:
 
     async def _keep(self, profile: Profile, plan: Plan) -> None:
         if plan.source == "engine":
-            told = plan.steps if plan.fits else plan.warnings
-            _log.info("plan for %s: %s", profile.id, "; ".join(told) or "as asked for")
+            words = plan.steps if plan.fits else plan.warnings
+            _log.info("plan for %s: %s", profile.id, "; ".join(words) or "as asked for")
             self._made[profile.fingerprint] = plan
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)

@@ -43,9 +43,10 @@ class Specs:
 
     def __init__(self, plans: Plans, switches: Switches) -> None:
         self._plans, self._switches = plans, switches
-        # By `id` of the profile, which its basis keeps alive: a file may be read while another is in force.
+        # By `id` of the profile, which its basis keeps alive: a file may be read while another is active.
         self._known: dict[int, tuple[_Basis, Spec]] = {}
         self._knowledge: object = None
+        self.made = 0  # specs until now
 
     def of(self, stable: Stable) -> Iterator[Spec]:
         """In its order; each is made when it is taken, if it must be."""
@@ -73,4 +74,5 @@ class Specs:
             return known[1]
         spec = spec_of(profile, plans.of(profile), measured_cost=basis.seconds)
         self._known[id(profile)] = basis, spec
+        self.made += 1
         return spec

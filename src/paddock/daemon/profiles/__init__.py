@@ -1,4 +1,4 @@
-"""The profiles in force, and what is known of their files.
+"""The active profiles, and what is known of their files.
 
 Start at `roster.py`: profiles, engines and facts of model files, replaced as a whole when models.conf was
 read without errors. `watch.py` notices that a file was written; `model_files.py` knows sizes and

@@ -32,7 +32,7 @@ class Flaws:
             return ""
 
     def note(self, profile: Profile, state: str, words: str) -> None:
-        """An engine said (`words` tell which) of files in this state that it cannot load them."""
+        """An engine said that it cannot load the files in this state; `words`: which engine, and how."""
         self._refused[profile.fingerprint] = state, words
 
     def forget(self, fingerprint: str) -> None:

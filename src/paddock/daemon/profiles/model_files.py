@@ -1,6 +1,6 @@
 """How large the profiles' files are and when they were written: looked at in a thread, remembered between.
 
-Lists tell it of every profile; a disk is asked for none of them while the event loop waits.
+Lists show it for every profile, and none of them reads the disk while the event loop waits.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The profiles in force: models.conf as last read without errors, with engines and facts."""
+"""The active profiles: models.conf as last read without errors, with engines and facts."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a fai
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was read and is not in force yet."""
+    """What was read and is not active yet."""
 
     stable: Stable
     engines: Engines
@@ -48,6 +48,7 @@ class Roster:
         self._paths, self._faults = paths, faults
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
+        self.edition = 0  # changes with the stable
         self.info = ConfigInfo(path=str(paths.config), loaded_at="")
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
         self._reading = asyncio.Lock()
@@ -114,6 +115,7 @@ class Roster:
                 models_dir=self._paths.models_dir,
                 flags_for=engines.flags,
                 defaults_for=engines.defaults,
+                before=self.stable.profiles,
             )
             stable, changes = _settled(new, engines, self.stable)
             return Draft(stable, engines, changes)
@@ -121,6 +123,7 @@ class Roster:
     def take(self, draft: Draft, warnings: list[str]) -> None:
         """From now on it is as this draft says; `warnings`: what is wrong with it all the same."""
         self.engines, self.stable = draft.engines, draft.stable
+        self.edition += 1
         path = str(draft.stable.path)
         self.info = ConfigInfo(path=path, loaded_at=timestamp(), warnings=warnings)
         self._remember_versions()
@@ -208,7 +211,7 @@ def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Change
     names = {profile.engine for profile in new.profiles.values()}
     builds = {name: _build(name, engines) for name in names}
     profiles = {
-        name: replace(p, runner=p.engine or engines.default or "", build=builds[p.engine])
+        name: _run_by(p, p.engine or engines.default or "", builds[p.engine])
         for name, p in new.profiles.items()
     }
     for name, profile in profiles.items():
@@ -217,6 +220,12 @@ def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Change
             profiles[name] = before  # what is known of it stays known
     stable = replace(new, profiles=profiles)
     return stable, compare(old, stable)
+
+
+def _run_by(profile: Profile, runner: str, build: str) -> Profile:
+    if (profile.runner, profile.build) == (runner, build):
+        return profile
+    return replace(profile, runner=runner, build=build)
 
 
 def _build(engine: str | None, engines: Engines) -> str:

@@ -1,7 +1,7 @@
-"""Tells when a file was written, replaced or removed, however that came about.
+"""Notices that a file was written, replaced or removed, however that came about.
 
 What decides which file a path is, is watched: each folder on the way, and each link's. So a folder
-that is replaced, a link that is turned and a file that is not there yet are all told of.
+that is replaced, a link that is turned and a file that is not there yet are all noticed.
 """
 
 import asyncio

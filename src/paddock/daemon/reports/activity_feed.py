@@ -1,4 +1,4 @@
-"""What goes on just now, told every second while somebody looks on and something moves."""
+"""Readings of what goes on, each second, while somebody looks on and something changes."""
 
 import asyncio
 from typing import Any, Protocol
@@ -43,13 +43,13 @@ class ActivityFeed:
         self._ledger, self._registry, self._clock = ledger, registry, clock
         self._standing = standing
         self._every = every
-        self._told: Any = None  # what was last to be seen
-        self._told_at = 0.0
+        self._shown: Any = None  # what was last to be seen
+        self._shown_at = 0.0
 
     async def run(self) -> None:
         while True:
             if not self._bus.is_watched:
-                self._told = None  # whoever comes next has seen nothing
+                self._shown = None  # whoever comes next has seen nothing
                 await self._bus.wait_watched()
             await asyncio.sleep(self._every)
             await self.beat()
@@ -58,8 +58,8 @@ class ActivityFeed:
         """Read everything; show it if it is news, or if nothing was for a minute."""
         reading, now = await self._read(), self._clock.now()
         seen = self._bus.seq, visible(reading)  # events call the busy ready
-        if seen != self._told or now - self._told_at >= _AT_LEAST_EVERY:
-            self._told, self._told_at = seen, now
+        if seen != self._shown or now - self._shown_at >= _AT_LEAST_EVERY:
+            self._shown, self._shown_at = seen, now
             self._bus.publish_volatile(reading)
 
     async def _read(self) -> Activity:
@@ -67,7 +67,7 @@ class ActivityFeed:
         # In a thread: a driver takes a millisecond, and one in trouble may take seconds.
         devices = await asyncio.to_thread(twin.read_devices, self._registry.booked())
         return Activity(
-            requests=self._requests.told(),
+            requests=self._requests.infos(),
             devices=devices,
             totals=Totals(
                 requests=self._totals.requests,

@@ -59,7 +59,7 @@ def _swapped(parts: Parts) -> dict[str, int]:
 
 
 def _problems(parts: Parts, sections: set[str]) -> list[Problem]:
-    """Of the file as it is now, which need not be in force, against the flags of today's engines."""
+    """Of the file as it is now, which need not be active, against the flags of today's engines."""
     paths, engines = parts.paths, parts.roster.engines
     stable, problems = read(
         paths.config,

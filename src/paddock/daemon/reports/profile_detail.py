@@ -27,7 +27,7 @@ async def profile_detail(parts: Parts, view: View, profile: Profile) -> ProfileD
     )
 
 
-def _flag(row: explain.Row) -> FlagInfo:
+def _flag(row: explain.EffectiveFlag) -> FlagInfo:
     return FlagInfo(
         flag=row.flag, values=list(row.values), origin=row.origin, overridden=list(row.overridden)
     )

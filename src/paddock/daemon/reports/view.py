@@ -39,7 +39,7 @@ class View:
             engine_version=engine.version if engine else "",
             state_dir=str(parts.paths.state_dir),
             listen=list(parts.listen),
-            requests=parts.requests.told(),
+            requests=parts.requests.infos(),
             totals=parts.totals,
             faults=parts.faults.known(),
         )
@@ -62,6 +62,7 @@ class View:
             stale=bool(live and parts.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
+            context=parts.contexts.kept(parts.roster.stable.find(instance.profile), instance.slots),
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,

@@ -14,7 +14,6 @@ from uuid import uuid4
 import msgspec
 
 from paddock.errors import BadRequest
-from paddock.http.content import Piece
 from paddock.http.ollama.wire import (
     ChatMessage,
     ChatRequest,
@@ -23,6 +22,7 @@ from paddock.http.ollama.wire import (
     GenerateRequest,
     OllamaRequest,
 )
+from paddock.http.outline import Piece
 from paddock.llama.samplers import FLAG_OF
 
 CHAT, COMPLETION, INFILL = "/v1/chat/completions", "/v1/completions", "/infill"

@@ -18,7 +18,7 @@ from paddock.errors import EngineError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
-    from paddock.engine.build import Order
+    from paddock.engine.build import BuildOrder
 
 EXAMPLE = (
     "Example: paddock engine build --ref b11549 --cuda-arch 89,120 --name next "
@@ -95,14 +95,14 @@ def build(
     command again goes on where one was broken off.
     """
     from paddock.cli.offline.files import open_files
-    from paddock.engine.build import Order
+    from paddock.engine.build import BuildOrder
     from paddock.engine.build import build as compiled
     from paddock.engine.source import source_of
     from paddock.engine.toolchain import left_out, look, options
 
     files = open_files(config, settings)
     wanted, found = source_of(source, ref), look()
-    order = Order(
+    order = BuildOrder(
         name=_free_name(files, name or re.sub(r"[^\w.+-]+", "-", wanted.name).strip("-.+")),
         source=wanted,
         patches=tuple(_there(one) for one in patch or ()),
@@ -121,7 +121,7 @@ def build(
     )
 
 
-def _write_down(files: Files, order: Order, path: Path, *, note: str, url: str) -> None:
+def _write_down(files: Files, order: BuildOrder, path: Path, *, note: str, url: str) -> None:
     from paddock.config.engines import EngineSpec
     from paddock.config.settings_edit import add_engine
 

@@ -27,7 +27,7 @@ from paddock.scratch import scratch
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
     from paddock.engine.engine import Engine
-    from paddock.engine.trial_cases import Case
+    from paddock.engine.trial_cases import TrialCase
     from paddock.engine.trial_compare import TrialFinding
 
 EXAMPLE = "Example: paddock engine test next --against stable --profile glm-flash-q4"
@@ -119,7 +119,7 @@ def _nobody_else(url: str, key: str | None, profiles: Sequence[str]) -> None:
         )
 
 
-def _cases(files: Files, profiles: Sequence[str], folder: Path) -> list[Case]:
+def _cases(files: Files, profiles: Sequence[str], folder: Path) -> list[TrialCase]:
     from paddock.engine.trial_cases import generated, of_profiles
 
     models = folder / "models"
@@ -129,7 +129,7 @@ def _cases(files: Files, profiles: Sequence[str], folder: Path) -> list[Case]:
 
 
 def _findings(
-    cases: Sequence[Case], engine: Engine, other: Engine | None, folder: Path
+    cases: Sequence[TrialCase], engine: Engine, other: Engine | None, folder: Path
 ) -> list[TrialFinding]:
     from paddock.engine.trial import try_all
     from paddock.engine.trial_compare import findings

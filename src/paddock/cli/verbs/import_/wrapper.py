@@ -26,7 +26,7 @@ Folder = Annotated[
 def wrapper(target: Target, folder: Folder) -> None:
     """A wrapper's models.conf with the defaults of its docker-compose.yml as [*]; without one, what starts a llama-server.
 
-    Comments stay. Paths of the container become this machine's, and settings that keep llama.cpp's fit from working are healed; each change is told. A folder without models.conf is searched for compose files, systemd units, quadlets and shell scripts: each llama-server in them becomes a profile.
+    Comments stay. Paths of the container become this machine's, and settings that keep llama.cpp's fit from working are corrected; each change is listed. A folder without models.conf is searched for compose files, systemd units, quadlets and shell scripts: each llama-server in them becomes a profile.
     """
     from paddock.cli.offline.import_page import absolute, files_of
     from paddock.cli.output.import_flow import finish

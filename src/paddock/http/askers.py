@@ -1,0 +1,37 @@
+"""Whose request it is, so that nobody is made to wait for fear of pushing out himself.
+
+It is a guess that only fairness depends on (`core.users`), never a right. What one session asks is one
+asker's, whatever it asks for. Without a session it is the program's: the same `User-Agent`, address and
+key. Two such programs count as two all the same where their requests overlap.
+"""
+
+from aiohttp import web
+
+from paddock.core.model import UNKNOWN, Asker
+
+# Who sends what: Open WebUI (ENABLE_FORWARD_USER_INFO_HEADERS), Claude Code, Qwen Code, Codex (the
+# second spelling since late 2025), opencode, LiteLLM, clients of MCP. Not `X-Conversation-Id`: in
+# llama-server's web page each conversation has its own, and names the model; the person is one.
+_SESSIONS = (
+    "X-OpenWebUI-User-Id",
+    "X-Claude-Code-Session-Id",
+    "X-Qwen-Code-Session-Id",
+    "session_id",
+    "session-id",
+    "X-Session-Id",
+    "x-session-affinity",
+    "X-Litellm-Session-Id",
+    "Mcp-Session-Id",
+)
+
+
+def asker(request: web.Request) -> Asker:
+    """Whose it is, in a form that tells nothing. Differs from process to process."""
+    get = request.headers.get
+    key = get("Authorization") or get("x-api-key")
+    if session := next((found for name in _SESSIONS if (found := get(name))), None):
+        return Asker(f"{hash((key, session)):x}")
+    program = get("User-Agent")
+    if not program or not request.remote:
+        return UNKNOWN
+    return Asker(f"{hash((key, program, request.remote, get('X-Forwarded-For'))):x}")
