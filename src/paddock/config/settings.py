@@ -77,6 +77,7 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
 
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
+_FLAGS = ("config", "state-dir")  # of `paddock serve`, with no setting beside them
 
 # The smallest value that makes sense; every other number may be 0 or more.
 _LEAST = {
@@ -142,13 +143,20 @@ def _written(path: Path) -> dict[str, Any]:
 def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
     for key, value in given.items():
         if key not in _FIELDS:
-            near = nearest(key.replace("_", "-").lower(), _FIELDS)
-            hint = f"did you mean {near!r}?" if near else ""
-            yield Problem("error", f"unknown setting {key!r}", hint, file, key=key)
+            yield Problem("error", f"unknown setting {key!r}", _meant(key), file, key=key)
         elif key == "engines":
             yield from engine_problems(value, file)
         elif complaint := _complaint(key, value):
             yield Problem("error", f"{key} {complaint}", "", file, key=key)
+
+
+def _meant(key: str) -> str:
+    """The hint about an unknown setting: what its writer probably looked for."""
+    name = key.replace("_", "-").lower()
+    if name in _FLAGS:
+        return f"that is a flag: paddock serve --{name} …"
+    near = nearest(name, _FIELDS)
+    return f"did you mean {near!r}?" if near else ""
 
 
 def _complaint(key: str, value: object) -> str:
