@@ -100,7 +100,7 @@ class Configuration:
             settings, draft = await self._look()
         except (ConfigError, EngineError) as error:
             _log.error(
-                "%s: not in force: %s %s", self._roster.info.path, error, "; ".join(error.detail)
+                "%s: not applied: %s (%s)", self._roster.info.path, error, "; ".join(error.detail)
             )
             self._not_taken_over(failure_of(error))
             raise

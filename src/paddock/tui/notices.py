@@ -43,8 +43,15 @@ def verdict_noted(
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What is new in force, or why nothing is."""
     if error := event.config.error:
-        return noted(view, "config", f"models.conf was not applied: {error.message}", now)
+        return noted(view, "config", not_applied(error), now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
+
+
+def not_applied(error: Failure) -> str:
+    """Why models.conf, as it is now, changes nothing: its first mistake, and how many more there are."""
+    first, *others = error.log or [error.message]
+    more = f", and {len(others)} more: paddock check" if others else ""
+    return f"models.conf was not applied: {first}{more}"
 
 
 def changes(event: ConfigChanged) -> str:

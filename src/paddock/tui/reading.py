@@ -22,7 +22,7 @@ from paddock.figures.units import (
 )
 from paddock.tui.bars import Bar, Segment, device_bar, device_bars
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS, Mark, Tone
-from paddock.tui.notices import complaint, reason
+from paddock.tui.notices import complaint, not_applied, reason
 from paddock.tui.state import View
 from paddock.tui.switch_lines import (
     SwitchLine,
@@ -192,7 +192,7 @@ class Header:
 
 def header(view: View) -> Header:
     error = view.config.error if view.config else None
-    config = f"models.conf was not applied: {error.message}" if error else ""
+    config = not_applied(error) if error else ""
     return Header(
         name=f"paddock {view.version}".strip(),
         url=view.url,

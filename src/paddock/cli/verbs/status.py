@@ -48,6 +48,8 @@ def _daemon(found: Status, url: str) -> None:
     print(f"{found.config.path}, read {clock(found.config.loaded_at)}")
     if error := found.config.error:
         print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
+        for line in error.log:
+            print(paint(f"    {line}", "red"))
     for warning in found.config.warnings:
         print(paint(f"warning: {warning}", "yellow"))
     for fault in found.faults:
