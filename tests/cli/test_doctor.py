@@ -125,7 +125,7 @@ def test_on_devices_that_are_too_small_the_doctor_says_what_to_write(
         result = paddock("doctor", "--config", conf)
         assert result.status == 0
         assert "[dense-in-ram]" in result.out
-        line = result.out.split("write ")[1].split(",")[0]
+        line = result.out.split("write ")[1].split(" (")[0]
         assert line.startswith("CTX_SIZE = ")
         conf.write_text(f"{text}{line}\n")
         assert paddock("doctor", "--config", conf).out == "nothing to improve\n"

@@ -111,8 +111,8 @@ async def write_down(path: Path) -> None:
                 generated_tokens=50,
                 source="traffic",
             )
-    for entry in SWITCHES:
-        await book.add_switch(entry)
+    for switch in SWITCHES:
+        await book.add_switch(switch)
     await book.close()
 
 

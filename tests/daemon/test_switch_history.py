@@ -21,6 +21,7 @@ CONF = """
 [alpha]
 model = alpha.gguf
 ctx-size = 4096
+keep-context = off
 [kept]
 model = alpha.gguf
 ctx-size = 4096

@@ -16,7 +16,7 @@ from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.life import Life
@@ -51,6 +51,7 @@ class Supervisor:
         ledger: Ledger,
         plans: Plans,
         flaws: Flaws,
+        contexts: Contexts,
         listener: Listener,
         loop: Loop,
         faults: Faults,
@@ -60,7 +61,7 @@ class Supervisor:
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
         self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
-        self._contexts = Contexts(records.state_dir, limit=settings.contexts_size)
+        self._contexts = contexts
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
@@ -133,6 +134,7 @@ class Supervisor:
             engine_version=engine.version,
             socket=socket,
             contexts=str(contexts or ""),
+            context_kind=self._context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
@@ -145,14 +147,18 @@ class Supervisor:
             record,
             self._records,
             self._listener,
+            self._contexts.slot_store(record),
             log_limit=self._settings.log_size << 20,
             faults=self._faults,
             clock=self._clock,
         )
         self._registry.add(live)
-        if record.contexts:
-            self._contexts.take(Path(record.contexts))
         return live
+
+    def _context_kind(self, profile: Profile, engine_version: str) -> str:
+        facts = self._roster.facts(profile)
+        architecture = facts.architecture if facts else profile.id  # its file was not read yet
+        return context_kind(profile, architecture, engine_version)
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""

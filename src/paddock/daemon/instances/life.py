@@ -9,10 +9,10 @@ from paddock.core.model import Cause
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.instances.contexts import SlotStore
 from paddock.daemon.instances.endings import CAUSE_LINES, failed, not_started, stalled
 from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.records import Records
+from paddock.daemon.instances.slot_store import SlotStore
 from paddock.llama import client
 from paddock.llama.follow import Watch
 from paddock.llama.output import (
@@ -138,7 +138,10 @@ class Life:
     def _hear_log(self, line: str) -> None:
         if ph.is_loading(self._instance.phase):
             self._move(self._report.after_log(self._instance.phase, line))
-        elif task := parse_task(line):
+            return
+        if self._slots:
+            self._slots.hear(line)
+        if task := parse_task(line):
             self._listener.task_reported(self._instance, task)
         elif (timing := parse_timing(line)) and (both := self._instance.timings.take(timing)):
             self._listener.request_timed(self._instance, *both)
@@ -227,7 +230,7 @@ class Life:
     async def _save(self, slot_store: SlotStore) -> None:
         self._instance.is_saving = True
         self._listener.saving_changed(self._instance)
-        saved = await slot_store.save(self._instance.record.socket, needs=self._report.context_mib)
+        saved = await slot_store.save(self._instance.record.socket, self._report)
         _log.info("%d tokens of %s were saved", saved, self._instance.id)
         self._instance.is_saving = False
         self._listener.saving_changed(self._instance)

@@ -44,6 +44,7 @@ class Record(msgspec.Struct, kw_only=True):
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log said until it was ready
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
+    context_kind: str = ""  # as in `experience`; "": of an older daemon, or none are saved
     load_id: int | None = None  # of this load in the history
     ended: bool = False
 
