@@ -40,6 +40,7 @@ from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
@@ -105,9 +106,10 @@ class Daemon:
             self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
             parts.requests, self.metrics, self.sampler, faults,
         )  # fmt: skip
+        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, flaws, self.contexts,
-            aftermath, self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, replays, flaws,
+            self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,

@@ -74,8 +74,9 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport()
+        self.report = LoadReport(record.replay)
         self.timings = Timings()
+        self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
