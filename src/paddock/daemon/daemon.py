@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from paddock.api import types as wire
 from paddock.api.activity import Totals
+from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
 from paddock.config.paths import daemon_log
@@ -94,6 +95,7 @@ class Daemon:
             scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+            contexts=self.contexts,
         )  # fmt: skip
         self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
         self.view = View(parts)
@@ -328,3 +330,7 @@ class Daemon:
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
         return self.supervisor.hand_saved(instance)
+
+    def spared(self, profile: str) -> Spared:
+        """What kept contexts have saved this profile, over all time."""
+        return self.contexts.experience.spared(profile)

@@ -15,6 +15,7 @@ from paddock.daemon.activity.usage import Usage
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
@@ -44,3 +45,4 @@ class Parts:
     totals: Totals
     switches: Switches
     usage: Usage
+    contexts: Contexts

@@ -16,7 +16,7 @@ from paddock.cli.output.switches import show_switches
 from paddock.cli.output.terminal import date_and_time, paint, print_json, print_table, state
 from paddock.errors import BadRequest
 from paddock.figures.sparkline import levels_of, sparkline
-from paddock.figures.units import seconds, speed
+from paddock.figures.units import seconds, spared, speed
 
 if TYPE_CHECKING:
     from paddock.api.placement import History, LoadEntry, Placement
@@ -80,6 +80,8 @@ def _show_loads(found: History, *, as_json: bool) -> None:
     if trends := _trends(found.loads[::-1]):
         print(*trends, "", sep="\n")
     print_table(_HEADERS, [_row(load, found.loads[0]) for load in found.loads])
+    if (kept := found.context) and kept.times:
+        print(f"\nkept contexts: {spared(kept.tokens, kept.seconds, kept.times)}")
 
 
 # ---- the lines, oldest to newest ----
