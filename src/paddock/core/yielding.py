@@ -40,10 +40,10 @@ def note_yielded(books: Books, event: Yielded) -> Iterator[Stop]:
     """From now on; again with `at_once`, who still serves is not waited for."""
     books.away = books.away or Away()
     books.away.note(event.back)
-    yield from leave_gpus(books)
     for live in books.live.values():
-        state = live.state
-        if event.at_once and isinstance(state, Serving) and state.yielding:
+        if event.at_once and isinstance(live.state, Serving) and needs_gpu(live.demand):
+            if not live.is_going:
+                books.away.note([live.profile])
             live.state = Ending()
             yield Stop(live.id, "yielded")
 
@@ -82,6 +82,8 @@ def _leave(live: Live) -> Iterator[Stop]:
         case Coming() as state:
             state.cancelled = CAUSE
             yield Stop(live.id, "yielded")
+        case Ending():
+            pass
 
 
 def refuse_held(books: Books, profile: ProfileId) -> Iterator[Refuse]:
