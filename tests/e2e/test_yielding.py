@@ -60,6 +60,9 @@ async def test_what_lies_on_a_gpu_leaves_what_does_not_stays_and_all_comes_back(
         )
         assert found["yielded"]["back"] == ["gpu"]
         assert [i.profile for i in (await home.status()).instances] == ["ram"]
+        rows = {row["id"]: row["paddock"] for row in (await home.get("/v1/models"))["data"]}
+        assert rows["gpu"]["yielded"] is True
+        assert "yielded" not in rows["ram"]
         assert await home.answer("ram") == "I am small."
         _, found = await home.post("/resume")
         assert found["back"] == ["gpu"]

@@ -100,6 +100,7 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     switching: bool = False  # somebody waits for it, or it loads
     stale: bool = False
     waiting: int = 0
+    yielded: bool = False  # it needs a GPU, and the GPUs are left to other programs
     last_used: str | None = None
     last_load_seconds: float | None = None
     failure: Failure | None = None  # of the last load, until one succeeds
