@@ -2,9 +2,10 @@
 
     make bench-relay        or: python bench/relay.py [--rounds 5] [--seconds 2] [--json]
     python bench/relay.py --before OTHER_CHECKOUT/.venv/bin/python      beside another commit
+    python bench/relay.py --llama-swap PATH                             beside llama-swap
 
 Everything runs on this machine: stub, daemon and load generator share its cores, so the throughput
-is what is left for the daemon. Both sides are measured in turn, in one run. Shown are the medians, and the
+is what is left for the daemon. All sides are measured in turn, in one run. Shown are the medians, and the
 best rounds, which other programs on the machine disturbed least.
 """
 
@@ -30,6 +31,7 @@ from rig import (
     resident_mib,
     save,
     show,
+    wait_for_port,
 )
 
 from paddock.llama.scripted import ScriptedModel, write
@@ -46,8 +48,8 @@ _TIMES = ("first_byte_ms",)  # the less the better
 _RATES = ("requests_per_second", "chunks_per_second")
 _HEADERS = ("", "direct", "paddock", "added", "best direct", "best paddock", "added")
 _AIMS = """
-aims: at most 0.3 ms added at 1 connection; at least 5,000 requests/s and 150,000 chunks/s at 32;
-resident memory under 80 MiB, and flat"""
+aims: at most 0.2 ms added at 1 connection; at least 1.5 times llama-swap's requests/s and chunks/s at 32,
+its first byte there or sooner; resident memory under 80 MiB, and flat"""
 
 
 def main() -> None:
@@ -71,6 +73,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--before", metavar="PYTHON", help="of an environment with another commit, run in turns too"
     )
+    parser.add_argument(
+        "--llama-swap", type=Path, metavar="PATH", help="a llama-swap, run in turns too"
+    )
     return parser.parse_args()
 
 
@@ -86,6 +91,8 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             name: stack.enter_context(_daemon(folder / name, python))
             for name, python in pythons.items()
         }
+        if options.llama_swap:
+            daemons["llama-swap"] = stack.enter_context(_llama_swap(folder, options.llama_swap))
         speed = {
             name: interleaved(
                 options.rounds,
@@ -111,6 +118,19 @@ def _daemon(folder: Path, python: str) -> Iterator[tuple[int, int]]:
     with daemon(folder, HERE / "stub-engine", python=python, STUB_CHUNKS=CHUNKS) as (client, pid):
         client.switch("m")
         yield pid, int(client.url.rpartition(":")[2])
+
+
+@contextmanager
+def _llama_swap(folder: Path, binary: Path) -> Iterator[tuple[int, int]]:
+    """One with the model `m` ready; its pid and port. It would refuse more than 10 requests at once."""
+    config, port = folder / "llama-swap.yaml", free_port()
+    model = {"cmd": f"{STUB} --port ${{PORT}} --chunks {CHUNKS}", "concurrencyLimit": 1000}
+    config.write_text(json.dumps({"startPort": free_port(), "models": {"m": model}}))
+    argv: list[str | Path] = [binary, "-config", config, "-listen", f"127.0.0.1:{port}"]
+    with program(argv, folder / "llama-swap.log") as process:
+        wait_for_port(port)
+        _load(port, 60, "--requests", "1")  # it loads the model for it
+        yield process.pid, port
 
 
 def _memory(port: int, pid: int) -> dict[str, float]:
@@ -152,24 +172,25 @@ def _print(result: dict[str, Any]) -> None:
     show("direct and through Paddock", _HEADERS, rows)
     spent = [(name, *_middle_and_least(sides["paddock"])) for name, sides in speed.items()]
     show("CPU time of the daemon for a request, microseconds", ("", "median", "best"), spent)
-    _print_before(speed)
+    _print_ratios(speed, "before", "this commit, as a part of the other")
+    _print_ratios(speed, "llama-swap", "Paddock, as a part of llama-swap")
     show("resident memory of the daemon, MiB", ("", "MiB"), list(result["resident_mib"].items()))
     print(_AIMS)
 
 
-def _print_before(speed: dict[str, Any]) -> None:
-    """Of two commits: what this one has of the other's rates, and what it costs of its time."""
+def _print_ratios(speed: dict[str, Any], other: str, title: str) -> None:
+    """What Paddock has of another side's rates, times, and processor time for a request."""
     rows = []
     for name, sides in speed.items():
-        if before := sides.get("before"):
-            keys = (*_RATES, "cpu_us_per_request")
-            for key in (key for key in keys if any(before[key])):
-                best = min if key == "cpu_us_per_request" else max
-                now = sides["paddock"][key]
-                ratios = median(now) / median(before[key]), best(now) / best(before[key])
-                rows.append((f"{name}: {key}", *ratios))
+        if other in sides:
+            keys = (*_RATES, *_TIMES, "cpu_us_per_request")
+            for key in (key for key in keys if any(sides[other][key])):
+                best = max if key in _RATES else min
+                now, then = sides["paddock"][key], sides[other][key]
+                medians, bests = median(now) / median(then), best(now) / best(then)
+                rows.append((f"{name}: {key}", medians, bests, median(now), median(then)))
     if rows:
-        show("this commit, as a part of the other", ("", "medians", "best rounds"), rows)
+        show(title, ("", "medians", "best rounds", "paddock", other), rows)
 
 
 def _compared(

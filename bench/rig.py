@@ -26,6 +26,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def wait_for_port(port: int, seconds: float = 10.0) -> None:
+    """Until somebody listens there on the loopback address; OSError where nobody does in time."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 @contextmanager
 def program(argv: Sequence[str | Path], log: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process inside the block, its output in a log."""

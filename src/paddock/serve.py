@@ -19,6 +19,7 @@ from paddock.daemon import collector, heap
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
+from paddock.host.ram_folder import ram_folder
 from paddock.http.server import bind, build_app, host_port, serving
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ async def serve(options: ServeOptions) -> None:
     _allow_many_files()
     heap.share()
     with alone(where.state_dir):
+        where = msgspec.structs.replace(where, ram_dir=ram_folder(where.state_dir, os.environ))
         async with running(where, settings, read_settings=lambda: resolve(options)[1]) as daemon:
             collector.calm()
             _log.info("paddock answers at http://%s", daemon.listen[0])

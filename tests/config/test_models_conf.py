@@ -61,7 +61,7 @@ def test_paddocks_own_keys(yard):
     assert profile.aliases == ("glm", "z/flash")
     assert (profile.ttl, profile.pin, profile.priority, profile.preload) == (600.0, True, -3, True)
     assert (profile.engine, profile.hidden, profile.concurrency) == ("embedded", True, 4)
-    assert (profile.keep_context, profile.client_samplers) == (True, ())
+    assert (profile.keep_context, profile.client_samplers) == ("on", ())
     assert profile.stop_timeout == 2.5
 
 

@@ -146,6 +146,7 @@ class World:
             record,
             self.records,
             Silence(),
+            None,
             log_limit=1,
             faults=Faults(),
             clock=Clock(),

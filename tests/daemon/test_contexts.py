@@ -13,10 +13,15 @@ import pytest
 
 from paddock.api.types import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
-from paddock.config.settings import Paths
+from paddock.config.settings import Paths, Settings
+from paddock.core.model import ProfileId
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.probes import Probes
-from paddock.daemon.instances.contexts import Contexts, SlotStore
+from paddock.daemon.instances.context_folders import ContextFolders
+from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.experience import Experience
+from paddock.daemon.instances.slot_store import SlotStore
+from paddock.daemon.instances.thrift import Thrift
 from paddock.llama import client
 from tests.yard import Yard, places, process, yard
 
@@ -196,18 +201,35 @@ async def test_a_damaged_file_costs_only_itself(paths: Paths):
         assert saved(paths) == []
 
 
+class NoSpeeds:
+    def prompt_speed(self, _: ProfileId) -> float | None:
+        return None
+
+
+def slot_store(folder: Path) -> SlotStore:
+    thrift = Thrift(
+        Experience(folder / "contexts.json"),
+        NoSpeeds(),
+        profile="alpha",
+        kind="any",
+        place="disk",
+        is_asked_for=True,
+    )
+    return SlotStore(folder, ContextFolders(folder.parent, limit=1), thrift)
+
+
 async def test_a_file_on_which_a_server_died_is_not_tried_again(tmp_path: Path):
     (tmp_path / "slot-0.bin").write_bytes(b"deadly")
     async with client.connect(str(tmp_path / "nobody.sock")) as session:
-        assert await SlotStore(tmp_path).restore(session) == 0
-    assert SlotStore(tmp_path).is_empty
+        assert await slot_store(tmp_path).restore(session) == 0
+    assert slot_store(tmp_path).is_empty
 
 
 async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        "paddock.daemon.instances.contexts._PATIENCE", 600.0
+        "paddock.daemon.instances.slot_store._PATIENCE", 600.0
     )  # is for one that is slow
-    monkeypatch.setattr("paddock.daemon.instances.contexts._ANSWERS", 0.2)
+    monkeypatch.setattr("paddock.daemon.instances.slot_store._ANSWERS", 0.2)
     async with yard(paths, max_instances=1, stop_timeout=0.2) as home:
         await cached(home)
         [alpha] = (await home.status()).instances
@@ -221,7 +243,14 @@ async def test_a_server_that_hangs_is_not_waited_for(paths: Paths, monkeypatch: 
 
 
 def kept(profile: str) -> Profile:
-    return Profile(profile, 0, None, (), keep_context=True)
+    return Profile(profile, 0, None, (), keep_context="on")
+
+
+def contexts(root: Path, *, limit: int, ram: bool = False) -> Contexts:
+    where = msgspec.structs.replace(
+        places(root, ""), state_dir=root, ram_dir=root / "ram" if ram else None
+    )
+    return Contexts(where, Settings(contexts_size=limit), NoSpeeds())
 
 
 def fill(folders: Iterable[Path | None], mib: int) -> None:
@@ -232,7 +261,7 @@ def fill(folders: Iterable[Path | None], mib: int) -> None:
 
 
 def test_the_oldest_go_when_they_are_too_many(tmp_path: Path):
-    contexts = Contexts(tmp_path, limit=5)
+    contexts = ContextFolders(tmp_path / "contexts", limit=5)
     old, used, new = (contexts.prepared(kept(name), "b1") for name in ("old", "used", "new"))
     assert old
     assert new
@@ -244,7 +273,7 @@ def test_the_oldest_go_when_they_are_too_many(tmp_path: Path):
 
 
 def test_a_folder_of_a_running_one_stays_however_little_room_there_is(tmp_path: Path):
-    contexts = Contexts(tmp_path, limit=1)
+    contexts = ContextFolders(tmp_path / "contexts", limit=1)
     running, starting, idle = (
         contexts.prepared(kept(name), "b1") for name in ("running", "starting", "idle")
     )
@@ -256,7 +285,7 @@ def test_a_folder_of_a_running_one_stays_however_little_room_there_is(tmp_path: 
 
 
 def test_a_folder_in_which_nothing_was_saved_goes_with_its_server(tmp_path: Path):
-    contexts = Contexts(tmp_path, limit=1)
+    contexts = ContextFolders(tmp_path / "contexts", limit=1)
     folder = contexts.prepared(kept("a"), "b1")
     assert folder
     assert contexts.give_back(folder)
@@ -264,7 +293,7 @@ def test_a_folder_in_which_nothing_was_saved_goes_with_its_server(tmp_path: Path
 
 
 def test_what_a_killed_daemon_was_deleting_is_deleted_next_time(tmp_path: Path):
-    contexts = Contexts(tmp_path, limit=1)
+    contexts = ContextFolders(tmp_path / "contexts", limit=1)
     folder = contexts.prepared(kept("a"), "b1")
     assert folder
     [first] = contexts.give_back(folder)
@@ -273,7 +302,7 @@ def test_what_a_killed_daemon_was_deleting_is_deleted_next_time(tmp_path: Path):
 
 
 def test_each_build_and_each_profile_has_its_own(tmp_path: Path):
-    contexts = Contexts(tmp_path, limit=5)
+    contexts = ContextFolders(tmp_path / "contexts", limit=5)
     folders = {
         contexts.prepared(kept(name), build) for name in ("a", "b") for build in ("b1", "b2")
     }
@@ -281,6 +310,7 @@ def test_each_build_and_each_profile_has_its_own(tmp_path: Path):
 
 
 def test_none_is_kept_where_it_is_switched_off(tmp_path: Path):
-    assert Contexts(tmp_path, limit=0).prepared(kept("a"), "b1") is None
-    assert Contexts(tmp_path, limit=1).prepared(Profile("a", 0, None, ()), "b1") is None
-    assert list(tmp_path.iterdir()) == []
+    off = Profile("a", 0, None, (), keep_context="off")
+    assert contexts(tmp_path, limit=0).prepared(kept("a"), "b1") is None
+    assert contexts(tmp_path, limit=1).prepared(off, "b1") is None
+    assert list(tmp_path.iterdir()) == [tmp_path / "models.conf"]

@@ -13,10 +13,9 @@ class Reply:
     """An instance's reply of which the test says when it goes on."""
 
     def __init__(self) -> None:
-        self.content = self
         self.pieces: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def readany(self) -> bytes:
+    async def some(self) -> bytes:
         return await self.pieces.get()
 
 

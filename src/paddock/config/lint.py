@@ -100,7 +100,9 @@ def _kept_in_vain(profile: Profile, origins: Mapping[str, Origin], file: str) ->
     in_the_way = ("--slot-save-path", "--no-slots", "--embeddings", "--reranking")
     flag = next(filter(None, map(profile.flag, in_the_way)), None)
     at = origins.get("keep_context")
-    if flag and profile.keep_context and at and at.section == profile.id:  # not for all, in [*]
+    if (
+        flag and profile.keep_context == "on" and at and at.section == profile.id
+    ):  # not for all, in [*]
         message = f"has no effect beside {flag.name}"
         yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 

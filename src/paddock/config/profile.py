@@ -60,10 +60,11 @@ class Profile:
     build: str = ""  # changes with that engine's binary; "" where it was not probed
     hidden: bool = False
     concurrency: int = 0  # requests at once, 0 = no limit of ours
-    keep_context: bool = False
+    keep_context: Literal["auto", "on", "off"] = "auto"  # whether its slots are saved, and where
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
+    replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for
@@ -89,7 +90,7 @@ class Profile:
     def keeps_context(self) -> bool:
         """Whether Paddock saves its slots; not where a flag gives that to somebody else."""
         is_theirs = self.flag("--slot-save-path") or self.flag("--no-slots")
-        return self.keep_context and self.is_generative and not is_theirs
+        return self.keep_context != "off" and self.is_generative and not is_theirs
 
     @property
     def ctx_size(self) -> int | None:

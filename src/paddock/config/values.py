@@ -18,6 +18,19 @@ def boolean(text: str) -> bool:
     raise ValueError("true or false (on/off, yes/no, 1/0)")
 
 
+def switch_or(*words: str) -> Callable[[str], str]:
+    """`on` or `off`, in each spelling of a boolean, or one of these words."""
+
+    def read(text: str) -> str:
+        if text.lower() in words:
+            return text.lower()
+        if text.lower() in _TRUE | _FALSE:
+            return "on" if text.lower() in _TRUE else "off"
+        raise ValueError(" or ".join(("on", "off", *words)))
+
+    return read
+
+
 def seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `1d`."""
     if found := _SECONDS.fullmatch(text):

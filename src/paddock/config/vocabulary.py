@@ -51,10 +51,11 @@ PADDOCK_KEYS = {
     "engine": FieldKey("engine", values.engine),
     "hidden": FieldKey("hidden", values.boolean),
     "concurrency": FieldKey("concurrency", values.count),
-    "keep-context": FieldKey("keep_context", values.boolean),
+    "keep-context": FieldKey("keep_context", values.switch_or("auto")),
     "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
     "probe": FieldKey("probe", values.boolean),
+    "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
 }
 

@@ -29,14 +29,17 @@ from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
+from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
@@ -85,6 +88,8 @@ class Daemon:
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
+        self.contexts = Contexts(paths, settings, self.chronicle)
+        self.keeper = Keeper(self.contexts, registry, scheduler, clock, faults)
         self.parts = parts = Parts(
             paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
             scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
@@ -102,9 +107,10 @@ class Daemon:
             self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
             self.sampler, faults,
         )  # fmt: skip
+        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, flaws, aftermath,
-            self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, replays, flaws,
+            self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
@@ -212,6 +218,7 @@ class Daemon:
             "facts": configuration.run_refining,
             "plans": self.plans.run,
             "probes": self.probes.run,
+            "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
             "yield": self.yielding.run,

@@ -5,43 +5,46 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paddock.http.relay import Exchange
+    from paddock.daemon.activity.metrics import Metrics
+    from paddock.http.call import RelayedCall
 
 log = logging.getLogger(__name__)
 
 
 class Account:
-    """When a request came, was let in, and heard its first byte; what it asked for in vain."""
+    """When a request came, was let in, and heard its first byte; who served it."""
 
-    __slots__ = ("first", "granted", "ignored", "started")
+    __slots__ = ("_surface", "call", "first", "granted", "instance", "profile", "started")
 
-    def __init__(self) -> None:
+    def __init__(self, surface: str) -> None:
+        self._surface = surface
         self.started = monotonic()
         self.granted = self.first = 0.0  # 0: not yet
-        self.ignored: tuple[str, ...] = ()
+        self.profile = self.instance = ""  # empty: not known yet
+        self.call: RelayedCall | None = None  # once it is resolved
 
-    def close(self, exchange: "Exchange", status: int, outcome: str) -> None:
+    def close(self, metrics: "Metrics", status: int, outcome: str) -> None:
         """Write it down. `status` is the error's own, also where its client heard a 400."""
         now = monotonic()
         total = now - self.started
-        name = exchange.route.surface.name
-        exchange.front.daemon.metrics.request_done(exchange.profile, name, status, total)
+        metrics.request_done(self.profile, self._surface, status, total)
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "request api=%s model=%s instance=%s status=%d outcome=%s wait=%.3f first=%.3f total=%.3f%s",
-                name,
-                exchange.profile or "-",
-                exchange.instance or "-",
+                self._surface,
+                self.profile or "-",
+                self.instance or "-",
                 status,
                 outcome,
                 (self.granted or now) - self.started,
                 (self.first or now) - self.started,
                 total,
-                self._in_vain(exchange),
+                self._in_vain(),
             )
 
-    def _in_vain(self, exchange: "Exchange") -> str:
-        if not exchange.sampling.overruled and not self.ignored:
+    def _in_vain(self) -> str:
+        call = self.call
+        if call is None or not (call.prompt.sampling.overruled or call.ignored):
             return ""
-        said = (("overruled", exchange.sampling.overruled), ("ignored", self.ignored))
+        said = (("overruled", call.prompt.sampling.overruled), ("ignored", call.ignored))
         return "".join(f" {word}={','.join(names)}" for word, names in said if names)

@@ -10,7 +10,7 @@ import logging
 import struct
 import termios
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, http_exceptions, web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -18,9 +18,6 @@ from aiohttp.web_request import BaseRequest
 
 from paddock.errors import PaddockError
 from paddock.http import errors, malformed
-
-if TYPE_CHECKING:
-    from paddock.http.door import Door
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +40,17 @@ class State(IntEnum):
     SERVED = 4
 
 
+class Register(Protocol):
+    """Whoever keeps count of the connections: the door."""
+
+    def entered(self, connection: "Connection") -> None: ...
+    def left(self, connection: "Connection") -> None: ...
+
+
 class Connection(web.RequestHandler):
     """From the first byte to the last."""
 
-    def __init__(self, server: web.Server, door: "Door", **options: Any) -> None:
+    def __init__(self, server: web.Server, door: Register, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._door = door
         self._head = b""  # the beginning of the request that is being read
@@ -82,7 +86,7 @@ class Connection(web.RequestHandler):
         """A part of a request's body came, or is waited for."""
         self._lacks_body, self._body_moved = not is_whole, self._loop.time()
 
-    # ---- what the loop tells ----
+    # ---- what the loop reports ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -123,6 +127,12 @@ class Connection(web.RequestHandler):
         super().pause_writing()
         self._unsent, self._moved = self._left_to_send(), self._loop.time()
 
+    async def drained(self) -> None:
+        """Until the client takes more. ConnectionError where it has left."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client left")
+        await self._drain_helper()
+
     # ---- what is bounded ----
 
     def look(self, now: float, times: "Times") -> None:
@@ -142,7 +152,7 @@ class Connection(web.RequestHandler):
             self.transport.abort()
 
     def _end_head(self, seconds: float) -> None:
-        error = malformed.late("the head of the request", "header-timeout", seconds)
+        error = errors.late("the head of the request", "header-timeout", seconds)
         if self.transport is not None:
             surface = malformed.surface_of(malformed.target_of(self._head))
             self.transport.write(malformed.raw(error, surface))

@@ -24,7 +24,7 @@ RESERVE = 256  # descriptors for instances, their logs, and files
 _PER_CLIENT = 2  # descriptors: the client's connection, and one to the instance
 _LEAST = 8
 _BUNCH = 16  # how many that were never of use leave at once, so that a flood costs few looks
-_TURNED = 32  # how many are told at a time that there is no room
+_TURNED = 32  # how many hear at a time that there is no room
 _LINGER = 2.0  # seconds in which one that was turned away may read that
 _FOR_EVER = 1e9
 _LOOKS = (0.05, 1.0)  # seconds between two looks at all connections, at least and at most
@@ -112,7 +112,7 @@ class Door:
 
 
 class Turned(asyncio.Protocol):
-    """A client for whom there is no room: it is told so in its own API's words, and closed."""
+    """A client for whom there is no room: it hears so in its own API's words, and is closed."""
 
     def __init__(self, all_of_them: "set[Turned]") -> None:
         self._all = all_of_them

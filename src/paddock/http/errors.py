@@ -12,7 +12,7 @@ from aiohttp import web
 
 from paddock.api import mcp
 from paddock.api.types import ErrorBody, Failure
-from paddock.errors import PaddockError, Unauthorized, UnknownCoding
+from paddock.errors import PaddockError, RequestTimeout, Unauthorized, UnknownCoding
 from paddock.http import coding
 
 Shape = Callable[[PaddockError, int], bytes]  # the error and its HTTP status -> a JSON document
@@ -123,6 +123,14 @@ def engine_refusal(body: bytes) -> EngineRefusedError:
         return EngineRefusedError(
             body[:2000].decode(errors="replace") or "llama-server gave no reason"
         )
+
+
+def late(what: str, setting: str, seconds: float) -> RequestTimeout:
+    """Something of a request did not come in time; the setting that says how long is waited."""
+    return RequestTimeout(
+        f"{what} did not come within {seconds:g} s",
+        hint=f"{setting} in paddock.toml sets the limit",
+    )
 
 
 def _sentence(error: PaddockError) -> str:

@@ -2,37 +2,44 @@
 
 from aiohttp import web
 
-from paddock.http import body, namespaces
+from paddock.http import body, call, namespaces
 from paddock.http.askers import asker
 from paddock.http.body import Wish
+from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
+from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
-from paddock.http.relay import Exchange
+from paddock.http.namespaces import Wrapper
+from paddock.http.relay import Relay
 from paddock.http.surfaces import RESPONSES
 
 
 async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Relay a POST whose body names the model."""
-    exchange = Exchange(front, request, route)
+    async with Exchange(front, request, route) as exchange:
+        resolved = await _resolved(exchange)
+        with front.daemon.lease(resolved.profile, asker=asker(request)) as lease:
+            exchange.response = await Relay(exchange, resolved).through(lease)
+    return exchange.answer
 
-    async def relayed() -> web.StreamResponse:
-        content = await exchange.bodies.received(request)
-        media = request.headers.get("Content-Type", "")
-        if isinstance(content, bytes):
-            wish = body.wish(content, media)
-        else:
-            wish = await _large_wish(exchange, content, media)
-        exchange.streams = bool(wish.stream) and route.streams
-        profile = front.daemon.resolve(wish.model)
-        exchange.profile = profile.id
-        if route.streams:  # it generates
-            content = await exchange.prepared(profile, wish, content)
-        if route.surface is RESPONSES:
-            content = await _unwrapped(exchange, content)
-        with front.daemon.lease(exchange.profile, asker=asker(request)) as lease:
-            return await exchange.through(lease, request.path_qs, content)
 
-    return await exchange.accounted(relayed)
+async def _resolved(exchange: Exchange) -> RelayedCall:
+    front, request, route = exchange.front, exchange.request, exchange.route
+    content = await exchange.bodies.received(request)
+    media = request.headers.get("Content-Type", "")
+    if isinstance(content, bytes):
+        wish = body.wish(content, media)
+    else:
+        wish = await _large_wish(exchange, content, media)
+    profile = front.daemon.resolve(wish.model)
+    exchange.account.profile = profile.id
+    prompt, wrapper = Prompt(content), None
+    streams = bool(wish.stream) and route.streams
+    if route.streams:  # it generates
+        prompt = await call.prompt(front, request, exchange.bodies, profile, wish, content)
+    if route.surface is RESPONSES:
+        prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
+    return RelayedCall(profile.id, request.path_qs, prompt, streams, wrapper)
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
@@ -42,15 +49,18 @@ async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:
         return body.owned(body.wish(view, media))
 
 
-async def _unwrapped(exchange: Exchange, content: Content) -> Content:
+async def _unwrapped(
+    exchange: Exchange, prompt: Prompt, *, streams: bool
+) -> tuple[Prompt, Wrapper | None]:
     """The body with tools that llama-server sees, and a reply that calls them as the client does.
 
     A stream is gone through in any case: llama-server leaves numbers out of its events.
     """
-    async with exchange.bodies.outlined(content) as view:
+    assert prompt.body is not None, "a POST has one"
+    async with exchange.bodies.outlined(prompt.body) as view:
         pieces, names = namespaces.flattened(view)
-        if names or exchange.streams:
-            exchange.interpreter = namespaces.Wrapper(names, streams=exchange.streams)
+        wrapper = Wrapper(names, streams=streams) if names or streams else None
         if not names:
-            return content
-        return await exchange.bodies.changed(content, pieces)
+            return prompt, wrapper
+        changed = await exchange.bodies.changed(prompt.body, pieces)
+        return Prompt(changed, prompt.sampling, prompt.mark), wrapper

@@ -9,7 +9,7 @@ class Interpreter(Protocol):
     To a client that does not stream nothing is said before the end; `hear` then gives nothing.
     """
 
-    media: str  # of what is told
+    media: str  # of what the client reads
 
     def granted(self) -> None:
         """The wait for an instance is over."""

@@ -16,7 +16,6 @@ from paddock.errors import (
     InternalFault,
     NoSuchThing,
     PaddockError,
-    RequestTimeout,
 )
 from paddock.http import errors
 from paddock.http.routes import ROUTES
@@ -83,14 +82,6 @@ def raw(error: PaddockError, surface: Surface) -> bytes:
         "Connection: close",
     )
     return "\r\n".join((*lines, "", "")).encode() + content
-
-
-def late(what: str, setting: str, seconds: float) -> RequestTimeout:
-    """Something of a request did not come in time; the setting that says how long is waited."""
-    return RequestTimeout(
-        f"{what} did not come within {seconds:g} s",
-        hint=f"{setting} in paddock.toml sets the limit",
-    )
 
 
 def shown(text: str) -> str:

@@ -119,7 +119,7 @@ async def _written(
     caller: Caller, endpoint: "Endpoint", listed: "Request", content: bytes
 ) -> Written:
     reply = await upstream.ask(endpoint, "POST", _PATH, _HEADERS, content)
-    listed.source = reply.content
+    listed.source = reply
     try:
         if reply.status >= 400:
             raise errors.engine_refusal(await upstream.whole(reply, endpoint))

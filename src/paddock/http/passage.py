@@ -10,11 +10,15 @@ from paddock.errors import Forbidden, UnknownModel
 from paddock.http import body, slot_files, steering, upstream
 from paddock.http.askers import asker
 from paddock.http.auth import Scope
+from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
+from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
-from paddock.http.relay import Exchange
+from paddock.http.relay import Relay
+from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
+    from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
 
 _BEGINNING = 64  # bytes, in which a body's first letter stands
@@ -23,14 +27,12 @@ _ID_SEGMENTS = 8  # as many `/` as an id may hold, so that a long path costs few
 
 async def look(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """An instance's own answer to a GET, which loads nothing unless `autoload=true`."""
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
-        exchange.profile = front.daemon.resolve(request.query.get("model")).id
-        with _lease(front, request, exchange.profile) as lease:
-            return await _answer(exchange, lease, request.path_qs)
-
-    return await exchange.accounted(relayed)
+    async with Exchange(front, request, route) as exchange:
+        profile = front.daemon.resolve(request.query.get("model")).id
+        exchange.account.profile = profile
+        with _lease(front, request, profile) as lease:
+            exchange.response = await _answer(exchange, lease, request.path_qs)
+    return exchange.answer
 
 
 async def change(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -39,16 +41,14 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
     The profile is named by `?model=`, or in a JSON object as llama.cpp's router has it; that of
     `/lora-adapters` is a list, for which its router has no way to name one (build 11434).
     """
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
+    async with Exchange(front, request, route) as exchange:
         content = await exchange.bodies.received(request)
-        exchange.profile = front.daemon.resolve(await _model(exchange, content)).id
+        profile = front.daemon.resolve(await _model(exchange, content)).id
+        exchange.account.profile = profile
         check(front, request, request.path, request.query_string)
-        with _lease(front, request, exchange.profile, otherwise=True) as lease:
-            return await _answer(exchange, lease, request.path_qs, content)
-
-    return await exchange.accounted(relayed)
+        with _lease(front, request, profile, otherwise=True) as lease:
+            exchange.response = await _answer(exchange, lease, request.path_qs, content)
+    return exchange.answer
 
 
 async def _model(exchange: Exchange, content: Content) -> str | None:
@@ -73,23 +73,26 @@ async def metrics(front: Front, request: web.Request, route: Route) -> web.Strea
 
 async def passage(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Any request to any path of one profile's instance, which is loaded for it."""
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
+    async with Exchange(front, request, route) as exchange:
         raw = request.rel_url.raw_path.removeprefix("/upstream/")
-        exchange.profile, path = _split(front, raw)
-        if not path:  # its page has relative links
-            return web.Response(
-                status=HTTPStatus.PERMANENT_REDIRECT,
-                headers={"location": f"/upstream/{raw}/", "x-paddock-profile": exchange.profile},
-            )
-        path, query = steering.canonical(path), request.rel_url.raw_query_string
-        check(front, request, path, query)
-        content = await exchange.bodies.received(request) if request.can_read_body else None
-        with front.daemon.lease(exchange.profile, asker=asker(request)) as lease:
-            return await _answer(exchange, lease, f"{path}?{query}" if query else path, content)
+        profile, path = _split(front, raw)
+        exchange.account.profile = profile
+        exchange.response = await _passed(exchange, raw, path)
+    return exchange.answer
 
-    return await exchange.accounted(relayed)
+
+async def _passed(exchange: Exchange, raw: str, path: str) -> web.StreamResponse:
+    front, request, profile = exchange.front, exchange.request, exchange.account.profile
+    if not path:  # its page has relative links
+        return web.Response(
+            status=HTTPStatus.PERMANENT_REDIRECT,
+            headers={"location": f"/upstream/{raw}/", "x-paddock-profile": profile},
+        )
+    path, query = steering.canonical(path), request.rel_url.raw_query_string
+    check(front, request, path, query)
+    content = await exchange.bodies.received(request) if request.can_read_body else None
+    with front.daemon.lease(profile, asker=asker(request)) as lease:
+        return await _answer(exchange, lease, f"{path}?{query}" if query else path, content)
 
 
 def _lease(front: Front, request: web.Request, profile: str, *, otherwise: bool = False) -> "Lease":
@@ -105,12 +108,21 @@ async def _answer(
 ) -> web.StreamResponse:
     bare, _, query = path.partition("?")
     method = exchange.request.method
+    relay = Relay(exchange, RelayedCall(exchange.account.profile, path, Prompt(content)))
     if method == "GET" and bare == "/slots":
-        return await _slots(exchange, lease)
+        return await _slots(exchange, await relay.admitted(lease))
     check(exchange.front, exchange.request, bare, query)
     if order := steering.slot_file(method, bare, query):
-        return await slot_files.obey(exchange, lease, order, await _read(exchange, content))
-    return await exchange.through(lease, path, content)
+        return await _obeyed(exchange, relay, lease, order, await _read(exchange, content))
+    return await relay.through(lease)
+
+
+async def _obeyed(
+    exchange: Exchange, relay: Relay, lease: "Lease", order: SlotFile, content: bytes
+) -> web.StreamResponse:
+    endpoint = await relay.admitted(lease)
+    hand_saved = exchange.front.daemon.hand_saved(endpoint.instance)
+    return await slot_files.obey(endpoint, hand_saved, order, content)
 
 
 def check(front: Front, request: web.Request, path: str, query: str) -> None:
@@ -130,8 +142,7 @@ async def _read(exchange: Exchange, content: upstream.Body) -> bytes:
         return bytes(view)
 
 
-async def _slots(exchange: Exchange, lease: "Lease") -> web.StreamResponse:
-    endpoint = await exchange.admitted(lease)
+async def _slots(exchange: Exchange, endpoint: "Endpoint") -> web.StreamResponse:
     answer = await exchange.front.slots.of(endpoint)
     headers = {"content-type": answer.content_type} | upstream.names(endpoint)
     return web.Response(status=answer.status, body=answer.body, headers=headers)

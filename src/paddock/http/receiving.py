@@ -7,18 +7,15 @@ connection.
 import asyncio
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from paddock.config.settings import Settings
 from paddock.errors import BadRequest, BodyTooLarge
-from paddock.http import coding, malformed
+from paddock.http import coding, errors
+from paddock.http.client_link import ClientLink, link_of
 from paddock.http.content import SMALL, Buffer, Content, Sink, Store
 from paddock.http.outline import Piece
-
-if TYPE_CHECKING:
-    from paddock.http.connection import Connection
 
 MIB = 1 << 20
 _ORDER = MIB  # bytes; nothing that steers Paddock is longer
@@ -60,30 +57,30 @@ class Receiver:
 
     async def _received(self, request: web.Request, first: bytes, name: str, limit: int) -> Content:
         sink, decoder = Sink(self.store), coding.decoder(name)
-        connection = cast("Connection", request.protocol)
+        link = link_of(request)
         try:
-            chunk = first or await self._in_time(request, connection)
+            chunk = first or await self._in_time(request, link)
             while chunk:
                 for piece in decoder.pieces(chunk):
                     await sink.take(piece)
                     _check_size(sink, limit)
-                chunk = await self._in_time(request, connection)
+                chunk = await self._in_time(request, link)
             decoder.end()
             return await sink.whole()
         except BaseException:
             sink.drop()
             raise
         finally:
-            connection.note_body(is_whole=True)
+            link.note_body(is_whole=True)
 
-    async def _in_time(self, request: web.Request, connection: "Connection") -> bytes:
+    async def _in_time(self, request: web.Request, link: ClientLink) -> bytes:
         """The next bytes, none at the end; RequestTimeout where nothing comes for too long."""
-        connection.note_body(is_whole=False)
+        link.note_body(is_whole=False)
         try:
             async with asyncio.timeout(self._timeout):
                 return await _next(request)
         except TimeoutError:
-            raise malformed.late(
+            raise errors.late(
                 "more of the request's body", "body-timeout", self._timeout or 0.0
             ) from None
 

@@ -30,12 +30,12 @@ class Sampling:
     @property
     def headers(self) -> dict[str, str]:
         """For the client, to see what it got."""
-        told = {}
+        shown = {}
         if self.in_effect:
-            told["x-paddock-samplers"] = self.text
+            shown["x-paddock-samplers"] = self.text
         if self.overruled:
-            told["x-paddock-overruled"] = ", ".join(self.overruled)
-        return told
+            shown["x-paddock-overruled"] = ", ".join(self.overruled)
+        return shown
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from paddock.http.door import RESERVE, Door, most_connections
 from paddock.http.front import Front, Route
 from paddock.http.receiving import MIB, Receiver
 from paddock.http.routes import ROUTES
+from paddock.http.short_way import ShortWay
 from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 _FRONT = web.AppKey("front", Front)
+_POSTS = web.AppKey("posts", dict[str, _Handle])  # the handlers of POSTs to fixed paths, by path
 _BACKLOG = 128  # connections that the kernel holds until they are accepted
 _OPTIONS: dict[str, Any] = {  # aiohttp's, of each connection
     "access_log": None,
@@ -43,8 +47,6 @@ _PREFLIGHT = {
     "access-control-max-age": "600",
 }
 
-_Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
@@ -53,11 +55,13 @@ def build_app(daemon: "Daemon") -> web.Application:
     receiver = Receiver(store, daemon.settings)
     front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)
     app = web.Application()
-    app[_FRONT] = front
+    app[_FRONT], app[_POSTS] = front, {}
     for route in ROUTES:
         handle, expect = _handle(front, route), _expect(front, route)
         for method in _methods(route):
             app.router.add_route(method, route.path, handle, expect_handler=expect)
+        if route.method == "POST" and "{" not in route.path:
+            app[_POSTS][route.path] = handle
     app.router.add_route("*", "/{path:(?s:.*)}", _stray(front))  # also one with a line's end in it
     app.on_shutdown.append(_end_followers)
     app.on_response_prepare.append(_unframed(front.guard.origins))
@@ -94,6 +98,9 @@ async def serving(
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=grace)
     await runner.setup()
     assert runner.server is not None, "it was set up"
+    server: Any = runner.server  # typed for requests without an application
+    posts = app[_POSTS]
+    server.request_handler = ShortWay(posts, server.request_handler)
     settings = app[_FRONT].settings
     door = Door(
         runner.server,

@@ -12,12 +12,11 @@ from aiohttp import web
 
 from paddock.errors import BadRequest
 from paddock.http import upstream
-from paddock.http.relay import Exchange
 from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
     from paddock.daemon.instances.endpoint import Endpoint
-    from paddock.daemon.lease import Lease
+    from paddock.daemon.instances.hand_saved import HandSaved
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -27,11 +26,9 @@ class _File(msgspec.Struct):
 
 
 async def obey(
-    exchange: Exchange, lease: "Lease", order: SlotFile, content: bytes
+    endpoint: "Endpoint", hand_saved: "HandSaved | None", order: SlotFile, content: bytes
 ) -> web.StreamResponse:
-    """Have the instance do it, under a name of ours where the folder is ours."""
-    endpoint = await exchange.admitted(lease)
-    hand_saved = exchange.front.daemon.hand_saved(endpoint.instance)
+    """Have the instance do it, under a name of ours where the folder is ours (`hand_saved`)."""
     with endpoint.in_use():
         if hand_saved is None:
             return await _asked(endpoint, order, content)
@@ -53,8 +50,8 @@ async def _renamed(endpoint: "Endpoint", order: SlotFile, name: str, named: str)
     """Ask it under this name; the client reads the one that it gave."""
     reply = await _asked(endpoint, order, msgspec.json.encode(_File(name)))
     if reply.status == HTTPStatus.OK and isinstance(reply.body, bytes):
-        told = msgspec.json.decode(reply.body, type=dict[str, Any])
-        reply.body = msgspec.json.encode(told | {"filename": named})
+        answer = msgspec.json.decode(reply.body, type=dict[str, Any])
+        reply.body = msgspec.json.encode(answer | {"filename": named})
     return reply
 
 

@@ -13,7 +13,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from yarl import URL
@@ -21,6 +20,7 @@ from yarl import URL
 from paddock.errors import BadRequest, NoSuchThing, StillLoading, UnknownModel, UpstreamGone
 from paddock.http import upstream
 from paddock.http.front import Front, Route
+from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
     from paddock.daemon.activity.requests import Request
@@ -83,12 +83,12 @@ def outlives(request: web.Request, listed: "Request") -> bool:
 
 
 async def outlive(
-    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse
+    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: Reply
 ) -> None:
     """Where the reader of a conversation's reply has left, read on in its place until it is over.
 
     Called when the handler's task was cancelled, or nothing could be written. Where somebody ended
-    the request, now or meanwhile, the instance is told so: a hang-up alone would not end it.
+    the request, now or meanwhile, the instance is asked to end it: a hang-up alone would not.
     """
     if not listed.conversation:
         return
@@ -103,7 +103,7 @@ async def outlive(
 async def patiently(request: web.Request, listed: "Request", wait: Callable[[], Awaitable[T]]) -> T:
     """What `wait` gives; where a conversation's reader leaves meanwhile, it is waited for in its place.
 
-    `wait` can be called again after it was cancelled. A hang-up is told twice, in either order: a
+    `wait` can be called again after it was cancelled. A hang-up is noticed twice, in either order: a
     write fails, and the task is cancelled, once.
     """
     was_cancelled = False
@@ -122,8 +122,8 @@ async def patiently(request: web.Request, listed: "Request", wait: Callable[[], 
             task.uncancel()
 
 
-async def _read_out(listed: "Request", endpoint: "Endpoint", reply: aiohttp.ClientResponse) -> None:
-    """A hang-up is told twice, in either order: a write fails, and the task is cancelled, once."""
+async def _read_out(listed: "Request", endpoint: "Endpoint", reply: Reply) -> None:
+    """A hang-up is noticed twice, in either order: a write fails, and the task is cancelled, once."""
     task = asyncio.current_task()
     assert task is not None, "a handler runs in a task"
     was_cancelled = task.cancelling() > 0
@@ -145,7 +145,7 @@ async def end(endpoint: "Endpoint", conversation: str) -> None:
     """Have the instance end this conversation's reply, which no hang-up would."""
     path = str(URL(_PATH).with_query({_ID: conversation}))
     reply = await upstream.ask(endpoint, "DELETE", path, {}, None)
-    reply.release()
+    reply.close()
 
 
 def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":

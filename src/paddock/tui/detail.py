@@ -199,7 +199,7 @@ def _load_cells(load: LoadEntry) -> list[str]:
     why = f": {verdict.reasons[0].message}" if verdict and verdict.reasons else ""
     return [
         load.ended_at[:19].replace("T", " "),
-        load.outcome,
+        f"{load.outcome}, replayed" if placement and placement.replayed else load.outcome,
         seconds(load.seconds),
         str(placement.n_ctx or "") if placement else "",
         speed(load.generation),

@@ -120,12 +120,13 @@ def _when(time: str) -> str:
 
 
 def _layers(placement: Placement | None) -> str:
-    """Those offloaded, of all; and those of which parts lie elsewhere."""
+    """Those offloaded, of all; those of which parts lie elsewhere; and whether fit's result was replayed."""
     if placement is None or placement.layers_offloaded is None:
         return ""
     overflowing = placement.layers_overflowing
     beside = f", {overflowing} overflowing" if overflowing else ""
-    return f"{placement.layers_offloaded}/{placement.layers or '?'}{beside}"
+    replayed = ", replayed" if placement.replayed else ""
+    return f"{placement.layers_offloaded}/{placement.layers or '?'}{beside}{replayed}"
 
 
 def _splits(placement: Placement | None) -> str:

@@ -94,6 +94,8 @@ def _phase(instance: InstanceInfo) -> str:
 def _notes(instance: InstanceInfo) -> list[str]:
     notes = ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
+    if instance.placement and instance.placement.replayed:
+        notes.append("replayed fit")
     if instance.restored_tokens:
         notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
     notes += [instance.failure.message] if instance.failure else []

@@ -11,6 +11,7 @@ from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.case import LoadCase, measured
 from paddock.daemon.history.observer import Observer
+from paddock.daemon.history.prompt_pace import PromptPace
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
@@ -48,12 +49,18 @@ class Chronicle:
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self.verdicts: dict[ProfileId, Verdict] = {}  # of the last load of each profile
         self.speeds: dict[ProfileId, Speed] = {}  # last measured
+        self._paces: dict[ProfileId, PromptPace] = {}
 
     # ---- looking up ----
 
     def verdict_of(self, instance: InstanceId) -> Verdict | None:
         case = self._cases.get(instance)
         return case.verdict if case else None
+
+    def prompt_speed(self, profile: ProfileId) -> float | None:
+        """Tokens/s at which its prompts are read; None where none was measured."""
+        pace = self._paces.get(profile)
+        return pace.speed if pace else None
 
     async def recall(self, profiles: Iterable[ProfileId]) -> None:
         """What the history knows of these, for lists before anything is loaded."""
@@ -64,6 +71,7 @@ class Chronicle:
                 self.verdicts[profile] = found
             if speed.generation or speed.prompt:
                 self.speeds[profile] = speed
+                self._paces[profile] = PromptPace(speed.prompt)
 
     # ---- writing ----
 
@@ -165,6 +173,8 @@ class Chronicle:
             case.was_shared = True
             return
         case.take(speed)
+        if prompt and speed.prompt:
+            self._paces.setdefault(instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
 
     def _note(

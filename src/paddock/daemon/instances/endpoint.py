@@ -1,47 +1,43 @@
 """Where an instance is reached, and who is using it at the moment."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
 from paddock.llama import client
+from paddock.llama.pool import Pool
 
 
 class Endpoint:
     """Where an instance is reached, and who is using it."""
 
-    __slots__ = ("_hung", "_users", "_why", "base_url", "gone", "instance", "profile", "session")
+    __slots__ = (
+        "_hung",
+        "_users",
+        "_why",
+        "base_url",
+        "gone",
+        "instance",
+        "pool",
+        "profile",
+        "session",
+    )
 
     def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
         self.instance = instance
         self.profile = profile
         self.base_url = client.BASE_URL
-        self.session = client.connect(socket)
+        self.pool = Pool(socket)  # for what is relayed
+        self.session = client.connect(socket)  # for what Paddock itself asks
         self.gone = False
         self._why: str | None = None  # it was stopped; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
         self._users: set[asyncio.Task[object]] = set()
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Use it inside the block. Raises what `stopped` gives there when the instance is stopped.
-
-        aiohttp leaves whoever reads a reply waiting for ever when its session is closed; so each
-        user's task is cancelled, and the cancellation is taken back here, as asyncio.timeout does.
-        """
-        task = asyncio.current_task()
-        assert task is not None
-        self._users.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self.gone and task.uncancel() == 0:
-                raise self.stopped() from None
-            raise
-        finally:
-            self._users.discard(task)
+    def in_use(self) -> "Use":
+        """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
+        return Use(self, self._users)
 
     def stopped(self) -> PaddockError:
         """What its users hear once it is gone. Who asks again after an eviction waits for it anew."""
@@ -64,4 +60,34 @@ class Endpoint:
         self.gone, self._why, self._hung = True, why, hung
         for task in self._users:
             task.cancel()
+        await self.pool.close()
         await self.session.close()
+
+
+class Use:
+    """One task's use of an endpoint.
+
+    Who reads a reply would hear no more than that it broke off; so each user's task is cancelled, and
+    the cancellation is taken back here, as asyncio.timeout does.
+    """
+
+    __slots__ = ("_endpoint", "_task", "_users")
+
+    def __init__(self, endpoint: Endpoint, users: set[asyncio.Task[object]]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._endpoint, self._users, self._task = endpoint, users, task
+
+    def __enter__(self) -> None:
+        self._users.add(self._task)
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._users.discard(self._task)
+        is_cancelled = isinstance(error, asyncio.CancelledError)
+        if is_cancelled and self._endpoint.gone and self._task.uncancel() == 0:
+            raise self._endpoint.stopped() from None

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 from signal import SIGKILL
 from typing import Protocol
 
@@ -11,12 +10,12 @@ from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.instances.contexts import SlotStore
 from paddock.daemon.instances.endings import hung
 from paddock.daemon.instances.endpoint import Endpoint
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.stop_order import StopOrder
 from paddock.daemon.instances.timings import Timings
 from paddock.llama.output import (
@@ -57,6 +56,7 @@ class Instance:
         record: Record,
         records: Records,
         listener: Listener,
+        slots: SlotStore | None,
         *,
         log_limit: int,
         faults: Faults,
@@ -74,12 +74,13 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport()
+        self.report = LoadReport(record.replay)
         self.timings = Timings()
+        self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
-        self.slots = SlotStore(Path(record.contexts)) if record.contexts else None
+        self.slots = slots  # None: nothing is kept of what it reads
         self.order = StopOrder()
         self.exited = asyncio.Event()  # once the scheduler knows
         self._endpoint: Endpoint | None = None

@@ -7,13 +7,18 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
 from paddock.llama.placement_log import PlacementReader
+from paddock.placement.replayable import Replay
 
 
 class LoadReport:
     """Filled from the lines of one instance's log and standard output, until it is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, replay: Replay | None = None) -> None:
+        """`replay`: what the load was given of its plan."""
         self.reader = PlacementReader()
+        self._replay = replay
+        if replay:
+            self.reader.placement = replay.placement
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
         self._stages = Stages()
@@ -46,6 +51,11 @@ class LoadReport:
         """Where it lies, as far as this line says it."""
         self.reader.feed(line)
         self.note_context(self.n_ctx)
+
+    @property
+    def shortage(self) -> str:
+        """What its engine saw too little of, by its plan; empty where that suffices or fit searched."""
+        return self._replay.shortage(self.placement.free) if self._replay else ""
 
     def read_past_state(self, state: StateLine) -> None:
         """A line of the child protocol from before this daemon."""

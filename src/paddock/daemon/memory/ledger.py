@@ -16,11 +16,12 @@ from typing import Protocol
 import msgspec
 
 from paddock.api.placement import Placement, Plan
-from paddock.api.types import DeviceInfo, ForeignUse
+from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
+from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -35,14 +36,11 @@ from paddock.placement.devices import (
 )
 from paddock.placement.survey import (
     borrowed_mib,
-    foreign,
     gpu_id,
     gpu_reading,
     host_reading,
     of_session,
 )
-
-_TAKERS_SHOWN = 5  # programs per device
 
 
 class Driver(Protocol):
@@ -278,11 +276,18 @@ class Ledger:
 
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
-        by_id, telemetry = {gpu_id(gpu): gpu for gpu in self._gpus}, self.telemetry()
-        return [
-            self._info(reading, booked, by_id.get(reading.id), telemetry.get(reading.id))
-            for reading in self.readings.values()
-        ]
+        telemetry = self.telemetry()
+        infos = [self._info(reading, booked) for reading in self.readings.values()]
+        for info in infos:
+            if found := telemetry.get(DeviceId(info.id)):
+                add_telemetry(info, found)
+        return infos
+
+    def _info(self, reading: Reading, booked: Booked) -> DeviceInfo:
+        if reading.id == HOST:
+            return host_info(reading, booked, self.memory)
+        gpu = self._gpu(reading.id)
+        return gpu_info(reading, booked, gpu, self._shares(gpu, booked) if gpu else {})
 
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
@@ -295,39 +300,6 @@ class Ledger:
         self.read(booked)
         return self.devices(booked)
 
-    def _info(
-        self, reading: Reading, booked: Booked, gpu: Gpu | None, telemetry: Telemetry | None
-    ) -> DeviceInfo:
-        is_host = reading.id == HOST
-        info = DeviceInfo(
-            name=reading.name,
-            kind="host" if is_host else "gpu",
-            id=reading.id,
-            description="RAM" if is_host else gpu.name if gpu else reading.id,
-            total_mib=reading.total_mib,
-            free_mib=reading.free_mib,
-            booked_mib={
-                str(i): h.demand[reading.id] for i, h in booked.items() if reading.id in h.demand
-            },
-            foreign_mib=reading.foreign_mib,
-            drives_display=reading.drives_display,
-        )
-        if is_host:
-            info.used_mib = {str(i): own_mib(h.pid) for i, h in booked.items()}
-            info.swap_total_mib = self.memory.swap_total_mib
-            info.swap_used_mib = self.memory.swap_used_mib
-        if gpu:
-            shares = self._shares(gpu, booked)
-            info.used_mib = {str(i): mib for i, mib in shares.items()}
-            info.foreign = _foreign(gpu, {h.pid for h in booked.values()})
-        if telemetry:
-            info.utilization = telemetry.utilization
-            info.temperature_c = telemetry.temperature_c
-            info.power_w, info.power_limit_w = telemetry.power_w, telemetry.power_limit_w
-            info.clock_mhz = telemetry.clock_mhz
-            info.throttled = list(telemetry.throttled)
-        return info
-
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
     """What is booked, on a GPU that lists no process though so much of it is in use."""
@@ -336,12 +308,6 @@ def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
     if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
         used = gpu.total_mib - gpu.free_mib
     return shares if sum(shares.values()) <= (used or 0) else {}
-
-
-def _foreign(gpu: Gpu, ours: set[int]) -> list[ForeignUse]:
-    """The largest programs that are none of ours."""
-    ranked = foreign(gpu, ours)[:_TAKERS_SHOWN]
-    return [ForeignUse(pid=p.pid, name=p.name, mib=p.used_mib) for p in ranked]
 
 
 def _remembered(file: Path | None) -> dict[str, int]:

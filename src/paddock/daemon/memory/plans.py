@@ -24,6 +24,7 @@ from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.turns import in_turns
+from paddock.engine.engine import Engine
 from paddock.errors import PaddockError
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimated
@@ -271,6 +272,12 @@ class Plans:
             if plan.refusal:
                 self._made.pop(profile.fingerprint, None)
                 await self._listener.plans_changed()
+
+    def drop(self, profile: Profile, engine: Engine) -> None:
+        """Its plan does not hold: it is made anew when nothing loads."""
+        self._made.pop(profile.fingerprint, None)
+        self._planner.forget(profile, engine)
+        self.wake()
 
     def reconsider(self, files: Collection[Path]) -> None:
         """Plan anew whose model's file is another than when it was planned."""

@@ -7,10 +7,14 @@ import msgspec
 from aiohttp import web
 
 from paddock.http import body
+from paddock.http import call as calls
 from paddock.http.askers import asker
 from paddock.http.auth import Scope
+from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
+from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
+from paddock.http.interpreter import Interpreter
 from paddock.http.ollama import requests
 from paddock.http.ollama.requests import EngineRequest
 from paddock.http.ollama.responses import EmbeddingReply, GenerationReply, Kind
@@ -21,7 +25,7 @@ from paddock.http.ollama.wire import (
     GenerateRequest,
     OllamaRequest,
 )
-from paddock.http.relay import Exchange
+from paddock.http.relay import Relay
 from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
@@ -66,27 +70,23 @@ async def _answered(
     called: Kind,
     translated: Callable[[A], EngineRequest],
 ) -> web.StreamResponse:
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
+    async with Exchange(front, request, route) as exchange:
         content = await exchange.bodies.received(request)
         async with exchange.bodies.opened(content) as view:
             wanted = body.decoded(view, msgspec.json.Decoder(kind))
-            profile = front.daemon.resolve(wanted.model)
-            exchange.profile = profile.id
-            exchange.streams = wanted.stream is not False
-            reply = GenerationReply(wanted.model or profile.id, called, streams=exchange.streams)
-            exchange.interpreter = reply
-            keeping = _Keeping(exchange, profile, wanted.keep_alive)
+            keeping = _keeping(exchange, wanted)
+            streams = wanted.stream is not False
+            reply = GenerationReply(keeping.name, called, streams=streams)
             question = translated(wanted) if _says_something(wanted) else None
             if question:
                 content = await exchange.bodies.changed(content, question.pieces())
         del wanted, view  # they may be large, and the wait may be long
         if question is None:
-            return await _loaded(exchange, keeping, reply)
-        return await _asked(exchange, keeping, question, content)
-
-    return await exchange.accounted(relayed)
+            exchange.response = await _loaded(exchange, keeping, reply, streams=streams)
+        else:
+            call = await _resolved(exchange, keeping, question, content, reply, streams=streams)
+            exchange.response = await _asked(exchange, keeping, call)
+    return exchange.answer
 
 
 async def _embedded(
@@ -98,39 +98,47 @@ async def _embedded(
     *,
     is_older: bool,
 ) -> web.StreamResponse:
-    exchange = Exchange(front, request, route)
-
-    async def relayed() -> web.StreamResponse:
+    async with Exchange(front, request, route) as exchange:
         content = await exchange.bodies.received(request)
         async with exchange.bodies.opened(content) as view:
             wanted = body.decoded(view, msgspec.json.Decoder(kind))
-            profile = front.daemon.resolve(wanted.model)
-            exchange.profile = profile.id
-            exchange.interpreter = EmbeddingReply(wanted.model or profile.id, is_older=is_older)
-            keeping = _Keeping(exchange, profile, wanted.keep_alive)
+            keeping = _keeping(exchange, wanted)
             question = translated(wanted)
             content = await exchange.bodies.changed(content, question.pieces())
-        return await _asked(exchange, keeping, question, content)
+        reply = EmbeddingReply(keeping.name, is_older=is_older)
+        call = await _resolved(exchange, keeping, question, content, reply, streams=False)
+        exchange.response = await _asked(exchange, keeping, call)
+    return exchange.answer
 
-    return await exchange.accounted(relayed)
 
-
-async def _asked(
-    exchange: Exchange, keeping: "_Keeping", question: EngineRequest, content: Content
-) -> web.StreamResponse:
-    exchange.note_ignored((*question.left_out, *keeping.in_vain))
+async def _resolved(
+    exchange: Exchange,
+    keeping: "_Keeping",
+    question: EngineRequest,
+    content: Content,
+    reply: Interpreter,
+    *,
+    streams: bool,
+) -> RelayedCall:
+    front, request, profile = exchange.front, exchange.request, keeping.profile
+    prompt = Prompt(content)
     if exchange.route.streams:  # it generates
         wish = body.wish(_small(question), "application/json")
-        content = await exchange.prepared(keeping.profile, wish, content)
+        prompt = await calls.prompt(front, request, exchange.bodies, profile, wish, content)
     question.body.clear()
+    ignored = tuple(dict.fromkeys((*question.left_out, *keeping.in_vain)))
+    return RelayedCall(profile.id, question.path, prompt, streams, reply, ignored)
+
+
+async def _asked(exchange: Exchange, keeping: "_Keeping", call: RelayedCall) -> web.StreamResponse:
     with _lease(exchange) as lease:
-        response = await exchange.through(lease, question.path, content)
+        response = await Relay(exchange, call).through(lease)
         keeping.apply()
         return response
 
 
 def _lease(exchange: Exchange) -> "Lease":
-    return exchange.front.daemon.lease(exchange.profile, asker=asker(exchange.request))
+    return exchange.front.daemon.lease(exchange.account.profile, asker=asker(exchange.request))
 
 
 def _small(question: EngineRequest) -> bytes:
@@ -140,17 +148,20 @@ def _small(question: EngineRequest) -> bytes:
 
 
 async def _loaded(
-    exchange: Exchange, keeping: "_Keeping", reply: GenerationReply
+    exchange: Exchange, keeping: "_Keeping", reply: GenerationReply, *, streams: bool
 ) -> web.StreamResponse:
     """Nothing is asked: the model is to be there, or to go."""
-    exchange.note_ignored(keeping.in_vain)
+    profile, ignored = keeping.profile.id, keeping.in_vain
+    relay = Relay(
+        exchange, RelayedCall(profile, streams=streams, interpreter=reply, ignored=ignored)
+    )
     if keeping.is_unload:
         keeping.apply()
-        return await exchange.told(reply.done("unload"))
+        return await relay.downstream.end(reply.done("unload"))
     with _lease(exchange) as lease:
-        await exchange.admitted(lease)
+        await relay.admitted(lease)
         keeping.apply()
-        return await exchange.told(reply.done("load"))
+        return await relay.downstream.end(reply.done("load"))
 
 
 def _says_something(wanted: OllamaRequest) -> bool:
@@ -159,11 +170,24 @@ def _says_something(wanted: OllamaRequest) -> bool:
     return isinstance(wanted, GenerateRequest) and bool(wanted.prompt or wanted.images)
 
 
+def _keeping(
+    exchange: Exchange, wanted: OllamaRequest | EmbedRequest | EmbeddingsRequest
+) -> "_Keeping":
+    """Whose turn it is, and how long it is to stay. UnknownModel."""
+    profile = exchange.front.daemon.resolve(wanted.model)
+    exchange.account.profile = profile.id
+    return _Keeping(exchange, profile, wanted.model, wanted.keep_alive)
+
+
 class _Keeping:
     """How long the model is to stay after this, which is for those to say who may manage."""
 
-    def __init__(self, exchange: Exchange, profile: "Profile", keep_alive: KeepAlive) -> None:
+    def __init__(
+        self, exchange: Exchange, profile: "Profile", named: str | None, keep_alive: KeepAlive
+    ) -> None:
+        """`named`: the model, as the client called it."""
         self.profile, self._daemon = profile, exchange.front.daemon
+        self.name = named or profile.id
         self._seconds = None if keep_alive in (None, "") else requests.seconds(keep_alive)
         headers = exchange.request.headers
         is_allowed = exchange.front.guard.allows(headers, Scope.MANAGEMENT)

@@ -1,0 +1,30 @@
+"""What handlers may ask of the connection that a request came on; `connection.py` is it."""
+
+import asyncio
+from typing import Protocol, cast
+
+from aiohttp import web
+
+
+class ClientLink(Protocol):
+    """A client's connection, as the handler of one of its requests sees it."""
+
+    transport: asyncio.Transport | None
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether there is more for the client than it takes."""
+
+    def note_body(self, *, is_whole: bool) -> None:
+        """A part of a request's body came, or is waited for."""
+
+    def abort(self) -> None:
+        """Close it at once, whatever it is at."""
+
+    async def drained(self) -> None:
+        """Until the client takes more. ConnectionError where it has left."""
+
+
+def link_of(request: web.Request) -> ClientLink:
+    """The connection of this request."""
+    return cast("ClientLink", request.protocol)

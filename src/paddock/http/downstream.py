@@ -1,0 +1,157 @@
+"""What the client of one call hears: a head once, then pieces and signs of life, an end or an error."""
+
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+from aiohttp.http_writer import StreamWriter
+
+from paddock.errors import PaddockError
+from paddock.http.accounting import Account
+from paddock.http.call import RelayedCall
+from paddock.http.client_link import link_of
+from paddock.http.surfaces import Surface
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
+    from paddock.daemon.activity.requests import Request
+
+
+_END = b"\r\n0\r\n\r\n"  # of a last chunk
+
+
+class Downstream:
+    """The way to the client. An `Outlet` of replies: pieces go on within the call that read them."""
+
+    __slots__ = (
+        "_account",
+        "_call",
+        "_is_chunked",
+        "_link",
+        "_request",
+        "_surface",
+        "_writer",
+        "last",
+        "listed",
+        "response",
+    )
+
+    def __init__(
+        self, request: web.Request, surface: Surface, call: RelayedCall, account: Account
+    ) -> None:
+        self.response: web.StreamResponse | None = None  # once its head is out
+        self.last = b""  # what was relayed last
+        self.listed: Request | None = None  # once it was let in
+        self._call = call
+        self._account = account
+        self._request = request
+        self._surface = surface
+        self._link = link_of(request)
+        self._writer: StreamWriter | None = None
+        self._is_chunked = False
+
+    # ---- the head ----
+
+    async def begin(
+        self, status: int, headers: "CIMultiDict[str] | dict[str, str]", *, alone: bool = True
+    ) -> None:
+        """Send the head; not `alone` where what follows is here, and can go with it."""
+        response = web.StreamResponse(status=status, headers=headers)
+        response._send_headers_immediately = alone
+        if self._call.streams:  # nginx and its like would hold a stream back
+            response.headers["x-accel-buffering"] = "no"
+            response.headers.setdefault("cache-control", "no-cache")
+        self._writer = cast("StreamWriter", await response.prepare(self._request))
+        self._is_chunked = self._writer.chunked
+        self.response = response
+        self._account.first = self._account.first or monotonic()
+
+    async def _begun(self) -> web.StreamResponse:
+        if self.response is None:
+            await self.begin(200, self._own_headers())
+        assert self.response is not None, "its head is out"
+        return self.response
+
+    def _own_headers(self) -> dict[str, str]:
+        """Of a reply that is not the instance's own."""
+        call, account = self._call, self._account
+        kind = "text/event-stream" if call.streams else "application/json"
+        headers = {"content-type": call.interpreter.media if call.interpreter else kind}
+        headers |= {"x-paddock-profile": call.profile, **call.prompt.sampling.headers}
+        if account.instance:
+            headers["x-paddock-instance"] = account.instance
+        if call.ignored:
+            headers["x-paddock-ignored"] = ", ".join(call.ignored)
+        return headers
+
+    # ---- what follows ----
+
+    async def beat(self, text: str) -> None:
+        """A sign of life; the first one sends the head, for better or worse."""
+        response = await self._begun()
+        beat = (self._call.interpreter or self._surface).beat
+        await response.write(beat(text) if self._call.streams else b" ")
+
+    async def say(self, words: bytes) -> None:
+        """A piece of what an interpreter makes of the reply."""
+        self.last = words
+        await (await self._begun()).write(words)
+
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
+        """Send a piece of the reply on. Whether more may come at once.
+
+        aiohttp's own `write` is a coroutine that never waits below its high-water mark; this is what
+        it does.
+        """
+        self._note(piece)
+        try:
+            self._write(piece, is_last=is_last)
+        except ConnectionError:
+            return False  # `drained` says so
+        return not self._link.writing_paused
+
+    def _note(self, piece: bytes) -> None:
+        self.last = piece
+        if self.listed is not None:
+            self.listed.has_begun = True
+
+    def _write(self, piece: bytes, *, is_last: bool) -> None:
+        writer = self._writer
+        assert writer is not None, "its head was made"
+        if writer._headers_buf:
+            writer._send_headers_with_payload(piece, is_last)
+        elif self._is_chunked:
+            end = _END if is_last else b"\r\n"
+            writer._write(b"%x\r\n%b%b" % (len(piece), piece, end))
+        else:
+            writer._write(piece)
+        writer._eof = is_last
+
+    async def drained(self) -> None:
+        """Until the client takes more. ConnectionError where it has left."""
+        await self._link.drained()
+
+    async def end(self, last: bytes = b"") -> web.StreamResponse:
+        """The reply with its last words, which are all of it where nothing was said before."""
+        if self.response is None:
+            return web.Response(body=last, headers=self._own_headers())
+        if last:
+            await self.response.write(last)
+        await self.response.write_eof()
+        return self.response
+
+    async def break_off(self, error: PaddockError, status: int) -> web.StreamResponse:
+        """Say in-band what went wrong; where that is impossible, let the reply be seen torn."""
+        response, surface = await self._begun(), self._surface
+        document = surface.shape(error, surface.status(error, status))
+        if self._call.streams:
+            open_event = self.last and not self.last.endswith(surface.gap)
+            await response.write(surface.gap * bool(open_event) + surface.event(document))
+        elif not self.last:  # only white space so far
+            await response.write(document)
+        else:
+            self._link.abort()
+            return response
+        await response.write_eof()
+        return response

@@ -1,0 +1,106 @@
+"""One request from its arrival to its line in the log: whatever becomes of it, its client hears it once.
+
+    async with Exchange(front, request, route) as exchange:
+        …
+        exchange.response = await Relay(exchange, call).through(lease)
+    return exchange.answer
+
+A PaddockError inside the block becomes a refusal in the client's own language.
+"""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from paddock.errors import Cancelled, PaddockError
+from paddock.http import refusing
+from paddock.http.accounting import Account
+from paddock.http.downstream import Downstream
+from paddock.http.front import Front, Route
+from paddock.http.receiving import Held
+
+if TYPE_CHECKING:
+    from paddock.daemon.activity.requests import Request
+
+_CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
+
+
+class Exchange:
+    """What one client asked, what it was answered, and what is known of that."""
+
+    __slots__ = (
+        "account",
+        "bodies",
+        "downstream",
+        "front",
+        "listed",
+        "request",
+        "response",
+        "route",
+    )
+
+    def __init__(self, front: Front, request: web.Request, route: Route) -> None:
+        self.front = front
+        self.request = request
+        self.route = route
+        self.bodies = Held(front.receiver)
+        self.account = Account(route.surface.name)
+        self.listed: Request | None = None  # once it was let in
+        self.downstream: Downstream | None = None  # once something may be relayed
+        self.response: web.StreamResponse | None = None
+
+    @property
+    def answer(self) -> web.StreamResponse:
+        """What the handler gives to aiohttp, after the block."""
+        assert self.response is not None, "every way through the block sets one"
+        return self.response
+
+    async def __aenter__(self) -> "Exchange":
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> bool:
+        status, outcome = _CLIENT_LEFT, "left"
+        try:
+            error = self._left(error)
+            if isinstance(error, PaddockError):
+                refused = await refusing.explained(error, self.front.daemon, self.account)
+                status, outcome = refused.status, refused.code
+                self.response = await self._refused(refused)
+                return True
+            if error is None:
+                await self._deliver(self.answer)
+                status, outcome = self.answer.status, "done"
+            return False
+        finally:
+            self.bodies.release()
+            self.account.close(self.front.daemon.metrics, status, outcome)
+
+    def _left(self, error: BaseException | None) -> BaseException | None:
+        """Off the list; an order to end this request becomes the refusal that its client hears."""
+        if (listed := self.listed) is None:
+            return error
+        self.front.daemon.requests.leave(listed)
+        if listed.cancelled and isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.uncancel() == 0:
+                return Cancelled(listed.cancelled)
+        return error
+
+    async def _deliver(self, response: web.StreamResponse) -> None:
+        """Send it now: else the client would wait until its line was written, some 25 µs."""
+        with suppress(ConnectionError):  # it left; aiohttp finds that out itself
+            await response.prepare(self.request)
+            await response.write_eof()
+
+    async def _refused(self, error: PaddockError) -> web.StreamResponse:
+        if self.downstream is not None and self.downstream.response is not None:
+            return await self.downstream.break_off(error, error.status)
+        return refusing.refusal(error, self.route.surface, self.account)

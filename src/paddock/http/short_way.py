@@ -1,0 +1,28 @@
+"""From aiohttp's connection straight to the handler, for what is asked most: POSTs to fixed paths.
+
+aiohttp's router, its record of the match and its hooks before a reply take 10 to 15 µs a request, and
+for these they decide nothing: the path says it all, and what our hooks add to replies is for pages of
+browsers, which send `Origin` with every POST. Whatever else comes goes aiohttp's way.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+_Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ShortWay:
+    """Stands in for an application's own handler of all requests."""
+
+    def __init__(self, posts: Mapping[str, _Handle], otherwise: _Handle) -> None:
+        """`posts`: by path, as it is written in a URL."""
+        self._posts, self._otherwise = posts, otherwise
+
+    def __call__(self, request: web.Request) -> Awaitable[web.StreamResponse]:
+        headers = request.headers
+        if request.method == "POST" and "Origin" not in headers and "Expect" not in headers:
+            handle = self._posts.get(request.rel_url.raw_path)
+            if handle is not None:
+                return handle(request)
+        return self._otherwise(request)

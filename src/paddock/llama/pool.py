@@ -1,0 +1,156 @@
+"""Asks an instance over its Unix socket, on connections that are kept for the next request.
+
+llama-server closes a connection that was idle for 5 s, or served 100 requests. It may do so in the
+moment in which one is used again; then, and only before a byte of a reply, the request is sent once
+more.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from paddock.llama.link import Link
+from paddock.llama.reply import Reply, Unanswered
+
+IDLE = 4.0  # seconds for which a connection is kept; llama-server closes it after 5
+_SLICE = 1 << 16
+_IN_ONE_PIECE = 1 << 18  # bytes; a larger body is handed over slice by slice, with back-pressure
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's value
+_FORBIDDEN_IN_PATH = re.compile(r"[\x00-\x20\x7f]")
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class Spool(Protocol):
+    """A body that is not in memory."""
+
+    def __len__(self) -> int: ...
+    def slices(self) -> AsyncIterator[bytes]: ...
+
+
+Body = bytes | Spool | None
+
+
+class Pool:
+    """The connections to one instance."""
+
+    def __init__(self, socket: str) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self._socket = socket
+        self._links: set[Link] = set()
+        self._idle: list[Link] = []  # the one used last is the last
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> Reply:
+        """Send, and return when the reply's head is there.
+
+        Raises OSError where nobody listens, Torn or Unanswered where no reply comes, ValueError
+        where path or headers cannot be sent.
+        """
+        head = _head(method, path, headers, body)
+        try:
+            return await self._ask(method, head, body)
+        except Unanswered:
+            return await self._ask(method, head, body)
+
+    async def _ask(self, method: str, head: bytes, body: Body) -> Reply:
+        link = self._kept() or await self._connected()
+        is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
+        whole = head + body if is_small and isinstance(body, bytes) else head
+        reply = link.ask(whole, is_head=method == "HEAD", is_all=is_small)
+        try:
+            if not is_small and body is not None:
+                await _send(link, body)
+            await reply.begun()
+        except BaseException:
+            link.close()
+            raise
+        return reply
+
+    def _kept(self) -> Link | None:
+        now = self.loop.time()
+        while self._idle:
+            link = self._idle.pop()
+            if link.is_open and now - link.idle_since < IDLE:
+                return link
+            link.close()
+        return None
+
+    async def _connected(self) -> Link:
+        if self.closed:
+            raise ConnectionError("it is being stopped")
+        _, link = await self.loop.create_unix_connection(lambda: Link(self), self._socket)
+        if self.closed:
+            link.close()
+            raise ConnectionError("it is being stopped")
+        self._links.add(link)
+        return link
+
+    async def close(self) -> None:
+        """Hang up everywhere, and return when all sockets are closed."""
+        self.closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        links = list(self._links)
+        for link in links:
+            link.close()
+        for link in links:
+            await link.wait_closed()
+
+    # ---- for its links ----
+
+    def put_back(self, link: Link) -> None:
+        """It served its request, and can serve another."""
+        link.idle_since = self.loop.time()
+        self._idle.append(link)
+        if self._sweep is None:
+            self._sweep = self.loop.call_later(IDLE, self._close_idle)
+
+    def lost(self, link: Link) -> None:
+        """Its connection is closed."""
+        self._links.discard(link)
+        if link in self._idle:
+            self._idle.remove(link)
+
+    def _close_idle(self) -> None:
+        """Close those that were idle for too long; the first was used longest ago."""
+        now = self.loop.time()
+        old = [link for link in self._idle if now - link.idle_since >= IDLE]
+        for link in old:
+            self._idle.remove(link)
+            link.close()
+        oldest = min((link.idle_since for link in self._idle), default=None)
+        self._sweep = None
+        if oldest is not None:
+            self._sweep = self.loop.call_at(oldest + IDLE, self._close_idle)
+
+
+async def _send(link: Link, body: bytes | Spool) -> None:
+    """A large body, as fast as it is read; no further once the reply is there."""
+    left = len(body)
+    async for piece in _slices(body) if isinstance(body, bytes) else body.slices():
+        left -= len(piece)
+        if not await link.send(piece, is_last=left <= 0):
+            return
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _SLICE):
+        yield body[start : start + _SLICE]
+
+
+def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
+    values = "".join(headers.values())
+    if _FORBIDDEN.search(values) or _FORBIDDEN_IN_PATH.search(path):
+        raise ValueError("a control character stands in the request's head")
+    lines = [f"{method} {path} HTTP/1.1\r\nHost: instance\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if body or method not in _BODILESS:
+        lines.append(f"Content-Length: {len(body) if body is not None else 0}\r\n")
+    if body and "Content-Type" not in headers:
+        lines.append("Content-Type: application/octet-stream\r\n")
+    if "Accept" not in headers:
+        lines.append("Accept: */*\r\n")
+    lines.append("\r\n")
+    return "".join(lines).encode()

@@ -1,0 +1,191 @@
+"""One reply of an instance, as it arrives: its head, then its body, piece by piece or poured.
+
+Nothing here is asked for: a `Link` (`link.py`) fills it from the socket. Between the two there is
+back-pressure: once a reply holds 64 KiB that nobody has taken, its link reads no further.
+"""
+
+import asyncio
+from typing import Protocol
+
+_MOST = 1 << 16  # bytes that may wait to be taken
+
+
+class Torn(ConnectionError):
+    """The reply ended before it was whole, or is not HTTP."""
+
+
+class Unanswered(ConnectionError):
+    """The connection was closed before a byte of a reply: the request may be sent once more."""
+
+
+class Inflow(Protocol):
+    """The connection that a reply arrives on."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Outlet(Protocol):
+    """Where a reply's body is poured."""
+
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
+        """Send it on. Whether more may come at once; never raises."""
+
+
+class Reply:
+    """What an instance answers. `headers`: names and values as they came, in their order."""
+
+    __slots__ = (
+        "_error",
+        "_held",
+        "_inflow",
+        "_outlet",
+        "_pieces",
+        "_waiter",
+        "headers",
+        "is_full",
+        "is_whole",
+        "length",
+        "status",
+        "total_bytes",
+    )
+
+    def __init__(self, inflow: Inflow) -> None:
+        self.status = 0  # until its head is there
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.length: int | None = None  # of the body, where the head says it
+        self.total_bytes = 0  # of the body, so far
+        self.is_full = False  # the outlet takes no more now
+        self.is_whole = False  # all of it is here, though not all may be taken
+        self._inflow = inflow
+        self._pieces: list[bytes] = []
+        self._held = 0  # bytes of these pieces
+        self._outlet: Outlet | None = None
+        self._error: ConnectionError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # ---- for whoever asked ----
+
+    def header(self, name: bytes) -> str:
+        """The first value of a header, its name in small letters; empty where there is none."""
+        return next((v.decode("latin-1") for n, v in self.headers if n.lower() == name), "")
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some of its body is here, and was not taken."""
+        return bool(self._pieces)
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters."""
+        return self.header(b"content-type").partition(";")[0].strip()
+
+    async def begun(self) -> None:
+        """Wait for its head. Raises Unanswered or Torn where none comes."""
+        while not self.status:
+            if self._error is not None:
+                raise self._error
+            await self._news()
+
+    async def some(self) -> bytes:
+        """What has come of its body, at least a byte; empty at its end. Raises Torn."""
+        while not self._pieces:
+            if self._is_over():
+                return b""
+            await self._news()
+        return self._taken()
+
+    async def whole(self) -> bytes:
+        """All that is left of its body. Raises Torn."""
+        pieces = []
+        while not self.is_whole:
+            pieces.append(await self.some())
+        return b"".join((*pieces, self._taken()))
+
+    async def pour(self, outlet: Outlet) -> bool:
+        """Have the outlet take the body as it comes, within the very call that reads it.
+
+        Returns False at its end, True where the outlet takes no more for now: wait for it, and pour
+        again. Raises Torn once all that came has been poured.
+        """
+        self._outlet, self.is_full = outlet, False
+        try:
+            self._push()
+            while not self.is_full:
+                if self._is_over():
+                    return False
+                await self._news()
+            return True
+        finally:
+            self._outlet = None
+
+    def close(self) -> None:
+        """Leave it. What is not whole yet ends: the instance sees its client hang up."""
+        if not self.is_whole:
+            self._inflow.close()
+
+    # ---- for its link ----
+
+    def take(self, body: list[bytes]) -> None:
+        """These parts of its body came; the list is emptied."""
+        if body:
+            piece = body[0] if len(body) == 1 else b"".join(body)
+            body.clear()
+            self._pieces.append(piece)
+            self._held += len(piece)
+            self.total_bytes += len(piece)
+
+    def arrived(self) -> None:
+        """All that could be read now was added."""
+        if self._outlet is not None:
+            self._push()
+            if not (self.is_full or self.is_whole or self._error):
+                return  # nobody needs to wake
+        elif self._held > _MOST and not self.is_whole:
+            self._inflow.pause()
+        self._wake()
+
+    def end(self) -> None:
+        """It is whole; its link is free."""
+        self.is_whole = True
+
+    def fail(self, error: ConnectionError) -> None:
+        """No more will come of it."""
+        if not self.is_whole and self._error is None:
+            self._error = error
+            self._wake()
+
+    # ---- within ----
+
+    def _is_over(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        return self.is_whole
+
+    def _push(self) -> None:
+        if not self._pieces or self._outlet is None:
+            return
+        if not self._outlet.take(self._taken(), is_last=self.is_whole):
+            self.is_full = True
+            if not self.is_whole:
+                self._inflow.pause()
+
+    def _taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        self._held = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _news(self) -> None:
+        self._inflow.resume()
+        self._waiter = self._inflow.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
