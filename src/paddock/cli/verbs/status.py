@@ -10,7 +10,7 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
-from paddock.cli.verbs.yield_ import lines_of
+from paddock.cli.output.yielded import lines_of
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import typer
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.terminal import complain, print_json
+from paddock.cli.output.yielded import lines_of
 from paddock.errors import BadRequest, NoSuchThing, PaddockError
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
-    from paddock.api.yielding import YieldInfo, YieldResult
+    from paddock.api.yielding import YieldResult
 
 EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.py"
 RESUME_EXAMPLE = "Example: paddock resume"
@@ -105,14 +106,6 @@ def _report(result: YieldResult) -> None:
     if info := result.yielded:
         for line in lines_of(info):
             complain(line)
-
-
-def lines_of(info: YieldInfo) -> list[str]:
-    """How it stands, for people."""
-    lines = [info.in_words()]
-    lines += [f"leaving after its last request: {', '.join(info.leaving)}"] if info.leaving else []
-    lines += [f"staying, without GPU memory: {', '.join(info.staying)}"] if info.staying else []
-    return [*lines, "`paddock resume` ends it"]
 
 
 def _while_running(client: Client, words: Sequence[str], *, resumes: bool) -> int:
