@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from paddock.api.contexts import Spared
+
 BufferKind = Literal["model", "context", "compute", "output"]
 VerdictState = Literal["verified", "degraded", "unknown"]
 
@@ -145,6 +147,7 @@ class History(msgspec.Struct, kw_only=True):
 
     profile: str
     loads: list[LoadEntry]
+    context: Spared | None = None  # None from a daemon older than this field
 
 
 class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):

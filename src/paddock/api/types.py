@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
+from paddock.api.contexts import KeptContext
 from paddock.api.placement import Placement, Plan, Speed, Verdict
 from paddock.api.yielding import YieldInfo
 
@@ -68,6 +69,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     stale: bool = False  # models.conf has changed since it was started
     adopted: bool = False
     restored_tokens: int = 0  # of contexts that an earlier instance saved
+    context: KeptContext | None = None  # None: its profile does not want any kept
     progress: Progress | None = None
     load_seconds: float | None = None
     placement: Placement | None = None

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from paddock.api import types as wire
 from paddock.api.activity import Totals
+from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
 from paddock.config.paths import daemon_log
@@ -96,6 +97,7 @@ class Daemon:
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
             yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
+            contexts=self.contexts,
         )  # fmt: skip
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
@@ -338,3 +340,7 @@ class Daemon:
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
         return self.supervisor.hand_saved(instance)
+
+    def spared(self, profile: str) -> Spared:
+        """What kept contexts have saved this profile, over all time."""
+        return self.contexts.experience.spared(profile)

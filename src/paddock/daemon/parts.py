@@ -16,6 +16,7 @@ from paddock.daemon.activity.usage import Usage
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import Plans
@@ -48,3 +49,4 @@ class Parts:
     usage: Usage
     yield_state: YieldState
     on_yield: Literal["wait", "refuse"]
+    contexts: Contexts

@@ -64,13 +64,8 @@ class Starter:
             socket=socket,
             replay=replay,
             contexts=str(contexts or ""),
-            context_kind=self._context_kind(profile, engine.version) if contexts else "",
+            context_kind=context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )
-
-    def _context_kind(self, profile: Profile, engine_version: str) -> str:
-        facts = self._roster.facts(profile)
-        architecture = facts.architecture if facts else profile.id  # its file was not read yet
-        return context_kind(profile, architecture, engine_version)

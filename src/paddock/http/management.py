@@ -95,7 +95,7 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     loads = await past.loads(name, limit=limit)
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
-    return reply(History(profile=name, loads=loads))
+    return reply(History(profile=name, loads=loads, context=front.daemon.spared(name)))
 
 
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

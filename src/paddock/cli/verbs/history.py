@@ -15,7 +15,7 @@ from paddock.cli.options import Json, Key, Model, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import paint, print_json, print_table, state
 from paddock.figures.sparkline import levels_of, sparkline
-from paddock.figures.units import seconds, speed
+from paddock.figures.units import seconds, spared, speed
 
 if TYPE_CHECKING:
     from paddock.api.placement import LoadEntry, Placement
@@ -62,6 +62,8 @@ def history(
     if trends := _trends(found.loads[::-1]):
         print(*trends, "", sep="\n")
     print_table(_HEADERS, [_row(load, found.loads[0]) for load in found.loads])
+    if (kept := found.context) and kept.times:
+        print(f"\nkept contexts: {spared(kept.tokens, kept.seconds, kept.times)}")
 
 
 # ---- the lines, oldest to newest ----

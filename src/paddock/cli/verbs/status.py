@@ -14,6 +14,7 @@ from paddock.cli.output.yielded import lines_of
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
+    from paddock.api.contexts import KeptContext
     from paddock.api.types import DeviceInfo, InstanceInfo, Status
 
 EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
@@ -98,10 +99,19 @@ def _notes(instance: InstanceInfo) -> list[str]:
         notes.append("replayed fit")
     if instance.restored_tokens:
         notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
+    notes += _kept(instance.context) if instance.context else []
     notes += [instance.failure.message] if instance.failure else []
     if instance.verdict:
         return notes + [reason.message for reason in instance.verdict.reasons]
     return notes + (instance.placement.warnings if instance.placement else [])
+
+
+def _kept(context: KeptContext) -> list[str]:
+    notes = [f"{context.reused_tokens:,} of them reused"] if context.reused_tokens else []
+    if context.kept_tokens:
+        where = {"ram": "in RAM", "disk": "on the disk", "": ""}[context.place]
+        notes.append(f"keeps {context.kept_tokens:,} tokens {where} ({mib(context.kept_mib)})")
+    return notes + ([context.note] if context.note else [])
 
 
 def _devices(devices: list[DeviceInfo]) -> None:

@@ -165,6 +165,7 @@ class Life:
             self._instance.record.load_seconds = self._clock.now() - self._instance.started_at
             self._instance.record.placement = self._report.placement
             self._instance.record.speaks_protocol = self._report.speaks_protocol
+            self._instance.record.architecture = self._report.architecture
             self._instance.save_record()
         if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
@@ -240,7 +241,8 @@ class Life:
         self._instance.is_saving = True
         self._listener.saving_changed(self._instance)
         saved = await slot_store.save(self._instance.record.socket, self._report)
-        _log.info("%d tokens of %s were saved", saved, self._instance.id)
+        if saved:
+            _log.info("%d tokens of %s were saved", saved, self._instance.id)
         self._instance.is_saving = False
         self._listener.saving_changed(self._instance)
 

@@ -1,5 +1,6 @@
 """What a server reported of its load: its phases, its context, where it lies, which protocol it speaks."""
 
+import re
 from collections.abc import Iterator
 
 from paddock.api.placement import Placement
@@ -8,6 +9,9 @@ from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
 from paddock.llama.placement_log import PlacementReader
 from paddock.placement.replayable import Replay
+
+# As printed by build 11434 from `-lv 4` on. A draft model's comes later.
+_ARCHITECTURE = re.compile(r"print_info: arch\s+= ([\w.-]{1,64})")
 
 
 class LoadReport:
@@ -21,6 +25,7 @@ class LoadReport:
             self.reader.placement = replay.placement
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
+        self.architecture = ""  # of its model
         self._stages = Stages()
 
     @property
@@ -50,6 +55,8 @@ class LoadReport:
     def read_log(self, line: str) -> None:
         """Where it lies, as far as this line says it."""
         self.reader.feed(line)
+        if not self.architecture and (found := _ARCHITECTURE.search(line)):
+            self.architecture = found[1]
         self.note_context(self.n_ctx)
 
     @property

@@ -46,7 +46,10 @@ class Record(msgspec.Struct, kw_only=True):
     placement: Placement | None = None  # as its log said until it was ready
     replay: Replay | None = None  # what it was given of its plan; None: fit searches
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
-    context_kind: str = ""  # as in `experience`; "": of an older daemon, or none are saved
+    context_kind: str = ""  # its flags and its build (`contexts.context_kind`); "": none are saved
+    architecture: str = (
+        ""  # of its model, as its log says; "": of an older daemon, or not loaded yet
+    )
     load_id: int | None = None  # of this load in the history
     ended: bool = False
 

@@ -68,6 +68,7 @@ class View:
             stale=bool(live and parts.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
+            context=parts.contexts.kept(parts.roster.stable.find(instance.profile), instance.slots),
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,
