@@ -19,6 +19,7 @@ from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
+from paddock.api.switches import SwitchHistory
 from paddock.api.types import (
     AnyEvent,
     ModelRequest,
@@ -155,6 +156,12 @@ class Client:
         """The last loads of a profile, also of one that models.conf no longer has."""
         query = f"?limit={limit}" if limit is not None else ""
         return self._call("GET", f"/history/{quote(profile, safe='')}{query}", History)
+
+    def switches(self, profile: str | None = None, limit: int | None = None) -> SwitchHistory:
+        """The last switches to a profile, or to all: each with its phases."""
+        query = {"model": profile, "limit": limit}
+        said = urlencode({key: value for key, value in query.items() if value is not None})
+        return self._call("GET", f"/switches?{said}" if said else "/switches", SwitchHistory)
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""

@@ -11,6 +11,7 @@ import msgspec
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.contexts import KeptContext
 from paddock.api.placement import Placement, Plan, Speed, Verdict
+from paddock.api.switches import SwitchPhase
 from paddock.api.yielding import YieldInfo
 
 Phase = Literal[
@@ -27,6 +28,7 @@ Stage = Literal[
     "fitting",
     "loading",
     "warming",
+    "restoring",  # it reads back the context that its predecessor saved
     "ready",
     "failed",
     "cancelled",
@@ -286,6 +288,7 @@ class SwitchEnded(ProfileEvent, tag="switch-ended", kw_only=True):
     instance: str | None = None
     restored: list[str] = []
     failure: Failure | None = None
+    phases: list[SwitchPhase] = []  # what took these seconds, in its order
 
 
 class QueueChanged(ProfileEvent, tag="queue", kw_only=True):

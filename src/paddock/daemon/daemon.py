@@ -30,6 +30,7 @@ from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
+from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
@@ -99,6 +100,7 @@ class Daemon:
             yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
             contexts=self.contexts,
         )  # fmt: skip
+        self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
         self.view = View(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
@@ -106,8 +108,8 @@ class Daemon:
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
         aftermath = Aftermath(
-            self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
-            self.sampler, faults,
+            self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
+            parts.requests, self.metrics, self.sampler, faults,
         )  # fmt: skip
         replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
@@ -266,15 +268,16 @@ class Daemon:
         self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
-        seconds = self.parts.switches.end(done.profile)
+        ended = self.parts.switches.end(done.profile)
         if instance := self.parts.registry.get(done.instance):
             took = self.parts.clock.now() - instance.started_at
             if done.outcome == "ready":
                 self.parts.switches.note_load(done.profile, took)
             self.chronicle.load_ended(instance, done.outcome, took, done.cause)
-        self.metrics.switch_done(done.profile, done.outcome, seconds)
+        self.metrics.switch_done(done.profile, done.outcome, ended.seconds)
+        self.switch_log.ended(done, ended)
         self.orders.jobs.note_restored(done.profile, list(done.restoring))
-        self.publisher.switch_ended(done, seconds)
+        self.publisher.switch_ended(done, ended)
 
     def granted(self, instance: InstanceId) -> None:
         self.parts.usage.note(self.parts.registry[instance].profile)
@@ -285,6 +288,7 @@ class Daemon:
         if self.publisher.is_quiet and isinstance(event, _OF_REQUESTS):
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
+        self.parts.switches.look()
         self.publisher.queue_changed()
 
     # ---- what its parts found ----

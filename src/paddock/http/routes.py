@@ -3,6 +3,7 @@
 from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
+from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
     listing,
@@ -11,6 +12,7 @@ from paddock.http import (
     mcp,
     openapi,
     passage,
+    past,
     plans,
     router,
     sse,
@@ -173,6 +175,14 @@ MANAGEMENT = (
         "How the loads of a profile went, the newest first: times, placements, speeds, verdicts",
         gives=placement.History,
         query=("limit",),
+    ),
+    Route(
+        "GET",
+        "/switches",
+        past.switches,
+        "Switches, the newest first: each phase with its seconds, who left, what was read again",
+        gives=past_switches.SwitchHistory,
+        query=("model", "limit"),
     ),
     Route(
         "GET",
