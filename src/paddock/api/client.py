@@ -31,6 +31,7 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
+from paddock.api.yielding import YieldRequest, YieldResult
 from paddock.errors import PaddockError, UpstreamGone
 
 T = TypeVar("T")
@@ -184,6 +185,17 @@ class Client:
         """
         wanted = ModelRequest(model=model, now=now, wait=wait)
         return self._call("POST", "/unload", ModelResult, wanted)
+
+    def yield_gpus(
+        self, seconds: float | None = None, *, now: bool = False, by: str = "", wait: bool = True
+    ) -> YieldResult:
+        """Leave all GPUs to other programs, for so many seconds, or until `resume`."""
+        wanted = YieldRequest(seconds=seconds, now=now, by=by, wait=wait)
+        return self._call("POST", "/yield", YieldResult, wanted, patient=True)
+
+    def resume(self) -> YieldResult:
+        """Take the GPUs back; what ran comes back."""
+        return self._call("POST", "/resume", YieldResult, {})
 
     def cancel(self, model: str | None = None) -> list[str]:
         """Cancel the load of one model, or all loads. Gives their names."""

@@ -54,6 +54,8 @@ from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import View
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
+from paddock.daemon.yield_state import YieldState
+from paddock.daemon.yielding import Yielding
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
 
@@ -95,6 +97,7 @@ class Daemon:
             scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+            yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
             contexts=self.contexts,
         )  # fmt: skip
         self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
@@ -117,9 +120,18 @@ class Daemon:
             settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
+        self.yielding = Yielding(
+            parts.yield_state,
+            self.loop,
+            scheduler,
+            roster,
+            self.plans,
+            self.sampler,
+            self.publisher,
+        )
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
-        self.orders = orders = Orders(parts, self.loop, records, self.configuration)
+        self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
         # What clients ask for and look at, by the names that `http` uses.
         self.paths, self.settings, self.listen = paths, settings, parts.listen
         self.faults, self.records, self.roster = faults, records, roster
@@ -213,6 +225,7 @@ class Daemon:
             "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
+            "yield": self.yielding.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
@@ -222,6 +235,7 @@ class Daemon:
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
                 self.parts.switches.begin(live.profile)
+        self.yielding.recall()
         self.orders.preload()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:

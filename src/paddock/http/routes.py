@@ -4,6 +4,7 @@ from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
 from paddock.api import switches as past_switches
+from paddock.api import yielding as yield_types
 from paddock.http import (
     listing,
     logs,
@@ -16,6 +17,7 @@ from paddock.http import (
     router,
     sse,
     streams,
+    yielding,
 )
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
@@ -236,6 +238,14 @@ MANAGEMENT = (
         acts=True,
     ),
     _do("/unload", management.unload, types.ModelRequest, types.ModelResult, "Unload one or all"),
+    _do(
+        "/yield",
+        yielding.begin,
+        yield_types.YieldRequest,
+        yield_types.YieldResult,
+        "Leave all GPUs to other programs, until `/resume` or for `seconds`",
+    ),
+    _do("/resume", yielding.resume, None, yield_types.YieldResult, "Take the GPUs back"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
     _do("/reload", management.reload, None, types.ModelResult, "Read models.conf again"),
     _do(

@@ -147,6 +147,11 @@ class Publisher:
             self._stages[profile] = stage
             self._publish(wire.SwitchProgress(profile=profile, progress=progress))
 
+    @_survived
+    def yield_changed(self) -> None:
+        """The GPUs were yielded, for another time than before, or are ours again."""
+        self._bus.publish(wire.YieldChanged(yielded=self._view.yielded()))
+
     # ---- of models.conf ----
 
     @_survived
