@@ -1,5 +1,6 @@
 """The books that the scheduler keeps, and the questions they answer. Nothing here decides or changes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from paddock.core.eviction import Resident, leavers, worth
@@ -39,6 +40,7 @@ class Serving:
     leases: dict[Ticket, Asker] = field(default_factory=dict)
     leaving: bool = False  # it goes when the last lease ends, and gets no new ones
     renewed: bool = False  # it goes because a person switched to the changed profile
+    yielding: bool = False  # it goes because the GPUs are yielded
     closed_since: float | None = None  # no new leases while somebody waits for its room
 
 
@@ -122,6 +124,16 @@ class Promise:
 
 
 @dataclass(slots=True)
+class Away:
+    """The GPUs are yielded; these come back afterwards, in this order."""
+
+    profiles: list[ProfileId] = field(default_factory=list)
+
+    def note(self, profiles: Iterable[ProfileId]) -> None:
+        self.profiles += [p for p in dict.fromkeys(profiles) if p not in self.profiles]
+
+
+@dataclass(slots=True)
 class Books:
     """All facts that events brought."""
 
@@ -140,6 +152,7 @@ class Books:
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
     ran: dict[ProfileId, str] = field(default_factory=dict)  # fingerprint that last got ready
+    away: Away | None = None  # set while the GPUs are yielded: see `yielding`
     closing: Cause | None = None  # why nobody is let in any more: the daemon ends
 
     def live_of(self, profile: ProfileId) -> Live | None:
