@@ -21,7 +21,7 @@ from paddock.figures.units import seconds, spared, speed
 if TYPE_CHECKING:
     from paddock.api.placement import History, LoadEntry, Placement
 
-EXAMPLE = "Examples: paddock history glm-flash-q4 -n 50. Or: paddock history --switches"
+EXAMPLE = "Example: paddock history glm-flash-q4 -n 50. Or: paddock history --switches"
 Limit = Annotated[
     int, typer.Option("--limit", "-n", min=1, max=1000, help="How many of the last loads.")
 ]
