@@ -39,6 +39,7 @@ def rules_of(settings: Settings) -> Rules:
         patience=settings.patience,
         queue_limit=settings.queue_limit,
         drain_timeout=settings.drain_timeout,
+        refuse_while_yielded=settings.on_yield == "refuse",
     )
 
 
