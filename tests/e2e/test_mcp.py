@@ -117,3 +117,14 @@ async def test_without_a_daemon_the_bridge_says_what_there_would_be():
     assert result.is_error
     assert "no daemon answers" in said(result)
     assert "paddock start" in said(result)
+
+
+async def test_an_agent_yields_the_gpus_and_takes_them_back(home, agent):
+    async with home() as yard, agent(yard) as client:
+        result = await client.call_tool("yield_gpus", {"seconds": 600})
+        assert result.structured_content["yielded"] is True
+        assert result.structured_content["until"]
+        assert (await yard.status()).yielded is not None
+        result = await client.call_tool("yield_gpus", {"resume": True})
+        assert result.structured_content["yielded"] is False
+        assert (await yard.status()).yielded is None

@@ -1,8 +1,8 @@
 """The books that the scheduler keeps, and the questions they answer. Nothing here decides or changes."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from paddock.core.away import Away
 from paddock.core.eviction import Resident, leavers, worth
 from paddock.core.model import (
     UNKNOWN,
@@ -121,16 +121,6 @@ class Promise:
 
     profile: ProfileId
     demand: Demand
-
-
-@dataclass(slots=True)
-class Away:
-    """The GPUs are yielded; these come back afterwards, in this order."""
-
-    profiles: list[ProfileId] = field(default_factory=list)
-
-    def note(self, profiles: Iterable[ProfileId]) -> None:
-        self.profiles += [p for p in dict.fromkeys(profiles) if p not in self.profiles]
 
 
 @dataclass(slots=True)

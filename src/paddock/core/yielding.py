@@ -6,7 +6,8 @@ and what lies in the machine's own memory alone goes on.
 
 from collections.abc import Iterator
 
-from paddock.core.books import Away, Books, Coming, Ending, Live, Serving
+from paddock.core.away import Away
+from paddock.core.books import Books, Coming, Ending, Live, Serving
 from paddock.core.effects import Refuse, Stop
 from paddock.core.events import Asked, Resumed, Yielded
 from paddock.core.model import HOST, Cause, Demand, ProfileId
