@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from paddock.api.types import ConfigInfo, Status
+from paddock.api.types import ConfigInfo, Failure, Status
 from paddock.daemon.instances.records import Records
 from paddock.daemon.logs.logbook import Logbook
 from paddock.errors import NoSuchThing
@@ -142,8 +142,17 @@ def test_a_restart_runs_no_command_of_another_user(paddock: Paddock, tmp_path: P
             process.wait()
 
 
-def _status(pid: int, folder: Path) -> bytes:
-    config = ConfigInfo(path="models.conf", loaded_at="")
+def test_status_names_the_mistakes_of_a_models_conf_that_cannot_be_used(paddock, tmp_path):
+    lines = ["models.conf:3: [a] ttl takes seconds", "models.conf:9: [b] has no model"]
+    failure = Failure(code="config_invalid", message="models.conf: 2 problems", log=lines)
+    with answering(_status(1, tmp_path, failure)) as url:
+        shown = paddock("status", "--url", url)
+    assert "cannot be used: models.conf: 2 problems\n    models.conf:3: [a] ttl" in shown.out
+    assert lines[1] in shown.out
+
+
+def _status(pid: int, folder: Path, error: Failure | None = None) -> bytes:
+    config = ConfigInfo(path="models.conf", loaded_at="", error=error)
     return msgspec.json.encode(
         Status(
             version="0", pid=pid, started_at="", config=config, state_dir=str(folder),

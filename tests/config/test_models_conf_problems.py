@@ -182,6 +182,13 @@ def test_missing_files_do_not_stop_the_daemon_but_fail_the_check(yard):
     ]
 
 
+def test_a_folder_where_a_model_file_belongs_is_called_a_folder(yard):
+    (yard.models / "Qwen3-8B").mkdir()
+    assert yard.warnings("[a]\nMODEL = Qwen3-8B\n") == [
+        "models.conf:2: [a] MODEL: a folder instead of a file: models/Qwen3-8B (name the GGUF file in it; of several shards the first)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("keys", "warning"),
     [

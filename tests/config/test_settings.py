@@ -40,6 +40,10 @@ def test_an_unknown_setting_names_the_file_the_key_and_the_nearest(tmp_path):
     assert "did you mean 'max-body'?" in text
 
 
+def test_a_flag_of_serve_among_the_settings_is_called_a_flag(tmp_path):
+    assert "paddock serve --state-dir" in complaint(written(tmp_path, 'state_dir = "/x"\n'))
+
+
 def test_every_problem_is_reported_at_once(tmp_path):
     text = complaint(written(tmp_path, 'listen = "here"\nmax-body = "big"\nqueue-limit = -1\n'))
     assert "3 problems" in text

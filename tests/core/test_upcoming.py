@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
 from paddock.core.effects import Spawn
-from paddock.core.events import ClosingDown
+from paddock.core.events import ClosingDown, Yielded
 from paddock.core.model import Cause, InstanceId, ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
 from paddock.core.upcoming import Upcoming
@@ -111,6 +111,14 @@ def test_a_daemon_that_ends_begins_nothing():
     s = busy()
     s(2, asked(2, "b", insist=True))
     s(3, ClosingDown(keep=True))
+    assert s.scheduler.upcoming is None
+
+
+def test_nothing_is_begun_for_gpus_that_are_yielded():
+    s = busy()
+    s(2, asked(2, "b", insist=True))
+    assert s.scheduler.upcoming is not None
+    s(3, Yielded())
     assert s.scheduler.upcoming is None
 
 

@@ -334,6 +334,11 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     refused.status.config = broken
     told = reading.header(seen(Tale().tell(refused).events))
     assert told.problem == "models.conf was not applied: line 3: unknown key"
+    broken.error = Failure(
+        code="x", message="2 problems", log=["line 3: unknown key", "line 5: no"]
+    )
+    told = reading.header(seen(Tale().tell(refused).events))
+    assert told.problem.endswith("applied: line 3: unknown key, and 1 more: paddock check")
 
 
 def test_totals_in_one_line() -> None:

@@ -99,6 +99,9 @@ def missing(path: Path) -> Iterator[Missing]:
         first = f"{shard['stem']}-00001-of-{shard['count']}.gguf"
         message = f"is not the first of its shards: {path}"
         yield Missing("missing-shards", message, f"write {first}")
+    elif _is_dir(path):
+        hint = "name the GGUF file in it; of several shards the first"
+        yield Missing("missing-file", f"a folder instead of a file: {path}", hint)
     elif not (is_there(path) and path.is_file()):
         yield Missing("missing-file", f"no such file: {path}", _like(path))
     elif shard:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -48,6 +48,7 @@ class Settings(
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
     queue_limit: int = 256  # waiting requests per profile
+    on_yield: Literal["wait", "refuse"] = "wait"  # what requests do while the GPUs are yielded
     drain_timeout: float = 0.0  # how long a switch waits for running requests, 0 = for ever
     stall_timeout: float = 300.0  # a load with no sign of life for so long has failed
     stop_timeout: float = 5.0  # between SIGTERM and SIGKILL
@@ -77,6 +78,7 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
 
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
+_FLAGS = ("config", "state-dir")  # of `paddock serve`, with no setting beside them
 
 # The smallest value that makes sense; every other number may be 0 or more.
 _LEAST = {
@@ -142,13 +144,20 @@ def _written(path: Path) -> dict[str, Any]:
 def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
     for key, value in given.items():
         if key not in _FIELDS:
-            near = nearest(key.replace("_", "-").lower(), _FIELDS)
-            hint = f"did you mean {near!r}?" if near else ""
-            yield Problem("error", f"unknown setting {key!r}", hint, file, key=key)
+            yield Problem("error", f"unknown setting {key!r}", _meant(key), file, key=key)
         elif key == "engines":
             yield from engine_problems(value, file)
         elif complaint := _complaint(key, value):
             yield Problem("error", f"{key} {complaint}", "", file, key=key)
+
+
+def _meant(key: str) -> str:
+    """The hint about an unknown setting: what its writer probably looked for."""
+    name = key.replace("_", "-").lower()
+    if name in _FLAGS:
+        return f"that is a flag: paddock serve --{name} …"
+    near = nearest(name, _FIELDS)
+    return f"did you mean {near!r}?" if near else ""
 
 
 def _complaint(key: str, value: object) -> str:

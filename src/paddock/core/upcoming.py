@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paddock.core.books import Books, Live, Serving, Want
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.room import fits
+from paddock.core.yielding import is_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def upcoming(books: Books, number: int, now: float) -> Upcoming | None:
     leavers = [live for live in books.live.values() if _leaves(live)]
     if books.closing or not leavers or not (books.waiting or books.begun):
         return None
-    want = next(iter(books.wants(now)), None)
+    want = next((w for w in books.wants(now) if not is_held(books, w.profile)), None)
     if want is None or not _waits_only_for(books, want, leavers):
         return None
     return Upcoming(

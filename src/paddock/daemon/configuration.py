@@ -39,6 +39,7 @@ def rules_of(settings: Settings) -> Rules:
         patience=settings.patience,
         queue_limit=settings.queue_limit,
         drain_timeout=settings.drain_timeout,
+        refuse_while_yielded=settings.on_yield == "refuse",
     )
 
 
@@ -100,7 +101,7 @@ class Configuration:
             settings, draft = await self._look()
         except (ConfigError, EngineError) as error:
             _log.error(
-                "%s: not in force: %s %s", self._roster.info.path, error, "; ".join(error.detail)
+                "%s: not applied: %s (%s)", self._roster.info.path, error, "; ".join(error.detail)
             )
             self._not_taken_over(failure_of(error))
             raise

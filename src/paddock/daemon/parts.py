@@ -5,6 +5,7 @@ its constructor says what it depends on.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from paddock.api.activity import Totals
 from paddock.config.settings import Paths
@@ -22,6 +23,7 @@ from paddock.daemon.memory.plans import Plans
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.yield_state import YieldState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +47,6 @@ class Parts:
     totals: Totals
     switches: Switches
     usage: Usage
+    yield_state: YieldState
+    on_yield: Literal["wait", "refuse"]
     contexts: Contexts

@@ -40,11 +40,24 @@ def verdict_noted(
     return noted(view, "degraded", f"{profile} {complaint(verdict)}", now, profile=profile)
 
 
+def yield_noted(view: View, now: float) -> View:
+    """The GPUs were yielded, or are ours again."""
+    info = view.yielded
+    return noted(view, "yield", info.in_words() if info else "the GPUs are Paddock's again", now)
+
+
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What is new in force, or why nothing is."""
     if error := event.config.error:
-        return noted(view, "config", f"models.conf was not applied: {error.message}", now)
+        return noted(view, "config", not_applied(error), now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
+
+
+def not_applied(error: Failure) -> str:
+    """Why models.conf, as it is now, changes nothing: its first mistake, and how many more there are."""
+    first, *others = error.log or [error.message]
+    more = f", and {len(others)} more: paddock check" if others else ""
+    return f"models.conf was not applied: {first}{more}"
 
 
 def changes(event: ConfigChanged) -> str:

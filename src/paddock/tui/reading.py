@@ -22,7 +22,7 @@ from paddock.figures.units import (
 )
 from paddock.tui.bars import Bar, Segment, device_bar, device_bars
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS, Mark, Tone
-from paddock.tui.notices import complaint, reason
+from paddock.tui.notices import complaint, not_applied, reason
 from paddock.tui.state import View
 from paddock.tui.switch_lines import (
     SwitchLine,
@@ -182,7 +182,9 @@ class Header:
     engine: str
     current: str
     link: Mark
-    problem: str  # why the link is lost, or why models.conf is not in force
+    problem: (
+        str  # why the link is lost, why models.conf is not active, or that the GPUs are yielded
+    )
 
     @property
     def text(self) -> str:
@@ -192,14 +194,15 @@ class Header:
 
 def header(view: View) -> Header:
     error = view.config.error if view.config else None
-    config = f"models.conf was not applied: {error.message}" if error else ""
+    config = not_applied(error) if error else ""
+    yielded = view.yielded.in_words() if view.yielded else ""
     return Header(
         name=f"paddock {view.version}".strip(),
         url=view.url,
         engine=view.engine,
         current=view.current or "",
         link=LINKS[view.link],
-        problem=view.link_error or config,
+        problem=view.link_error or config or yielded,
     )
 
 

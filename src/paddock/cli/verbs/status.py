@@ -10,6 +10,7 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
+from paddock.cli.output.yielded import lines_of
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
@@ -49,8 +50,12 @@ def _daemon(found: Status, url: str) -> None:
     print(f"{found.config.path}, read {clock(found.config.loaded_at)}")
     if error := found.config.error:
         print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
+        for line in error.log:
+            print(paint(f"    {line}", "red"))
     for warning in found.config.warnings:
         print(paint(f"warning: {warning}", "yellow"))
+    if found.yielded:
+        print(paint("\n".join(lines_of(found.yielded)), "yellow"))
     for fault in found.faults:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
         line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"

@@ -80,6 +80,7 @@ class Instance:
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
+        self.is_restoring = False  # it reads back what its predecessor saved, and serves after that
         self.slots = slots  # None: nothing is kept of what it reads
         self.order = StopOrder()
         self.exited = asyncio.Event()  # once the scheduler knows

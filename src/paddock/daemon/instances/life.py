@@ -169,6 +169,8 @@ class Life:
             self._instance.save_record()
         if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
+            self._instance.is_restoring = True
+            self._listener.progressed(self._instance)
         else:
             self._serve()
 
@@ -188,6 +190,7 @@ class Life:
         self._serve()
 
     def _serve(self) -> None:
+        self._instance.is_restoring = False
         if ph.is_loading(self._instance.phase):
             self._move(ph.Ready())
             self._listener.got_ready(self._instance)

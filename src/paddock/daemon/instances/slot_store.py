@@ -115,7 +115,7 @@ class SlotStore:
             self._note_reused(moved, round(chosen.kept * moved.tokens), reused.tokens)
 
     def _note_reused(self, moved: Moved, expected: int, tokens: int) -> None:
-        _log.info("of %d restored tokens in common, %d were reused", expected, tokens)
+        _log.info("of about %d restored tokens in common, %d were reused", expected, tokens)
         self.reused_tokens += tokens
         self.saved_seconds += self.thrift.note_reused(
             expected=expected, reused=tokens, restore_seconds=moved.seconds

@@ -171,7 +171,7 @@ class Plans:
                 await self._judge(profile)
                 plan = self.of(profile)
                 if plan.source == "estimate":
-                    plan.notes = ["an estimate: something is loading, or no GPU has room for a "
+                    plan.notes = ["an estimate: something is loading, the GPUs are yielded, or none has room for a "
                                   "rehearsal beside what is resident", *plan.notes]  # fmt: skip
                 return plan
             return await self._make(profile) or self.of(profile)
@@ -192,7 +192,7 @@ class Plans:
 
     def _may_rehearse(self, profile: Profile) -> bool:
         booked = self._registry.booked().values()
-        if not self._scheduler.is_calm:
+        if not self._scheduler.is_calm or self._scheduler.away is not None:
             return False
         if any(_share_a_server(profile, holding.demand) for holding in booked):
             return False
@@ -209,7 +209,7 @@ class Plans:
     async def _make(self, profile: Profile) -> Plan | None:
         """The plan that its engine makes, or an estimate that says why not; None: not now."""
         async with self._busy:
-            if not self._scheduler.is_calm:
+            if not self._scheduler.is_calm or self._scheduler.away is not None:
                 return None
             try:
                 engine = self._roster.engine(profile)

@@ -98,6 +98,10 @@ class Roster:
                 found.setdefault(engine.build_mark, engine)
         return list(found.values())
 
+    def preloaded(self) -> list[ProfileId]:
+        """What models.conf wants loaded from the start."""
+        return [ProfileId(p.id) for p in self.stable.profiles.values() if p.preload]
+
     # ---- reading ----
 
     async def read(self, engines: Engines | None = None) -> Draft:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from paddock import __version__
 from paddock.api import types as wire
+from paddock.api.yielding import YieldInfo
 from paddock.config.describe import described
 from paddock.config.profile import Profile
 from paddock.core.books import Coming, Ending, Live, Serving
@@ -14,6 +15,7 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_failure
+from paddock.daemon.reports.yielded import yielded
 
 
 class View:
@@ -42,7 +44,11 @@ class View:
             requests=parts.requests.infos(),
             totals=parts.totals,
             faults=parts.faults.known(),
+            yielded=self.yielded(),
         )
+
+    def yielded(self) -> YieldInfo | None:
+        return yielded(self._parts)
 
     def instance(self, instance: Instance) -> wire.InstanceInfo:
         parts = self._parts
@@ -107,6 +113,7 @@ class View:
         info.stale, info.speed, info.verdict = now.stale, now.speed, now.verdict
         info.last_used, info.last_load_seconds = now.last_used, now.last_load_seconds
         info.waiting = waiting
+        info.yielded = self._parts.scheduler.is_held(ProfileId(profile.id))
         info.failure = self._failure(ProfileId(profile.id))
         return info
 
