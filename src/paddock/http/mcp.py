@@ -65,8 +65,8 @@ def _noticed(front: Front, request: web.Request, notice: mcp.RpcNotification) ->
 
 async def _batch(front: Front, request: web.Request, messages: list[mcp.Message]) -> web.Response:
     replies = [await _one(front, request, message) for message in messages]
-    told = [msgspec.Raw(one) for one in replies if one is not None]
-    return _json(msgspec.json.encode(told)) if told else web.Response(status=202)
+    written = [msgspec.Raw(one) for one in replies if one is not None]
+    return _json(msgspec.json.encode(written)) if written else web.Response(status=202)
 
 
 async def _one(front: Front, request: web.Request, message: mcp.Message) -> bytes | None:
@@ -113,7 +113,7 @@ class Running:
         await asyncio.wait((self._task,))
 
     async def next_word(self, patience: float) -> bytes | None:
-        """What it tells next, a sign of life after `patience` seconds, None at its end."""
+        """Its next message, a sign of life after `patience` seconds, None at its end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 word = await self.words.get()
@@ -144,7 +144,7 @@ async def _called(
 async def _streamed(
     front: Front, request: web.Request, running: Running, word: bytes | None
 ) -> web.StreamResponse:
-    """It takes long, or tells of its progress; what was cancelled ends without a reply."""
+    """Stream a call that takes long or reports progress; a cancelled one ends without a reply."""
     async with sse.stream(request) as response:
         while word is not None:
             await response.write(word)

@@ -123,15 +123,15 @@ async def _written(
     try:
         if reply.status >= 400:
             raise errors.engine_refusal(await upstream.whole(reply, endpoint))
-        written, told = Written(), monotonic()
+        written, reported = Written(), monotonic()
         async for chunk in _chunks(reply, endpoint):
             listed.has_begun = True
             written.hear(chunk)
-            if monotonic() - told >= _EVERY:
-                told = monotonic()
+            if monotonic() - reported >= _EVERY:
+                reported = monotonic()
                 caller.progress(f"{written.chunks} tokens written", 1.0 + written.chunks)
     finally:
-        reply.close()  # a connection whose reply was read to its end is in the pool by now
+        reply.close()  # a connection whose reply was read to its end is already in the pool
     if not written.finish:
         raise UpstreamGone(f"the answer of {endpoint.profile} broke off before its end")
     return written

@@ -21,11 +21,11 @@ from paddock.atomic_write import atomic_write
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
 from paddock.errors import EngineError, Forbidden
-from paddock.http.sender import VISITED_COOKIE, Sender, tells
+from paddock.http.sender import VISITED_COOKIE, Sender, names_sender
 
 _log = logging.getLogger(__name__)
 _KEPT = "web-page.msgpack"
-_STRANGERS = frozenset({Sender.ELSEWHERE, Sender.UNTOLD})
+_STRANGERS = frozenset({Sender.ELSEWHERE, Sender.UNKNOWN})
 
 
 class _Kept(msgspec.Struct):
@@ -101,7 +101,7 @@ def _is_visit(request: web.Request) -> bool:
 
 def _response(file: PageFile, request: web.Request) -> web.Response:
     response = _content(file, request)
-    if request.path == INDEX and not tells(request.headers):
+    if request.path == INDEX and not names_sender(request.headers):
         response.headers["Set-Cookie"] = VISITED_COOKIE
     return response
 
