@@ -19,9 +19,9 @@ from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.loop import Loop
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.specs import Specs
-from paddock.daemon.profiles.roster import Draft, Roster
+from paddock.daemon.profiles.roster import Candidate, Roster
 from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.reports.publisher import Publisher
@@ -50,7 +50,7 @@ class Configuration:
         settings: Settings,
         read_settings: Callable[[], Settings],
         roster: Roster,
-        plans: Plans,
+        plans: ProfilePlans,
         switches: Switches,
         loop: Loop,
         publisher: Publisher,
@@ -70,12 +70,12 @@ class Configuration:
         """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
         self._take(*await self._look())
 
-    async def _look(self) -> tuple[Settings, Draft]:
+    async def _look(self) -> tuple[Settings, Candidate]:
         settings = await asyncio.to_thread(self._read_settings)
         engines = Engines.of(settings, self._roster.engines.cache_dir)
         return settings, await self._roster.read(engines)
 
-    def _take(self, settings: Settings, draft: Draft) -> None:
+    def _take(self, settings: Settings, draft: Candidate) -> None:
         stable = draft.stable
         self._specs.keep_only(stable)
         self._plans.keep_only(stable)

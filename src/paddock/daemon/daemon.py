@@ -38,7 +38,7 @@ from paddock.daemon.instances.registry import Registry
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
@@ -48,7 +48,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.activity_feed import ActivityFeed
 from paddock.daemon.reports.catalog import catalog, model_card
 from paddock.daemon.reports.publisher import Publisher
-from paddock.daemon.reports.view import View
+from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
 from paddock.llama.gguf import Facts
@@ -78,7 +78,7 @@ class Daemon:
         switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
         self.loop = Loop(scheduler, registry, switches, self, clock, faults)
         self.sampler = Sampler(self.loop, ledger, scheduler, registry, faults)
-        self.plans = Plans(
+        self.plans = ProfilePlans(
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
@@ -93,7 +93,7 @@ class Daemon:
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
         )  # fmt: skip
-        self.view = View(parts)
+        self.view = StatusView(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
         self.activity_feed = ActivityFeed(

@@ -17,7 +17,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
@@ -38,7 +38,7 @@ class Parts:
     files: ModelFiles
     flaws: Flaws
     ledger: Ledger
-    plans: Plans
+    plans: ProfilePlans
     chronicle: Chronicle
     requests: Requests
     totals: Totals

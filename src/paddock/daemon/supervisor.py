@@ -24,7 +24,7 @@ from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.containers import is_container, reap
@@ -49,7 +49,7 @@ class Supervisor:
         registry: Registry,
         roster: Roster,
         ledger: Ledger,
-        plans: Plans,
+        plans: ProfilePlans,
         flaws: Flaws,
         contexts: Contexts,
         listener: Listener,

@@ -77,13 +77,13 @@ async def _one(front: Front, request: web.Request, message: mcp.Message) -> byte
         return mcp.refused(message)
     if (found := _at_once(message)) is not None:
         return found
-    running = Running(front, request, message)
+    running = RunningCall(front, request, message)
     async with running:
         await running.ended()
     return running.reply
 
 
-class Running:
+class RunningCall:
     """One call of a tool inside its block; whoever leaves the block early cancels it."""
 
     def __init__(self, front: Front, request: web.Request, message: mcp.RpcRequest) -> None:
@@ -96,7 +96,7 @@ class Running:
         self._task = asyncio.ensure_future(call(caller, wanted))  # ended in __aexit__
         self._task.add_done_callback(lambda _: self.words.put_nowait(None))
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> "RunningCall":
         if self._key[0]:  # without a session, another client's call may have the same id
             self._calls[self._key] = self._task
         return self
@@ -131,7 +131,7 @@ class Running:
 async def _called(
     front: Front, request: web.Request, message: mcp.RpcRequest
 ) -> web.StreamResponse:
-    async with Running(front, request, message) as running:
+    async with RunningCall(front, request, message) as running:
         if "text/event-stream" not in request.headers.get("Accept", ""):
             await running.ended()
             return _json(running.reply or b"")
@@ -142,7 +142,7 @@ async def _called(
 
 
 async def _streamed(
-    front: Front, request: web.Request, running: Running, word: bytes | None
+    front: Front, request: web.Request, running: RunningCall, word: bytes | None
 ) -> web.StreamResponse:
     """Stream a call that takes long or reports progress; a cancelled one ends without a reply."""
     async with sse.stream(request) as response:

@@ -17,8 +17,8 @@ from textual.message import Message
 from paddock.api.types import ProfileInfo
 from paddock.errors import PaddockError
 from paddock.tui import paint, reading
-from paddock.tui.calls import Daemon
-from paddock.tui.dashboard import Chosen, Dashboard
+from paddock.tui.calls import DaemonCalls
+from paddock.tui.dashboard import Dashboard, ModelChosen
 from paddock.tui.detail import Detail
 from paddock.tui.guide import Guide
 from paddock.tui.logs import Logs
@@ -55,7 +55,7 @@ class PaddockApp(App[None]):
 
     def __init__(
         self,
-        daemon: Daemon,
+        daemon: DaemonCalls,
         source: Callable[[Callable[[News], None]], Source],
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -112,7 +112,7 @@ class PaddockApp(App[None]):
 
     # ---- what keys do ----
 
-    def on_chosen(self, message: Chosen) -> None:
+    def on_model_chosen(self, message: ModelChosen) -> None:
         self.action_pick(message.profile)
 
     @work

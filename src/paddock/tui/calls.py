@@ -10,7 +10,7 @@ from paddock.api.profiles import ProfileDetail
 from paddock.api.types import ModelResult, SwitchResult
 
 
-class Daemon(Protocol):
+class DaemonCalls(Protocol):
     """The verbs of `paddock.api.client.Client` that the dashboard uses; each may raise PaddockError."""
 
     @property

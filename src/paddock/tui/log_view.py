@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 from paddock.tui.tail import Tail
 from paddock.tui.transcript import KEPT, Transcript
 
@@ -33,7 +33,7 @@ class LogView(ScrollView, can_focus=True):
     class _Fresh(Message):
         pass
 
-    def __init__(self, daemon: Daemon, *, lines: int, id: str | None = None) -> None:  # noqa: A002  # Textual's word
+    def __init__(self, daemon: DaemonCalls, *, lines: int, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         """`lines`: how many of the past it begins with."""
         super().__init__(id=id)
         self._daemon, self._past = daemon, lines

@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from paddock import excerpt
 from paddock.api.connection import HangUp
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 
 _LONGEST = 1 << 16  # bytes: a line without an end is cut here
 _SHOWN = 2_000  # characters of a line: as far as one can scroll
@@ -22,7 +22,7 @@ class Tail:
 
     def __init__(
         self,
-        daemon: Daemon,
+        daemon: DaemonCalls,
         name: str | None,
         tell: Callable[[str | None], None],
         *,

@@ -44,7 +44,7 @@ class PlanListener(Protocol):
         """An engine planned or refused something."""
 
 
-class Plans:
+class ProfilePlans:
     """What each profile will take. `run` makes the plans, `wake` has it look again."""
 
     def __init__(

@@ -16,7 +16,7 @@ from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_failure
 
 
-class View:
+class StatusView:
     """Reads everything and changes nothing."""
 
     def __init__(self, parts: Parts) -> None:
