@@ -79,15 +79,15 @@ class Configuration:
         stable = draft.stable
         self._specs.keep_only(stable)
         self._plans.keep_only(stable)
-        warnings = excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
+        warnings = excerpt.first([*self._not_yet_effective(settings), *map(str, stable.warnings)])
         self._roster.take(draft, list(warnings))
 
-    def _not_in_force(self, settings: Settings) -> Iterator[str]:
+    def _not_yet_effective(self, settings: Settings) -> Iterator[str]:
         """Of what a running daemon does not take over, that which was changed."""
         for key in msgspec.structs.fields(Settings):
             before, now = getattr(self._settings, key.name), getattr(settings, key.name)
             if before != now and key.name not in _TAKEN_OVER:
-                yield f"paddock.toml: {key.encode_name} was changed: in force after `paddock restart`"
+                yield f"paddock.toml: {key.encode_name} was changed: takes effect after `paddock restart`"
 
     async def reload(self) -> None:
         """Read it again and make it active, or publish why not. Raises as `read` does."""
@@ -100,7 +100,7 @@ class Configuration:
             settings, draft = await self._look()
         except (ConfigError, EngineError) as error:
             _log.error(
-                "%s: not in force: %s %s", self._roster.info.path, error, "; ".join(error.detail)
+                "%s: not applied: %s %s", self._roster.info.path, error, "; ".join(error.detail)
             )
             self._not_taken_over(failure_of(error))
             raise

@@ -31,7 +31,7 @@ _WANDER = 0.25  # seconds between two steps of a bar of which nobody knows how f
 
 
 class Source(Protocol):
-    """Whoever tells the news: the feed, or a test."""
+    """Whatever brings the news: the feed, or a test."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...

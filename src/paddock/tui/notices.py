@@ -41,7 +41,7 @@ def verdict_noted(
 
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
-    """What is new in force, or why nothing is."""
+    """What was applied, or why nothing was."""
     if error := event.config.error:
         return noted(view, "config", f"models.conf was not applied: {error.message}", now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)

@@ -182,7 +182,7 @@ class Header:
     engine: str
     current: str
     link: Mark
-    problem: str  # why the link is lost, or why models.conf is not in force
+    problem: str  # why the link is lost, or why models.conf was not applied
 
     @property
     def text(self) -> str:

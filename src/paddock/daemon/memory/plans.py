@@ -114,7 +114,7 @@ class ProfilePlans:
             for device, mib in holding.demand.items():
                 ours[device] = ours.get(device, 0) + mib
         for id_, reading in self._ledger.readings.items():
-            if not reading.is_in_ram:  # its driver tells of what was set aside alone
+            if not reading.is_in_ram:  # its driver reports only what was set aside
                 ours[id_] = reading.ours_mib
         return Circumstances(self._ledger.readings, self._ledger.overheads, ours)
 
