@@ -50,7 +50,7 @@ _PREFLIGHT = {
 
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
-    page = WebPage(daemon.paths.state_dir, daemon.roster.engines_at_hand)
+    page = WebPage(daemon.paths.state_dir, daemon.roster)
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
     receiver = Receiver(store, daemon.settings)
     front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)

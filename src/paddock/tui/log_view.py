@@ -50,7 +50,7 @@ class LogView(ScrollView, can_focus=True):
     def read(self, name: str | None) -> None:
         """Show the log of this name (None: of everybody), from now on."""
         self.leave()
-        self._tail = Tail(self._daemon, name, self._hear, lines=self._past)
+        self._tail = Tail(self._daemon, name, self, lines=self._past)
         self._tail.start()
 
     def leave(self) -> None:
@@ -66,7 +66,7 @@ class LogView(ScrollView, can_focus=True):
     def on_unmount(self) -> None:
         self.leave()
 
-    def _hear(self, line: str | None) -> None:
+    def hear(self, line: str | None) -> None:
         """From the tail's thread."""
         self._fresh.append(line)
         if not self._is_due:
