@@ -3,9 +3,11 @@ as a whole or not at all."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -42,13 +44,30 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+class SettingsSource(Protocol):
+    """Where settings are read again when their file has changed."""
+
+    def read(self) -> Settings:
+        """Blocking. Raises ConfigError."""
+
+
+@dataclass
+class FixedSettings:
+    """Settings that never change."""
+
+    settings: Settings
+
+    def read(self) -> Settings:
+        return self.settings
+
+
 class Configuration:
     """Keeps the roster, and the scheduler's view of it, as models.conf says."""
 
     def __init__(
         self,
         settings: Settings,
-        read_settings: Callable[[], Settings],
+        source: SettingsSource,
         roster: Roster,
         plans: ProfilePlans,
         switches: Switches,
@@ -57,8 +76,8 @@ class Configuration:
         metrics: Metrics,
         faults: Faults,
     ) -> None:
-        """`settings`: those that the daemon was started with; `read_settings` reads today's."""
-        self._settings, self._read_settings = settings, read_settings
+        """`settings`: those that the daemon was started with; `source` reads today's."""
+        self._settings, self._source = settings, source
         self._roster, self._plans, self._switches = roster, plans, switches
         self._loop, self._publisher, self._metrics = loop, publisher, metrics
         self._faults = faults
@@ -71,7 +90,7 @@ class Configuration:
         self._take(*await self._look())
 
     async def _look(self) -> tuple[Settings, Candidate]:
-        settings = await asyncio.to_thread(self._read_settings)
+        settings = await asyncio.to_thread(self._source.read)
         engines = Engines.of(settings, self._roster.engines.cache_dir)
         return settings, await self._roster.read(engines)
 

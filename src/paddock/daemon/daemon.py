@@ -23,7 +23,7 @@ from paddock.daemon.activity.usage import Usage
 from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
-from paddock.daemon.configuration import Configuration, rules_of
+from paddock.daemon.configuration import Configuration, FixedSettings, SettingsSource, rules_of
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
@@ -64,7 +64,7 @@ class Daemon:
         self,
         paths: Paths,
         settings: Settings,
-        read_settings: Callable[[], Settings],
+        source: SettingsSource,
         listen: Sequence[str],
         records: Records,
         history: HistoryStore,
@@ -108,7 +108,7 @@ class Daemon:
             aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
-            settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
+            settings, source, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
@@ -141,19 +141,19 @@ class Daemon:
         settings: Settings,
         *,
         listen: Sequence[str] = (),
-        read_settings: Callable[[], Settings] | None = None,
+        source: SettingsSource | None = None,
         clock: Clock | None = None,
     ) -> "Daemon":
         """One that has read its history and models.conf, and has touched no instance yet.
 
-        `listen`: the addresses that it will answer at. `read_settings` reads the settings again, when
+        `listen`: the addresses that it will answer at. `source` reads the settings again, when
         their file has changed; None: they never change. Raises ConfigError or EngineError.
         """
         faults = Faults()
         records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
         history = await opened(paths.state_dir / "history.sqlite", faults)
         daemon = cls(
-            paths, settings, read_settings or (lambda: settings), listen,
+            paths, settings, source or FixedSettings(settings), listen,
             records, history, faults, clock or Clock(),
         )  # fmt: skip
         try:
