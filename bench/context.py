@@ -64,7 +64,7 @@ def _write(folder: Path, model: ScriptedModel, tokens: int) -> None:
     shared = f"[*]\nctx-size = {tokens + 1024}\nparallel = 1\n"
     (folder / "models.conf").write_text(
         f"{shared}[keeps]\nmodel = {path}\nkeep-context = on\n"
-        f"[forgets]\nmodel = {path}\n[other]\nmodel = {other}\n"
+        f"[forgets]\nmodel = {path}\nkeep-context = off\n[other]\nmodel = {other}\n"
     )
     (folder / "paddock.toml").write_text("max-instances = 1\nprobe-after = 0\nplan-ahead = false\n")
 

@@ -122,6 +122,14 @@ class Restarting(ShuttingDown):
     passes_in = 5.0
 
 
+class Yielded(PaddockError):
+    """The GPUs are left to other programs, until somebody resumes."""
+
+    code = "yielded"
+    status = 503
+    passes_in = 60.0
+
+
 class UpstreamGone(PaddockError):
     """The instance ended or closed the connection in the middle of a reply.
 

@@ -16,6 +16,7 @@ import pytest
 
 from paddock.api.client import Client
 from paddock.api.placement import Buffer, History, LoadEntry, Placement, Reason, Verdict
+from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.daemon.history import store as history
 from tests.cli.conftest import Paddock
 from tests.yard import places, process
@@ -77,6 +78,24 @@ PAST: list[tuple[LoadEntry, list[tuple[float, float | None]]]] = [
 ]
 
 
+SWITCHES = [
+    SwitchEntry(
+        profile="old", instance="old.1", ended_at="2026-11-22T10:00:00Z", seconds=9.5,
+        outcome="ready", left=["other"], prompt_tokens=800, read_again=700,
+        phases=[
+            SwitchPhase(name="stopping", seconds=1.5, part="other"),
+            SwitchPhase(name="loading", seconds=5.0, part="text_model"),
+            SwitchPhase(name="loading", seconds=3.0, part="mmproj_model"),
+            SwitchPhase(name="first-token", seconds=0.25),
+        ],
+    ),
+    SwitchEntry(
+        profile="other", instance="other.2", ended_at="2026-11-23T10:00:00Z", seconds=0.1,
+        outcome="failed", phases=[SwitchPhase(name="starting", seconds=0.1)],
+    ),
+]  # fmt: skip
+
+
 async def write_down(path: Path) -> None:
     book = await history.HistoryStore.open(path)
     await book.add_load(load("2026-11-20T10:00:00Z", 0.2, profile="broken", outcome="failed"))
@@ -92,6 +111,8 @@ async def write_down(path: Path) -> None:
                 generated_tokens=50,
                 source="traffic",
             )
+    for switch in SWITCHES:
+        await book.add_switch(switch)
     await book.close()
 
 
@@ -124,6 +145,34 @@ def cells(out: str) -> list[dict[str, str]]:
     head, *rows = (line.ljust(max(map(len, lines))) for line in lines)
     columns = list(re.finditer(r"(\w+(?: \w+)*) *", head))
     return [{c[1]: row[c.start() : c.end()].strip() for c in columns} for row in rows]
+
+
+def test_switches_are_a_table_with_a_column_for_each_phase(told: Paddock) -> None:
+    failed, ready = cells("\n\n" + told("--switches").out)
+    when = datetime.fromisoformat("2026-11-22T10:00:00Z").astimezone()
+    assert ready == {
+        "WHEN": when.strftime("%Y-%m-%d %H:%M:%S"),
+        "PROFILE": "old",
+        "OUTCOME": "ready",
+        "SECONDS": "9.50",
+        "STOPPING": "1.50",
+        "STARTING": "",
+        "LOADING": "8.00",
+        "FIRST TOKEN": "0.25",
+        "READ AGAIN": "700 tokens",
+        "LEFT FOR IT": "other",
+    }
+    assert (failed["PROFILE"], failed["OUTCOME"], failed["STARTING"]) == ("other", "failed", "0.10")
+    [only] = cells("\n\n" + told("old", "--switches").out)
+    assert only["PROFILE"] == "old"
+    found = msgspec.json.decode(told("--switches", "--json", "-n", 1).out, type=SwitchHistory)
+    assert [msgspec.structs.replace(e, id=0) for e in found.switches] == SWITCHES[1:]
+
+
+def test_loads_are_of_a_profile(paddock: Paddock, url: str) -> None:
+    result = paddock("history", "--url", url)
+    assert result.status == 1
+    assert "name a profile" in result.err
 
 
 def test_the_table_tells_each_load_the_newest_first(told: Paddock) -> None:

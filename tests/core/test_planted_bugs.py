@@ -47,6 +47,16 @@ def test_a_kill_under_a_client_is_noticed(monkeypatch):
     hunt("killed under a client")
 
 
+def test_a_load_while_the_gpus_are_yielded_is_noticed(monkeypatch):
+    monkeypatch.setattr(settle, "is_held", lambda books, profile: False)
+    hunt("took a yielded GPU")
+
+
+def test_an_idle_one_that_stays_on_a_yielded_gpu_is_noticed(monkeypatch):
+    monkeypatch.setattr(settle, "leave_gpus", lambda books: iter(()))
+    hunt("keeps a yielded GPU")
+
+
 def test_a_ttl_that_forgets_to_look_for_requests_is_noticed(monkeypatch):
     def ttl_end(self: Books, live: Live) -> float | None:
         spec, state = self.specs.get(live.profile), live.state

@@ -36,6 +36,7 @@ policies = st.builds(
     queue_limit=st.sampled_from([3, 256]),
     drain_timeout=st.sampled_from([0.0, 0.0, 12.0]),
     crashes=st.sampled_from([1, 3]),
+    refuse_while_yielded=st.booleans(),
 )
 
 
@@ -166,6 +167,13 @@ class Stable(RuleBasedStateMachine):
         else:
             self.world.unload(name, now=order == "unload now")
 
+    @rule(how=st.sampled_from(["yield", "yield at once", "resume", "resume"]))
+    def yield_gpus(self, how: str) -> None:
+        if how == "resume":
+            self.world.resume()
+        else:
+            self.world.yield_gpus(at_once=how == "yield at once")
+
     @rule(name=names, ttl=st.sampled_from([0.0, 5.0, 50.0]))
     def keep(self, name: ProfileId, ttl: float) -> None:
         self.world.feed(ev.KeepAsked(name, ttl))
@@ -192,7 +200,9 @@ class Stable(RuleBasedStateMachine):
             return  # the history has ended already
         if self.ending in ("closed", "kept"):
             self.world.close(keep=self.ending == "kept")
-        elif self.ending == "crowded":
+        elif self.world.is_yielded:
+            self.world.resume()
+        if self.ending == "crowded":
             for name in self.world.specs:
                 self.world.ask(name)
         self.world.settle(crowded=self.ending == "crowded")

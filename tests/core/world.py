@@ -85,6 +85,7 @@ class World:
         self._given_up: dict[ProfileId, frozenset[Asker]] = {}  # since it was started last
         self.flawed: set[ProfileId] = set()  # known to fail
         self._forced: set[ProfileId] = set()  # of the pending ones: to be tried all the same
+        self.is_yielded = False
         self._tickets = 0
         self._begin(scheduler)
         self.configure(specs)
@@ -183,6 +184,7 @@ class World:
         self.waiting, self.leased, self.pending = {}, {}, set()
         self.flawed, self._forced = set(), set()
         self.is_switching, self.evicted_at = False, {}
+        self.is_yielded = False  # of that, this world keeps no record
         self._begin(scheduler)
         self.configure(self.specs.values())
         self.measure(self.room)
@@ -200,6 +202,14 @@ class World:
         self.feed(ev.Adopted(process.instance, process.profile, fingerprint, is_ready))
         if is_ready:
             self._place(process)
+
+    def yield_gpus(self, *, at_once: bool) -> None:
+        self.is_yielded = True
+        self.feed(ev.Yielded(at_once))
+
+    def resume(self) -> None:
+        self.is_yielded = False
+        self.feed(ev.Resumed())
 
     def close(self, *, keep: bool) -> None:
         self.feed(ev.ClosingDown(keep))
@@ -223,7 +233,8 @@ class World:
         self.promise(deadline is None or deadline > self.now, "busy loop")
         self._compare_leases()
         self._look_for_hopeless_ones()
-        self.promise(not waits_for_itself(self), "waits for itself")
+        self.promise(self.is_yielded or not waits_for_itself(self), "waits for itself")
+        self._look_at_yielded_gpus()
         told = any(process.told for process in self.processes.values())
         self.is_switching = bool(self.pending) and (self.is_switching or told)
         self.is_sound = True
@@ -248,6 +259,8 @@ class World:
 
     def _spawn(self, instance: InstanceId, profile: ProfileId) -> Process:
         demand, others = self.need(profile), self.processes.values()
+        on_gpu = self._is_on_gpu(self.specs[profile].demand)
+        self.promise(not (self.is_yielded and on_gpu), "took a yielded GPU")
         self.promise(all(p.profile != profile for p in others), "double load")
         beside = [p.demand for p in others]
         self.promise(self._has_room(demand, beside), "memory over-committed")
@@ -265,7 +278,10 @@ class World:
         process = self.processes[effect.instance]
         self.promise(not process.told and process.state != "exited", "stopped twice")
         used = any(request.instance == process.instance for request in self.leased.values())
-        ordered = isinstance(event, ev.ClosingDown | ev.UnloadAsked) and effect.why != "evicted"
+        ordered = (
+            isinstance(event, ev.ClosingDown | ev.UnloadAsked | ev.Yielded)
+            and effect.why != "evicted"
+        )
         self.promise(not used or ordered or self._drain_is_over(effect), "killed under a client")
         if effect.why == "evicted":
             self.promise(not self._all_fits(staying), "evicted though everything fits")
@@ -343,6 +359,20 @@ class World:
         hopeless = self.flawed - there - self._forced
         waiting = {request.profile for request in self.waiting.values()}
         self.promise(not waiting & hopeless, "waits for what is known to fail")
+
+    def _look_at_yielded_gpus(self) -> None:
+        """What nobody uses is on its way out."""
+        used = {request.instance for request in self.leased.values()}
+        kept = any(
+            not p.told and p.state != "exited" and p.instance not in used
+            for p in self.processes.values()
+            if self._is_on_gpu(p.demand)
+        )
+        self.promise(not (self.is_yielded and kept), "keeps a yielded GPU")
+
+    @staticmethod
+    def _is_on_gpu(demand: Demand) -> bool:
+        return any(mib for device, mib in demand.items() if device != HOST)
 
     def promise(self, kept: bool, words: str) -> None:
         if not kept:

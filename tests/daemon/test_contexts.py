@@ -20,6 +20,7 @@ from paddock.daemon.history.probes import Probes
 from paddock.daemon.instances.context_folders import ContextFolders
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.experience import Experience
+from paddock.daemon.instances.records import Record
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.thrift import Thrift
 from paddock.llama import client
@@ -206,12 +207,26 @@ class NoSpeeds:
         return None
 
 
+RECORD = Record(
+    instance="alpha.1",
+    number=1,
+    profile="alpha",
+    fingerprint="f",
+    argv=[],
+    engine="native",
+    engine_version="b1",
+    socket="",
+    size_mib=1,
+    created="",
+    stop_timeout=1.0,
+)
+
+
 def slot_store(folder: Path) -> SlotStore:
     thrift = Thrift(
         Experience(folder / "contexts.json"),
         NoSpeeds(),
-        profile="alpha",
-        kind="any",
+        record=RECORD,
         place="disk",
         is_asked_for=True,
     )

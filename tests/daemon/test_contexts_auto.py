@@ -133,6 +133,11 @@ async def test_without_a_place_in_ram_nothing_is_kept(paths: Paths):
         await cached(home)
         await home.answer("beta")
         assert await cached(home) == 0
+        kept = instance_of(home)
+        found = [
+            i.context.note for i in (await home.status()).instances if i.id == kept.id and i.context
+        ]
+        assert "tmpfs" in found[0]
     assert not (paths.state_dir / "contexts").exists()
 
 
@@ -142,9 +147,17 @@ async def test_what_it_brought_is_read_off_the_next_request_and_remembered(paths
         await home.answer("beta")
         await cached(home, "alpha", "And then?")
         await home.until(lambda _: instance_of(home).slots.reused_tokens > MANY)  # type: ignore[union-attr]
-    brought = Experience(paths.state_dir / "contexts.json").brought("alpha")
-    assert brought.tokens > MANY
-    assert brought.seconds > 0
+        kept = (await home.status()).instances[0].context
+        assert kept
+        assert (kept.place, kept.kept_tokens > MANY, kept.reused_tokens > MANY) == (
+            "ram",
+            True,
+            True,
+        )
+        assert (await home.get("/history/alpha"))["context"]["tokens"] > MANY
+    spared = Experience(paths.state_dir / "contexts.json").spared("alpha")
+    assert spared.tokens > MANY
+    assert spared.seconds > 0
 
 
 async def test_another_conversation_proves_nothing(paths: Paths):

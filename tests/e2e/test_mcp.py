@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.yard import Yard
 
 KEYS: dict[str, Any] = {"api_keys": ("sk-infer",), "management_keys": ("sk-manage",)}
-TOOLS = ["list_models", "status", "switch_model", "ask_model", "unload_model"]
+TOOLS = ["list_models", "status", "switch_model", "ask_model", "unload_model", "yield_gpus"]
 
 
 def server(url: str, key: str = "") -> StdioServerParameters:
@@ -117,3 +117,14 @@ async def test_without_a_daemon_the_bridge_says_what_there_would_be():
     assert result.is_error
     assert "no daemon answers" in said(result)
     assert "paddock start" in said(result)
+
+
+async def test_an_agent_yields_the_gpus_and_takes_them_back(home, agent):
+    async with home() as yard, agent(yard) as client:
+        result = await client.call_tool("yield_gpus", {"seconds": 600})
+        assert result.structured_content["yielded"] is True
+        assert result.structured_content["until"]
+        assert (await yard.status()).yielded is not None
+        result = await client.call_tool("yield_gpus", {"resume": True})
+        assert result.structured_content["yielded"] is False
+        assert (await yard.status()).yielded is None

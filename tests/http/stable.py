@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from paddock.api.activity import Totals
+from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.types import (
     AnyEvent,
@@ -248,6 +249,9 @@ class Stable:
 
     def endpoints(self) -> list[Endpoint]:
         return [stall.endpoint for stall in self.stalls.values() if stall.ready.is_set()]
+
+    def spared(self, _: str) -> Spared:
+        return Spared()
 
     def hand_saved(self, instance: str) -> None:
         """None of these keeps contexts."""

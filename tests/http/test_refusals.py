@@ -17,7 +17,7 @@ def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
 
 KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
-PASSES = {"queue_full", "restarting", "upstream_gone", "model_loading"} | {
+PASSES = {"queue_full", "yielded", "restarting", "upstream_gone", "model_loading"} | {
     "instance_hangs",
     "too_many_connections",
     "no_room_for_body",

@@ -12,6 +12,7 @@ from paddock.llama.output import (
     StateLine,
     TaskLine,
     failure_reason,
+    lacked_memory,
     load_hint,
     parse_state,
     parse_task,
@@ -132,6 +133,14 @@ def test_a_build_that_reports_no_speed_of_the_last_seconds_gives_the_mean():
 
 
 # ---- failures ----
+
+
+def test_memory_that_was_refused_is_told_from_other_ends():
+    refused = "0.1 E ggml_gallocr_reserve_n_impl: failed to allocate RPC0[127.0.0.1:1] buffer of size 213573632"
+    assert lacked_memory(lines("log-cuda-out-of-memory"))
+    assert lacked_memory([refused])
+    for log in ("log-11434-truncated", "log-11434-missing-file", "log-11434-unknown-flag"):
+        assert not lacked_memory(lines(log))
 
 
 @pytest.mark.parametrize(

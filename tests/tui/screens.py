@@ -14,6 +14,7 @@ from paddock.api.connection import HangUp
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
+from paddock.api.yielding import YieldResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.feed import NewsReader
 from tests.tui import histories
@@ -54,6 +55,14 @@ class Deaf:
     def unload(self, model: str | None = None, *, wait: bool = True) -> ModelResult:
         self.asked.append(("unload", model))
         return ModelResult(success=True, models=[])
+
+    def yield_gpus(self, *, by: str = "", wait: bool = True) -> YieldResult:
+        self.asked.append(("yield_gpus", by))
+        return YieldResult()
+
+    def resume(self) -> YieldResult:
+        self.asked.append(("resume",))
+        return YieldResult()
 
     def cancel(self, model: str | None = None) -> list[str]:
         self.asked.append(("cancel", model))

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList
 
-from paddock.api.types import AnyEvent
+from paddock.api.types import AnyEvent, YieldChanged
+from paddock.api.yielding import YieldInfo
+from paddock.tui.app import Heard
 from paddock.tui.detail import Detail
 from paddock.tui.guide import Guide
 from paddock.tui.logs import Logs
 from paddock.tui.picker import Picker
+from paddock.tui.reading import header
 from tests.tui import histories
 from tests.tui.screens import GOLDEN, SCREENS, settled, shown, text
 
@@ -85,6 +88,19 @@ async def test_u_unloads_the_row_under_the_cursor():
         await pilot.press("u")
         await settled(pilot)
     assert daemon.asked == [("unload", "glm-flash-q4")]
+
+
+async def test_y_yields_the_gpus_and_takes_them_back():
+    async with shown(two()) as (app, pilot, daemon):
+        await pilot.press("y")
+        await settled(pilot)
+        info = YieldInfo(since="2026-01-01T10:00:00Z", by="a game")
+        app.post_message(Heard(YieldChanged(seq=app.view.last_seq + 1, yielded=info)))
+        await settled(pilot)
+        assert "yielded by a game" in header(app.view).text
+        await pilot.press("y")
+        await settled(pilot)
+    assert daemon.asked == [("yield_gpus", "the dashboard"), ("resume",)]
 
 
 async def test_c_cancels_the_load_that_is_under_way_and_nothing_else():

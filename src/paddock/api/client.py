@@ -19,6 +19,7 @@ from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
+from paddock.api.switches import SwitchHistory
 from paddock.api.types import (
     AnyEvent,
     ModelRequest,
@@ -30,6 +31,7 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
+from paddock.api.yielding import YieldRequest, YieldResult
 from paddock.errors import PaddockError, UpstreamGone
 
 T = TypeVar("T")
@@ -155,6 +157,12 @@ class Client:
         query = f"?limit={limit}" if limit is not None else ""
         return self._call("GET", f"/history/{quote(profile, safe='')}{query}", History)
 
+    def switches(self, profile: str | None = None, limit: int | None = None) -> SwitchHistory:
+        """The last switches to a profile, or to all: each with its phases."""
+        query = {"model": profile, "limit": limit}
+        said = urlencode({key: value for key, value in query.items() if value is not None})
+        return self._call("GET", f"/switches?{said}" if said else "/switches", SwitchHistory)
+
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""
         return self._call("GET", f"/profiles/{quote(model, safe='')}", ProfileDetail)
@@ -177,6 +185,17 @@ class Client:
         """
         wanted = ModelRequest(model=model, now=now, wait=wait)
         return self._call("POST", "/unload", ModelResult, wanted)
+
+    def yield_gpus(
+        self, seconds: float | None = None, *, now: bool = False, by: str = "", wait: bool = True
+    ) -> YieldResult:
+        """Leave all GPUs to other programs, for so many seconds, or until `resume`."""
+        wanted = YieldRequest(seconds=seconds, now=now, by=by, wait=wait)
+        return self._call("POST", "/yield", YieldResult, wanted, patient=True)
+
+    def resume(self) -> YieldResult:
+        """Take the GPUs back; what ran comes back."""
+        return self._call("POST", "/resume", YieldResult, {})
 
     def cancel(self, model: str | None = None) -> list[str]:
         """Cancel the load of one model, or all loads. Gives their names."""

@@ -87,6 +87,20 @@ class Answered(msgspec.Struct, kw_only=True):
     generated_tokens: int | None = None
 
 
+class Yielding(msgspec.Struct, kw_only=True):
+    """Leave the GPUs to other programs, or take them back."""
+
+    seconds: float | None = None  # None: until `resume`
+    resume: bool = False
+
+
+class YieldState(msgspec.Struct, kw_only=True):
+    yielded: bool
+    until: str | None
+    leaving: list[str]
+    staying: list[str]
+
+
 class Unloaded(msgspec.Struct):
     unloading: list[str]
 
@@ -182,6 +196,16 @@ _ALL = (
         description="Free the memory of a model as soon as its running requests are done.",
         takes=ModelName,
         gives=Unloaded,
+        destroys=True,
+    ),
+    Tool(
+        name="yield_gpus",
+        title="Leave the GPUs to other programs",
+        description="Unload everything that lies on a GPU, for `seconds` or until this is called with "
+        "`resume`; then what ran comes back. Requests to models that need a GPU wait or are refused "
+        "meanwhile.",
+        takes=Yielding,
+        gives=YieldState,
         destroys=True,
     ),
 )

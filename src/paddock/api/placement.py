@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from paddock.api.contexts import Spared
+
 BufferKind = Literal["model", "context", "compute", "output"]
 VerdictState = Literal["verified", "degraded", "unknown"]
 
@@ -30,6 +32,7 @@ class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
     graph_splits_tg: int | None = None  # generation graph, where it differs
     n_ctx: int | None = None
     free: dict[str, int] = {}  # MiB of each device just before this load
+    replayed: bool = False  # as an earlier rehearsal found it, given as flags: nothing was searched
     warnings: list[str] = []  # fit's own complaints
 
 
@@ -82,6 +85,8 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     notes: list[str] = []  # why, in words: who takes the memory, what goes where
     warnings: list[str] = []  # what the owner should know before loading it
     refusal: str = ""  # which engine cannot load the files at all, and its own words
+    replay: list[str] = []  # flags that give the same without a search; empty: each load searches
+    gpus: list[str] = []  # ids of all the GPUs that there were, used or not
 
     def device(self, name: str) -> DevicePlan | None:
         """What it takes of the device of this name."""
@@ -142,6 +147,7 @@ class History(msgspec.Struct, kw_only=True):
 
     profile: str
     loads: list[LoadEntry]
+    context: Spared | None = None  # None from a daemon older than this field
 
 
 class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -9,7 +9,10 @@ from typing import Any, Literal
 import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
+from paddock.api.contexts import KeptContext
 from paddock.api.placement import Placement, Plan, Speed, Verdict
+from paddock.api.switches import SwitchPhase
+from paddock.api.yielding import YieldInfo
 
 Phase = Literal[
     "starting", "fitting", "loading", "warming", "ready", "busy", "draining", "stopping", "failed"
@@ -25,6 +28,7 @@ Stage = Literal[
     "fitting",
     "loading",
     "warming",
+    "restoring",  # it reads back the context that its predecessor saved
     "ready",
     "failed",
     "cancelled",
@@ -67,6 +71,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     stale: bool = False  # models.conf has changed since it was started
     adopted: bool = False
     restored_tokens: int = 0  # of contexts that an earlier instance saved
+    context: KeptContext | None = None  # None: its profile does not want any kept
     progress: Progress | None = None
     load_seconds: float | None = None
     placement: Placement | None = None
@@ -99,6 +104,7 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     switching: bool = False  # somebody waits for it, or it loads
     stale: bool = False
     waiting: int = 0
+    yielded: bool = False  # it needs a GPU, and the GPUs are left to other programs
     last_used: str | None = None
     last_load_seconds: float | None = None
     failure: Failure | None = None  # of the last load, until one succeeds
@@ -191,6 +197,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     listen: list[str] = []
     requests: list[RequestInfo] = []
     totals: Totals | None = None
+    yielded: YieldInfo | None = None  # the GPUs are left to other programs
     faults: list[FaultInfo] = []  # unexpected errors of the daemon since it began
 
 
@@ -215,9 +222,7 @@ class ModelRequest(msgspec.Struct, kw_only=True):
 
     model: str | None = None
     now: bool = False  # do not wait for running requests
-    wait: bool = (
-        True  # answer when it has ended, or after some seconds if it still serves a request
-    )
+    wait: bool = True  # answer when it has ended, or after some seconds if it is still busy
 
 
 class ShutdownRequest(msgspec.Struct, kw_only=True):
@@ -283,6 +288,7 @@ class SwitchEnded(ProfileEvent, tag="switch-ended", kw_only=True):
     instance: str | None = None
     restored: list[str] = []
     failure: Failure | None = None
+    phases: list[SwitchPhase] = []  # what took these seconds, in its order
 
 
 class QueueChanged(ProfileEvent, tag="queue", kw_only=True):
@@ -330,8 +336,17 @@ class ConfigChanged(Event, tag="config", kw_only=True):
     removed: list[str] = []
 
 
+class YieldChanged(Event, tag="yield", kw_only=True):
+    """The GPUs were yielded, or for another time than before; None: they are Paddock's again."""
+
+    yielded: YieldInfo | None = None
+
+
 AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
-AnyEvent = Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
+AnyEvent = (
+    Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
+    | YieldChanged
+)  # fmt: skip
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):

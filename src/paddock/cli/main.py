@@ -35,6 +35,7 @@ from paddock.cli.verbs import (
     top,
     unload,
     version,
+    yield_,
 )
 from paddock.cli.verbs import list as listing
 from paddock.cli.verbs import run as run_client
@@ -65,6 +66,8 @@ for panel, verb, epilog in (
     (_MODELS, ask.ask, ask.EXAMPLE),
     (_MODELS, unload.unload, unload.EXAMPLE),
     (_MODELS, cancel.cancel, cancel.EXAMPLE),
+    (_MODELS, yield_.yield_gpus, yield_.EXAMPLE),
+    (_MODELS, yield_.resume, yield_.RESUME_EXAMPLE),
     (_MODELS, logs.logs, logs.EXAMPLE),
     (_MODELS, history.history, history.EXAMPLE),
     (_CLIENTS, run_client.run, run_client.EXAMPLE),
@@ -78,7 +81,7 @@ for panel, verb, epilog in (
     (_FILES, demo.demo, demo.EXAMPLE),
     (_FILES, version.version, version.EXAMPLE),
 ):
-    name = verb.__name__.removesuffix("_models")
+    name = verb.__name__.removesuffix("_models").removesuffix("_gpus")
     app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
 
 app.add_typer(engine.app, rich_help_panel=_FILES)

@@ -64,6 +64,7 @@ class Profile:
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
+    replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -48,6 +48,7 @@ class Settings(
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
     queue_limit: int = 256  # waiting requests per profile
+    on_yield: Literal["wait", "refuse"] = "wait"  # what requests do while the GPUs are yielded
     drain_timeout: float = 0.0  # how long a switch waits for running requests, 0 = for ever
     stall_timeout: float = 300.0  # a load with no sign of life for so long has failed
     stop_timeout: float = 5.0  # between SIGTERM and SIGKILL

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from paddock.core.away import Away
 from paddock.core.eviction import Resident, leavers, worth
 from paddock.core.model import (
     UNKNOWN,
@@ -39,6 +40,7 @@ class Serving:
     leases: dict[Ticket, Asker] = field(default_factory=dict)
     leaving: bool = False  # it goes when the last lease ends, and gets no new ones
     renewed: bool = False  # it goes because a person switched to the changed profile
+    yielding: bool = False  # it goes because the GPUs are yielded
     closed_since: float | None = None  # no new leases while somebody waits for its room
 
 
@@ -140,6 +142,7 @@ class Books:
     begun: dict[ProfileId, Want] = field(default_factory=dict)  # it comes, whoever still waits
     restoring: list[ProfileId] = field(default_factory=list)
     ran: dict[ProfileId, str] = field(default_factory=dict)  # fingerprint that last got ready
+    away: Away | None = None  # set while the GPUs are yielded: see `yielding`
     closing: Cause | None = None  # why nobody is let in any more: the daemon ends
 
     def live_of(self, profile: ProfileId) -> Live | None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 
-Why = Literal["evicted", "idle", "unloaded", "cancelled", "outdated", "closing"]
+Why = Literal["evicted", "idle", "unloaded", "cancelled", "outdated", "closing", "yielded"]
 Outcome = Literal["ready", "failed", "cancelled"]
 
 

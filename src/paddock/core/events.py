@@ -125,6 +125,22 @@ class CancelAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Yielded:
+    """All GPUs are left to other programs. `at_once`: without waiting for running requests.
+
+    `back`: who comes back at the end, besides what lies on a GPU now.
+    """
+
+    at_once: bool = False
+    back: tuple[ProfileId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The GPUs are ours again."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingDown:
     """The daemon ends. `keep`: instances stay alive for the next one."""
 
@@ -150,6 +166,8 @@ Event = (
     | UnloadAsked
     | KeepAsked
     | CancelAsked
+    | Yielded
+    | Resumed
     | ClosingDown
     | TimePassed
 )

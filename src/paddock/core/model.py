@@ -60,6 +60,7 @@ class Rules:
 
     patience: float = 30.0  # how long a waiting request may be overtaken, slow loads longer
     queue_limit: int = 256  # waiting requests per profile
+    refuse_while_yielded: bool = False  # else requests wait until the GPUs are ours again
     drain_timeout: float = (
         0.0  # after this a switch no longer waits for running requests; 0 = for ever
     )

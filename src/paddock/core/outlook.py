@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from paddock.core.books import Books, Live, Promise, Serving, Want
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.room import arithmetic
+from paddock.core.yielding import CAUSE, is_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ def outlook(books: Books, profile: ProfileId, now: float) -> Outlook:
     is_outdated = own is not None and isinstance(own.state, Serving) and books.is_stale(own)
     if own and not own.is_going and not is_outdated:
         return Outlook(needs_load=False)
+    if is_held(books, profile):
+        return Outlook(refused=f"{CAUSE.message}; {CAUSE.hint}")
     promises, doomed = _before(books, profile, now)
     renewed = (own,) if own and is_outdated and not own.is_going else ()
     chosen = books.choose_leavers(profile, promises, doomed | {live.id for live in renewed})

@@ -9,6 +9,7 @@ from itertools import count
 from typing import assert_never
 
 from paddock.core import events as ev
+from paddock.core import yielding
 from paddock.core.books import Books, Coming, Ending, Live, Serving, Setback, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
@@ -125,6 +126,16 @@ class Scheduler:
             return _not_again_yet(profile, setback, now)
         return None
 
+    @property
+    def away(self) -> tuple[ProfileId, ...] | None:
+        """Who comes back when the GPUs are ours again; None: they are."""
+        away = self._books.away
+        return None if away is None else tuple(away.profiles)
+
+    def is_held(self, profile: ProfileId) -> bool:
+        """Whether it may not be started now, because the GPUs are yielded."""
+        return yielding.is_held(self._books, profile)
+
     def waiting(self) -> dict[ProfileId, int]:
         """Requests that wait, by profile."""
         counts: dict[ProfileId, int] = {}
@@ -176,6 +187,10 @@ class Scheduler:
                 yield from self._give_up(
                     profile, Cause("cancelled", f"the load of {profile} was cancelled")
                 )
+            case ev.Yielded():
+                yield from yielding.note_yielded(self._books, event)
+            case ev.Resumed():
+                bring_back(self._books, yielding.note_resumed(self._books, event))
             case ev.ClosingDown(keep):
                 yield from self._note_closing(keep=keep)
             case ev.TimePassed():
@@ -206,6 +221,8 @@ class Scheduler:
             return Cause("model_not_found", f"there is no profile {profile!r}")
         if (flaw := books.flaws.get(profile)) and self._needs_a_load(event) and not event.force:
             return flaw
+        if cause := yielding.objection(books, event):
+            return cause
         if not event.insist and (cause := self.held_back(profile, now)):
             return cause
         queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
@@ -346,6 +363,7 @@ class Scheduler:
         for live in self._books.live.values():
             if live.profile == profile and isinstance(live.state, Serving):
                 live.state.leaving, live.state.renewed = True, False
+                live.state.yielding = False
                 if at_once:
                     yield stop(live, "unloaded")
 
@@ -357,6 +375,8 @@ class Scheduler:
             bring_back(books, books.owed.pop(profile, ()))
         if profile in books.restoring:
             books.restoring.remove(profile)
+        if books.away and profile in books.away.profiles:
+            books.away.profiles.remove(profile)
         for live in books.live.values():
             state = live.state
             if live.profile == profile and isinstance(state, Coming) and not state.cancelled:

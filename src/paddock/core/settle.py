@@ -20,6 +20,7 @@ from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.core.outlook import shortfall
 from paddock.core.users import Users
+from paddock.core.yielding import is_held, leave_gpus, refuse_held
 
 
 def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
@@ -28,6 +29,7 @@ def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
         return
     if books.waiting:
         yield from _grant(books)
+    yield from leave_gpus(books)
     yield from _end_what_is_over(books, now)
     if books.waiting or books.begun or books.restoring:
         yield from _bring_out(books, numbers, now)
@@ -83,9 +85,15 @@ def _end_what_is_over(books: Books, now: float) -> Iterator[Stop]:
         if state.leaving and not state.leases:
             if state.renewed and live.profile in books.specs:
                 _renew(books, live.profile, now)
-            yield stop(live, "outdated" if books.is_stale(live) else "unloaded")
+            yield stop(live, _why(books, live, state))
         elif (end := books.ttl_end(live)) is not None and end <= now:
             yield stop(live, "idle")
+
+
+def _why(books: Books, live: Live, state: Serving) -> Why:
+    if state.yielding:
+        return "yielded"
+    return "outdated" if books.is_stale(live) else "unloaded"
 
 
 def _renew(books: Books, profile: ProfileId, now: float) -> None:
@@ -104,6 +112,8 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
         demand = books.need(want.profile)
         if (flaw := books.flaws.get(want.profile)) and not want.force:
             yield from _refuse_as_known(books, want.profile, flaw)
+        elif is_held(books, want.profile):
+            yield from refuse_held(books, want.profile)
         elif books.live_of(want.profile):
             promises.append(Promise(want.profile, {}))  # comes back when its old process is gone
         elif books.has_room(demand, promises, doomed):
@@ -161,7 +171,7 @@ def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
 def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
     somebody_leaves = any(live.is_ending for live in books.live.values())
-    for profile in list(books.restoring):
+    for profile in [p for p in books.restoring if not is_held(books, p)]:
         demand = books.need(profile)
         if books.live_of(profile) is None and books.has_room(demand, [], set()):
             if not books.begun and books.may_load(demand):

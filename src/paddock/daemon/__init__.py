@@ -4,7 +4,7 @@ Start at `loop.py`: an event comes in, the scheduler decides, effects are perfor
 puts the parts together, `orders.py` is what clients ask for, `supervisor.py` runs the instances.
 
 The rooms, imports pointing down (checked by import-linter):
-daemon → orders → aftermath | configuration → reports → parts → supervisor | history → memory →
+daemon → orders → aftermath | configuration → reports → parts → supervisor | history → starter → memory →
 loop | jobs → activity | logs | lease → profiles | instances → what needs nothing of these.
 
 Never: wait inside `Loop.feed`; call `Scheduler.handle` elsewhere; pass the daemon to a part.

@@ -5,9 +5,11 @@ from paddock.core import events as ev
 from paddock.core.model import Cause
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.probes import Probes
+from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.sampler import Sampler
@@ -25,6 +27,8 @@ class Aftermath:
         flaws: Flaws,
         publisher: Publisher,
         chronicle: Chronicle,
+        switches: Switches,
+        switch_log: SwitchLog,
         probes: Probes,
         requests: Requests,
         metrics: Metrics,
@@ -34,15 +38,19 @@ class Aftermath:
         self._loop, self._flaws = loop, flaws
         self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
         self._requests, self._metrics, self._sampler = requests, metrics, sampler
+        self._switches, self._switch_log = switches, switch_log
         self._faults = faults
 
     def phase_changed(self, instance: Instance) -> None:
+        self._switches.look()
         self._publisher.phase_changed(instance)
 
     def progressed(self, instance: Instance) -> None:
+        self._switches.look()
         self._publisher.progressed(instance)
 
     def saving_changed(self, _: Instance) -> None:
+        self._switches.look()
         self._publisher.queue_changed()  # for whoever waits for its room, that is another stage
 
     def got_ready(self, instance: Instance) -> None:
@@ -62,6 +70,8 @@ class Aftermath:
         self._probes.note_task(instance.id)
         with self._faults.caught("activity"):
             self._requests.hear(instance.id, line)
+            if not self._probes.is_probing(instance.id):
+                self._switch_log.note_task(instance.id, line)
 
     def request_timed(self, instance: Instance, prompt: Timing | None, answer: Timing) -> None:
         tokens = prompt.tokens if prompt else 0
@@ -69,10 +79,12 @@ class Aftermath:
         with self._faults.caught("activity"):
             if not is_probe:
                 self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
+                self._switch_log.timed(instance.id, instance.profile, prompt)
             self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
         self._publisher.speed_measured(instance, tokens, answer.tokens)
 
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         self._chronicle.ended(instance.id)
+        self._switch_log.gone(instance.id)
         self._probes.forget(instance.id)
         self._publisher.ended(instance, cause)

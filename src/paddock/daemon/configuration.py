@@ -23,7 +23,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.specs import Specs
-from paddock.daemon.profiles.roster import Candidate, Roster
+from paddock.daemon.profiles.roster import Revision, Roster
 from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.reports.publisher import Publisher
@@ -41,6 +41,7 @@ def rules_of(settings: Settings) -> Rules:
         patience=settings.patience,
         queue_limit=settings.queue_limit,
         drain_timeout=settings.drain_timeout,
+        refuse_while_yielded=settings.on_yield == "refuse",
     )
 
 
@@ -89,12 +90,12 @@ class Configuration:
         """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
         self._take(*await self._look())
 
-    async def _look(self) -> tuple[Settings, Candidate]:
+    async def _look(self) -> tuple[Settings, Revision]:
         settings = await asyncio.to_thread(self._source.read)
         engines = Engines.of(settings, self._roster.engines.cache_dir)
         return settings, await self._roster.read(engines)
 
-    def _take(self, settings: Settings, draft: Candidate) -> None:
+    def _take(self, settings: Settings, draft: Revision) -> None:
         stable = draft.stable
         self._specs.keep_only(stable)
         self._plans.keep_only(stable)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from paddock.api import types as wire
 from paddock.api.activity import Totals
+from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
 from paddock.config.paths import daemon_log
@@ -29,6 +30,7 @@ from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
+from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
@@ -39,6 +41,7 @@ from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
+from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
@@ -51,6 +54,8 @@ from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
+from paddock.daemon.yield_state import YieldState
+from paddock.daemon.yielding import Yielding
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
 
@@ -92,7 +97,10 @@ class Daemon:
             scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
+            yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
+            contexts=self.contexts,
         )  # fmt: skip
+        self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
         self.view = StatusView(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
@@ -100,20 +108,30 @@ class Daemon:
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
         aftermath = Aftermath(
-            self.loop, flaws, self.publisher, self.chronicle, self.probes, parts.requests, self.metrics,
-            self.sampler, faults,
+            self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
+            parts.requests, self.metrics, self.sampler, faults,
         )  # fmt: skip
+        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, flaws, self.contexts,
-            aftermath, self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, replays, flaws,
+            self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, source, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
+        self.yielding = Yielding(
+            parts.yield_state,
+            self.loop,
+            scheduler,
+            roster,
+            self.plans,
+            self.sampler,
+            self.publisher,
+        )
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
-        self.orders = orders = Orders(parts, self.loop, records, self.configuration)
+        self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
         # What clients ask for and look at, by the names that `http` uses.
         self.paths, self.settings, self.listen = paths, settings, parts.listen
         self.faults, self.records, self.roster = faults, records, roster
@@ -207,6 +225,7 @@ class Daemon:
             "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
+            "yield": self.yielding.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
@@ -216,6 +235,7 @@ class Daemon:
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
                 self.parts.switches.begin(live.profile)
+        self.yielding.recall()
         self.orders.preload()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
@@ -248,15 +268,16 @@ class Daemon:
         self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
-        seconds = self.parts.switches.end(done.profile)
+        ended = self.parts.switches.end(done.profile)
         if instance := self.parts.registry.get(done.instance):
             took = self.parts.clock.now() - instance.started_at
             if done.outcome == "ready":
                 self.parts.switches.note_load(done.profile, took)
             self.chronicle.load_ended(instance, done.outcome, took, done.cause)
-        self.metrics.switch_done(done.profile, done.outcome, seconds)
+        self.metrics.switch_done(done.profile, done.outcome, ended.seconds)
+        self.switch_log.ended(done, ended)
         self.orders.jobs.note_restored(done.profile, list(done.restoring))
-        self.publisher.switch_ended(done, seconds)
+        self.publisher.switch_ended(done, ended)
 
     def granted(self, instance: InstanceId) -> None:
         self.parts.usage.note(self.parts.registry[instance].profile)
@@ -267,6 +288,7 @@ class Daemon:
         if self.publisher.is_quiet and isinstance(event, _OF_REQUESTS):
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
+        self.parts.switches.look()
         self.publisher.queue_changed()
 
     # ---- what its parts found ----
@@ -322,3 +344,7 @@ class Daemon:
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
         return self.supervisor.hand_saved(instance)
+
+    def spared(self, profile: str) -> Spared:
+        """What kept contexts have saved this profile, over all time."""
+        return self.contexts.experience.spared(profile)

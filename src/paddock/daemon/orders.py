@@ -14,6 +14,7 @@ from paddock.daemon.lease import Lease
 from paddock.daemon.loop import Loop
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_error
+from paddock.daemon.yielding import Yielding
 from paddock.errors import ModelMissing, NotLoaded, PaddockError
 
 _UNTIL_ITS_END_IS_KNOWN = 2.0  # seconds; one that lives on broke off for a reason of its own
@@ -23,10 +24,16 @@ class Orders:
     """Resolves names, examines what may have to be loaded, and feeds the loop."""
 
     def __init__(
-        self, parts: Parts, loop: Loop, records: Records, configuration: Configuration
+        self,
+        parts: Parts,
+        loop: Loop,
+        records: Records,
+        configuration: Configuration,
+        yielding: Yielding,
     ) -> None:
         self._parts, self._loop = parts, loop
         self._records, self._configuration = records, configuration
+        self._yielding = yielding
         self.jobs = Jobs(self, parts.clock)
 
     def resolve(self, model: str | None) -> Profile:
@@ -54,9 +61,12 @@ class Orders:
         """Ask for it now. Raises the PaddockError of an immediate refusal.
 
         `insist`: a person asked for the switch itself, so it is tried whatever failed before; with
-        `force` also where it is known that it cannot be loaded. `asker`: whose request it is.
+        `force` also where it is known that it cannot be loaded, and where the GPUs are yielded, which
+        ends that. `asker`: whose request it is.
         """
         name = ProfileId(profile)
+        if force and self._parts.scheduler.is_held(name):
+            self._yielding.end()  # who forces a model onto a GPU means that
         if not self._parts.scheduler.is_up(name):
             self._records.reserve.hold()  # before anybody leaves for a load that could not be begun
         self.examine(name)
@@ -100,9 +110,9 @@ class Orders:
 
     def preload(self) -> None:
         """Load what models.conf wants loaded from the start."""
-        for profile in self._parts.roster.stable.profiles.values():
-            if profile.preload:
-                self.jobs.start(ProfileId(profile.id), insist=False)
+        for name in self._parts.roster.preloaded():
+            if not self._parts.scheduler.is_held(name):  # else it comes when the GPUs are ours
+                self.jobs.start(name, insist=False)
 
     def job(self, job_id: str) -> Job:
         """Raises NoSuchThing."""

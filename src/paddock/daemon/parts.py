@@ -5,6 +5,7 @@ its constructor says what it depends on.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from paddock.api.activity import Totals
 from paddock.config.settings import Paths
@@ -15,12 +16,14 @@ from paddock.daemon.activity.usage import Usage
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.yield_state import YieldState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +47,6 @@ class Parts:
     totals: Totals
     switches: Switches
     usage: Usage
+    yield_state: YieldState
+    on_yield: Literal["wait", "refuse"]
+    contexts: Contexts

@@ -4,19 +4,18 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.effects import Spawn
 from paddock.core.model import Cause, InstanceId, ProfileId
-from paddock.daemon.clock import Clock, timestamp
+from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
-from paddock.daemon.instances.contexts import Contexts, context_kind
+from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.life import Life
@@ -25,14 +24,16 @@ from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
+from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.starter import Starter
 from paddock.engine.containers import is_container, reap
-from paddock.engine.launch import command, environment
+from paddock.engine.launch import environment
 from paddock.errors import PaddockError
 from paddock.llama import client
 from paddock.llama.process import Child, Identity, adopt, spawn
-from paddock.llama.signs import MARK, new_mark
+from paddock.llama.signs import MARK
 from paddock.placement.planner import quoted
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Supervisor:
         roster: Roster,
         ledger: Ledger,
         plans: ProfilePlans,
+        replays: Replays,
         flaws: Flaws,
         contexts: Contexts,
         listener: Listener,
@@ -62,6 +64,7 @@ class Supervisor:
         self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
         self._contexts = contexts
+        self._starter = Starter(settings, records, roster, contexts, replays)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
@@ -90,7 +93,7 @@ class Supervisor:
             profile = self._roster.version(name, fingerprint)
             engine = self._roster.engine(profile)
             environ = environment(engine, os.environ)
-            record = self._new_record(instance, profile)
+            record = self._starter.prepare(instance, profile)
         except PaddockError as error:
             self._failed_to_begin(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
@@ -108,39 +111,38 @@ class Supervisor:
             if why := self._stopped_early.pop(instance, None):
                 await self._stopped_before_it_began(record, why)
                 return
-            plumbing = self._records.plumbing(record.number)
             state = self._flaws.state(profile)
-            live = self._track(record)
-            self._listener.phase_changed(live)
-            marked = environ | {MARK: record.mark}
-            await self._live(live, lambda: spawn(record.argv, marked, plumbing))
+            live, cause = await self._run(record, environ)
+            if live.fell_short:
+                live, cause = await self._run_with_fit(live, cause, profile, environ)
+            await self._after_its_end(live, cause)
             if live.refusal:
                 self._flaws.note(profile, state, quoted(engine, live.refusal))
 
-    def _new_record(self, instance: InstanceId, profile: Profile) -> Record:
-        engine = self._roster.engine(profile)
-        number = int(instance.rsplit(".", 1)[1])
-        socket = str(self._records.socket(number))
-        contexts = self._contexts.prepared(profile, engine.version)
-        record = Record(
-            instance=instance,
-            number=number,
-            profile=profile.id,
-            fingerprint=profile.fingerprint,
-            recipe=profile.recipe,
-            argv=command(engine, profile, socket=socket, contexts=contexts),
-            mark=new_mark(),
-            engine=engine.name,
-            engine_version=engine.version,
-            socket=socket,
-            contexts=str(contexts or ""),
-            context_kind=self._context_kind(profile, engine.version) if contexts else "",
-            size_mib=size_mib(profile),
-            created=timestamp(),
-            stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
-        )
-        self._records.begin(record)
-        return record
+    async def _run(self, record: Record, environ: Mapping[str, str]) -> tuple[Instance, Cause]:
+        """Start it and see it through; the instance, and why it ended."""
+        plumbing, marked = self._records.plumbing(record.number), {**environ, MARK: record.mark}
+        live = self._track(record)
+        self._listener.phase_changed(live)
+        return live, await self._see_through(live, lambda: spawn(record.argv, marked, plumbing))
+
+    async def _run_with_fit(
+        self, short: Instance, cause: Cause, profile: Profile, environ: Mapping[str, str]
+    ) -> tuple[Instance, Cause]:
+        """The same load once more, in what memory there is now; who waits for it waits on."""
+        _log.warning("%s: what its plan counted with is gone, fit searches anew", short.id)
+        with self._faults.caught("memory"):
+            await self._ledger.freed(short.record.worker, within=_MEMORY_WAIT)
+        if short.order.why is not None:
+            short.move(ph.Stopped())
+            return short, Cause("stopped", f"stopped: {short.order.why}")
+        try:
+            record = self._starter.again_with_fit(short.record, profile)
+        except (OSError, PaddockError) as error:
+            _log.error("%s cannot be prepared again: %s", short.id, error)
+            short.move(ph.Failed(cause))
+            return short, cause
+        return await self._run(record, environ)
 
     def _track(self, record: Record) -> Instance:
         live = Instance(
@@ -154,11 +156,6 @@ class Supervisor:
         )
         self._registry.add(live)
         return live
-
-    def _context_kind(self, profile: Profile, engine_version: str) -> str:
-        facts = self._roster.facts(profile)
-        architecture = facts.architecture if facts else profile.id  # its file was not read yet
-        return context_kind(profile, architecture, engine_version)
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
@@ -238,6 +235,10 @@ class Supervisor:
     # ---- lives and ends ----
 
     async def _live(self, live: Instance, start: Callable[[], Child]) -> None:
+        await self._after_its_end(live, await self._see_through(live, start))
+
+    async def _see_through(self, live: Instance, start: Callable[[], Child]) -> Cause:
+        """Until its end; why it ended."""
         life = Life(
             live,
             self._records,
@@ -257,7 +258,7 @@ class Supervisor:
             live.kill()
             cause = Cause("internal", f"Paddock lost track of {live.id}: {error!r}")
         _log.info("instance %s ended: %s", live.id, cause.message)
-        await self._after_its_end(live, cause)
+        return cause
 
     async def _after_its_end(self, live: Instance, cause: Cause) -> None:
         """Let everybody know that it has ended, and when its memory is free."""

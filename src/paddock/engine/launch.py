@@ -42,11 +42,20 @@ def _gives(profile: Profile, engine: Engine, name: str) -> bool:
 
 
 def command(
-    engine: Engine, profile: Profile, *, socket: str, contexts: Path | None = None
+    engine: Engine,
+    profile: Profile,
+    *,
+    socket: str,
+    contexts: Path | None = None,
+    replay: Sequence[str] = (),
 ) -> list[str]:
-    """The argv that starts this profile on this engine, listening on `socket`; see `own_flags`."""
+    """The argv that starts this profile on this engine, listening on `socket`; see `own_flags`.
+
+    `replay`: a plan's placement as flags; they come last, and the last one wins.
+    """
     own = own_flags(engine, profile, socket=socket, contexts=contexts)
-    return [*engine.command, *profile.argv, *(word for flag in own for word in flag.argv)]
+    added = (word for flag in own for word in flag.argv)
+    return [*engine.command, *profile.argv, *added, *replay]
 
 
 def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:

@@ -91,6 +91,12 @@ def plural(number: int, one: str, many: str) -> str:
     return one if number == 1 else many
 
 
+def spared(tokens_reused: int, duration: float, times: int) -> str:
+    """What kept contexts have saved: `12,009 tokens not read again (11.1 s) in 2 turns`."""
+    turns = count(times, "turn")
+    return f"{tokens_reused:,} tokens not read again ({seconds(duration)}) in {turns}"
+
+
 def unix(time: str) -> float | None:
     """The Unix time of an ISO 8601 time, None where it is none."""
     try:

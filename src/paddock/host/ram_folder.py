@@ -11,6 +11,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from paddock.atomic_write import atomic_write
 from paddock.errors import ConfigError
 from paddock.host import kernel
 from paddock.private import keep_private
@@ -33,7 +34,7 @@ def ram_folder(
             folder = place / sha256(os.fsencode(state_dir)).hexdigest()[:16]
             keep_private(place)
             keep_private(folder)
-            (folder / _OWNER).write_bytes(os.fsencode(state_dir))
+            atomic_write(folder / _OWNER, os.fsencode(state_dir))
             return folder
     return None
 

@@ -71,7 +71,7 @@ async def status(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def switch(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Make a profile ready: wait for it, follow it, or return the address of its status."""
-    wanted = await _read(front, request, SwitchRequest)
+    wanted = await read(front, request, SwitchRequest)
     profile = front.daemon.resolve(wanted.model).id
     if "text/event-stream" in request.headers.get("Accept", ""):
         return await sse.switching(front, request, profile, force=wanted.force)
@@ -95,7 +95,7 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     loads = await past.loads(name, limit=limit)
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
-    return reply(History(profile=name, loads=loads))
+    return reply(History(profile=name, loads=loads, context=front.daemon.spared(name)))
 
 
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -129,7 +129,7 @@ async def doctor(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Unload one profile, or all; 202 where an instance still has to end."""
-    wanted = await _read(front, request, ModelRequest, default=ModelRequest)
+    wanted = await read(front, request, ModelRequest, default=ModelRequest)
     names = front.daemon.unload(_id(front, wanted.model), now=wanted.now)
     pending = await departed(front, names, PATIENCE if wanted.wait else 0.0)
     result = ModelResult(success=True, models=names, pending=pending)
@@ -138,7 +138,7 @@ async def unload(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def cancel(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Give up the load of one profile, or of all."""
-    wanted = await _read(front, request, ModelRequest, default=ModelRequest)
+    wanted = await read(front, request, ModelRequest, default=ModelRequest)
     names = front.daemon.cancel(_id(front, wanted.model))
     return reply(ModelResult(success=True, models=names))
 
@@ -152,7 +152,7 @@ async def reload(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def shutdown(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """End the daemon, and its instances unless they are to be kept."""
-    wanted = await _read(front, request, ShutdownRequest, default=ShutdownRequest)
+    wanted = await read(front, request, ShutdownRequest, default=ShutdownRequest)
     running = [instance.profile for instance in front.daemon.status().instances]
     front.daemon.shut_down(keep=wanted.keep)
     return reply(ModelResult(success=True, models=running), status=202)
@@ -160,14 +160,14 @@ async def shutdown(front: Front, request: web.Request, route: Route) -> web.Stre
 
 async def load(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The router's load: begins it and returns."""
-    wanted = await _read(front, request, router.LoadRequest)
+    wanted = await read(front, request, router.LoadRequest)
     front.daemon.switch(front.daemon.resolve(wanted.model).id)
     return reply(router.Success())
 
 
 async def router_unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The router's unload."""
-    wanted = await _read(front, request, router.LoadRequest)
+    wanted = await read(front, request, router.LoadRequest)
     profile = front.daemon.resolve(wanted.model).id
     if not front.daemon.unload(profile, now=False):
         raise NotLoaded(f"{profile} is not loaded")
@@ -190,7 +190,7 @@ def reply(value: Any, *, status: int = 200, headers: dict[str, str] | None = Non
     )
 
 
-async def _read(
+async def read(
     front: Front, request: web.Request, kind: type[T], *, default: Callable[[], T] | None = None
 ) -> T:
     content = await front.receiver.order(request)

@@ -14,6 +14,7 @@ from paddock.http.auth import Scope
 from paddock.http.errors import status_of
 from paddock.http.mcp_ask import ask
 from paddock.http.mcp_caller import Caller
+from paddock.http.yielding import allowed
 
 
 async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
@@ -101,6 +102,23 @@ async def unload_model(caller: Caller, wanted: tools.ModelName) -> dict[str, Any
     return mcp.done(tools.Unloaded(names), text)
 
 
+async def yield_gpus(caller: Caller, wanted: tools.Yielding) -> dict[str, Any]:
+    """`POST /yield`, or `POST /resume`."""
+    yielding = caller.front.daemon.yielding
+    if wanted.resume:
+        yielding.end()
+    else:
+        await yielding.begin("an agent", seconds=allowed(wanted.seconds))
+    info = caller.front.daemon.view.yielded()
+    state = tools.YieldState(
+        yielded=info is not None,
+        until=info.until if info else None,
+        leaving=info.leaving if info else [],
+        staying=info.staying if info else [],
+    )
+    return mcp.done(state, info.in_words() if info else "the GPUs are Paddock's again")
+
+
 class _Doing(NamedTuple):
     scope: Scope
     run: Callable[[Caller, Any], Awaitable[dict[str, Any]]]
@@ -112,4 +130,5 @@ _TOOLS = {
     "switch_model": _Doing(Scope.MANAGEMENT, switch_model),
     "ask_model": _Doing(Scope.INFERENCE, ask),
     "unload_model": _Doing(Scope.MANAGEMENT, unload_model),
+    "yield_gpus": _Doing(Scope.MANAGEMENT, yield_gpus),
 }

@@ -3,6 +3,8 @@
 from typing import Any
 
 from paddock.api import activity, models, placement, profiles, types
+from paddock.api import switches as past_switches
+from paddock.api import yielding as yield_types
 from paddock.http import (
     listing,
     logs,
@@ -10,10 +12,12 @@ from paddock.http import (
     mcp,
     openapi,
     passage,
+    past,
     plans,
     router,
     sse,
     streams,
+    yielding,
 )
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
@@ -174,6 +178,14 @@ MANAGEMENT = (
     ),
     Route(
         "GET",
+        "/switches",
+        past.switches,
+        "Switches, the newest first: each phase with its seconds, who left, what was read again",
+        gives=past_switches.SwitchHistory,
+        query=("model", "limit"),
+    ),
+    Route(
+        "GET",
         "/plans",
         plans.plans,
         "Where the profiles would lie, as known now: a page of `limit` of them after the first `offset`",
@@ -226,6 +238,14 @@ MANAGEMENT = (
         acts=True,
     ),
     _do("/unload", management.unload, types.ModelRequest, types.ModelResult, "Unload one or all"),
+    _do(
+        "/yield",
+        yielding.begin,
+        yield_types.YieldRequest,
+        yield_types.YieldResult,
+        "Leave all GPUs to other programs, until `/resume` or for `seconds`",
+    ),
+    _do("/resume", yielding.resume, None, yield_types.YieldResult, "Take the GPUs back"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
     _do("/reload", management.reload, None, types.ModelResult, "Read models.conf again"),
     _do(

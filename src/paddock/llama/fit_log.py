@@ -15,18 +15,19 @@ _DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) 
 # Vulkan's devices by number, before the names are given: `ggml_vulkan: 0 = … | uma: 1 | fp16: 1 | …`.
 _UMA = re.compile(r"ggml_vulkan: (\d+) = .*\| uma: 1 \|")
 _LAYER = re.compile(r"load_tensors: layer\s+(\d+) assigned to device ([^\s,]+), is_swa = (\d)")
-_MOVED = re.compile(r"tensor blk\.(\d+)\.\S+ \(.*\) buffer type overridden to (\S+)")
+_MOVED = re.compile(r"tensor (blk\.\d+\.\S+) \(.*\) buffer type overridden to (\S+)")
 _N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
 _SPLITS = re.compile(r"sched_reserve: graph.*?splits = (\d+)(?: / (\d+))?,")
 _ROW = re.compile(
     r"common_memory_breakdown_print: \|\s+- (?P<name>.+?)\s+\|\s*(?:(?P<total>\d+) =\s*(?P<free>\d+) \+ \()?"
     r"\s*(?P<self>\d+) =\s*(?P<model>\d+) \+\s*(?P<context>\d+) \+\s*(?P<compute>\d+)"
 )
-_SHAPE = re.compile(
-    r"common_params_fit_impl: id=(\d+), n_layer=\s*(\d+), n_part=\s*(\d+),.*mem=\s*(-?\d+) MiB"
+_SHAPE = re.compile(r"common_params_fit_impl: id=(\d+), n_layer=\s*(\d+), n_part=")
+_SETTLED = (
+    "common_params_fit_impl: set ngl_per_device["  # and not `…_high[`, the one that was too large
 )
 _CHOSEN = re.compile(
-    r"common_params_fit_impl:\s+- (\S+) \(.*?\)\s*:\s+(\d+) layers(?: \(\s*(\d+) overflowing\))?,\s+(-?\d+) MiB used"
+    r"common_params_fit_impl:\s+- (\S+) \(.*?\)\s*:\s+\d+ layers(?: \(\s*(\d+) overflowing\))?,\s+-?\d+ MiB used"
 )
 _REDUCED = re.compile(r"context size reduced from (\d+) to (\d+)")
 _COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*|encountered an error .*)")
@@ -90,14 +91,20 @@ class FitTrial:
     sizes: dict[str, Sizes] = field(default_factory=dict)  # by device; everything else is `Host`
     layers: dict[str, int] = field(default_factory=dict)  # by device; `Host` for the CPU
     windowed: int = 0  # layers with a sliding window
-    layers_moved_to_host: set[int] = field(default_factory=set)  # those with tensors in RAM
+    moved: dict[str, list[str]] = field(default_factory=dict)  # tensors by the buffer they went to
     splits: int | None = None
     splits_tg: int | None = None
-    shape: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # layers, overflowing, MiB
+    shape: dict[int, int] = field(default_factory=dict)  # layers by the device's place
 
     @property
     def n_layers(self) -> int:
         return sum(self.layers.values())
+
+    @property
+    def layers_moved_to_host(self) -> set[int]:
+        """Those with tensors in RAM."""
+        in_ram = (name for buffer, names in self.moved.items() if is_host(buffer) for name in names)
+        return {int(name.split(".")[1]) for name in in_ram}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,8 @@ class FitReader:
         self._trials: list[FitTrial] = []
         self._open: FitTrial | None = None
         self._is_extra = False
-        self._chosen: dict[str, tuple[int, int, int]] = {}
+        self._settled: FitTrial | None = None  # the last one that the search went on from
+        self._overflowing: dict[str, int] = {}
         self._projector: dict[str, float] = {}
         self._reduced: tuple[int, int] | None = None
         self._trained: int | None = None
@@ -174,7 +182,7 @@ class FitReader:
             trial=trial,
             draft=next((d for d in reversed(drafts) if d.n_ctx == trial.n_ctx), None),
             projector_mib=self._projector,
-            overflowing={name: shape[1] for name, shape in self._chosen.items()},
+            overflowing=self._overflowing,
             n_ctx=n_ctx,
             n_ctx_train=self._trained,
             reduced_from=reduced_from,
@@ -188,20 +196,12 @@ class FitReader:
         Slots with caches of their own get the trained context each, if none is asked for: then it is
         measured once more, with the larger one.
 
-        A shape is logged in whole layers, several trials may have it, and a device's figure is logged
-        before the next ones are filled: of those with the shape the nearest in MiB, the last.
+        A search says after each trial whether it goes on from that one; it ends with the last of them.
         """
-        if not self._chosen or self._complaint:
-            n_ctx = self._reduced[1] if self._reduced else max(t.n_ctx or 0 for t in own)
-            return next((t for t in own if t.n_ctx == n_ctx), own[-1])
-        names = list(self._devices)
-        wanted = {names.index(name): shape for name, shape in self._chosen.items() if name in names}
-        alike = [t for t in own if all(t.shape.get(i, ())[:2] == s[:2] for i, s in wanted.items())]
-        if not alike:
-            return own[-1]
-        return min(
-            reversed(alike), key=lambda t: sum(abs(t.shape[i][2] - wanted[i][2]) for i in wanted)
-        )
+        if self._settled and not self._complaint:
+            return self._settled
+        n_ctx = self._reduced[1] if self._reduced else max(t.n_ctx or 0 for t in own)
+        return next((t for t in own if t.n_ctx == n_ctx), own[-1])
 
     # ---- lines ----
 
@@ -213,8 +213,10 @@ class FitReader:
             trial.windowed += found[3] == "1"
 
     def _hear_move(self, line: str) -> None:
-        if (found := _MOVED.search(line)) and is_host(found[2]):
-            self._trial().layers_moved_to_host.add(int(found[1]))
+        if found := _MOVED.search(line):
+            moved = self._trial().moved
+            if found[2] in moved or len(moved) < _MOST:
+                moved.setdefault(found[2], []).append(found[1])
 
     def _hear_context(self, line: str) -> None:
         if found := _N_CTX.search(line):
@@ -237,12 +239,13 @@ class FitReader:
 
     def _hear_fit(self, line: str) -> None:
         self._close()
-        if found := _SHAPE.search(line):
-            if self._trials:
-                shape = int(found[2]), int(found[3]), int(found[4])
-                self._last_own().shape[int(found[1])] = shape
+        if self._trials and (found := _SHAPE.search(line)):
+            self._last_own().shape[int(found[1])] = int(found[2])
+            self._settled = self._settled or self._last_own()  # the first has nothing on any device
+        elif self._trials and _SETTLED in line:
+            self._settled = self._last_own()
         elif found := _CHOSEN.search(line):
-            self._chosen[found[1]] = int(found[2]), int(found[3] or 0), int(found[4])
+            self._overflowing[found[1]] = int(found[2] or 0)
         elif found := _REDUCED.search(line):
             self._reduced = int(found[1]), int(found[2])
 

@@ -189,6 +189,17 @@ def unloadable(lines: Iterable[str]) -> str:
     return failure_reason(errors)
 
 
+# What backends say of memory that they did not get (ggml-cuda, ggml-vulkan, ggml-rpc, ggml-alloc).
+_LACKED = re.compile(
+    r"out of memory|OutOfDeviceMemory|(?:failed|unable) to allocate|allocation failed|bad_alloc"
+)
+
+
+def lacked_memory(lines: Iterable[str]) -> bool:
+    """Whether a server that ended had been refused memory."""
+    return any(_LACKED.search(line) for line in lines)
+
+
 def _weakness(line: str) -> int:
     """How little a line explains; of the best lines the first is the cause, the others follow from it."""
     if _FATAL.search(line):

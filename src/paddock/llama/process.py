@@ -20,6 +20,7 @@ from typing import BinaryIO
 from paddock.llama.output import EXIT_COMMAND
 from paddock.llama.signs import MARK, Signs, leads
 
+_LAST_ANSWER = 0.1  # seconds
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -66,6 +67,16 @@ class Plumbing:
     def log(self) -> Path:
         """Its standard error."""
         return self.folder / "log"
+
+    @property
+    def earlier_log(self) -> Path:
+        """What was written before the log was last cut (`llama.follow`)."""
+        return self.folder / "log.1"
+
+    def put_aside(self) -> None:
+        """Make room for another process: nothing of the last one is read as if it were of the next."""
+        self.log.replace(self.earlier_log)
+        self.state.unlink(missing_ok=True)
 
     def create(self) -> None:
         """Create all of them."""
@@ -125,6 +136,16 @@ class Child:
             await self._ends_within(grace)
         self.signal(signal.SIGKILL)  # also for others that a wrapper script may have left behind
         return await self.wait()
+
+    def end_quietly(self) -> None:
+        """Have it end soon, so that no server which answers it is hurt.
+
+        `ggml-rpc-server` dies of SIGPIPE when its client is gone while it answers (build 11434), and
+        with it all that others have on it. A stopped client sends nothing more, and what it asked
+        last is answered in a moment.
+        """
+        self.signal(signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(_LAST_ANSWER, self.signal, signal.SIGKILL)
 
     async def _ends_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

@@ -153,6 +153,11 @@ def gpus(readings: Readings) -> list[Reading]:
     return [reading for id_, reading in readings.items() if id_ != HOST]
 
 
+def gpu_ids(readings: Readings) -> list[str]:
+    """Which GPUs this machine has, used or not; what lies behind RPC is another's."""
+    return sorted(id_ for id_ in readings if id_ != HOST and not id_.startswith("RPC"))
+
+
 def held_by(takers: Iterable[Taker], *, most: int = 3) -> str:
     """The names of the largest: `Xorg, firefox`."""
     ranked = sorted(takers, key=lambda t: -(t.mib or 0))

@@ -20,7 +20,7 @@ from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings
 
-_FORMAT = 1
+_FORMAT = 2  # 2: with the flags that replay it
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
@@ -45,6 +45,11 @@ class PlanCache:
                 self._forget_oldest()
             self._new += 1
 
+    def drop(self, key: str) -> None:
+        """Forget this plan."""
+        with suppress(OSError):
+            (self._folder / f"{key}.json").unlink(missing_ok=True)
+
     def _forget_oldest(self) -> None:
         found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in found[:-_KEPT]:
@@ -56,14 +61,7 @@ def state_of(profile: Profile, engine: Engine) -> str:
 
     Also a file's permissions, and files that are no models: every path that a flag names.
     """
-    paths = (
-        Path(part)
-        for flag in profile.flags
-        for words in flag.values
-        for part in words.split(",")
-        if part.startswith("/")
-    )
-    found = [stamp for path in dict.fromkeys(paths) for stamp in stamps(path)]
+    found = [stamp for path in dict.fromkeys(_named(profile)) for stamp in stamps(path)]
     return sha256(repr((profile.fingerprint, engine.build_mark, found)).encode()).hexdigest()
 
 
@@ -73,9 +71,16 @@ def key_of(profile: Profile, engine: Engine) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
+def _named(profile: Profile) -> Iterable[Path]:
+    """Every path that a flag names: models, drafts, adapters, templates."""
+    for flag in profile.flags:
+        for words in flag.values:
+            yield from (Path(part) for part in words.split(",") if part.startswith("/"))
+
+
 def _stamps(profile: Profile) -> Iterable[str]:
-    files = [*(shards(profile.model) if profile.model else ()), profile.mmproj]
-    for path in filter(None, files):
+    files = [*(shards(profile.model) if profile.model else ()), profile.mmproj, *_named(profile)]
+    for path in dict.fromkeys(filter(None, files)):
         with suppress(OSError):
             facts = path.stat()
             yield f"{path}:{facts.st_size}:{facts.st_mtime_ns}"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from paddock.placement.estimate import estimated
 from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
+from paddock.placement.replay import checked, replay_of, without_fit
 from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
@@ -70,12 +72,19 @@ class Planner:
             plan.fits = plan.fits and not outcome.refusal
         else:
             plan = plan_of(profile, outcome.fit, around)
+            plan.replay = list(outcome.replay)
+            plan.notes += [f"each load searches anew: {why}" for why in outcome.notes]
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
         if self._cache and (outcome.fit or outcome.refusal):
             self._cache.put(key_of(profile, engine), plan)
         return plan
+
+    def forget(self, profile: Profile, engine: Engine) -> None:
+        """Have it planned anew, whatever is remembered."""
+        if self._cache:
+            self._cache.drop(key_of(profile, engine))
 
     def refused_before(self, profile: Profile, engine: Engine) -> bool:
         """Whether this engine, when it was last asked, could not load these files."""
@@ -137,12 +146,11 @@ class Planner:
         outcome, changes = run(), tuple[str, ...]()
         if outcome.fit and fits and _are_shared(outcome.fit, around):
             outcome, changes = _as_if_alone(profile, outcome, around, run)
-        fit = outcome.fit
-        if fit and fits and not fit.is_exact and fit.n_ctx:
-            exact = run(*changes, "--ctx-size", str(fit.n_ctx))
-            if exact.fit:
-                return RehearsalOutcome(replace(exact.fit, reduced_from=fit.reduced_from))
-        return outcome
+        if outcome.fit is None or not fits:
+            return outcome
+        if words := replay_of(profile, engine, outcome.fit):
+            outcome = checked(outcome, words, lambda: run(*changes, *without_fit(words)))
+        return outcome if outcome.replay else _with_its_context(outcome, partial(run, *changes))
 
     def _run(
         self, argv: Sequence[str], environ: Mapping[str, str], generation: int, *, fits: bool
@@ -201,6 +209,18 @@ def _free_then(fit: Fit, around: Circumstances) -> list[int]:
         )
         for device in fit.devices
     ]
+
+
+def _with_its_context(
+    outcome: RehearsalOutcome, run: Callable[..., RehearsalOutcome]
+) -> RehearsalOutcome:
+    """The outcome, measured with the context to which fit only reckoned."""
+    fit = outcome.fit
+    if fit and not fit.is_exact and fit.n_ctx:
+        exact = run("--ctx-size", str(fit.n_ctx))
+        if exact.fit:
+            return replace(outcome, fit=replace(exact.fit, reduced_from=fit.reduced_from))
+    return outcome
 
 
 def _targets(profile: Profile, fit: Fit, free: Sequence[int]) -> list[int]:

@@ -13,6 +13,7 @@ from paddock.placement.devices import (
     Margins,
     Readings,
     fits_itself,
+    gpu_ids,
     ids_of,
     is_in_ram,
     margins_of,
@@ -62,6 +63,7 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
         layers_on_devices=fit.trial.n_layers - fit.trial.layers.get(HOST, 0),
         experts_in_ram=len(fit.trial.layers_moved_to_host),
         graph_splits=fit.trial.splits,
+        gpus=gpu_ids(around.readings),
         fits=not fit.complaint and (fits_itself(profile) or not _is_over_full(devices)),
     )
     explain(plan, around.readings, complaint=fit.complaint)

@@ -7,6 +7,7 @@ second. What keys do is asked of the daemon in worker threads; quitting touches 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from rich.text import Text
@@ -132,6 +133,14 @@ class PaddockApp(App[None]):
     def action_unload(self) -> None:
         if model := self._dashboard.chosen:
             self._order(f"unloading {model}", lambda: self._daemon.unload(model, wait=False))
+
+    def action_yield_gpus(self) -> None:
+        """Leave the GPUs to other programs; take them back where they are yielded."""
+        if self.view.yielded:
+            self._order("taking the GPUs back", self._daemon.resume)
+        else:
+            order = partial(self._daemon.yield_gpus, by="the dashboard", wait=False)
+            self._order("yielding the GPUs", order)
 
     def action_cancel_switch(self) -> None:
         """The load under way, or the one of the row under the cursor where there are several."""

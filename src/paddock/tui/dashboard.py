@@ -46,6 +46,7 @@ class Dashboard(Screen[None]):
         Binding("m,slash", "app.pick", "Switch"),
         Binding("u", "app.unload", "Unload"),
         Binding("c", "app.cancel_switch", "Cancel load"),
+        Binding("y", "app.yield_gpus", "Yield GPUs", show=False),
         Binding("x", "app.end_request", "End request"),
         Binding("l", "app.logs", "Log"),
         Binding("a", "app.every_log", "All logs", show=False),

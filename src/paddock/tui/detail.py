@@ -18,7 +18,7 @@ from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import InstanceInfo, ProfileInfo
 from paddock.errors import PaddockError
 from paddock.figures.sparkline import sparkline
-from paddock.figures.units import mib, seconds, speed
+from paddock.figures.units import mib, seconds, spared, speed
 from paddock.tui.calls import DaemonCalls
 
 _LOADS = 40
@@ -178,6 +178,9 @@ def _history(history: History) -> Group | Text:
         table.add_column(name)
     for load in loads[:8]:
         table.add_row(*map(Text, _load_cells(load)))
+    if (kept := history.context) and kept.times:
+        words = spared(kept.tokens, kept.seconds, kept.times)
+        lines.append(Text(f"kept contexts: {words}", "dim"))
     return Group(*lines, table)
 
 
@@ -201,7 +204,7 @@ def _load_cells(load: LoadEntry) -> list[str]:
     why = f": {verdict.reasons[0].message}" if verdict and verdict.reasons else ""
     return [
         load.ended_at[:19].replace("T", " "),
-        load.outcome,
+        f"{load.outcome}, replayed" if placement and placement.replayed else load.outcome,
         seconds(load.seconds),
         str(placement.n_ctx or "") if placement else "",
         speed(load.generation),

@@ -15,6 +15,7 @@ _KEYS = (
     ("Enter", "switch to the model under the cursor, after a look at what that will do"),
     ("u", "unload it; requests that run are finished"),
     ("c", "cancel the load under way; what had to leave for it comes back"),
+    ("y", "yield all GPUs to other programs, and take them back"),
     ("x", "end the request under the cursor (Tab moves to the requests)"),
     ("l", "its log, over all its runs: / searches, n N go on, & filters, f follows, y copies"),
     ("a", "what all models write, one after another"),

@@ -49,4 +49,5 @@ NOTICES: dict[NoticeKind, Mark] = {
     "degraded": Mark("▲", "degraded", "warn"),
     "config": Mark("≡", "models.conf", "plain"),
     "link": Mark("⇄", "connection", "warn"),
+    "yield": Mark("◌", "yield", "warn"),
 }

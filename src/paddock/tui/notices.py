@@ -40,6 +40,12 @@ def verdict_noted(
     return noted(view, "degraded", f"{profile} {complaint(verdict)}", now, profile=profile)
 
 
+def yield_noted(view: View, now: float) -> View:
+    """The GPUs were yielded, or are ours again."""
+    info = view.yielded
+    return noted(view, "yield", info.in_words() if info else "the GPUs are Paddock's again", now)
+
+
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What was applied, or why nothing was."""
     if error := event.config.error:

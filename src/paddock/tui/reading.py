@@ -182,7 +182,9 @@ class Header:
     engine: str
     current: str
     link: Mark
-    problem: str  # why the link is lost, or why models.conf was not applied
+    problem: (
+        str  # why the link is lost, why models.conf is not active, or that the GPUs are yielded
+    )
 
     @property
     def text(self) -> str:
@@ -193,13 +195,14 @@ class Header:
 def header(view: View) -> Header:
     error = view.config.error if view.config else None
     config = f"models.conf was not applied: {error.message}" if error else ""
+    yielded = view.yielded.in_words() if view.yielded else ""
     return Header(
         name=f"paddock {view.version}".strip(),
         url=view.url,
         engine=view.engine,
         current=view.current or "",
         link=LINKS[view.link],
-        problem=view.link_error or config,
+        problem=view.link_error or config or yielded,
     )
 
 

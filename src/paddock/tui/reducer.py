@@ -25,6 +25,7 @@ from paddock.api.types import (
     SwitchEnded,
     SwitchProgress,
     VerdictReached,
+    YieldChanged,
 )
 from paddock.figures.units import unix
 from paddock.tui import notices, rows, switches, traces
@@ -122,6 +123,8 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
             return _activity(view, event, now)
         case ConfigChanged():
             return _config_changed(view, event, now)
+        case YieldChanged():
+            return notices.yield_noted(replace(view, yielded=event.yielded), now)
         case _:
             assert_never(event)
 
@@ -134,6 +137,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         engine=f"{status.engine} {status.engine_version}".strip(),
         current=status.current,
         config=status.config,
+        yielded=status.yielded,
         models=tuple(event.profiles),
         instances={},
         devices=tuple(status.devices),

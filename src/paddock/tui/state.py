@@ -18,9 +18,10 @@ from paddock.api.types import (
     ProfileInfo,
     Progress,
 )
+from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
-NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link"]
+NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class View:
     url: str = ""
     current: str | None = None
     config: ConfigInfo | None = None
+    yielded: YieldInfo | None = None
     models: tuple[ProfileInfo, ...] = ()  # in the file's order
     instances: Mapping[str, InstanceInfo] = field(default_factory=dict)  # by id, live ones
     switches: Mapping[str, Switch] = field(default_factory=dict)  # by profile

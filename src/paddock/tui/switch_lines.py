@@ -17,12 +17,13 @@ _STAGES: dict[Stage, str] = {
     "fitting": "fitting",
     "loading": "loading",
     "warming": "warming",
+    "restoring": "restoring the context",
     "ready": "verifying",
     "failed": "failed",
     "cancelled": "cancelled",
 }
 _PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
-_LOADED = ("warming", "ready")  # all bytes are where they belong
+_LOADED = ("warming", "restoring", "ready")  # all bytes are where they belong
 _LEAST_WATCHED = 0.5  # seconds of reading before a rate is shown
 
 

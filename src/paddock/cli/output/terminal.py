@@ -97,3 +97,11 @@ def clock(time: str) -> str:
         return datetime.fromisoformat(time).astimezone().strftime("%H:%M:%S")
     except ValueError:
         return time
+
+
+def date_and_time(time: str) -> str:
+    """The local date and time of day of an ISO 8601 time."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return time

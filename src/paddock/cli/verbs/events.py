@@ -67,7 +67,7 @@ def _subject(event: AnyEvent) -> str:
             return "paddock"
         case types.ConfigChanged():
             return event.config.path
-        case types.Activity():
+        case types.Activity() | types.YieldChanged():
             return "paddock"
         case _:
             return event.profile
@@ -102,6 +102,8 @@ def _fact(event: AnyEvent) -> str:
             return f"{event.verdict.state}{f': {why}' if why else ''}"
         case types.ConfigChanged():
             return _config_fact(event)
+        case types.YieldChanged():
+            return event.yielded.in_words() if event.yielded else "the GPUs are Paddock's again"
 
 
 def _config_fact(event: object) -> str:

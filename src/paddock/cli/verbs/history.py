@@ -1,28 +1,33 @@
-"""`paddock history`: how the loads of a profile went, as a table under two sparklines."""
+"""`paddock history`: how the loads of a profile went, as a table under two sparklines; or what switches took."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paddock.api.address import DEFAULT_URL
-from paddock.cli.options import Json, Key, Model, Url, connect
+from paddock.cli.options import Json, Key, MaybeModel, Url, connect
 from paddock.cli.output.placement import placed
-from paddock.cli.output.terminal import paint, print_json, print_table, state
+from paddock.cli.output.switches import show_switches
+from paddock.cli.output.terminal import date_and_time, paint, print_json, print_table, state
+from paddock.errors import BadRequest
 from paddock.figures.sparkline import levels_of, sparkline
-from paddock.figures.units import seconds, speed
+from paddock.figures.units import seconds, spared, speed
 
 if TYPE_CHECKING:
-    from paddock.api.placement import LoadEntry, Placement
+    from paddock.api.placement import History, LoadEntry, Placement
 
-EXAMPLE = "Example: paddock history glm-flash-q4 -n 50"
+EXAMPLE = "Example: paddock history glm-flash-q4 -n 50. Or: paddock history --switches"
 Limit = Annotated[
     int, typer.Option("--limit", "-n", min=1, max=1000, help="How many of the last loads.")
+]
+
+Switches = Annotated[
+    bool, typer.Option("--switches", help="What each switch spent its time on, phase by phase.")
 ]
 
 _HEADERS = (
@@ -42,17 +47,30 @@ _VERDICT_COLOURS = {"verified": "green", "degraded": "yellow", "unknown": "dim"}
 
 
 def history(
-    profile: Model,
+    profile: MaybeModel = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
     limit: Limit = 20,
+    switches: Switches = False,
     as_json: Json = False,
 ) -> None:
     """Show how a profile's loads went: how long they took, where they lay, how fast they ran.
 
     DIFFERS IN: what was not yet as at the newest load. Speeds are medians.
+
+    With --switches: what each switch spent its time on, in seconds, from the first wish to the first
+    token; of all profiles where none is named.
     """
-    found = connect(url, key).history(profile, limit)
+    client = connect(url, key)
+    if switches:
+        show_switches(client.switches(profile, limit), as_json=as_json)
+        return
+    if profile is None:
+        raise BadRequest("whose loads?", hint="name a profile, or ask for --switches")
+    _show_loads(client.history(profile, limit), as_json=as_json)
+
+
+def _show_loads(found: History, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -62,6 +80,8 @@ def history(
     if trends := _trends(found.loads[::-1]):
         print(*trends, "", sep="\n")
     print_table(_HEADERS, [_row(load, found.loads[0]) for load in found.loads])
+    if (kept := found.context) and kept.times:
+        print(f"\nkept contexts: {spared(kept.tokens, kept.seconds, kept.times)}")
 
 
 # ---- the lines, oldest to newest ----
@@ -97,7 +117,7 @@ def _trend(name: str, values: Sequence[float | None], worded: Callable[[float], 
 def _row(load: LoadEntry, newest: LoadEntry) -> list[str]:
     placement = load.placement
     return [
-        _when(load.ended_at),
+        date_and_time(load.ended_at),
         state(load.outcome) if load.outcome else "",
         seconds(load.seconds),
         str(placement.n_ctx or "") if placement else "",
@@ -111,21 +131,14 @@ def _row(load: LoadEntry, newest: LoadEntry) -> list[str]:
     ]
 
 
-def _when(time: str) -> str:
-    """The local date and time of day of an ISO 8601 time."""
-    try:
-        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return time
-
-
 def _layers(placement: Placement | None) -> str:
-    """Those offloaded, of all; and those of which parts lie elsewhere."""
+    """Those offloaded, of all; those of which parts lie elsewhere; and whether fit's result was replayed."""
     if placement is None or placement.layers_offloaded is None:
         return ""
     overflowing = placement.layers_overflowing
     beside = f", {overflowing} overflowing" if overflowing else ""
-    return f"{placement.layers_offloaded}/{placement.layers or '?'}{beside}"
+    replayed = ", replayed" if placement.replayed else ""
+    return f"{placement.layers_offloaded}/{placement.layers or '?'}{beside}{replayed}"
 
 
 def _splits(placement: Placement | None) -> str:

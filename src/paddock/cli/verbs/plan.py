@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -183,6 +184,8 @@ def _print_one(found: Plan) -> None:
     print(_summary(found))
     for note in found.notes:
         print(f"  {note}")
+    if found.replay:
+        print(f"  loads get it as flags: {shlex.join(found.replay)}")
     for warning in found.warnings:
         print(paint(f"warning: {warning}", "yellow"))
 

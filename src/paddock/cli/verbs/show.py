@@ -91,7 +91,19 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
         print(
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
+    print(f"fit: {_fit(profile)}")
     print()
+
+
+def _fit(profile: Profile) -> str:
+    """Who says where it lies."""
+    from paddock.placement.replay import is_placed_by_hand
+
+    if is_placed_by_hand(profile):
+        return "left to the flags below"
+    if profile.replay_fit == "off":
+        return "at every load (replay-fit = off)"
+    return "once, in its plan; loads get the result as flags while that holds (replay-fit = auto)"
 
 
 def _print_flags(profile: Profile) -> None:
@@ -111,5 +123,6 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "engine_version": runner.version,
         "argv": [*runner.command, *profile.argv],
         "flags": profile.flags,
+        "replay_fit": profile.replay_fit,
         "comments": profile.comments,
     }

@@ -10,9 +10,11 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
+from paddock.cli.output.yielded import lines_of
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
+    from paddock.api.contexts import KeptContext
     from paddock.api.types import DeviceInfo, InstanceInfo, Status
 
 EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
@@ -50,6 +52,8 @@ def _daemon(found: Status, url: str) -> None:
         print(paint(f"the file as it is now cannot be used: {error.message}", "red"))
     for warning in found.config.warnings:
         print(paint(f"warning: {warning}", "yellow"))
+    if found.yielded:
+        print(paint("\n".join(lines_of(found.yielded)), "yellow"))
     for fault in found.faults:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
         line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
@@ -91,12 +95,23 @@ def _phase(instance: InstanceInfo) -> str:
 def _notes(instance: InstanceInfo) -> list[str]:
     notes = ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
+    if instance.placement and instance.placement.replayed:
+        notes.append("replayed fit")
     if instance.restored_tokens:
         notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
+    notes += _kept(instance.context) if instance.context else []
     notes += [instance.failure.message] if instance.failure else []
     if instance.verdict:
         return notes + [reason.message for reason in instance.verdict.reasons]
     return notes + (instance.placement.warnings if instance.placement else [])
+
+
+def _kept(context: KeptContext) -> list[str]:
+    notes = [f"{context.reused_tokens:,} of them reused"] if context.reused_tokens else []
+    if context.kept_tokens:
+        where = {"ram": "in RAM", "disk": "on the disk", "": ""}[context.place]
+        notes.append(f"keeps {context.kept_tokens:,} tokens {where} ({mib(context.kept_mib)})")
+    return notes + ([context.note] if context.note else [])
 
 
 def _devices(devices: list[DeviceInfo]) -> None:

@@ -22,7 +22,8 @@ EXAMPLE = "Example: paddock switch glm-flash-q4 && claude"
 Force = Annotated[
     bool,
     typer.Option(
-        "--force", help="Try it although its file or its engine says that it cannot be loaded."
+        "--force",
+        help="Try it although it is known to fail, or the GPUs are yielded, which ends that.",
     ),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only ask for it; print the job's name.")]

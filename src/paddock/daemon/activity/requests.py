@@ -10,7 +10,7 @@ from itertools import count
 from typing import Protocol
 
 from paddock.api.activity import RequestInfo, RequestPhase
-from paddock.core.model import InstanceId
+from paddock.core.model import InstanceId, ProfileId
 from paddock.daemon.clock import Clock
 from paddock.errors import NoSuchThing
 from paddock.llama.output import TaskLine
@@ -203,6 +203,12 @@ class Requests:
             if request.instance == instance and request.generates and request.task is None
         ]
         return next((r for r in free if not r.had_task), free[0] if free else None)
+
+    def waits(self, profile: ProfileId) -> list[float]:
+        """Seconds that each has waited which waits for this profile, the longest first."""
+        now = self._clock.now()
+        waiting = (r for r in self._requests.values() if r.profile == profile and not r.instance)
+        return [now - request.since for request in waiting]
 
     def in_turn(self) -> dict[InstanceId, list[Request]]:
         """Those that wait for their instance to go on, by instance."""

@@ -1,15 +1,26 @@
 """Switches under way: since when, how far, and how long they will still take."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
+from paddock.api.switches import PhaseName, SwitchPhase
 from paddock.api.types import Progress, Stage
 from paddock.core.books import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.course import Course
 from paddock.daemon.clock import Clock
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSwitch:
+    """How long it took since the first wish, and in what phases."""
+
+    seconds: float
+    phases: list[SwitchPhase]
 
 
 class Switches:
@@ -22,17 +33,40 @@ class Switches:
         clock: Clock,
     ) -> None:
         self._scheduler, self._registry, self._clock = scheduler, registry, clock
-        self._open: dict[ProfileId, float] = {}  # since when, by the clock
+        self._open: dict[ProfileId, Course] = {}
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
 
     def begin(self, profile: ProfileId) -> None:
         """Somebody waits for it now, if nobody did before."""
-        self._open.setdefault(profile, self._clock.now())
+        self._open.setdefault(profile, Course(self._clock.now()))
 
-    def end(self, profile: ProfileId) -> float:
-        """Seconds that it took."""
+    def end(self, profile: ProfileId) -> EndedSwitch:
+        """It got ready, failed or was cancelled."""
         now = self._clock.now()
-        return now - self._open.pop(profile, now)
+        course = self._open.pop(profile, None) or Course(now)
+        return EndedSwitch(now - course.since, course.end(now))
+
+    def look(self) -> None:
+        """See in which phase each is now: after everything that may change that."""
+        now = self._clock.now()
+        for profile, course in self._open.items():
+            if phase := self._phase(profile):
+                course.enter(*phase, now)
+
+    def _phase(self, profile: ProfileId) -> tuple[PhaseName, str] | None:
+        """None at its very end."""
+        progress = self.progress(profile)
+        match progress.stage:
+            case "ready" | "failed" | "cancelled":
+                return None
+            case "draining" if not self._is_served(profile):
+                return "tenure", progress.part
+            case stage:
+                return stage, progress.part
+
+    def _is_served(self, profile: ProfileId) -> bool:
+        """Whether anybody is, by those that would have to leave for it."""
+        return any(live.is_busy for live in self._scheduler.in_the_way(profile))
 
     def recall(self, seconds: Mapping[str, float]) -> None:
         """What the history knows of last loads, by profile."""
@@ -56,7 +90,7 @@ class Switches:
     def progress(self, profile: ProfileId) -> Progress:
         """How far it is now."""
         now = self._clock.now()
-        elapsed = now - self._open.get(profile, now)
+        elapsed = now - self._open[profile].since if profile in self._open else 0.0
         live = self._scheduler.live_of(profile)
         instance = self._registry.of(profile)
         if live and isinstance(live.state, Serving) and live.is_going and profile in self._open:
@@ -72,7 +106,7 @@ class Switches:
         phase = instance.phase
         loading = isinstance(phase, ph.Loading)
         return Progress(
-            stage=instance.phase_name,
+            stage="restoring" if instance.is_restoring else instance.phase_name,
             part=phase.part if isinstance(phase, ph.Loading) else "",
             fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
             elapsed=round(elapsed, 3),

@@ -92,6 +92,10 @@ class Chronicle:
         if self._work.qsize() < _MOST_WORK:
             self._work.put_nowait(work)
 
+    def write_later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """In its turn: of whoever else keeps something in this history."""
+        self._do(work)
+
     async def finish(self) -> None:
         """Return when everything is written down."""
         await self._work.join()

@@ -15,6 +15,16 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 _VERSION = 2
+# Came later, and needs no version of its own: an older Paddock goes on with the file as if it were not there.
+_SWITCHES = """
+CREATE TABLE IF NOT EXISTS switches (
+    id INTEGER PRIMARY KEY,
+    profile TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    entry TEXT NOT NULL  -- JSON: a SwitchEntry
+);
+CREATE INDEX IF NOT EXISTS switches_by_time ON switches (ended_at);
+"""
 _SCHEMA = """
 CREATE TABLE loads (  -- the columns are the fields of LoadEntry
     id INTEGER PRIMARY KEY,
@@ -142,6 +152,7 @@ def _migrate(database: sqlite3.Connection) -> None:
     if version != _VERSION:
         step = _FROM_VERSION[version]
         database.executescript(f"BEGIN; {step} PRAGMA user_version = {_VERSION}; COMMIT;")
+    database.executescript(_SWITCHES)
     database.execute("PRAGMA journal_mode = WAL")
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from paddock import excerpt
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
+from paddock.api.switches import SwitchEntry
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.schema import Database, prepare
 
@@ -22,6 +23,7 @@ _T = TypeVar("_T")
 
 _LOADS = 10_000  # kept: the newest
 _SPEEDS = 200  # kept of each load: the newest
+_SWITCHES = 10_000  # kept: the newest
 
 _ADD_LOAD = """
 INSERT INTO loads (instance, profile, fingerprint, engine, engine_version, devices,
@@ -104,6 +106,21 @@ class HistoryStore:
         await self._write(_ADD_SPEED, values)
         await self._write(_FORGET_SPEEDS, {"load": load_id, "kept": self._speeds_kept})
 
+    async def add_switch(self, entry: SwitchEntry) -> int:
+        """Remember how one switch went; its number, 0 where it is not kept."""
+        row = await self._database.execute_insert(
+            "INSERT INTO switches (profile, ended_at, entry) VALUES (?, ?, ?)",
+            (entry.profile, entry.ended_at, _json(entry)),
+        )
+        assert row is not None
+        number = int(row[0])
+        await self._write("DELETE FROM switches WHERE id <= ?", (number - _SWITCHES,))
+        return number
+
+    async def set_switch(self, entry: SwitchEntry) -> None:
+        """Note what is known of it now, in place of what was known before."""
+        await self._write("UPDATE switches SET entry = ? WHERE id = ?", (_json(entry), entry.id))
+
     # ---- reading: entries come with the medians of their speeds, the newest first ----
 
     async def loads(self, profile: str, *, limit: int = 50) -> list[LoadEntry]:
@@ -161,6 +178,19 @@ class HistoryStore:
             for profile, found, prompt, generation in rows
         }
 
+    async def switches(
+        self, profile: str | None = None, *, since: str = "", limit: int = 50
+    ) -> list[SwitchEntry]:
+        """The last switches, of one profile or of all; those that ended at `since` (ISO 8601) or later."""
+        query = (
+            "SELECT id, entry FROM switches WHERE ifnull(:profile, profile) = profile"
+            " AND ended_at >= :since ORDER BY id DESC LIMIT :limit"
+        )
+        values = {"profile": profile, "since": since, "limit": limit}
+        rows = await self._database.execute_fetchall(query, values)
+        found = ((row["id"], _decoded(row["entry"], SwitchEntry)) for row in rows)
+        return [msgspec.structs.replace(entry, id=number) for number, entry in found if entry]
+
     async def close(self) -> None:
         await self._database.close()
 
@@ -193,7 +223,7 @@ def _entry(row: sqlite3.Row) -> LoadEntry:
     return LoadEntry(**columns, placement=placement, verdict=verdict)
 
 
-def _json(value: Placement | Verdict | None) -> str | None:
+def _json(value: Placement | Verdict | SwitchEntry | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
@@ -213,6 +243,14 @@ class NullHistoryStore(HistoryStore):
 
     async def add_load(self, _: LoadEntry) -> int:
         return 0
+
+    async def add_switch(self, _: SwitchEntry) -> int:
+        return 0
+
+    async def switches(
+        self, profile: str | None = None, *, since: str = "", limit: int = 50
+    ) -> list[SwitchEntry]:
+        return []
 
     async def last_loads(self) -> dict[str, float]:
         return {}

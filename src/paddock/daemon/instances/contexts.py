@@ -8,6 +8,7 @@ the user wants them all, on the disk: `STATE/contexts`.
 from hashlib import sha256
 from pathlib import Path
 
+from paddock.api.contexts import KeptContext
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.daemon.instances.context_folders import ContextFolders, RamFolders
@@ -16,6 +17,8 @@ from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.records import Record
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.thrift import PromptSpeeds, Thrift
+
+_NO_RAM = "nothing is kept: there is no tmpfs for it; keep-context = on takes the disk"
 
 
 class Contexts:
@@ -49,8 +52,7 @@ class Contexts:
         thrift = Thrift(
             self.experience,
             self._speeds,
-            profile=record.profile,
-            kind=record.context_kind or record.recipe,
+            record=record,
             place="disk" if folders is self._disk else "ram",
             is_asked_for=folders is self._disk,
         )
@@ -71,10 +73,15 @@ class Contexts:
         if self._ram:
             await self._ram.trim()
 
-    @property
-    def has_ram(self) -> bool:
-        """Whether there is a place in RAM, without which `auto` keeps nothing."""
-        return self._ram is not None
+    def kept(self, profile: Profile | None, store: SlotStore | None) -> KeptContext | None:
+        """What is kept of this instance; None where its profile does not want that."""
+        if store:
+            return store.report()
+        if profile is None or not profile.keeps_context:
+            return None
+        return KeptContext(
+            note=_NO_RAM if self._ram is None else "nothing may be kept: contexts-size"
+        )
 
     def _of(self, folder: Path) -> ContextFolders:
         """An instance that was taken over keeps its folder, wherever today's daemon would have one."""
@@ -86,11 +93,11 @@ class Contexts:
         return RamFolders(folder.parent, limit=self._limit, margin=0)
 
 
-def context_kind(profile: Profile, architecture: str, engine_version: str) -> str:
-    """What decides whether a restored slot can be used again: architecture, flags and build.
+def context_kind(profile: Profile, engine_version: str) -> str:
+    """What decides, with the architecture, whether a restored slot can be used again: flags and build.
 
     Not which file it is: the next one of that architecture is spared the tries.
     """
     flags = [flag.argv for flag in profile.flags if flag.name not in {"--model", "--mmproj"}]
-    words = "\0".join(word for argv in flags for word in argv)
-    return f"{architecture} {sha256(words.encode()).hexdigest()[:12]} {engine_version}"
+    words = "\0".join((profile.build, *(word for argv in flags for word in argv)))
+    return f"{sha256(words.encode()).hexdigest()[:12]} {engine_version}"

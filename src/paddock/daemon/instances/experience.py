@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from paddock.api.contexts import Spared
 from paddock.atomic_write import atomic_write
 
 Place = Literal["ram", "disk"]
@@ -49,17 +50,9 @@ class KindRecord(msgspec.Struct, omit_defaults=True):
     tries: list[Try] = []
 
 
-class Brought(msgspec.Struct, omit_defaults=True):
-    """What contexts that were kept have brought to one profile."""
-
-    tokens: int = 0  # not read again
-    seconds: float = 0.0  # less than reading them again would have taken
-    times: int = 0
-
-
 class _File(msgspec.Struct, omit_defaults=True):
     kinds: dict[str, KindRecord] = {}
-    brought: dict[str, Brought] = {}  # by profile
+    spared: dict[str, Spared] = {}  # by profile
 
 
 class Experience:
@@ -90,9 +83,9 @@ class Experience:
         tries = self._known.kinds.get(kind, KindRecord()).tries
         return len(tries) >= _TRIES and all(t.reused <= _NOTHING * t.expected for t in tries)
 
-    def brought(self, profile: str) -> Brought:
-        """To this profile, over all time."""
-        return self._known.brought.get(profile, Brought())
+    def spared(self, profile: str) -> Spared:
+        """What contexts that were kept have saved this profile."""
+        return self._known.spared.get(profile, Spared())
 
     # ---- writing ----
 
@@ -116,12 +109,12 @@ class Experience:
         del record.tries[:-_LAST]
         self._write()
 
-    def note_brought(self, profile: str, *, tokens: int, seconds: float) -> None:
+    def note_spared(self, profile: str, *, tokens: int, seconds: float) -> None:
         """So much was not read again. OSError where that cannot be kept."""
-        brought = self._known.brought.setdefault(profile, Brought())
-        brought.tokens += tokens
-        brought.seconds += seconds
-        brought.times += 1
+        spared = self._known.spared.setdefault(profile, Spared())
+        spared.tokens += tokens
+        spared.seconds += seconds
+        spared.times += 1
         self._write()
 
     def _record(self, kind: str) -> KindRecord:

@@ -74,11 +74,13 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport()
+        self.report = LoadReport(record.replay)
         self.timings = Timings()
+        self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
+        self.is_restoring = False  # it reads back what its predecessor saved, and serves after that
         self.slots = slots  # None: nothing is kept of what it reads
         self.order = StopOrder()
         self.exited = asyncio.Event()  # once the scheduler knows

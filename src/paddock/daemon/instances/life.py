@@ -17,6 +17,7 @@ from paddock.llama import client
 from paddock.llama.follow import Watch
 from paddock.llama.output import (
     StateLine,
+    lacked_memory,
     parse_server,
     parse_state,
     parse_task,
@@ -50,6 +51,7 @@ class Life:
         self._faults, self._clock, self._stall_timeout = faults, clock, stall_timeout
         self._output, self._report = instance.output, instance.report
         self._order, self._slots = instance.order, instance.slots
+        self._is_short = False  # of memory: see `_compare_memory`
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
 
     async def run(self, start: Callable[[], Child]) -> Cause:
@@ -138,6 +140,7 @@ class Life:
     def _hear_log(self, line: str) -> None:
         if ph.is_loading(self._instance.phase):
             self._move(self._report.after_log(self._instance.phase, line))
+            self._compare_memory()
             return
         if self._slots:
             self._slots.hear(line)
@@ -146,6 +149,15 @@ class Life:
         elif (timing := parse_timing(line)) and (both := self._instance.timings.take(timing)):
             self._listener.request_timed(self._instance, *both)
 
+    def _compare_memory(self) -> None:
+        """End a replayed load whose engine sees less than its plan needs, before it takes any."""
+        instance = self._instance
+        if self._is_short or instance.adopted or not self._report.shortage:
+            return
+        self._is_short = True
+        if instance.child:
+            instance.child.end_quietly()
+
     def _become_ready(self) -> None:
         if not ph.is_loading(self._instance.phase):
             return
@@ -153,9 +165,12 @@ class Life:
             self._instance.record.load_seconds = self._clock.now() - self._instance.started_at
             self._instance.record.placement = self._report.placement
             self._instance.record.speaks_protocol = self._report.speaks_protocol
+            self._instance.record.architecture = self._report.architecture
             self._instance.save_record()
         if self._slots and not self._slots.is_empty:
             self._is_loaded.set()
+            self._instance.is_restoring = True
+            self._listener.progressed(self._instance)
         else:
             self._serve()
 
@@ -175,6 +190,7 @@ class Life:
         self._serve()
 
     def _serve(self) -> None:
+        self._instance.is_restoring = False
         if ph.is_loading(self._instance.phase):
             self._move(ph.Ready())
             self._listener.got_ready(self._instance)
@@ -228,13 +244,24 @@ class Life:
         self._instance.is_saving = True
         self._listener.saving_changed(self._instance)
         saved = await slot_store.save(self._instance.record.socket, self._report)
-        _log.info("%d tokens of %s were saved", saved, self._instance.id)
+        if saved:
+            _log.info("%d tokens of %s were saved", saved, self._instance.id)
         self._instance.is_saving = False
         self._listener.saving_changed(self._instance)
 
     def _over(self, cause: Cause) -> Cause:
-        self._move(ph.Stopped() if self._order.is_meant else ph.Failed(cause))
+        self._instance.fell_short = not self._order.is_meant and self._lacked_memory(cause)
+        if not self._instance.fell_short:  # else its load goes on, with fit: see `Supervisor`
+            self._move(ph.Stopped() if self._order.is_meant else ph.Failed(cause))
         return cause
+
+    def _lacked_memory(self, cause: Cause) -> bool:
+        """Whether a load of ours ended because the memory that its plan counted with is not there."""
+        instance = self._instance
+        was_replayed = instance.record.replay is not None and not instance.adopted
+        if not was_replayed or not ph.is_loading(instance.phase):
+            return False
+        return self._is_short or lacked_memory(cause.log)
 
     def _save_identity(self, child: Child) -> None:
         identity = child.identity
@@ -250,6 +277,8 @@ class Life:
             return Cause("stopped", f"stopped: {order.why}", exit_code=code)
         if order.is_stalled:
             return stalled(self._instance.profile, self._stall_timeout, code, lines)
+        if self._is_short:
+            return Cause("load_failed", f"too little memory: {self._report.shortage}")
         if code and code > 0 and self._instance.record.load_seconds is None:
             self._instance.refusal = unloadable(lines)
         return failed(self._instance.profile, self._instance.id, code, lines)

@@ -1,5 +1,6 @@
 """What a server reported of its load: its phases, its context, where it lies, which protocol it speaks."""
 
+import re
 from collections.abc import Iterator
 
 from paddock.api.placement import Placement
@@ -7,15 +8,24 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
 from paddock.llama.placement_log import PlacementReader
+from paddock.placement.replayable import Replay
+
+# As printed by build 11434 from `-lv 4` on. A draft model's comes later.
+_ARCHITECTURE = re.compile(r"print_info: arch\s+= ([\w.-]{1,64})")
 
 
 class LoadReport:
     """Filled from the lines of one instance's log and standard output, until it is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, replay: Replay | None = None) -> None:
+        """`replay`: what the load was given of its plan."""
         self.reader = PlacementReader()
+        self._replay = replay
+        if replay:
+            self.reader.placement = replay.placement
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
+        self.architecture = ""  # of its model
         self._stages = Stages()
 
     @property
@@ -45,7 +55,14 @@ class LoadReport:
     def read_log(self, line: str) -> None:
         """Where it lies, as far as this line says it."""
         self.reader.feed(line)
+        if not self.architecture and (found := _ARCHITECTURE.search(line)):
+            self.architecture = found[1]
         self.note_context(self.n_ctx)
+
+    @property
+    def shortage(self) -> str:
+        """What its engine saw too little of, by its plan; empty where that suffices or fit searched."""
+        return self._replay.shortage(self.placement.free) if self._replay else ""
 
     def read_past_state(self, state: StateLine) -> None:
         """A line of the child protocol from before this daemon."""

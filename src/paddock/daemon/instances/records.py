@@ -17,6 +17,7 @@ from paddock.atomic_write import atomic_write
 from paddock.daemon.instances.reserve import Reserve
 from paddock.llama.process import Plumbing
 from paddock.llama.signs import Signs
+from paddock.placement.replayable import Replay
 from paddock.private import believed, keep_private
 
 
@@ -43,8 +44,12 @@ class Record(msgspec.Struct, kw_only=True):
     speaks_protocol: bool = False  # the child protocol: known once it is ready
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log said until it was ready
+    replay: Replay | None = None  # what it was given of its plan; None: fit searches
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
-    context_kind: str = ""  # as in `experience`; "": of an older daemon, or none are saved
+    context_kind: str = ""  # its flags and its build (`contexts.context_kind`); "": none are saved
+    architecture: str = (
+        ""  # of its model, as its log says; "": of an older daemon, or not loaded yet
+    )
     load_id: int | None = None  # of this load in the history
     ended: bool = False
 
@@ -91,6 +96,14 @@ class Records:
         """Have all files of a new instance there, its record included. Raises OSError."""
         self.reserve.spend(self.plumbing(record.number).create)
         self.save(record)
+
+    def begin_again(self, record: Record) -> None:
+        """The same instance with another process; what the first one logged stays readable before it.
+
+        Raises OSError.
+        """
+        self.reserve.spend(self.plumbing(record.number).put_aside)
+        self.begin(record)
 
     def save(self, record: Record) -> None:
         """Write it so that a crash leaves the old or the new one, never half of one. Raises OSError."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from paddock.api.contexts import KeptContext
 from paddock.daemon.instances.context_folders import ContextFolders, saved_at
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.thrift import Thrift
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 _QUICK = 2.0  # seconds that a request may have to wait for a slot that is saved ahead
 _PATIENCE = 30.0  # seconds for all slots of an instance; some GB on an SSD
 _ANSWERS = 3.0  # seconds in which a server answers that it lives, whatever it works on
+_MIB = 1 << 20
 _GOES_ON = 0.5  # of a slot's tokens that a prompt begins with, if it is the same conversation
 # A server that hangs, is gone or answers as none does; a disk that cannot be written.
 _TROUBLE = (TimeoutError, OSError, aiohttp.ClientError, ValueError, LookupError, TypeError)
@@ -50,11 +52,18 @@ class SlotStore:
     def is_empty(self) -> bool:
         return not self._files()
 
-    def kept(self) -> tuple[int, int]:
-        """Tokens and bytes that are saved now, as far as this daemon saved or restored them."""
+    def report(self) -> KeptContext:
+        """What is saved now, as far as this daemon saved or restored it, and what it has brought."""
         there = self._files()
-        tokens = sum(held.tokens for slot, held in self._saved.items() if slot in there)
-        return tokens, sum(file.stat().st_size for file in there.values())
+        size = sum(file.stat().st_size for file in there.values())
+        return KeptContext(
+            place=self.thrift.place,
+            kept_tokens=sum(held.tokens for slot, held in self._saved.items() if slot in there),
+            kept_mib=round(size / _MIB),
+            reused_tokens=self.reused_tokens,
+            saved_seconds=round(self.saved_seconds, 3),
+            note=self.note,
+        )
 
     # ---- back into a server ----
 

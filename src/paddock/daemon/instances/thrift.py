@@ -6,6 +6,7 @@ from typing import Protocol
 from paddock.core.model import ProfileId
 from paddock.daemon.instances.experience import Experience, Place
 from paddock.daemon.instances.load_report import LoadReport
+from paddock.daemon.instances.records import Record
 from paddock.llama.slots import Moved
 
 _LEAST = 512  # tokens: fewer are read again in a moment, and a probe leaves some 320
@@ -51,14 +52,13 @@ class Thrift:
         experience: Experience,
         speeds: PromptSpeeds,
         *,
-        profile: str,
-        kind: str,
+        record: Record,
         place: Place,
         is_asked_for: bool,
     ) -> None:
-        """`kind`: as in `experience`. `is_asked_for`: keep all, whether it pays or not."""
-        self._experience, self._speeds = experience, speeds
-        self._profile, self._kind, self.place = ProfileId(profile), kind, place
+        """`is_asked_for`: keep all, whether it pays or not."""
+        self._experience, self._speeds, self._record = experience, speeds, record
+        self._profile, self.place = ProfileId(record.profile), place
         self._is_asked_for = is_asked_for
 
     @property
@@ -92,6 +92,11 @@ class Thrift:
             return False
         return self._is_asked_for or weighing.pays
 
+    @property
+    def _kind(self) -> str:
+        """As in `experience`; its architecture is known once it has loaded."""
+        return f"{self._record.architecture} {self._record.context_kind or self._record.recipe}"
+
     # ---- notes ----
 
     def note_saved(self, moved: Moved) -> None:
@@ -113,7 +118,7 @@ class Thrift:
             return 0.0
         speed = self._speeds.prompt_speed(self._profile) or _PROMPT_SPEED
         seconds = max(reused / speed - restore_seconds, 0.0)
-        self._experience.note_brought(self._profile, tokens=reused, seconds=seconds)
+        self._experience.note_spared(self._profile, tokens=reused, seconds=seconds)
         return seconds
 
 

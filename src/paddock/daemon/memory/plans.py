@@ -24,6 +24,7 @@ from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.turns import in_turns
+from paddock.engine.engine import Engine
 from paddock.errors import PaddockError
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimated
@@ -170,7 +171,7 @@ class ProfilePlans:
                 await self._judge(profile)
                 plan = self.of(profile)
                 if plan.source == "estimate":
-                    plan.notes = ["an estimate: something is loading, or no GPU has room for a "
+                    plan.notes = ["an estimate: something is loading, the GPUs are yielded, or none has room for a "
                                   "rehearsal beside what is resident", *plan.notes]  # fmt: skip
                 return plan
             return await self._make(profile) or self.of(profile)
@@ -191,7 +192,7 @@ class ProfilePlans:
 
     def _may_rehearse(self, profile: Profile) -> bool:
         booked = self._registry.booked().values()
-        if not self._scheduler.is_calm:
+        if not self._scheduler.is_calm or self._scheduler.away is not None:
             return False
         if any(_share_a_server(profile, holding.demand) for holding in booked):
             return False
@@ -208,7 +209,7 @@ class ProfilePlans:
     async def _make(self, profile: Profile) -> Plan | None:
         """The plan that its engine makes, or an estimate that says why not; None: not now."""
         async with self._busy:
-            if not self._scheduler.is_calm:
+            if not self._scheduler.is_calm or self._scheduler.away is not None:
                 return None
             try:
                 engine = self._roster.engine(profile)
@@ -271,6 +272,12 @@ class ProfilePlans:
             if plan.refusal:
                 self._made.pop(profile.fingerprint, None)
                 await self._listener.plans_changed()
+
+    def drop(self, profile: Profile, engine: Engine) -> None:
+        """Its plan does not hold: it is made anew when nothing loads."""
+        self._made.pop(profile.fingerprint, None)
+        self._planner.forget(profile, engine)
+        self.wake()
 
     def reconsider(self, files: Collection[Path]) -> None:
         """Plan anew whose model's file is another than when it was planned."""

@@ -33,7 +33,7 @@ _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a fai
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Revision:
     """What was read and is not active yet."""
 
     stable: Stable
@@ -98,16 +98,20 @@ class Roster:
                 found.setdefault(engine.build_mark, engine)
         return list(found.values())
 
+    def preloaded(self) -> list[ProfileId]:
+        """What models.conf wants loaded from the start."""
+        return [ProfileId(p.id) for p in self.stable.profiles.values() if p.preload]
+
     # ---- reading ----
 
-    async def read(self, engines: Engines | None = None) -> Candidate:
+    async def read(self, engines: Engines | None = None) -> Revision:
         """Read models.conf, with `engines` in place of the known ones, for `take`.
 
         Raises ConfigError or EngineError.
         """
         return await asyncio.to_thread(self._draft, engines or self.engines)
 
-    def _draft(self, engines: Engines) -> Candidate:
+    def _draft(self, engines: Engines) -> Revision:
         calm = undisturbed() if _is_large(self._paths.config) else nullcontext()
         with calm:
             new = models_conf.load(
@@ -118,9 +122,9 @@ class Roster:
                 before=self.stable.profiles,
             )
             stable, changes = _settled(new, engines, self.stable)
-            return Candidate(stable, engines, changes)
+            return Revision(stable, engines, changes)
 
-    def take(self, draft: Candidate, warnings: list[str]) -> None:
+    def take(self, draft: Revision, warnings: list[str]) -> None:
         """From now on it is as this draft says; `warnings`: what is wrong with it all the same."""
         self.engines, self.stable = draft.engines, draft.stable
         self.edition += 1

@@ -13,7 +13,7 @@ from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
-from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.switches import EndedSwitch, Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.refusals import as_failure
@@ -106,20 +106,21 @@ class Publisher:
     # ---- of switches ----
 
     @_survived
-    def switch_ended(self, done: SwitchDone, seconds: float) -> None:
-        """After so many seconds since the first wish for it."""
+    def switch_ended(self, done: SwitchDone, ended: EndedSwitch) -> None:
+        """With what its time since the first wish went into."""
         self._stages.pop(done.profile, None)
         self._publish(
             wire.SwitchEnded(
                 profile=done.profile,
                 outcome=done.outcome,
-                seconds=round(seconds, 3),
+                seconds=round(ended.seconds, 3),
                 instance=done.instance,
                 restored=list(done.restoring),
                 failure=as_failure(done.cause) if done.cause else None,
+                phases=ended.phases,
             )
         )
-        _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, seconds)
+        _log.info("switch to %s: %s after %.2f s", done.profile, done.outcome, ended.seconds)
 
     @property
     def is_quiet(self) -> bool:
@@ -145,6 +146,11 @@ class Publisher:
         if self._stages.get(profile) != stage:
             self._stages[profile] = stage
             self._publish(wire.SwitchProgress(profile=profile, progress=progress))
+
+    @_survived
+    def yield_changed(self) -> None:
+        """The GPUs were yielded, for another time than before, or are ours again."""
+        self._bus.publish(wire.YieldChanged(yielded=self._view.yielded()))
 
     # ---- of models.conf ----
 

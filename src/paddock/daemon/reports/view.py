@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from paddock import __version__
 from paddock.api import types as wire
+from paddock.api.yielding import YieldInfo
 from paddock.config.describe import described
 from paddock.config.profile import Profile
 from paddock.core.books import Coming, Ending, Live, Serving
@@ -14,6 +15,7 @@ from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_failure
+from paddock.daemon.reports.yielded import yielded
 
 
 class StatusView:
@@ -42,7 +44,11 @@ class StatusView:
             requests=parts.requests.infos(),
             totals=parts.totals,
             faults=parts.faults.known(),
+            yielded=self.yielded(),
         )
+
+    def yielded(self) -> YieldInfo | None:
+        return yielded(self._parts)
 
     def instance(self, instance: Instance) -> wire.InstanceInfo:
         parts = self._parts
@@ -62,6 +68,7 @@ class StatusView:
             stale=bool(live and parts.scheduler.is_stale(live)),
             adopted=instance.adopted,
             restored_tokens=instance.restored_tokens,
+            context=parts.contexts.kept(parts.roster.stable.find(instance.profile), instance.slots),
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,
@@ -106,6 +113,7 @@ class StatusView:
         info.stale, info.speed, info.verdict = now.stale, now.speed, now.verdict
         info.last_used, info.last_load_seconds = now.last_used, now.last_load_seconds
         info.waiting = waiting
+        info.yielded = self._parts.scheduler.is_held(ProfileId(profile.id))
         info.failure = self._failure(ProfileId(profile.id))
         return info
 

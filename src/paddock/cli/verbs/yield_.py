@@ -1,0 +1,150 @@
+"""`paddock yield` and `paddock resume`: leave all GPUs to other programs, and take them back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paddock.api.address import DEFAULT_URL
+from paddock.cli.options import Json, Key, Url, connect
+from paddock.cli.output.terminal import complain, print_json
+from paddock.cli.output.yielded import lines_of
+from paddock.errors import BadRequest, NoSuchThing, PaddockError
+
+if TYPE_CHECKING:
+    from paddock.api.client import Client
+    from paddock.api.yielding import YieldResult
+
+EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.py"
+RESUME_EXAMPLE = "Example: paddock resume"
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|)")
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="TIME",
+        show_default=False,
+        help="Resume by itself after that: `90s`, `30min`, `2h`, `1h30m`.",
+    ),
+]
+Now = Annotated[bool, typer.Option("--now", help="Do not wait for running requests.")]
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- COMMAND]",
+        show_default=False,
+        help="Yield while it runs, and resume when it has ended.",
+    ),
+]
+
+
+def yield_gpus(
+    command: Command = None,
+    url: Url = DEFAULT_URL,
+    key: Key = None,
+    lasting: For = None,
+    now: Now = False,
+    as_json: Json = False,
+) -> None:
+    """Leave all GPUs to other programs: a game, a training run, ComfyUI.
+
+    Models on a GPU are unloaded after their running requests; those that hold no GPU memory stay. Requests wait meanwhile, or are refused (`on-yield` in paddock.toml). `paddock resume` ends it, and what ran comes back. With a command it lasts until that has ended; its exit status is passed on.
+    """
+    client, words = connect(url, key), command or []
+    if words and shutil.which(words[0]) is None:
+        raise NoSuchThing(f"there is no program {words[0]!r} here")
+    seconds = lasted(lasting) if lasting else None
+    was_yielded = bool(words) and client.status().yielded is not None
+    result = client.yield_gpus(seconds, now=now, by=_by(words))
+    if as_json:
+        print_json(result)
+    else:
+        _report(result)
+    if words:
+        sys.exit(_while_running(client, words, resumes=not was_yielded))
+
+
+def resume(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> None:
+    """Take the GPUs back after `paddock yield`; what ran comes back.
+
+    Requests that waited come first. What no longer has room comes when it is asked for.
+    """
+    client = connect(url, key)
+    was_yielded = client.status().yielded is not None
+    result = client.resume()
+    if as_json:
+        print_json(result)
+    elif not was_yielded:
+        print("the GPUs were not yielded")
+    else:
+        print(f"the GPUs are Paddock's again{_listed('; coming back: ', result.back)}")
+
+
+def lasted(text: str) -> float:
+    """Seconds of `2h`, `90s`, `1h30m`. BadRequest for anything else."""
+    parts = _TIME.findall(text)
+    if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
+        raise BadRequest(f"--for takes a time such as 90s, 30min or 2h, not {text!r}")
+    if not (total := sum(float(number) * _UNITS[unit] for number, unit in parts)):
+        raise BadRequest("--for takes a time of more than 0 seconds")
+    return total
+
+
+def _by(words: Sequence[str]) -> str:
+    return f"`{' '.join(words)}`"[:120] if words else "`paddock yield`"
+
+
+def _report(result: YieldResult) -> None:
+    if info := result.yielded:
+        for line in lines_of(info):
+            complain(line)
+
+
+def _while_running(client: Client, words: Sequence[str], *, resumes: bool) -> int:
+    """Run it to its end, then resume; its exit status. A yield that was there before stays."""
+    try:
+        return _waited_for(words)
+    finally:
+        if resumes:
+            _resumed(client)
+
+
+def _resumed(client: Client) -> None:
+    try:
+        client.resume()
+    except PaddockError as error:
+        complain(f"the GPUs are still yielded: {error.message}; `paddock resume` ends it")
+
+
+def _waited_for(words: Sequence[str]) -> int:
+    """Ctrl-C is the command's to hear, and so is the terminal's end; we only wait for it."""
+    with subprocess.Popen(words) as child:
+        before = {s: signal.signal(s, _passed_on(child, s)) for s in _PASSED}
+        try:
+            status = child.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return status if status >= 0 else 128 - status  # as shells report signals
+
+
+_PASSED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _passed_on(child: subprocess.Popen[bytes], number: signal.Signals) -> signal._HANDLER:
+    """A terminal sends its own signals to the whole group, the command included."""
+    if number is signal.SIGINT:
+        return lambda *_: None
+    return lambda *_: child.send_signal(number)
+
+
+def _listed(before: str, names: Sequence[str]) -> str:
+    return f"{before}{', '.join(names)}" if names else ""
