@@ -59,9 +59,8 @@ class Manager:
         body = {"model": model, "messages": messages, "stream": True, "max_tokens": tokens}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         begun = time.perf_counter()
-        connection.request(
-            "POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"}
-        )
+        headers = {"Content-Type": "application/json", "User-Agent": "one-client/1"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
         response = connection.getresponse()
         if response.status != 200:
             sys.exit(f"{self.name}: {response.status} {response.read()[:500]!r}")
@@ -84,6 +83,8 @@ def paddock(folder: Path, engine: Path, models: Path) -> Iterator[Manager]:
     folder.mkdir()
     sections = [f"[{m}]\nmodel = {models / m}.gguf\nctx-size = {c}\n" for m, c in _FLAGS.items()]
     (folder / "models.conf").write_text("[*]\nparallel = 1\n" + "".join(sections))
+    # The others take the GPU by turns: what is planned beside them holds no more when it is our turn.
+    (folder / "paddock.toml").write_text("plan-ahead = false\n")
     with daemon(folder, engine) as (client, _):
 
         def unload() -> None:
@@ -300,15 +301,40 @@ def _measure(root: Path, models: Path, options: argparse.Namespace) -> Result:
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
         with ExitStack() as stack:
             stack.enter_context(_filled(_ROOM.get(name, _ROOM["conversation"]), options))
+            wait = _until_empty(options)
             managers = [stack.enter_context(paddock(folder / "paddock", engine, models))]
             managers.append(stack.enter_context(router(folder / "router", engine, models)))
             if options.llama_swap:
                 swap = llama_swap(options.llama_swap, folder / "swap", engine, models)
                 managers.append(stack.enter_context(swap))
+            for manager in managers:
+                manager.unload = _both(manager.unload, wait)
             part(managers, options)
             for manager in [*managers, bare]:
                 result.setdefault(manager.name, {}).update(manager.seen)
     return result
+
+
+def _until_empty(options: argparse.Namespace) -> Callable[[], None]:
+    """What waits until the GPU is as empty as now: a manager may call gone what is still ending."""
+    if options.small:
+        return lambda: None
+    cards = Cards()
+    free = cards.free(0)
+
+    def wait() -> None:
+        while cards.free(0) < free - 256:
+            time.sleep(_SOON)
+
+    return wait
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        first()
+        second()
+
+    return run
 
 
 def _filled(left: int, options: argparse.Namespace) -> Any:
