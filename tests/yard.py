@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,13 +116,20 @@ def places(root: Path, conf: str) -> Paths:
     )
 
 
+@dataclass(frozen=True)
+class _Anew:
+    """Settings that a test reads by itself."""
+
+    read: Callable[[], Settings]
+
+
 @asynccontextmanager
 async def yard(paths: Paths, *, settings: Any = None, **chosen: Any) -> AsyncIterator[Yard]:
     """A daemon in this process; its models end with it. `settings`, where given, reads them anew."""
     own = settings() if settings else Settings(**{**QUIET, "engine": _engine_name(), **chosen})
     paths.state_dir.mkdir(exist_ok=True)
     async with (
-        running(paths, own, read_settings=settings) as daemon,
+        running(paths, own, source=_Anew(settings) if settings else None) as daemon,
         aiohttp.ClientSession() as http,
     ):
         yield Yard(f"http://{daemon.listen[0]}", http, paths, daemon)

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 from paddock.config.paths import paths
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.daemon import collector, heap
+from paddock.daemon.configuration import SettingsSource
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
@@ -37,6 +38,10 @@ class ServeOptions:
     listen: str | None = None
     engine: str | None = None
     insecure: bool = False
+
+    def read(self) -> Settings:
+        """The settings as their file says now. Raises ConfigError."""
+        return resolve(self)[1]
 
 
 def resolve(options: ServeOptions) -> tuple[Paths, Settings]:
@@ -68,7 +73,7 @@ async def serve(options: ServeOptions) -> None:
     heap.share()
     with alone(where.state_dir):
         where = msgspec.structs.replace(where, ram_dir=ram_folder(where.state_dir, os.environ))
-        async with running(where, settings, read_settings=lambda: resolve(options)[1]) as daemon:
+        async with running(where, settings, source=options) as daemon:
             collector.calm()
             _log.info("paddock answers at http://%s", daemon.listen[0])
             await daemon.ended()
@@ -76,7 +81,7 @@ async def serve(options: ServeOptions) -> None:
 
 @asynccontextmanager
 async def running(
-    where: Paths, settings: Settings, *, read_settings: Callable[[], Settings] | None = None
+    where: Paths, settings: Settings, *, source: SettingsSource | None = None
 ) -> AsyncIterator[Daemon]:
     """A daemon and its HTTP server inside the block.
 
@@ -85,7 +90,7 @@ async def running(
     """
     with _bound(settings) as bound:
         listen = [host_port(one.getsockname()) for one in bound]
-        daemon = await Daemon.open(where, settings, listen=listen, read_settings=read_settings)
+        daemon = await Daemon.open(where, settings, listen=listen, source=source)
         async with _alive(daemon), serving(build_app(daemon), *bound):
             yield daemon
             daemon.bus.close()

@@ -43,7 +43,9 @@ def test_of_many_profiles_it_is_said_how_to_ask_for_those_beside_one(
 ):
     done = paddock("plan", "--all", "--config", conf(folder, 61))
     assert "fit together" not in done.out
-    assert "61 profiles: who fits beside one says `paddock plan PROFILE --pairs`" in done.out
+    assert (
+        "61 profiles: `paddock plan PROFILE --pairs` shows which of them fit beside one" in done.out
+    )
 
 
 def test_who_fits_beside_one_is_told_of_that_one_alone(paddock: Paddock, folder: Path):

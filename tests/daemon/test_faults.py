@@ -85,7 +85,7 @@ TROUBLES = [
     Trouble("memory", lambda h: (h.daemon.parts.ledger, "measured")),
     Trouble("memory", lambda h: (h.daemon.parts.ledger, "freed"), raises_later, then=kill),
     Trouble("configuration", lambda h: (h.daemon.roster, "read"), raises_later, write_models_conf),
-    Trouble("configuration", lambda h: (h.daemon.configuration, "_read_settings"), then=write_settings),
+    Trouble("configuration", lambda h: (h.daemon.configuration._source, "read"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
     Trouble("facts", lambda h: (h.daemon.roster, "_read_facts"), raises_later, write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),

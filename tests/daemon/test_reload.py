@@ -73,7 +73,7 @@ async def test_the_next_switch_takes_the_engine_that_is_the_default_by_then(
         status = await home.until(lambda s: any(i.stale for i in s.instances))
         assert engine_of(status, "alpha.1") == "old", "it goes on running"
         assert status.config.warnings == [
-            "paddock.toml: log-size was changed: in force after `paddock restart`"
+            "paddock.toml: log-size was changed: takes effect after `paddock restart`"
         ]
         assert await home.answer("beta") == "I am beta."
         assert (await home.post("/switch", {"model": "alpha"}))[0] == 200

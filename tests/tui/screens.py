@@ -1,6 +1,6 @@
 """A dashboard without a daemon: told a recorded history at its own pace, and read off as text."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -16,7 +16,7 @@ from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
 from paddock.tui.app import PaddockApp
-from paddock.tui.state import News
+from paddock.tui.feed import NewsReader
 from tests.tui import histories
 from tests.tui.tale import clock_of, end_of
 
@@ -136,15 +136,10 @@ class Tale:
     def __init__(self, events: Sequence[AnyEvent]) -> None:
         self.now = clock_of(events[0]) if events else 0.0
         self._events = events
-        self._tell: Callable[[News], None] = print
 
-    def source(self, tell: Callable[[News], None]) -> "Tale":
-        self._tell = tell
-        return self
-
-    def start(self) -> None:
+    def start(self, reader: NewsReader) -> None:
         for event in self._events:
-            self._tell(event)
+            reader.hear(event)
 
     def stop(self) -> None:
         pass
@@ -163,7 +158,7 @@ async def shown(
     """The dashboard after this history, and the keys to it."""
     tale, daemon = Tale(events), Deaf()
     tale.now = end_of(events)
-    app = PaddockApp(daemon, tale.source, clock=tale.clock)
+    app = PaddockApp(daemon, tale, clock=tale.clock)
     app.animation_level = "none"
     try:
         async with app.run_test(size=size) as pilot:

@@ -40,7 +40,7 @@ class Hearer:
         self.told: list[News] = []
         self._new: Queue[News] = Queue()
 
-    def __call__(self, news: News) -> None:
+    def hear(self, news: News) -> None:
         self._new.put(news)
 
     def until(self, true: Callable[[News], bool]) -> News:
@@ -66,8 +66,8 @@ class Hearer:
 def feeding(url: str, first_pause: float = 0.05) -> Iterator[tuple[Feed, Hearer]]:
     """A feed that has begun; at the end its thread has ended."""
     hearer = Hearer()
-    feed = Feed(Client(url), hearer, first_pause=first_pause, longest_pause=0.2)
-    feed.start()
+    feed = Feed(Client(url), first_pause=first_pause, longest_pause=0.2)
+    feed.start(hearer)
     try:
         yield feed, hearer
     finally:
@@ -203,14 +203,15 @@ def test_an_order_to_refresh_ends_the_pause(tmp_path: Path, models: Path, addres
 def test_it_can_be_stopped_by_its_own_callback(tmp_path: Path, models: Path) -> None:
     told: list[News] = []
 
-    def once(news: News) -> None:
-        told.append(news)
-        if isinstance(news, Snapshot):
-            feed.stop()
+    class Once:
+        def hear(self, news: News) -> None:
+            told.append(news)
+            if isinstance(news, Snapshot):
+                feed.stop()
 
     with process(here(tmp_path, models)) as home:
-        feed = Feed(Client(home.url), once)
-        feed.start()
+        feed = Feed(Client(home.url))
+        feed.start(Once())
         assert feed.join(30)
     assert [type(news) for news in told] == [LinkChanged, LinkChanged, Snapshot]
 
@@ -221,14 +222,15 @@ def test_it_can_be_stopped_while_its_callback_waits_for_whoever_stops_it(
     """As a screen does it: the feed waits for the screen, and the screen leaves."""
     held, let_go = Event(), Event()
 
-    def busy(news: News) -> None:
-        if isinstance(news, Snapshot):
-            held.set()
-            let_go.wait(30)
+    class Busy:
+        def hear(self, news: News) -> None:
+            if isinstance(news, Snapshot):
+                held.set()
+                let_go.wait(30)
 
     with process(here(tmp_path, models)) as home:
-        feed = Feed(Client(home.url), busy)
-        feed.start()
+        feed = Feed(Client(home.url))
+        feed.start(Busy())
         assert held.wait(30)
         feed.stop()
         assert not feed.join(0)

@@ -19,7 +19,7 @@ class Hearer:
         self.told: list[str | None] = []
         self._new: Queue[str | None] = Queue()
 
-    def __call__(self, line: str | None) -> None:
+    def hear(self, line: str | None) -> None:
         self._new.put(line)
 
     def until(self, true: Callable[[str], bool]) -> str:

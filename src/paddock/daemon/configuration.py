@@ -3,9 +3,11 @@ as a whole or not at all."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -19,9 +21,9 @@ from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.loop import Loop
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.specs import Specs
-from paddock.daemon.profiles.roster import Draft, Roster
+from paddock.daemon.profiles.roster import Revision, Roster
 from paddock.daemon.profiles.watch import written
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.reports.publisher import Publisher
@@ -43,23 +45,40 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+class SettingsSource(Protocol):
+    """Where settings are read again when their file has changed."""
+
+    def read(self) -> Settings:
+        """Blocking. Raises ConfigError."""
+
+
+@dataclass
+class FixedSettings:
+    """Settings that never change."""
+
+    settings: Settings
+
+    def read(self) -> Settings:
+        return self.settings
+
+
 class Configuration:
     """Keeps the roster, and the scheduler's view of it, as models.conf says."""
 
     def __init__(
         self,
         settings: Settings,
-        read_settings: Callable[[], Settings],
+        source: SettingsSource,
         roster: Roster,
-        plans: Plans,
+        plans: ProfilePlans,
         switches: Switches,
         loop: Loop,
         publisher: Publisher,
         metrics: Metrics,
         faults: Faults,
     ) -> None:
-        """`settings`: those that the daemon was started with; `read_settings` reads today's."""
-        self._settings, self._read_settings = settings, read_settings
+        """`settings`: those that the daemon was started with; `source` reads today's."""
+        self._settings, self._source = settings, source
         self._roster, self._plans, self._switches = roster, plans, switches
         self._loop, self._publisher, self._metrics = loop, publisher, metrics
         self._faults = faults
@@ -71,24 +90,24 @@ class Configuration:
         """Read the files. Raises ConfigError or EngineError, and then nothing has changed."""
         self._take(*await self._look())
 
-    async def _look(self) -> tuple[Settings, Draft]:
-        settings = await asyncio.to_thread(self._read_settings)
+    async def _look(self) -> tuple[Settings, Revision]:
+        settings = await asyncio.to_thread(self._source.read)
         engines = Engines.of(settings, self._roster.engines.cache_dir)
         return settings, await self._roster.read(engines)
 
-    def _take(self, settings: Settings, draft: Draft) -> None:
+    def _take(self, settings: Settings, draft: Revision) -> None:
         stable = draft.stable
         self._specs.keep_only(stable)
         self._plans.keep_only(stable)
-        warnings = excerpt.first([*self._not_in_force(settings), *map(str, stable.warnings)])
+        warnings = excerpt.first([*self._not_yet_effective(settings), *map(str, stable.warnings)])
         self._roster.take(draft, list(warnings))
 
-    def _not_in_force(self, settings: Settings) -> Iterator[str]:
+    def _not_yet_effective(self, settings: Settings) -> Iterator[str]:
         """Of what a running daemon does not take over, that which was changed."""
         for key in msgspec.structs.fields(Settings):
             before, now = getattr(self._settings, key.name), getattr(settings, key.name)
             if before != now and key.name not in _TAKEN_OVER:
-                yield f"paddock.toml: {key.encode_name} was changed: in force after `paddock restart`"
+                yield f"paddock.toml: {key.encode_name} was changed: takes effect after `paddock restart`"
 
     async def reload(self) -> None:
         """Read it again and make it active, or publish why not. Raises as `read` does."""

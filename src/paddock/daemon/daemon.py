@@ -25,7 +25,7 @@ from paddock.daemon.activity.usage import Usage
 from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
-from paddock.daemon.configuration import Configuration, rules_of
+from paddock.daemon.configuration import Configuration, FixedSettings, SettingsSource, rules_of
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.observer import Observer
@@ -41,7 +41,7 @@ from paddock.daemon.instances.registry import Registry
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
@@ -52,7 +52,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.activity_feed import ActivityFeed
 from paddock.daemon.reports.catalog import catalog, model_card
 from paddock.daemon.reports.publisher import Publisher
-from paddock.daemon.reports.view import View
+from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
 from paddock.daemon.yield_state import YieldState
@@ -70,7 +70,7 @@ class Daemon:
         self,
         paths: Paths,
         settings: Settings,
-        read_settings: Callable[[], Settings],
+        source: SettingsSource,
         listen: Sequence[str],
         records: Records,
         history: HistoryStore,
@@ -84,7 +84,7 @@ class Daemon:
         switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
         self.loop = Loop(scheduler, registry, switches, self, clock, faults)
         self.sampler = Sampler(self.loop, ledger, scheduler, registry, faults)
-        self.plans = Plans(
+        self.plans = ProfilePlans(
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
@@ -102,7 +102,7 @@ class Daemon:
             contexts=self.contexts,
         )  # fmt: skip
         self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
-        self.view = View(parts)
+        self.view = StatusView(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
         self.activity_feed = ActivityFeed(
@@ -118,7 +118,7 @@ class Daemon:
             self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
-            settings, read_settings, roster, self.plans, switches, self.loop, self.publisher,
+            settings, source, roster, self.plans, switches, self.loop, self.publisher,
             self.metrics, faults,
         )  # fmt: skip
         self.yielding = Yielding(
@@ -160,19 +160,19 @@ class Daemon:
         settings: Settings,
         *,
         listen: Sequence[str] = (),
-        read_settings: Callable[[], Settings] | None = None,
+        source: SettingsSource | None = None,
         clock: Clock | None = None,
     ) -> "Daemon":
         """One that has read its history and models.conf, and has touched no instance yet.
 
-        `listen`: the addresses that it will answer at. `read_settings` reads the settings again, when
+        `listen`: the addresses that it will answer at. `source` reads the settings again, when
         their file has changed; None: they never change. Raises ConfigError or EngineError.
         """
         faults = Faults()
         records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
         history = await opened(paths.state_dir / "history.sqlite", faults)
         daemon = cls(
-            paths, settings, read_settings or (lambda: settings), listen,
+            paths, settings, source or FixedSettings(settings), listen,
             records, history, faults, clock or Clock(),
         )  # fmt: skip
         try:

@@ -19,7 +19,7 @@ from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
@@ -41,7 +41,7 @@ class Parts:
     files: ModelFiles
     flaws: Flaws
     ledger: Ledger
-    plans: Plans
+    plans: ProfilePlans
     chronicle: Chronicle
     requests: Requests
     totals: Totals

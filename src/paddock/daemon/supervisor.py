@@ -26,7 +26,7 @@ from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
@@ -53,7 +53,7 @@ class Supervisor:
         registry: Registry,
         roster: Roster,
         ledger: Ledger,
-        plans: Plans,
+        plans: ProfilePlans,
         replays: Replays,
         flaws: Flaws,
         contexts: Contexts,

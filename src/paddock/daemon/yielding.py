@@ -9,7 +9,7 @@ from paddock.core import events as ev
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
 from paddock.daemon.loop import Loop
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
@@ -27,7 +27,7 @@ class Yielding:
         loop: Loop,
         scheduler: Scheduler,
         roster: Roster,
-        plans: Plans,
+        plans: ProfilePlans,
         sampler: Sampler,
         publisher: Publisher,
     ) -> None:

@@ -6,6 +6,6 @@ waits for its lease, asks the instance and passes the reply to `downstream.py`, 
 `refusing.py`, `accounting.py` and `interpreting.py` are what their names say.
 Everything here is a reader and a customer of the daemon: nothing here starts or stops a process,
 and nothing is said to a client before its lease is granted, but for signs of life.
-To add an API: a `Surface` in `surfaces.py`, rows in `routes.py`; where llama-server does not speak
+To add an API: a `Surface` in `surfaces.py`, rows in `routes.py` or `model_routes.py`; where llama-server does not speak
 it, an `Interpreter` (`interpreter.py`) as in `ollama/`.
 """

@@ -26,7 +26,7 @@ _SESSIONS = (
 
 
 def asker(request: web.Request) -> Asker:
-    """Whose it is, in a form that tells nothing. Differs from process to process."""
+    """Whose it is, in a form that reveals nothing. Differs from process to process."""
     get = request.headers.get
     key = get("Authorization") or get("x-api-key")
     if session := next((found for name in _SESSIONS if (found := get(name))), None):

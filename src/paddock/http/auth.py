@@ -38,7 +38,7 @@ class Guard:
         self.origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
 
     def check(self, method: str, headers: Headers, scope: Scope, *, acts: bool) -> None:
-        """Raise Forbidden or Unauthorized. `acts`: it tells or does more than a harmless read."""
+        """Raise Forbidden or Unauthorized. `acts`: it shows or does more than a harmless read."""
         host = headers.get("Host", "")  # aiohttp lets no second one in
         if host not in self._hosts:
             self._check_host(host)
@@ -78,10 +78,10 @@ class Guard:
                 f"a web page of {repr(origin) if origin else 'another site'} may not call this address",
                 hint="if it should, add its origin to allowed-origins in paddock.toml",
             )
-        if found is Sender.UNTOLD:
+        if found is Sender.UNKNOWN:
             raise Forbidden(
-                "your browser does not tell whether you or a web page of another site asks this",
-                hint=f"open http://{headers.get('Host', '')}/ first, or ask at http://localhost",
+                "your browser does not say whether you or a web page of another site sent this request",
+                hint=f"open http://{headers.get('Host', '')}/ first, or use http://localhost",
             )
 
     def _check_key(self, key: str, scope: Scope) -> None:

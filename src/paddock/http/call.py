@@ -9,7 +9,7 @@ from paddock.http import resent, sampling
 from paddock.http.content import Content
 from paddock.http.front import Front
 from paddock.http.interpreter import Interpreter
-from paddock.http.receiving import Held
+from paddock.http.receiving import HeldBodies
 from paddock.http.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RelayedCall:
 async def prompt(
     front: Front,
     request: web.Request,
-    bodies: Held,
+    bodies: HeldBodies,
     profile: "Profile",
     wish: "Wish",
     body: Content,

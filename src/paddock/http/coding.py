@@ -38,13 +38,13 @@ def coding_of(headers: Mapping[str, str]) -> str:
     """`gzip`, `deflate`, `zstd`, or "" for a body as it is. UnknownCoding."""
     if "Content-Encoding" not in headers:
         return ""
-    told = headers["Content-Encoding"].strip().lower()
-    name = told.removeprefix("x-") if told == "x-gzip" else told
+    named = headers["Content-Encoding"].strip().lower()
+    name = named.removeprefix("x-") if named == "x-gzip" else named
     if name == "identity":
         return ""
     if name not in _DECODERS:
         raise UnknownCoding(
-            f"a body with the content coding {told[:40]!r} cannot be read",
+            f"a body with the content coding {named[:40]!r} cannot be read",
             hint=f"send it as it is, or as one of: {ACCEPTED}",
         )
     return name

@@ -1,4 +1,4 @@
-"""Waiting until what was told to go has gone, for callers that count on its memory."""
+"""Waits until stopped instances have ended, for callers that need their memory."""
 
 import asyncio
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ from paddock.http import refusing
 from paddock.http.accounting import Account
 from paddock.http.downstream import Downstream
 from paddock.http.front import Front, Route
-from paddock.http.receiving import Held
+from paddock.http.receiving import HeldBodies
 
 if TYPE_CHECKING:
     from paddock.daemon.activity.requests import Request
@@ -46,7 +46,7 @@ class Exchange:
         self.front = front
         self.request = request
         self.route = route
-        self.bodies = Held(front.receiver)
+        self.bodies = HeldBodies(front.receiver)
         self.account = Account(route.surface.name)
         self.listed: Request | None = None  # once it was let in
         self.downstream: Downstream | None = None  # once something may be relayed

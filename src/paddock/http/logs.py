@@ -10,7 +10,7 @@ from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
 from paddock.http.query import number
 
-_TAIL = 100  # lines shown before following, unless told
+_TAIL = 100  # lines shown before following, by default
 
 
 async def logs(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -1,7 +1,7 @@
-"""What is said where no handler is reached: which API was meant, what was wrong, how it is told there.
+"""Replies to requests that reach no handler: which API was meant, what was wrong, in its own shape.
 
-A request that cannot be parsed names no route. The path in its first line tells all the same whose
-client sent it, and each client understands refusals in its own API's shape only.
+A request that cannot be parsed names no route. The path in its first line still shows which API its
+client speaks, and each client understands refusals in the shape of that API only.
 """
 
 from http import HTTPStatus

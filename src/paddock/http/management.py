@@ -26,7 +26,7 @@ from paddock.http.front import Front, Route
 from paddock.http.query import number
 
 T = TypeVar("T")
-_LOADS, _MOST_LOADS = 50, 1000  # of a history: unless told, and at most
+_LOADS, _MOST_LOADS = 50, 1000  # of a history: by default, and at most
 
 _ABOUT = """\
 This is Paddock {version}: llama.cpp models behind one address.
@@ -70,7 +70,7 @@ async def status(front: Front, request: web.Request, route: Route) -> web.Stream
 
 
 async def switch(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Make a profile ready: wait for it, follow it, or be told where to look."""
+    """Make a profile ready: wait for it, follow it, or return the address of its status."""
     wanted = await read(front, request, SwitchRequest)
     profile = front.daemon.resolve(wanted.model).id
     if "text/event-stream" in request.headers.get("Accept", ""):

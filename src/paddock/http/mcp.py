@@ -65,8 +65,8 @@ def _noticed(front: Front, request: web.Request, notice: mcp.RpcNotification) ->
 
 async def _batch(front: Front, request: web.Request, messages: list[mcp.Message]) -> web.Response:
     replies = [await _one(front, request, message) for message in messages]
-    told = [msgspec.Raw(one) for one in replies if one is not None]
-    return _json(msgspec.json.encode(told)) if told else web.Response(status=202)
+    written = [msgspec.Raw(one) for one in replies if one is not None]
+    return _json(msgspec.json.encode(written)) if written else web.Response(status=202)
 
 
 async def _one(front: Front, request: web.Request, message: mcp.Message) -> bytes | None:
@@ -77,13 +77,13 @@ async def _one(front: Front, request: web.Request, message: mcp.Message) -> byte
         return mcp.refused(message)
     if (found := _at_once(message)) is not None:
         return found
-    running = Running(front, request, message)
+    running = RunningCall(front, request, message)
     async with running:
         await running.ended()
     return running.reply
 
 
-class Running:
+class RunningCall:
     """One call of a tool inside its block; whoever leaves the block early cancels it."""
 
     def __init__(self, front: Front, request: web.Request, message: mcp.RpcRequest) -> None:
@@ -96,7 +96,7 @@ class Running:
         self._task = asyncio.ensure_future(call(caller, wanted))  # ended in __aexit__
         self._task.add_done_callback(lambda _: self.words.put_nowait(None))
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> "RunningCall":
         if self._key[0]:  # without a session, another client's call may have the same id
             self._calls[self._key] = self._task
         return self
@@ -113,7 +113,7 @@ class Running:
         await asyncio.wait((self._task,))
 
     async def next_word(self, patience: float) -> bytes | None:
-        """What it tells next, a sign of life after `patience` seconds, None at its end."""
+        """Its next message, a sign of life after `patience` seconds, None at its end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 word = await self.words.get()
@@ -131,7 +131,7 @@ class Running:
 async def _called(
     front: Front, request: web.Request, message: mcp.RpcRequest
 ) -> web.StreamResponse:
-    async with Running(front, request, message) as running:
+    async with RunningCall(front, request, message) as running:
         if "text/event-stream" not in request.headers.get("Accept", ""):
             await running.ended()
             return _json(running.reply or b"")
@@ -142,9 +142,9 @@ async def _called(
 
 
 async def _streamed(
-    front: Front, request: web.Request, running: Running, word: bytes | None
+    front: Front, request: web.Request, running: RunningCall, word: bytes | None
 ) -> web.StreamResponse:
-    """It takes long, or tells of its progress; what was cancelled ends without a reply."""
+    """Stream a call that takes long or reports progress; a cancelled one ends without a reply."""
     async with sse.stream(request) as response:
         while word is not None:
             await response.write(word)

@@ -34,7 +34,7 @@ _CLIENT_LEFT = 499  # nginx's number for it, in metrics only
 
 
 @dataclass(slots=True)
-class Written:
+class PartialAnswer:
     """What has come of an answer."""
 
     pieces: list[str] = field(default_factory=list)
@@ -117,21 +117,21 @@ def _body(wanted: Question, profile: str) -> bytes:
 
 async def _written(
     caller: Caller, endpoint: "Endpoint", listed: "Request", content: bytes
-) -> Written:
+) -> PartialAnswer:
     reply = await upstream.ask(endpoint, "POST", _PATH, _HEADERS, content)
     listed.source = reply
     try:
         if reply.status >= 400:
             raise errors.engine_refusal(await upstream.whole(reply, endpoint))
-        written, told = Written(), monotonic()
+        written, reported = PartialAnswer(), monotonic()
         async for chunk in _chunks(reply, endpoint):
             listed.has_begun = True
             written.hear(chunk)
-            if monotonic() - told >= _EVERY:
-                told = monotonic()
+            if monotonic() - reported >= _EVERY:
+                reported = monotonic()
                 caller.progress(f"{written.chunks} tokens written", 1.0 + written.chunks)
     finally:
-        reply.close()  # a connection whose reply was read to its end is in the pool by now
+        reply.close()  # a connection whose reply was read to its end is already in the pool
     if not written.finish:
         raise UpstreamGone(f"the answer of {endpoint.profile} broke off before its end")
     return written
@@ -145,7 +145,7 @@ async def _chunks(reply: Any, endpoint: "Endpoint") -> AsyncIterator[dict[str, A
                 yield msgspec.json.decode(message.data, type=dict[str, Any])
 
 
-def _result(profile: str, written: Written) -> dict[str, Any]:
+def _result(profile: str, written: PartialAnswer) -> dict[str, Any]:
     text = "".join(written.pieces)
     answered = Answered(
         model=profile,

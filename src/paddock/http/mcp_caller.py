@@ -17,7 +17,7 @@ _STEP = 0.0001  # each notification must be greater than the one before, also wh
 
 @dataclass(slots=True)
 class Caller:
-    """Who called, and how it is told of progress."""
+    """Who called, and how progress is sent to it."""
 
     front: Front
     request: web.Request
@@ -37,13 +37,13 @@ class Caller:
 
     @asynccontextmanager
     async def watching(self, profile: str) -> AsyncIterator[None]:
-        """Tell of this profile's load for the length of the block."""
+        """Report this profile's load for the length of the block."""
         with self.front.daemon.bus.subscribe(None) as changes:
-            telling = asyncio.ensure_future(self._follow(changes, profile))  # ended below
+            reports = asyncio.ensure_future(self._follow(changes, profile))  # ended below
             try:
                 yield
             finally:
-                telling.cancel()
+                reports.cancel()
 
     async def _follow(self, changes: AsyncIterator[AnyEvent], profile: str) -> None:
         async for event in changes:

@@ -40,17 +40,19 @@ def flattened(content: Buffer) -> tuple[list[Piece], Names]:
     if not isinstance(tools, list) or not (names := _names(tools)):
         return [], {}
     flat = {where: name for name, where in names.items()}
-    told: dict[str, list[Piece]] = {"tools": [msgspec.json.encode(list(_functions(tools, flat)))]}
-    told |= {key: _flat(fields[key], flat) for key in _FIELDS_OF_CALLS if key in fields}
-    return list(_document(fields, told)), names
+    replaced: dict[str, list[Piece]] = {
+        "tools": [msgspec.json.encode(list(_functions(tools, flat)))]
+    }
+    replaced |= {key: _flat(fields[key], flat) for key in _FIELDS_OF_CALLS if key in fields}
+    return list(_document(fields, replaced)), names
 
 
-def _document(fields: dict[str, msgspec.Raw], told: dict[str, list[Piece]]) -> Iterator[Piece]:
-    """The fields in their order, some of them as they are told instead."""
+def _document(fields: dict[str, msgspec.Raw], replaced: dict[str, list[Piece]]) -> Iterator[Piece]:
+    """The fields in their order, some of them with other content."""
     gap = b"{"
     for name, raw in fields.items():
         yield gap + msgspec.json.encode(name) + b":"
-        yield from told.get(name, [raw])
+        yield from replaced.get(name, [raw])
         gap = b","
     yield b"}"
 
@@ -120,7 +122,7 @@ def _renamed(item: Any, flat: dict[tuple[str, str], str]) -> Any:
     namespace, tool = item.get("namespace"), item.get("name")
     if not isinstance(namespace, str) or not isinstance(tool, str):
         return item
-    # One of a server that is gone is not known: the history still tells of it.
+    # One of a server that is gone is not known, but the history may still name it.
     name = flat.get((namespace, tool), f"{namespace}__{tool}")
     return {key: value for key, value in item.items() if key != "namespace"} | {"name": name}
 
@@ -162,14 +164,14 @@ class Wrapper:
         if _CALL not in document:
             return document
         try:
-            told = msgspec.json.decode(document)
+            reply = msgspec.json.decode(document)
         except msgspec.DecodeError:
             return document
-        if not isinstance(told, dict):
+        if not isinstance(reply, dict):
             return document
-        items = [told.get("item"), *_output(told), *_output(told.get("response"))]
+        items = [reply.get("item"), *_output(reply), *_output(reply.get("response"))]
         changed = [self._wrap(item) for item in items]
-        return msgspec.json.encode(told) if any(changed) else document
+        return msgspec.json.encode(reply) if any(changed) else document
 
     def _wrap(self, item: Any) -> bool:
         """Whether it is a call of a wrapped tool, which then says so."""
@@ -182,6 +184,6 @@ class Wrapper:
         return True
 
 
-def _output(told: Any) -> list[Any]:
-    found = told.get("output") if isinstance(told, dict) else None
+def _output(reply: Any) -> list[Any]:
+    found = reply.get("output") if isinstance(reply, dict) else None
     return found if isinstance(found, list) else []

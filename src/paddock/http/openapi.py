@@ -95,10 +95,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _success(status: int, route: Route, known: dict[Any, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"description": "It worked"}
+    response: dict[str, Any] = {"description": "It worked"}
     if status != HTTPStatus.NO_CONTENT:
-        told["content"] = _content(route.media, route, known)
-    return told
+        response["content"] = _content(route.media, route, known)
+    return response
 
 
 def _content(media: str, route: Route, known: dict[Any, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import msgspec
 Piece = bytes | bytearray | memoryview | msgspec.Raw  # what a body is made of
 
 LONG = 1 << 16  # bytes; a longer string is left out
-_HEAD = 16  # bytes of it that stay where they are plain: they tell what a picture is
+_HEAD = 16  # bytes of it that stay where they are plain: they identify a picture
 _MOST = 2 << 20  # bytes; a body of many short strings has no outline
 _DIGITS = 1100  # of a mark's number
 _QUOTE = 0x22

@@ -1,4 +1,4 @@
-"""Plans as the API tells them: of one profile, of a page of them, and which pairs fit together.
+"""Plans as the API returns them: of one profile, of a page of them, and which pairs fit together.
 
 Pages are bounded, since n profiles make n (n - 1) / 2 pairs; what a page holds is computed when it is
 asked for, in slices between which others have their turn.
@@ -17,7 +17,7 @@ from paddock.http.front import Front, Route
 from paddock.http.management import reply
 from paddock.placement.pairs import count, pair, places
 
-PAGE, MOST = 100, 1000  # rows of a page: unless told, and at most
+PAGE, MOST = 100, 1000  # rows of a page: by default, and at most
 
 
 @dataclass(frozen=True, slots=True)

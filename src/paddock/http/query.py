@@ -16,5 +16,5 @@ def number(text: str, what: str, *, least: int = 0, most: int = 10**_DIGITS) -> 
 
 
 def _refused(text: str, what: str) -> BadRequest:
-    told = text if len(text) <= 2 * _DIGITS else text[:_DIGITS] + "…"
-    return BadRequest(f"{told!r} is not {what}")
+    shown = text if len(text) <= 2 * _DIGITS else text[:_DIGITS] + "…"
+    return BadRequest(f"{shown!r} is not {what}")

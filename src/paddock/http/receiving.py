@@ -85,7 +85,7 @@ class Receiver:
             ) from None
 
 
-class Held:
+class HeldBodies:
     """The bodies of one exchange; what they take is free again with `release`."""
 
     __slots__ = ("_contents", "_receiver")

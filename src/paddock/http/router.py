@@ -61,7 +61,7 @@ class Model(msgspec.Struct, kw_only=True):
     aliases: list[str]
     tags: list[str] = []
     status: ModelStatus
-    architecture: dict[str, list[str]]  # its modalities, as the router and OpenRouter tell them
+    architecture: dict[str, list[str]]  # its modalities, as the router and OpenRouter list them
     capabilities: list[str]
     context_length: int | None
     max_model_len: int | None  # the same, as vLLM calls it
@@ -113,7 +113,7 @@ def model(profile: ProfileInfo, card: ModelCard, created: int, created_at: str) 
 
 
 def _meta(card: ModelCard) -> dict[str, Any]:
-    """As far as the files tell; llama-server's own has more, once a model is loaded."""
+    """As far as the files show; llama-server's own has more, once a model is loaded."""
     known = {
         "n_ctx": card.context,
         "n_ctx_train": card.context_trained,
@@ -163,7 +163,7 @@ class Props(msgspec.Struct, kw_only=True):
 
 
 def build_info(version: str) -> str:
-    """As llama.cpp says it, `b11434-…`: its clients look for the `b`. 0 where no build is told."""
+    """As llama.cpp says it, `b11434-…`: its clients look for the `b`. 0 where the build is unknown."""
     found = re.search(r"build (\d+)|^(\d+) \(|^xllamacpp \d+\.\d+\.(\d+)", version)
     number = next((part for part in found.groups() if part), "0") if found else "0"
     return f"b{number}-{version or 'unknown'}"
@@ -172,7 +172,7 @@ def build_info(version: str) -> str:
 def events_of(event: AnyEvent, row: Callable[[str], Model | None]) -> list[bytes]:
     """What the router would send for this; empty where it has no word for it.
 
-    `row`: a profile as it is listed, which the router tells with its becoming loaded.
+    `row`: a profile as it is listed, which the router sends when it has been loaded.
     """
     match event:
         case InstanceChanged(instance=InstanceInfo(phase="starting", profile=profile)):

@@ -1,9 +1,9 @@
 """Who had a request sent: a program, somebody here, or a page of another site.
 
-A page cannot forge `Origin`, `Sec-Fetch-Site` and the cookies of others. Browsers tell the second only
+A page cannot forge `Origin`, `Sec-Fetch-Site` and the cookies of others. Browsers send the second only
 where they trust the address: any by https, `localhost` and loopback addresses by http. To
 `http://box.lan:8080` and to `http://0.0.0.0:8080`, which is this machine, Chromium 156 sends a page's
-GET without a word of where it comes from. So our own page leaves a cookie there (`SameSite=Strict`: sent
+GET without its origin. So our own page leaves a cookie there (`SameSite=Strict`: sent
 back with what we and the user ask, never with what another site does).
 Sources: W3C Fetch Metadata, RFC 6454, RFC 6265bis section 5.2.
 """
@@ -26,7 +26,7 @@ class Sender(Enum):
     PROGRAM = "no browser"
     HERE = "a page of ours, a page that may call us, or a person by hand"
     ELSEWHERE = "a page of another site"
-    UNTOLD = "a browser that does not tell"
+    UNKNOWN = "a browser that does not say"
 
 
 PROGRAM = Sender.PROGRAM
@@ -42,11 +42,11 @@ def sender(headers: Headers, friends: Collection[str]) -> Sender:
         return Sender.HERE if site in _HERE else Sender.ELSEWHERE
     if not get("User-Agent", "").startswith("Mozilla/") or not _is_browser(headers):
         return PROGRAM  # nearly always, hence looked at first
-    return Sender.HERE if _VISITED in headers.get("Cookie", "") else Sender.UNTOLD
+    return Sender.HERE if _VISITED in headers.get("Cookie", "") else Sender.UNKNOWN
 
 
-def tells(headers: Headers) -> bool:
-    """Whether this browser tells us who had a request sent, so that it needs no cookie."""
+def names_sender(headers: Headers) -> bool:
+    """Whether this browser says who had a request sent, so that it needs no cookie."""
     return "Sec-Fetch-Site" in headers or not _is_browser(headers)
 
 

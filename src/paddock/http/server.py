@@ -50,7 +50,7 @@ _PREFLIGHT = {
 
 def build_app(daemon: "Daemon") -> web.Application:
     """The whole HTTP front of one daemon."""
-    page = WebPage(daemon.paths.state_dir, daemon.roster.engines_at_hand)
+    page = WebPage(daemon.paths.state_dir, daemon.roster)
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
     receiver = Receiver(store, daemon.settings)
     front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)
@@ -153,7 +153,7 @@ def _handle(front: Front, route: Route) -> _Handle:
 
 
 def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
-    """Before a client is told to go on with a large body, it hears what would refuse it anyway."""
+    """Refuse a request before its large body is sent, where its headers are reason enough."""
 
     async def expect(request: web.Request) -> web.StreamResponse | None:
         try:
@@ -219,7 +219,7 @@ def _unframed(
     """No page of another site shows ours within itself, where its reader would click unawares."""
     ancestors = " ".join(("frame-ancestors 'self'", *sorted(friends)))
 
-    async def tell(request: web.Request, response: web.StreamResponse) -> None:
+    async def forbid_frames(request: web.Request, response: web.StreamResponse) -> None:
         if (
             request.method != "POST"
         ):  # from a page of another site that is refused, so none is shown
@@ -227,7 +227,7 @@ def _unframed(
             headers.add(_POLICY, ancestors)  # a second one narrows a first
             headers[_FRAMES] = "SAMEORIGIN"
 
-    return tell
+    return forbid_frames
 
 
 async def _allow_origin(request: web.Request, response: web.StreamResponse) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _JSON = {"Content-Type": "application/json"}
 
 
-class _File(msgspec.Struct):
+class _SlotFile(msgspec.Struct):
     filename: str
 
 
@@ -41,14 +41,14 @@ async def obey(
 
 def _named(content: bytes) -> str:
     try:
-        return msgspec.json.decode(content, type=_File).filename
+        return msgspec.json.decode(content, type=_SlotFile).filename
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the file's name is missing: {error}") from error
 
 
 async def _renamed(endpoint: "Endpoint", order: SlotFile, name: str, named: str) -> web.Response:
     """Ask it under this name; the client reads the one that it gave."""
-    reply = await _asked(endpoint, order, msgspec.json.encode(_File(name)))
+    reply = await _asked(endpoint, order, msgspec.json.encode(_SlotFile(name)))
     if reply.status == HTTPStatus.OK and isinstance(reply.body, bytes):
         answer = msgspec.json.decode(reply.body, type=dict[str, Any])
         reply.body = msgspec.json.encode(answer | {"filename": named})

@@ -41,7 +41,7 @@ class Surface:
 
 
 def describe(profile: str, progress: Progress) -> str:
-    """What a waiting client is told: `loading glm-flash-q4 42%`."""
+    """What a waiting client reads: `loading glm-flash-q4 42%`."""
     done = "" if progress.fraction is None else f" {progress.fraction:.0%}"
     return f"{progress.stage} {profile}{done}"
 
@@ -66,12 +66,12 @@ def _data(document: bytes) -> bytes:
 
 
 def _chunk_error(document: bytes) -> bytes:
-    """In a chat's stream: litellm (aider) tells what is final by this word in the message alone."""
-    told = msgspec.json.decode(document)
-    error = told["error"]
+    """In a chat's stream: litellm (aider) recognizes a final error only by this word in its message."""
+    reply = msgspec.json.decode(document)
+    error = reply["error"]
     if error["type"] == _FINAL:
         error["message"] += f" [{_FINAL}]"
-    return _data(msgspec.json.encode(told))
+    return _data(msgspec.json.encode(reply))
 
 
 def _error_event(document: bytes) -> bytes:

@@ -9,7 +9,7 @@ comes by another site's link gets the page without that, and no other site gets 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
@@ -18,14 +18,15 @@ import msgspec
 from aiohttp import web
 
 from paddock.atomic_write import atomic_write
+from paddock.daemon.profiles.roster import Roster
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
 from paddock.errors import EngineError, Forbidden
-from paddock.http.sender import VISITED_COOKIE, Sender, tells
+from paddock.http.sender import VISITED_COOKIE, Sender, names_sender
 
 _log = logging.getLogger(__name__)
 _KEPT = "web-page.msgpack"
-_STRANGERS = frozenset({Sender.ELSEWHERE, Sender.UNTOLD})
+_STRANGERS = frozenset({Sender.ELSEWHERE, Sender.UNKNOWN})
 
 
 class _Kept(msgspec.Struct):
@@ -38,9 +39,9 @@ class _Kept(msgspec.Struct):
 class WebPage:
     """The page of the first engine at hand that carries one."""
 
-    def __init__(self, state_dir: Path, engines: Callable[[], Sequence[Engine]]) -> None:
+    def __init__(self, state_dir: Path, roster: Roster) -> None:
         self._file = state_dir / _KEPT
-        self._engines = engines
+        self._roster = roster
         self._kept = _Kept([], {})
         self._taking = asyncio.Lock()
 
@@ -62,7 +63,7 @@ class WebPage:
         return _response(file, request) if file else None
 
     async def _page(self) -> Page:
-        engines = await asyncio.to_thread(self._engines)  # one not met yet is asked for its flags
+        engines = await asyncio.to_thread(self._roster.engines_at_hand)  # asks new ones for flags
         builds = [engine.build_mark for engine in engines]
         async with self._taking:
             if self._kept.builds != builds:
@@ -101,7 +102,7 @@ def _is_visit(request: web.Request) -> bool:
 
 def _response(file: PageFile, request: web.Request) -> web.Response:
     response = _content(file, request)
-    if request.path == INDEX and not tells(request.headers):
+    if request.path == INDEX and not names_sender(request.headers):
         response.headers["Set-Cookie"] = VISITED_COOKIE
     return response
 

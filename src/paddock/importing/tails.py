@@ -9,7 +9,7 @@ from paddock.config.command_line import Complaint, groups, is_flag, read_tail, r
 from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.llama.flags import FlagSet
 
-Place = Callable[[str, str], str]  # a flag and its value; the value with its path as it is here
+Relocate = Callable[[str, str], str]  # a flag and its value; the value with its path as it is here
 _SILENT = frozenset({"--host", "--port"})  # useful only to the program that chose them
 _CUT = re.compile(r"[;#]")  # where llama.cpp's own preset reader would cut a value
 
@@ -69,7 +69,7 @@ def _complaint(group: Sequence[str], flags: FlagSet | None) -> str:
     return "; ".join(f"{c.message} ({c.hint})" if c.hint else c.message for c in shown)
 
 
-def as_keys(words: Sequence[str], flags: FlagSet | None, place: Place) -> Keys:
+def as_keys(words: Sequence[str], flags: FlagSet | None, place: Relocate) -> Keys:
     """Every flag as a key where a key can hold it, each once; the last of a flag counts."""
     out = Keys()
     for given, group, why in renewed(groups(words, flags), flags):
@@ -86,7 +86,7 @@ def key_of(given: tuple[str, ...], flags: FlagSet | None) -> str:
     return _full_name(newest[0], flags).removeprefix("--")
 
 
-def _sort(group: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Place) -> None:
+def _sort(group: tuple[str, ...], out: Keys, flags: FlagSet | None, place: Relocate) -> None:
     name = _full_name(group[0], flags)
     if name == "--alias":
         out.aliases += [part.strip() for part in ",".join(group[1:]).split(",") if part.strip()]

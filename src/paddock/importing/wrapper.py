@@ -23,11 +23,11 @@ _EXPANDED = re.compile(r"\$[\w({]|`")
 _BARE_JSON = re.compile(r'(?:^|\s)\{"')
 _PATHS = frozenset({"model", "mmproj"})
 
-Place = Callable[[Path], str]
+NamePath = Callable[[Path], str]
 
 
 def read_wrapper(
-    folder: Path, place: Place, programs: Programs, cards: int = 0, target: str = ""
+    folder: Path, place: NamePath, programs: Programs, cards: int = 0, target: str = ""
 ) -> Page:
     """The page. `place`: how models.conf names a file; `target`: margins for this machine's GPUs.
 
@@ -68,7 +68,7 @@ def _env(folder: Path, notes: Page) -> Mapping[str, str]:
 
 
 class _WrapperReader:
-    def __init__(self, folder: Path, compose: Compose, place: Place, notes: Page) -> None:
+    def __init__(self, folder: Path, compose: Compose, place: NamePath, notes: Page) -> None:
         self._folder, self._compose, self._place = folder, compose, place
         self._page = notes
         self._section = ""

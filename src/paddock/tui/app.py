@@ -18,9 +18,10 @@ from textual.message import Message
 from paddock.api.types import ProfileInfo
 from paddock.errors import PaddockError
 from paddock.tui import paint, reading
-from paddock.tui.calls import Daemon
-from paddock.tui.dashboard import Chosen, Dashboard
+from paddock.tui.calls import DaemonCalls
+from paddock.tui.dashboard import Dashboard, ModelChosen
 from paddock.tui.detail import Detail
+from paddock.tui.feed import NewsReader
 from paddock.tui.guide import Guide
 from paddock.tui.logs import Logs
 from paddock.tui.picker import Picker
@@ -32,9 +33,9 @@ _WANDER = 0.25  # seconds between two steps of a bar of which nobody knows how f
 
 
 class Source(Protocol):
-    """Whoever tells the news: the feed, or a test."""
+    """Whatever brings the news: the feed, or a test."""
 
-    def start(self) -> None: ...
+    def start(self, reader: NewsReader) -> None: ...
     def stop(self) -> None: ...
     def refresh(self) -> None: ...
 
@@ -56,30 +57,31 @@ class PaddockApp(App[None]):
 
     def __init__(
         self,
-        daemon: Daemon,
-        source: Callable[[Callable[[News], None]], Source],
+        daemon: DaemonCalls,
+        source: Source,
         *,
         clock: Callable[[], float] = time.monotonic,
         is_compact: bool = False,
     ) -> None:
-        """`source` is given the function to which it tells its news, from any thread.
+        """`source` brings the news, from any thread, once the app is shown.
 
         `is_compact`: arranged as for 80 columns, however wide the terminal is.
         """
         super().__init__()
         self._daemon, self._clock = daemon, clock
-        self._source = source(self._tell)
+        self._source = source
         self.view = View(url=daemon.url)
         self._is_due = False
         self._dashboard = Dashboard(self.view, daemon, is_compact=is_compact)
 
-    def _tell(self, news: News) -> None:
+    def hear(self, news: News) -> None:
+        """News of the daemon, from any thread."""
         self.post_message(Heard(news))
 
     def on_mount(self) -> None:
         self.push_screen(self._dashboard)
         self.set_interval(1.0, self._tick)
-        self._source.start()
+        self._source.start(self)
 
     def on_unmount(self) -> None:
         self._source.stop()
@@ -113,18 +115,19 @@ class PaddockApp(App[None]):
 
     # ---- what keys do ----
 
-    def on_chosen(self, message: Chosen) -> None:
+    def on_model_chosen(self, message: ModelChosen) -> None:
         self.action_pick(message.profile)
 
     @work
     async def action_pick(self, only: str = "") -> None:
         """Choose a model and switch to it; `only` is asked for by its row."""
         models = [m for m in self.view.models if not only or m.id == only]
-        chosen = await self.push_screen_wait(Picker(models, self._daemon.preview, self._choice))
+        chosen = await self.push_screen_wait(Picker(models, self._daemon, self))
         if chosen:
             self._order(f"switching to {chosen}", lambda: self._daemon.switch(chosen, wait=False))
 
-    def _choice(self, model: ProfileInfo) -> Text:
+    def choice(self, model: ProfileInfo) -> Text:
+        """One profile in one line of the picker."""
         return paint.choice(reading.model_row(self.view, model, self._clock()))
 
     def action_unload(self) -> None:

@@ -125,13 +125,13 @@ def _ours(view: View, device: DeviceInfo) -> list[Segment]:
 
 
 def _owner(view: View, instance: str) -> str:
-    """Its profile; of one that has just gone, what its name tells."""
+    """Its profile; of one that has just gone, what its name says."""
     known = view.instances.get(instance)
     return known.profile if known else instance.rpartition(".")[0] or instance
 
 
 def _free(device: DeviceInfo, held: float) -> float:
-    """MiB, where the driver does not tell: what neither we nor the foreign hold."""
+    """MiB, where the driver does not report it: what neither we nor the foreign hold."""
     assert device.total_mib is not None
     if device.free_mib is not None:
         return device.free_mib

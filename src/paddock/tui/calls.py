@@ -11,7 +11,7 @@ from paddock.api.types import ModelResult, SwitchResult
 from paddock.api.yielding import YieldResult
 
 
-class Daemon(Protocol):
+class DaemonCalls(Protocol):
     """The verbs of `paddock.api.client.Client` that the dashboard uses; each may raise PaddockError."""
 
     @property

@@ -14,7 +14,7 @@ from textual.widgets import Footer, Static
 from paddock.figures.sparkline import sparkline
 from paddock.tui import paint, reading
 from paddock.tui.bars import device_bars
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 from paddock.tui.log_view import LogView
 from paddock.tui.state import View
 from paddock.tui.table import Rows
@@ -31,7 +31,7 @@ _BENCHES = "(bench)"  # the row into which benchmark profiles are folded
 _Painted = tuple[tuple[reading.ModelRow, bool], Sequence[Text]]  # from what, and how
 
 
-class Chosen(Message):
+class ModelChosen(Message):
     """A model's row was entered or clicked."""
 
     def __init__(self, profile: str) -> None:
@@ -58,7 +58,7 @@ class Dashboard(Screen[None]):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self, view: View, daemon: Daemon, *, is_compact: bool = False) -> None:
+    def __init__(self, view: View, daemon: DaemonCalls, *, is_compact: bool = False) -> None:
         super().__init__()
         self._daemon = daemon  # for the log alone
         self._is_compact = is_compact
@@ -208,7 +208,7 @@ class Dashboard(Screen[None]):
         if event.row_key.value == _BENCHES:
             self.action_benches()
         elif self.chosen:
-            self.post_message(Chosen(self.chosen))
+            self.post_message(ModelChosen(self.chosen))
 
     def action_benches(self) -> None:
         self._shows_benches = not self._shows_benches

@@ -19,7 +19,7 @@ from paddock.api.types import InstanceInfo, ProfileInfo
 from paddock.errors import PaddockError
 from paddock.figures.sparkline import sparkline
 from paddock.figures.units import mib, seconds, spared, speed
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 
 _LOADS = 40
 _LAYERS_WIDE = 64  # cells of the picture of the layers
@@ -30,7 +30,9 @@ class Detail(Screen[None]):
 
     BINDINGS = [Binding("escape,q,d", "leave", "Back"), Binding("r", "ask", "Refresh")]
 
-    def __init__(self, daemon: Daemon, profile: ProfileInfo, instance: InstanceInfo | None) -> None:
+    def __init__(
+        self, daemon: DaemonCalls, profile: ProfileInfo, instance: InstanceInfo | None
+    ) -> None:
         super().__init__()
         self._daemon, self._profile, self._instance = daemon, profile, instance
 

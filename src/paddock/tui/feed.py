@@ -1,12 +1,12 @@
 """The connection to the daemon: a thread that reads its events and never gives up.
 
-Whatever it hears goes to one callback, in order and from that thread: events, and what became of the
+Whatever it hears goes to one reader, in order and from that thread: events, and what became of the
 link. After a loss it waits, longer each time, and goes on where it was; a daemon that no longer knows
-that place begins with a snapshot. Whoever stops it may be that callback's own thread or any other.
+that place begins with a snapshot. Whoever stops it may be that reader's own thread or any other.
 """
 
-from collections.abc import Callable
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 from paddock.api.client import Client
 from paddock.api.connection import HangUp
@@ -17,18 +17,24 @@ from paddock.tui.state import LinkChanged, News
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two attempts
 
 
+class NewsReader(Protocol):
+    """Whoever wants the news: the dashboard."""
+
+    def hear(self, news: News) -> None:
+        """The next news, from the thread of whatever brings it."""
+
+
 class Feed:
-    """Reads until it is stopped; calls `tell` from its own thread."""
+    """Reads from its start until it is stopped."""
 
     def __init__(
         self,
         client: Client,
-        tell: Callable[[News], None],
         *,
         first_pause: float = FIRST_PAUSE,
         longest_pause: float = LONGEST_PAUSE,
     ) -> None:
-        self._client, self._tell = client, tell
+        self._client = client
         self._first_pause, self._longest_pause = first_pause, longest_pause
         self._pause = first_pause
         self._after: int | None = None  # the number of the last event
@@ -38,9 +44,11 @@ class Feed:
         self._wants_snapshot = False
         self._awake = Event()  # set: do not wait for the end of the pause
         # A daemon thread: one that cannot be cut off while it connects must not hold up the program.
-        self._thread = Thread(target=self._run, name="paddock-feed", daemon=True)
+        self._thread: Thread | None = None
 
-    def start(self) -> None:
+    def start(self, reader: NewsReader) -> None:
+        """Inform `reader` from now on, from a thread of its own."""
+        self._thread = Thread(target=self._run, args=(reader,), name="paddock-feed", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -59,21 +67,23 @@ class Feed:
         self._awake.set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread's end, not from within the callback; whether it has ended."""
+        """Wait for the thread's end, not from within the reader; whether it has ended."""
+        if self._thread is None:
+            return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     # ---- the thread ----
 
-    def _run(self) -> None:
+    def _run(self, reader: NewsReader) -> None:
         is_quiet = False  # after an order to begin anew nobody need know of the moment between
         while (line := self._new_line()) is not None:
             if not is_quiet:
-                self._say(line, LinkChanged("connecting"))
-            error = self._read(line)
+                self._say(line, LinkChanged("connecting"), reader)
+            error = self._read(line, reader)
             is_quiet = line.is_cut
             if not is_quiet:
-                self._tell(LinkChanged("lost", error))
+                reader.hear(LinkChanged("lost", error))
                 self._wait()
 
     def _new_line(self) -> HangUp | None:
@@ -87,13 +97,13 @@ class Feed:
             self._line = HangUp()
             return self._line
 
-    def _read(self, line: HangUp) -> str:
-        """Tell what comes until nothing more does; why, in words."""
+    def _read(self, line: HangUp, reader: NewsReader) -> str:
+        """Pass on what comes until nothing more does; why, in words."""
         try:
             with self._client.watch(self._after, line=line) as events:
-                self._say(line, LinkChanged("live"))
+                self._say(line, LinkChanged("live"), reader)
                 for event in events:
-                    self._say(line, event)
+                    self._say(line, event, reader)
         except (DaemonUnreachable, UpstreamGone) as error:
             return error.message
         except PaddockError as error:
@@ -101,7 +111,7 @@ class Feed:
             return error.message
         return "the daemon has ended"
 
-    def _say(self, line: HangUp, news: News) -> None:
+    def _say(self, line: HangUp, news: News, reader: NewsReader) -> None:
         """Pass it on; after a hang-up nothing more, though more may have arrived already."""
         if line.is_cut:
             return
@@ -111,7 +121,7 @@ class Feed:
         if isinstance(news, Snapshot):
             with self._lock:
                 self._wants_snapshot = False
-        self._tell(news)
+        reader.hear(news)
 
     def _wait(self) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, self._longest_pause)

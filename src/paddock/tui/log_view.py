@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 from paddock.tui.tail import Tail
 from paddock.tui.transcript import KEPT, Transcript
 
@@ -33,7 +33,7 @@ class LogView(ScrollView, can_focus=True):
     class _Fresh(Message):
         pass
 
-    def __init__(self, daemon: Daemon, *, lines: int, id: str | None = None) -> None:  # noqa: A002  # Textual's word
+    def __init__(self, daemon: DaemonCalls, *, lines: int, id: str | None = None) -> None:  # noqa: A002  # Textual's word
         """`lines`: how many of the past it begins with."""
         super().__init__(id=id)
         self._daemon, self._past = daemon, lines
@@ -50,7 +50,7 @@ class LogView(ScrollView, can_focus=True):
     def read(self, name: str | None) -> None:
         """Show the log of this name (None: of everybody), from now on."""
         self.leave()
-        self._tail = Tail(self._daemon, name, self._hear, lines=self._past)
+        self._tail = Tail(self._daemon, name, self, lines=self._past)
         self._tail.start()
 
     def leave(self) -> None:
@@ -66,7 +66,7 @@ class LogView(ScrollView, can_focus=True):
     def on_unmount(self) -> None:
         self.leave()
 
-    def _hear(self, line: str | None) -> None:
+    def hear(self, line: str | None) -> None:
         """From the tail's thread."""
         self._fresh.append(line)
         if not self._is_due:

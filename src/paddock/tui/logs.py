@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from paddock.figures.units import count
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 from paddock.tui.log_view import LogView
 
 _FIRST = 5_000  # lines of the past
@@ -30,7 +30,7 @@ class Logs(Screen[None]):
         Binding("G,end", "bottom", "Bottom", show=False),
     ]
 
-    def __init__(self, daemon: Daemon, name: str | None) -> None:
+    def __init__(self, daemon: DaemonCalls, name: str | None) -> None:
         """A name of None: what all models write."""
         super().__init__()
         self._daemon, self._log_name = daemon, name

@@ -47,7 +47,7 @@ def yield_noted(view: View, now: float) -> View:
 
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
-    """What is new in force, or why nothing is."""
+    """What was applied, or why nothing was."""
     if error := event.config.error:
         return noted(view, "config", not_applied(error), now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)

@@ -1,6 +1,7 @@
 """The picker: type to filter, numbers and arrows to choose, Enter to switch. Says what will happen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from rich.text import Text
 from textual import on, work
@@ -12,11 +13,18 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from paddock.api.activity import Preview
 from paddock.api.types import ProfileInfo
 from paddock.errors import PaddockError
+from paddock.tui.calls import DaemonCalls
 
 _NUMBERED = 9
+
+
+class RowPainter(Protocol):
+    """Whatever knows how each profile looks now: the dashboard."""
+
+    def choice(self, model: ProfileInfo) -> Text:
+        """One profile in one line."""
 
 
 class Filter(Input):
@@ -40,12 +48,11 @@ class Picker(ModalScreen[str | None]):
     ]
 
     def __init__(
-        self, models: Sequence[ProfileInfo], preview: Callable[[str], Preview], row: "Row"
+        self, models: Sequence[ProfileInfo], daemon: DaemonCalls, painter: RowPainter
     ) -> None:
-        """`preview` asks the daemon and may raise; `row` draws one profile in one line."""
         super().__init__()
         self._models = [m for m in models if not m.hidden]
-        self._preview, self._row = preview, row
+        self._daemon, self._painter = daemon, painter
         self._shown: list[ProfileInfo] = []
 
     def compose(self) -> ComposeResult:
@@ -72,7 +79,9 @@ class Picker(ModalScreen[str | None]):
         choices.clear_options()
         for place, model in enumerate(self._shown, 1):
             number = f"{place} " if place <= _NUMBERED else "  "
-            choices.add_option(Option(Text(number, "bold") + self._row(model), id=model.id))
+            choices.add_option(
+                Option(Text(number, "bold") + self._painter.choice(model), id=model.id)
+            )
         if self._shown:
             choices.highlighted = 0
         else:
@@ -117,7 +126,7 @@ class Picker(ModalScreen[str | None]):
         if worker.is_cancelled:
             return
         try:
-            said = self._preview(profile).summary
+            said = self._daemon.preview(profile).summary
         except PaddockError as error:
             said = error.message
         if not worker.is_cancelled:
@@ -125,9 +134,6 @@ class Picker(ModalScreen[str | None]):
 
     def _say(self, words: str) -> None:
         self.query_one("#preview", Static).update(Text(words))
-
-
-Row = Callable[[ProfileInfo], Text]
 
 
 def _haystack(model: ProfileInfo) -> str:

@@ -1,20 +1,28 @@
 """A log as it grows: a thread that reads it from the daemon, and goes on after a loss.
 
-What it hears goes to one callback, from that thread: lines, and None where it begins anew, so that
+What it reads goes to one reader, from that thread: lines, and None where it begins anew, so that
 what was shown before comes again. Later runs follow: see `GET /logs`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 from paddock import excerpt
 from paddock.api.connection import HangUp
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
-from paddock.tui.calls import Daemon
+from paddock.tui.calls import DaemonCalls
 
 _LONGEST = 1 << 16  # bytes: a line without an end is cut here
 _SHOWN = 2_000  # characters of a line: as far as one can scroll
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two attempts
+
+
+class LineReader(Protocol):
+    """Whoever shows a log."""
+
+    def hear(self, line: str | None) -> None:
+        """The next line; None: what was shown before comes again. From the tail's thread."""
 
 
 class Tail:
@@ -22,15 +30,15 @@ class Tail:
 
     def __init__(
         self,
-        daemon: Daemon,
+        daemon: DaemonCalls,
         name: str | None,
-        tell: Callable[[str | None], None],
+        reader: LineReader,
         *,
         lines: int,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
         """`lines`: how many of the past to begin with."""
-        self._daemon, self._name, self._tell, self._lines = daemon, name, tell, lines
+        self._daemon, self._name, self._reader, self._lines = daemon, name, reader, lines
         self._pause = first_pause
         self._lock = Lock()  # for the next one
         self._line = HangUp()
@@ -57,15 +65,15 @@ class Tail:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _read(self, line: HangUp) -> bool:
-        """Tell what comes until nothing more does; whether it is worth another attempt."""
+        """Pass on what comes until nothing more does; whether it is worth another attempt."""
         pieces = self._daemon.logs(self._name, self._lines, follow=True, every_run=True, line=line)
         try:
             for number, text in enumerate(_whole_lines(pieces)):
                 if self._stopped.is_set():
                     return False
                 if not number:
-                    self._tell(None)
-                self._tell(text)
+                    self._reader.hear(None)
+                self._reader.hear(text)
         except (DaemonUnreachable, UpstreamGone) as error:
             self._say(error.message)
             return True
@@ -77,7 +85,7 @@ class Tail:
 
     def _say(self, what: str) -> None:
         if not self._stopped.is_set():
-            self._tell(f"── {what} ──")
+            self._reader.hear(f"── {what} ──")
 
 
 def _whole_lines(pieces: Iterator[bytes]) -> Iterator[str]:

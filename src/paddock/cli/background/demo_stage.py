@@ -45,7 +45,7 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class DemoModel:
     """One that was written."""
 
     name: str
@@ -94,7 +94,7 @@ def scripts() -> dict[str, ScriptedModel]:
 
 @contextmanager
 def running(
-    place: Path, models: Sequence[Model], *, keep: bool, engine: str | None
+    place: Path, models: Sequence[DemoModel], *, keep: bool, engine: str | None
 ) -> Iterator[Stage]:
     """A daemon of these models; it ends with the block, unless it is to be kept."""
     from paddock.api.client import Client
@@ -126,7 +126,7 @@ def empty_folder(folder: Path | None, *, keep: bool) -> Iterator[Path]:
         shutil.rmtree(place)
 
 
-def write_models(folder: Path) -> list[Model]:
+def write_models(folder: Path) -> list[DemoModel]:
     """The models and the configuration, in a folder that is empty."""
     from paddock.llama.scripted import write
 
@@ -134,7 +134,7 @@ def write_models(folder: Path) -> list[Model]:
     (folder / "models.conf").write_text(_CONF)
     (folder / "paddock.toml").write_text(_SETTINGS)
     return [
-        Model(name, write(folder / "models" / f"{name}.gguf", script))
+        DemoModel(name, write(folder / "models" / f"{name}.gguf", script))
         for name, script in scripts().items()
     ]
 

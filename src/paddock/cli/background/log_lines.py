@@ -28,7 +28,7 @@ def log_to_stderr(*, verbose: bool, own: OwnLog | None = None) -> None:
     handler.setFormatter(Lines())
     handler.addFilter(Floods())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-    logging.getLogger("gguf").setLevel(logging.WARNING)  # it tells of every small model of ours
+    logging.getLogger("gguf").setLevel(logging.WARNING)  # it logs every small model of ours
 
 
 def _skip_what_no_line_shows() -> None:

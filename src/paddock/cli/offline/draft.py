@@ -16,7 +16,7 @@ from paddock.errors import ConfigError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
-    from paddock.cli.offline.inquiry import Progress
+    from paddock.cli.offline.inquiry import InquiryProgress
     from paddock.config.model_folder import LeftOut
     from paddock.config.model_kinds import Sorted, UsableModel
     from paddock.placement.draft import DraftEntry
@@ -53,7 +53,7 @@ def draft_for(
     *,
     output: Path | None = None,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: InquiryProgress | None = None,
 ) -> Draft:
     """Read the folder's models and this machine, and ask the engine for its order of devices.
 

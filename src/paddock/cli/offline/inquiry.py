@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FOR_THIS_MACHINE = "Ollama's file names no context: this one is proposed for this machine."
 
 
-class Progress(Protocol):
+class InquiryProgress(Protocol):
     """Whoever watches many small steps."""
 
     def show(self, what: str, done: int, of: int) -> None:
@@ -45,7 +45,9 @@ class Silent:
     def show(self, what: str, done: int, of: int) -> None: ...
 
 
-def read_headers(files: Sequence[ModelFile], cache_dir: Path, progress: Progress) -> list[Read]:
+def read_headers(
+    files: Sequence[ModelFile], cache_dir: Path, progress: InquiryProgress
+) -> list[Read]:
     """Each file with its facts, or what is wrong with it."""
     found: dict[Path, Facts | GgufError] = {}
     for path, facts in read_each((file.path for file in files), cache_dir=cache_dir):
@@ -54,7 +56,7 @@ def read_headers(files: Sequence[ModelFile], cache_dir: Path, progress: Progress
     return [(file, found[file.path]) for file in files]
 
 
-def machine_for(files: Files, models: Sequence[UsableModel], progress: Progress) -> Machine:
+def machine_for(files: Files, models: Sequence[UsableModel], progress: InquiryProgress) -> Machine:
     """This machine, its devices in the order of the engine that would run these models."""
     readings, names = _readings()
     progress.show("asking the engine for its devices", 0, 1)
@@ -95,7 +97,7 @@ def cards() -> tuple[int, str]:
     return len(machine.cards), machine.target
 
 
-def kinds_of(paths: Sequence[Path], files: Files, progress: Progress) -> dict[Path, str]:
+def kinds_of(paths: Sequence[Path], files: Files, progress: InquiryProgress) -> dict[Path, str]:
     """What the header of each file says that it is; nothing of one that cannot be read."""
     from paddock.llama.gguf import GgufError
 
@@ -105,7 +107,7 @@ def kinds_of(paths: Sequence[Path], files: Files, progress: Progress) -> dict[Pa
 
 
 def proposals(
-    manifests: Sequence[Manifest], files: Files, progress: Progress
+    manifests: Sequence[Manifest], files: Files, progress: InquiryProgress
 ) -> Callable[[Manifest], list[tuple[str, str, str]]]:
     """What each model of Ollama's gets beside its own parameters: its use, and a context for this machine."""
     wanted = [(m, m.model) for m in manifests if m.model]

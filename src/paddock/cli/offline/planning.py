@@ -42,7 +42,7 @@ class Local:
         return self._planner.plan(profile, engine, facts, self.around)
 
     def facts(self, profile: Profile) -> Facts | None:
-        """None where the file is missing or broken; `paddock check` tells why."""
+        """None where the file is missing or broken; `paddock check` says why."""
         if profile.model is None:
             return None
         try:

@@ -26,7 +26,7 @@ def open_dashboard(url: str, key: str | None, config: Path | None, *, is_compact
     from paddock.tui.app import PaddockApp
     from paddock.tui.feed import Feed
 
-    app = PaddockApp(client, lambda tell: Feed(Client(url, key), tell), is_compact=is_compact)
+    app = PaddockApp(client, Feed(Client(url, key)), is_compact=is_compact)
     app.run()
 
 

@@ -29,10 +29,10 @@ class Display(Protocol):
 def shown(model: str) -> Iterator[Display]:
     """Show one switch for as long as the block lasts."""
     if not sys.stderr.isatty():
-        yield Lines(model)
+        yield LoadLines(model)
         return
     with _rich_progress() as bars:
-        yield Bar(bars, model)
+        yield LoadBar(bars, model)
 
 
 def described(progress: Progress) -> str:
@@ -41,7 +41,7 @@ def described(progress: Progress) -> str:
     return ", ".join([_stage(progress), *filter(None, facts)])
 
 
-class Lines:
+class LoadLines:
     """A line for each stage, and for each tenth of it."""
 
     def __init__(self, model: str) -> None:
@@ -56,7 +56,7 @@ class Lines:
         self._last = step
 
 
-class Bar:
+class LoadBar:
     """Rich's bar; it runs to and fro until somebody knows how far it is, and then never goes back."""
 
     def __init__(self, bars: RichProgress, model: str) -> None:

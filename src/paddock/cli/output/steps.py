@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paddock.cli.output.terminal import complain
 
 if TYPE_CHECKING:
-    from paddock.cli.offline.inquiry import Progress
+    from paddock.cli.offline.inquiry import InquiryProgress
 
 
 class _Rewritten:
@@ -27,6 +27,6 @@ class _Totals:
             complain(f"{what}: {of}")
 
 
-def steps_shown() -> Progress:
+def steps_shown() -> InquiryProgress:
     """For a terminal, or for a file or pipe."""
     return _Rewritten() if sys.stderr.isatty() else _Totals()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,9 @@ from paddock.errors import BadRequest, DaemonUnreachable
 from paddock.figures.units import count, mib, seconds
 
 if TYPE_CHECKING:
+    from paddock.api.client import Client
     from paddock.api.placement import DevicePlan, Pair, Plan
+    from paddock.cli.offline.planning import Local
 
 EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
 _FEW = 60  # profiles of which all pairs can be shown: 1,770
@@ -81,36 +84,67 @@ def _pairs_of_few(found: Sequence[Plan]) -> list[Pair]:
 # ---- who is asked ----
 
 
-class _Source:
-    """Gives plans: a daemon, or this machine without one."""
+class _Source(ABC):
+    """Gives plans."""
 
-    def __init__(
-        self,
-        one: Callable[[str], Plan],
-        names: Callable[[], Iterable[str]],
-        beside: Callable[[str], Iterable[Pair]] | None = None,
-    ) -> None:
-        """`beside`: who fits beside a profile, where that is known without asking engines."""
-        self.one, self._names, self._beside = one, names, beside
+    @abstractmethod
+    def one(self, name: str) -> Plan:
+        """The plan of this profile."""
+
+    @abstractmethod
+    def names(self) -> Iterable[str]:
+        """All profiles."""
+
+    @abstractmethod
+    def beside(self, model: str) -> Iterable[Pair]:
+        """Every other profile with this one."""
 
     def every(self) -> list[Plan]:
         """All plans, one after another, each announced on stderr."""
-        return [self._announced(name) for name in self._names()]
+        return [self.announced(name) for name in self.names()]
 
-    def beside(self, model: str) -> Iterable[Pair]:
-        """Every other profile with this one."""
-        if self._beside:
-            return self._beside(model)
-        from paddock.placement.pairs import pair
-
-        own = self._announced(model)
-        others = (name for name in self._names() if name != own.profile)
-        return (pair(own, self._announced(name)) for name in others)
-
-    def _announced(self, name: str) -> Plan:
+    def announced(self, name: str) -> Plan:
         if sys.stderr.isatty():
             complain(f"planning {name} …")
         return self.one(name)
+
+
+class _FromDaemon(_Source):
+    """A daemon's plans; it knows which profiles fit together without asking engines."""
+
+    def __init__(self, client: Client) -> None:
+        """Raises DaemonUnreachable."""
+        self._client = client
+        self._names = [profile.id for profile in client.models()]
+
+    def one(self, name: str) -> Plan:
+        return self._client.plan(name)
+
+    def names(self) -> Iterable[str]:
+        return self._names
+
+    def beside(self, model: str) -> Iterable[Pair]:
+        return self._client.pairs(model)
+
+
+class _FromFiles(_Source):
+    """Plans made here, without a daemon."""
+
+    def __init__(self, local: Local) -> None:
+        self._local = local
+
+    def one(self, name: str) -> Plan:
+        return self._local.plan(self._local.files.profile(name))
+
+    def names(self) -> Iterable[str]:
+        return self._local.names()
+
+    def beside(self, model: str) -> Iterable[Pair]:
+        from paddock.placement.pairs import pair
+
+        own = self.announced(model)
+        others = (name for name in self.names() if name != own.profile)
+        return (pair(own, self.announced(name)) for name in others)
 
 
 def _source(
@@ -122,13 +156,10 @@ def _source(
     engine: str | None,
 ) -> _Source:
     if config is None:
-        client = connect(url, key)
         try:
-            names = [profile.id for profile in client.models()]
+            return _FromDaemon(connect(url, key))
         except DaemonUnreachable as error:
             complain(f"{error.message}; planning here")
-        else:
-            return _Source(client.plan, lambda: names, client.pairs)
     return _local(config, settings, models_dir, engine)
 
 
@@ -138,8 +169,7 @@ def _local(
     from paddock.cli.offline.files import open_files
     from paddock.cli.offline.planning import Local
 
-    here = Local(open_files(config, settings, models_dir, engine))
-    return _Source(lambda name: here.plan(here.files.profile(name)), here.names)
+    return _FromFiles(Local(open_files(config, settings, models_dir, engine)))
 
 
 # ---- one profile ----

@@ -184,7 +184,7 @@ def _loads(status: Status) -> Iterable[Metric]:
     )
     placed = GaugeMetricFamily(
         "paddock_placement_bytes",
-        "Memory of an instance, as its own log tells it.",
+        "Memory of an instance, as read from its own log.",
         labels=("profile", "device", "kind"),
     )
     for instance in status.instances:

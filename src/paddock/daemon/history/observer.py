@@ -9,7 +9,7 @@ from paddock.daemon.clock import timestamp
 from paddock.daemon.history.case import LoadCase
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
 from paddock.placement.devices import held_by, ids_of
 from paddock.placement.sizes import streams_of
@@ -19,7 +19,9 @@ from paddock.placement.verify import Load
 class Observer:
     """Reads the books, the ledger and the plans; remembers nothing."""
 
-    def __init__(self, ledger: Ledger, scheduler: Scheduler, roster: Roster, plans: Plans) -> None:
+    def __init__(
+        self, ledger: Ledger, scheduler: Scheduler, roster: Roster, plans: ProfilePlans
+    ) -> None:
         self._ledger, self._scheduler = ledger, scheduler
         self._roster, self._plans = roster, plans
 

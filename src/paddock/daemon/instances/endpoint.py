@@ -35,9 +35,9 @@ class Endpoint:
         self._hung = ""  # how, where it is ended for that
         self._users: set[asyncio.Task[object]] = set()
 
-    def in_use(self) -> "Use":
+    def in_use(self) -> "EndpointUse":
         """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
-        return Use(self, self._users)
+        return EndpointUse(self, self._users)
 
     def stopped(self) -> PaddockError:
         """What its users hear once it is gone. Who asks again after an eviction waits for it anew."""
@@ -64,7 +64,7 @@ class Endpoint:
         await self.session.close()
 
 
-class Use:
+class EndpointUse:
     """One task's use of an endpoint.
 
     Who reads a reply would hear no more than that it broke off; so each user's task is cancelled, and

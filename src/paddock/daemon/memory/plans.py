@@ -45,7 +45,7 @@ class PlanListener(Protocol):
         """An engine planned or refused something."""
 
 
-class Plans:
+class ProfilePlans:
     """What each profile will take. `run` makes the plans, `wake` has it look again."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Plans:
             for device, mib in holding.demand.items():
                 ours[device] = ours.get(device, 0) + mib
         for id_, reading in self._ledger.readings.items():
-            if not reading.is_in_ram:  # its driver tells of what was set aside alone
+            if not reading.is_in_ram:  # its driver reports only what was set aside
                 ours[id_] = reading.ours_mib
         return Circumstances(self._ledger.readings, self._ledger.overheads, ours)
 

@@ -8,7 +8,7 @@ from paddock.core.model import Demand, DeviceId, InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.sampler import Sampler
 from paddock.engine.engine import Engine
 from paddock.placement.replayable import Replay, obstacle, replay
@@ -21,7 +21,7 @@ class Replays:
 
     def __init__(
         self,
-        plans: Plans,
+        plans: ProfilePlans,
         ledger: Ledger,
         sampler: Sampler,
         scheduler: Scheduler,

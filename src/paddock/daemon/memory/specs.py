@@ -12,7 +12,7 @@ from paddock.config.profile import Profile, Stable
 from paddock.core.model import ProfileId, Spec
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.memory.demands import spec_of
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.llama.gguf import Facts
 
 
@@ -41,7 +41,7 @@ class _Basis:
 class Specs:
     """Of every profile of a models.conf."""
 
-    def __init__(self, plans: Plans, switches: Switches) -> None:
+    def __init__(self, plans: ProfilePlans, switches: Switches) -> None:
         self._plans, self._switches = plans, switches
         # By `id` of the profile, which its basis keeps alive: a file may be read while another is active.
         self._known: dict[int, tuple[_Basis, Spec]] = {}

@@ -33,7 +33,7 @@ _VERSIONS_KEPT = 100  # of changed profiles, to bring back what ran before a fai
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Revision:
     """What was read and is not active yet."""
 
     stable: Stable
@@ -104,14 +104,14 @@ class Roster:
 
     # ---- reading ----
 
-    async def read(self, engines: Engines | None = None) -> Draft:
+    async def read(self, engines: Engines | None = None) -> Revision:
         """Read models.conf, with `engines` in place of the known ones, for `take`.
 
         Raises ConfigError or EngineError.
         """
         return await asyncio.to_thread(self._draft, engines or self.engines)
 
-    def _draft(self, engines: Engines) -> Draft:
+    def _draft(self, engines: Engines) -> Revision:
         calm = undisturbed() if _is_large(self._paths.config) else nullcontext()
         with calm:
             new = models_conf.load(
@@ -122,9 +122,9 @@ class Roster:
                 before=self.stable.profiles,
             )
             stable, changes = _settled(new, engines, self.stable)
-            return Draft(stable, engines, changes)
+            return Revision(stable, engines, changes)
 
-    def take(self, draft: Draft, warnings: list[str]) -> None:
+    def take(self, draft: Revision, warnings: list[str]) -> None:
         """From now on it is as this draft says; `warnings`: what is wrong with it all the same."""
         self.engines, self.stable = draft.engines, draft.stable
         self.edition += 1

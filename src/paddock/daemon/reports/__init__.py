@@ -5,6 +5,6 @@ for), `profile_detail.py`, `preview.py` (what a switch would do), `checkup.py` (
 `activity_feed.py` (readings each second) and `publisher.py` (events on the bus).
 
 Never: change state. A report takes `Parts`, reads and returns; the publisher publishes.
-To add a report: its type in `api/`, a function of `Parts` in a file of its own, a route in `http/routes.py`.
+To add a report: its type in `api/`, a function of `Parts` in a file of its own, a route in `http/management_routes.py`.
 To add an event: its type in `api/types.py`, a method of `Publisher`, who calls it.
 """

@@ -6,11 +6,11 @@ from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
 from paddock.daemon.parts import Parts
-from paddock.daemon.reports.view import View
+from paddock.daemon.reports.view import StatusView
 from paddock.placement.words import gib
 
 
-def previewed(parts: Parts, view: View, profile: Profile) -> Preview:
+def previewed(parts: Parts, view: StatusView, profile: Profile) -> Preview:
     """If this profile were switched to now."""
     name, now = ProfileId(profile.id), parts.clock.now()
     found = parts.scheduler.preview(name, now)

@@ -7,11 +7,11 @@ from paddock.config import explain
 from paddock.config.claims import contradicted
 from paddock.config.profile import Profile
 from paddock.daemon.parts import Parts
-from paddock.daemon.reports.view import View
+from paddock.daemon.reports.view import StatusView
 from paddock.placement.fact_lines import fact_lines, facts_of
 
 
-async def profile_detail(parts: Parts, view: View, profile: Profile) -> ProfileDetail:
+async def profile_detail(parts: Parts, view: StatusView, profile: Profile) -> ProfileDetail:
     """All that is known of it without asking its engine. Reads the file's header if that is not known."""
     await parts.files.look(parts.roster.stable)
     info, facts, problem = view.profile(profile), parts.roster.facts(profile), ""

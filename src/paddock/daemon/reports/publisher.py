@@ -17,7 +17,7 @@ from paddock.daemon.activity.switches import EndedSwitch, Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.refusals import as_failure
-from paddock.daemon.reports.view import View
+from paddock.daemon.reports.view import StatusView
 
 _log = logging.getLogger(__name__)
 _Arguments = ParamSpec("_Arguments")
@@ -40,7 +40,7 @@ class Publisher:
     """The one place from which facts go out; it decides nothing and changes nothing."""
 
     def __init__(
-        self, bus: Bus, view: View, scheduler: Scheduler, switches: Switches, faults: Faults
+        self, bus: Bus, view: StatusView, scheduler: Scheduler, switches: Switches, faults: Faults
     ) -> None:
         self._bus, self._view = bus, view
         self._scheduler, self._switches = scheduler, switches

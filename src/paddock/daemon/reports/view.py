@@ -18,7 +18,7 @@ from paddock.daemon.refusals import as_failure
 from paddock.daemon.reports.yielded import yielded
 
 
-class View:
+class StatusView:
     """Reads everything and changes nothing."""
 
     def __init__(self, parts: Parts) -> None:

@@ -1,7 +1,7 @@
 """Translates llama-server's replies into Ollama's: server-sent events in, JSON lines out."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -19,15 +19,15 @@ _REASONS = {"length": "length", "limit": "length"}
 class _Reply:
     """What both kinds of reply measure: when the request came, and when its wait ended."""
 
-    def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.model, self._clock = model, clock
-        self._asked = self._granted = clock()
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._asked = self._granted = time.monotonic()
 
     def granted(self) -> None:
-        self._granted = self._clock()
+        self._granted = time.monotonic()
 
     def _times(self) -> dict[str, int]:
-        total, load = self._clock() - self._asked, self._granted - self._asked
+        total, load = time.monotonic() - self._asked, self._granted - self._asked
         return {"total_duration": _nanoseconds(total), "load_duration": _nanoseconds(load)}
 
 

@@ -1,4 +1,4 @@
-"""The models as Ollama tells of them: tags, running ones, one in full. Pure.
+"""The models as Ollama lists them: tags, running ones, one in full. Pure.
 
 Ollama's names have a tag, `NAME:latest` where none is given, and clients rely on it.
 """
