@@ -17,7 +17,7 @@ from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import Plans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.starter import Starter
 from paddock.engine.launch import environment, logs_as_we_read_it
@@ -45,7 +45,7 @@ class EarlyStarts:
         registry: Registry,
         roster: Roster,
         ledger: Ledger,
-        plans: Plans,
+        plans: ProfilePlans,
         starter: Starter,
         contexts: Contexts,
         faults: Faults,
