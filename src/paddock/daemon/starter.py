@@ -4,7 +4,6 @@ from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
-from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import timestamp
 from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
@@ -33,18 +32,6 @@ class Starter:
         """Have all of a new instance there. Raises OSError, or the PaddockError of its engine."""
         replay = self._replays.of(profile, self._roster.engine(profile), instance)
         record = self._record(instance, profile, replay)
-        self._records.begin(record)
-        return record
-
-    def replay(self, upcoming: Upcoming, profile: Profile) -> Replay | None:
-        """What it would be given of its plan when those who leave for it are gone."""
-        engine = self._roster.engine(profile)
-        return self._replays.of(profile, engine, upcoming.instance, leavers=upcoming.leavers)
-
-    def prepare_early(self, upcoming: Upcoming, profile: Profile, replay: Replay | None) -> Record:
-        """The same before its turn. Raises OSError, or the PaddockError of its engine."""
-        record = self._record(upcoming.instance, profile, replay)
-        record.is_early = True
         self._records.begin(record)
         return record
 

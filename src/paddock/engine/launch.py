@@ -10,7 +10,6 @@ from paddock.engine.environment import engine_environment
 _PADDOCK = Origin("paddock", "")
 # For some flags of ours, other flags that set the same: `--verbose` is a verbosity too.
 _SAME = {"--verbosity": ("--verbose",)}
-_LOGGING = ("--verbosity", "--verbose", "--log-disable", "--log-file")
 _PLACEMENT_LEVEL = "4"  # llama-server logs where buffers lie from this verbosity on
 
 
@@ -35,11 +34,6 @@ def own_flags(
         if found and not any(_gives(profile, engine, name) for name in (key, *_SAME.get(key, ()))):
             added.append(Flag(found[0].name, values, _PADDOCK))
     return added
-
-
-def logs_as_we_read_it(engine: Engine, profile: Profile) -> bool:
-    """Whether its log comes to us, and has all that we read, because its owner chose nothing else."""
-    return not any(_gives(profile, engine, name) for name in _LOGGING)
 
 
 def _gives(profile: Profile, engine: Engine, name: str) -> bool:

@@ -137,12 +137,6 @@ class Child:
         self.signal(signal.SIGKILL)  # also for others that a wrapper script may have left behind
         return await self.wait()
 
-    async def end_at_once(self) -> None:
-        """Kill it, also where it is stopped; return when its group is gone."""
-        self.signal(signal.SIGKILL)
-        await self.wait()
-        self.close()
-
     def end_quietly(self) -> None:
         """Have it end soon, so that no server which answers it is hurt.
 
