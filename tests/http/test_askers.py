@@ -27,7 +27,17 @@ async def asked(yard: Yard, headers: dict[str, str], path: str = "/v1/chat/compl
 
 @pytest.mark.parametrize(
     "session",
-    ["X-Claude-Code-Session-Id", "session_id", "session-id", "X-Session-Id", "x-session-affinity"],
+    [
+        "X-OpenWebUI-User-Id",
+        "X-Claude-Code-Session-Id",
+        "X-Qwen-Code-Session-Id",
+        "session_id",
+        "session-id",
+        "X-Session-Id",
+        "x-session-affinity",
+        "X-Litellm-Session-Id",
+        "Mcp-Session-Id",
+    ],
 )
 async def test_sessions_of_one_program_are_told_apart(yard, session):
     first = await asked(yard, TERMINAL | {session: "one"})
@@ -60,6 +70,15 @@ async def test_who_says_nothing_is_unknown(yard):
         ("/api/chat", ASK),
         ("/api/generate", {"model": "a"}),
         ("/slots/0?model=a&action=erase", {}),
+        (
+            "/mcp",
+            {
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/call",
+                "params": {"name": "ask_model", "arguments": {"model": "a", "prompt": "Hello"}},
+            },
+        ),
     ],
 )
 async def test_every_way_to_a_model_says_who_asks(yard, path, body: dict[str, Any]):

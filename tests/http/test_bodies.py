@@ -4,11 +4,13 @@ import asyncio
 import gzip
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
 from paddock.errors import BadRequest
 from paddock.http import body
+from paddock.http.content import SMALL
 from tests.http import sockets
 
 CHAT = "/v1/chat/completions"
@@ -91,6 +93,26 @@ async def test_a_large_body_that_is_changed_keeps_its_strings(open_yard, tmp_pat
     told = json.loads(heard.body())
     assert told["input"] == [flat, {"image": picture}]
     assert told["tools"] == [tool | {"name": "mcp__look"}]
+
+
+async def test_a_small_body_that_grows_when_it_is_translated_can_be_changed_again(
+    open_yard, tmp_path
+):
+    async def say(writer):
+        writer.write(sockets.SSE + b"0\r\n\r\n")
+        await writer.drain()
+
+    message = {"role": "user", "content": ""}
+    said = {"model": "a", "messages": [message], "options": {"top_k": 3}}
+    message["content"] = "x" * (SMALL - len(json.dumps(said)))
+    async with sockets.instance(tmp_path / "s", say) as heard:
+        yard = await open_yard({"a": tmp_path / "s"})
+        stall = yard.stable.stalls["a"]
+        stall.profile = replace(stall.profile, client_samplers=frozenset())
+        async with yard.http.post(yard.base + "/api/chat", json=said) as reply:
+            assert reply.status == 200
+    assert len(heard.body()) > SMALL
+    assert b"top_k" not in heard.body()
 
 
 async def test_half_a_body_holds_nothing_and_harms_nobody(open_yard, tmp_path):

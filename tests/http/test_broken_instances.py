@@ -209,3 +209,33 @@ async def test_a_transcription_names_its_model_in_a_form(open_yard, tmp_path):
         async with yard.http.post(url, data=form) as reply:
             assert reply.headers["x-paddock-profile"] == "ears"
     assert b"multipart/form-data; boundary=" in heard.requests[0]
+
+
+async def test_a_client_that_leaves_just_as_its_reply_begins_is_noticed(
+    open_yard, tmp_path, monkeypatch
+):
+    async def say(writer):
+        writer.write(sockets.SSE)
+        while True:
+            writer.write(sockets.chunk(sockets.EVENT))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    async with sockets.instance(tmp_path / "s", say) as heard:
+        settings = {"keep_alive_after": 0.01, "keep_alive_every": 0.01}
+        yard = await open_yard({"a": tmp_path / "s"}, ready=False, **settings)
+        stall = yard.stable.stalls["a"]
+        ask = stall.endpoint.pool.ask
+
+        async def leave_as_it_begins(*request):
+            reply = await ask(*request)
+            [handler] = stall.endpoint._users
+            handler.cancel()
+            return reply
+
+        monkeypatch.setattr(stall.endpoint.pool, "ask", leave_as_it_begins)
+        body = {"model": "a", "stream": True}
+        async with yard.http.post(yard.base + CHAT, json=body):  # a sign of life came
+            stall.ready.set()
+            await heard.hung_up.wait()
+        await until(lambda: not stall.leases)

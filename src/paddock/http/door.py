@@ -118,7 +118,7 @@ class Turned(asyncio.Protocol):
         self._all = all_of_them
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._is_told = False
+        self._is_answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop's own, and no subclass of it
@@ -131,9 +131,9 @@ class Turned(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """What its first line asks for says how to answer; the rest is thrown away."""
-        if self._is_told or self._transport is None:
+        if self._is_answered or self._transport is None:
             return
-        self._is_told = True
+        self._is_answered = True
         error = TooManyConnections(
             "too many clients are being served at once",
             hint="try again in a moment; max-connections and the limit of open files bound them",

@@ -108,8 +108,11 @@ class Relay:
             return await streams.patiently(
                 self._request, listed, lambda: self._answered(lease, task)
             )
-        finally:
+        except BaseException:
             task.cancel()
+            task.add_done_callback(_leave)
+            raise
+        finally:
             if listed.cancelled and listed.conversation:  # no hang-up would end it
                 await streams.end(endpoint, listed.conversation)
 
@@ -188,3 +191,9 @@ class Relay:
         headers = upstream.reply_headers(reply, endpoint)
         headers.update(self._call.prompt.sampling.headers)
         return headers
+
+
+def _leave(asking: "asyncio.Future[Reply]") -> None:
+    """Close a reply that began in the very moment in which its request was given up."""
+    if not asking.cancelled() and asking.exception() is None:
+        asking.result().close()

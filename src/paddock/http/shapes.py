@@ -10,7 +10,7 @@ import msgspec
 from paddock.api.types import ErrorBody
 
 
-class _Told(msgspec.Struct, kw_only=True):
+class _Reason(msgspec.Struct, kw_only=True):
     """What every refusal of ours has beside its API's own fields."""
 
     message: str
@@ -18,7 +18,7 @@ class _Told(msgspec.Struct, kw_only=True):
     log: list[str] | msgspec.UnsetType = msgspec.UNSET  # the last lines of an instance that failed
 
 
-class OpenAIReason(_Told, kw_only=True):
+class OpenAIReason(_Reason, kw_only=True):
     type: str  # `invalid_request_error`: asking again is in vain
     code: str | int | None  # ours is a text of docs/api.md; llama-server's own is the HTTP status
     param: str | None = None
@@ -30,7 +30,7 @@ class OpenAIError(msgspec.Struct, kw_only=True):
     error: OpenAIReason
 
 
-class AnthropicReason(_Told, kw_only=True):
+class AnthropicReason(_Reason, kw_only=True):
     type: str  # `overloaded_error`: asking again may help
     code: str
 
@@ -39,7 +39,7 @@ class AnthropicError(msgspec.Struct, kw_only=True, tag="error"):
     error: AnthropicReason
 
 
-class LlamaReason(_Told, kw_only=True):
+class LlamaReason(_Reason, kw_only=True):
     code: int  # the HTTP status
     type: str
     reason: str | msgspec.UnsetType = msgspec.UNSET  # our code

@@ -217,7 +217,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], plumbing: Plumbing) -> Ch
     try:
         identity = Identity.of(own.pid) or Identity(own.pid, 0, "")  # it may have ended already
         return Child(identity, plumbing, own, signs=Signs(tuple(argv), env.get(MARK, "")))
-    except OSError:  # no descriptor is left to check it at it: nobody would ever end it
+    except OSError:  # no descriptor is left to check it: nobody would ever end it
         os.killpg(own.pid, signal.SIGKILL)
         own.wait()
         raise

@@ -42,11 +42,11 @@ class Reply:
         "_error",
         "_held",
         "_inflow",
+        "_is_full",
         "_outlet",
         "_pieces",
         "_waiter",
         "headers",
-        "is_full",
         "is_whole",
         "length",
         "status",
@@ -58,12 +58,12 @@ class Reply:
         self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None  # of the body, where the head says it
         self.total_bytes = 0  # of the body, so far
-        self.is_full = False  # the outlet takes no more now
         self.is_whole = False  # all of it is here, though not all may be taken
         self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
         self._outlet: Outlet | None = None
+        self._is_full = False  # the outlet takes no more now
         self._error: ConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -111,10 +111,10 @@ class Reply:
         Returns False at its end, True where the outlet takes no more for now: wait for it, and pour
         again. Raises Torn once all that came has been poured.
         """
-        self._outlet, self.is_full = outlet, False
+        self._outlet, self._is_full = outlet, False
         try:
             self._push()
-            while not self.is_full:
+            while not self._is_full:
                 if self._is_over():
                     return False
                 await self._news()
@@ -142,7 +142,7 @@ class Reply:
         """All that could be read now was added."""
         if self._outlet is not None:
             self._push()
-            if not (self.is_full or self.is_whole or self._error):
+            if not (self._is_full or self.is_whole or self._error):
                 return  # nobody needs to wake
         elif self._held > _MOST and not self.is_whole:
             self._inflow.pause()
@@ -169,7 +169,7 @@ class Reply:
         if not self._pieces or self._outlet is None:
             return
         if not self._outlet.take(self._taken(), is_last=self.is_whole):
-            self.is_full = True
+            self._is_full = True
             if not self.is_whole:
                 self._inflow.pause()
 
