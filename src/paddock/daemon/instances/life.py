@@ -159,8 +159,8 @@ class Life:
             instance.child.end_quietly()
 
     def _become_ready(self) -> None:
-        if not ph.is_loading(self._instance.phase):
-            return
+        if not ph.is_loading(self._instance.phase) or self._is_loaded.is_set():
+            return  # where something is restored, that is waited for, however often it says so
         if self._instance.record.load_seconds is None:
             self._instance.record.load_seconds = self._clock.now() - self._instance.started_at
             self._instance.record.placement = self._report.placement
