@@ -78,9 +78,11 @@ class Life:
         if rest := self._output.unfinished_line():
             self._hear_log(rest)
         self._output.close()
-        with self._faults.caught("records"):
-            self._records.close(self._instance.record)
-        return self._over(self._why_it_ended(code))
+        cause = self._over(self._why_it_ended(code))
+        if not self._instance.fell_short:
+            with self._faults.caught("records"):
+                self._records.close(self._instance.record)
+        return cause
 
     async def _see_through(self, child: Child, watch: Watch) -> int | None:
         async with asyncio.TaskGroup() as group:
