@@ -23,8 +23,8 @@ from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.records import Record
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.thrift import Thrift
-from paddock.llama import client
-from tests.yard import Yard, places, process, yard
+from paddock.llama import client, slots
+from tests.yard import Yard, engine_command, places, process, wrapper, yard
 
 CONF = """
 [alpha]
@@ -87,6 +87,30 @@ async def test_an_evicted_model_comes_back_with_what_it_had_read(paths: Paths):
         assert alpha.restored_tokens > MANY
     assert [stat.S_IMODE(file.stat().st_mode) for file in saved(paths)] == [0o600]
     assert {stat.S_IMODE(f.parent.stat().st_mode) for f in saved(paths)} == {0o700}
+
+
+async def test_an_engine_that_is_asked_whether_it_is_ready_serves_once_all_is_restored(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    restore, during = slots.restore, list[str]()
+
+    async def slowly(session: aiohttp.ClientSession, slot: int, file: str) -> slots.Moved | None:
+        for _ in range(15):  # it is asked each half second at least
+            await asyncio.sleep(0.1)
+            during.append((await home.status()).instances[0].phase)
+        return await restore(session, slot, file)
+
+    monkeypatch.setattr(slots, "restore", slowly)
+    silent = wrapper(
+        tmp_path / "engine",
+        f'unset LLAMA_SERVER_ROUTER_PORT\nexec {" ".join(engine_command())} "$@"',
+    )
+    async with yard(paths, max_instances=1, engine=str(silent)) as home:
+        await cached(home)
+        await home.answer("beta")
+        assert await cached(home) > MANY
+    assert "ready" not in during
+    assert "warming" in during
 
 
 async def test_who_waits_for_its_room_is_told_that_it_saves(paths: Paths):

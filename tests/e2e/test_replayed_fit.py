@@ -189,6 +189,14 @@ async def test_a_replayed_load_that_lacks_memory_is_tried_once_with_fit(
     assert [load["outcome"] for load in history["loads"]] == ["ready"]
 
 
+async def test_the_second_try_needs_no_log_of_an_earlier_instance(tmp_path: Path, opened: Opened):
+    engine = failing(tmp_path, when="--fit off")
+    async with opened(profile("dense"), engine=str(engine), logs_kept=0) as home:
+        await home.get("/plans/dense")
+        assert await home.answer("dense") == "I am dense."
+    assert loads(tmp_path) == [True, False]
+
+
 async def test_the_next_load_after_that_searches_until_there_is_a_new_plan(
     tmp_path: Path, opened: Opened
 ):
@@ -231,7 +239,7 @@ async def test_a_load_that_is_cancelled_is_not_tried_again(tmp_path: Path, opene
     async with opened(profile("dense"), engine=str(engine)) as home:
         await home.get("/plans/dense")
         await home.post("/switch", {"model": "dense", "wait": False})
-        await home.until(lambda s: bool(s.instances))
+        await home.until(lambda _: (tmp_path / "loads").exists())
         await home.post("/cancel", {"model": "dense"})
         await home.until(lambda s: not s.instances)
     assert loads(tmp_path) == [True]

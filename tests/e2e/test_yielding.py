@@ -119,6 +119,20 @@ async def test_it_outlives_the_daemon(opened: Opened):
         await home.until_phase("gpu", "ready")
 
 
+async def test_what_was_unloaded_meanwhile_does_not_come_back_after_a_restart_either(
+    opened: Opened,
+):
+    async with opened() as home:
+        await home.answer("gpu")
+        await home.post("/yield", {})
+        await home.until(lambda s: not s.instances)
+        await home.post("/unload", {"model": "gpu"})
+    async with opened() as home:
+        found = (await home.status()).yielded
+        assert found is not None
+        assert found.back == []
+
+
 async def test_no_rehearsal_runs_meanwhile(opened: Opened):
     async with opened(plan_ahead=False) as home:
         await home.post("/yield", {})

@@ -1,5 +1,6 @@
 """A folder in RAM: on a tmpfs only, ours alone, and gone with the state folder that it belongs to."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_a_disk_is_never_taken_for_ram(proc: Path, tmp_path: Path):
     env = {"XDG_RUNTIME_DIR": str(tmp_path / "disk")}
     assert ram_folder(tmp_path / "state", env, proc=proc, shared=tmp_path / "disk") is None
     assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_what_another_user_put_there_is_not_even_read(
+    proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A pipe in the place of the file that names a state folder would be waited for for ever."""
+    place = tmp_path / "shm" / f"paddock-{os.getuid()}"
+    (place / "theirs").mkdir(parents=True)
+    os.mkfifo(place / "theirs" / "state-dir")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    place.rename(tmp_path / "shm" / "paddock-12345")
+    assert ram_folder(tmp_path / "state", {}, proc=proc, shared=tmp_path / "shm") is None
 
 
 def test_what_belongs_to_a_state_folder_that_is_gone_is_removed(proc: Path, tmp_path: Path):

@@ -290,6 +290,7 @@ class Daemon:
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
         self.parts.switches.look()
         self.publisher.queue_changed()
+        self.yielding.note_away()
 
     # ---- what its parts found ----
 

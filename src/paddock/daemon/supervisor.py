@@ -134,15 +134,21 @@ class Supervisor:
         with self._faults.caught("memory"):
             await self._ledger.freed(short.record.worker, within=_MEMORY_WAIT)
         if short.order.why is not None:
-            short.move(ph.Stopped())
+            self._end(short, ph.Stopped())
             return short, Cause("stopped", f"stopped: {short.order.why}")
         try:
             record = self._starter.again_with_fit(short.record, profile)
         except (OSError, PaddockError) as error:
             _log.error("%s cannot be prepared again: %s", short.id, error)
-            short.move(ph.Failed(cause))
+            self._end(short, ph.Failed(cause))
             return short, cause
         return await self._run(record, environ)
+
+    def _end(self, short: Instance, phase: ph.Phase) -> None:
+        """Its load does not go on after all."""
+        short.move(phase)
+        with self._faults.caught("records"):
+            self._records.close(short.record)
 
     def _track(self, record: Record) -> Instance:
         live = Instance(

@@ -67,6 +67,12 @@ class Yielding:
         else:
             self._keep(record)
 
+    def note_away(self) -> None:
+        """See whether somebody else comes back now: what is unloaded meanwhile does not."""
+        record, away = self._state.current, self._scheduler.away
+        if record and away is not None and away != record.back:
+            self._keep(record)
+
     def _keep(self, record: YieldRecord) -> None:
         back = self._scheduler.away or ()
         self._state.keep(

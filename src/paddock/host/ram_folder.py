@@ -30,9 +30,9 @@ def ram_folder(
     """
     for place in _places(env, proc, shared):
         with suppress(OSError, ConfigError):
+            keep_private(place)  # first: another user could have put anything there
             _remove_orphans(place)
             folder = place / sha256(os.fsencode(state_dir)).hexdigest()[:16]
-            keep_private(place)
             keep_private(folder)
             atomic_write(folder / _OWNER, os.fsencode(state_dir))
             return folder
@@ -69,6 +69,6 @@ def _mounts(proc: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _remove_orphans(place: Path) -> None:
-    for folder in place.iterdir() if place.is_dir() else ():
+    for folder in place.iterdir():
         if (owner := kernel.text(folder / _OWNER)) and not Path(owner).exists():
             shutil.rmtree(folder, ignore_errors=True)

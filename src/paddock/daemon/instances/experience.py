@@ -5,6 +5,7 @@ Figures of build 11434 (`llama/slots.py` parses them): a gemma3 with its window 
 reuses nothing, as do mamba and jamba in a chat; build 11549 reuses nearly all of it.
 """
 
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 from paddock.api.contexts import Spared
 from paddock.atomic_write import atomic_write
 
+_log = logging.getLogger(__name__)
 Place = Literal["ram", "disk"]
 Way = Literal["save", "restore"]
 _LAST = 8  # moves and tries that are remembered of each kind
@@ -92,7 +94,7 @@ class Experience:
     def note_move(
         self, kind: str, place: Place, way: Way, *, tokens: int, size: int, seconds: float
     ) -> None:
-        """A slot was written or read. OSError where that cannot be kept."""
+        """A slot was written or read."""
         if not size or not tokens:
             return
         record = self._record(kind)
@@ -103,14 +105,14 @@ class Experience:
         self._write()
 
     def note_try(self, kind: str, *, expected: int, reused: int) -> None:
-        """A conversation went on in a restored slot. OSError where that cannot be kept."""
+        """A conversation went on in a restored slot."""
         record = self._record(kind)
         record.tries.append(Try(expected, reused))
         del record.tries[:-_LAST]
         self._write()
 
     def note_spared(self, profile: str, *, tokens: int, seconds: float) -> None:
-        """So much was not read again. OSError where that cannot be kept."""
+        """So much was not read again."""
         spared = self._known.spared.setdefault(profile, Spared())
         spared.tokens += tokens
         spared.seconds += seconds
@@ -126,7 +128,11 @@ class Experience:
         return record
 
     def _write(self) -> None:
-        atomic_write(self._file, msgspec.json.encode(self._known))
+        """A file that cannot be written costs what the next daemon would know, and no context."""
+        try:
+            atomic_write(self._file, msgspec.json.encode(self._known))
+        except OSError as error:
+            _log.warning("what kept contexts bring is not written down: %s", error)
 
 
 def _rate(moves: Iterable[Move]) -> float:

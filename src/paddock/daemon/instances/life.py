@@ -78,9 +78,11 @@ class Life:
         if rest := self._output.unfinished_line():
             self._hear_log(rest)
         self._output.close()
-        with self._faults.caught("records"):
-            self._records.close(self._instance.record)
-        return self._over(self._why_it_ended(code))
+        cause = self._over(self._why_it_ended(code))
+        if not self._instance.fell_short:
+            with self._faults.caught("records"):
+                self._records.close(self._instance.record)
+        return cause
 
     async def _see_through(self, child: Child, watch: Watch) -> int | None:
         async with asyncio.TaskGroup() as group:
@@ -159,8 +161,8 @@ class Life:
             instance.child.end_quietly()
 
     def _become_ready(self) -> None:
-        if not ph.is_loading(self._instance.phase):
-            return
+        if not ph.is_loading(self._instance.phase) or self._is_loaded.is_set():
+            return  # where something is restored, that is waited for, however often it says so
         if self._instance.record.load_seconds is None:
             self._instance.record.load_seconds = self._clock.now() - self._instance.started_at
             self._instance.record.placement = self._report.placement

@@ -15,7 +15,7 @@ import aiohttp
 from paddock.api.contexts import KeptContext
 from paddock.daemon.instances.context_folders import ContextFolders, saved_at
 from paddock.daemon.instances.load_report import LoadReport
-from paddock.daemon.instances.thrift import Thrift
+from paddock.daemon.instances.thrift import Thrift, Weighing
 from paddock.llama import client, slots
 from paddock.llama.slots import Chosen, Held, Moved, Reused
 
@@ -81,13 +81,12 @@ class SlotStore:
         return sum(moved.tokens for moved in self._restored.values())
 
     async def _restore(self, session: aiohttp.ClientSession, slot: int, file: Path) -> None:
-        partial = _put_aside(file)
-        moved = await slots.restore(session, slot, partial.name)
-        if moved is None:
-            _log.warning("%s does not fit any more and goes", file)
-            partial.unlink(missing_ok=True)
-            return
-        partial.replace(file)
+        with _partial(_put_aside(file)) as partial:
+            moved = await slots.restore(session, slot, partial.name)
+            if moved is None:
+                _log.warning("%s does not fit any more and goes", file)
+                return
+            partial.replace(file)
         self._restored[slot] = moved
         self._saved[slot] = Held(moved.tokens, task=-1)  # no task of this server has touched it
         self.thrift.note_restored(moved)
@@ -131,8 +130,9 @@ class SlotStore:
                 if await client.health(session, within=_ANSWERS) == "silent":
                     _log.warning("contexts are not saved: the server of %s hangs", self._folder)
                     return 0
-                async for slot, held in self._worthwhile(session, report):
-                    tokens += await self._save(session, slot, held)
+                async for slot, held, weighing in self._worthwhile(session, report):
+                    if await self._has_room(weighing):
+                        tokens += await self._save(session, slot, held)
         return tokens
 
     async def save_one(self, socket: str, report: LoadReport) -> None:
@@ -143,10 +143,11 @@ class SlotStore:
         self.has_news = False
         with suppress(*_TROUBLE):
             async with asyncio.timeout(_PATIENCE), self._lock, client.connect(socket) as session:
-                async for slot, held in self._worthwhile(session, report):
-                    weighing = self.thrift.weigh(held.tokens, report)
+                async for slot, held, weighing in self._worthwhile(session, report):
                     if weighing.save > _QUICK:
                         self.note = f"saved only when it leaves: takes {weighing.save:.1f} s"
+                        continue
+                    if not await self._has_room(weighing):
                         continue
                     await self._save(session, slot, held)
                     self.has_news = True
@@ -154,7 +155,7 @@ class SlotStore:
 
     async def _worthwhile(
         self, session: aiohttp.ClientSession, report: LoadReport
-    ) -> AsyncIterator[tuple[int, Held]]:
+    ) -> AsyncIterator[tuple[int, Held, Weighing]]:
         """The slots that changed since they were saved, and that it pays to save."""
         for slot, held in (await slots.used(session)).items():
             if held == self._saved.get(slot) and slot in self._files():
@@ -162,11 +163,16 @@ class SlotStore:
             weighing = self.thrift.weigh(held.tokens, report)
             if not self.thrift.is_worth(weighing):
                 self.note = _FUTILE if self.thrift.is_futile else f"not worth it: {weighing}"
-            elif not await self._folders.make_room(self._folder, max(weighing.size, 1)):
-                self.note = "not enough room to keep it"
-                _log.warning("contexts are not saved: no room in %s", self._folder)
             else:
-                yield slot, held
+                yield slot, held, weighing
+
+    async def _has_room(self, weighing: Weighing) -> bool:
+        """Whether it may be saved now. In RAM, older contexts of others go for it."""
+        if await self._folders.make_room(self._folder, max(weighing.size, 1)):
+            return True
+        self.note = "not enough room to keep it"
+        _log.warning("contexts are not saved: no room in %s", self._folder)
+        return False
 
     async def _save(self, session: aiohttp.ClientSession, slot: int, held: Held) -> int:
         with _partial(self._folder / f"slot-{slot}.part") as partial:
