@@ -144,6 +144,14 @@ async def test_what_is_larger_than_all_may_be_pushes_nobody_out(tmp_path: Path):
     assert old.exists()
 
 
+async def test_what_cannot_lie_beside_the_file_it_replaces_pushes_nobody_out(tmp_path: Path):
+    folders = RamFolders(tmp_path, limit=8, margin=0)
+    own, other = kept(folders, "mine", 5, 2), kept(folders, "other", 2, 1)
+    assert not await folders.make_room(own.parent, 5 << 20)
+    assert own.exists()
+    assert other.exists()
+
+
 async def test_nothing_is_kept_where_ram_is_short(tmp_path: Path):
     folders = RamFolders(tmp_path, limit=5, margin=1 << 40)
     old = kept(folders, "old", 2, 1)

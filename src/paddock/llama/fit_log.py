@@ -34,6 +34,7 @@ _COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*|encountered an er
 _PROJECTOR = re.compile(r"\[mtmd\] adding ([\d.]+) MiB to fit_params_target for device (\S+)")
 _TRAINED = re.compile(r"print_info: n_ctx_train\s+= (\d+)")
 _MOST = 1_000  # trials, and devices that they name: fit of 16 GPUs makes some dozens
+_MOST_TENSORS = 20_000  # of one buffer; large models have some thousands in all
 HOST = "Host"
 DONE = "fitting params to free memory took"
 
@@ -215,8 +216,11 @@ class FitReader:
     def _hear_move(self, line: str) -> None:
         if found := _MOVED.search(line):
             moved = self._trial().moved
-            if found[2] in moved or len(moved) < _MOST:
-                moved.setdefault(found[2], []).append(found[1])
+            if found[2] not in moved and len(moved) >= _MOST:
+                return
+            tensors = moved.setdefault(found[2], [])
+            if len(tensors) < _MOST_TENSORS:
+                tensors.append(found[1])
 
     def _hear_context(self, line: str) -> None:
         if found := _N_CTX.search(line):

@@ -87,7 +87,7 @@ class _Median:
 class Database(sqlite3.Connection):
     """A connection as the history wants it.
 
-    With a write-ahead log, since a speed is written after every request: nothing waits for the disk
+    With a write-ahead log, since a speed may be written every second: nothing waits for the disk
     then (measured per speed: 0.1 ms instead of 1.2 ms on a disk that syncs in 0.3 ms). After a
     power cut the last writes may be missing; the file is whole.
     """

@@ -21,9 +21,7 @@ from paddock.private import keep_private
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
 _GONE = "gone-"  # begins the name of a folder that is being deleted
-_SHARE = (
-    4  # kept contexts take at most one part in so many of the RAM that would be free without them
-)
+_SHARE = 4  # kept contexts take at most this part of the RAM that would be free without them
 
 
 class ContextFolders:
@@ -95,8 +93,13 @@ class RamFolders(ContextFolders):
         return max(min(self._limit, (free + taken) // _SHARE, free + taken - self._margin), 0)
 
     async def make_room(self, folder: Path, size: int) -> bool:
-        """So that so many bytes more fit: what was saved longest ago goes. A full tmpfs is no error."""
-        if size > min(self.limit, shutil.disk_usage(self.root).total):
+        """So that so many bytes more fit: what was saved longest ago goes. A full tmpfs is no error.
+
+        What this folder holds stays until the new file is whole. Where both can never lie there
+        together, nothing is deleted for it.
+        """
+        staying = sum(_size(file) for file in self._files() if file.parent == folder)
+        if staying + size > min(self.limit, shutil.disk_usage(self.root).total):
             return False
         await self._shrink(self.limit - size, but=folder)
         there = min(self.limit - self._taken(), shutil.disk_usage(self.root).free)
