@@ -112,9 +112,7 @@ class Figures:
     file_lines: Sequence[float]  # median, 90th of 100, largest
     function_lines: Sequence[float]  # median, mean
     long_functions: float  # share of all functions
-    parameters: Sequence[
-        float
-    ]  # of constructors that are written out: median, 90th of 100, largest
+    parameters: Sequence[float]  # of written constructors: median, 90th of 100, largest
     constructors: int
     callbacks: int
     docstrings: float  # share of modules, classes and functions that have one

@@ -1,5 +1,17 @@
-"""`python -m paddock` is `paddock`."""
+"""The program `paddock`, and `python -m paddock`. Ctrl-C ends it silently from the first import on."""
 
-from paddock.cli.main import run
+import sys
 
-run()
+
+def main() -> None:
+    """As `paddock.cli.main.run`, whose imports take most of a start's time."""
+    try:
+        from paddock.cli.main import run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

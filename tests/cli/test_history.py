@@ -81,7 +81,7 @@ PAST: list[tuple[LoadEntry, list[tuple[float, float | None]]]] = [
 SWITCHES = [
     SwitchEntry(
         profile="old", instance="old.1", ended_at="2026-11-22T10:00:00Z", seconds=9.5,
-        outcome="ready", left=["other"], prompt_tokens=800, read_again=700,
+        outcome="ready", left=["other"], prompt_tokens=1800, read_again=1700,
         phases=[
             SwitchPhase(name="stopping", seconds=1.5, part="other"),
             SwitchPhase(name="loading", seconds=5.0, part="text_model"),
@@ -159,7 +159,7 @@ def test_switches_are_a_table_with_a_column_for_each_phase(told: Paddock) -> Non
         "STARTING": "",
         "LOADING": "8.00",
         "FIRST TOKEN": "0.25",
-        "READ AGAIN": "700 tokens",
+        "READ AGAIN": "1,700 tokens",
         "LEFT FOR IT": "other",
     }
     assert (failed["PROFILE"], failed["OUTCOME"], failed["STARTING"]) == ("other", "failed", "0.10")

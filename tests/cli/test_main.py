@@ -141,6 +141,21 @@ def test_ctrl_c_ends_with_130() -> None:
     assert in_a_process(sys.executable, "-c", program).returncode == 128 + signal.SIGINT
 
 
+def test_ctrl_c_while_it_still_imports_is_no_traceback() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "sys.argv = ['paddock', 'version']\n"
+        "from paddock.__main__ import main\n"
+        "main()\n"
+    )
+    result = in_a_process(sys.executable, "-c", program)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGINT, "")
+
+
 def test_names_are_completed_silently_when_no_daemon_answers() -> None:
     env = {
         "_PADDOCK_COMPLETE": "complete_bash",

@@ -37,17 +37,17 @@ def imported(paddock: Paddock, store: Ollama) -> Import:
     made = paddock("import", "ollama", store.root, "--json")
     assert made.status == 0, made.err
     assert paddock("check").status == 0, paddock("check").out
-    expected = json.loads(made.out)
+    made_page = json.loads(made.out)
     profiles: dict[str, dict[str, str]] = {}
     keys: dict[str, str] = {}
-    for line in expected["text"].splitlines():
+    for line in made_page["text"].splitlines():
         if line.startswith("["):
             keys = profiles.setdefault(line[1:-1], {})
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition(" = ")
             keys[key] = value
     assert profiles.pop("sound:1b")
-    return Import(profiles, "\n".join(f"{n['where']}: {n['why']}" for n in expected["notes"]))
+    return Import(profiles, "\n".join(f"{n['where']}: {n['why']}" for n in made_page["notes"]))
 
 
 def of_kind(store: Ollama, kind: str, values: int = 0) -> str:
@@ -62,12 +62,12 @@ def of_kind(store: Ollama, kind: str, values: int = 0) -> str:
 def manifest(store: Ollama, *layers: tuple[str, str], name: str = "odd") -> Path:
     """Layers as they come, several of one kind too."""
     path = store.manifest(f"registry.ollama.ai/library/{name}/latest")
-    expected = json.loads(path.read_text())
-    expected["layers"] = [
+    written = json.loads(path.read_text())
+    written["layers"] = [
         {"mediaType": f"application/vnd.ollama.image.{kind}", "digest": digest, "size": 1}
         for kind, digest in layers
     ]
-    path.write_text(json.dumps(expected))
+    path.write_text(json.dumps(written))
     return path
 
 

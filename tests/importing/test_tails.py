@@ -41,9 +41,9 @@ def test_what_paddock_sets_or_the_build_lacks_is_lost_with_a_reason() -> None:
 
 
 def test_only_what_is_wrong_leaves_a_tail() -> None:
-    kept, result = trimmed("-np 1 --no-mmap --bogus 3 --temp 1", FLAGS)
+    kept, complaints = trimmed("-np 1 --no-mmap --bogus 3 --temp 1", FLAGS)
     assert kept == "-np 1 --load-mode none --temp 1"
-    assert [(words, is_lost) for words, _, is_lost in result] == [
+    assert [(words, is_lost) for words, _, is_lost in complaints] == [
         ("--no-mmap", False),
         ("--bogus 3", True),
     ]
@@ -64,8 +64,8 @@ def test_macros_of_macros_end_before_they_fill_the_memory() -> None:
 
 
 def test_compose_variables_have_their_defaults() -> None:
-    result = "${A:-1} ${B:-2} ${C-3} ${D:-} $A $$x"
-    assert substituted(result, {"A": "9", "B": "", "C": ""}) == "9 2   9 $x"
+    text = "${A:-1} ${B:-2} ${C-3} ${D:-} $A $$x"
+    assert substituted(text, {"A": "9", "B": "", "C": ""}) == "9 2   9 $x"
 
 
 def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_only_the_flag_whose_file_is_missing_leaves_a_tail(tmp_path: Path) -> No
     assert yard.problems(page.text) == []
     kept = yard.load(page.text).profiles["p"].argv[2:]
     assert list(kept) == ["--jinja", "--load-mode", "mlock", "--ctx-size", "512"]
-    result = {note.where: f"{note.what} {note.why}" for note in page.notes if note.kind == "lost"}
-    assert "no such file" in result["there:3"]
-    assert "--lora none.gguf" in result["there:4"]
+    lost = {note.where: f"{note.what} {note.why}" for note in page.notes if note.kind == "lost"}
+    assert "no such file" in lost["there:3"]
+    assert "--lora none.gguf" in lost["there:4"]
     assert f"# was: {tail}" in page.text

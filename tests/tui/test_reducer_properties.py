@@ -33,7 +33,9 @@ from paddock.api.types import (
     SwitchEnded,
     SwitchProgress,
     VerdictReached,
+    YieldChanged,
 )
+from paddock.api.yielding import YieldInfo
 from paddock.tui import notices
 from paddock.tui.reducer import reduce, reduce_news
 from paddock.tui.state import LinkChanged, View
@@ -169,6 +171,11 @@ events = st.one_of(
             names, st.builds(ProfileNow, state=st.sampled_from(get_args(State)))
         ),
         pressure=st.none() | st.floats(0.0, 100.0),
+    ),
+    st.builds(
+        YieldChanged,
+        yielded=st.none()
+        | st.builds(YieldInfo, since=times, by=st.just("a game"), until=st.none() | times),
     ),
     st.builds(ConfigChanged, config=configs, changed=st.lists(names, max_size=2)),
 )

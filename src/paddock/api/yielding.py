@@ -40,4 +40,7 @@ class YieldResult(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def _clock(time: str) -> str:
-    return datetime.fromisoformat(time).astimezone().strftime("%a %H:%M")
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%a %H:%M")
+    except ValueError:
+        return time

@@ -70,9 +70,8 @@ class WrittenFiles:
             else:
                 backup = record.backup
             known[str(change.path)] = _Written(str(change.path), _digest(change.after), backup)
-            self._record(
-                client, list(known.values())
-            )  # before the files, so that they can be restored
+            # Before the files, so that they can be restored.
+            self._record(client, list(known.values()))
             if change.before != change.after:
                 _write(change.path, change.after)
         return [change for change in wanted if change.before != change.after]

@@ -55,9 +55,9 @@ def found(text: str) -> Iterator[Comment]:
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         place = _place(line, at, spans, blocks)
         if place is not None:
-            text = line[place + 1 :].removeprefix(" ").rstrip()
+            comment = line[place + 1 :].removeprefix(" ").rstrip()
             before = line[:place]
-            yield Comment(text, number, len(before), bool(before.strip()), was_empty)
+            yield Comment(comment, number, len(before), bool(before.strip()), was_empty)
         was_empty = not line.strip()
         at += len(line)
 

@@ -182,9 +182,7 @@ class Header:
     engine: str
     current: str
     link: Mark
-    problem: (
-        str  # why the link is lost, why models.conf is not active, or that the GPUs are yielded
-    )
+    problem: str  # of the link or of models.conf; else that the GPUs are yielded
 
     @property
     def text(self) -> str:

@@ -89,9 +89,8 @@ def dismissed(view: View, profile: str) -> View:
 
 def reduce(view: View, event: AnyEvent, now: float) -> View:
     """After this event."""
-    is_numbered = not isinstance(
-        event, Snapshot | Activity
-    )  # a restarted daemon may count from less
+    # A restarted daemon may count from less.
+    is_numbered = not isinstance(event, Snapshot | Activity)
     if is_numbered and event.seq <= view.last_seq:
         return view
     view = _after(connected(view, now), event, now)

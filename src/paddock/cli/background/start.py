@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from paddock.api.client import Client
 from paddock.cli.background.process import serve_command, spawn, wait_healthy
 from paddock.cli.offline.files import open_files
+from paddock.cli.offline.where import url_of
 from paddock.config.paths import daemon_log
 from paddock.errors import DaemonAlreadyRuns, PaddockError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
-
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,6 @@ def _found(client: Client, files: Files, *, is_sure: bool) -> Running:
 
 def _url(listen: str) -> str:
     """Where a daemon that listens there can be asked from this machine."""
-    host, _, port = listen.rpartition(":")
-    if port == "0":
+    if listen.endswith(":0"):
         raise PaddockError("a daemon in the background needs a port that can be found again")
-    return f"http://{_EVERYWHERE.get(host, host)}:{port}"
+    return url_of(listen)

@@ -1,4 +1,4 @@
-"""The engines as paddock.toml and the engine book know them, and which one is the default."""
+"""The engines as paddock.toml and their trials know them, and which one is the default."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def make_default(files: Files, name: str) -> bool:
     files.engines.find(name)
     if name == files.settings.engine:
         return False
-    book = open_trial_store(files.paths.state_dir)
-    book.note_default(files.settings.engine)
+    store = open_trial_store(files.paths.state_dir)
+    store.note_default(files.settings.engine)
     set_default(files.paths.settings, name)
-    write_trial_store(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, store)
     return True
 
 
@@ -99,13 +99,13 @@ def restore_default(files: Files) -> str | None:
     from paddock.config.settings_edit import set_default
     from paddock.engine.trial_store import open_trial_store, write_trial_store
 
-    book = open_trial_store(files.paths.state_dir)
-    if not book.former:
+    store = open_trial_store(files.paths.state_dir)
+    if not store.former:
         raise EngineError("there is no default to go back to", hint="`paddock engine default NAME`")
-    former = book.former.pop()
+    former = store.former.pop()
     files.engines.find(former)  # raises where it is gone
     set_default(files.paths.settings, former)
-    write_trial_store(files.paths.state_dir, book)
+    write_trial_store(files.paths.state_dir, store)
     return former
 
 

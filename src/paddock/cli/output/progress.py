@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paddock.api.types import Progress
 
 _TENTH = 0.1  # of a stage, between two plain lines
-_LOADED = ("warming", "ready")  # all bytes are where they belong
+_LOADED = ("warming", "restoring", "ready")  # all bytes are where they belong
 _PARTS = {"text_model": "", "mmproj_model": "projector", "spec_model": "draft model"}
 
 

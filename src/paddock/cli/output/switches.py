@@ -41,7 +41,7 @@ def _row(entry: SwitchEntry) -> list[str]:
         state(entry.outcome),
         f"{entry.seconds:.2f}",
         *(_seconds(entry, name) for name in _PHASES),
-        f"{entry.read_again} tokens" if entry.read_again else "",
+        f"{entry.read_again:,} tokens" if entry.read_again else "",
         ", ".join(entry.left),
     ]
 

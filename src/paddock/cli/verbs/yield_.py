@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +28,7 @@ EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.
 RESUME_EXAMPLE = "Example: paddock resume"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|)")
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 For = Annotated[
     str | None,
     typer.Option(
@@ -61,15 +64,14 @@ def yield_gpus(
     client, words = connect(url, key), command or []
     if words and shutil.which(words[0]) is None:
         raise NoSuchThing(f"there is no program {words[0]!r} here")
-    seconds = lasted(lasting) if lasting else None
-    was_yielded = bool(words) and client.status().yielded is not None
-    result = client.yield_gpus(seconds, now=now, by=_by(words))
-    if as_json:
-        print_json(result)
-    else:
-        _report(result)
-    if words:
-        sys.exit(_while_running(client, words, resumes=not was_yielded))
+    order = partial(client.yield_gpus, lasted(lasting) if lasting else None, now=now, by=_by(words))
+    if not words:
+        _report(order(), as_json=as_json)
+        return
+    with _resuming(client):
+        _report(order(), as_json=as_json)
+        status = _waited_for(words)
+    sys.exit(status)
 
 
 def resume(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> None:
@@ -102,18 +104,28 @@ def _by(words: Sequence[str]) -> str:
     return f"`{' '.join(words)}`"[:120] if words else "`paddock yield`"
 
 
-def _report(result: YieldResult) -> None:
-    if info := result.yielded:
+def _report(result: YieldResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    elif info := result.yielded:
         for line in lines_of(info):
             complain(line)
 
 
-def _while_running(client: Client, words: Sequence[str], *, resumes: bool) -> int:
-    """Run it to its end, then resume; its exit status. A yield that was there before stays."""
+@contextmanager
+def _resuming(client: Client) -> Iterator[None]:
+    """Resume at the end of the block, also where a signal ends it; a yield that was there before stays."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, for the command too
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    is_ours = client.status().yielded is None
     try:
-        return _waited_for(words)
+        yield
+    except PaddockError:  # it was refused
+        is_ours = False
+        raise
     finally:
-        if resumes:
+        if is_ours:
             _resumed(client)
 
 
@@ -127,16 +139,13 @@ def _resumed(client: Client) -> None:
 def _waited_for(words: Sequence[str]) -> int:
     """Ctrl-C is the command's to hear, and so is the terminal's end; we only wait for it."""
     with subprocess.Popen(words) as child:
-        before = {s: signal.signal(s, _passed_on(child, s)) for s in _PASSED}
+        before = {s: signal.signal(s, _passed_on(child, s)) for s in _ENDING}
         try:
             status = child.wait()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
     return status if status >= 0 else 128 - status  # as shells report signals
-
-
-_PASSED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _passed_on(child: subprocess.Popen[bytes], number: signal.Signals) -> signal._HANDLER:
