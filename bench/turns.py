@@ -21,7 +21,7 @@ from statistics import median
 from rig import daemon, save, show
 
 from paddock.api.client import Client
-from paddock.api.types import InstanceChanged
+from paddock.api.events import InstanceChanged
 from paddock.llama.scripted import ScriptedModel, write
 
 MODELS = ("left", "right")
