@@ -3,7 +3,7 @@
     python bench/turns.py [--rounds 9] [--mib 286] [--engine PATH] [--json]
 
 A real daemon and real llama-servers on the CPU; one instance at a time. Alone: of one client that asks for
-both by turns, seconds until the other model is told to end, and until the answer is there; once as one
+both by turns, seconds until the other model is ordered to end, and until the answer is there; once as one
 that says who it is, once as one of whom nothing is known (and which therefore waits for a grace, as
 everybody did before). Two: each wants its own model, 20 requests
 each, and asks again a moment after each answer: loads, and the longest wait.
@@ -21,7 +21,7 @@ from statistics import median
 from rig import daemon, save, show
 
 from paddock.api.client import Client
-from paddock.api.types import InstanceChanged
+from paddock.api.events import InstanceChanged
 from paddock.llama.scripted import ScriptedModel, write
 
 MODELS = ("left", "right")
@@ -62,7 +62,7 @@ def _write(folder: Path, mib: int) -> None:
 
 
 class Endings:
-    """When (`time.perf_counter`) instances were told to end, as the daemon's events say."""
+    """When (`time.perf_counter`) instances were ordered to end, as the daemon's events say."""
 
     def __init__(self, client: Client) -> None:
         self.last = 0.0

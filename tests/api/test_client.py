@@ -10,7 +10,7 @@ import pytest
 
 from paddock.api.chat import AnswerPiece, ask
 from paddock.api.client import Client, failure_of
-from paddock.api.types import SwitchEnded, SwitchProgress
+from paddock.api.events import SwitchEnded, SwitchProgress
 from paddock.errors import (
     DaemonUnreachable,
     LoadFailed,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paddock.api.types import ConfigChanged
+from paddock.api.events import ConfigChanged
 from tests.cli.conftest import Home, Paddock, Result
 from tests.engine.stand_in import frail_engine, source_tree
 from tests.engine.test_build import needs_compiler

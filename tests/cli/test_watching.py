@@ -1,18 +1,9 @@
 """`paddock status --watch`: what its line says after each event."""
 
 from paddock.api.activity import RequestInfo, Totals
+from paddock.api.events import Activity, QueueChanged, Snapshot, SwitchEnded
 from paddock.api.placement import Verdict
-from paddock.api.types import (
-    Activity,
-    ConfigInfo,
-    DeviceInfo,
-    ProfileInfo,
-    ProfileNow,
-    QueueChanged,
-    Snapshot,
-    Status,
-    SwitchEnded,
-)
+from paddock.api.types import ConfigInfo, DeviceInfo, ProfileInfo, ProfileNow, Status
 from paddock.cli.output.watching import Watched
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def waits_for_itself(world: "World") -> bool:
     """Whether all stand still, and nobody is there but one asker, who does one thing after another."""
     processes = world.processes.values()
-    if world.leased or not world.waiting or any(p.told or p.state != "ready" for p in processes):
+    if world.leased or not world.waiting or any(p.ending or p.state != "ready" for p in processes):
         return False
     if not world.waiting.keys() <= world.scheduler._books.waiting.keys():
         return False  # it is lost, which is another matter

@@ -1,4 +1,4 @@
-"""A scheduler to which a history is told, and short words for what happens and what it orders.
+"""A scheduler that is fed a history, and short words for what happens and what it orders.
 
 `s(now, event)` gives the effects. One device of 10 MiB, on which `a` and `b` (6 MiB each) exclude
 each other and `c` (3 MiB) fits beside either. Instances are numbered in the order of their start.

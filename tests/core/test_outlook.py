@@ -1,4 +1,4 @@
-"""What a switch would do: told without doing it, and then just that is done."""
+"""What a switch would do: found without doing it, and then just that is done."""
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, event, given, settings
@@ -84,7 +84,7 @@ def _world(rules: Rules, room: Room, specs: tuple[Spec, ...], loaded: list[Profi
 def _drain(world: World, name: ProfileId) -> None:
     """The switch goes its way; requests end only on those that would have to leave for it."""
     for _ in range(100):
-        moving = [p for p in world.processes.values() if p.told or p.state != "ready"]
+        moving = [p for p in world.processes.values() if p.ending or p.state != "ready"]
         closed = [
             ticket
             for ticket, request in world.leased.items()

@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from paddock.core import books, scheduler, settle
-from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
+from paddock.core.books import Books, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse
 from paddock.core.eviction import Resident, leavers
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
 from paddock.core.room import fits
 from paddock.core.scheduler import Scheduler
 from paddock.core.settle import stop
+from tests.core import world
 from tests.core.test_properties import Stable
 
 pytestmark = pytest.mark.long
@@ -111,13 +112,37 @@ def test_a_waiter_lost_when_a_load_fails_is_noticed(monkeypatch):
 
 
 def test_a_waiter_forgotten_behind_a_full_instance_is_noticed(monkeypatch):
+    def is_full(books: Books, live: Live) -> bool:
+        spec, state = books.specs.get(live.profile), live.state
+        limit = spec.concurrency if spec else 0
+        return bool(limit) and isinstance(state, Serving) and len(state.leases) >= limit
+
     def wants(self: Books, now: float) -> list[Want]:
-        loading = any(isinstance(live.state, Coming) for live in self.live.values())
-        return [] if loading or not self.live else honest(self, now)
+        return [] if any(is_full(self, live) for live in self.live.values()) else honest(self, now)
 
     honest = Books.wants
     monkeypatch.setattr(Books, "wants", wants)
-    hunt("(lost waiter|waits for what is known to fail|waits for itself)")  # the first it meets
+    hunt("starved")
+
+
+def _forgets_where_nothing_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wants(self: Books, now: float) -> list[Want]:
+        found = honest(self, now)
+        return found if self.live else [want for want in found if want.profile in self.flaws]
+
+    honest = Books.wants
+    monkeypatch.setattr(Books, "wants", wants)
+
+
+def test_a_lone_waiter_forgotten_where_nothing_lives_is_noticed_at_once(monkeypatch):
+    _forgets_where_nothing_lives(monkeypatch)
+    hunt("waits for itself")
+
+
+def test_any_waiter_forgotten_where_nothing_lives_is_noticed_in_the_end(monkeypatch):
+    _forgets_where_nothing_lives(monkeypatch)
+    monkeypatch.setattr(world, "waits_for_itself", lambda world: False)  # which meets it first
+    hunt("lost waiter")
 
 
 def test_a_deadline_that_is_never_given_is_noticed(monkeypatch):
@@ -138,7 +163,7 @@ def test_letting_newcomers_overtake_the_impatient_is_noticed(monkeypatch):
 def test_over_committed_memory_is_noticed(monkeypatch):
     def has_room(self: Books, demand: Demand, promises: object, doomed: object) -> bool:
         staying = [live.demand for live in self.live.values() if not live.is_ending]
-        return fits(demand, staying, self.room)  # as if who was told to go were gone
+        return fits(demand, staying, self.room)  # as if who was ordered to go were gone
 
     monkeypatch.setattr(Books, "has_room", has_room)
     hunt("memory over-committed")

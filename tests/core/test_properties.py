@@ -83,13 +83,13 @@ class Stable(RuleBasedStateMachine):
     # Which processes there are to choose from; a rule with none is not tried.
 
     def moving(self) -> list[Process]:
-        return [p for p in self.world.processes.values() if p.told or p.state != "ready"]
+        return [p for p in self.world.processes.values() if p.ending or p.state != "ready"]
 
     def alive(self) -> list[Process]:
         return [p for p in self.world.processes.values() if p.state != "exited"]
 
     def too_late(self) -> list[Process]:
-        return [p for p in self.world.processes.values() if p.told and p.state == "loading"]
+        return [p for p in self.world.processes.values() if p.ending and p.state == "loading"]
 
     @rule(name=names, how=st.sampled_from(["", "", "", "insist", "force"]), who=whose)
     def ask(self, name: ProfileId, how: str, who: int) -> None:

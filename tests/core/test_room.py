@@ -1,9 +1,11 @@
 """What fits and who must leave, for any devices, any demands and any pins."""
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from paddock.core.eviction import Resident, leavers
@@ -14,12 +16,20 @@ GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
 TEN = Room({GPU: 10})
 
 demands = st.dictionaries(st.sampled_from([GPU, GPU2, HOST]), st.integers(0, 12))
-rooms = st.builds(
-    Room,
-    st.dictionaries(st.sampled_from([GPU, GPU2]), st.integers(0, 20)),
-    st.sampled_from([0, 1, 2, 3]),
-    exclusive=st.sampled_from([frozenset(), frozenset({GPU2})]),
+capacities = st.dictionaries(st.sampled_from([GPU, GPU2]), st.integers(0, 20))
+limits = st.sampled_from([0, 1, 2, 3])
+rooms_apart = st.builds(
+    Room, capacities, limits, exclusive=st.sampled_from([frozenset(), frozenset({GPU2})])
 )
+rooms_in_ram = st.builds(  # the GPU has what the host has, and what was set aside for it
+    lambda host, aside, limit: Room(
+        {HOST: host, GPU: host + aside}, limit, in_ram=frozenset({GPU})
+    ),
+    st.integers(0, 20),
+    st.integers(0, 5),
+    limits,
+)
+rooms = rooms_apart | rooms_in_ram
 residents = st.lists(
     st.builds(
         Resident,
@@ -127,7 +137,7 @@ def test_who_frees_nothing_where_it_matters_stays():
 # ---- what fits ----
 
 
-@given(demands, st.lists(demands, max_size=3), rooms)
+@given(demands, st.lists(demands, max_size=3), rooms_apart)
 def test_fitting_is_keeping_every_sum_within_the_device(wanted, beside, room):
     crowded = room.max_instances and len(beside) >= room.max_instances
     crowded = crowded or any(wanted.get(d) and b.get(d) for b in beside for d in room.exclusive)
@@ -255,6 +265,16 @@ def test_an_elastic_profile_fits_a_gpu_in_ram_alone(apu: int, host: int):
     assert fits(need(asks(apu=apu, host=host), SHARED), [], SHARED)
 
 
+@pytest.mark.parametrize("device", [APU, HOST])
+def test_of_two_in_ram_the_quicker_to_load_leaves(device: DeviceId):
+    """Also where neither the wanted GPU nor the host alone is full, but both together are."""
+    held = {device: 5000}
+    quick = replace(resident("quick", cost=1.0, last_used=9.0), demand=held)
+    slow = replace(resident("slow", cost=100.0), demand=held)
+    for wanted in ({APU: 3000}, {APU: 2800, HOST: 200}, {HOST: 2600}):
+        assert names(leavers(wanted, [slow, quick], [], SHARED)) == ["quick"]
+
+
 def test_the_reason_counts_all_that_lies_in_ram():
-    told = arithmetic({APU: 8000, HOST: 1000}, [(InstanceId("b.1"), {APU: 4000})], SHARED)
-    assert told == f"{APU}: needs 9000 MiB of 12500, b.1 keeps 4000"
+    words = arithmetic({APU: 8000, HOST: 1000}, [(InstanceId("b.1"), {APU: 4000})], SHARED)
+    assert words == f"{APU}: needs 9000 MiB of 12500, b.1 keeps 4000"

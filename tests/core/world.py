@@ -1,6 +1,6 @@
 """An honest world around the scheduler: it performs every effect, and asserts what may never be.
 
-Processes load, get ready, exit and give their memory back when they are told to `proceed`, or in
+Processes load, get ready, exit and give their memory back when they are made to `proceed`, or in
 their usual times when the world is left to `settle`. Each assertion says in a few words which
 promise was broken; the tests with planted bugs look for these words.
 """
@@ -41,7 +41,7 @@ class Process:
     demand: Demand
     since: float  # in this state
     state: Literal["loading", "ready", "exited"] = "loading"  # exited: its memory is not free yet
-    told: bool = False
+    ending: bool = False  # it was ordered to
     users: dict[Asker, float] = field(default_factory=dict)  # when each last used it
     given_up: frozenset[Asker] = frozenset()  # before it was started for them, too
 
@@ -134,11 +134,11 @@ class World:
                 process.users[request.asker] = self.now
 
     def proceed(self, process: Process) -> None:
-        """It goes its way: to ready, or once told to go, to its end; then its memory is free."""
+        """It goes its way: to ready, or once ordered to, to its end; then its memory is free."""
         if process.state == "exited":
             del self.processes[process.instance]
             self.feed(ev.MemoryFreed(process.instance))
-        elif process.told:
+        elif process.ending:
             self.end(process)
         elif process.state == "loading":
             self.get_ready(process)
@@ -188,8 +188,8 @@ class World:
         self._begin(scheduler)
         self.configure(self.specs.values())
         self.measure(self.room)
-        known = {i: p for i, p in self.processes.items() if p.state != "exited" and not p.told}
-        self.processes = known  # what was told to go is gone by then
+        known = {i: p for i, p in self.processes.items() if p.state != "exited" and not p.ending}
+        self.processes = known  # what was ordered to end is gone then
         for process in self.processes.values():
             self._adopt(process)
 
@@ -226,7 +226,7 @@ class World:
 
     def feed(self, event: ev.Event) -> None:
         self.is_sound = False  # until every promise was found kept
-        staying = [p for p in self.processes.values() if not p.told and p.state != "exited"]
+        staying = [p for p in self.processes.values() if not p.ending and p.state != "exited"]
         for effect in self.scheduler.handle(event, self.now):
             self._perform(effect, event, staying)
         deadline = self.scheduler.deadline
@@ -235,8 +235,8 @@ class World:
         self._look_for_hopeless_ones()
         self.promise(self.is_yielded or not waits_for_itself(self), "waits for itself")
         self._look_at_yielded_gpus()
-        told = any(process.told for process in self.processes.values())
-        self.is_switching = bool(self.pending) and (self.is_switching or told)
+        ending = any(process.ending for process in self.processes.values())
+        self.is_switching = bool(self.pending) and (self.is_switching or ending)
         self.is_sound = True
 
     def _perform(self, effect: Effect, event: ev.Event, staying: list[Process]) -> None:
@@ -245,7 +245,7 @@ class World:
                 staying.append(self._spawn(instance, profile))
             case Stop(instance):
                 self._stop(effect, event, staying)
-                self.processes[instance].told = True
+                self.processes[instance].ending = True
                 self.processes[instance].since = self.now
             case Grant(ticket, instance):
                 self._grant(ticket, instance)
@@ -276,7 +276,7 @@ class World:
 
     def _stop(self, effect: Stop, event: ev.Event, staying: list[Process]) -> None:
         process = self.processes[effect.instance]
-        self.promise(not process.told and process.state != "exited", "stopped twice")
+        self.promise(not process.ending and process.state != "exited", "stopped twice")
         used = any(request.instance == process.instance for request in self.leased.values())
         ordered = (
             isinstance(event, ev.ClosingDown | ev.UnloadAsked | ev.Yielded)
@@ -314,7 +314,7 @@ class World:
     def _grant(self, ticket: Ticket, instance: InstanceId) -> None:
         self.promise(ticket in self.waiting, "granted who did not wait")
         request, process = self.waiting.pop(ticket), self.processes[instance]
-        self.promise(process.state == "ready" and not process.told, "granted what is not ready")
+        self.promise(process.state == "ready" and not process.ending, "granted what is not ready")
         self.promise(request.profile == process.profile, "granted another profile")
         self.leased[ticket] = replace(request, since=self.now, instance=instance)
         spec, using = self.specs[request.profile], [r.instance for r in self.leased.values()]
@@ -364,7 +364,7 @@ class World:
         """What nobody uses is on its way out."""
         used = {request.instance for request in self.leased.values()}
         kept = any(
-            not p.told and p.state != "exited" and p.instance not in used
+            not p.ending and p.state != "exited" and p.instance not in used
             for p in self.processes.values()
             if self._is_on_gpu(p.demand)
         )
@@ -384,7 +384,7 @@ class World:
     def agenda(self) -> Iterator[tuple[float, Callable[[], None]]]:
         """What will happen when nobody disturbs, and when."""
         for process in self.processes.values():
-            if process.told or process.state != "ready":
+            if process.ending or process.state != "ready":
                 yield process.since + self._takes(process), partial(self.proceed, process)
         for ticket, request in self.leased.items():
             end = self._hand_over if self.is_crowded else self.leave
@@ -393,7 +393,7 @@ class World:
     def _takes(self, process: Process) -> float:
         if process.state == "exited":
             return self.pace.free
-        return self.pace.exit if process.told else self.pace.load
+        return self.pace.exit if process.ending else self.pace.load
 
     def step(self, extra: Iterable[tuple[float, Callable[[], None]]] = ()) -> bool:
         """Go on to whatever comes next; whether anything does."""

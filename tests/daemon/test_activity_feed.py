@@ -3,7 +3,8 @@
 import asyncio
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
+from paddock.api.events import Activity
+from paddock.api.types import DeviceInfo, InstanceNow, ProfileNow
 from paddock.config.settings import Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.requests import Requests

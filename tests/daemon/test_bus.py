@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.api.activity import Totals
-from paddock.api.types import (
-    Activity,
-    ConfigInfo,
-    Failure,
-    InstanceEnded,
-    QueueChanged,
-    Snapshot,
-    Status,
-)
+from paddock.api.events import Activity, InstanceEnded, QueueChanged, Snapshot
+from paddock.api.types import ConfigInfo, Failure, Status
 from paddock.daemon.activity.bus import Bus
 
 

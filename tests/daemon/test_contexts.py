@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from paddock.api.types import SwitchEnded, SwitchProgress
+from paddock.api.events import SwitchEnded, SwitchProgress
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.api.types import InstanceEnded
+from paddock.api.events import InstanceEnded
 from tests.e2e.wire import CHAT, HELLO
 from tests.yard import places, servers, wrapper, yard
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from paddock.api.types import ConfigChanged
+from paddock.api.events import ConfigChanged
 from paddock.config.settings import load_settings
 from tests.yard import HEADER, QUIET, places, wrapper, yard
 

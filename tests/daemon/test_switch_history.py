@@ -10,8 +10,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from paddock.api.events import AnyEvent, SwitchEnded
 from paddock.api.switches import PhaseName, SwitchEntry
-from paddock.api.types import AnyEvent, SwitchEnded
 from paddock.cli.output.switches import _PHASES
 from paddock.config.settings import Paths
 from paddock.daemon.activity.course import Course

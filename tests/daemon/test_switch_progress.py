@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from paddock.api.types import Progress, SwitchEnded, SwitchProgress
+from paddock.api.events import SwitchEnded, SwitchProgress
+from paddock.api.types import Progress
 from paddock.config.settings import Paths
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages

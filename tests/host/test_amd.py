@@ -95,8 +95,8 @@ def test_what_the_processors_graphics_hold_of_ram_is_told_beside_it(desktop: Mac
     home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
     write(home, {"hwmon/hwmon1/in1_label": "vddnb"})
     desktop.program(4242, "llama-server")
-    told = client("0000:7a:00.0", 71, "102400 KiB") | {"drm_memory_gtt": "6291456 KiB"}
-    desktop.opens(4242, 5, "/dev/dri/renderD128", **told)
+    card = client("0000:7a:00.0", 71, "102400 KiB") | {"drm_memory_gtt": "6291456 KiB"}
+    desktop.opens(4242, 5, "/dev/dri/renderD128", **card)
     desktop.opens(4242, 6, "/dev/dri/renderD129", **client(DISCRETE, 72, "1024 MiB"))
     discrete, own = amd(desktop).read()
     assert (own.is_in_ram, discrete.is_in_ram) == (True, False)

@@ -59,3 +59,21 @@ def test_what_belongs_to_a_state_folder_that_is_gone_is_removed(proc: Path, tmp_
     (tmp_path / "other").mkdir()
     assert ram_folder(tmp_path / "other", {}, proc=proc, shared=tmp_path / "shm")
     assert not old.exists()
+
+
+def test_a_state_folder_whose_name_is_no_text_keeps_its_folder(proc: Path, tmp_path: Path):
+    state = tmp_path / os.fsdecode(b"st\xe4te \n")
+    state.mkdir()
+    kept = ram_folder(state, {}, proc=proc, shared=tmp_path / "shm")
+    assert kept
+    (kept / "slot").write_text("x")
+    assert ram_folder(tmp_path / "state", {}, proc=proc, shared=tmp_path / "shm")
+    assert (kept / "slot").exists()
+
+
+def test_where_others_may_write_nothing_is_removed(proc: Path, tmp_path: Path):
+    theirs = tmp_path / "shm" / f"paddock-{os.getuid()}" / "theirs"
+    write(theirs, {"state-dir": "/gone"})
+    (tmp_path / "shm").chmod(0o777)
+    assert ram_folder(tmp_path / "state", {}, proc=proc, shared=tmp_path / "shm") is None
+    assert theirs.exists()

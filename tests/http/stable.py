@@ -14,19 +14,9 @@ from typing import Any
 
 from paddock.api.activity import Totals
 from paddock.api.contexts import Spared
+from paddock.api.events import AnyEvent, Snapshot, SwitchEnded, SwitchProgress
 from paddock.api.models import ModelCard
-from paddock.api.types import (
-    AnyEvent,
-    ConfigInfo,
-    InstanceInfo,
-    ProfileInfo,
-    Progress,
-    Snapshot,
-    Status,
-    SwitchEnded,
-    SwitchProgress,
-    SwitchResult,
-)
+from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
 from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
 from paddock.config.settings import Settings

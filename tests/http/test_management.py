@@ -5,16 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
+from paddock.api.events import AnyEvent, Snapshot, SwitchEnded, SwitchProgress
 from paddock.api.placement import History, LoadEntry
-from paddock.api.types import (
-    AnyEvent,
-    ErrorBody,
-    Snapshot,
-    Status,
-    SwitchEnded,
-    SwitchProgress,
-    SwitchResult,
-)
+from paddock.api.types import ErrorBody, Status, SwitchResult
 from paddock.daemon.history import store as history
 from paddock.errors import CannotFit, ConfigError
 from paddock.http import router

@@ -6,18 +6,17 @@ they carry.
 
 from msgspec.structs import replace as with_fields
 
-from paddock.api.placement import Placement, Reason, Speed, Verdict
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
-    Failure,
-    ForeignUse,
     InstanceEnded,
     QueueChanged,
     SpeedMeasured,
     SwitchEnded,
     VerdictReached,
 )
+from paddock.api.placement import Placement, Reason, Speed, Verdict
+from paddock.api.types import Failure, ForeignUse
 from tests.tui.inhabitants import VERIFIED, instance, profiles_with, ready_glm
 from tests.tui.machine import GLM, MISTRAL, OSS, QWEN, cuda0, cuda1, host, time_at, working
 from tests.tui.tale import (

@@ -5,24 +5,20 @@ The rules are those of `paddock.daemon`'s view; `World` has them too, but holds 
 
 from msgspec.structs import replace as with_fields
 
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
     InstanceChanged,
     InstanceEnded,
-    InstanceInfo,
-    InstanceNow,
     ProfileEvent,
-    ProfileInfo,
-    ProfileNow,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
-    State,
     SwitchEnded,
     SwitchProgress,
     VerdictReached,
 )
+from paddock.api.types import InstanceInfo, InstanceNow, ProfileInfo, ProfileNow, State
 
 NOT_BEGUN = ("queued", "draining", "saving", "stopping", "memory")
 SERVING = ("ready", "busy")

@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
 from paddock.api.connection import HangUp
+from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
-from paddock.api.types import AnyEvent, ModelResult, ProfileInfo, SwitchResult
+from paddock.api.types import ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
 from paddock.tui.app import PaddockApp
 from paddock.tui.feed import NewsReader

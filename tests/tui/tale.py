@@ -5,20 +5,16 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import RequestInfo, RequestPhase, Totals
+from paddock.api.events import Activity, AnyEvent, InstanceChanged, Snapshot, SwitchProgress
 from paddock.api.types import (
-    Activity,
-    AnyEvent,
     ConfigInfo,
     DeviceInfo,
-    InstanceChanged,
     InstanceInfo,
     ProfileInfo,
     Progress,
-    Snapshot,
     Stage,
     State,
     Status,
-    SwitchProgress,
 )
 from paddock.figures.units import unix
 from paddock.tui.reducer import reduce

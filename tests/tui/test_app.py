@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList
 
-from paddock.api.types import AnyEvent, YieldChanged
+from paddock.api.events import AnyEvent, YieldChanged
 from paddock.api.yielding import YieldInfo
 from paddock.tui.app import Heard
 from paddock.tui.detail import Detail

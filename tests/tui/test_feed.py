@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from paddock.api.client import Client
-from paddock.api.types import ConfigChanged, InstanceChanged, InstanceEnded, Snapshot, SwitchEnded
+from paddock.api.events import ConfigChanged, InstanceChanged, InstanceEnded, Snapshot, SwitchEnded
 from paddock.config.settings import Paths
 from paddock.tui.feed import Feed
 from paddock.tui.reducer import reduce_news

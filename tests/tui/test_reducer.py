@@ -3,13 +3,9 @@
 import pytest
 from msgspec.structs import replace as with_fields
 
+from paddock.api.events import QueueChanged, SwitchEnded
 from paddock.api.placement import Speed
-from paddock.api.types import (
-    InstanceNow,
-    ProfileNow,
-    QueueChanged,
-    SwitchEnded,
-)
+from paddock.api.types import InstanceNow, ProfileNow
 from paddock.tui.reducer import dismissed, reduce
 from tests.tui import histories
 from tests.tui.histories import OUT_OF_MEMORY

@@ -3,19 +3,16 @@
 import pytest
 from msgspec.structs import replace as with_fields
 
-from paddock.api.types import (
+from paddock.api.events import (
     AnyEvent,
     ConfigChanged,
-    ConfigInfo,
-    Failure,
     InstanceEnded,
-    ProfileNow,
-    Progress,
     QueueChanged,
     SwitchEnded,
     SwitchProgress,
     VerdictReached,
 )
+from paddock.api.types import ConfigInfo, Failure, ProfileNow, Progress
 from paddock.tui import notices
 from paddock.tui.reducer import reduce
 from paddock.tui.state import View

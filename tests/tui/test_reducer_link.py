@@ -2,10 +2,8 @@
 
 from msgspec.structs import replace as with_fields
 
-from paddock.api.types import (
-    Progress,
-    QueueChanged,
-)
+from paddock.api.events import QueueChanged
+from paddock.api.types import Progress
 from paddock.tui.reducer import connected, connecting, lost, reduce, reduce_news
 from paddock.tui.state import LinkChanged, View
 from tests.tui import histories

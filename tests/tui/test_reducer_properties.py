@@ -8,32 +8,34 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.placement import Speed, Verdict, VerdictState
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
     ConfigChanged,
+    InstanceChanged,
+    InstanceEnded,
+    QueueChanged,
+    Snapshot,
+    SpeedMeasured,
+    SwitchEnded,
+    SwitchProgress,
+    VerdictReached,
+    YieldChanged,
+)
+from paddock.api.placement import Speed, Verdict, VerdictState
+from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
     Failure,
-    InstanceChanged,
-    InstanceEnded,
     InstanceInfo,
     InstanceNow,
     Phase,
     ProfileInfo,
     ProfileNow,
     Progress,
-    QueueChanged,
-    Snapshot,
-    SpeedMeasured,
     Stage,
     State,
     Status,
-    SwitchEnded,
-    SwitchProgress,
-    VerdictReached,
-    YieldChanged,
 )
 from paddock.api.yielding import YieldInfo
 from paddock.tui import notices

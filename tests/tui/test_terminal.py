@@ -17,7 +17,7 @@ import pytest
 
 from paddock.api.chat import ask
 from paddock.api.client import Client
-from paddock.api.types import SwitchProgress
+from paddock.api.events import SwitchProgress
 from paddock.llama.scripted import ScriptedModel, write
 from tests.yard import Process, places, sweep
 

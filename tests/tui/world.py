@@ -9,32 +9,34 @@ from dataclasses import dataclass, field, fields
 from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.placement import Speed, Verdict
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
     AnyProfileEvent,
-    ConfigInfo,
-    DeviceInfo,
-    Failure,
     InstanceChanged,
     InstanceEnded,
-    InstanceInfo,
-    InstanceNow,
-    Phase,
     ProfileEvent,
-    ProfileInfo,
-    ProfileNow,
-    Progress,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
-    Stage,
-    State,
-    Status,
     SwitchEnded,
     SwitchProgress,
     VerdictReached,
+)
+from paddock.api.placement import Speed, Verdict
+from paddock.api.types import (
+    ConfigInfo,
+    DeviceInfo,
+    Failure,
+    InstanceInfo,
+    InstanceNow,
+    Phase,
+    ProfileInfo,
+    ProfileNow,
+    Progress,
+    Stage,
+    State,
+    Status,
 )
 from paddock.tui.state import View
 from tests.tui.rules import now_of

@@ -1,10 +1,10 @@
 """The contract between the daemon and everything that looks at it or commands it.
 
-Start with `types.py` (the wire types), then `client.py` (the API as a Python object). `activity.py`,
-`models.py`, `placement.py` and `profiles.py` hold further wire types; `connection.py` and `sse.py`
-are the transport, on the standard library alone, as a command must start fast; `mcp.py` and
-`mcp_tools.py` describe the tools that agents get.
+Start with `types.py` and `events.py` (the wire types), then `client.py` (the API as a Python object).
+`activity.py`, `contexts.py`, `models.py`, `placement.py`, `profiles.py`, `switches.py` and `yielding.py`
+hold further wire types; `connection.py` and `sse.py` are the transport, on the standard library alone,
+as a command must start fast; `mcp.py` and `mcp_tools.py` describe the tools that agents get.
 It must never import the daemon or the HTTP server, and a field once published keeps its meaning.
-To add an event: a tagged `Event` in `types.py` and in the union `AnyEvent` there; the daemon's
+To add an event: a tagged `Event` in `events.py` and in the union `AnyEvent` there; the daemon's
 publisher fills it, the dashboard's reducer reads it, docs/api.md lists it.
 """

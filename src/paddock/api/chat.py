@@ -40,9 +40,8 @@ def ask(
     ) as response:
         messages = _messages(pieces(response))
         yield from read(messages)
-        for _ in (
-            messages
-        ):  # to the last byte: a client that leaves before it counts as one that hung up
+        # To the last byte: a client that leaves before it counts as one that hung up.
+        for _ in messages:
             pass
 
 

@@ -15,19 +15,17 @@ import msgspec
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
+from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.switches import SwitchHistory
 from paddock.api.types import (
-    AnyEvent,
     ModelRequest,
     ModelResult,
     ProfileInfo,
     Status,
-    SwitchEnded,
-    SwitchProgress,
     SwitchRequest,
     SwitchResult,
 )

@@ -81,9 +81,8 @@ class _IniReader:
 
     def __init__(self) -> None:
         self._line = 0
-        self.unreadable: list[
-            tuple[int, str]
-        ] = []  # lines that are neither header, key nor comment
+        # Lines that are neither header, key nor comment.
+        self.unreadable: list[tuple[int, str]] = []
         self._parser = RawConfigParser(
             delimiters=("=",),
             comment_prefixes=("#", ";"),
@@ -91,9 +90,8 @@ class _IniReader:
             strict=False,
             default_section="\0",
         )
-        for name in list(
-            self._parser.converters
-        ):  # they would make reference cycles of the sections
+        # They would make reference cycles of the sections.
+        for name in list(self._parser.converters):
             del self._parser.converters[name]
         self._parser.optionxform = self._tagged  # type: ignore[assignment, method-assign]
 

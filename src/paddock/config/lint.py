@@ -100,9 +100,8 @@ def _kept_in_vain(profile: Profile, origins: Mapping[str, Origin], file: str) ->
     in_the_way = ("--slot-save-path", "--no-slots", "--embeddings", "--reranking")
     flag = next(filter(None, map(profile.flag, in_the_way)), None)
     at = origins.get("keep_context")
-    if (
-        flag and profile.keep_context == "on" and at and at.section == profile.id
-    ):  # not for all, in [*]
+    # Only where its own section asks for it: `[*]` says so for all.
+    if flag and profile.keep_context == "on" and at and at.section == profile.id:
         message = f"has no effect beside {flag.name}"
         yield Problem("warning", f"{at.key} {message}", "", file, at.line, at.section, at.key)
 

@@ -71,9 +71,8 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
     models_dir: Path
     state_dir: Path
     runtime_dir: Path  # sockets, 0700
-    ram_dir: Path | None = (
-        None  # for files that must not reach a disk; None: there is no such place
-    )
+    # For files that must not reach a disk; None: there is no such place.
+    ram_dir: Path | None = None
 
 
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}

@@ -12,21 +12,23 @@ class Shortage:
 
     mib: Demand
     instances: int  # above their number allowed
+    room: Room
 
     def share(self, demand: Demand) -> float:
         """How much of it would be there if this demand left: 0.0 to 1.0."""
-        shares = [min(demand.get(device, 0) / lack, 1.0) for device, lack in self.mib.items()]
+        freed = _pooled(demand, self.room)
+        shares = [min(freed.get(device, 0) / lack, 1.0) for device, lack in self.mib.items()]
         shares += [1 / self.instances] if self.instances else []
         return sum(shares) / len(shares) if shares else 0.0
 
 
 def shortage(wanted: Demand, beside: Iterable[Demand], room: Room) -> Shortage:
     """What `wanted` lacks while everything in `beside` stays."""
-    others = list(beside)
+    wanted, others = _pooled(wanted, room), [_pooled(other, room) for other in beside]
     short = [device for device, mib in wanted.items() if _is_short(device, mib, others, room)]
     surplus = len(others) + 1 - room.max_instances if room.max_instances else 0
     lacks = {device: _lack(device, wanted[device], others, room) for device in short}
-    return Shortage(lacks, max(surplus, 0))
+    return Shortage(lacks, max(surplus, 0), room)
 
 
 def _lack(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> int:

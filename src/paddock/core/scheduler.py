@@ -9,15 +9,14 @@ from itertools import count
 from typing import assert_never
 
 from paddock.core import events as ev
-from paddock.core import yielding
+from paddock.core import setbacks, yielding
+from paddock.core.admission import objection
 from paddock.core.books import Books, Coming, Ending, Live, Serving, Setback, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
 from paddock.core.outlook import Outlook, outlook
 from paddock.core.settle import bring_back, refuse_all, settle, stop
 
-# Failures of Paddock's own disk or limits: they say nothing of the profile, so it may be tried again.
-_OURS = frozenset({"state_unwritable", "too_many_files"})
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
 _RESTARTING = Cause("restarting", "Paddock is restarting, and the models stay loaded")
 
@@ -121,10 +120,7 @@ class Scheduler:
 
     def held_back(self, profile: ProfileId, now: float) -> Cause | None:
         """Why a request does not have it loaded now, if its last failure was a moment ago."""
-        setback = self._books.setbacks.get(profile)
-        if setback and now < setback.until and not self._books.is_up(profile):
-            return _not_again_yet(profile, setback, now)
-        return None
+        return setbacks.held_back(self._books, profile, now)
 
     @property
     def away(self) -> tuple[ProfileId, ...] | None:
@@ -199,7 +195,7 @@ class Scheduler:
                 assert_never(event)
 
     def _note_asked(self, event: ev.Asked, now: float) -> Iterator[Refuse]:
-        if cause := self._objection(event, now):
+        if cause := objection(self._books, event, now):
             yield Refuse(event.ticket, cause)
             return
         books = self._books
@@ -212,30 +208,6 @@ class Scheduler:
         if event.insist and live and isinstance(live.state, Serving) and books.is_stale(live):
             # To switch to a changed profile means to the changed one.
             live.state.leaving = live.state.renewed = True
-
-    def _objection(self, event: ev.Asked, now: float) -> Cause | None:
-        profile, books = event.profile, self._books
-        if books.closing:
-            return books.closing
-        if profile not in books.specs:
-            return Cause("model_not_found", f"there is no profile {profile!r}")
-        if (flaw := books.flaws.get(profile)) and self._needs_a_load(event) and not event.force:
-            return flaw
-        if cause := yielding.objection(books, event):
-            return cause
-        if not event.insist and (cause := self.held_back(profile, now)):
-            return cause
-        queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
-        if queued >= books.rules.queue_limit:
-            return Cause("queue_full", f"{queued} requests already wait for {profile}")
-        return None
-
-    def _needs_a_load(self, event: ev.Asked) -> bool:
-        """Whether another would have to leave, or its own outdated instance, and none is being forced."""
-        live = self._books.live_of(event.profile)
-        if live is None or live.is_going:
-            return not self._books.is_forced(event.profile)
-        return event.insist and isinstance(live.state, Serving) and self._books.is_stale(live)
 
     def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:
         if flaw is None:
@@ -267,9 +239,7 @@ class Scheduler:
             self._books.costs[live.profile] = now - live.state.since
         live.state = Serving(since=now, idle_since=now, floor=self._books.inflation)
         self._books.ran[live.profile] = live.fingerprint
-        setback = self._books.setbacks.get(live.profile)
-        if setback and setback.cause.code != "crashed":  # a crash loop gets ready each time
-            del self._books.setbacks[live.profile]
+        setbacks.note_ready(self._books, live.profile)
         yield SwitchDone(live.profile, instance, "ready")
 
     def _note_placed(self, instance: InstanceId, demand: Demand) -> None:
@@ -284,37 +254,17 @@ class Scheduler:
         state, live.state = live.state, Ending(exited=True)
         match state:
             case Coming(cancelled=None):
-                if cause.code not in _OURS:
-                    self._set_back(live.profile, cause, now)
+                setbacks.note_failed_load(self._books, live.profile, cause, now)
                 yield from refuse_all(self._books, live.profile, cause)
                 yield self._ended_unready(live, "failed", cause)
             case Coming(cancelled=reason):
                 yield self._ended_unready(live, "cancelled", reason or cause)
             case Serving():
-                yield from self._note_crash(live.profile, cause, now, lived=now - state.since)
+                lived = now - state.since
+                if crash := setbacks.note_crash(self._books, live.profile, cause, now, lived=lived):
+                    yield from refuse_all(self._books, live.profile, crash)
             case Ending():
                 pass
-
-    def _set_back(self, profile: ProfileId, cause: Cause, now: float) -> None:
-        before = self._books.setbacks.get(profile)
-        times = before.count + 1 if before else 1
-        self._books.setbacks[profile] = Setback(times, now + self._hold_back(times), cause)
-
-    def _note_crash(
-        self, profile: ProfileId, cause: Cause, now: float, *, lived: float
-    ) -> Iterator[Refuse]:
-        rules, before = self._books.rules, self._books.setbacks.get(profile)
-        times = before.count + 1 if before and lived < rules.steady else 1
-        surplus = times - rules.crashes + 1
-        until = now + self._hold_back(surplus) if surplus > 0 else now
-        crash = Cause("crashed", cause.message, cause.hint, cause.exit_code, cause.log)
-        self._books.setbacks[profile] = Setback(times, until, crash)
-        if surplus > 0:  # each who waits would only see it crash once more
-            yield from refuse_all(self._books, profile, crash)
-
-    def _hold_back(self, times: int) -> float:
-        rules = self._books.rules
-        return float(min(rules.retry_after * 2 ** min(times - 1, 30), rules.retry_limit))
 
     def _ended_unready(self, live: Live, outcome: Outcome, cause: Cause) -> SwitchDone:
         back = () if live.restored else bring_back(self._books, live.replaced)
@@ -396,13 +346,3 @@ class Scheduler:
 
 def _fingerprint(spec: Spec | None) -> str | None:
     return spec.fingerprint if spec else None
-
-
-def _not_again_yet(profile: ProfileId, setback: Setback, now: float) -> Cause:
-    return Cause(
-        "load_failed_recently",
-        f"{setback.cause.message} (not tried again for {setback.until - now:.0f} s)",
-        f"`paddock switch {profile}` tries again at once",
-        setback.cause.exit_code,
-        setback.cause.log,
-    )

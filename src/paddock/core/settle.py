@@ -20,7 +20,7 @@ from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.core.outlook import shortfall
 from paddock.core.users import Users
-from paddock.core.yielding import is_held, leave_gpus, refuse_held
+from paddock.core.yielding import CAUSE, is_held, leave_gpus
 
 
 def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
@@ -113,7 +113,7 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
         if (flaw := books.flaws.get(want.profile)) and not want.force:
             yield from _refuse_as_known(books, want.profile, flaw)
         elif is_held(books, want.profile):
-            yield from refuse_held(books, want.profile)
+            yield from _hold(books, want.profile)
         elif books.live_of(want.profile):
             promises.append(Promise(want.profile, {}))  # comes back when its old process is gone
         elif books.has_room(demand, promises, doomed):
@@ -135,6 +135,12 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
             promises.append(Promise(want.profile, demand))
     _close_only(books, closed, now)
     yield from _restore(books, numbers, now)
+
+
+def _hold(books: Books, profile: ProfileId) -> Iterator[Refuse]:
+    """It waits until the GPUs are ours again, or is refused, as the rules say."""
+    if books.rules.refuse_while_yielded:
+        yield from refuse_all(books, profile, CAUSE)
 
 
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:

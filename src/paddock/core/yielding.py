@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from paddock.core.away import Away
 from paddock.core.books import Books, Coming, Ending, Live, Serving
-from paddock.core.effects import Refuse, Stop
+from paddock.core.effects import Stop
 from paddock.core.events import Asked, Resumed, Yielded
 from paddock.core.model import HOST, Cause, Demand, ProfileId
 
@@ -85,11 +85,3 @@ def _leave(live: Live) -> Iterator[Stop]:
             yield Stop(live.id, "yielded")
         case Ending():
             pass
-
-
-def refuse_held(books: Books, profile: ProfileId) -> Iterator[Refuse]:
-    """Refuse who waits for it, where nobody is to wait while the GPUs are yielded."""
-    if books.rules.refuse_while_yielded:
-        for waiter in [w for w in books.waiting.values() if w.profile == profile]:
-            del books.waiting[waiter.ticket]
-            yield Refuse(waiter.ticket, CAUSE)

@@ -35,9 +35,8 @@ class Gpu:
     vendor: Vendor = "nvidia"
     driver: str = ""  # its version
     drives_display: bool | None = None
-    is_in_ram: bool = (
-        False  # it takes RAM, too; the memory above is what was set aside for it alone
-    )
+    # It takes RAM, too; the memory above is what was set aside for it alone.
+    is_in_ram: bool = False
 
 
 @dataclass(frozen=True, slots=True)

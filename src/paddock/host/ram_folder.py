@@ -14,7 +14,7 @@ from pathlib import Path
 from paddock.atomic_write import atomic_write
 from paddock.errors import ConfigError
 from paddock.host import kernel
-from paddock.private import keep_private
+from paddock.private import believed, keep_private
 
 _SHARED = Path("/dev/shm")  # a folder of ours inside it is closed to all others
 _OWNER = "state-dir"  # a file that names the state folder whose daemon made the folder
@@ -30,7 +30,7 @@ def ram_folder(
     """
     for place in _places(env, proc, shared):
         with suppress(OSError, ConfigError):
-            keep_private(place)  # first: another user could have put anything there
+            keep_private(place)  # first: before that, others may have put there what we would read
             _remove_orphans(place)
             folder = place / sha256(os.fsencode(state_dir)).hexdigest()[:16]
             keep_private(folder)
@@ -70,5 +70,12 @@ def _mounts(proc: Path) -> Iterator[tuple[Path, str]]:
 
 def _remove_orphans(place: Path) -> None:
     for folder in place.iterdir():
-        if (owner := kernel.text(folder / _OWNER)) and not Path(owner).exists():
+        if (owner := _owner(folder)) and not owner.exists():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _owner(folder: Path) -> Path | None:
+    """The state folder whose daemon made this folder; None where that is not certain."""
+    with suppress(OSError):
+        return Path(os.fsdecode(believed(folder / _OWNER)))
+    return None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from paddock.api.types import InstanceEnded, Snapshot
+from paddock.api.events import InstanceEnded, Snapshot
 from paddock.http.front import Front
 
 PATIENCE = (

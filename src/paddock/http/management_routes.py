@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, placement, profiles, types
+from paddock.api import activity, events, placement, profiles, types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
@@ -142,7 +142,7 @@ MANAGEMENT = (
         "/events",
         sse.events,
         "A snapshot, then everything that happens; `Last-Event-ID` resumes",
-        gives=types.AnyEvent,
+        gives=events.AnyEvent,
         media="text/event-stream",
         query=("after",),
         acts=True,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from paddock.api import mcp
-from paddock.api.types import AnyEvent, Progress, SwitchProgress
+from paddock.api.events import AnyEvent, SwitchProgress
+from paddock.api.types import Progress
 from paddock.http.front import Front
 from paddock.http.surfaces import describe
 

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 import paddock
-from paddock.api.types import AnyEvent
+from paddock.api.events import AnyEvent
 from paddock.http import shapes
 from paddock.http.auth import Scope
 from paddock.http.front import Front, Route

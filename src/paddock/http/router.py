@@ -11,17 +11,15 @@ from typing import Any
 
 import msgspec
 
-from paddock.api.models import ModelCard
-from paddock.api.types import (
+from paddock.api.events import (
     AnyEvent,
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
-    InstanceInfo,
-    ProfileInfo,
-    State,
     SwitchProgress,
 )
+from paddock.api.models import ModelCard
+from paddock.api.types import InstanceInfo, ProfileInfo, State
 
 _VALUES: dict[State, str] = {
     "unloaded": "unloaded",

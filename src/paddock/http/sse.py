@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.api.types import AnyEvent, SwitchEnded, SwitchProgress, SwitchResult
+from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
+from paddock.api.types import SwitchResult
 from paddock.http import listing, router
 from paddock.http.front import Front, Route
 from paddock.http.query import number

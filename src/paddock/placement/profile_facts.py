@@ -51,9 +51,8 @@ class ProfileFacts:
 class MachineFacts:
     """All that is known of the machine, which the profiles share."""
 
-    environ: Mapping[str, str] = field(
-        default_factory=dict
-    )  # which a llama-server started by hand would see
+    # What a llama-server started by hand would see.
+    environ: Mapping[str, str] = field(default_factory=dict)
     config_files: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)  # keys by file
     readings: Readings = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)

@@ -37,9 +37,8 @@ class Share:
     margin: float  # of these, what should stay free
     compute: float  # buffers beside the layers, as soon as it has any
     whole: list[LayerSizes] = field(default_factory=list)
-    slim: list[LayerSizes] = field(
-        default_factory=list
-    )  # those after them: their experts lie in RAM
+    # Those after them: their experts lie in RAM.
+    slim: list[LayerSizes] = field(default_factory=list)
 
     @property
     def layers(self) -> list[LayerSizes]:

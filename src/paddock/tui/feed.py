@@ -10,7 +10,7 @@ from typing import Protocol
 
 from paddock.api.client import Client
 from paddock.api.connection import HangUp
-from paddock.api.types import Snapshot
+from paddock.api.events import Snapshot
 from paddock.errors import DaemonUnreachable, PaddockError, UpstreamGone
 from paddock.tui.state import LinkChanged, News
 

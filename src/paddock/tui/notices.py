@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from paddock import excerpt
+from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
-from paddock.api.types import ConfigChanged, Failure, SwitchEnded
+from paddock.api.types import Failure
 from paddock.figures.units import plural, seconds
 from paddock.tui.state import Notice, NoticeKind, View
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from paddock.api.activity import Totals
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
     ConfigChanged,

@@ -7,13 +7,8 @@ from typing import Any
 from msgspec.structs import asdict
 from msgspec.structs import replace as with_fields
 
-from paddock.api.types import (
-    Activity,
-    AnyProfileEvent,
-    InstanceInfo,
-    ProfileNow,
-    SwitchProgress,
-)
+from paddock.api.events import Activity, AnyProfileEvent, SwitchProgress
+from paddock.api.types import InstanceInfo, ProfileNow
 from paddock.tui import switches
 from paddock.tui.state import View
 

@@ -9,15 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.types import (
-    AnyEvent,
-    ConfigInfo,
-    DeviceInfo,
-    Failure,
-    InstanceInfo,
-    ProfileInfo,
-    Progress,
-)
+from paddock.api.events import AnyEvent
+from paddock.api.types import ConfigInfo, DeviceInfo, Failure, InstanceInfo, ProfileInfo, Progress
 from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from paddock.api.types import Progress, SwitchEnded
+from paddock.api.events import SwitchEnded
+from paddock.api.types import Progress
 from paddock.tui.state import Switch, View
 
 

@@ -16,7 +16,7 @@ from paddock.errors import PaddockError
 if TYPE_CHECKING:
     from paddock.api.chat import AnswerPiece, Api
     from paddock.api.client import Client
-    from paddock.api.types import SwitchEnded, SwitchProgress
+    from paddock.api.events import SwitchEnded, SwitchProgress
 
     Arrival = AnswerPiece | SwitchProgress | SwitchEnded
     Row = SimpleQueue[Arrival | PaddockError | None]
@@ -48,7 +48,7 @@ def _subscribed(client: Client, model: str, row: Row) -> threading.Event:
 
 
 def _collect_progress(client: Client, model: str, row: Row, ready: threading.Event) -> None:
-    from paddock.api.types import Snapshot, SwitchEnded, SwitchProgress
+    from paddock.api.events import Snapshot, SwitchEnded, SwitchProgress
 
     try:
         for event in client.events():

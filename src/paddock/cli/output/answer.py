@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def print_answer(answer: Iterable[Arrival]) -> None:
     """Draw the load's bar, if it must load, then print the answer as it comes."""
     from paddock.api.chat import AnswerPiece
-    from paddock.api.types import SwitchEnded, SwitchProgress
+    from paddock.api.events import SwitchEnded, SwitchProgress
 
     printer = _Printer()
     with ExitStack() as bars:

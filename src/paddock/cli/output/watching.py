@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from paddock.api.types import Activity, ProfileEvent, ProfileInfo, ProfileNow, Snapshot
+from paddock.api.events import Activity, ProfileEvent, Snapshot
+from paddock.api.types import ProfileInfo, ProfileNow
 from paddock.figures.units import count, mib
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
-    from paddock.api.types import AnyEvent, DeviceInfo
+    from paddock.api.events import AnyEvent
+    from paddock.api.types import DeviceInfo
 
 _EVERY = 5.0  # seconds between two lines that differ in numbers alone
 

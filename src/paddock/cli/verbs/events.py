@@ -14,7 +14,7 @@ from paddock.cli.output.terminal import clock, complain
 from paddock.figures.units import count, seconds, speed
 
 if TYPE_CHECKING:
-    from paddock.api.types import AnyEvent
+    from paddock.api.events import AnyEvent
 
 EXAMPLE = "Example: paddock events --json | jq 'select(.type == \"switch-ended\")'"
 After = Annotated[
@@ -43,7 +43,7 @@ def events(
     """
     import msgspec
 
-    from paddock.api.types import Activity
+    from paddock.api.events import Activity
 
     for event in connect(url, key).events(after):
         if isinstance(event, Activity) and not readings:
@@ -60,54 +60,54 @@ def line_of(event: AnyEvent) -> str:
 
 
 def _subject(event: AnyEvent) -> str:
-    from paddock.api import types
+    from paddock.api import events as wire
 
     match event:
-        case types.Snapshot():
+        case wire.Snapshot():
             return "paddock"
-        case types.ConfigChanged():
+        case wire.ConfigChanged():
             return event.config.path
-        case types.Activity() | types.YieldChanged():
+        case wire.Activity() | wire.YieldChanged():
             return "paddock"
         case _:
             return event.profile
 
 
 def _fact(event: AnyEvent) -> str:
-    from paddock.api import types
+    from paddock.api import events as wire
 
     match event:
-        case types.Snapshot():
+        case wire.Snapshot():
             loaded = ", ".join(f"{i.profile} {i.phase}" for i in event.status.instances)
             return f"{count(len(event.profiles), 'profile')}; {loaded or 'nothing loaded'}"
-        case types.InstanceChanged():
+        case wire.InstanceChanged():
             return f"{event.state} (instance {event.instance.id} {event.instance.phase})"
-        case types.InstanceEnded():
+        case wire.InstanceEnded():
             reason = f": {event.failure.message}" if event.failure else ""
             return f"instance {event.instance} ended{reason}"
-        case types.SwitchProgress():
+        case wire.SwitchProgress():
             return described(event.progress)
-        case types.SwitchEnded():
+        case wire.SwitchEnded():
             reason = f": {event.failure.message}" if event.failure else ""
             return f"switch {event.outcome} after {seconds(event.seconds)}{reason}"
-        case types.QueueChanged():
+        case wire.QueueChanged():
             return f"{event.waiting} waiting"
-        case types.SpeedMeasured():
+        case wire.SpeedMeasured():
             prompt, generation = speed(event.speed.prompt), speed(event.speed.generation)
             return f"prompt {prompt or 'unknown'}, generation {generation or 'unknown'}"
-        case types.Activity():
+        case wire.Activity():
             return count(len(event.requests), "request")
-        case types.VerdictReached():
+        case wire.VerdictReached():
             why = "; ".join(reason.message for reason in event.verdict.reasons)
             return f"{event.verdict.state}{f': {why}' if why else ''}"
-        case types.ConfigChanged():
+        case wire.ConfigChanged():
             return _config_fact(event)
-        case types.YieldChanged():
+        case wire.YieldChanged():
             return event.yielded.in_words() if event.yielded else "the GPUs are Paddock's again"
 
 
 def _config_fact(event: object) -> str:
-    from paddock.api.types import ConfigChanged
+    from paddock.api.events import ConfigChanged
 
     assert isinstance(event, ConfigChanged)
     if event.config.error:

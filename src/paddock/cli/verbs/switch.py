@@ -16,7 +16,7 @@ from paddock.figures.units import seconds
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
-    from paddock.api.types import SwitchEnded
+    from paddock.api.events import SwitchEnded
 
 EXAMPLE = "Example: paddock switch glm-flash-q4 && claude"
 Force = Annotated[
@@ -68,7 +68,7 @@ def _found(client: Client, ended: SwitchEnded) -> str:
 def watched(client: Client, model: str, *, force: bool = False) -> SwitchEnded:
     """Switch and show it; gives the end of a switch that worked out, raises for any other."""
     from paddock.api.client import failure_of
-    from paddock.api.types import SwitchEnded
+    from paddock.api.events import SwitchEnded
 
     with shown(model) as display:
         for event in client.switch_progress(model, force=force):

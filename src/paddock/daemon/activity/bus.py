@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from paddock.api.types import (
+from paddock.api.events import (
     Activity,
     AnyEvent,
     Event,

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any, Protocol
 
 from paddock.api.activity import Totals
-from paddock.api.types import Activity, DeviceInfo, InstanceNow, ProfileNow
+from paddock.api.events import Activity
+from paddock.api.types import DeviceInfo, InstanceNow, ProfileNow
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.placement import Verdict
 from paddock.api.types import Stage
@@ -48,7 +49,7 @@ class Publisher:
         self._waiting: dict[ProfileId, int] = {}  # as last published, and of each switch its
         self._stages: dict[ProfileId, tuple[Stage, str]] = {}  # stage and part
 
-    def _publish(self, event: wire.AnyProfileEvent) -> None:
+    def _publish(self, event: wire_events.AnyProfileEvent) -> None:
         """With how things stand after it, so that no reader has to conclude that."""
         event.now = self._view.now(ProfileId(event.profile))
         if event.now.state == "busy":  # that ends without an event: readings have it
@@ -61,7 +62,9 @@ class Publisher:
     @_survived
     def phase_changed(self, instance: Instance) -> None:
         state = self._view.state(instance.profile)
-        self._publish(wire.InstanceChanged(instance=self._view.instance(instance), state=state))
+        self._publish(
+            wire_events.InstanceChanged(instance=self._view.instance(instance), state=state)
+        )
         self.progressed(instance)
 
     @_survived
@@ -69,7 +72,7 @@ class Publisher:
         if instance.profile in self._switches.underway:
             progress = self._switches.progress(instance.profile)
             self._publish(
-                wire.SwitchProgress(
+                wire_events.SwitchProgress(
                     profile=instance.profile, instance=instance.id, progress=progress
                 )
             )
@@ -79,7 +82,7 @@ class Publisher:
         """A request of so many tokens has ended."""
         if instance.speed:
             self._bus.publish(
-                wire.SpeedMeasured(
+                wire_events.SpeedMeasured(
                     profile=instance.profile,
                     instance=instance.id,
                     speed=instance.speed,
@@ -92,7 +95,9 @@ class Publisher:
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:
         """Whether it lies and runs as it should."""
         self._bus.publish(
-            wire.VerdictReached(profile=instance.profile, instance=instance.id, verdict=verdict)
+            wire_events.VerdictReached(
+                profile=instance.profile, instance=instance.id, verdict=verdict
+            )
         )
 
     @_survived
@@ -100,7 +105,9 @@ class Publisher:
         """`cause`: why, where it was not meant to."""
         failure = as_failure(cause) if cause else None
         self._publish(
-            wire.InstanceEnded(instance=instance.id, profile=instance.profile, failure=failure)
+            wire_events.InstanceEnded(
+                instance=instance.id, profile=instance.profile, failure=failure
+            )
         )
 
     # ---- of switches ----
@@ -110,7 +117,7 @@ class Publisher:
         """With what its time since the first wish went into."""
         self._stages.pop(done.profile, None)
         self._publish(
-            wire.SwitchEnded(
+            wire_events.SwitchEnded(
                 profile=done.profile,
                 outcome=done.outcome,
                 seconds=round(ended.seconds, 3),
@@ -134,7 +141,7 @@ class Publisher:
         for profile in {**before, **self._waiting}:
             if before.get(profile) != self._waiting.get(profile):
                 waiting = self._waiting.get(profile, 0)
-                self._publish(wire.QueueChanged(profile=profile, waiting=waiting))
+                self._publish(wire_events.QueueChanged(profile=profile, waiting=waiting))
         underway = self._switches.underway
         self._stages = {name: stage for name, stage in self._stages.items() if name in underway}
         for profile in underway:
@@ -145,12 +152,12 @@ class Publisher:
         stage = progress.stage, progress.part
         if self._stages.get(profile) != stage:
             self._stages[profile] = stage
-            self._publish(wire.SwitchProgress(profile=profile, progress=progress))
+            self._publish(wire_events.SwitchProgress(profile=profile, progress=progress))
 
     @_survived
     def yield_changed(self) -> None:
         """The GPUs were yielded, for another time than before, or are ours again."""
-        self._bus.publish(wire.YieldChanged(yielded=self._view.yielded()))
+        self._bus.publish(wire_events.YieldChanged(yielded=self._view.yielded()))
 
     # ---- of models.conf ----
 
@@ -159,7 +166,7 @@ class Publisher:
         """`changes`: what is new; None where nothing was taken over, and `config.error` says why."""
         changes = changes or Changes()
         self._bus.publish(
-            wire.ConfigChanged(
+            wire_events.ConfigChanged(
                 config=config,
                 changed=list(changes.changed),
                 added=list(changes.added),

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from paddock import __version__
+from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.yielding import YieldInfo
 from paddock.config.describe import described
@@ -91,9 +92,9 @@ class StatusView:
             return None
         return self._parts.switches.progress(instance.profile)
 
-    def snapshot(self) -> wire.Snapshot:
+    def snapshot(self) -> wire_events.Snapshot:
         """Status and all profiles, for a reader of events who begins."""
-        return wire.Snapshot(status=self.status(), profiles=list(self.profiles()))
+        return wire_events.Snapshot(status=self.status(), profiles=list(self.profiles()))
 
     def profiles(self) -> Iterator[wire.ProfileInfo]:
         """Every profile, in the order of models.conf; each made when it is taken."""
