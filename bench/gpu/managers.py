@@ -50,7 +50,9 @@ class Manager:
         return came
 
     def note(self, what: str, seconds: float) -> None:
+        """Kept for the table, and shown at once: a run that is cut off has not been for nothing."""
         self.seen.setdefault(what, []).append(seconds)
+        print(f"{self.name}: {what}: {seconds:.3f}", file=sys.stderr)
 
 
 @contextmanager
