@@ -128,6 +128,7 @@ class Daemon:
             self.plans,
             self.sampler,
             self.publisher,
+            faults,
         )
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
