@@ -18,9 +18,9 @@ from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
-from paddock.placement.devices import Readings
+from paddock.placement.devices import Readings, gpu_ids
 
-_FORMAT = 2  # 2: with the flags that replay it
+_FORMAT = 3  # 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
@@ -104,6 +104,47 @@ def holds(plan: Plan, readings: Readings) -> bool:
         for device in devices
         if device.id in known
     )
+
+
+def is_outgrown(plan: Plan, readings: Readings) -> bool:
+    """Whether it was cut to less than there is now: what it says it needs, it would take no more."""
+    if not plan.steps and plan.fits:
+        return False
+    then = {device.id: device for device in plan.devices if device.available is not None}
+    is_in_ram = any(device.in_ram for device in plan.devices)
+    return any(
+        reading.available_mib > (then[id_].available or 0) + _tolerance(then[id_])
+        for id_, reading in readings.items()
+        if id_ in then and reading.available_mib is not None and not then[id_].in_ram
+        if id_ != HOST or is_in_ram
+    )
+
+
+def _tolerance(device: DevicePlan) -> int:
+    """MiB; RAM changes all the time: a quarter of it makes a difference."""
+    return max(_CLOSE, (device.available or 0) // 4) if device.id == HOST else _CLOSE
+
+
+def is_news(plan: Plan, then: Readings, now: Readings) -> bool:
+    """Whether the devices have something else than they had then, as far as this plan depends on it.
+
+    What lies behind RPC is read by nobody: it is as the plan itself said.
+    """
+    if gpu_ids(then) != gpu_ids(now):
+        return True
+    shares_ram = any(device.in_ram for device in plan.devices)
+    ids = [DeviceId(id_) for id_ in gpu_ids(now)] + ([HOST] if shares_ram else [])
+    return any(
+        _has_changed(then[id_].available_mib, now[id_].available_mib, is_ram=id_ == HOST)
+        for id_ in ids
+        if id_ in then and id_ in now
+    )
+
+
+def _has_changed(then: int | None, now: int | None, *, is_ram: bool) -> bool:
+    if then is None or now is None:
+        return then != now
+    return abs(now - then) > (max(_CLOSE, then // 4) if is_ram else _CLOSE)
 
 
 def _ram_holds(plan: Plan, readings: Readings) -> bool:

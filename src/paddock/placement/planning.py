@@ -73,8 +73,8 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
 def _device_plan(
     fit: Fit, device: FitDevice, id_: DeviceId, margin: int, around: Circumstances
 ) -> DevicePlan:
-    sizes = _sizes(fit, device.name)
-    is_used = sizes.total > 0
+    sizes, reading = _sizes(fit, device.name), around.readings.get(id_)
+    is_used, shares_ram = sizes.total > 0, is_in_ram(device, reading)
     return DevicePlan(
         device=device.name,
         id=id_,
@@ -87,7 +87,8 @@ def _device_plan(
         size=device.total_mib,
         layers=fit.trial.layers.get(device.name, 0),
         overflowing=fit.overflowing.get(device.name, 0),
-        in_ram=is_in_ram(device, around.readings.get(id_)),
+        in_ram=shares_ram,
+        set_aside=reading.available_mib if reading and shares_ram else None,
     )
 
 
