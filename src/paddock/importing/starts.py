@@ -21,6 +21,7 @@ from paddock.importing.shell import Call, Shell
 from paddock.importing.started import Starter
 from paddock.importing.unit_file import SUFFIXES, Directive, Unit
 from paddock.importing.yaml_file import read_yaml
+from paddock.plain_file import read_plain
 
 _LONGEST = 1 << 20  # bytes of a file that somebody wrote by hand
 _GENERIC = re.compile(
@@ -209,6 +210,6 @@ def _is_name(text: str) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes()[:_LONGEST].decode("utf-8-sig", "replace")
+        return read_plain(file)[:_LONGEST].decode("utf-8-sig", "replace")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
