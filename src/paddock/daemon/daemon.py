@@ -286,6 +286,8 @@ class Daemon:
         self.chronicle.began(instance)
 
     def handled(self, event: ev.Event) -> None:
+        if self.probes.is_busy and isinstance(event, ev.Asked) and self.parts.scheduler.waiting():
+            self.probes.hang_up()
         if self.publisher.is_quiet and isinstance(event, _OF_REQUESTS):
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
