@@ -142,7 +142,7 @@ def far(available: int, *, model: int = 100, margin: int = 16, overflowing: int 
 
 
 def test_of_a_device_behind_rpc_the_engine_must_see_enough():
-    given_ = replay(far(500))
+    given_ = replay(far(500), {})
     assert given_.needs == {"RPC0": 116}
     assert given_.shortage({"RPC0": 116}) == given_.shortage({}) == ""
     assert given_.shortage({"RPC0": 90}) == "RPC0 has 90 MiB free, its plan needs 116 MiB"
@@ -150,14 +150,20 @@ def test_of_a_device_behind_rpc_the_engine_must_see_enough():
 
 def test_what_filled_its_device_needs_no_more_than_its_plan_counted_with():
     """Fit's last trial may be over the target for a moment: `planning._is_over_full`."""
-    assert replay(far(110)).needs == {"RPC0": 110}
+    assert replay(far(110), {}).needs == {"RPC0": 110}
 
 
 def test_of_a_gpu_here_the_ledger_is_asked():
-    assert replay(plan()).needs == {}
+    assert replay(plan(), having(20_000)).needs == {}
+
+
+def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():
+    card = DeviceId(CARD)
+    told = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_told=True)}
+    assert replay(plan(), told).needs == {"CUDA0": 9_024}
 
 
 def test_layers_that_lie_in_part_elsewhere_are_known_without_fits_word():
-    assert replay(far(500, overflowing=3)).placement.layers_overflowing == 3
-    assert replay(far(500)).placement.layers_overflowing is None
-    assert replay(far(500)).placement.replayed
+    assert replay(far(500, overflowing=3), {}).placement.layers_overflowing == 3
+    assert replay(far(500), {}).placement.layers_overflowing is None
+    assert replay(far(500), {}).placement.replayed

@@ -110,14 +110,19 @@ def is_outgrown(plan: Plan, readings: Readings) -> bool:
     """Whether it was cut to less than there is now: what it says it needs, it would take no more."""
     if not plan.steps and plan.fits:
         return False
-    then = {device.id: device for device in plan.devices if device.available is not None}
-    is_in_ram = any(device.in_ram for device in plan.devices)
+    shares_ram = any(device.in_ram for device in plan.devices)
+    read = {*gpu_ids(readings), *([HOST] if shares_ram and HOST in readings else [])}
     return any(
-        reading.available_mib > (then[id_].available or 0) + _tolerance(then[id_])
-        for id_, reading in readings.items()
-        if id_ in then and reading.available_mib is not None and not then[id_].in_ram
-        if id_ != HOST or is_in_ram
+        _has_more(device, readings[DeviceId(device.id)].available_mib)
+        for device in plan.devices
+        if device.id in read and not device.in_ram
     )
+
+
+def _has_more(device: DevicePlan, now: int | None) -> bool:
+    if now is None or device.available is None:
+        return False
+    return now > device.available + _tolerance(device)
 
 
 def _tolerance(device: DevicePlan) -> int:

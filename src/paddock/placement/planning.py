@@ -36,7 +36,8 @@ class Circumstances:
         Devices that only engines see are as this engine sees them: their reading is from an earlier plan.
         """
         reading = self.readings.get(id_)
-        is_the_drivers = not id_.startswith("RPC") and not is_in_ram(device, reading)
+        is_read = reading is not None and not reading.is_told and not id_.startswith("RPC")
+        is_the_drivers = is_read and not is_in_ram(device, reading)
         if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib
         free = device.free_mib + self.ours.get(id_, 0)
