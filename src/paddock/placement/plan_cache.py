@@ -4,7 +4,8 @@ A plan is for one profile's flags, one engine build and one state of the model's
 key. It also holds for a certain amount of free memory, which `holds` compares.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,11 @@ from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings, gpu_ids
 
 _FORMAT = 3  # 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM
+# Variables by which backends are told which devices there are, in which order, and with which memory.
+_CHOOSES = re.compile(
+    r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"
+    r"|ZE_AFFINITY_MASK|HSA_OVERRIDE_GFX_VERSION"
+)
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
@@ -65,9 +71,13 @@ def state_of(profile: Profile, engine: Engine) -> str:
     return sha256(repr((profile.fingerprint, engine.build_mark, found)).encode()).hexdigest()
 
 
-def key_of(profile: Profile, engine: Engine) -> str:
-    """A digest of the profile's flags, the engine and the model's files."""
-    parts = [str(_FORMAT), profile.fingerprint, engine.identity, *_stamps(profile)]
+def key_of(profile: Profile, engine: Engine, environ: Mapping[str, str]) -> str:
+    """A digest of the profile's flags, the engine, the model's files, and which devices it is to see.
+
+    `environ`: what the engine is started in.
+    """
+    chosen = [f"{name}={environ[name]}" for name in sorted(environ) if _CHOOSES.fullmatch(name)]
+    parts = [str(_FORMAT), profile.fingerprint, engine.build_mark, *chosen, *_stamps(profile)]
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
