@@ -122,7 +122,7 @@ class Restarting(ShuttingDown):
     passes_in = 5.0
 
 
-class Yielded(PaddockError):
+class GpusYielded(PaddockError):
     """The GPUs are left to other programs, until somebody resumes."""
 
     code = "yielded"

@@ -18,16 +18,34 @@ from paddock.errors import BadRequest
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("30min", 1800), ("2h", 7200), ("1h30m", 5400), ("1.5 h", 5400)],
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("30min", 1800),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("1.5 h", 5400),
+        ("1 h 30 min", 5400),
+        ("1d2h3m4s", 93784),
+    ],
 )
 def test_a_time_is_a_number_with_its_unit(text: str, seconds: float) -> None:
     assert lasted(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["0", "h", "-5", "2 hours", "2h later", "1e3"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "h", "-5", "2 hours", "2h later", "1e3", "0h", "30m1h", "1h1h", "1 0s", "1h 30"],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         lasted(text)
+
+
+def test_an_hour_and_a_bare_number_is_refused_with_what_could_be_meant() -> None:
+    with pytest.raises(BadRequest) as refused:
+        lasted("1h30")
+    assert refused.value.hint == "write 1h30min, or 1h30s"
 
 
 class Models:

@@ -78,6 +78,17 @@ def test_a_file_is_no_folder_and_a_folder_is_no_file(yard: Yard, spec):
     assert problem.code == "missing-file"
 
 
+FILES = [spec for spec in NEEDED if not takes_folder(spec)]
+
+
+@pytest.mark.parametrize("spec", FILES, ids=named)
+def test_a_pipe_is_no_file_and_would_be_waited_for(yard: Yard, spec):
+    os.mkfifo(yard.folder / "pipe")
+    (problem,) = yard.problems(f"{P}{spec.name[2:]} = {value(spec, yard.folder / 'pipe')}\n")
+    assert (problem.code, problem.fails_check) == ("missing-file", True)
+    assert problem.message.endswith(f"a pipe instead of a file: {yard.folder}/pipe")
+
+
 @pytest.mark.parametrize("spec", WRITTEN, ids=named)
 def test_what_the_engine_writes_need_not_be_there_but_its_folder(yard: Yard, spec):
     assert yard.problems(f"{P}{spec.name[2:]} = new.bin\n") == []

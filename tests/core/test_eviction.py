@@ -13,7 +13,19 @@ from hypothesis import given
 from paddock.core.effects import Spawn, Stop
 from paddock.core.events import Asked, Left, TimePassed
 from paddock.core.model import DeviceId, ProfileId, Room, Spec, Ticket
-from tests.core.story import GPU, GPU2, Story, exited, freed, ready, spec
+from tests.core.story import (
+    GPU,
+    GPU2,
+    Story,
+    asked,
+    exited,
+    freed,
+    left,
+    ready,
+    spec,
+    stop,
+    unload,
+)
 
 FIVE = Room({GPU: 10})  # for models of 5 MiB: two fit
 
@@ -120,3 +132,15 @@ def _best(names: str, costs: dict[str, float]) -> float:
                 after[pair] = min(after.get(pair, price), price)
         best = after
     return min(best.values())
+
+
+def test_what_leaves_is_worth_what_it_was_chosen_for():
+    """Neither who leaves already nor who goes for another makes what lacks look larger."""
+    s = Story(spec("e", 4), spec("a", 3, cost=10), spec("d", 3, cost=10), spec("b", 9))
+    for number, name in enumerate("ead", 1):
+        s(100 * number, asked(number, name))
+        s(100 * number + 10, ready(f"{name}.{number}"))
+        s(100 * number + 10, left(number))
+    assert stop("e.1", "unloaded") in s(1000, unload("e"))
+    assert s(2000, asked(1, "b")) == [stop("a.2"), stop("d.3")]
+    assert s.scheduler._books.inflation == pytest.approx(10 / (3 / 5)), "5 of the 9 MiB lack"

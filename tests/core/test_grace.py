@@ -4,6 +4,8 @@
 """
 
 from paddock.core.effects import Effect
+from paddock.core.model import Asker
+from paddock.core.users import Users
 from tests.core.story import (
     A,
     B,
@@ -103,3 +105,23 @@ def test_it_is_spared_for_whom_somebody_left_though_he_gave_up_before_it_began()
     s(22.5, asked(4, "b", by="y"))
     assert s(30, ready("a.3"))[1:] == []
     assert s.deadline == 32
+
+
+def test_nobody_loses_his_grace_to_how_many_came_after_him():
+    """However many sessions one client uses, and then asks for the other model with them all."""
+    s = by_turns(first="x", second="y")
+    for number in range(40):
+        s(19, asked(100 + number, "b", by=f"session {number}"))
+        s(19, left(100 + number))
+    for number in range(40):
+        assert s(20, asked(200 + number, "a", by=f"session {number}")) == []
+    assert s.deadline == 21, "two seconds after y was last there"
+    assert s(21, tick) == [stop("b.2")]
+
+
+def test_what_is_remembered_of_askers_is_bounded():
+    users = Users()
+    for number in range(10_000):
+        users.note(Asker(f"session {number}"), float(number))
+    assert len(users.last) < 100
+    assert users.missed({}) == 9999

@@ -164,18 +164,27 @@ def test_a_full_device_that_is_not_wanted_does_not_matter():
     assert fits({GPU: 0, GPU2: 5}, [{GPU: 99}], Room({GPU: 10, GPU2: 5}))
 
 
-@given(demands, demands)
-def test_sharing_a_device_is_mutual(one, other):
+@given(demands, demands, rooms)
+def test_sharing_a_device_is_mutual(one, other, room):
     common = {d for d in one if one[d] and other.get(d)}
-    assert shares_device(one, other) == shares_device(other, one)
-    assert shares_device(one, other) or common <= {HOST}
+    assert shares_device(one, other, room) == shares_device(other, one, room)
+    assert shares_device(one, other, room) or common <= {HOST}
+
+
+@given(demands, demands, rooms_in_ram)
+def test_what_loads_into_a_gpu_in_ram_shares_it_with_whatever_goes_into_ram(one, other, room):
+    pool = {GPU, HOST}
+    takes_gpu = one.get(GPU) or other.get(GPU)
+    takes_pool = [any(demand.get(device) for device in pool) for demand in (one, other)]
+    if takes_gpu and all(takes_pool):
+        assert shares_device(one, other, room)
 
 
 def test_loads_share_the_hosts_memory_but_come_one_at_a_time_where_they_go_nowhere_else():
     spills, on_the_gpu, only_there = {GPU: 5, HOST: 2}, {GPU2: 5, HOST: 1}, {HOST: 4, GPU: 0}
-    assert not shares_device(spills, on_the_gpu)
-    assert not shares_device(spills, only_there)
-    assert shares_device(only_there, {HOST: 1})
+    assert not shares_device(spills, on_the_gpu, TEN)
+    assert not shares_device(spills, only_there, TEN)
+    assert shares_device(only_there, {HOST: 1}, TEN)
 
 
 @given(demands, demands, rooms)

@@ -1,8 +1,14 @@
 """While the GPUs are yielded nothing comes to lie on one, and afterwards what ran comes back."""
 
+from dataclasses import replace
+
+import pytest
+
+from paddock.core.effects import Spawn
 from paddock.core.events import Resumed, Yielded
 from paddock.core.model import HOST, ProfileId, Spec
 from tests.core.story import (
+    BROKEN,
     TEN,
     A,
     B,
@@ -10,6 +16,7 @@ from tests.core.story import (
     Story,
     asked,
     cancel,
+    configured,
     done,
     exited,
     freed,
@@ -136,3 +143,31 @@ def test_what_ended_while_it_drained_is_not_spawned_before_it_is_over():
     s(3, asked(2, "a"))
     assert s(4, exited("a.1")) == s(4, freed("a.1")) == []
     assert spawn("a.2") in s(5, Resumed())
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_what_was_changed_meanwhile_comes_back_as_it_was_changed(*, has_ended: bool):
+    s = Story(replace(A, fingerprint="old"))
+    s.used(0, "a", "a.1")
+    s(1, Yielded())
+    if has_ended:
+        s.gone(2, "a.1")
+    s(3, configured(replace(A, fingerprint="new")))
+    effects = s(4, Resumed()) + ([] if has_ended else s.gone(5, "a.1"))
+    assert [(e.instance, e.fingerprint) for e in effects if isinstance(e, Spawn)] == [
+        ("a.2", "new")
+    ]
+
+
+def test_a_changed_profile_that_fails_after_a_yield_still_gives_way_to_the_version_that_ran():
+    s = Story(replace(A, fingerprint="old"))
+    s(0, asked(1, "a"))
+    s(1, ready("a.1"))
+    s(2, Yielded())
+    s(3, configured(replace(A, fingerprint="new")))
+    s(4, Resumed())  # it has not left yet, and stays
+    s(5, left(1))
+    assert s(6, asked(2, "a", insist=True)) == [stop("a.1", "outdated")]
+    s.gone(7, "a.1")
+    effects = s.gone(8, "a.2", BROKEN)
+    assert [e.fingerprint for e in effects if isinstance(e, Spawn)] == ["old"]

@@ -143,6 +143,25 @@ async def test_whoever_waits_for_what_could_not_be_done_is_told(
         assert await home.answer("alpha") == "I am alpha."
 
 
+async def test_an_instance_that_is_lost_track_of_is_ended_and_leaves_nothing_behind(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths) as home:
+        seen = list[int]()
+
+        def look(_: object) -> bool:
+            seen.extend(i.record.pid for i in home.daemon.parts.registry.values())
+            raise RuntimeError(MADE_UP)
+
+        with monkeypatch.context() as broken:
+            broken.setattr("paddock.daemon.instances.life.Vitals.look", look)
+            status, reply = await home.ask("alpha")
+        assert (status, reply["error"]["code"]) == (400, "internal")
+        assert not Path(f"/proc/{seen[0]}").exists(), "not even as a zombie"
+        assert (await home.post("/switch", {"model": "alpha"}))[0] == 200
+
+
 async def test_a_history_that_cannot_be_opened_stops_nobody(tmp_path: Path, models: Path):
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
     (paths.state_dir / "history.sqlite").mkdir(parents=True)

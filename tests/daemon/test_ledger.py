@@ -188,6 +188,30 @@ def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
     assert books.device_set.endswith(f"; {FAR}")
 
 
+def test_a_made_up_card_without_a_driver_has_what_its_engine_told_and_others_use_is_unknown():
+    books = ledger()
+    books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=15000, size=16384)))
+    room = books.read({ALPHA: holding(7, first=5000)})
+    assert (room.capacity[FIRST], room.names[FIRST], room.exclusive) == (
+        15000,
+        "Vulkan0",
+        frozenset(),
+    )
+    reading = books.readings[FIRST]
+    assert (reading.free_mib, reading.ours_mib, reading.foreign_mib) == (10000, 5000, None)
+    assert [
+        info.booked_mib
+        for info in books.devices({ALPHA: holding(7, first=5000)})
+        if info.id == FIRST
+    ] == [{ALPHA: 5000}]
+
+
+def test_a_made_up_card_that_a_driver_reads_is_not_taken_at_its_engines_word():
+    books = ledger(gpu(0, 20000))
+    books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=15000, size=16384)))
+    assert books.read(NOTHING).capacity[FIRST] == 20000
+
+
 def apu(*processes: GpuProcess, free: int = 460) -> Gpu:
     return gpu(0, free, *processes, total=512, is_in_ram=True)
 

@@ -1,6 +1,8 @@
 """What Paddock asks a model of its own accord never costs a conversation its place in a slot."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,11 @@ import msgspec
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.core.model import ProfileId
+from paddock.core.books import Live, Serving
+from paddock.core.model import UNKNOWN, InstanceId, ProfileId, Ticket
+from paddock.daemon.faults import Faults
+from paddock.daemon.history import probes as module
+from paddock.daemon.history.probes import Probes
 from tests.yard import Yard, places, yard
 
 CONF = """
@@ -83,3 +89,84 @@ async def test_nothing_is_probed_while_somebody_waits_made_up(
             while home.daemon.probes.is_busy:
                 await asyncio.sleep(0.05)
         assert alpha.speed is None, "nobody asked it anything"
+
+
+# ---- while somebody else is there, made up ----
+
+
+class Place:
+    """A model that was just loaded and another one; a probe lasts until it is ended."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.own, self.other = (
+            Live(InstanceId(f"{n}.1"), ProfileId(n), {}, "", Serving(0, 0)) for n in "ab"
+        )
+        self.live = {live.id: live for live in (self.own, self.other)}
+        self.queue = dict[ProfileId, int]()
+        self.asked, self.ended = asyncio.Event(), asyncio.Event()
+        it: Any = self
+        self.probes = Probes(it, it, Faults(), after=0.01)
+        self.id, self.profile, self.n_ctx, self.restored_tokens = self.own.id, "a", 4096, 0
+        self.stable = self
+        monkeypatch.setattr(module, "_ask", self._ask)
+
+    def find(self, _: str) -> "Place":  # the profile
+        return self
+
+    probe = is_generative = True
+
+    def waiting(self) -> dict[ProfileId, int]:
+        return self.queue
+
+    async def _ask(self, _: object) -> None:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+    @asynccontextmanager
+    async def armed(self) -> AsyncIterator[Probes]:
+        running = asyncio.create_task(self.probes.run())
+        await asyncio.sleep(0)
+        it: Any = self
+        self.probes.arm(it)
+        yield self.probes
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    def serve(self, live: Live) -> None:
+        assert isinstance(live.state, Serving)
+        live.state.leases[Ticket(1)] = UNKNOWN
+
+
+async def test_nothing_is_probed_while_another_model_serves_somebody(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    place = Place(monkeypatch)
+    place.serve(place.other)
+    async with place.armed() as probes:
+        while probes.is_busy:
+            await asyncio.sleep(0.01)
+        assert not place.asked.is_set()
+
+
+async def test_whoever_is_served_by_another_model_ends_a_probe(monkeypatch: pytest.MonkeyPatch):
+    place = Place(monkeypatch)
+    async with place.armed() as probes:
+        await place.asked.wait()
+        probes.disturb(place.other.id)
+        await place.ended.wait()
+
+
+async def test_whoever_waits_ends_a_probe_and_what_is_only_armed_stays(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    place = Place(monkeypatch)
+    async with place.armed() as probes:
+        probes.hang_up()
+        probes.disturb(place.other.id)
+        await place.asked.wait()
+        probes.hang_up()
+        await place.ended.wait()

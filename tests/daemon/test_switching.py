@@ -6,7 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from paddock.config.profile import Profile
 from paddock.config.settings import Paths
+from paddock.core.model import InstanceId
+from paddock.daemon.instances.records import Record
 from tests.yard import places, servers, wrapper, yard
 
 CONF = """
@@ -190,3 +193,40 @@ async def test_one_that_is_cancelled_before_it_has_a_process_never_begins(
         assert await home.answer("beta") == "I am beta.", "its room is free again"
         assert await home.answer("alpha") == "I am alpha."
         assert len(servers(home.paths)) == 1
+
+
+async def test_the_devices_are_read_when_nobody_plans_on_them_any_more(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with yard(here(tmp_path, models)) as home:
+        supervisor, order = home.daemon.supervisor, list[str]()
+        prepare = supervisor._starter.prepare
+
+        async def stand_aside() -> None:
+            await asyncio.sleep(0)
+            order.append("planning has ended")
+
+        def prepared(instance: InstanceId, profile: Profile) -> Record:
+            order.append("prepared")
+            return prepare(instance, profile)
+
+        monkeypatch.setattr(home.daemon.plans, "stand_aside", stand_aside)
+        monkeypatch.setattr(supervisor._starter, "prepare", prepared)
+        await home.answer("alpha")
+        assert order == ["planning has ended", "prepared"]
+
+
+async def test_what_is_cancelled_before_it_began_leaves_nothing_behind(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with yard(here(tmp_path, models)) as home:
+        may_begin = asyncio.Event()
+        monkeypatch.setattr(home.daemon.plans, "stand_aside", may_begin.wait)
+        asking = asyncio.create_task(home.ask("alpha"))
+        await home.until(lambda s: "alpha" in s.queue)
+        await home.post("/cancel", {"model": "alpha"})
+        may_begin.set()
+        assert (await asking)[1]["error"]["code"] == "cancelled"
+        assert not servers(home.paths)
+        assert not list(home.daemon.records)
+        assert await home.answer("alpha") == "I am alpha."

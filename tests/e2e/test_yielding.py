@@ -156,3 +156,24 @@ async def test_nonsense_as_a_time_is_refused(opened: Opened):
     async with opened() as home:
         assert (await home.post("/yield", {"seconds": -1}))[0] == 400
         assert (await home.status()).yielded is None
+
+
+async def test_a_reading_that_fails_does_not_keep_the_gpus_yielded(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+):
+    async with opened() as home:
+        await home.answer("gpu")
+        await home.post("/yield", {})
+        told = []
+
+        def measure() -> None:
+            told.append(home.daemon.parts.yield_state.current is not None)
+            raise RuntimeError("made up by this test")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(home.daemon.sampler, "measure", measure)
+            status, found = await home.post("/resume")
+        assert (status, found["back"]) == (200, ["gpu"])
+        assert told[0] is True, "until the devices are read it is as it was"
+        await home.until_phase("gpu", "ready")
+        assert (await home.status()).yielded is None

@@ -1,6 +1,7 @@
 """Plans that were made before: for how long they hold, and how they are kept."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
+from paddock.engine.engine import Engine
+from paddock.llama.flags import FlagSet
 from paddock.placement import plan_cache as module
 from paddock.placement.devices import Reading, Readings
-from paddock.placement.plan_cache import PlanCache, holds
-from tests.placement.ground import around
+from paddock.placement.plan_cache import PlanCache, holds, is_news, is_outgrown, key_of
+from tests.placement.ground import around, written
 
 FIRST, SECOND, FAR = "0000:00:06.0", "0000:00:07.0", "RPC0[10.0.0.7:50052]"
 
@@ -86,6 +89,53 @@ def test_nothing_is_concluded_of_a_device_that_reports_nothing():
 
 def test_ram_does_not_count_as_it_changes_all_the_time():
     assert holds(plan(), now())
+
+
+@pytest.mark.parametrize(("available", "has"), [(24064, False), (24065, True), (20000, False)])
+def test_what_was_cut_is_outgrown_when_memory_has_been_given_back(available: int, has: bool):
+    cut = plan(device(FIRST, 22976, 24000), steps=["context cut from 131072 to 28416 tokens"])
+    assert is_outgrown(cut, now(first=available)) == has
+    assert not is_outgrown(ONE, now(first=available)), "as asked for, it takes what it takes"
+
+
+def test_what_was_cut_to_a_made_up_gpu_in_ram_is_outgrown_by_ram():
+    shared = DevicePlan(device=FIRST, id=FIRST, model=9000, available=15_800, in_ram=True)
+    cut = plan(shared, steps=["context cut from 131072 to 28416 tokens"])
+    reading = Reading(DeviceId(FIRST), "GPU0", 512, 460, is_in_ram=True)
+    assert not is_outgrown(cut, around(reading, ram=75_000).readings)
+    assert is_outgrown(cut, around(reading, ram=75_001).readings)
+
+
+@pytest.mark.parametrize(("first", "is_new"), [(24064, False), (24065, True), (23935, True), (None, True)])  # fmt: skip
+def test_a_plan_is_worth_another_when_what_is_read_has_changed(first: int | None, is_new: bool):
+    assert is_news(ONE, now(first=24000), now(first=first)) == is_new
+    assert not is_news(ONE, now(first=first), now(first=first))
+
+
+def test_what_lies_behind_rpc_and_ram_that_no_gpu_shares_are_no_news():
+    assert not is_news(ONE, now(first=24000), now(first=24000, far=5000))
+    assert is_news(ONE, now(first=24000), now(first=24000, second=5000))
+
+
+# ---- for whom they hold ----
+
+
+def test_a_plan_is_for_the_devices_that_its_engine_was_to_see():
+    engine = Engine("native", "native", ("llama-server",), "1", 1, FlagSet.of(()), "1")
+    one = key_of(written(), engine, {"HOME": "/a", "CUDA_VISIBLE_DEVICES": "0"})
+    assert key_of(written(), engine, {"HOME": "/b", "CUDA_VISIBLE_DEVICES": "0"}) == one
+    others = [
+        key_of(written(), engine, environ)
+        for environ in (
+            {},
+            {"CUDA_VISIBLE_DEVICES": "1"},
+            {"CUDA_VISIBLE_DEVICES": "0", "GGML_VK_VISIBLE_DEVICES": "0"},
+        )
+    ]
+    others.append(
+        key_of(written(), replace(engine, env=(("A", "1"),)), {"CUDA_VISIBLE_DEVICES": "0"})
+    )
+    assert len({one, *others}) == 5
 
 
 # ---- how they are kept ----

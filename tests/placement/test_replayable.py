@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paddock.api.placement import DevicePlan, Plan
-from paddock.core.model import DeviceId
+from paddock.core.model import HOST, DeviceId
 from paddock.placement.devices import Reading
 from paddock.placement.replayable import obstacle, replay
 from tests.placement.ground import gpu
@@ -79,6 +79,58 @@ def test_no_load_is_replayed_into_less_than_it_counted_with_or_needs(
         assert not is_cut or free <= available + 64
 
 
+# ---- GPUs that lie in RAM, all made up ----
+
+
+def shared(*, steps: list[str] | None = None) -> Plan:
+    """Of an APU with 512 MiB set aside, of which 460 were free, and 14,000 of RAM; its engine saw 8,000."""
+    device = DevicePlan(device="Vulkan0", id=CARD, model=5_000, margin=1024, available=8_000,
+                        size=8_300, in_ram=True, set_aside=460)  # fmt: skip
+    host = DevicePlan(device="Host", id="host", model=500, available=14_000)
+    return Plan(profile="m", source="engine", fits=True, devices=[device, host], replay=FLAGS,
+                gpus=[CARD], steps=steps or [])  # fmt: skip
+
+
+def apu(*, ram: int | None = 14_000, aside: int | None = 460) -> dict[DeviceId, Reading]:
+    card = Reading(DeviceId(CARD), "GPU0", 512, aside, is_in_ram=True)
+    return {reading.id: reading for reading in (card, Reading(HOST, "Host", 16_000, ram))}
+
+
+def test_a_gpu_in_ram_is_compared_with_what_its_engine_saw_of_it():
+    assert obstacle(shared(), apu(), {}) == ""
+    assert obstacle(shared(), apu(ram=12_024), {}) == ""
+    assert obstacle(shared(), apu(ram=12_023), {}) == (
+        "Vulkan0 has 5.9 GiB free, its plan counted with 7.8 GiB"
+    )
+    assert obstacle(shared(), apu(ram=12_100, aside=300), {}).startswith("Vulkan0 has 5.8 GiB free")
+
+
+def test_what_others_hold_in_ram_or_of_that_gpu_is_one_pool():
+    for device in (CARD, HOST):
+        assert obstacle(shared(), apu(), {DeviceId(device): 1_900}) == ""
+        assert obstacle(shared(), apu(), {DeviceId(device): 2_000}) != ""
+
+
+def test_what_was_cut_to_a_gpu_in_ram_is_replayed_while_ram_is_about_what_it_was():
+    cut = shared(steps=["context cut from 131072 to 28416 tokens"])
+    cut.devices[0].model, cut.devices[0].size = 6_976, 15_000
+    assert obstacle(cut, apu(), {}) == obstacle(cut, apu(ram=17_500), {}) == ""
+    assert obstacle(cut, apu(ram=17_501), {}) == "Vulkan0 has 11.2 GiB, its plan was cut to 7.8 GiB"
+    assert obstacle(cut, apu(ram=13_999), {}).startswith("Vulkan0 has 7.8 GiB free")
+
+
+def test_a_gpu_in_ram_that_no_driver_reads_goes_by_ram_alone():
+    own = shared()
+    own.devices[0].set_aside, own.gpus = None, []
+    assert obstacle(own, {HOST: Reading(HOST, "Host", 16_000, 14_000)}, {}) == ""
+    assert obstacle(own, {HOST: Reading(HOST, "Host", 16_000, 12_000)}, {}) != ""
+
+
+def test_of_ram_that_nobody_can_read_nothing_is_concluded():
+    for readings in (apu(ram=None), apu(aside=None)):
+        assert obstacle(shared(), readings, {}) == "nobody can tell what is free of Vulkan0"
+
+
 # ---- what a load is given, and what its engine must see ----
 
 
@@ -90,7 +142,7 @@ def far(available: int, *, model: int = 100, margin: int = 16, overflowing: int 
 
 
 def test_of_a_device_behind_rpc_the_engine_must_see_enough():
-    given_ = replay(far(500))
+    given_ = replay(far(500), {})
     assert given_.needs == {"RPC0": 116}
     assert given_.shortage({"RPC0": 116}) == given_.shortage({}) == ""
     assert given_.shortage({"RPC0": 90}) == "RPC0 has 90 MiB free, its plan needs 116 MiB"
@@ -98,14 +150,20 @@ def test_of_a_device_behind_rpc_the_engine_must_see_enough():
 
 def test_what_filled_its_device_needs_no_more_than_its_plan_counted_with():
     """Fit's last trial may be over the target for a moment: `planning._is_over_full`."""
-    assert replay(far(110)).needs == {"RPC0": 110}
+    assert replay(far(110), {}).needs == {"RPC0": 110}
 
 
 def test_of_a_gpu_here_the_ledger_is_asked():
-    assert replay(plan()).needs == {}
+    assert replay(plan(), having(20_000)).needs == {}
+
+
+def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():
+    card = DeviceId(CARD)
+    told = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_told=True)}
+    assert replay(plan(), told).needs == {"CUDA0": 9_024}
 
 
 def test_layers_that_lie_in_part_elsewhere_are_known_without_fits_word():
-    assert replay(far(500, overflowing=3)).placement.layers_overflowing == 3
-    assert replay(far(500)).placement.layers_overflowing is None
-    assert replay(far(500)).placement.replayed
+    assert replay(far(500, overflowing=3), {}).placement.layers_overflowing == 3
+    assert replay(far(500), {}).placement.layers_overflowing is None
+    assert replay(far(500), {}).placement.replayed

@@ -87,14 +87,14 @@ class Answered(msgspec.Struct, kw_only=True):
     generated_tokens: int | None = None
 
 
-class Yielding(msgspec.Struct, kw_only=True):
+class YieldWish(msgspec.Struct, kw_only=True):
     """Leave the GPUs to other programs, or take them back."""
 
     seconds: float | None = None  # None: until `resume`
     resume: bool = False
 
 
-class YieldState(msgspec.Struct, kw_only=True):
+class YieldReport(msgspec.Struct, kw_only=True):
     yielded: bool
     until: str | None
     leaving: list[str]
@@ -204,8 +204,8 @@ _ALL = (
         description="Unload everything that lies on a GPU, for `seconds` or until this is called with "
         "`resume`; then what ran comes back. Requests to models that need a GPU wait or are refused "
         "meanwhile.",
-        takes=Yielding,
-        gives=YieldState,
+        takes=YieldWish,
+        gives=YieldReport,
         destroys=True,
     ),
 )

@@ -51,6 +51,7 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
     layers: int | None = None
     overflowing: int = 0  # of these layers, those of which parts lie elsewhere
     in_ram: bool = False  # a GPU that shares the machine's memory: what lies on it takes RAM
+    set_aside: int | None = None  # what its driver has free of the RAM that is its alone
 
     @property
     def total(self) -> int:

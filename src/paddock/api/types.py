@@ -44,6 +44,9 @@ class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
     log: list[str] = []  # the last lines of its log
 
 
+_PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
+
+
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How far a load is."""
 
@@ -55,6 +58,16 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     eta: float | None = None  # seconds left, from this profile's history
     mib_done: int | None = None
     mib_total: int | None = None
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether all bytes are where they belong, whatever comes after that."""
+        return self.stage in ("warming", "restoring", "ready")
+
+    @property
+    def part_in_words(self) -> str:
+        """`text model`, `projector`, `draft model`; else who is waited for."""
+        return _PARTS.get(self.part, self.part)
 
 
 class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):

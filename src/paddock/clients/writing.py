@@ -19,6 +19,7 @@ from paddock.atomic_write import atomic_write
 from paddock.clients.setting import Change as EntryChange
 from paddock.clients.setting import ClientSettings
 from paddock.errors import ConfigError
+from paddock.plain_file import read_plain
 
 State = Literal["", "connected", "changed"]  # `changed`: by somebody else, since
 
@@ -178,7 +179,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _bytes(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except FileNotFoundError:
         return None
     except OSError as error:

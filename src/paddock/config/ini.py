@@ -13,6 +13,7 @@ from pathlib import Path
 
 from paddock.config.comments import NumberedLines
 from paddock.config.profile import Problem
+from paddock.plain_file import read_plain
 
 # A comment may stand behind a header; without one, a name may hold brackets.
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\](?=\s*[;#])|\[(?P<any>.+)\]")
@@ -39,7 +40,7 @@ class Section:
 def read_text(path: Path) -> str | Problem:
     """The file as text without a byte order mark; what is wrong where it is not UTF-8 text."""
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except OSError as error:
         return Problem("error", f"cannot be read: {error.strerror}", file=str(path))
     try:

@@ -11,6 +11,7 @@ from paddock.config.profile import ProblemCode
 from paddock.llama.flag_paths import is_written, paths, placed, takes_folder
 from paddock.llama.flags import FlagSpec
 from paddock.near import nearest
+from paddock.plain_file import oddity
 
 MODEL_FLAGS = frozenset({"--model", "--model-draft", "--mmproj"})
 
@@ -77,6 +78,8 @@ def named_files(spec: FlagSpec, values: Sequence[str]) -> Iterator[Missing]:
             yield Missing("missing-file", f"a folder instead of a file: {path}")
         elif not is_there(path):
             yield Missing("missing-file", f"no such file: {path}", _like(path))
+        elif kind := oddity(path):
+            yield Missing("missing-file", f"{kind} instead of a file: {path}")
         elif not os.access(path, os.R_OK):
             yield Missing("missing-file", f"cannot be read by you: {path}")
 
@@ -102,6 +105,8 @@ def missing(path: Path) -> Iterator[Missing]:
     elif _is_dir(path):
         hint = "name the GGUF file in it; of several shards the first"
         yield Missing("missing-file", f"a folder instead of a file: {path}", hint)
+    elif kind := oddity(path):
+        yield Missing("missing-file", f"{kind} instead of a file: {path}")
     elif not (is_there(path) and path.is_file()):
         yield Missing("missing-file", f"no such file: {path}", _like(path))
     elif shard:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paddock.config.model_names import name_of
 from paddock.llama.gguf import missing_shards, shards
+from paddock.plain_file import read_plain
 
 _REPOSITORY = re.compile(r"models--(?:(?P<owner>.+?)--)?(?P<name>.+)")
 
@@ -186,7 +187,7 @@ def _age(snapshot: Path) -> tuple[bool, float]:
     """Small for the revision that `refs/main` names, then for those that changed last."""
     main = snapshot.parent.parent / "refs" / "main"
     try:
-        is_main = main.read_text().strip() == snapshot.name
+        is_main = read_plain(main).decode().strip() == snapshot.name
     except (OSError, ValueError):
         is_main = False
     return not is_main, -snapshot.stat().st_mtime

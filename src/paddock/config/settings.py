@@ -15,6 +15,7 @@ from paddock.config.engines import EngineSpec, engine_problems
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
 from paddock.near import nearest
+from paddock.plain_file import read_plain
 
 
 class Settings(
@@ -129,7 +130,7 @@ def is_loopback(host: str) -> bool:
 
 def _written(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(read_plain(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:

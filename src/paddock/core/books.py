@@ -222,7 +222,7 @@ class Books:
     def may_load(self, demand: Demand) -> bool:
         """Two loads on one device would each count the other's memory as free."""
         return not any(
-            isinstance(live.state, Coming) and shares_device(live.demand, demand)
+            isinstance(live.state, Coming) and shares_device(live.demand, demand, self.room)
             for live in self.live.values()
         )
 
@@ -230,13 +230,18 @@ class Books:
         self, profile: ProfileId, promises: list[Promise], doomed: set[InstanceId]
     ) -> list[Live] | None:
         """Whose leaving makes room for it, those already leaving not counted; None: nobody's does."""
-        others = [live for live in self.live.values() if live.id not in doomed]
-        candidates = [live for live in others if self.may_ever_leave(live)]
-        staying = [live.demand for live in others if self.is_pinned(live)]
-        staying += [promise.demand for promise in promises]
-        residents = [self._as_resident(live) for live in candidates]
+        residents, staying = self._beside(promises, doomed)
         chosen = leavers(self.need(profile), residents, staying, self.room)
         return None if chosen is None else [self.live[resident.instance] for resident in chosen]
+
+    def _beside(
+        self, promises: list[Promise], doomed: set[InstanceId]
+    ) -> tuple[list[Resident], list[Demand]]:
+        """Who can be chosen to leave, and what stays."""
+        others = [live for live in self.live.values() if live.id not in doomed]
+        staying = [live.demand for live in others if self.is_pinned(live)]
+        staying += [promise.demand for promise in promises]
+        return [self._as_resident(live) for live in others if self.may_ever_leave(live)], staying
 
     def is_pinned(self, live: Live) -> bool:
         spec = self.specs.get(live.profile)
@@ -264,11 +269,13 @@ class Books:
         state = live.state
         return state.floor if isinstance(state, Serving) and not state.leases else self.inflation
 
-    def worth(self, live: Live, profile: ProfileId) -> float:
-        """What is lost when it leaves for this profile: see `eviction.worth`."""
-        beside = [other.demand for other in self.live.values()]
-        short = shortage(self.need(profile), beside, self.room)
-        return worth(self._as_resident(live), short)
+    def worth(
+        self, live: Live, profile: ProfileId, promises: list[Promise], doomed: set[InstanceId]
+    ) -> float:
+        """What is lost when it leaves for this profile, as it was chosen: see `eviction.worth`."""
+        residents, staying = self._beside(promises, doomed)
+        beside = [*staying, *(resident.demand for resident in residents)]
+        return worth(self._as_resident(live), shortage(self.need(profile), beside, self.room))
 
     def may_leave(self, live: Live, want: Want, now: float) -> bool:
         """Whether it may be stopped for `want` at this moment."""

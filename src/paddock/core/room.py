@@ -87,13 +87,17 @@ def _is_short(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) 
     return device in room.capacity and sum(taken) + mib > room.capacity[device]
 
 
-def shares_device(one: Demand, other: Demand) -> bool:
+def shares_device(one: Demand, other: Demand, room: Room) -> bool:
     """Whether a load of one would count the other's memory as free.
 
-    llama.cpp fits to what the GPUs have free at that moment. Of the host's memory it takes what it
-    needs, so that only loads that go nowhere else come one at a time there, for the disk's sake.
+    llama.cpp fits to what the GPUs have free at that moment; of one in RAM that is what RAM has. Of the
+    host's memory it takes what it needs, so that only loads that go nowhere else come one at a time
+    there, for the disk's sake.
     """
     mine, theirs = _devices(one), _devices(other)
+    if (mine | theirs) & room.in_ram:
+        in_ram = room.in_ram | {HOST}
+        return bool(mine & theirs) or bool(mine & in_ram and theirs & in_ram)
     return bool(mine & theirs - {HOST}) or mine == theirs == {HOST}
 
 

@@ -128,6 +128,7 @@ def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effe
                     yield from _refuse_as_impossible(books, want.profile)
                 continue
             if leaving and all(books.may_leave(live, want, now) for live in leaving):
+                _age(books, leaving, want.profile, promises, doomed)
                 yield from _evict(books, leaving, want, now)
             elif books.is_due(want, now):
                 closed |= {live.id for live in leaving}
@@ -146,15 +147,20 @@ def _hold(books: Books, profile: ProfileId) -> Iterator[Refuse]:
 def _evict(books: Books, leaving: list[Live], want: Want, now: float) -> Iterator[Stop]:
     books.begun[want.profile] = replace(want, askers=want.askers | books.askers(want.profile))
     _owe(books, want.profile, [live.profile for live in leaving])
-    _age(books, leaving, want.profile)
     for live in leaving:
         books.evicted_at[live.profile] = now
         yield stop(live, "evicted")
 
 
-def _age(books: Books, leaving: list[Live], profile: ProfileId) -> None:
+def _age(
+    books: Books,
+    leaving: list[Live],
+    profile: ProfileId,
+    promises: list[Promise],
+    doomed: set[InstanceId],
+) -> None:
     """What stays is by so much less worth than what comes, until it is used again."""
-    worths = [books.worth(live, profile) for live in leaving]
+    worths = [books.worth(live, profile, promises, doomed) for live in leaving]
     books.inflation = max(books.inflation, *filter(isfinite, worths), 0.0)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from paddock.core.model import Asker
+from paddock.core.model import UNKNOWN, Asker
 
-_REMEMBERED = 16  # who was here before so many others is not waited for
+_REMEMBERED = 16  # askers; who was here before so many others is known no more
 # Seconds. A client sends its next request when it has read the end of an answer, which is a moment
 # before we have: what overlaps by less comes one after the other.
 _OVERLAP = 0.25
@@ -17,12 +17,16 @@ class Users:
     """When each asker last used an instance, or gave up waiting for its load; the latest comes last."""
 
     last: dict[Asker, float] = field(default_factory=dict)
+    # When the last of those was here of whom nobody knows who they were. One who was forgotten counts
+    # as such, so that nobody loses his grace to how many others came, or to how many names one has.
+    unknown: float = _NEVER
 
     def note(self, asker: Asker, now: float) -> None:
         self.last.pop(asker, None)
         self.last[asker] = now
-        if len(self.last) > _REMEMBERED:
-            del self.last[next(iter(self.last))]
+        while len(self.last) > _REMEMBERED or UNKNOWN in self.last:
+            oldest = UNKNOWN if UNKNOWN in self.last else next(iter(self.last))
+            self.unknown = max(self.unknown, self.last.pop(oldest))
 
     def missed(self, elsewhere: Mapping[Asker, float]) -> float:
         """When somebody last used it who may come back; minus infinity where nobody may.
@@ -36,4 +40,4 @@ class Users:
             for asker, last in self.last.items()
             if elsewhere.get(asker, _NEVER) < last - _OVERLAP
         )
-        return max(staying, default=_NEVER)
+        return max((self.unknown, *staying))

@@ -57,6 +57,9 @@ def note_resumed(books: Books, _: Resumed) -> tuple[ProfileId, ...]:
     for live in books.live.values():
         if isinstance(live.state, Serving) and live.state.yielding:
             live.state.leaving = live.state.yielding = False
+    for profile in back:
+        if not books.is_up(profile):
+            books.ran.pop(profile, None)  # it comes as models.conf says by now
     return back
 
 

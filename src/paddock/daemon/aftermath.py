@@ -60,7 +60,8 @@ class Aftermath:
 
     def taken_over(self, instance: Instance) -> None:
         """See what it really holds, and how fast it is."""
-        self._sampler.measure()
+        with self._faults.caught("memory"):
+            self._sampler.measure()
         if instance.adopted:
             self._chronicle.adopted(instance)
         else:

@@ -128,6 +128,7 @@ class Daemon:
             self.plans,
             self.sampler,
             self.publisher,
+            faults,
         )
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
@@ -285,6 +286,8 @@ class Daemon:
         self.chronicle.began(instance)
 
     def handled(self, event: ev.Event) -> None:
+        if self.probes.is_busy and isinstance(event, ev.Asked) and self.parts.scheduler.waiting():
+            self.probes.hang_up()
         if self.publisher.is_quiet and isinstance(event, _OF_REQUESTS):
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())

@@ -18,7 +18,7 @@ _BY_CODE: dict[str, type[errors.PaddockError]] = {
         errors.StateUnwritable,
         errors.InternalFault,
         errors.Restarting,
-        errors.Yielded,
+        errors.GpusYielded,
     )
 }
 

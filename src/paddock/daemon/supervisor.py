@@ -89,6 +89,12 @@ class Supervisor:
                 )
 
     async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
+        # First, since a rehearsal holds memory that would be missing in what is read of the devices.
+        with self._faults.caught("plans"):
+            await self._plans.stand_aside()
+        if why := self._stopped_early.pop(instance, None):
+            self._failed_to_begin(instance, Cause("stopped", f"stopped before it began: {why}"))
+            return
         try:
             profile = self._roster.version(name, fingerprint)
             engine = self._roster.engine(profile)
@@ -106,11 +112,6 @@ class Supervisor:
                 instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
             )
         else:
-            with self._faults.caught("plans"):
-                await self._plans.stand_aside()
-            if why := self._stopped_early.pop(instance, None):
-                await self._stopped_before_it_began(record, why)
-                return
             state = self._flaws.state(profile)
             live, cause = await self._run(record, environ)
             if live.fell_short:
@@ -276,15 +277,6 @@ class Supervisor:
         self._registry.remove(live.id)
         gone = self._contexts_given_back(live.record)
         self._forget(live.id)
-        await self._delete(gone)
-
-    async def _stopped_before_it_began(self, record: Record, why: str) -> None:
-        with self._faults.caught("records"):
-            self._records.close(record)
-        gone = self._contexts_given_back(record)
-        self._failed_to_begin(
-            InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
-        )
         await self._delete(gone)
 
     def _contexts_given_back(self, record: Record) -> list[Path]:

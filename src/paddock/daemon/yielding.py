@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from paddock.core import events as ev
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
+from paddock.daemon.faults import Faults
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.sampler import Sampler
@@ -30,10 +31,11 @@ class Yielding:
         plans: ProfilePlans,
         sampler: Sampler,
         publisher: Publisher,
+        faults: Faults,
     ) -> None:
         self._state, self._loop, self._scheduler = state, loop, scheduler
         self._roster, self._plans, self._sampler = roster, plans, sampler
-        self._publisher = publisher
+        self._publisher, self._faults = publisher, faults
         self._changed = asyncio.Event()
 
     async def begin(self, by: str, *, seconds: float | None = None, now: bool = False) -> None:
@@ -49,8 +51,9 @@ class Yielding:
     def end(self) -> list[str]:
         """The GPUs are ours again; what comes back, where there is room."""
         back = self._scheduler.away or ()
+        with self._faults.caught("memory"):
+            self._sampler.measure()  # what other programs left there counts
         self._state.clear()
-        self._sampler.measure()  # what other programs left there counts
         self._loop.feed(ev.Resumed())
         self._plans.wake()
         self._publisher.yield_changed()

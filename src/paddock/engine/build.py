@@ -21,6 +21,7 @@ from paddock.engine.locate import find_engine
 from paddock.engine.source import Folder, Source, build_number, copy, fetch, patch
 from paddock.engine.toolchain import tool
 from paddock.errors import EngineError
+from paddock.plain_file import read_plain
 
 _LOG, _RECIPE = "build.log", "recipe.json"
 _TARGET = "llama-server"
@@ -48,7 +49,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 def recipe_of(order: BuildOrder) -> Recipe:
     return Recipe(
         source=repr(order.source),
-        patches={one.name: sha256(one.read_bytes()).hexdigest() for one in order.patches},
+        patches={one.name: sha256(read_plain(one)).hexdigest() for one in order.patches},
         options=order.options,
     )
 

@@ -102,7 +102,7 @@ async def unload_model(caller: Caller, wanted: tools.ModelName) -> dict[str, Any
     return mcp.done(tools.Unloaded(names), text)
 
 
-async def yield_gpus(caller: Caller, wanted: tools.Yielding) -> dict[str, Any]:
+async def yield_gpus(caller: Caller, wanted: tools.YieldWish) -> dict[str, Any]:
     """`POST /yield`, or `POST /resume`."""
     yielding = caller.front.daemon.yielding
     if wanted.resume:
@@ -110,7 +110,7 @@ async def yield_gpus(caller: Caller, wanted: tools.Yielding) -> dict[str, Any]:
     else:
         await yielding.begin("an agent", seconds=allowed(wanted.seconds))
     info = caller.front.daemon.view.yielded()
-    state = tools.YieldState(
+    state = tools.YieldReport(
         yielded=info is not None,
         until=info.until if info else None,
         leaving=info.leaving if info else [],

@@ -11,6 +11,7 @@ from paddock.importing.key_comments import KeyComments
 from paddock.importing.mounts import Mounts
 from paddock.importing.page import Page
 from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
+from paddock.plain_file import read_plain
 
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:?[-?+])([^}]*))?\}|\$(\w+)")
@@ -103,7 +104,7 @@ def _mount(mounts: Mounts, volume: object, folder: Path, env: Mapping[str, str])
 def dotenv(folder: Path) -> dict[str, str]:
     """What `.env` sets; nothing without one."""
     try:
-        lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+        lines = read_plain(folder / ".env").decode().splitlines()
     except (OSError, ValueError):
         return {}
     pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]

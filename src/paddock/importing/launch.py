@@ -16,6 +16,7 @@ from paddock.importing.mounts import Mounts
 from paddock.importing.prefixes import PREFIXES, Prefix
 from paddock.importing.shell import Call, Shell
 from paddock.importing.shell_words import Remark
+from paddock.plain_file import read_plain
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SERVER = re.compile(r".*llama[-_.]?(?:cpp[-_])?server.*", re.IGNORECASE)
@@ -213,7 +214,7 @@ def _script_calls(
 ) -> Iterator[Launch | Other]:
     inner = replace(_inner(call, shell), home=script.absolute().parent, args=args)
     try:
-        text = script.read_bytes()[:_LONGEST].decode("utf-8", "replace")
+        text = read_plain(script)[:_LONGEST].decode("utf-8", "replace")
     except OSError as error:
         yield Other(str(script), f"cannot be read: {error.strerror}")
         return

@@ -12,7 +12,7 @@ from paddock.importing.page import GAP, Page, PageSection, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
 from paddock.importing.shell import Call, Shell
-from paddock.importing.started import Starter
+from paddock.importing.started import SectionFiller
 from paddock.importing.swap_command import split_command
 from paddock.importing.swap_keys import ModelKeys
 from paddock.importing.swap_shared import Shared
@@ -31,7 +31,7 @@ def read_llama_swap(path: Path, known: Known, environ: Mapping[str, str]) -> tup
     reading = _SwapReader(
         KeyComments.of(file, "models"),
         Macros(mapping(file.value.get("macros")), environ),
-        Starter(programs, notes),
+        SectionFiller(programs, notes),
         Shell(path.absolute().parent, path.absolute().parent, environ=environ),
     )
     return reading.page(models), programs
@@ -39,11 +39,11 @@ def read_llama_swap(path: Path, known: Known, environ: Mapping[str, str]) -> tup
 
 class _SwapReader:
     def __init__(
-        self, comments: KeyComments, macros: Macros, starter: Starter, shell: Shell
+        self, comments: KeyComments, macros: Macros, filler: SectionFiller, shell: Shell
     ) -> None:
         self._comments, self._file = comments, comments.file
-        self._macros, self._starter, self._shell = macros, starter, shell
-        self._notes = starter.notes
+        self._macros, self._filler, self._shell = macros, filler, shell
+        self._notes = filler.notes
 
     def page(self, models: Mapping[str, Any]) -> Page:
         head = self._comments.head()
@@ -68,7 +68,7 @@ class _SwapReader:
         profiles = [section for section in sections if not section.left_out]
         shared = Shared(self._comments, self._macros, head)
         section = shared.section()
-        engines = list({id(f): f for f in self._starter.programs.all_flags()}.values())
+        engines = list({id(f): f for f in self._filler.programs.all_flags()}.values())
         share(profiles, section, engines)
         shared.comment(section, profiles, engines)
         if sections and (end := self._comments.end()):
@@ -121,7 +121,7 @@ class _SwapReader:
         keys.names()
         count = len(section.keys)
         above = self._comments.above("models", section.id, "cmd")
-        self._starter.fill(section, start, self._file.where("models", section.id, "cmd"))
+        self._filler.fill(section, start, self._file.where("models", section.id, "cmd"))
         if len(section.keys) > count:
             section.keys[count].comments[:0] = above
         keys.rest(self._priority(section.id))

@@ -16,6 +16,7 @@ from paddock.importing.ollama_words import LOST, SILENT
 from paddock.importing.page import plain
 from paddock.importing.yaml_file import items
 from paddock.llama.gguf import shards
+from paddock.plain_file import read_plain
 
 _HEAD = re.compile(r"\s*(?P<name>[A-Za-z]+)[ \t]+(?P<rest>.*)", re.DOTALL)
 _FILES = {"from": "model", "adapter": "adapter", "draft": "draft"}
@@ -45,7 +46,7 @@ class _Recipe:
 def read_modelfile(path: Path, environ: Mapping[str, str]) -> OllamaStore:
     """The model that it describes; ConfigError where the file cannot be read or names no model."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     found = list(instructions(text))

@@ -13,6 +13,7 @@ from typing import Any
 
 from paddock.importing.page import Page, plain
 from paddock.importing.yaml_file import items, mapping, text_of
+from paddock.plain_file import oddity, read_plain
 
 _LAYER = "application/vnd.ollama.image."
 _DIGEST = re.compile(r"sha256[:-][0-9a-fA-F]{64}")
@@ -116,7 +117,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _manifest(path: Path, folder: Path, parts: tuple[str, ...], notes: Page) -> Manifest:
     """ValueError says which of its layers is not whole."""
-    manifest = mapping(json.loads(path.read_bytes()))
+    manifest = mapping(json.loads(read_plain(path)))
     layers: dict[str, tuple[Path, ...]] = {}
     for layer in map(mapping, items(manifest.get("layers"))):
         kind = text_of(layer.get("mediaType")).removeprefix(_LAYER).partition(";")[0].strip()
@@ -166,7 +167,7 @@ def _params(paths: tuple[Path, ...], id_: str, notes: Page) -> Params:
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        return mapping(json.loads(path.read_bytes()))
+        return mapping(json.loads(read_plain(path)))
     except (OSError, ValueError):
         return {}
 
@@ -197,6 +198,8 @@ def _without_broken(manifest: Manifest, notes: Page) -> Manifest:
 
 
 def _broken(path: Path) -> str:
+    if kind := oddity(path):
+        return f"is {kind} instead of a file: {path}"
     try:
         with path.open("rb") as file:
             return "" if file.read(4) == b"GGUF" else f"is no GGUF file: {path}"

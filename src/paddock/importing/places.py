@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from paddock.plain_file import read_plain
+
 
 def hugging_face(environ: Mapping[str, str]) -> Path:
     """The cache of huggingface_hub, by its own variables."""
@@ -20,7 +22,7 @@ def lm_studio(environ: Mapping[str, str]) -> Path:
     """The folder that LM Studio's settings name, else its own, of which older versions had another."""
     home = _home(environ)
     try:
-        named = json.loads((home / ".lmstudio" / "settings.json").read_bytes())["downloadsFolder"]
+        named = json.loads(read_plain(home / ".lmstudio" / "settings.json"))["downloadsFolder"]
     except (OSError, ValueError, KeyError, TypeError):
         named = None
     usual = [home / ".lmstudio" / "models", home / ".cache" / "lm-studio" / "models"]

@@ -24,7 +24,7 @@ _NOT_KNOWN = "its value is known only at run time"
 
 
 @dataclass(slots=True)
-class Starter:
+class SectionFiller:
     """Fills sections from starts; all notes go to one page."""
 
     programs: Programs

@@ -18,9 +18,10 @@ from paddock.importing.page import GAP, Page, PageSection, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
 from paddock.importing.shell import Call, Shell
-from paddock.importing.started import Starter
+from paddock.importing.started import SectionFiller
 from paddock.importing.unit_file import SUFFIXES, Directive, Unit
 from paddock.importing.yaml_file import read_yaml
+from paddock.plain_file import read_plain
 
 _LONGEST = 1 << 20  # bytes of a file that somebody wrote by hand
 _GENERIC = re.compile(
@@ -74,7 +75,7 @@ class _StartsReader:
         self.programs, self.sections = programs, list[PageSection]()
         self._environ, self._home = environ, home
         self._notes = Page()
-        self._starter = Starter(programs, self._notes)
+        self._filler = SectionFiller(programs, self._notes)
         self._shared = PageSection("*", "")
 
     def read(self, file: Path) -> None:
@@ -95,7 +96,7 @@ class _StartsReader:
     def _add(self, launch: Launch, where: str, name: str, comments: list[str]) -> PageSection:
         """`name` is for the section, unless the command has one of its own, or it says nothing."""
         section = PageSection("", where, comments=comments)
-        self._starter.fill(section, launch, where)
+        self._filler.fill(section, launch, where)
         section.id = self._id(section, name)
         section.aliases = [alias for alias in section.aliases if alias != section.id]
         self.sections.append(section)
@@ -209,6 +210,6 @@ def _is_name(text: str) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes()[:_LONGEST].decode("utf-8-sig", "replace")
+        return read_plain(file)[:_LONGEST].decode("utf-8-sig", "replace")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error

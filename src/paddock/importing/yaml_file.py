@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paddock.errors import ConfigError
 from paddock.importing.yaml_comments import Comments
 from paddock.importing.yaml_text import Key, parsed
+from paddock.plain_file import read_plain
 
 if TYPE_CHECKING:
     import yaml
@@ -37,7 +38,7 @@ def read_yaml(path: Path) -> Yaml:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
         value, node = parsed(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error

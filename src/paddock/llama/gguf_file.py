@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from paddock.llama.gguf import GgufError
+from paddock.plain_file import oddity
 
 Kind = Literal[
     "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "str", "array", "u64", "i64", "f64"
@@ -88,6 +89,8 @@ class GgufFile:
 
 def open_gguf(path: Path) -> GgufFile:
     """Read one file's header. GgufError where it has none, or one that cannot be followed."""
+    if kind := oddity(path):
+        raise GgufError(f"{path} is {kind} instead of a file", kind="other")
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":

@@ -4,7 +4,8 @@ A plan is for one profile's flags, one engine build and one state of the model's
 key. It also holds for a certain amount of free memory, which `holds` compares.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -18,9 +19,14 @@ from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
-from paddock.placement.devices import Readings
+from paddock.placement.devices import Readings, gpu_ids
 
-_FORMAT = 2  # 2: with the flags that replay it
+_FORMAT = 3  # 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM
+# Variables by which backends are told which devices there are, in which order, and with which memory.
+_CHOOSES = re.compile(
+    r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"
+    r"|ZE_AFFINITY_MASK|HSA_OVERRIDE_GFX_VERSION"
+)
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
 
@@ -65,9 +71,13 @@ def state_of(profile: Profile, engine: Engine) -> str:
     return sha256(repr((profile.fingerprint, engine.build_mark, found)).encode()).hexdigest()
 
 
-def key_of(profile: Profile, engine: Engine) -> str:
-    """A digest of the profile's flags, the engine and the model's files."""
-    parts = [str(_FORMAT), profile.fingerprint, engine.identity, *_stamps(profile)]
+def key_of(profile: Profile, engine: Engine, environ: Mapping[str, str]) -> str:
+    """A digest of the profile's flags, the engine, the model's files, and which devices it is to see.
+
+    `environ`: what the engine is started in.
+    """
+    chosen = [f"{name}={environ[name]}" for name in sorted(environ) if _CHOOSES.fullmatch(name)]
+    parts = [str(_FORMAT), profile.fingerprint, engine.build_mark, *chosen, *_stamps(profile)]
     return sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -104,6 +114,52 @@ def holds(plan: Plan, readings: Readings) -> bool:
         for device in devices
         if device.id in known
     )
+
+
+def is_outgrown(plan: Plan, readings: Readings) -> bool:
+    """Whether it was cut to less than there is now: what it says it needs, it would take no more."""
+    if not plan.steps and plan.fits:
+        return False
+    shares_ram = any(device.in_ram for device in plan.devices)
+    read = {*gpu_ids(readings), *([HOST] if shares_ram and HOST in readings else [])}
+    return any(
+        _has_more(device, readings[DeviceId(device.id)].available_mib)
+        for device in plan.devices
+        if device.id in read and not device.in_ram
+    )
+
+
+def _has_more(device: DevicePlan, now: int | None) -> bool:
+    if now is None or device.available is None:
+        return False
+    return now > device.available + _tolerance(device)
+
+
+def _tolerance(device: DevicePlan) -> int:
+    """MiB; RAM changes all the time: a quarter of it makes a difference."""
+    return max(_CLOSE, (device.available or 0) // 4) if device.id == HOST else _CLOSE
+
+
+def is_news(plan: Plan, then: Readings, now: Readings) -> bool:
+    """Whether the devices have something else than they had then, as far as this plan depends on it.
+
+    What lies behind RPC is read by nobody: it is as the plan itself said.
+    """
+    if gpu_ids(then) != gpu_ids(now):
+        return True
+    shares_ram = any(device.in_ram for device in plan.devices)
+    ids = [DeviceId(id_) for id_ in gpu_ids(now)] + ([HOST] if shares_ram else [])
+    return any(
+        _has_changed(then[id_].available_mib, now[id_].available_mib, is_ram=id_ == HOST)
+        for id_ in ids
+        if id_ in then and id_ in now
+    )
+
+
+def _has_changed(then: int | None, now: int | None, *, is_ram: bool) -> bool:
+    if then is None or now is None:
+        return then != now
+    return abs(now - then) > (max(_CLOSE, then // 4) if is_ram else _CLOSE)
 
 
 def _ram_holds(plan: Plan, readings: Readings) -> bool:

@@ -51,7 +51,7 @@ class Planner:
 
     def remembered(self, profile: Profile, engine: Engine, around: Circumstances) -> Plan | None:
         """The plan that was made before, if it still holds."""
-        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
+        plan = self._cache.find(self._key(profile, engine)) if self._cache else None
         if plan is None or plan.refusal or not holds(plan, around.readings):
             return None
         plan.profile = profile.id  # another one with the same command line may have made it
@@ -78,17 +78,20 @@ class Planner:
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
         if self._cache and (outcome.fit or outcome.refusal):
-            self._cache.put(key_of(profile, engine), plan)
+            self._cache.put(self._key(profile, engine), plan)
         return plan
 
     def forget(self, profile: Profile, engine: Engine) -> None:
         """Have it planned anew, whatever is remembered."""
         if self._cache:
-            self._cache.drop(key_of(profile, engine))
+            self._cache.drop(self._key(profile, engine))
+
+    def _key(self, profile: Profile, engine: Engine) -> str:
+        return key_of(profile, engine, {**self._environ, **dict(engine.env)})
 
     def refused_before(self, profile: Profile, engine: Engine) -> bool:
         """Whether this engine, when it was last asked, could not load these files."""
-        plan = self._cache.find(key_of(profile, engine)) if self._cache else None
+        plan = self._cache.find(self._key(profile, engine)) if self._cache else None
         return bool(plan and plan.refusal)
 
     def refusal(self, profile: Profile, engine: Engine) -> str | None:

@@ -36,7 +36,8 @@ class Circumstances:
         Devices that only engines see are as this engine sees them: their reading is from an earlier plan.
         """
         reading = self.readings.get(id_)
-        is_the_drivers = not id_.startswith("RPC") and not is_in_ram(device, reading)
+        is_read = reading is not None and not reading.is_told and not id_.startswith("RPC")
+        is_the_drivers = is_read and not is_in_ram(device, reading)
         if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib
         free = device.free_mib + self.ours.get(id_, 0)
@@ -73,8 +74,8 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
 def _device_plan(
     fit: Fit, device: FitDevice, id_: DeviceId, margin: int, around: Circumstances
 ) -> DevicePlan:
-    sizes = _sizes(fit, device.name)
-    is_used = sizes.total > 0
+    sizes, reading = _sizes(fit, device.name), around.readings.get(id_)
+    is_used, shares_ram = sizes.total > 0, is_in_ram(device, reading)
     return DevicePlan(
         device=device.name,
         id=id_,
@@ -87,7 +88,8 @@ def _device_plan(
         size=device.total_mib,
         layers=fit.trial.layers.get(device.name, 0),
         overflowing=fit.overflowing.get(device.name, 0),
-        in_ram=is_in_ram(device, around.readings.get(id_)),
+        in_ram=shares_ram,
+        set_aside=reading.available_mib if reading and shares_ram else None,
     )
 
 

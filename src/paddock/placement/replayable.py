@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from paddock.api.placement import DevicePlan, Placement, Plan
-from paddock.core.model import DeviceId
+from paddock.core.model import HOST, DeviceId
+from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.placement.devices import Readings, gpu_ids
 from paddock.placement.words import gib, on_gpus
 
@@ -32,15 +33,16 @@ class Replay(msgspec.Struct, kw_only=True):
         return ""
 
 
-def replay(plan: Plan) -> Replay:
+def replay(plan: Plan, readings: Readings) -> Replay:
     """What a load is given of this plan."""
+    told = {id_ for id_, reading in readings.items() if reading.is_told}
     return Replay(
         flags=plan.replay,
         overflowing=sum(device.overflowing for device in plan.devices),
         needs={
             device.device: min(device.available or 0, device.total + device.margin)
             for device in on_gpus(plan)
-            if device.id.startswith("RPC")
+            if device.id.startswith("RPC") or device.id in told
         },
     )
 
@@ -55,26 +57,59 @@ def obstacle(plan: Plan, readings: Readings, beside: Mapping[DeviceId, int]) -> 
     if plan.gpus != gpu_ids(readings):
         return "the GPUs are not those of its plan"
     for device in on_gpus(plan):
-        if why := _too_little(device, readings, beside) or _far_more(plan, device, readings):
+        available = _available(plan, device, readings)
+        if available is None or device.available is None:
+            return f"nobody can tell what is free of {device.device}"
+        taken = sum(beside.get(id_, 0) for id_ in _pool(plan, device))
+        if why := _too_little(device, available - taken) or _far_more(plan, device, available):
             return why
     return ""
 
 
-def _too_little(device: DevicePlan, readings: Readings, beside: Mapping[DeviceId, int]) -> str:
+def _available(plan: Plan, device: DevicePlan, readings: Readings) -> int | None:
+    """MiB that the engine would see of it if we had nothing there; None where nobody can tell.
+
+    Of a GPU in RAM an engine counts what was set aside for it and as much of the rest as its backend
+    pleases. So what it saw is the measure, and what RAM and that part have more or less since then.
+    """
+    reading = readings.get(DeviceId(device.id))
+    now = reading.available_mib if reading else None
+    if not device.in_ram:
+        return now
+    host = plan.device(HOST_NAME)
+    ram = _change(host.available if host else None, readings, HOST)
+    aside = 0 if reading is None else _change(device.set_aside, readings, reading.id)
+    if device.available is None or ram is None or aside is None:
+        return None
+    return min(device.available + ram + aside, device.size or device.available + ram + aside)
+
+
+def _change(then: int | None, readings: Readings, id_: DeviceId) -> int | None:
+    now = readings[id_].available_mib if id_ in readings else None
+    return None if then is None or now is None else now - then
+
+
+def _pool(plan: Plan, device: DevicePlan) -> list[DeviceId]:
+    """What lies where that device's memory is: of one in RAM, all that RAM has."""
+    if not device.in_ram:
+        return [DeviceId(device.id)]
+    return [DeviceId(other.id) for other in plan.devices if other.in_ram or other.id == HOST]
+
+
+def _too_little(device: DevicePlan, free: int) -> str:
     """Less than it counted with is enough where what it needs, and the margin, is still there."""
-    id_ = DeviceId(device.id)
-    reading = readings.get(id_)
-    if reading is None or reading.available_mib is None or device.available is None:
-        return f"nobody can tell what is free of {device.device}"
-    free = reading.available_mib - beside.get(id_, 0)
-    if free >= device.available or free - device.total >= device.margin:
+    available = device.available or 0
+    if free >= available or free - device.total >= device.margin:
         return ""
-    return f"{device.device} has {gib(free)} free, its plan counted with {gib(device.available)}"
+    return f"{device.device} has {gib(free)} free, its plan counted with {gib(available)}"
 
 
-def _far_more(plan: Plan, device: DevicePlan, readings: Readings) -> str:
+def _far_more(plan: Plan, device: DevicePlan, available: int) -> str:
     """What was cut to size could now be more."""
-    available = readings[DeviceId(device.id)].available_mib or 0
-    if plan.steps and available > (device.available or 0) + _CLOSE:
-        return f"{device.device} has {gib(available)}, its plan was cut to {gib(device.available or 0)}"
+    then, close = device.available or 0, _CLOSE
+    if device.in_ram:  # RAM changes all the time: `plan_cache.holds` has the same quarter
+        host = plan.device(HOST_NAME)
+        close = max(_CLOSE, (host.available or 0) // 4 if host else 0)
+    if plan.steps and available > then + close:
+        return f"{device.device} has {gib(available)}, its plan was cut to {gib(then)}"
     return ""

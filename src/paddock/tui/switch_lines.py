@@ -22,8 +22,6 @@ _STAGES: dict[Stage, str] = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-_PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
-_LOADED = ("warming", "restoring", "ready")  # all bytes are where they belong
 _LEAST_WATCHED = 0.5  # seconds of reading before a rate is shown
 
 
@@ -84,7 +82,7 @@ def switch_line(switch: Switch, now: float) -> SwitchLine:
 
 def stage(progress: Progress) -> str:
     """What happens, in words, and who is waited for."""
-    part = _PARTS.get(progress.part, progress.part)
+    part = progress.part_in_words
     word = _STAGES[progress.stage]
     if not part:
         return word
@@ -93,7 +91,7 @@ def stage(progress: Progress) -> str:
 
 def fraction(progress: Progress) -> float | None:
     """How far its bar is."""
-    return 1.0 if progress.stage in _LOADED else progress.fraction
+    return 1.0 if progress.is_in_place else progress.fraction
 
 
 def loading_rate(switch: Switch) -> float | None:

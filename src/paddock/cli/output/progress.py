@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from paddock.api.types import Progress
 
 _TENTH = 0.1  # of a stage, between two plain lines
-_LOADED = ("warming", "restoring", "ready")  # all bytes are where they belong
-_PARTS = {"text_model": "", "mmproj_model": "projector", "spec_model": "draft model"}
 
 
 class Display(Protocol):
@@ -64,7 +62,7 @@ class LoadBar:
         self._task: TaskID = bars.add_task(model, total=None, stage="", amount="", time="")
 
     def show(self, progress: Progress) -> None:
-        share = 1.0 if progress.stage in _LOADED else progress.fraction
+        share = 1.0 if progress.is_in_place else progress.fraction
         self._bars.update(
             self._task,
             total=None if share is None else 1.0,
@@ -91,7 +89,7 @@ def _rich_progress() -> RichProgress:
 
 
 def _stage(progress: Progress, *, per_cent: bool = True) -> str:
-    part = _PARTS.get(progress.part, progress.part)
+    part = "" if progress.part == "text_model" else progress.part_in_words  # that one always is
     known = per_cent and progress.fraction is not None
     share = f" {progress.fraction:.0%}" if known else ""
     return progress.stage + (f" ({part})" if part else "") + share

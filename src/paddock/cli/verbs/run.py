@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.api.address import DEFAULT_URL
+from paddock.cli.background.child import exit_on_signals, waited_for
 from paddock.cli.options import ForModel, Key, Url, client_names
 from paddock.cli.output.terminal import complain
 from paddock.errors import NoSuchThing
-from paddock.scratch import scratch
+from paddock.scratch import scratch, sweep
 
 if TYPE_CHECKING:
     from paddock.clients.offer import Offer
-    from paddock.clients.setting import ClientProgram, ClientSettings
+    from paddock.clients.setting import ClientProgram
 
 EXAMPLE = "Example: paddock run claude-code --model qwen-coder -- --continue"
 ClientName = Annotated[
@@ -79,24 +78,14 @@ def started(client: ClientProgram, offer: Offer, words: Sequence[str]) -> int:
     from paddock.clients.writing import put_aside
 
     assert client.run is not None, "`command` has seen to it"
+    exit_on_signals()  # else what lies there, keys among it, would stay
+    sweep(_runtime())  # of those that were killed
     with scratch("run", place=_runtime()) as folder:
         setting = client.run(offer, folder)
         for path in put_aside(setting):
             path.chmod(0o600)
-        return _waited_for(setting, words)
-
-
-def _waited_for(setting: ClientSettings, words: Sequence[str]) -> int:
-    """Ctrl-C is the client's to hear; we only wait for it. Children would inherit deafness."""
-    program, *args = words
-    argv = [program, *setting.args, *args]
-    with subprocess.Popen(argv, env=os.environ | dict(setting.env)) as child:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            status = child.wait()
-        finally:
-            signal.signal(signal.SIGINT, before)
-    return status if status >= 0 else 128 - status  # as shells tell of signals
+        program, *args = words
+        return waited_for([program, *setting.args, *args], dict(setting.env))
 
 
 def _runtime() -> Path | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.api.address import DEFAULT_URL
+from paddock.cli.background.child import exit_on_signals, waited_for
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.terminal import complain, print_json
 from paddock.cli.output.yielded import lines_of
@@ -26,9 +25,14 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.py"
 RESUME_EXAMPLE = "Example: paddock resume"
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|)")
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ENDS_BARE = re.compile(
+    r".*h\s*\d+"
+)  # `1h30` is half past one to some, and thirty seconds to others
+_TIME = re.compile(
+    "".join(rf"(?:(?P<{u[0]}>\d+(?:\.\d+)?)\s*{u}\s*)?" for u in ("d", "h", "m(?:in)?", "s"))
+)
 For = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +74,7 @@ def yield_gpus(
         return
     with _resuming(client):
         _report(order(), as_json=as_json)
-        status = _waited_for(words)
+        status = waited_for(words)
     sys.exit(status)
 
 
@@ -91,11 +95,14 @@ def resume(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> No
 
 
 def lasted(text: str) -> float:
-    """Seconds of `2h`, `90s`, `1h30m`. BadRequest for anything else."""
-    parts = _TIME.findall(text)
-    if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
-        raise BadRequest(f"--for takes a time such as 90s, 30min or 2h, not {text!r}")
-    if not (total := sum(float(number) * _UNITS[unit] for number, unit in parts)):
+    """Seconds of `2h`, `90s`, `1h30m`, or `90`. BadRequest for anything else."""
+    words = text.strip()
+    found = _TIME.fullmatch(f"{words}s" if _NUMBER.fullmatch(words) else words)
+    if found is None or not words:
+        hint = f"write {words}min, or {words}s" if _ENDS_BARE.fullmatch(words) else ""
+        raise BadRequest(f"--for takes a time such as 90s, 30min or 1h30m, not {text!r}", hint=hint)
+    parts = found.groupdict(default="0")
+    if not (total := sum(float(number) * _UNITS[unit] for unit, number in parts.items())):
         raise BadRequest("--for takes a time of more than 0 seconds")
     return total
 
@@ -115,9 +122,7 @@ def _report(result: YieldResult, *, as_json: bool) -> None:
 @contextmanager
 def _resuming(client: Client) -> Iterator[None]:
     """Resume at the end of the block, also where a signal ends it; a yield that was there before stays."""
-    for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, for the command too
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    exit_on_signals()
     is_ours = client.status().yielded is None
     try:
         yield
@@ -134,25 +139,6 @@ def _resumed(client: Client) -> None:
         client.resume()
     except PaddockError as error:
         complain(f"the GPUs are still yielded: {error.message}; `paddock resume` ends it")
-
-
-def _waited_for(words: Sequence[str]) -> int:
-    """Ctrl-C is the command's to hear, and so is the terminal's end; we only wait for it."""
-    with subprocess.Popen(words) as child:
-        before = {s: signal.signal(s, _passed_on(child, s)) for s in _ENDING}
-        try:
-            status = child.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-    return status if status >= 0 else 128 - status  # as shells report signals
-
-
-def _passed_on(child: subprocess.Popen[bytes], number: signal.Signals) -> signal._HANDLER:
-    """A terminal sends its own signals to the whole group, the command included."""
-    if number is signal.SIGINT:
-        return lambda *_: None
-    return lambda *_: child.send_signal(number)
 
 
 def _listed(before: str, names: Sequence[str]) -> str:

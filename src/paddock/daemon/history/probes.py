@@ -2,8 +2,9 @@
 
 Only on an instance that has served nobody and restored nothing: llama-server would copy what a slot
 holds to its host cache first (2.3 s for 16,000 tokens of a 32B model, not interruptible), and the next
-turn of that conversation would be read anew. Whoever comes, ends the probe: a request measures the
-speed itself. So does a load that was begun for a request.
+turn of that conversation would be read anew. Nor while anybody waits or is served, by whatever model: it
+would take a part of that one's GPU. Whoever comes, ends the probe; a request to the same model measures
+the speed itself. So does a load that was begun for a request.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from contextlib import suppress
 
 import aiohttp
 
+from paddock.core.books import Serving
 from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
@@ -65,8 +67,18 @@ class Probes:
         task.add_done_callback(lambda _: self._running.pop(instance.id, None))
 
     def disturb(self, instance: InstanceId) -> None:
-        """Somebody comes to use it."""
-        if self._running and (task := self._running.pop(instance, None)):
+        """Somebody comes to use it: it will not be probed any more, and no other is just now."""
+        if self._running:
+            self._end(instance)
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Somebody waits, or is served: end what is asked now."""
+        for instance in list(self._probed):
+            self._end(instance)
+
+    def _end(self, instance: InstanceId) -> None:
+        if task := self._running.pop(instance, None):
             task.cancel()
 
     def note_task(self, instance: InstanceId) -> None:
@@ -76,7 +88,7 @@ class Probes:
 
     def forget(self, instance: InstanceId) -> None:
         """It has ended."""
-        self.disturb(instance)
+        self._end(instance)
         self._served.discard(instance)
 
     @property
@@ -92,7 +104,7 @@ class Probes:
         await asyncio.sleep(self._after)
         if instance.id in self._served:  # the request that it was loaded for
             return
-        if self._scheduler.waiting():  # for its room perhaps: it would answer before it ends
+        if self._is_somebody_there():
             return
         self._probed.add(instance.id)
         try:
@@ -104,6 +116,11 @@ class Probes:
                 await asyncio.sleep(1.0)  # its log is read in a moment
         finally:
             self._probed.discard(instance.id)
+
+    def _is_somebody_there(self) -> bool:
+        live = self._scheduler.live.values()
+        serves = any(isinstance(one.state, Serving) and one.state.leases for one in live)
+        return serves or bool(self._scheduler.waiting())
 
 
 async def _ask(instance: Instance) -> None:

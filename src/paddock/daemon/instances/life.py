@@ -70,6 +70,12 @@ class Life:
         watch = self._output.watch()
         try:
             code = await self._see_through(self._instance.child, watch)
+        except Exception:
+            self._instance.kill()
+            await (
+                self._instance.child.wait()
+            )  # nobody else would, and it stayed in the process table
+            raise
         finally:
             watch.close()
             self._instance.child.close()

@@ -1,7 +1,7 @@
 """The ledger: what every device holds, for whom, and what all of our instances together may take.
 
-GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices) is
-known as far as an engine reported it, in a rehearsal or while it loaded. Devices go by an identity that
+GPUs are read through their drivers, RAM from the kernel. What only llama.cpp can see (RPC devices, cards
+whose driver nobody reads here) is known as far as an engine reported it when it planned. Devices go by an identity that
 no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from paddock.api.placement import Placement, Plan
+from paddock.api.placement import DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
@@ -51,7 +51,7 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _RemoteDevice:
+class _ToldDevice:
     """A device that only an engine can see, MiB."""
 
     name: str
@@ -64,7 +64,7 @@ class _Known:
     """What engines reported."""
 
     names: dict[DeviceId, str] = field(default_factory=dict)
-    remote: dict[DeviceId, _RemoteDevice] = field(default_factory=dict)
+    told: dict[DeviceId, _ToldDevice] = field(default_factory=dict)
     in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
@@ -91,15 +91,17 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        remote = self._known.remote.items()
-        readings += [self._remote_reading(id_, device, booked) for id_, device in remote]
+        told = {i: device for i, device in self._known.told.items() if not self._gpu(i)}
+        readings += [self._told_reading(id_, device, booked) for id_, device in told.items()]
         in_ram = self._in_ram()
         readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
             capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
-            exclusive=frozenset(self._known.remote),  # ggml-rpc-server answers one client at a time
+            exclusive=frozenset(
+                filter(_is_remote, told)
+            ),  # ggml-rpc-server answers one client at a time
             in_ram=in_ram,
             names=self._known.names | {reading.id: reading.name for reading in readings},
         )
@@ -141,9 +143,10 @@ class Ledger:
                 shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
-    def _remote_reading(self, id_: DeviceId, device: _RemoteDevice, booked: Booked) -> Reading:
+    def _told_reading(self, id_: DeviceId, device: _ToldDevice, booked: Booked) -> Reading:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
-        return Reading(id_, device.name, device.total, device.available - ours, ours)
+        free = device.available - ours
+        return Reading(id_, device.name, device.total, free, ours, is_told=True)
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -161,7 +164,7 @@ class Ledger:
     def device_set(self) -> str:
         """Driver and devices, as one text that changes when they do."""
         gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
-        return "; ".join([*gpus, *map(str, self._known.remote)]) or "no GPU"
+        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
 
     # ---- what engines report ----
 
@@ -169,19 +172,21 @@ class Ledger:
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
         known = self._known
-        return dict(known.names), dict(known.remote), known.in_ram, dict(self.overheads)
+        return dict(known.names), dict(known.told), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and those that only it can see."""
         for device in plan.devices:
             id_ = DeviceId(device.id)
             self._known.names[id_] = device.device
-            if id_.startswith("RPC") and device.available is not None:
-                self._known.remote[id_] = _RemoteDevice(
-                    device.device, device.size, device.available
-                )
+            if device.available is not None and self._is_told(id_, device):
+                self._known.told[id_] = _ToldDevice(device.device, device.size, device.available)
             if device.in_ram:
                 self._known.in_ram |= {id_}
+
+    def _is_told(self, id_: DeviceId, device: DevicePlan) -> bool:
+        """Whether nobody but the engine knows what it has; of what lies in RAM the kernel does."""
+        return _is_remote(id_) or not (id_ == HOST or device.in_ram or self._gpu(id_))
 
     def measured(
         self,
@@ -292,13 +297,17 @@ class Ledger:
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.remote), self._known.in_ram)
+        twin._known = _Known(dict(self._known.names), dict(self._known.told), self._known.in_ram)
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
+
+
+def _is_remote(id_: DeviceId) -> bool:
+    return id_.startswith("RPC")
 
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:

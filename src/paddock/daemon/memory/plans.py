@@ -7,6 +7,7 @@ Until a plan is made, an estimate from the file's facts stands in for it.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Protocol
@@ -27,14 +28,18 @@ from paddock.daemon.turns import in_turns
 from paddock.engine.engine import Engine
 from paddock.errors import PaddockError
 from paddock.llama.gguf import Facts
+from paddock.placement.devices import Readings
 from paddock.placement.estimate import estimated
-from paddock.placement.plan_cache import PlanCache, holds
+from paddock.placement.plan_cache import PlanCache, holds, is_news, is_outgrown
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
 
 _log = logging.getLogger(__name__)
 # MiB that must be free of each GPU where ours are resident: a driver's context of 530, and some room.
 _ROOM_TO_REHEARSE = 1024
+_TAKEN_BACK = (
+    1.0  # seconds in which a driver has taken back what a rehearsal held (0.4 s were seen)
+)
 _OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
 
@@ -69,16 +74,28 @@ class ProfilePlans:
         self._ahead, self._faults = ahead, faults
         self._planner = Planner(PlanCache(state_dir / "plans"))
         self._made: dict[str, Plan] = {}  # by fingerprint
+        # What the devices had when each was made. An engine may see them otherwise than our readings:
+        # what these reject is made anew only where they have changed, or it would be made for ever.
+        self._made_with: dict[str, Readings] = {}
+        self._outgrown: set[str] = set()  # those that were cut to less than there is now
         self._failed: set[str] = set()  # fingerprints whose engine could not plan
         self._judged: set[str] = set()  # those that were at least asked whether they load
         self._flaws = flaws
         self._busy = asyncio.Lock()
+        self._rehearsed_at = 0.0
 
     # ---- looking up ----
 
     def of(self, profile: Profile) -> Plan:
-        """The engine's plan where there is one, even if memory has changed since; else an estimate."""
-        return self.engine_plan(profile.fingerprint, profile.id) or self._estimate(profile)
+        """The engine's plan where there is one, even if memory has changed since; else an estimate.
+
+        Also in place of one that was cut to less memory than there is now.
+        """
+        return self.current(profile.fingerprint, profile.id) or self._estimate(profile)
+
+    def current(self, fingerprint: str, name: str = "") -> Plan | None:
+        """The engine's plan, unless the profile would take more by now."""
+        return None if fingerprint in self._outgrown else self.engine_plan(fingerprint, name)
 
     def engine_plan(self, fingerprint: str, name: str = "") -> Plan | None:
         """What the engine itself planned for this version of a profile, in this profile's `name`.
@@ -128,6 +145,8 @@ class ProfilePlans:
             self._sampler.has_news.clear()
             if self._ahead:
                 await self._make_missing()
+            with self._faults.caught("plans"):
+                await self._note_outgrown()
 
     async def _make_missing(self) -> None:
         """Of the file that is active, for as long as it is: with thousands of profiles that is an hour.
@@ -154,10 +173,26 @@ class ProfilePlans:
                 return
             yield self._roster.stable.profiles[name]
 
+    async def _note_outgrown(self) -> None:
+        """Memory was given back, and no new plan could be made yet: an estimate stands in for the old one."""
+        found = {f for f, plan in self._made.items() if is_outgrown(plan, self._ledger.readings)}
+        if found != self._outgrown:
+            self._outgrown = found
+            await self._listener.plans_changed()
+
     async def _look_after(self, profile: Profile) -> None:
         """Have its plan made if it is missing or holds no more; where that is not possible, judged."""
-        if self._is_wanted(profile):
+        if self._is_wanted(profile) and await self._is_wanted_still(profile):
             await (self._make(profile) if self._may_rehearse(profile) else self._judge(profile))
+
+    async def _is_wanted_still(self, profile: Profile) -> bool:
+        """A moment after the last rehearsal, whose memory may not be back yet: that is no news."""
+        if profile.fingerprint not in self._made:
+            return True
+        if (left := self._rehearsed_at + _TAKEN_BACK - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+            self._sampler.measure()
+        return self._is_wanted(profile)
 
     def wake(self) -> None:
         """Memory, profiles or instances have changed."""
@@ -187,8 +222,11 @@ class ProfilePlans:
     def _is_wanted(self, profile: Profile) -> bool:
         if profile.fingerprint in self._failed:
             return False
-        plan = self._made.get(profile.fingerprint)
-        return plan is None or not holds(plan, self._ledger.readings)
+        plan, now = self._made.get(profile.fingerprint), self._ledger.readings
+        if plan is None:
+            return True
+        then = self._made_with.get(profile.fingerprint, {})
+        return not holds(plan, now) and is_news(plan, then, now)
 
     def _may_rehearse(self, profile: Profile) -> bool:
         booked = self._registry.booked().values()
@@ -222,6 +260,7 @@ class ProfilePlans:
             state = self._flaws.state(profile)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
+                self._rehearsed_at = time.monotonic()
             except asyncio.CancelledError:
                 self._planner.cancel()  # the thread ends with its process, in a moment
                 raise
@@ -232,13 +271,14 @@ class ProfilePlans:
                 self._flaws.note(profile, state, plan.refusal)
             else:
                 self._flaws.forget(profile.fingerprint)
-            await self._keep(profile, plan)
+            await self._keep(profile, plan, around.readings)
             return plan
 
     async def _judge(self, profile: Profile) -> None:
         """Have its engine say, without a GPU and once, whether it loads the files."""
         async with self._busy:
-            if not self._scheduler.is_calm or profile.fingerprint in self._judged:
+            known = self._judged | self._made.keys()  # what was planned can be loaded
+            if not self._scheduler.is_calm or profile.fingerprint in known:
                 return
             state, refusal = self._flaws.state(profile), await self._refusal(profile)
             if refusal is not None:
@@ -258,11 +298,13 @@ class ProfilePlans:
             self._planner.cancel()
             raise
 
-    async def _keep(self, profile: Profile, plan: Plan) -> None:
+    async def _keep(self, profile: Profile, plan: Plan, readings: Readings) -> None:
         if plan.source == "engine":
             words = plan.steps if plan.fits else plan.warnings
             _log.info("plan for %s: %s", profile.id, "; ".join(words) or "as asked for")
             self._made[profile.fingerprint] = plan
+            self._made_with[profile.fingerprint] = readings
+            self._outgrown.discard(profile.fingerprint)
             self._ledger.learn(plan)
             self._failed.discard(profile.fingerprint)
             await self._listener.plans_changed()
@@ -293,6 +335,7 @@ class ProfilePlans:
         others = [fingerprint for fingerprint in self._made if fingerprint not in wanted]
         for fingerprint in others[:-_OTHERS_KEPT]:
             del self._made[fingerprint]
+        self._made_with = {f: then for f, then in self._made_with.items() if f in self._made}
         self._failed.clear()
 
 

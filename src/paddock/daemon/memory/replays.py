@@ -43,7 +43,7 @@ class Replays:
         if why := obstacle(plan, self._ledger.readings, self._beside(instance)):
             _log.info("fit searches anew for %s: %s", instance, why)
             return None
-        return replay(plan)
+        return replay(plan, self._ledger.readings)
 
     def drop(self, profile: Profile, engine: Engine) -> None:
         """Its plan did not hold: it is made anew when nothing loads."""

@@ -64,7 +64,7 @@ class Specs:
         plans = self._plans
         basis = _Basis(
             profile,
-            plans.engine_plan(profile.fingerprint),
+            plans.current(profile.fingerprint),
             self._switches.expected.get(ProfileId(profile.id)),
             plans.facts(profile),
             self._knowledge,

@@ -1,0 +1,40 @@
+"""A command that a verb starts and waits for: whichever signal ends the verb, its own end comes after it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def exit_on_signals() -> None:
+    """From now on these end this program as `sys.exit` does, so that its blocks clean up."""
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, for the command too
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
+def waited_for(words: Sequence[str], env: Mapping[str, str] | None = None) -> int:
+    """Run it to its end; its exit status. `env`: variables besides our own.
+
+    Ctrl-C is the command's to hear, and so is the terminal's end; we only wait for it.
+    """
+    with subprocess.Popen(words, env=os.environ | dict(env or {})) as child:
+        before = {s: signal.signal(s, _passed_on(child, s)) for s in ENDING}
+        try:
+            status = child.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return status if status >= 0 else 128 - status  # as shells report signals
+
+
+def _passed_on(child: subprocess.Popen[bytes], number: signal.Signals) -> signal._HANDLER:
+    """A terminal sends its own signals to the whole group, the command included."""
+    if number is signal.SIGINT:
+        return lambda *_: None
+    return lambda *_: child.send_signal(number)
