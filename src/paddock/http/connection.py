@@ -18,6 +18,7 @@ from aiohttp.web_request import BaseRequest
 
 from paddock.errors import PaddockError
 from paddock.http import errors, malformed
+from paddock.http.one_task import OneTask
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Register(Protocol):
     def left(self, connection: "Connection") -> None: ...
 
 
-class Connection(web.RequestHandler):
+class Connection(OneTask):
     """From the first byte to the last."""
 
     def __init__(self, server: web.Server, door: Register, **options: Any) -> None:
