@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from paddock.llama.link import Link
-from paddock.llama.reply import Reply, Unanswered
+from paddock.llama.reply import Outlet, Reply, Unanswered
 
 IDLE = 4.0  # seconds for which a connection is kept; llama-server closes it after 5
 _SLICE = 1 << 16
@@ -42,23 +42,31 @@ class Pool:
         self._idle: list[Link] = []  # the one used last is the last
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> Reply:
-        """Send, and return when the reply's head is there.
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Body,
+        outlet: Outlet | None = None,
+    ) -> Reply:
+        """Send, and return when the reply's head is there; where `outlet` opened for it, when it is over,
+        or more than the outlet takes.
 
         Raises OSError where nobody listens, Torn or Unanswered where no reply comes, ValueError
         where path or headers cannot be sent.
         """
         head = _head(method, path, headers, body)
         try:
-            return await self._ask(method, head, body)
+            return await self._ask(method, head, body, outlet)
         except Unanswered:
-            return await self._ask(method, head, body)
+            return await self._ask(method, head, body, outlet)
 
-    async def _ask(self, method: str, head: bytes, body: Body) -> Reply:
+    async def _ask(self, method: str, head: bytes, body: Body, outlet: Outlet | None) -> Reply:
         link = self._kept() or await self._connected()
         is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
         whole = head + body if is_small and isinstance(body, bytes) else head
-        reply = link.ask(whole, is_head=method == "HEAD", is_all=is_small)
+        reply = link.ask(whole, outlet, is_head=method == "HEAD", is_all=is_small)
         try:
             if not is_small and body is not None:
                 await _send(link, body)
