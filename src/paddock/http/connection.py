@@ -197,7 +197,12 @@ class Connection(OneTask):
     def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Any:
-        """aiohttp's own refusals are text; ours are in the shape of the client's API."""
+        """aiohttp's own refusals are text; ours are in the shape of the client's API.
+
+        What its handler has sent to its end needs nothing more.
+        """
+        if resp._eof_sent and not self._upgraded:
+            return _sent(resp)
         if resp.status >= 400 and isinstance(resp, web.HTTPException):
             resp = self._refusal(malformed.reason(resp), request.path)
         return super().finish_response(request, resp, start_time)
@@ -214,6 +219,11 @@ class Connection(OneTask):
         error = kw.get("exc_info")
         if not isinstance(error, ConnectionError) and malformed.is_ours(error):
             super().log_exception(*args, **kw)
+
+
+async def _sent(response: web.StreamResponse) -> tuple[web.StreamResponse, bool]:
+    """As aiohttp's `finish_response` gives it: the client has not left."""
+    return response, False
 
 
 def _queued(transport: asyncio.Transport) -> int:

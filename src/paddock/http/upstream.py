@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from paddock.daemon.instances.endpoint import Endpoint
 
 # What llama-server reads. Never a key, a cookie, an origin or a forwarded address.
-REQUEST_HEADERS = (
-    "Content-Type",
-    "Accept",
-    "X-Conversation-Id",
-    "Anthropic-Version",
-    "Anthropic-Beta",
-    "Range",
-    "If-None-Match",
-    "If-Modified-Since",
-    "Last-Event-ID",
+REQUEST_HEADERS = tuple(
+    istr(name)
+    for name in (
+        "Content-Type",
+        "Accept",
+        "X-Conversation-Id",
+        "Anthropic-Version",
+        "Anthropic-Beta",
+        "Range",
+        "If-None-Match",
+        "If-Modified-Since",
+        "Last-Event-ID",
+    )
 )
 _DROPPED = frozenset(
     (

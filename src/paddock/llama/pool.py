@@ -8,6 +8,7 @@ more.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from paddock.llama.link import Link
@@ -149,16 +150,24 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
-    values = "".join(headers.values())
-    if _FORBIDDEN.search(values) or _FORBIDDEN_IN_PATH.search(path):
+    head = _beginning(method, path, tuple(headers.items()), has_body=bool(body))
+    if body or method not in _BODILESS:
+        return head + b"Content-Length: %d\r\n\r\n" % (len(body) if body is not None else 0)
+    return head + b"\r\n"
+
+
+@lru_cache(maxsize=64)  # requests of one client hardly differ in it
+def _beginning(
+    method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
+) -> bytes:
+    """All lines of the head but the length of the body."""
+    if _FORBIDDEN.search("".join(value for _, value in headers)) or _FORBIDDEN_IN_PATH.search(path):
         raise ValueError("a control character stands in the request's head")
     lines = [f"{method} {path} HTTP/1.1\r\nHost: instance\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if body or method not in _BODILESS:
-        lines.append(f"Content-Length: {len(body) if body is not None else 0}\r\n")
-    if body and "Content-Type" not in headers:
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    names = {name for name, _ in headers}
+    if has_body and "Content-Type" not in names:
         lines.append("Content-Type: application/octet-stream\r\n")
-    if "Accept" not in headers:
+    if "Accept" not in names:
         lines.append("Accept: */*\r\n")
-    lines.append("\r\n")
     return "".join(lines).encode()
