@@ -116,6 +116,11 @@ class Connection(OneTask):
         elif data and self._head_began is None:
             self._head_began = self._loop.time()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # aiohttp's
+        """Nothing where nothing was paused: aiohttp would parse once more, for every body that is read."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _end_body(self, request: BaseRequest) -> None:
         """What follows was read, so a body that is not whole never will be: its framing is broken.
 
