@@ -156,7 +156,7 @@ def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> byt
     return head + b"\r\n"
 
 
-@lru_cache(maxsize=64)  # requests of one client hardly differ in it
+@lru_cache(maxsize=16)  # few, as a client may send 70 KiB of them; its requests hardly differ
 def _beginning(
     method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
 ) -> bytes:
