@@ -116,7 +116,16 @@ def test_looking_at_the_status_imports_nothing_heavy(args: str) -> None:
     )
     loaded = set(in_a_process(sys.executable, "-c", program).stderr.split())
     assert "paddock.cli.verbs.status" in loaded
-    heavy = {"aiohttp", "textual", "numpy", "gguf", "uvloop", "asyncio", "paddock.daemon"}
+    heavy = {
+        "aiohttp",
+        "textual",
+        "numpy",
+        "gguf",
+        "uvloop",
+        "asyncio",
+        "pydantic",
+        "paddock.daemon",
+    }
     heavy |= {"rich.progress"} if "--help" in args else {"rich"}
     assert loaded & heavy == set()
 

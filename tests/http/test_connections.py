@@ -6,6 +6,7 @@ import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -225,3 +226,33 @@ def test_there_are_descriptors_for_all_and_some_left(monkeypatch, soft, wanted, 
     limits = {resource.RLIMIT_NOFILE: (soft, soft)}
     monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
     assert door.most_connections(wanted, reserve=256) == most
+
+
+def _has_heard(heard: sockets.Heard, number: int) -> bool:
+    return len(heard.requests) == number
+
+
+async def test_a_connection_whose_requests_were_ended_serves_the_next(open_yard, tmp_path):
+    """One task serves all its requests: what ended one of them must not touch another."""
+    replies: list[bytes] = [b"", b"", sockets.plain(b'{"a":1}')]
+
+    async def say(writer: asyncio.StreamWriter) -> None:
+        writer.write(replies.pop(0))
+        await writer.drain()
+        if len(replies) > 0:
+            await asyncio.sleep(60)
+
+    body = b'{"model":"a"}'
+    asked = CHAT + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    async with sockets.instance(tmp_path / "s", say) as heard:
+        yard = await open_yard({"a": tmp_path / "s"})
+        requests = yard.stable.requests
+        async with line(yard) as client:
+            for number in (1, 2):
+                client.send(asked)
+                await until(partial(_has_heard, heard, number))
+                requests.cancel(requests.infos()[0].id, "enough")
+                status, document = await client.reply()
+                assert (status, document["error"]["message"]) == (400, "enough")
+            client.send(asked)
+            assert await client.reply() == (200, {"a": 1})

@@ -344,6 +344,13 @@ async def _answer(yard: Any, request: bytes) -> bytes:
         writer.close()
 
 
+async def test_a_request_without_a_version_has_a_reply_with_one(open_yard, tmp_path):
+    yard = await open_yard({"a": tmp_path / "nobody"})
+    for path in ("/v1/nowhere", "/v1/chat/completions"):
+        answer = await _answer(yard, _post(path, version=b"").replace(b" \r\n", b"\r\n", 1))
+        assert answer.startswith(b"HTTP/1.0 "), path
+
+
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_is_wrong_with_a_head_the_answer_is_http_and_refusals_are_json(

@@ -10,7 +10,7 @@ import pytest
 
 from paddock.llama import pool as pools
 from paddock.llama.pool import Pool
-from paddock.llama.reply import Torn, Unanswered
+from paddock.llama.reply import Reply, Torn, Unanswered
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -264,14 +264,67 @@ async def test_a_large_body_is_sent_whole_and_no_further_once_the_reply_is_there
 class Bucket:
     """An outlet that takes so many bytes, and then says no until it is emptied."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = 1 << 20) -> None:
         self.most, self.held = most, 0
         self.all = b""
+
+    def opens(self, reply: Reply) -> bool:
+        return reply.status < 400
 
     def take(self, piece: bytes, *, is_last: bool) -> bool:
         self.all += piece
         self.held += len(piece)
         return self.held < self.most
+
+
+async def test_an_outlet_that_is_offered_has_the_body_before_whoever_asked_wakes(tmp_path):
+    server, bucket = Server(OK + b"Content-Length: 5\r\n\r\nhello"), Bucket()
+    async with asking(tmp_path, server.serve) as pool:
+        reply = await pool.ask("GET", "/", {}, None, bucket)
+        assert (bucket.all, reply.is_whole, reply.has_more) == (b"hello", True, False)
+        assert not await reply.pour(bucket)
+
+
+async def test_what_an_offered_outlet_does_not_want_is_left_to_whoever_asked(tmp_path):
+    server, bucket = Server(b"HTTP/1.1 400 No\r\nContent-Length: 5\r\n\r\nhello"), Bucket()
+    async with asking(tmp_path, server.serve) as pool:
+        reply = await pool.ask("GET", "/", {}, None, bucket)
+        assert (bucket.all, await reply.whole()) == (b"", b"hello")
+
+
+async def test_whoever_asked_hears_that_a_reply_was_torn_while_it_was_poured(tmp_path):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Length: 9\r\n\r\nhello")
+        writer.close()
+
+    bucket = Bucket()
+    async with asking(tmp_path, serve) as pool:
+        reply = await pool.ask("GET", "/", {}, None, bucket)
+        with pytest.raises(Torn):
+            await reply.pour(bucket)
+    assert bucket.all == b"hello"
+
+
+async def test_an_offered_outlet_that_is_full_stops_the_reading_until_it_is_poured_into_again(
+    tmp_path,
+):
+    size, bucket = 1 << 22, Bucket(1 << 18)
+
+    async def flood(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+        await writer.drain()
+
+    async with asking(tmp_path, flood) as pool:
+        reply = await pool.ask("GET", "/", {}, None, bucket)
+        assert bucket.most <= len(bucket.all) < size
+        assert await reply.pour(bucket), "nothing is poured into what was full"
+        assert len(bucket.all) < size
+        bucket.held = 0
+        while await reply.pour(bucket):
+            bucket.held = 0
+        assert len(bucket.all) == size
 
 
 async def test_a_full_outlet_stops_the_reading(tmp_path):

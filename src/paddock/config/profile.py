@@ -180,7 +180,7 @@ class Stable:
 
     def find(self, name: str) -> Profile | None:
         """The profile of this id or alias, else of what clients make of one: see `spellings`."""
-        return next(filter(None, map(self._named, spellings(name))), None)
+        return self._named(name) or next(filter(None, map(self._named, spellings(name))), None)
 
     def _named(self, name: str) -> Profile | None:
         return self.profiles.get(name) or self._aliases.get(name)

@@ -147,7 +147,10 @@ class Books:
 
     def live_of(self, profile: ProfileId) -> Live | None:
         """The live instance of this profile; the newest, if an old one is still leaving."""
-        return next((x for x in reversed(self.live.values()) if x.profile == profile), None)
+        for live in reversed(self.live.values()):
+            if live.profile == profile:
+                return live
+        return None
 
     def is_up(self, profile: ProfileId) -> bool:
         """Whether it serves or will, and need not go."""

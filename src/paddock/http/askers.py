@@ -6,22 +6,26 @@ key. Two such programs count as two all the same where their requests overlap.
 """
 
 from aiohttp import web
+from multidict import istr
 
 from paddock.core.model import UNKNOWN, Asker
 
 # Who sends what: Open WebUI (ENABLE_FORWARD_USER_INFO_HEADERS), Claude Code, Qwen Code, Codex (the
 # second spelling since late 2025), opencode, LiteLLM, clients of MCP. Not `X-Conversation-Id`: in
 # llama-server's web page each conversation has its own, and names the model; the person is one.
-_SESSIONS = (
-    "X-OpenWebUI-User-Id",
-    "X-Claude-Code-Session-Id",
-    "X-Qwen-Code-Session-Id",
-    "session_id",
-    "session-id",
-    "X-Session-Id",
-    "x-session-affinity",
-    "X-Litellm-Session-Id",
-    "Mcp-Session-Id",
+_SESSIONS = tuple(
+    istr(name)  # found in a third of the time
+    for name in (
+        "X-OpenWebUI-User-Id",
+        "X-Claude-Code-Session-Id",
+        "X-Qwen-Code-Session-Id",
+        "session_id",
+        "session-id",
+        "X-Session-Id",
+        "x-session-affinity",
+        "X-Litellm-Session-Id",
+        "Mcp-Session-Id",
+    )
 )
 
 
@@ -29,8 +33,9 @@ def asker(request: web.Request) -> Asker:
     """Whose it is, in a form that reveals nothing. Differs from process to process."""
     get = request.headers.get
     key = get("Authorization") or get("x-api-key")
-    if session := next((found for name in _SESSIONS if (found := get(name))), None):
-        return Asker(f"{hash((key, session)):x}")
+    for name in _SESSIONS:
+        if session := get(name):
+            return Asker(f"{hash((key, session)):x}")
     program = get("User-Agent")
     if not program or not request.remote:
         return UNKNOWN

@@ -1,8 +1,8 @@
 """What is asked of an instance, resolved from a client's request before anything is waited for."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from paddock.http import resent, sampling
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from paddock.http.body import Wish
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """The body of a request that generates, and what was decided about it."""
 
     body: Content | None
@@ -26,13 +25,12 @@ class Prompt:
     mark: int | None = None  # the same for what the same client sends again
 
 
-@dataclass(frozen=True, slots=True)
-class RelayedCall:
+class RelayedCall(msgspec.Struct, frozen=True):
     """Nothing of it changes while it waits and is served."""
 
     profile: str
     path: str = ""  # and query, as the instance is asked
-    prompt: Prompt = field(default_factory=lambda: Prompt(None))
+    prompt: Prompt = Prompt(None)
     streams: bool = False
     interpreter: Interpreter | None = None  # where llama-server does not speak this API
     ignored: tuple[str, ...] = ()  # what the client asked for in vain

@@ -18,6 +18,7 @@ from aiohttp.web_request import BaseRequest
 
 from paddock.errors import PaddockError
 from paddock.http import errors, malformed
+from paddock.http.one_task import OneTask
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Register(Protocol):
     def left(self, connection: "Connection") -> None: ...
 
 
-class Connection(web.RequestHandler):
+class Connection(OneTask):
     """From the first byte to the last."""
 
     def __init__(self, server: web.Server, door: Register, **options: Any) -> None:
@@ -114,6 +115,11 @@ class Connection(web.RequestHandler):
             self._body = self._messages[-1][1]
         elif data and self._head_began is None:
             self._head_began = self._loop.time()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # aiohttp's
+        """Nothing where nothing was paused: aiohttp would parse once more, for every body that is read."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def _end_body(self, request: BaseRequest) -> None:
         """What follows was read, so a body that is not whole never will be: its framing is broken.
@@ -196,7 +202,12 @@ class Connection(web.RequestHandler):
     def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Any:
-        """aiohttp's own refusals are text; ours are in the shape of the client's API."""
+        """aiohttp's own refusals are text; ours are in the shape of the client's API.
+
+        What its handler has sent to its end needs nothing more.
+        """
+        if resp._eof_sent and not self._upgraded:
+            return _sent(resp)
         if resp.status >= 400 and isinstance(resp, web.HTTPException):
             resp = self._refusal(malformed.reason(resp), request.path)
         return super().finish_response(request, resp, start_time)
@@ -213,6 +224,11 @@ class Connection(web.RequestHandler):
         error = kw.get("exc_info")
         if not isinstance(error, ConnectionError) and malformed.is_ours(error):
             super().log_exception(*args, **kw)
+
+
+async def _sent(response: web.StreamResponse) -> tuple[web.StreamResponse, bool]:
+    """As aiohttp's `finish_response` gives it: the client has not left."""
+    return response, False
 
 
 def _queued(transport: asyncio.Transport) -> int:

@@ -1,23 +1,27 @@
 """What the client of one call hears: a head once, then pieces and signs of life, an end or an error."""
 
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 from aiohttp.http_writer import StreamWriter
+from multidict import CIMultiDict
 
 from paddock.errors import PaddockError
+from paddock.http import upstream
 from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
 from paddock.http.client_link import link_of
+from paddock.http.own_replies import StreamedReply, fits
 from paddock.http.surfaces import Surface
+from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
-    from multidict import CIMultiDict
-
     from paddock.daemon.activity.requests import Request
 
 
+_REFUSED = 400  # and what is above: statuses that may be put in other words
 _END = b"\r\n0\r\n\r\n"  # of a last chunk
 
 
@@ -32,6 +36,7 @@ class Downstream:
         "_request",
         "_surface",
         "_writer",
+        "is_open",
         "last",
         "listed",
         "response",
@@ -41,6 +46,7 @@ class Downstream:
         self, request: web.Request, surface: Surface, call: RelayedCall, account: Account
     ) -> None:
         self.response: web.StreamResponse | None = None  # once its head is out
+        self.is_open = False  # for a reply that is poured before its handler knows of it
         self.last = b""  # what was relayed last
         self.listed: Request | None = None  # once it was let in
         self._call = call
@@ -53,23 +59,58 @@ class Downstream:
 
     # ---- the head ----
 
-    async def begin(
-        self, status: int, headers: "CIMultiDict[str] | dict[str, str]", *, alone: bool = True
-    ) -> None:
+    def opens(self, reply: Reply) -> bool:
+        """Begin, in the very call that read the reply's head, where it is relayed as it comes.
+
+        Whoever asked would do so a turn of the loop later, in which all others are served.
+        """
+        is_relayed = reply.status < _REFUSED and reply.length is None
+        if not is_relayed or self._call.interpreter or not fits(self._request, reply.status):
+            return False
+        with suppress(ConnectionError, ValueError):  # its handler will find the same
+            self._begin_at_once(reply.status, self.headers_of(reply), alone=not reply.has_more)
+            self.is_open = True
+        if self.listed is not None:
+            self.listed.source = reply
+        return self.is_open
+
+    def headers_of(self, reply: Reply) -> CIMultiDict[str]:
+        """What the client sees of the reply's headers, and who gave it."""
+        headers = upstream.reply_headers(reply, self._call.profile, self._account.instance)
+        headers.update(self._call.prompt.sampling.headers)
+        return headers
+
+    async def begin(self, status: int, headers: CIMultiDict[str], *, alone: bool = True) -> None:
         """Send the head; not `alone` where what follows is here, and can go with it."""
+        if "content-length" not in headers and fits(self._request, status):
+            self._begin_at_once(status, headers, alone=alone)
+            return
+        self._steady(headers)
         response = web.StreamResponse(status=status, headers=headers)
         response._send_headers_immediately = alone
-        if self._call.streams:  # nginx and its like would hold a stream back
-            response.headers["x-accel-buffering"] = "no"
-            response.headers.setdefault("cache-control", "no-cache")
-        self._writer = cast("StreamWriter", await response.prepare(self._request))
-        self._is_chunked = self._writer.chunked
-        self.response = response
+        self._begun_with(response, cast("StreamWriter", await response.prepare(self._request)))
+
+    def _begin_at_once(self, status: int, headers: CIMultiDict[str], *, alone: bool) -> None:
+        self._steady(headers)
+        response = StreamedReply(status, headers)
+        writer = response.begin(self._request)
+        if alone:
+            writer.send_headers()
+        self._begun_with(response, writer)
+
+    def _steady(self, headers: CIMultiDict[str]) -> None:
+        """Have nobody on the way hold a stream back, as nginx and its like would."""
+        if self._call.streams:
+            headers["x-accel-buffering"] = "no"
+            headers.setdefault("cache-control", "no-cache")
+
+    def _begun_with(self, response: web.StreamResponse, writer: StreamWriter) -> None:
+        self.response, self._writer, self._is_chunked = response, writer, writer.chunked
         self._account.first = self._account.first or monotonic()
 
     async def _begun(self) -> web.StreamResponse:
         if self.response is None:
-            await self.begin(200, self._own_headers())
+            await self.begin(200, CIMultiDict(self._own_headers()))
         assert self.response is not None, "its head is out"
         return self.response
 

@@ -38,7 +38,7 @@ class Receiver:
         _check_length(request, limit)
         name, whole = coding.coding_of(request.headers), b""
         if request.content.is_eof() and not name:  # nearly always: it came with its head
-            whole = await request.content.readany()
+            whole = request.content.read_nowait()
             if len(whole) <= SMALL:
                 return whole
         return await self._received(request, whole, name, limit)

@@ -10,15 +10,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from paddock.http import errors, refusing, streams, upstream
 from paddock.http.call import RelayedCall
 from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
 from paddock.http.interpreting import interpret
+from paddock.http.own_replies import WholeReply, fits
 from paddock.http.surfaces import UPSTREAM, describe
-from paddock.http.whole_reply import WholeReply, fits
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
@@ -98,12 +97,10 @@ class Relay:
     async def _asked(self, lease: "Lease", endpoint: "Endpoint") -> Reply:
         """The reply's beginning; a client that was kept alive so far is not left alone now."""
         call, listed = self._call, self._listed
-        asking = upstream.ask(
-            endpoint, self._request.method, call.path, self._headers(), call.prompt.body
-        )
+        asked = self._request.method, call.path, self._headers(), call.prompt.body
         if self.downstream.response is None and not listed.conversation:
-            return await asking
-        task = asyncio.ensure_future(asking)
+            return await upstream.ask(endpoint, *asked, self.downstream)
+        task = asyncio.ensure_future(upstream.ask(endpoint, *asked))
         try:
             return await streams.patiently(
                 self._request, listed, lambda: self._answered(lease, task)
@@ -143,6 +140,8 @@ class Relay:
     # ---- the reply ----
 
     async def _relayed(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
+        if self.downstream.is_open:
+            return await self._piped(endpoint, reply)
         is_refused, nothing_said = reply.status >= 400, self.downstream.response is None
         if is_refused and (self._surface.translates or not nothing_said):
             return await self._engine_refused(endpoint, reply)
@@ -162,7 +161,7 @@ class Relay:
 
     async def _in_one_piece(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers, status = self._reply_headers(reply, endpoint), reply.status
+        headers, status = self.downstream.headers_of(reply), reply.status
         content = await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
         if status >= 500 and (final := self._surface.final):
@@ -177,7 +176,7 @@ class Relay:
         downstream = self.downstream
         try:
             if downstream.response is None:
-                headers = self._reply_headers(reply, endpoint)
+                headers = downstream.headers_of(reply)
                 await downstream.begin(reply.status, headers, alone=not reply.has_more)
             while await upstream.pour(reply, endpoint, downstream):
                 await downstream.drained()
@@ -186,11 +185,6 @@ class Relay:
                 await streams.outlive(self._request, self._listed, endpoint, reply)
             raise
         return await downstream.end()
-
-    def _reply_headers(self, reply: Reply, endpoint: "Endpoint") -> CIMultiDict[str]:
-        headers = upstream.reply_headers(reply, endpoint)
-        headers.update(self._call.prompt.sampling.headers)
-        return headers
 
 
 def _leave(asking: "asyncio.Future[Reply]") -> None:

@@ -61,6 +61,6 @@ async def _asked(endpoint: "Endpoint", order: SlotFile, content: bytes) -> web.R
         answer = await upstream.whole(reply, endpoint)
     finally:
         reply.close()
-    headers = upstream.reply_headers(reply, endpoint)
+    headers = upstream.reply_headers(reply, endpoint.profile, endpoint.instance)
     headers.popall("Content-Length", None)
     return web.Response(status=reply.status, body=answer, headers=headers)

@@ -44,7 +44,8 @@ async def resume(front: Front, request: web.Request, route: Route) -> web.Stream
         reply = await upstream.ask(endpoint, "GET", request.path_qs, headers, None)
         try:
             response = web.StreamResponse(
-                status=reply.status, headers=upstream.reply_headers(reply, endpoint)
+                status=reply.status,
+                headers=upstream.reply_headers(reply, endpoint.profile, endpoint.instance),
             )
             await response.prepare(request)
             while chunk := await upstream.some(reply, endpoint):

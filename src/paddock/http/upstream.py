@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from paddock.daemon.instances.endpoint import Endpoint
 
 # What llama-server reads. Never a key, a cookie, an origin or a forwarded address.
-REQUEST_HEADERS = (
-    "Content-Type",
-    "Accept",
-    "X-Conversation-Id",
-    "Anthropic-Version",
-    "Anthropic-Beta",
-    "Range",
-    "If-None-Match",
-    "If-Modified-Since",
-    "Last-Event-ID",
+REQUEST_HEADERS = tuple(
+    istr(name)
+    for name in (
+        "Content-Type",
+        "Accept",
+        "X-Conversation-Id",
+        "Anthropic-Version",
+        "Anthropic-Beta",
+        "Range",
+        "If-None-Match",
+        "If-Modified-Since",
+        "Last-Event-ID",
+    )
 )
 _DROPPED = frozenset(
     (
@@ -44,6 +47,7 @@ _DROPPED = frozenset(
         "set-cookie",
     )
 )
+_PROFILE, _INSTANCE = istr("x-paddock-profile"), istr("x-paddock-instance")
 _OURS = {"User-Agent": "paddock", "Accept-Encoding": "identity"}
 
 Body = Content | None
@@ -68,13 +72,13 @@ def _check_letters(name: str, value: str) -> None:
         raise BadRequest(f"the header {name} is neither ASCII nor UTF-8") from error
 
 
-def reply_headers(reply: Reply, endpoint: "Endpoint") -> CIMultiDict[str]:
+def reply_headers(reply: Reply, profile: str, instance: str) -> CIMultiDict[str]:
     """The headers of an instance's reply that a client may see, and who gave it."""
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in reply.headers:
         if (shown := _shown(name)) is not None:
             headers.add(shown, value.decode("utf-8", "surrogateescape"))
-    headers.update(names(endpoint))
+    headers[_PROFILE], headers[_INSTANCE] = profile, instance
     return headers
 
 
@@ -88,18 +92,23 @@ def _shown(name: bytes) -> istr | None:
 
 def names(endpoint: "Endpoint") -> dict[str, str]:
     """Who answered, for every reply."""
-    return {"x-paddock-profile": endpoint.profile, "x-paddock-instance": endpoint.instance}
+    return {_PROFILE: endpoint.profile, _INSTANCE: endpoint.instance}
 
 
 async def ask(
-    endpoint: "Endpoint", method: str, path: str, headers: dict[str, str], body: Body
+    endpoint: "Endpoint",
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: Body,
+    outlet: Outlet | None = None,
 ) -> Reply:
-    """Send, and return when the reply's head is there.
+    """Send, and return when the reply's head is there; with an `outlet`, as `Pool.ask` says.
 
     UpstreamGone if none comes; BadRequest where path or headers cannot be sent.
     """
     try:
-        return await endpoint.pool.ask(method, path, headers, body)
+        return await endpoint.pool.ask(method, path, headers, body, outlet)
     except OSError as error:
         raise gone(endpoint, error) from error
     except ValueError as error:

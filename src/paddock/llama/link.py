@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from paddock.llama.reply import Reply, Torn, Unanswered
+from paddock.llama.reply import Outlet, Reply, Torn, Unanswered
 
 _LONGEST_HEAD = 1 << 16  # bytes
 
@@ -75,9 +75,10 @@ class Link(asyncio.Protocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def ask(self, head: bytes, *, is_head: bool, is_all: bool) -> Reply:
-        """Begin a request. `is_head`: its method is HEAD; `is_all`: nothing of it follows."""
-        self._reply = reply = Reply(self)
+    def ask(self, head: bytes, outlet: Outlet | None, *, is_head: bool, is_all: bool) -> Reply:
+        """Begin a request. `outlet`: as for `Reply`; `is_head`: its method is HEAD; `is_all`: nothing
+        of it follows."""
+        self._reply = reply = Reply(self, outlet)
         self._heard, self._is_head_request, self._has_sent = 0, is_head, is_all
         self._write(head)
         return reply

@@ -8,10 +8,11 @@ more.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from paddock.llama.link import Link
-from paddock.llama.reply import Reply, Unanswered
+from paddock.llama.reply import Outlet, Reply, Unanswered
 
 IDLE = 4.0  # seconds for which a connection is kept; llama-server closes it after 5
 _SLICE = 1 << 16
@@ -42,23 +43,31 @@ class Pool:
         self._idle: list[Link] = []  # the one used last is the last
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> Reply:
-        """Send, and return when the reply's head is there.
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Body,
+        outlet: Outlet | None = None,
+    ) -> Reply:
+        """Send, and return when the reply's head is there; where `outlet` opened for it, when it is over,
+        or more than the outlet takes.
 
         Raises OSError where nobody listens, Torn or Unanswered where no reply comes, ValueError
         where path or headers cannot be sent.
         """
         head = _head(method, path, headers, body)
         try:
-            return await self._ask(method, head, body)
+            return await self._ask(method, head, body, outlet)
         except Unanswered:
-            return await self._ask(method, head, body)
+            return await self._ask(method, head, body, outlet)
 
-    async def _ask(self, method: str, head: bytes, body: Body) -> Reply:
+    async def _ask(self, method: str, head: bytes, body: Body, outlet: Outlet | None) -> Reply:
         link = self._kept() or await self._connected()
         is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
         whole = head + body if is_small and isinstance(body, bytes) else head
-        reply = link.ask(whole, is_head=method == "HEAD", is_all=is_small)
+        reply = link.ask(whole, outlet, is_head=method == "HEAD", is_all=is_small)
         try:
             if not is_small and body is not None:
                 await _send(link, body)
@@ -141,16 +150,24 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
-    values = "".join(headers.values())
-    if _FORBIDDEN.search(values) or _FORBIDDEN_IN_PATH.search(path):
+    head = _beginning(method, path, tuple(headers.items()), has_body=bool(body))
+    if body or method not in _BODILESS:
+        return head + b"Content-Length: %d\r\n\r\n" % (len(body) if body is not None else 0)
+    return head + b"\r\n"
+
+
+@lru_cache(maxsize=16)  # few, as a client may send 70 KiB of them; its requests hardly differ
+def _beginning(
+    method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
+) -> bytes:
+    """All lines of the head but the length of the body."""
+    if _FORBIDDEN.search("".join(value for _, value in headers)) or _FORBIDDEN_IN_PATH.search(path):
         raise ValueError("a control character stands in the request's head")
     lines = [f"{method} {path} HTTP/1.1\r\nHost: instance\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if body or method not in _BODILESS:
-        lines.append(f"Content-Length: {len(body) if body is not None else 0}\r\n")
-    if body and "Content-Type" not in headers:
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    names = {name for name, _ in headers}
+    if has_body and "Content-Type" not in names:
         lines.append("Content-Type: application/octet-stream\r\n")
-    if "Accept" not in headers:
+    if "Accept" not in names:
         lines.append("Accept: */*\r\n")
-    lines.append("\r\n")
     return "".join(lines).encode()

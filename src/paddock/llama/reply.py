@@ -31,6 +31,9 @@ class Inflow(Protocol):
 class Outlet(Protocol):
     """Where a reply's body is poured."""
 
+    def opens(self, reply: "Reply") -> bool:
+        """Its head is here. Whether its body is to be poured from now on; never raises."""
+
     def take(self, piece: bytes, *, is_last: bool) -> bool:
         """Send it on. Whether more may come at once; never raises."""
 
@@ -43,6 +46,7 @@ class Reply:
         "_held",
         "_inflow",
         "_is_full",
+        "_offered",
         "_outlet",
         "_pieces",
         "_waiter",
@@ -53,7 +57,8 @@ class Reply:
         "total_bytes",
     )
 
-    def __init__(self, inflow: Inflow) -> None:
+    def __init__(self, inflow: Inflow, outlet: Outlet | None = None) -> None:
+        """`outlet`: may have the body poured as soon as the head is there, before anybody wakes."""
         self.status = 0  # until its head is there
         self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None  # of the body, where the head says it
@@ -62,6 +67,7 @@ class Reply:
         self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
+        self._offered = outlet
         self._outlet: Outlet | None = None
         self._is_full = False  # the outlet takes no more now
         self._error: ConnectionError | None = None
@@ -84,7 +90,10 @@ class Reply:
         return self.header(b"content-type").partition(";")[0].strip()
 
     async def begun(self) -> None:
-        """Wait for its head. Raises Unanswered or Torn where none comes."""
+        """Wait for its head; where an outlet opened for it, until `pour` has something to do or say.
+
+        Raises Unanswered or Torn where none comes.
+        """
         while not self.status:
             if self._error is not None:
                 raise self._error
@@ -111,16 +120,17 @@ class Reply:
         Returns False at its end, True where the outlet takes no more for now: wait for it, and pour
         again. Raises Torn once all that came has been poured.
         """
-        self._outlet, self._is_full = outlet, False
+        self._outlet = outlet
         try:
-            self._push()
+            if not self._is_full:  # as one may be that opened earlier
+                self._push()
             while not self._is_full:
                 if self._is_over():
                     return False
                 await self._news()
             return True
         finally:
-            self._outlet = None
+            self._outlet, self._is_full = None, False
 
     def close(self) -> None:
         """Leave it. What is not whole yet ends: the instance sees its client hang up."""
@@ -139,7 +149,10 @@ class Reply:
             self.total_bytes += len(piece)
 
     def arrived(self) -> None:
-        """All that could be read now was added."""
+        """All that could be read now was added, and the head is there."""
+        if self._offered is not None:
+            offered, self._offered = self._offered, None
+            self._outlet = offered if offered.opens(self) else None
         if self._outlet is not None:
             self._push()
             if not (self._is_full or self.is_whole or self._error):

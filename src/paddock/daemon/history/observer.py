@@ -2,7 +2,7 @@
 
 from paddock.api.placement import LoadEntry
 from paddock.config.profile import Profile
-from paddock.core.books import Serving
+from paddock.core.books import Live, Serving
 from paddock.core.model import HOST, Cause, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
@@ -89,16 +89,13 @@ class Observer:
     def is_alone(self, instance: Instance) -> bool:
         """Whether it serves one request and nobody else works on its devices: then its speed is its own."""
         own = self._scheduler.live.get(instance.id)
-        if own is None:
+        if own is None or (isinstance(own.state, Serving) and len(own.state.leases) > 1):
             return False
+        busy = [x for x in self._scheduler.live.values() if x is not own and _is_busy(x)]
+        if not busy:
+            return True
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
-        for live in self._scheduler.live.values():
-            limit = 1 if live is own else 0
-            works = isinstance(live.state, Serving) and len(live.state.leases) > limit
-            loads = live is not own and not isinstance(live.state, Serving)
-            if (works or loads) and any(live.demand.get(device) for device in devices):
-                return False
-        return True
+        return not any(live.demand.get(device) for live in busy for device in devices)
 
     def note_throttling(self, case: LoadCase) -> None:
         """Note whether its GPUs are throttled just now, right after a request."""
@@ -113,3 +110,8 @@ class Observer:
         """Pages that the machine read from swap since it got ready."""
         now = self._ledger.memory.pages_swapped_in
         return 0 if now is None or case.swapped_before is None else now - case.swapped_before
+
+
+def _is_busy(live: Live) -> bool:
+    """Whether it works, loads or ends."""
+    return not isinstance(live.state, Serving) or bool(live.state.leases)
