@@ -225,3 +225,21 @@ async def test_an_allowed_origin_gets_its_cors_headers(open_yard, tmp_path):
     async with yard.http.options(yard.base + CHAT, headers={"Origin": "null"}) as reply:
         assert reply.status == 403
         assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://good.example", 204), ("https://evil.example", 403)]
+)
+async def test_a_browser_that_asks_before_it_sends_is_answered_by_us_at_every_path(
+    open_yard, tmp_path, origin, status
+):
+    """It sends no key with that, and no instance is asked, let alone loaded."""
+    keys = {"api_keys": ("infer",), "management_keys": ("manage",)}
+    yard = await open_yard({"a": tmp_path / "s"}, allowed_origins=("https://good.example",), **keys)
+    asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for path in {path_of(route) for route in ROUTES}:
+        async with yard.http.options(yard.base + _filled(path), headers=asks) as reply:
+            assert (path, reply.status) == (path, status)
+            told = reply.headers.get("access-control-allow-origin")
+            assert told == (origin if status == 204 else None)
+    assert yard.stable.askers == []
