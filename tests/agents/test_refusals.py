@@ -72,8 +72,10 @@ def _changed(old: str, new: str) -> Callable[[Process, int, ExitStack], None]:
     return change
 
 
-def _when_asked(then: Callable[[Process], None], running: Process, asks: int) -> None:
-    """In a thread, once so many requests wait."""
+def _when_asked(
+    then: Callable[[Process], None], running: Process, asks: int, end: ExitStack
+) -> None:
+    """In a thread, once so many requests wait; it is over at the end, whatever its client did."""
 
     def watch() -> None:
         daemon = Client(running.url)
@@ -82,12 +84,16 @@ def _when_asked(then: Callable[[Process], None], running: Process, asks: int) ->
                 pass
             then(running)
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    end.callback(
+        watcher.join, 60
+    )  # called last; what it leaves to be ended meanwhile is ended then
+    watcher.start()
 
 
 def _stopped(running: Process, asks: int, end: ExitStack) -> None:
     """The daemon ends for good while its client waits."""
-    _when_asked(lambda daemon: daemon.popen.send_signal(signal.SIGTERM), running, asks)
+    _when_asked(lambda daemon: daemon.popen.send_signal(signal.SIGTERM), running, asks, end)
 
 
 def _restarted(running: Process, asks: int, end: ExitStack) -> None:
@@ -100,7 +106,7 @@ def _restarted(running: Process, asks: int, end: ExitStack) -> None:
         end.callback(new.popen.wait)
         end.callback(new.popen.kill)  # before that: last in, first out
 
-    _when_asked(restart, running, asks)
+    _when_asked(restart, running, asks, end)
 
 
 SITUATIONS = {

@@ -1,11 +1,14 @@
 """Keys, hosts and origins, seen from outside and from behind: what llama-server gets to hear."""
 
+import re
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
+from paddock.http.openapi import methods_of, path_of
+from paddock.http.routes import ROUTES
 from tests.e2e.clients import anthropic_of, openai_of
 from tests.e2e.engines import tap
 from tests.e2e.wire import CHAT, HELLO, head, line, post
@@ -151,3 +154,21 @@ async def test_a_page_of_another_site_neither_asks_nor_steers(home, page):
         await client.send(head("GET", "/upstream/alpha/health", *page))
         assert (await client.reply()).status == 403
         assert not (await yard.status()).instances
+
+
+READING = sorted({path_of(r) for r in ROUTES if "get" in methods_of(r) and not r.acts})
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_a_page_of_another_site_may_call_does_nothing(home, method):
+    """Its answer stays unread there; so whatever does something must be marked, and is refused."""
+    page = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    async with home() as yard:
+        bus, parts = yard.daemon.bus, yard.daemon.parts
+        before = bus.seq
+        for path in READING:
+            url = yard.url + re.sub("{[a-z]+}", "alpha", path)
+            async with yard.http.request(method, url, headers=page) as reply:
+                assert (path, reply.status != 500) == (path, True)
+        assert bus.seq == before, "nothing happened that anybody would be told of"
+        assert not parts.registry

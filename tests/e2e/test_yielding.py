@@ -70,6 +70,14 @@ async def test_what_lies_on_a_gpu_leaves_what_does_not_stays_and_all_comes_back(
         assert (await home.status()).yielded is None
 
 
+async def test_for_whom_it_is_said_to_be_is_cut_to_what_people_read(tmp_path: Path):
+    async with yard(places(tmp_path / "yard", "")) as home:
+        _, found = await home.post("/yield", {"by": "a\x1b[31m\ngame " + "x" * 100_000})
+        assert found["yielded"]["by"].startswith("a [31m game x")
+        assert found["yielded"]["by"].isprintable()
+        assert len(found["yielded"]["by"]) <= 200
+
+
 async def test_a_request_waits_until_the_gpus_are_ours_again(opened: Opened):
     async with opened() as home:
         await home.post("/yield", {})

@@ -1,11 +1,15 @@
 """Who is let in: keys in two scopes, and web pages kept out."""
 
 import asyncio
+import re
 
 import pytest
 
+from paddock.http.auth import Scope
+from paddock.http.front import Route
 from paddock.http.openapi import methods_of, path_of
 from paddock.http.routes import ROUTES
+from paddock.http.surfaces import MANAGEMENT
 
 CHAT = "/v1/chat/completions"
 
@@ -26,6 +30,61 @@ async def test_a_key_is_good_for_its_scope(open_yard, tmp_path, key, listing, st
         assert (await yard.get("/v1/models", **given))[0] == listing
         assert (await yard.get("/status", **given))[0] == steering
     assert (await yard.get("/health"))[0] == 200
+
+
+# What a route is good for follows from its API; these alone differ.
+APART = {
+    **dict.fromkeys(("/", "/health", "/v1/health", "/tools", "/cors-proxy"), Scope.OPEN),
+    "/openapi.json": Scope.INFERENCE,
+    "POST /props": Scope.MANAGEMENT,
+    "POST /slots/{slot}": Scope.MANAGEMENT,
+    "POST /lora-adapters": Scope.MANAGEMENT,
+    "POST /models/unload": Scope.MANAGEMENT,
+}
+EVERY = [(method.upper(), route) for route in ROUTES for method in methods_of(route)]
+WAYS: dict[str, dict[str, str]] = {
+    "plainly": {},
+    "as our page does": {"Origin": "http://localhost", "Host": "localhost"},
+    "before its body": {"Expect": "100-continue"},
+}
+
+
+def _good_for(method: str, route: Route) -> Scope:
+    usual = Scope.MANAGEMENT if route.surface is MANAGEMENT else Scope.INFERENCE
+    path = path_of(route)
+    return APART.get(path, APART.get(f"{method} {path}", usual))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("key", ["", "wrong", "infer"])
+async def test_by_no_route_a_key_is_good_for_more_than_it_should_be(open_yard, tmp_path, key, way):
+    yard = await open_yard({"a": tmp_path / "s"}, api_keys=("infer",), management_keys=("manage",))
+    headers = {"x-api-key": key, **WAYS[way]}
+    for method, route in EVERY:
+        scope = _good_for(method, route)
+        if scope is Scope.OPEN or (key == "infer" and scope is Scope.INFERENCE):
+            continue
+        url = yard.base + _filled(path_of(route))
+        async with yard.http.request(method, url, headers=headers) as reply:
+            refused = 403 if key == "infer" else 401
+            assert (method, route.path, reply.status) == (method, route.path, refused)
+    assert (yard.stable.askers, yard.stable.ended, yard.stable.reloaded) == ([], [], 0)
+
+
+def test_no_route_takes_a_lesser_key_than_it_should():
+    """The other way round, too: what a key for inference is for, it opens."""
+    wrong = [(m, r.path) for m, r in EVERY if r.scope is not _good_for(m, r)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", ["/models?reload=1", "/models?reload", "/models?x=1&reload=0"])
+async def test_models_conf_is_read_again_for_managers_alone(open_yard, tmp_path, path):
+    """Its faults quote it, in the answer."""
+    yard = await open_yard({"a": tmp_path / "s"}, api_keys=("infer",), management_keys=("manage",))
+    for key, status in (("", 401), ("infer", 403), ("manage", 200)):
+        assert (await yard.get(path, **{"x-api-key": key}))[0] == status
+    assert yard.stable.reloaded == 1
+    assert (await yard.get("/models", **{"x-api-key": "infer"}))[0] == 200
 
 
 async def test_a_refusal_is_in_the_shape_of_the_api(open_yard, tmp_path):
@@ -114,15 +173,13 @@ HERE = {
     "our page, where its browser does not tell": {"Cookie": "a=b; paddock-visited=1", **BROWSER},
 }
 ACTING = [
-    (method, path_of(route))
-    for route in ROUTES
-    for method in methods_of(route)
-    if route.acts or method != "get"
+    *((method, path_of(route)) for method, route in EVERY if route.acts or method != "GET"),
+    ("GET", "/models?reload=1"),
 ]
 
 
 def _filled(path: str) -> str:
-    return path.replace("{path}", "a/x").replace("{model}", "a").replace("{name}", "a")
+    return re.sub("{[a-z]+}", "a", path.replace("{path}", "a/x"))
 
 
 @pytest.mark.parametrize("who", ELSEWHERE)
@@ -168,3 +225,21 @@ async def test_an_allowed_origin_gets_its_cors_headers(open_yard, tmp_path):
     async with yard.http.options(yard.base + CHAT, headers={"Origin": "null"}) as reply:
         assert reply.status == 403
         assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://good.example", 204), ("https://evil.example", 403)]
+)
+async def test_a_browser_that_asks_before_it_sends_is_answered_by_us_at_every_path(
+    open_yard, tmp_path, origin, status
+):
+    """It sends no key with that, and no instance is asked, let alone loaded."""
+    keys = {"api_keys": ("infer",), "management_keys": ("manage",)}
+    yard = await open_yard({"a": tmp_path / "s"}, allowed_origins=("https://good.example",), **keys)
+    asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for path in {path_of(route) for route in ROUTES}:
+        async with yard.http.options(yard.base + _filled(path), headers=asks) as reply:
+            assert (path, reply.status) == (path, status)
+            told = reply.headers.get("access-control-allow-origin")
+            assert told == (origin if status == 204 else None)
+    assert yard.stable.askers == []

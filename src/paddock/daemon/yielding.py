@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from paddock import excerpt
 from paddock.core import events as ev
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
@@ -39,8 +40,11 @@ class Yielding:
         self._changed = asyncio.Event()
 
     async def begin(self, by: str, *, seconds: float | None = None, now: bool = False) -> None:
-        """From now on, for so many `seconds`; None: until it is ended. Again: for how long from now."""
-        before = self._state.current
+        """From now on, for so many `seconds`; None: until it is ended. Again: for how long from now.
+
+        `by` is cut to what people read, since it is kept, and shown to all of them.
+        """
+        by, before = excerpt.name(by), self._state.current
         since = before.since if before else timestamp()
         until = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
         self._loop.feed(ev.Yielded(now))

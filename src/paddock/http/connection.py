@@ -195,8 +195,8 @@ class Connection(OneTask):
         if request.writer.output_size > 0:
             raise ConnectionError("a reply that has begun cannot become another")
         is_read = not isinstance(exc, http_exceptions.HttpProcessingError)
-        if not is_read:
-            request._version = HttpVersion11  # the parser's stand-in says 1.0
+        if not is_read or request._version[0] != 1:
+            request._version = HttpVersion11  # the parser's stand-in says 1.0, an old or new client what nobody speaks
         return self._refusal(malformed.reason(exc), request.path if is_read else None)
 
     def finish_response(

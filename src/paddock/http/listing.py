@@ -18,6 +18,7 @@ from paddock.config.profile import BORROWED, Profile
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
+from paddock.http.auth import Scope
 from paddock.http.front import Front, Route
 from paddock.http.passage import look
 from paddock.http.query import number
@@ -55,9 +56,12 @@ async def visible_models(front: Front, request: web.Request, route: Route) -> we
 
 
 async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile, hidden ones too; with `reload`, of models.conf as it is now."""
-    if "reload" in request.query:  # no page of another site may have it read
-        front.guard.check(request.method, request.headers, route.scope, acts=True)
+    """Every profile, hidden ones too; with `reload`, of models.conf as it is now.
+
+    That is for managers: where the file has faults, the answer quotes it.
+    """
+    if "reload" in request.query:  # and no page of another site may have it read
+        front.guard.check(request.method, request.headers, Scope.MANAGEMENT, acts=True)
         await front.daemon.reload()
     return await _models(front, request, hidden=True)
 

@@ -56,13 +56,16 @@ def build_app(daemon: "Daemon") -> web.Application:
     front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)
     app = web.Application()
     app[_FRONT], app[_POSTS] = front, {}
+    stray = _stray(front)
     for route in ROUTES:
         handle, expect = _handle(front, route), _expect(front, route)
+        if route.method == "*":
+            handle = _but_preflights(handle, stray)
         for method in _methods(route):
             app.router.add_route(method, route.path, handle, expect_handler=expect)
         if route.method == "POST" and "{" not in route.path:
             app[_POSTS][route.path] = handle
-    app.router.add_route("*", "/{path:(?s:.*)}", _stray(front))  # also one with a line's end in it
+    app.router.add_route("*", "/{path:(?s:.*)}", stray)  # also one with a line's end in it
     app.on_shutdown.append(_end_followers)
     app.on_response_prepare.append(_unframed(front.guard.origins))
     if front.guard.origins:
@@ -150,6 +153,16 @@ def _handle(front: Front, route: Route) -> _Handle:
             return _closing(error, errors.refusal(error, surface.shape))
 
     return handle
+
+
+def _but_preflights(handle: _Handle, stray: _Handle) -> _Handle:
+    """A browser asks before it sends what a page wants sent: that is ours to answer, without a key."""
+
+    async def either(request: web.Request) -> web.StreamResponse:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return await (stray if asks else handle)(request)
+
+    return either
 
 
 def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any]]:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from paddock.errors import BadRequest
+
 _Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -20,6 +22,9 @@ class ShortWay:
         self._posts, self._otherwise = posts, otherwise
 
     def __call__(self, request: web.Request) -> Awaitable[web.StreamResponse]:
+        """Raises BadRequest for HTTP/0.9 and 2.0, which aiohttp's parser lets through in this form."""
+        if request._version[0] != 1:  # `version` would keep it for the reply
+            raise BadRequest("this address speaks HTTP/1.1")
         headers = request.headers
         if request.method == "POST" and "Origin" not in headers and "Expect" not in headers:
             handle = self._posts.get(request.rel_url.raw_path)
