@@ -177,6 +177,8 @@ class Supervisor:
             if not record.ended:
                 with self._faults.caught("adoption"):  # it goes on living, for a later daemon
                     await self._adopt(group, record)
+        with self._faults.caught("contexts"):
+            self._contexts.remove_halves()
         if any(is_container(record.argv) for record in known):
             with self._faults.caught("containers"):
                 await self._remove_leftover_containers()
@@ -226,6 +228,7 @@ class Supervisor:
         await live.hang_up()
         self._records.close(live.record)
         self._registry.remove(live.id)
+        await self._delete(self._contexts_given_back(live.record))
 
     def _take_over(
         self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool

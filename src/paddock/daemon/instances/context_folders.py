@@ -20,6 +20,7 @@ from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+HALF = ".part"  # ends the name of a file that is being written, or tried
 _GONE = "gone-"  # begins the name of a folder that is being deleted
 _SHARE = 4  # kept contexts take at most this part of the RAM that would be free without them
 
@@ -54,6 +55,7 @@ class ContextFolders:
         to delete them is left to a thread, as many GB take their time.
         """
         self._in_use.discard(folder)
+        self.remove_halves()
         gone = list(self.root.glob(f"{_GONE}*"))  # a daemon that was killed may have left some
         room = self.limit
         with suppress(OSError):
@@ -63,6 +65,13 @@ class ContextFolders:
                 if found not in self._in_use and (room < 0 or not size):
                     gone.append(found.rename(self.root / f"{_GONE}{uuid4().hex}"))
         return gone
+
+    def remove_halves(self) -> None:
+        """Delete what was being written by servers that are no more."""
+        for half in self.root.glob(f"*/*{HALF}"):
+            if half.parent not in self._in_use:
+                with suppress(OSError):
+                    half.unlink()
 
     async def make_room(self, folder: Path, size: int) -> bool:
         """Whether so many bytes more may be written to this folder; not where the disk is nearly full."""
