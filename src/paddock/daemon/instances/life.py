@@ -85,11 +85,12 @@ class Life:
         return cause
 
     async def _see_through(self, child: Child, watch: Watch) -> int | None:
+        keep_running = self._faults.keep_running  # no failing look at it ends it
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self._listen(watch)),
-                group.create_task(self._look(self._vitals)),
-                group.create_task(self._probe()),
+                group.create_task(keep_running("logs", lambda: self._listen(watch))),
+                group.create_task(keep_running("vitals", lambda: self._look(self._vitals))),
+                group.create_task(keep_running("vitals", self._probe)),
                 group.create_task(self._resume()),
                 group.create_task(self._obey(child)),
             ]
