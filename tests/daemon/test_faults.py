@@ -21,6 +21,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.history import probes
 from paddock.daemon.instances import keeper
 from paddock.daemon.instances.output import Output
+from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.memory import sampler
 from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
@@ -88,7 +89,7 @@ class Trouble:
 
     part: str
     where: Callable[[Yard], tuple[object, str]]
-    instead: Callable[..., Any] = raises
+    instead: Any = raises
     then: Callable[[Yard], Awaitable[None]] = load_another
 
 
@@ -111,6 +112,7 @@ TROUBLES = [
     Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),
     Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
     Trouble("contexts", lambda h: (h.daemon.contexts, "trim"), raises_later, then=nothing),
+    Trouble("contexts", lambda _: (SlotStore, "is_empty"), property(raises)),
     Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
     Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
     Trouble("vitals", lambda _: (Vitals, "look")),
@@ -151,7 +153,8 @@ async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
     monkeypatch.setattr(sampler, "_EVERY", 0.1)
     monkeypatch.setattr(keeper, "_EVERY", 0.1)
     monkeypatch.setattr(watchman, "_PAUSES", (0.05, 0.1))
-    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    paths = places(tmp_path / "yard", CONF)
+    paths = msgspec.structs.replace(paths, models_dir=models, ram_dir=tmp_path / "ram")
     async with yard(paths, plan_ahead=True, probe_after=0.05) as home:
         body = {"model": "endless", "stream": True, "prompt": "go", "max_tokens": 250_000}
         async with home.http.post(home.url + "/v1/completions", json=body) as reply:

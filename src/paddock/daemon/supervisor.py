@@ -202,7 +202,7 @@ class Supervisor:
             self._registry.remove(live.id)
             raise
         health = await client.health(live.endpoint.session)
-        if health == "silent" and not live.is_young():
+        if health == "silent" and not live.may_be_silent():
             await self._reap(live, child)
         else:
             self._take_over(group, live, child, ready=health == "ready")

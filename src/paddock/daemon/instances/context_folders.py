@@ -107,7 +107,7 @@ class RamFolders(ContextFolders):
         What this folder holds stays until the new file is whole. Where both can never lie there
         together, nothing is deleted for it.
         """
-        staying = sum(_size(file) for file in self._files() if file.parent == folder)
+        staying = sum(size_of(file) for file in self._files() if file.parent == folder)
         if staying + size > min(self.limit, shutil.disk_usage(self.root).total):
             return False
         await self._shrink(self.limit - size, but=folder)
@@ -126,12 +126,12 @@ class RamFolders(ContextFolders):
             if taken <= to:
                 break
             if file.parent != but:
-                taken -= _size(file)
+                taken -= size_of(file)
                 doomed.append(file)
         await asyncio.to_thread(_delete, doomed)
 
     def _taken(self) -> int:
-        return sum(map(_size, self._files()))
+        return sum(map(size_of, self._files()))
 
     def _files(self) -> list[Path]:
         return list(self.root.glob("*/*.bin"))
@@ -139,13 +139,14 @@ class RamFolders(ContextFolders):
 
 def saved_at(path: Path) -> float:
     """Seconds; 0 where it is gone."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return path.stat().st_mtime
     return 0.0
 
 
-def _size(file: Path) -> int:
-    with suppress(FileNotFoundError):
+def size_of(file: Path) -> int:
+    """Bytes; 0 where it is gone."""
+    with suppress(OSError):
         return file.stat().st_size
     return 0
 

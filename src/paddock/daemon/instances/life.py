@@ -170,7 +170,10 @@ class Life:
             self._instance.record.speaks_protocol = self._report.speaks_protocol
             self._instance.record.architecture = self._report.architecture
             self._instance.save_record()
-        if self._slots and not self._slots.is_empty:
+        has_kept = False
+        with self._faults.caught("contexts"):  # that it is ready is said once
+            has_kept = self._slots is not None and not self._slots.is_empty
+        if has_kept:
             self._is_loaded.set()
             self._instance.is_restoring = True
             self._listener.progressed(self._instance)

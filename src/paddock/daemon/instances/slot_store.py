@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from paddock.api.contexts import KeptContext
-from paddock.daemon.instances.context_folders import HALF, ContextFolders, saved_at
+from paddock.daemon.instances.context_folders import HALF, ContextFolders, saved_at, size_of
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.thrift import Thrift, Weighing
 from paddock.llama import client, slots
@@ -55,7 +55,7 @@ class SlotStore:
     def report(self) -> KeptContext:
         """What is saved now, as far as this daemon saved or restored it, and what it has brought."""
         there = self._files()
-        size = sum(file.stat().st_size for file in there.values())
+        size = sum(map(size_of, there.values()))
         return KeptContext(
             place=self.thrift.place,
             kept_tokens=sum(held.tokens for slot, held in self._saved.items() if slot in there),
@@ -186,8 +186,8 @@ class SlotStore:
         return moved.tokens
 
     def _files(self) -> dict[int, Path]:
-        """By slot, the newest first."""
-        with suppress(FileNotFoundError):
+        """By slot, the newest first; none where the folder cannot be looked at."""
+        with suppress(OSError):
             found = sorted(self._folder.glob("slot-*.bin"), key=saved_at, reverse=True)
             return {int(file.stem.removeprefix("slot-")): file for file in found}
         return {}
