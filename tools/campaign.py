@@ -1,14 +1,17 @@
 """A campaign of random faults against a real daemon, for as long as you like.
 
-    python tools/campaign.py --faults 500 [--seed 7] [--keep FOLDER]
+    python tools/campaign.py --faults 500 [--minutes 60] [--seed 7] [--keep FOLDER]
 
-Kills of servers and of the daemon, hangs, a full disk, few descriptors, broken configuration, floods
-of log lines, hang-ups, orders of people, under the traffic of six clients. It fails on an orphan, a
-leaked lease, a request without an answer or a cause, memory or descriptors that grow, any traceback.
+Kills of servers and of the daemon, also while contexts are saved and GPUs are yielded, hangs, a full
+disk, a full /dev/shm, few descriptors, broken configuration and model files, a GPU that goes and comes
+back larger or smaller, floods of log lines, hang-ups, orders of people, under the traffic of six
+clients. It fails on an orphan, a leaked lease, a request without an answer or a cause, another model's
+answer, memory or descriptors that grow, files left behind, any traceback.
 """
 
 import argparse
 import asyncio
+import math
 import random
 import sys
 import tempfile
@@ -24,6 +27,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end after so many")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     parser.add_argument(
         "--keep", type=Path, help="a new folder for everything, to look at afterwards"
@@ -35,8 +39,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         root = options.keep or Path(folder) / "c"
         report = asyncio.run(
-            campaign(root, seed=options.seed, faults=options.faults, go_on=options.go_on, tell=tell)
-        )
+            campaign(
+                root, seed=options.seed, faults=options.faults, seconds=options.minutes * 60,
+                go_on=options.go_on, tell=tell,
+            )
+        )  # fmt: skip
     show(report)
     return 1 if report.violations else 0
 

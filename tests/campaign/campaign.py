@@ -1,6 +1,7 @@
 """Rounds of faults under traffic, with a look at everything after each. The same seed makes the same plan."""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -35,14 +36,20 @@ async def campaign(
     *,
     seed: int,
     faults: int,
+    seconds: float = math.inf,
     go_on: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """So many faults; stops at the first round after which something is wrong, unless it shall `go_on`."""
+    """So many faults, or as many as happen in so many `seconds`.
+
+    Stops at the first round after which something is wrong, unless it shall `go_on`.
+    """
     rng, report, begun = random.Random(seed), Report(seed), time.monotonic()
     with ground(root) as place:
         traffic, checks = Traffic(place, rng, clients=_CLIENTS), Checks(place)
-        while report.faults.total() < faults and (go_on or not report.violations):
+        while report.faults.total() < faults and time.monotonic() - begun < seconds:
+            if report.violations and not go_on:
+                break
             traffic.start()
             for name in rng.choices(
                 list(FAULTS), k=min(_PER_ROUND, faults - report.faults.total())

@@ -54,8 +54,21 @@ class Checks:
         if status.get("requests"):
             yield f"a request in flight that nobody makes: {status['requests'][0]}"
         known = {instance.get("pid") for instance in status["instances"]}
+        if status.get("yielded"):
+            yield "the GPUs stay yielded"
+        yield from self._left_behind(len(status["instances"]))
         if orphans := set(self.ground.servers()) - known:
             yield f"orphans: {sorted(orphans)} beside {known}"
+
+    def _left_behind(self, living: int) -> Iterator[str]:
+        """What saves and plans that were cut off would leave for ever; a living server may have one."""
+        for folder in self.ground.temporary.glob("paddock-*"):
+            if not Path(f"/proc/{folder.name.split('-')[2]}").exists():
+                yield f"a folder of a daemon that is gone: {folder.name}"
+        disks = [disk for disk in (self.ground.ram, self.ground.disk) if disk]
+        halves = [file for disk in disks for file in disk.rglob("contexts/*/*.part")]
+        if len(halves) > living:
+            yield f"halves of contexts: {[str(half) for half in halves]}"
 
     def _growth(self) -> list[str]:
         pid, generation = self.ground.pid, self.ground.generation

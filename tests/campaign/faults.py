@@ -1,18 +1,15 @@
-"""What happens in a campaign: one function a fault. Each leaves the world as it likes; `Ground.heal` mends it."""
+"""What happens to programs and what people order: one function a fault. `Ground.heal` mends what is left."""
 
 import asyncio
 import os
 import random
-import resource
 import signal
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import aiohttp
 
-from tests.campaign.ground import SAYS, Ground
-
-Fault = Callable[[Ground, random.Random], Awaitable[None]]
+from tests.campaign.ground import Ground
+from tests.campaign.surroundings import SURROUNDINGS, Fault
 
 
 async def kill_a_server(ground: Ground, rng: random.Random) -> None:
@@ -38,11 +35,11 @@ async def end_the_daemon(ground: Ground, _: random.Random) -> None:
 
 
 async def switch(ground: Ground, rng: random.Random) -> None:
-    await _order(ground, "/switch", {"model": rng.choice(list(SAYS)), "wait": False})
+    await _order(ground, "/switch", {"model": rng.choice(list(ground.says)), "wait": False})
 
 
 async def unload_now(ground: Ground, rng: random.Random) -> None:
-    await _order(ground, "/unload", {"model": rng.choice(list(SAYS)), "now": True})
+    await _order(ground, "/unload", {"model": rng.choice(list(ground.says)), "now": True})
 
 
 async def unload_all(ground: Ground, _: random.Random) -> None:
@@ -53,49 +50,23 @@ async def cancel(ground: Ground, _: random.Random) -> None:
     await _order(ground, "/cancel", {})
 
 
-async def fill_the_disk(ground: Ground, rng: random.Random) -> None:
-    if ground.disk:
-        with (ground.disk / "full-1").open("wb", buffering=0) as file, suppress(OSError):
-            while file.write(b"\0" * 65536):
-                pass
-        await asyncio.sleep(rng.uniform(0.2, 1.5))
-        (ground.disk / "full-1").unlink()
+async def kill_the_daemon_as_an_instance_leaves(ground: Ground, rng: random.Random) -> None:
+    """Its context may be half written."""
+    await _killed_amid(ground, rng, "/unload", {"model": rng.choice(["alpha", "beta"])})
 
 
-async def few_descriptors(ground: Ground, rng: random.Random) -> None:
-    with suppress(ProcessLookupError):
-        _, hard = resource.prlimit(ground.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(ground.pid, resource.RLIMIT_NOFILE, (rng.choice([12, 20, 40]), hard))
-        await asyncio.sleep(rng.uniform(0.2, 1.0))
-        resource.prlimit(ground.pid, resource.RLIMIT_NOFILE, (hard, hard))
+async def yield_the_gpus(ground: Ground, rng: random.Random) -> None:
+    """For a moment, for a while, or until the round ends."""
+    await _order(ground, "/yield", _yield(rng))
+    await asyncio.sleep(rng.uniform(0, 1))
+    if rng.random() < 0.7:
+        await _order(ground, "/resume", {})
 
 
-async def break_the_configuration(ground: Ground, rng: random.Random) -> None:
-    conf = ground.paths.config
-    match rng.randrange(4):
-        case 0:
-            ground.write_conf("[alpha\nno such thing")
-        case 1:
-            conf.unlink()
-        case 2:
-            conf.unlink()
-            conf.symlink_to(conf)
-        case _:
-            ground.write_conf("[alpha]\nmodel = alpha.gguf\nctx-size = 512\nthreads = 1\n")
-    await asyncio.sleep(rng.uniform(0, 0.5))
-    if conf.is_symlink():
-        conf.unlink()
-    ground.write_conf(ground.conf)
-
-
-async def send_half_a_request(ground: Ground, rng: random.Random) -> None:
-    """And go on holding the connection, for a moment."""
-    host, port = ground.url.removeprefix("http://").split(":")
-    with suppress(OSError):
-        _reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Le")
-        await asyncio.sleep(rng.uniform(0, 0.3))
-        writer.close()
+async def kill_the_daemon_as_the_gpus_are_yielded(ground: Ground, rng: random.Random) -> None:
+    await _killed_amid(ground, rng, "/yield", _yield(rng))
+    if rng.random() < 0.5:
+        await _killed_amid(ground, rng, "/resume", {})
 
 
 FAULTS: dict[str, Fault] = {
@@ -109,10 +80,10 @@ FAULTS: dict[str, Fault] = {
         unload_now,
         unload_all,
         cancel,
-        fill_the_disk,
-        few_descriptors,
-        break_the_configuration,
-        send_half_a_request,
+        kill_the_daemon_as_an_instance_leaves,
+        yield_the_gpus,
+        kill_the_daemon_as_the_gpus_are_yielded,
+        *SURROUNDINGS,
     )
 }
 
@@ -121,6 +92,21 @@ def _signal_one(ground: Ground, rng: random.Random, number: signal.Signals) -> N
     if pids := ground.servers():
         with suppress(ProcessLookupError):
             os.kill(rng.choice(sorted(pids)), number)
+
+
+def _yield(rng: random.Random) -> dict[str, object]:
+    seconds = rng.choice([None, 0.3, 2.0])
+    return {"seconds": seconds, "now": rng.random() < 0.5, "wait": False, "by": "a campaign"}
+
+
+async def _killed_amid(
+    ground: Ground, rng: random.Random, path: str, body: dict[str, object]
+) -> None:
+    """The daemon is killed some milliseconds after it was given an order."""
+    order = asyncio.create_task(_order(ground, path, body))
+    await asyncio.sleep(rng.choice([0.0, 0.005, 0.02, 0.05, 0.1, 0.2]))
+    await _again(ground, signal.SIGKILL)
+    await order
 
 
 async def _again(ground: Ground, number: signal.Signals) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import aiohttp
 
-from tests.campaign.ground import SAYS, Ground
+from tests.campaign.ground import Ground
 
 _PATIENCE = 150.0  # seconds; whoever waits longer waits for ever
 _TEXT = [{"role": "user", "content": "hi"}]
+# A conversation that is long enough for its context to be kept, and goes on.
+_LONG = [
+    {"role": "user", "content": "The horses stand in the paddock and wait for their turn. " * 20},
+    {"role": "assistant", "content": "Yes."},
+]
 _SHAPES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": _TEXT},
     "/v1/completions": {"prompt": "hi"},
@@ -52,8 +57,11 @@ class Traffic:
 
     async def _ask(self, http: aiohttp.ClientSession, rng: random.Random) -> None:
         path, body = rng.choice(list(_SHAPES.items()))
-        model = rng.choice([*SAYS, *SAYS, "endless", "flood"])
+        says = self._ground.says
+        model = rng.choice([*says, *says, "endless", "flood"])
         streams = rng.random() < 0.6
+        if "messages" in body and model != "endless" and rng.random() < 0.3:
+            body = {**body, "messages": [*_LONG, {"role": "user", "content": f"{rng.random()}"}]}
         body = {**body, "model": model, "stream": streams, "max_tokens": rng.choice([8, 60])}
         begun, said = self._ground.generation, f"{path} {model}{' streamed' if streams else ''}"
         try:
@@ -92,15 +100,18 @@ class Traffic:
             data = await reply.read()
         if body["stream"] and reply.status == 200:
             return self._streamed(path, data, said)
-        return self._whole(reply.status, data, said)
+        return self._whole(reply.status, data, body["model"], said)
 
-    def _whole(self, status: int, data: bytes, said: str) -> str:
+    def _whole(self, status: int, data: bytes, model: str, said: str) -> str:
         try:
             told = json.loads(data)
         except ValueError:
             self.violations.append(f"{status} without JSON: {said}: {data[:200]!r}")
             return "no JSON"
         if status == 200 and not (isinstance(told, dict) and told.get("error")):
+            sentence, answer = self._ground.says.get(model), _answer(told)
+            if sentence and answer is not None and not sentence.startswith(answer):
+                self.violations.append(f"another answer: {said}: {answer!r}")
             return "answered"
         if not _cause(told):
             self.violations.append(f"{status} without a cause: {said}: {data[:200]!r}")
@@ -119,6 +130,16 @@ class Traffic:
             return "answered"
         self.violations.append(f"a stream without its end: {said}: {data[-200:]!r}")
         return "no end"
+
+
+def _answer(told: dict[str, Any]) -> str | None:
+    """What a model said to a chat, in the shapes of OpenAI, Anthropic and Ollama."""
+    choices = told.get("choices") or [{}]
+    message = choices[0].get("message") or told.get("message")
+    if isinstance(message, dict):
+        return str(message.get("content") or "")
+    content = told.get("content")
+    return "".join(part.get("text", "") for part in content) if isinstance(content, list) else None
 
 
 def _cause(told: Any) -> str:

@@ -340,6 +340,25 @@ def test_what_a_killed_daemon_was_deleting_is_deleted_next_time(tmp_path: Path):
     assert first in contexts.give_back(folder)
 
 
+@pytest.mark.parametrize("ends", ["with its server", "while no daemon ran"])
+def test_a_context_that_was_half_written_goes_with_whoever_wrote_it(tmp_path: Path, ends: str):
+    contexts = ContextFolders(tmp_path / "contexts", limit=5)
+    dead, alive = (contexts.prepared(kept(name), "b1") for name in ("dead", "alive"))
+    assert dead
+    assert alive
+    for folder in (dead, alive):
+        (folder / "slot-0.bin").write_bytes(b"whole")
+        (folder / "slot-1.part").write_bytes(b"ha")
+    if ends == "with its server":
+        contexts.give_back(dead)
+    else:
+        contexts = ContextFolders(tmp_path / "contexts", limit=5)
+        contexts.take(alive)
+        contexts.remove_halves()
+    assert [file.name for file in dead.iterdir()] == ["slot-0.bin"]
+    assert len(list(alive.iterdir())) == 2, "its server may be at it"
+
+
 def test_each_build_and_each_profile_has_its_own(tmp_path: Path):
     contexts = ContextFolders(tmp_path / "contexts", limit=5)
     folders = {

@@ -4,6 +4,7 @@ It costs that piece of work: it is noted, told in status, and everything else go
 """
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,9 +14,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from paddock import daemon
+from paddock.daemon import yield_state
+from paddock.daemon.activity import watchman
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import probes
+from paddock.daemon.instances import keeper
+from paddock.daemon.instances.output import Output
+from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.memory import sampler
+from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
 
 CONF = "[endless]\nmodel = endless.gguf\nctx-size = 262144\n[alpha]\nmodel = alpha.gguf\n"
@@ -55,6 +63,11 @@ async def write_models_conf(home: Yard) -> None:
     home.paths.config.write_text(HEADER + CONF + "[beta]\nmodel = beta.gguf\n")
 
 
+async def yield_and_resume(home: Yard) -> None:
+    await home.post("/yield", {"wait": False})
+    await home.post("/resume")
+
+
 async def write_settings(home: Yard) -> None:
     home.paths.settings.write_text("log-size = 5\n")
 
@@ -76,7 +89,7 @@ class Trouble:
 
     part: str
     where: Callable[[Yard], tuple[object, str]]
-    instead: Callable[..., Any] = raises
+    instead: Any = raises
     then: Callable[[Yard], Awaitable[None]] = load_another
 
 
@@ -98,8 +111,35 @@ TROUBLES = [
     Trouble("publishing", lambda h: (h.daemon.view, "instance")),
     Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),
     Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
+    Trouble("contexts", lambda h: (h.daemon.contexts, "trim"), raises_later, then=nothing),
+    Trouble("contexts", lambda _: (SlotStore, "is_empty"), property(raises)),
+    Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
+    Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
+    Trouble("vitals", lambda _: (Vitals, "look")),
+    Trouble("logs", lambda _: (Output, "log_lines")),
     Trouble("instances", lambda h: (h.daemon.records, "begin")),
 ]  # fmt: skip
+
+
+# Whoever else notes a fault, and why no model can answer meanwhile, or where it is tried instead.
+ELSEWHERE = {
+    "adoption": "before anything answers: test_adoption.py",
+    "containers": "needs a container engine: tests/engine",
+    "effects": "below, with whoever waited for it",
+    "paddock.toml": "watched as models.conf is",
+    "scratch": "before anything answers",
+    "states": "read as the log is, by the same task",
+}
+_NOTED = re.compile(r'(?:caught|keep_running|faults\.note)\(\s*"([^"]+)"')
+_TASKS = re.compile(r'^            "([^"]+)": ', re.MULTILINE)  # of `Daemon._tasks`
+
+
+def test_every_part_that_may_fail_is_among_the_troubles_or_elsewhere() -> None:
+    package = Path(daemon.__file__).parent
+    texts = [path.read_text() for path in package.rglob("*.py")]
+    parts = {part for text in texts for part in _NOTED.findall(text)}
+    parts |= set(_TASKS.findall(Path(daemon.__file__).with_name("daemon.py").read_text()))
+    assert parts == {trouble.part for trouble in TROUBLES} | ELSEWHERE.keys()
 
 
 def names(trouble: Trouble) -> str:
@@ -111,7 +151,10 @@ async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
     trouble: Trouble, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sampler, "_EVERY", 0.1)
-    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    monkeypatch.setattr(keeper, "_EVERY", 0.1)
+    monkeypatch.setattr(watchman, "_PAUSES", (0.05, 0.1))
+    paths = places(tmp_path / "yard", CONF)
+    paths = msgspec.structs.replace(paths, models_dir=models, ram_dir=tmp_path / "ram")
     async with yard(paths, plan_ahead=True, probe_after=0.05) as home:
         body = {"model": "endless", "stream": True, "prompt": "go", "max_tokens": 250_000}
         async with home.http.post(home.url + "/v1/completions", json=body) as reply:

@@ -17,6 +17,7 @@ import pytest
 from paddock.core.model import InstanceId
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.watchman import Watchman
+from paddock.daemon.faults import Faults
 from paddock.host.processes import computed_seconds
 from tests.clock import SetClock
 from tests.yard import Yard, places, yard
@@ -125,7 +126,7 @@ class Watch:
         request.source, request.reader = Source(), Reader()
         self.request: Any = request
         instances: Any = {self.live.id: self.live}
-        self.watchman = Watchman(self.requests, instances, clock, timeout=10.0)
+        self.watchman = Watchman(self.requests, instances, clock, Faults(), timeout=10.0)
         self.watchman.look()
 
     def after(self, seconds: float) -> list[float]:

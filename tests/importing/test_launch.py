@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from paddock.importing.launch import Launch, Other, launches
 from paddock.importing.shell import Call, Shell
+from paddock.importing.shell_words import Remark
 
 FOLDER = Path("/srv/box")
 FLAGS = ("-m", "a b.gguf", "-c", "1024")
@@ -50,6 +51,11 @@ PREFIXES = [
     ("/usr/bin/nice -n 1", "/usr/bin/nice -n 1"),
     ("sudo -u llama -E", "sudo -u llama -E"),
     ("systemd-run --user --scope -p MemoryMax=20G", "systemd-run --user --scope -p MemoryMax=20G"),
+    ("toolbox run -c llama-rocm", "toolbox run -c llama-rocm"),
+    ("distrobox enter llama --", "distrobox enter llama --"),
+    ("conda run -n cuda --no-capture-output", "conda run -n cuda --no-capture-output"),
+    ("flock /tmp/gpu.lock", "flock /tmp/gpu.lock"),
+    ("screen -dmS chat", ""),
 ]
 
 
@@ -178,3 +184,51 @@ def test_what_is_no_llama_server_says_what_it_is(command: str, why: str) -> None
 )
 def test_no_command_line_breaks_it(words: list[str]) -> None:
     assert started(*words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tmux", "new-session", "-d", "-s", "chat", "nice llama-server -m 'a b.gguf' -c 1024"),
+        ("tmux", "new", "-d", "-s", "chat", "-c", "/srv", "llama-server", *FLAGS),
+    ],
+)
+def test_a_command_in_a_terminal_of_its_own_is_seen(command: tuple[str, ...]) -> None:
+    assert launch(*command).words == FLAGS
+
+
+def test_comments_around_a_shell_are_those_of_what_it_starts() -> None:
+    text = "# inside\nexec llama-server -m a.gguf"
+    call = Call(("nice", "bash", "-c", text), (Remark("around", 0),), 0, {}, FOLDER)
+    (found,) = launches(call, Shell(FOLDER, FOLDER))
+    assert isinstance(found, Launch)
+    assert [remark.text for remark in found.remarks] == ["around", "inside"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "cure"),
+    [
+        ("--models-preset /etc/models.ini --models-max 2", "`paddock check /etc/models.ini`"),
+        ("--models-dir /models --port 8080", "`paddock init /models`"),
+    ],
+)
+@pytest.mark.parametrize(
+    "before", ["llama-server", "docker run --rm ghcr.io/ggml-org/llama.cpp:server"]
+)
+def test_a_router_of_llama_cpp_is_no_profile_and_its_files_have_a_command(
+    before: str, flags: str, cure: str
+) -> None:
+    (found,) = started(*before.split(), *flags.split())
+    assert isinstance(found, Other)
+    assert found.is_server
+    assert cure in found.why
+
+
+def test_a_gpu_of_a_container_is_named_to_the_engine(tmp_path: Path) -> None:
+    (tmp_path / "gpu.env").write_text("# both\nexport GGML_CUDA_P2P='1'\nHF_HOME=/hf\n")
+    command = "podman run --device nvidia.com/gpu=1 --device /dev/dri --env-file gpu.env -e HF_HOME=/x llama.cpp -m a"
+    (found,) = launches(Call(tuple(command.split()), (), 0, {}, tmp_path), Shell(FOLDER, FOLDER))
+    assert isinstance(found, Launch)
+    expected = {"CUDA_VISIBLE_DEVICES": "1", "GGML_CUDA_P2P": "1", "HF_HOME": "/x"}
+    assert found.env == expected
+    assert found.left == ()

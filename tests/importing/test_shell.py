@@ -140,3 +140,37 @@ x -a "${A[@]}" -e  # beside e
         ("beside e", 7, True),
     ]
     assert shell.rest == ["below"]
+
+
+def test_what_only_a_run_can_know_stays_one_word_through_a_variable() -> None:
+    (call,) = calls("T=$(( $(nproc) / 2 ))\nx -t $T -c 1")
+    assert call.words == ("x", "-t", "$(( $(nproc) / 2 ))", "-c", "1")
+    assert call.unknown == ("$(( $(nproc) / 2 ))",)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("if a; then C=1; else C=2; fi; x $C", ("C",)),
+        ("C=0; case $1 in a) C=1 ;; *) D=2 ;; esac; x $C", ("C",)),
+        ("A=(1); if a; then A+=(2); fi; x ${A[@]}", ("A",)),
+        ("C=1; if a; then echo $C; fi; x $C", ()),
+    ],
+)
+def test_a_value_from_a_branch_is_named(text: str, named: tuple[str, ...]) -> None:
+    assert [call.branched for call in calls(text) if call.words[0] == "x"] == [named]
+
+
+def test_a_file_that_only_sets_variables_is_read_where_it_is_sourced(tmp_path: Path) -> None:
+    (tmp_path / "plain.conf").write_text("# model\nMODEL=a.gguf\nexport A=1\nMORE=(-c 1)\n")
+    (tmp_path / "busy.sh").write_text("MODEL=b.gguf\nrm -rf /nowhere\n")
+    text = '. ./plain.conf\nsource busy.sh\nx "$MODEL" "${MORE[@]}"'
+    found = list(Shell(tmp_path, tmp_path).calls(text))
+    assert [call.words for call in found] == [("source", "busy.sh"), ("x", "a.gguf", "-c", "1")]
+    assert found[-1].env == {"A": "1"}
+
+
+def test_a_comment_in_backticks_is_one() -> None:
+    (call,) = calls("x -a 1 `# all of it` \\\n -b 2")
+    assert call.words == ("x", "-a", "1", "-b", "2")
+    assert [(remark.text, remark.after) for remark in call.remarks] == [("all of it", 3)]

@@ -130,7 +130,9 @@ class Daemon:
             self.publisher,
             faults,
         )
-        self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
+        self.watchman = Watchman(
+            parts.requests, registry, clock, faults, timeout=settings.hang_timeout
+        )
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
         self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
         # What clients ask for and look at, by the names that `http` uses.

@@ -178,6 +178,8 @@ class Supervisor:
             if not record.ended:
                 with self._faults.caught("adoption"):  # it goes on living, for a later daemon
                     await self._adopt(group, record)
+        with self._faults.caught("contexts"):
+            self._contexts.remove_halves()
         if any(is_container(record.argv) for record in known):
             with self._faults.caught("containers"):
                 await self._remove_leftover_containers()
@@ -201,7 +203,7 @@ class Supervisor:
             self._registry.remove(live.id)
             raise
         health = await client.health(live.endpoint.session)
-        if health == "silent" and not live.is_young():
+        if health == "silent" and not live.may_be_silent():
             await self._reap(live, child)
         else:
             self._take_over(group, live, child, ready=health == "ready")
@@ -227,6 +229,7 @@ class Supervisor:
         await live.hang_up()
         self._records.close(live.record)
         self._registry.remove(live.id)
+        await self._delete(self._contexts_given_back(live.record))
 
     def _take_over(
         self, group: asyncio.TaskGroup, live: Instance, child: Child, *, ready: bool

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from paddock.config.vocabulary import EXTRA_ARGS, WRAPPER_FLAGS
+from paddock.importing.env_file import read_env_file
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.mounts import Mounts
 from paddock.importing.page import Page
 from paddock.importing.yaml_file import Yaml, items, mapping, read_yaml, text_of
-from paddock.plain_file import read_plain
 
 NAMES = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:?[-?+])([^}]*))?\}|\$(\w+)")
@@ -103,12 +103,7 @@ def _mount(mounts: Mounts, volume: object, folder: Path, env: Mapping[str, str])
 
 def dotenv(folder: Path) -> dict[str, str]:
     """What `.env` sets; nothing without one."""
-    try:
-        lines = read_plain(folder / ".env").decode().splitlines()
-    except (OSError, ValueError):
-        return {}
-    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
-    return {key.strip().removeprefix("export "): value.strip("\"' ") for key, _, value in pairs}
+    return read_env_file(folder / ".env") or {}
 
 
 def substituted(text: str, env: Mapping[str, str]) -> str:

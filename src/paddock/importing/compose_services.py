@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from paddock.importing.compose_file import environment, substituted
-from paddock.importing.container_run import ContainerRun, mib, take_gpus
+from paddock.importing.container_run import ContainerRun, mib, take_device, take_gpus
+from paddock.importing.env_file import read_env_file
 from paddock.importing.key_comments import KeyComments
-from paddock.importing.launch import Launch, launches
+from paddock.importing.launch import Launch, launches, router
 from paddock.importing.page import Page
 from paddock.importing.shell import Call, Shell
 from paddock.importing.shell_words import Remark
@@ -18,7 +19,6 @@ from paddock.importing.yaml_file import Yaml, items, mapping, text_of
 _TOLD = {
     "ports": "Paddock answers at 127.0.0.1:8080: `listen` in paddock.toml",
     "build": "Paddock builds no images: `paddock engine build`, or name the image that this makes",
-    "env_file": "what it holds was not read: give it to the engine's `env` in paddock.toml",
 }
 _OLD_SERVER = {"--server", "-s"}  # of images that hold all tools of llama.cpp
 
@@ -43,7 +43,7 @@ class Services:
         """The services that run a llama-server; others are ignored."""
         for name, described in mapping(self.file.value.get("services")).items():
             service = mapping(described)
-            run = self._run(service)
+            run = self._run(name, service)
             if launch := self._launch(name, service, run):
                 self._tell(name, service)
                 yield Service(name, launch, self.file.where("services", name, "command"))
@@ -60,8 +60,8 @@ class Services:
         except ValueError:
             return self._text(value).split()
 
-    def _run(self, service: Mapping[str, Any]) -> ContainerRun:
-        given = environment(service.get("environment"))
+    def _run(self, name: str, service: Mapping[str, Any]) -> ContainerRun:
+        given = {**self._of_files(name, service), **environment(service.get("environment"))}
         run = ContainerRun(
             image=self._text(service.get("image")),
             command=self._words(service.get("command")),
@@ -81,6 +81,19 @@ class Services:
         self._limits(service, run)
         return run
 
+    def _of_files(self, name: str, service: Mapping[str, Any]) -> dict[str, str]:
+        """The variables of its `env_file`."""
+        out: dict[str, str] = {}
+        given = service.get("env_file")
+        for one in given if isinstance(given, list) else [given] if given else []:
+            path = self._text(mapping(one).get("path") if isinstance(one, dict) else one)
+            found = read_env_file(self.file.path.absolute().parent / path)
+            if found is None:
+                why = "cannot be read: what it sets is not carried over"
+                self.notes.note(self.file.where("services", name, "env_file"), why, what=path)
+            out |= found or {}
+        return out
+
     def _limits(self, service: Mapping[str, Any], run: ContainerRun) -> None:
         resources = mapping(mapping(service.get("deploy")).get("resources"))
         limit = service.get("mem_limit") or mapping(resources.get("limits")).get("memory")
@@ -88,6 +101,8 @@ class Services:
         for device in items(mapping(resources.get("reservations")).get("devices")):
             if ids := items(mapping(device).get("device_ids")):
                 take_gpus(run.env, f"device={','.join(map(self._text, ids))}")
+        for device in items(service.get("devices")):
+            take_device(run.env, self._text(device))
 
     def _launch(self, name: str, service: Mapping[str, Any], run: ContainerRun) -> Launch | None:
         words = [run.entrypoint, *run.command] if run.entrypoint else run.command
@@ -105,18 +120,35 @@ class Services:
             return None
         if inner is None:
             return None
+        if other := router(inner.words):
+            self.notes.note(self.file.where("services", name, "command"), other.why)
+            return None
+        inner = replace(inner, mounts=run.mounts, about=self._about(name, service))
         if not run.image:  # it is built here, and so has no name
-            return replace(inner, program="llama-server", mounts=run.mounts)
-        return replace(inner, program="", image=run.image, mounts=run.mounts, memory=run.memory)
+            return replace(inner, program="llama-server")
+        return replace(inner, program="", image=run.image, memory=run.memory)
 
     def _remarks(self, name: str, service: Mapping[str, Any], shift: int) -> tuple[Remark, ...]:
-        """Comments among the items of its command."""
+        """Comments above its command, and among the items of that."""
         command = ("services", name, "command")
-        return tuple(
+        above = tuple(Remark(text, 0) for text in self.comments.above(*command))
+        return above + tuple(
             Remark(text, number + shift)
             for number, _ in enumerate(items(service.get("command")))
             for text in self.comments.above(*command, str(number))
         )
+
+    def _about(self, name: str, service: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Comments by the variable that they stand above."""
+        path = ("services", name, "environment")
+        found: dict[str, tuple[str, ...]] = {}
+        for number, variable in enumerate(environment(service.get("environment"))):
+            above = [
+                *self.comments.above(*path, variable),
+                *self.comments.above(*path, f"{number}"),
+            ]
+            found |= {variable: tuple(above)} if above else {}
+        return found
 
     def _tell(self, name: str, service: Mapping[str, Any]) -> None:
         for key, why in _TOLD.items():

@@ -1,4 +1,4 @@
-"""`docker run …` and `podman run …`: the image, what it is given, and its command. Pure."""
+"""`docker run …` and `podman run …`: the image, what it is given, and its command. Pure but for `--env-file`."""
 
 import re
 import shlex
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paddock.config.model_files import at_home
+from paddock.importing.env_file import read_env_file
 from paddock.importing.mounts import Mounts
 
 PROGRAMS = frozenset({"docker", "podman", "nerdctl"})
@@ -120,6 +122,12 @@ def _take(out: ContainerRun, option: str, value: str, folder: Path) -> None:
         out.memory = mib(value)
     elif option == "--gpus":
         take_gpus(out.env, value)
+    elif option == "--device":
+        take_device(out.env, value)
+    elif option == "--env-file":
+        given = read_env_file(folder / at_home(value))
+        out.env |= {**(given or {}), **out.env}
+        out.lost += [] if given is not None else [shlex.join([option, value])]
     elif option not in _OWN_WAY:
         out.lost.append(shlex.join([option, value]) if value else option)
 
@@ -128,6 +136,14 @@ def take_gpus(env: dict[str, str], value: str) -> None:
     """Paddock gives a container all GPUs; a choice among them becomes CUDA's own variable."""
     if found := _GPU.fullmatch(value):
         env.setdefault("CUDA_VISIBLE_DEVICES", found[1])
+
+
+def take_device(env: dict[str, str], value: str) -> None:
+    """A GPU by its name in the Container Device Interface, `nvidia.com/gpu=1`; other devices are no choice."""
+    vendor, _, number = value.partition("=")
+    if vendor == "nvidia.com/gpu" and number not in ("", "all"):
+        before = env.get("CUDA_VISIBLE_DEVICES")
+        env["CUDA_VISIBLE_DEVICES"] = f"{before},{number}" if before else number
 
 
 def mib(text: str) -> int | None:

@@ -6,8 +6,9 @@ will not start. A called script is parsed as the shell would parse it.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from paddock.config.model_files import at_home
@@ -22,6 +23,12 @@ ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SERVER = re.compile(r".*llama[-_.]?(?:cpp[-_])?server.*", re.IGNORECASE)
 _ABOUT = re.compile(r"build|install|setup|download|update|stop|kill|check|test|log", re.IGNORECASE)
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash", "ksh"})
+_TMUX_VERBS = frozenset(
+    {"new-session", "new", "new-window", "neww", "respawn-pane", "split-window"}
+)
+_TMUX_VALUED = "snctxyeF"
+_MODEL = frozenset({"-m", "--model", "-hf", "-hfr", "--hf-repo", "-mu", "--model-url", "-dr"})
+_ROUTER = frozenset({"--models-preset", "--models-dir"})
 _DEPTH = 8  # shells within shells
 _LONGEST = 1 << 20  # bytes of a script that is worth reading
 _EMPTY = "starts a shell, and no llama-server is seen in it"
@@ -45,14 +52,17 @@ class Launch:
     memory: int | None = None  # MiB, of a container
     left: tuple[tuple[str, str], ...] = ()  # words around it that are not carried over, and why
     unknown: tuple[str, ...] = ()  # parts of its words that are known only when it runs
+    branched: tuple[str, ...] = ()  # variables in its words that a branch of a script has set
+    about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # comments by variable
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A command that is no llama-server."""
+    """A command that starts no llama-server with a model."""
 
     words: str
     why: str
+    is_server: bool = False
 
 
 def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Other]:
@@ -65,19 +75,34 @@ def launches(call: Call, shell: Shell, depth: int = 0) -> Iterator[Launch | Othe
     is_server = _is_server(call.words[0])
     script = _script(call.words[0], call.folder) if depth < _DEPTH else None
     if is_server and (script is None or script.suffix != ".sh"):
-        yield _launch(call, left)
+        yield router(words) or _launch(call, left)
     elif script:
-        found = list(_with(left, _script_calls(script, words, call, shell, depth)))
+        found = list(_with(call, left, _script_calls(script, words, call, shell, depth)))
         is_known = any(isinstance(one, Launch) for one in found)
         yield from found if is_known or not is_server else [_launch(call, left)]
     elif program in PROGRAMS:
         yield _contained(call, left)
     elif program in _SHELLS and depth < _DEPTH:
-        yield from _with(left, _shell(call, shell, depth))
+        yield from _with(call, left, _shell(call, shell, depth))
+    elif program == "tmux" and depth < _DEPTH:
+        yield from _with(call, left, _tmux(call, shell, depth))
     elif program.startswith("-"):
         yield Other(shlex.join(call.words), "belongs to no command: the one before it has ended")
     else:
         yield Other(shlex.join(call.words), f"runs {program}, and Paddock runs llama-server only")
+
+
+def router(words: Sequence[str]) -> Other | None:
+    """llama.cpp's own router, which has no model of its own: its files are Paddock's too."""
+    given = dict(pairwise([*words, ""]))
+    if _MODEL & given.keys() or not _ROUTER & given.keys():
+        return None
+    why = "starts llama.cpp's router"
+    if preset := given.get("--models-preset"):
+        why += f": Paddock reads its presets as they are: `paddock check {preset}`"
+    elif folder := given.get("--models-dir"):
+        why += f": `paddock init {folder}` finds its models"
+    return Other(shlex.join(words), why, is_server=True)
 
 
 def _is_server(word: str) -> bool:
@@ -96,6 +121,7 @@ def _launch(call: Call, left: tuple[tuple[str, str], ...]) -> Launch:
         folder=call.folder,
         left=left,
         unknown=call.unknown,
+        branched=call.branched,
     )
 
 
@@ -129,7 +155,7 @@ def _peeled(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
 
 def _prefix(words: list[str], prefix: Prefix) -> int:
     """How many words it takes, its options and its own words among them."""
-    count = 1
+    count = 1 + prefix.verbs
     while count < len(words) and words[count].startswith("-") and len(words[count]) > 1:
         word, count = words[count], count + 1
         if word == "--":
@@ -154,6 +180,8 @@ def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
     if not run.is_llama:
         what = "which is no llama.cpp" if run.is_other else "and no llama-server is seen in that"
         return Other(text, f"runs a container of {run.image}, {what}")
+    if found := router(run.flags):
+        return found
     lost = "Paddock makes its containers itself: see docs/containers.md"
     before = len(call.words) - len(run.flags)
     return Launch(
@@ -166,6 +194,7 @@ def _contained(call: Call, left: tuple[tuple[str, str], ...]) -> Launch | Other:
         memory=run.memory,
         left=(*left, *((option, lost) for option in run.lost)),
         unknown=call.unknown,
+        branched=call.branched,
     )
 
 
@@ -186,6 +215,17 @@ def _shell(call: Call, shell: Shell, depth: int) -> Iterator[Launch | Other]:
         yield from _script_calls(script, tuple(rest[1:]), call, shell, depth)
     else:
         yield Other(shlex.join(call.words), _EMPTY)
+
+
+def _tmux(call: Call, shell: Shell, depth: int) -> Iterator[Launch | Other]:
+    """`tmux new-session -d -s NAME COMMAND`: one word is for a shell, several are the command."""
+    rest = list(call.words[1:])
+    while rest and rest[0] not in _TMUX_VERBS:
+        rest.pop(0)
+    while len(rest) > 1 and rest[1].startswith("-"):
+        del rest[1 : 2 + (rest[1][-1] in _TMUX_VALUED)]
+    text = rest[1] if len(rest) == 2 else shlex.join(rest[1:])
+    yield from _calls(text, _inner(call, shell), depth, reports_rest=True)
 
 
 def _inner(call: Call, shell: Shell) -> Shell:
@@ -256,7 +296,13 @@ def _sourced(left: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _with(
-    left: tuple[tuple[str, str], ...], found: Iterator[Launch | Other]
+    call: Call, left: tuple[tuple[str, str], ...], found: Iterator[Launch | Other]
 ) -> Iterator[Launch | Other]:
+    """What a call starts, with what was lost before it; its comments are the first start's."""
+    above = tuple(Remark(one.text, 0) for one in call.remarks)
     for one in found:
-        yield replace(one, left=(*left, *one.left)) if isinstance(one, Launch) else one
+        if isinstance(one, Launch):
+            yield replace(one, left=(*left, *one.left), remarks=(*above, *one.remarks))
+            above = ()
+        else:
+            yield one

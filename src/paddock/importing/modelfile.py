@@ -115,6 +115,7 @@ class _ModelfileReader:
         self._path, self._environ = path, environ
         self._store = OllamaStore()
         self._recipe = _Recipe()
+        self._given: dict[str, str] = {}  # kinds of files, and where
 
     def store(self, found: list[Instruction], remarks: list[tuple[str, int]]) -> OllamaStore:
         for one in sorted(found, key=lambda one: one.name != "from"):  # what it starts from first
@@ -159,7 +160,11 @@ class _ModelfileReader:
             if kind == "adapter":
                 self._recipe.layers["model"] = ()
         elif kind == "adapter":
+            if before := self._given.get(kind):
+                why = "given twice: as in Ollama the last one counts"
+                self._store.notes.note(before, why, what=one.name.upper())
             self._recipe.layers[kind] = tuple(files)  # it takes the place of its base's
+            self._given[kind] = where
         else:
             self._recipe.layers[kind] = (*self._recipe.layers.get(kind, ()), *files)
 

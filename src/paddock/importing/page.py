@@ -117,7 +117,8 @@ def compose(sections: Sequence[PageSection], shared: PageSection | None = None) 
     if shared and shared.keys:
         _put(page, shared)
     elif shared and (rest := [*shared.comments, *shared.after]):
-        page.lines += [*map(remark, rest), PageLine("")]
+        gap = [] if rest[-1] == GAP else [PageLine("")]
+        page.lines += [*map(remark, rest), *gap]
     names = {section.id for section in sections if not section.left_out}
     for section in sections:
         if section.left_out:

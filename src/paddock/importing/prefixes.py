@@ -8,13 +8,18 @@ class Prefix:
     """`why`: the reason in the note about it, "" for the usual one; None: no note, nothing is lost."""
 
     valued: frozenset[str] = frozenset()  # its options that take the next word
+    verbs: int = 0  # words right behind its name, as in `toolbox run`
     operands: int = 0  # words of its own before the command
     until: str = ""  # a word that ends its own
     why: str | None = ""
 
 
-def _takes(*valued: str, operands: int = 0, why: str | None = "") -> Prefix:
-    return Prefix(frozenset(valued), operands, why=why)
+def _takes(*valued: str, verbs: int = 0, operands: int = 0, why: str | None = "") -> Prefix:
+    return Prefix(frozenset(valued), verbs, operands, why=why)
+
+
+_CONDA = _takes("-n", "--name", "-p", "--prefix", "--cwd", verbs=1)
+_TOOLBOX = ("-c", "--container", "-d", "--distro", "-r", "--release")
 
 
 _USER = "Paddock's instances run as the daemon's user"
@@ -55,4 +60,15 @@ PREFIXES = {
     "gosu": _takes(operands=1, why=_USER),
     "su-exec": _takes(operands=1, why=_USER),
     "distrobox": Prefix(until="--", why=_BOXED),
+    "distrobox-enter": Prefix(until="--", why=_BOXED),
+    "toolbox": _takes(*_TOOLBOX, verbs=1, why=_BOXED),
+    "flatpak-spawn": _takes(why=_BOXED),
+    "conda": _CONDA,
+    "mamba": _CONDA,
+    "micromamba": _CONDA,
+    "cgexec": _takes("-g"),
+    "setpriv": _takes("--reuid", "--regid", "--groups", "--inh-caps", "--bounding-set"),
+    "flock": _takes("-w", "-E", operands=1),
+    "mangohud": _takes(),
+    "screen": _takes("-S", "-dmS", "-DmS", "-T", "-c", "-e", "-h", "-p", "-s", "-t", why=None),
 }  # fmt: skip

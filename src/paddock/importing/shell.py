@@ -4,18 +4,19 @@ Variables that the text sets are expanded, and so are defaults, arrays, the text
 What is known only at run time (`$(nproc)`, a variable of another file) stays as written, and is named.
 """
 
-import ast
-import operator
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from paddock.importing.shell_sums import reckoned
 from paddock.importing.shell_words import Command, Remark, Word, WordPart, commands
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _PARAMETER = re.compile(r"\$\{?(\w+|[@*#])(?:\[[@*]\])?(?:(:?[-=?+])(.*))?\}?$", re.DOTALL)
+_SPACE = "\0"  # within what is known only at run time
+_OPENING, _CLOSING = frozenset({"if", "case"}), frozenset({"fi", "esac"})
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", "!", "time"})
 _DECLARING = frozenset({"export", "declare", "local", "readonly", "typeset"})
 # Commands that say nothing of how a server runs.
@@ -27,12 +28,7 @@ _SILENT = frozenset(
         "nvidia-smi", "rocm-smi", "clear", ":",
     }
 )  # fmt: skip
-_SUMS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-}
+_LONGEST = 1 << 20  # bytes of a file that somebody wrote by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,7 @@ class Call:
     env: Mapping[str, str]  # what was exported before it
     folder: Path
     unknown: tuple[str, ...] = ()  # parts of its words that are known only at run time
+    branched: tuple[str, ...] = ()  # variables in its words that a branch has set
 
 
 @dataclass(slots=True)
@@ -62,16 +59,26 @@ class Shell:
     _used: set[str] = field(default_factory=set)  # variables that stand for parts of commands
     _remarks: list[Remark] = field(default_factory=list)  # comments that wait for a call
     _of_arrays: dict[str, list[Remark]] = field(default_factory=dict)
+    _branches: int = 0  # around the present command
+    _branched: dict[str, None] = field(default_factory=dict)  # variables that were set in a branch
 
     def calls(self, text: str) -> Iterator[Call]:
         """Every command that could matter, in order."""
         for command in commands(text):
+            self._enter(command)
             for name, inside in command.arrays.items():
                 self._set_array(name, inside)
             if not command.words:
                 self._wait(command)
             elif call := self._call(command):
                 yield call
+
+    def _enter(self, command: Command) -> None:
+        """Count the branches around it; who is set there may be set otherwise, or not at all."""
+        first = command.words[0].literal if command.words and command.words[0].is_bare else ""
+        self._branches += (first in _OPENING) - (first in _CLOSING)
+        if self._branches > 0:
+            self._branched |= dict.fromkeys(name.removesuffix("+") for name in command.arrays)
 
     def give_back(self, call: Call) -> None:
         """Its comments belong to the next call."""
@@ -96,6 +103,8 @@ class Shell:
             self._declare(words)
         elif name == "cd":
             self._change_folder(words)
+        elif name in ("source", ".") and self._take_settings(words):
+            pass
         elif name not in _SILENT:
             return self._called(command, assigned, words)
         self._wait(command)
@@ -119,12 +128,16 @@ class Shell:
         remarks += [replace(r, after=len(expanded)) for r in last]
         meant = {name: v for name, v in self.exported.items() if name not in self._used}
         env, line = {**meant, **own}, words[0].line
-        unknown = tuple(one for one in self._unknown if any(one in word for word in expanded))
-        return Call(tuple(expanded), tuple(remarks), line, env, self.folder, unknown)
+        unknown = [one for one in self._unknown if any(one in word for word in expanded)]
+        return Call(
+            _written(expanded), tuple(remarks), line, env, self.folder, _written(unknown),
+            tuple(name for name in self._branched if name in self._used),
+        )  # fmt: skip
 
     def _placed(self, word: Word, at: int, remarks: list[Remark]) -> list[str]:
         for piece in word.pieces:
             name = piece.text.strip("${}").partition("[")[0]
+            self._used.update({name} & self.arrays.keys())
             if piece.text.startswith("$") and name in self._of_arrays:
                 inside = self._of_arrays.pop(name)
                 remarks += [replace(remark, after=at + remark.after) for remark in inside]
@@ -136,6 +149,8 @@ class Shell:
         for word in words:
             name, value = self._assignment(word)
             self.variables[name] = value
+            if self._branches > 0:
+                self._branched[name] = None
             if name in self.exported:
                 self.exported[name] = value
 
@@ -173,6 +188,25 @@ class Shell:
         target = "".join("".join(self.expand(word)) for word in words[1:2])
         if target and "$" not in target:
             self.folder = self.folder / target
+
+    def _take_settings(self, words: list[Word]) -> bool:
+        """Read a sourced file, if it does nothing but set variables."""
+        named = "".join("".join(self.expand(word)) for word in words[1:2])
+        try:
+            text = (self.folder / named).read_bytes()[:_LONGEST].decode("utf-8", "replace")
+        except OSError:
+            return False
+        found = list(commands(text))
+        if not named or not all(map(_only_sets, found)):
+            return False
+        for command in found:
+            if command.words and command.words[0].literal in _DECLARING:
+                self._declare(command.words)
+            else:
+                self._assign(command.words)
+            for name, inside in command.arrays.items():
+                self._set_array(name, inside)
+        return True
 
     # ---- expansion ----
 
@@ -239,8 +273,8 @@ class Shell:
     def _sum(self, piece: WordPart) -> str:
         text = re.sub(r"\$?\{?([A-Za-z_]\w*)\}?", self._number, piece.text[3:-2])
         try:
-            return str(_reckoned(ast.parse(text.strip().replace("/", "//"), mode="eval").body))
-        except (SyntaxError, ValueError, ZeroDivisionError):
+            return str(reckoned(text.strip()))
+        except ValueError:
             return self._not_known(piece)
 
     def _number(self, found: re.Match[str]) -> str:
@@ -263,8 +297,14 @@ class Shell:
         return self._not_known(piece)
 
     def _not_known(self, piece: WordPart) -> str:
-        self._unknown.append(piece.text)
-        return piece.text
+        """As written, in one piece however often it is expanded."""
+        text = piece.text.replace(" ", _SPACE)
+        self._unknown.append(text)
+        return text
+
+
+def _written(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word.replace(_SPACE, " ") for word in words)
 
 
 def _only(word: Word) -> re.Match[str] | None:
@@ -282,6 +322,11 @@ def _split(words: list[Word]) -> tuple[list[Word], list[Word]]:
     return words[:count], words[count:]
 
 
+def _only_sets(command: Command) -> bool:
+    assigned, rest = _split(list(command.words))
+    return not rest or (not assigned and rest[0].literal in _DECLARING)
+
+
 def _is_assignment(word: Word) -> bool:
     return word.pieces[:1] != () and bool(
         word.pieces[0].kind == "text" and _ASSIGNMENT.match(word.pieces[0].text)
@@ -290,11 +335,3 @@ def _is_assignment(word: Word) -> bool:
 
 def _at_home(text: str) -> str:
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
-
-
-def _reckoned(node: ast.expr) -> int:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
-    if isinstance(node, ast.BinOp) and type(node.op) in _SUMS:
-        return int(_SUMS[type(node.op)](_reckoned(node.left), _reckoned(node.right)))
-    raise ValueError(f"no sum: {ast.dump(node)}")

@@ -14,6 +14,7 @@ _OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;&|()\n]")
 _REDIRECTION = re.compile(r"(?:\d*|&)(?:<<<|<<-?|>>|>\||[<>]&?)")
 _NAME = re.compile(r"[A-Za-z_]\w*|[@*#?$!0-9-]")
 _PLAIN = re.compile(r"[^\s'\"\\$`;&|()<>]+")
+_QUOTED_COMMENT = re.compile(r"`\s*#([^`\n]*)`(?=\s|$)")
 _PAIRS = {"(": ")", "{": "}"}
 
 
@@ -80,7 +81,7 @@ class _WordReader:
                 break
             if self._blank():
                 continue
-            if self._comment(now) or self._redirection():
+            if self._comment(now) or self._quoted_comment(now) or self._redirection():
                 continue
             if operator := _OPERATOR.match(self._text, self._at):
                 self._operator(operator[0])
@@ -118,6 +119,14 @@ class _WordReader:
         if self._text[end : end + 1] == "\x01":
             self._text = f"{self._text[:end]}\n{self._text[end + 1 :]}"
         return True
+
+    def _quoted_comment(self, now: Command) -> bool:
+        """`` `# text` `` among the words, as people comment on a line that goes on: it gives no word."""
+        found = _QUOTED_COMMENT.match(self._text, self._at)
+        if found:
+            now.remarks.append(Remark(found[1].strip(), len(now.words), is_beside=True))
+            self._at = found.end()
+        return found is not None
 
     def _operator(self, operator: str) -> None:
         self._at += len(operator)

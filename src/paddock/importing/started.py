@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from paddock.config.command_line import groups, is_flag
 from paddock.config.model_files import Folders
+from paddock.config.spellings import Modern, Use, modern
 from paddock.config.vocabulary import RESERVED, WELL_KNOWN
 from paddock.importing.launch import Launch
 from paddock.importing.page import Page, PageSection
@@ -20,6 +21,7 @@ _OF_CONTAINERS = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICE
 _FIRST = frozenset({"model", "hf-repo"})  # a profile is read by people too
 _TAIL = "EXTRA_ARGS"
 _ENV = "give it to the engine's `env` in paddock.toml"
+_BRANCHED = "set in a branch of the script: all branches are read, and the last value counts"
 _NOT_KNOWN = "its value is known only at run time"
 
 
@@ -73,6 +75,8 @@ class _Filling:
         keys = as_keys(words, self.chosen.flags, place)
         for text, why in (*self.launch.left, *lost):
             self.notes.note(self.where, why, what=text)
+        if self.launch.branched:
+            self.notes.note(self.where, _BRANCHED, "look", ", ".join(self.launch.branched))
         self.section.aliases += [name for name in keys.aliases if name != self.section.id]
         for key, value in sorted(keys.keys, key=lambda pair: pair[0] not in _FIRST):
             self.section.add(key, value, self.where)
@@ -91,14 +95,31 @@ class _Filling:
     def settings(self, variables: Mapping[str, str]) -> None:
         """`LLAMA_ARG_…` are flags too; a command line goes over them."""
         flags = self.chosen.flags or WELL_KNOWN
-        for name, value in variables.items():
-            if found := flags.find(name):
-                self._setting(found[0], value if not found[1] else _opposite(value))
+        known, uses = set(variables), [Use(name, value) for name, value in variables.items()]
+        newest = modern(uses, flags)
+        for at, (name, value) in enumerate(variables.items()):
+            comments, new = self.launch.about.get(name, ()), newest.get(at)
+            if new:
+                self._rewritten(name, value, new, comments)
+            elif found := flags.find(name):
+                self._setting(found[0], value if not found[1] else _opposite(value), comments)
             else:
                 why = "this engine has no such flag"
                 self.notes.note(self.where, why, what=f"{name}={value}")
+                self.section.after += comments
+        for name in self.launch.about.keys() - known:  # of what is the engine's, or nobody's
+            self.section.after += self.launch.about[name]
 
-    def _setting(self, spec: FlagSpec, value: str) -> None:
+    def _rewritten(self, name: str, value: str, new: Modern, comments: Iterable[str]) -> None:
+        """A variable of an older build."""
+        why = f"written as {' '.join(new.words)}" if new.words else f"left out: {new.why}"
+        self.notes.note(self.where, why, "changed", f"{name}={value}")
+        if new.words and (found := (self.chosen.flags or WELL_KNOWN).find(new.words[0])):
+            self._setting(found[0], new.words[1] if len(new.words) > 1 else "true", comments)
+        else:
+            self.section.after += comments
+
+    def _setting(self, spec: FlagSpec, value: str, comments: Iterable[str] = ()) -> None:
         key = spec.name.removeprefix("--")
         is_given = self.section.entry(key) or key in _in_tail(self.section, self.chosen.flags)
         if key == "alias":
@@ -109,7 +130,9 @@ class _Filling:
                 self.notes.note(self.where, why, what=f"--{key}")
         elif not is_given:
             placed = _Place(self.launch, self.chosen.flags).place(spec.name, value)
-            self.section.add(key, placed, self.where)
+            self.section.add(key, placed, self.where, comments)
+            return
+        self.section.after += comments
 
     def engine(self, env: Mapping[str, str]) -> None:
         """Set the engine's name; without one, its environment is lost."""

@@ -4,7 +4,7 @@ Each start becomes a section, with the comments around it; what all have in comm
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from paddock.importing.compose_file import NAMES, dotenv
 from paddock.importing.compose_services import Services
 from paddock.importing.container_run import ContainerRun
 from paddock.importing.key_comments import KeyComments
-from paddock.importing.launch import Launch, Other, launches
+from paddock.importing.launch import Launch, Other, launches, router
 from paddock.importing.page import GAP, Page, PageSection, compose, plain
 from paddock.importing.programs import Known, Programs
 from paddock.importing.sharing import share
@@ -43,7 +43,7 @@ def read_starts(
         raise ConfigError(
             f"nothing in {path} starts a llama-server",
             hint="name a folder with models.conf, a compose file, a systemd unit or a script, or one of these files",
-            detail=tuple(f"read {file}" for file in files),
+            detail=(*reading.found, *(f"read {file}" for file in files)),
         )
     return reading.page(), reading.programs
 
@@ -85,6 +85,11 @@ class _StartsReader:
             self._unit(file)
         else:
             self._script(file)
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """Its notes in lines: why a file that starts a server gives no profile."""
+        return tuple(f"{one.where}: {one.why}" for one in self._notes.notes)
 
     def page(self) -> Page:
         engines = list({id(flags): flags for flags in self.programs.all_flags()}.values())
@@ -139,7 +144,7 @@ class _StartsReader:
         found = list(self._of_unit(unit))
         if not found:
             return
-        for lost in unit.lost():
+        for lost in unit.lost(self._home):
             why = "Paddock's own unit can have it: packaging/paddock.service"
             self._notes.note(unit.where(lost), why, what=lost.value)
         comments = [text for one in unit.directives for text in one.comments]
@@ -155,15 +160,23 @@ class _StartsReader:
             return
         if quadlet := unit.container(self._home):
             directive, run = quadlet
-            if run.is_llama:
+            if other := router(run.flags):
+                self._note_servers([other], unit.where(directive))
+            elif run.is_llama:
                 yield directive, _contained(run)
             return
         for directive, call in unit.calls(self._home):
-            yield from ((directive, one) for one in self._launches(call))
+            found = list(self._launches(call))
+            self._note_servers(found, unit.where(directive))
+            yield from ((directive, one) for one in found if isinstance(one, Launch))
 
-    def _launches(self, call: Call) -> Iterator[Launch]:
-        shell = Shell(call.folder, call.folder, environ=self._environ)
-        return (one for one in launches(call, shell) if isinstance(one, Launch))
+    def _launches(self, call: Call) -> Iterator[Launch | Other]:
+        return launches(call, Shell(call.folder, call.folder, environ=self._environ))
+
+    def _note_servers(self, found: Iterable[Launch | Other], where: str) -> None:
+        for one in found:
+            if isinstance(one, Other) and one.is_server:
+                self._notes.note(where, one.why)
 
     # ---- scripts ----
 
@@ -175,6 +188,7 @@ class _StartsReader:
             found = list(launches(call, shell))
             starts = [one for one in found if isinstance(one, Launch)]
             self._note_flags(found, f"{file.name}:{call.line}")
+            self._note_servers(found, f"{file.name}:{call.line}")
             if not starts:
                 shell.give_back(call)
             for launch in starts:

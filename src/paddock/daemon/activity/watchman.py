@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from paddock.core.model import InstanceId
 from paddock.daemon.activity.requests import Request, Requests
 from paddock.daemon.clock import Clock
+from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance
 from paddock.host.processes import computed_seconds, session_of
 
@@ -43,12 +44,13 @@ class Watchman:
         requests: Requests,
         instances: Mapping[InstanceId, Instance],
         clock: Clock,
+        faults: Faults,
         *,
         timeout: float,
     ) -> None:
         """`timeout`: seconds without a sign after which one hangs; 0: none ever does."""
         self._requests, self._instances, self._clock = requests, instances, clock
-        self._timeout = timeout
+        self._faults, self._timeout = faults, timeout
         self._seen: dict[InstanceId, Seen] = {}
 
     async def run(self) -> None:
@@ -56,10 +58,8 @@ class Watchman:
             return
         while True:
             await asyncio.sleep(min(max(_PAUSES[0], self._timeout / _LOOKS), _PAUSES[1]))
-            try:
+            with self._faults.caught("watchman"):
                 self.look()
-            except Exception:  # noqa: BLE001  # one bad look must not end the daemon
-                _log.exception("instances were not looked at")
 
     def look(self) -> None:
         """Look at all that are to answer now, and end those that hang."""

@@ -20,6 +20,7 @@ from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+HALF = ".part"  # ends the name of a file that is being written, or tried
 _GONE = "gone-"  # begins the name of a folder that is being deleted
 _SHARE = 4  # kept contexts take at most this part of the RAM that would be free without them
 
@@ -54,6 +55,7 @@ class ContextFolders:
         to delete them is left to a thread, as many GB take their time.
         """
         self._in_use.discard(folder)
+        self.remove_halves()
         gone = list(self.root.glob(f"{_GONE}*"))  # a daemon that was killed may have left some
         room = self.limit
         with suppress(OSError):
@@ -63,6 +65,13 @@ class ContextFolders:
                 if found not in self._in_use and (room < 0 or not size):
                     gone.append(found.rename(self.root / f"{_GONE}{uuid4().hex}"))
         return gone
+
+    def remove_halves(self) -> None:
+        """Delete what was being written by servers that are no more."""
+        for half in self.root.glob(f"*/*{HALF}"):
+            if half.parent not in self._in_use:
+                with suppress(OSError):
+                    half.unlink()
 
     async def make_room(self, folder: Path, size: int) -> bool:
         """Whether so many bytes more may be written to this folder; not where the disk is nearly full."""
@@ -98,7 +107,7 @@ class RamFolders(ContextFolders):
         What this folder holds stays until the new file is whole. Where both can never lie there
         together, nothing is deleted for it.
         """
-        staying = sum(_size(file) for file in self._files() if file.parent == folder)
+        staying = sum(size_of(file) for file in self._files() if file.parent == folder)
         if staying + size > min(self.limit, shutil.disk_usage(self.root).total):
             return False
         await self._shrink(self.limit - size, but=folder)
@@ -117,12 +126,12 @@ class RamFolders(ContextFolders):
             if taken <= to:
                 break
             if file.parent != but:
-                taken -= _size(file)
+                taken -= size_of(file)
                 doomed.append(file)
         await asyncio.to_thread(_delete, doomed)
 
     def _taken(self) -> int:
-        return sum(map(_size, self._files()))
+        return sum(map(size_of, self._files()))
 
     def _files(self) -> list[Path]:
         return list(self.root.glob("*/*.bin"))
@@ -130,13 +139,14 @@ class RamFolders(ContextFolders):
 
 def saved_at(path: Path) -> float:
     """Seconds; 0 where it is gone."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return path.stat().st_mtime
     return 0.0
 
 
-def _size(file: Path) -> int:
-    with suppress(FileNotFoundError):
+def size_of(file: Path) -> int:
+    """Bytes; 0 where it is gone."""
+    with suppress(OSError):
         return file.stat().st_size
     return 0
 

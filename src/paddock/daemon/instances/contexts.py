@@ -68,6 +68,11 @@ class Contexts:
         """Its server has ended: the folders that are to be deleted."""
         return self._of(folder).give_back(folder)
 
+    def remove_halves(self) -> None:
+        """Delete what servers were writing when they died without a daemon; who lives has its folder."""
+        for folders in filter(None, (self._disk, self._ram)):
+            folders.remove_halves()
+
     async def trim(self) -> None:
         """Leave RAM to others who have taken it."""
         if self._ram:

@@ -152,8 +152,10 @@ class Instance:
                 self.report.read_past_state(state)
         self.report.recall(known)
 
-    def is_young(self) -> bool:
-        """Whether it may simply not listen yet: it was started less than a moment ago."""
+    def may_be_silent(self) -> bool:
+        """Whether it may simply not listen yet: it has never been ready, and was started a moment ago."""
+        if self.record.load_seconds is not None:
+            return False
         age = datetime.now(UTC) - datetime.fromisoformat(self.record.created)
         return age.total_seconds() < _SILENT_AT_FIRST
 

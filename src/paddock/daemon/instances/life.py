@@ -91,11 +91,12 @@ class Life:
         return cause
 
     async def _see_through(self, child: Child, watch: Watch) -> int | None:
+        keep_running = self._faults.keep_running  # no failing look at it ends it
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self._listen(watch)),
-                group.create_task(self._look(self._vitals)),
-                group.create_task(self._probe()),
+                group.create_task(keep_running("logs", lambda: self._listen(watch))),
+                group.create_task(keep_running("vitals", lambda: self._look(self._vitals))),
+                group.create_task(keep_running("vitals", self._probe)),
                 group.create_task(self._resume()),
                 group.create_task(self._obey(child)),
             ]
@@ -175,7 +176,10 @@ class Life:
             self._instance.record.speaks_protocol = self._report.speaks_protocol
             self._instance.record.architecture = self._report.architecture
             self._instance.save_record()
-        if self._slots and not self._slots.is_empty:
+        has_kept = False
+        with self._faults.caught("contexts"):  # that it is ready is said once
+            has_kept = self._slots is not None and not self._slots.is_empty
+        if has_kept:
             self._is_loaded.set()
             self._instance.is_restoring = True
             self._listener.progressed(self._instance)

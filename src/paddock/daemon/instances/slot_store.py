@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from paddock.api.contexts import KeptContext
-from paddock.daemon.instances.context_folders import ContextFolders, saved_at
+from paddock.daemon.instances.context_folders import HALF, ContextFolders, saved_at, size_of
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.thrift import Thrift, Weighing
 from paddock.llama import client, slots
@@ -55,7 +55,7 @@ class SlotStore:
     def report(self) -> KeptContext:
         """What is saved now, as far as this daemon saved or restored it, and what it has brought."""
         there = self._files()
-        size = sum(file.stat().st_size for file in there.values())
+        size = sum(map(size_of, there.values()))
         return KeptContext(
             place=self.thrift.place,
             kept_tokens=sum(held.tokens for slot, held in self._saved.items() if slot in there),
@@ -175,7 +175,7 @@ class SlotStore:
         return False
 
     async def _save(self, session: aiohttp.ClientSession, slot: int, held: Held) -> int:
-        with _partial(self._folder / f"slot-{slot}.part") as partial:
+        with _partial(self._folder / f"slot-{slot}{HALF}") as partial:
             moved = await slots.save(session, slot, partial.name)
             if moved is None or not moved.tokens:
                 return 0
@@ -186,8 +186,8 @@ class SlotStore:
         return moved.tokens
 
     def _files(self) -> dict[int, Path]:
-        """By slot, the newest first."""
-        with suppress(FileNotFoundError):
+        """By slot, the newest first; none where the folder cannot be looked at."""
+        with suppress(OSError):
             found = sorted(self._folder.glob("slot-*.bin"), key=saved_at, reverse=True)
             return {int(file.stem.removeprefix("slot-")): file for file in found}
         return {}
@@ -207,4 +207,4 @@ def _partial(file: Path) -> Iterator[Path]:
 
 def _put_aside(file: Path) -> Path:
     """Its place while it is tried: a file on which a server dies is not tried a second time."""
-    return file.replace(file.with_suffix(".part"))
+    return file.replace(file.with_suffix(HALF))
