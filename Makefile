@@ -11,6 +11,12 @@ CACHE ?= $(or $(PADDOCK_CACHE),$(HOME)/.cache/paddock)
 WHEELS := $(CACHE)/wheels
 JOBS ?= $(shell nproc)
 
+# Compiled modules are kept: tests start hundreds of Pythons, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Each file of tests runs on one worker, so that what its tests share is started once.
+SPREAD := --numprocesses=logical --maxprocesses=8 --dist=loadfile
+
 # The native engine for the tests: llama.cpp's own server, built once. With RPC, so that the tests
 # have several devices; without what nobody needs here.
 NATIVE_VERSION := 11434.0.0
@@ -42,7 +48,7 @@ test: $(STAMP) ## Set up what the tests need, and run them all
 	$(BIN)/pytest
 
 fast: $(STAMP) ## Run the tests that start no process
-	$(BIN)/pytest -q --no-processes -m 'not clients and not long'
+	$(BIN)/pytest -q $(SPREAD) --no-processes -m 'not clients and not long'
 
 test-clients: $(STAMP) ## Run the real clients (Claude Code, Codex, …) against Paddock; installs them into a cache first
 	@tools/install-clients.sh "$(CACHE)/clients" $(PYTHON)

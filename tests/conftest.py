@@ -4,9 +4,14 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from paddock.llama.scripted import ScriptedModel, write, write_split
 from tests.processes import NoProcesses
+
+# No test is judged by the time that it takes, and neither are the examples that it makes.
+settings.register_profile("paddock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("paddock")
 
 # A shell starts what it puts in the background (`make test &`) deaf to Ctrl-C, and children inherit
 # that; those that the tests interrupt must hear it.

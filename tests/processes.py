@@ -42,6 +42,22 @@ class NoProcesses:
         items[:] = [item for item in items if id(item) not in left_out]
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ):
+        """Keeps the end of a fixture for all who ask for it, as pytest does with an `Exception`.
+
+        Otherwise the next test finds a shared fixture half set up, which is an error of pytest's own.
+        """
+        try:
+            return (yield)
+        except BaseException as error:
+            if is_about_a_process(error):
+                key = fixturedef.cache_key(request)  # type: ignore[arg-type]
+                fixturedef.cached_result = (None, key, (error, error.__traceback__))
+            raise
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self):
         self._is_test, self._has_started = True, False
         try:
@@ -49,14 +65,21 @@ class NoProcesses:
         finally:
             self._is_test = False
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]):
-        report: pytest.TestReport = yield
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Puts a skip in place of what it came to, before the traceback is written out at length."""
         error = call.excinfo.value if call.excinfo else None
-        if is_about_a_process(error) or (self._has_started and report.failed):
-            report.outcome = "skipped"
-            report.longrepr = (__file__, 1, _REASON)  # one place for all: one line in the summary
-        return report
+        is_failure = error is not None and not isinstance(error, pytest.skip.Exception)
+        if is_failure and (self._has_started or is_about_a_process(error)):
+            call.excinfo = _skipped()
+
+
+def _skipped() -> pytest.ExceptionInfo[BaseException]:
+    """From one place for all: one line in the summary."""
+    try:
+        pytest.skip(_REASON)
+    except pytest.skip.Exception as error:
+        return pytest.ExceptionInfo.from_exception(error)
 
 
 def is_about_a_process(error: BaseException | None) -> bool:
@@ -96,9 +119,13 @@ def starts_a_process(function: FunctionType) -> bool:
     return False
 
 
-def named(function: FunctionType) -> Iterator[object]:
+@cache
+def named(function: FunctionType) -> tuple[object, ...]:
     """What it names: `subprocess`, and functions and classes of the tests."""
-    words = set(names(function.__code__))
+    return tuple(_named(function, set(names(function.__code__))))
+
+
+def _named(function: FunctionType, words: set[str]) -> Iterator[object]:
     for word in words:
         one = function.__globals__.get(word)
         if one is subprocess or is_ours(one):

@@ -87,6 +87,7 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
 
 def test_the_version_is_told_without_a_daemon(paddock: Paddock) -> None:
     assert json.loads(paddock("version", "--json").out) == {"paddock": "0.1.0"}
+    assert paddock("version").out == "paddock 0.1.0 (paddock-llm)\n"
 
 
 @pytest.mark.parametrize("command", ["statsu", "switch", "status --nonsense", "logs -n -1"])

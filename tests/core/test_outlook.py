@@ -1,6 +1,7 @@
 """What a switch would do: found without doing it, and then just that is done."""
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from paddock.core.books import Serving
@@ -117,6 +118,7 @@ def _some(names: list[ProfileId]) -> st.SearchStrategy[list[ProfileId]]:
     return st.lists(st.sampled_from(names), max_size=5)
 
 
+@pytest.mark.long
 @settings(
     max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock import errors
+from paddock import DISTRIBUTION, errors
 from paddock.config.models_conf import read
 from paddock.placement.verify import CAUSES, FINDINGS
 from tests.config.stables import flags_of_the_build
@@ -51,6 +51,10 @@ def test_the_changelog_begins_with_the_version_at_hand() -> None:
     latest = re.search(r"^## \[?([\d.]+)", text("CHANGELOG.md"), re.MULTILINE)
     assert latest
     assert latest[1] == PROJECT["version"]
+
+
+def test_the_program_knows_the_name_of_its_distribution() -> None:
+    assert PROJECT["name"] == DISTRIBUTION
 
 
 def test_every_dependency_has_its_reason() -> None:

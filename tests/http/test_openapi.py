@@ -34,7 +34,9 @@ def test_every_reference_has_its_schema():
 
 
 @pytest.mark.parametrize("kind", [*PaddockError.__subclasses__(), EngineRefusedError])
-@pytest.mark.parametrize("surface", {route.surface for route in ROUTES}, ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "surface", dict.fromkeys(route.surface for route in ROUTES), ids=lambda s: s.name
+)
 def test_a_refusal_is_what_the_document_says_of_its_api(kind, surface):
     """With everything that an error can hold, and with nothing but its message."""
     for error in (kind("no"), kind("no", hint="so", detail=("E line",))):

@@ -71,6 +71,7 @@ def odd_files(
             yield key, value, odd_file(folder / "m.gguf", {**whole(arch), key: value}, tensors=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_key_with_every_type_gives_facts_of_use_or_an_error_that_names_it(
     arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

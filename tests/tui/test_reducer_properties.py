@@ -3,6 +3,7 @@
 from typing import get_args
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
@@ -196,6 +197,7 @@ def numbered(event: AnyEvent, seq: int) -> AnyEvent:
     return with_fields(event, seq=seq, time="2026-11-25T20:00:00.000Z")
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(news, pauses), max_size=40))
 @settings(max_examples=200, deadline=None)
 def test_no_history_upsets_it_and_all_stays_bounded(history) -> None:

@@ -26,7 +26,9 @@ class Question(msgspec.Struct):
     model: _Model
     prompt: Annotated[str, Meta(description="What to ask; the model sees nothing else")]
     system: Annotated[str, Meta(description="A system prompt")] = ""
-    max_tokens: Annotated[int, Meta(ge=0, description="End there; 0: the model decides")] = 0
+    max_tokens: Annotated[
+        int, Meta(ge=0, description="Generate at most this many; 0: the model decides")
+    ] = 0
 
 
 class ListedModel(msgspec.Struct, kw_only=True):

@@ -22,7 +22,7 @@ class Logs(Screen[None]):
         Binding("escape,q", "leave", "Back"),
         Binding("slash", "search", "Search"),
         Binding("n", "next(1)", "Next"),
-        Binding("N", "next(-1)", "Before", key_display="N"),
+        Binding("N", "next(-1)", "Previous", key_display="N"),
         Binding("ampersand", "filter", "Filter", key_display="&"),
         Binding("f", "follow", "Follow"),
         Binding("y", "copy", "Copy"),
@@ -59,7 +59,7 @@ class Logs(Screen[None]):
         view, transcript = self._view, self._view.transcript
         title = Text.assemble(
             (f" {self._log_name or 'all models'}", "bold"),
-            "  following" if view.follows else "  held",
+            "  following" if view.follows else "  paused",
         )
         if transcript.wanted:
             title.append(f", only lines with “{transcript.wanted}”")

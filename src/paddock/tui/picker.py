@@ -85,7 +85,7 @@ class Picker(ModalScreen[str | None]):
         if self._shown:
             choices.highlighted = 0
         else:
-            self._say("no model is called so")
+            self._say("no model has such a name")
 
     def action_number(self, number: int) -> None:
         """The place in the list, while nothing is typed."""

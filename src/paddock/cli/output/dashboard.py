@@ -48,7 +48,7 @@ def _offer(config: Path) -> None:
     """Make the first models.conf with the newcomer, who has none."""
     from paddock.cli.offline.draft import draft_for, write
 
-    print(f"There is no {config} yet. It says which models there are.")
+    print(f"There is no {config} yet. This file lists your models.")
     print("Paddock can write one from a folder of GGUF files; you can change it afterwards.")
     answer = typer.prompt("Folder (empty: leave)", default="", show_default=False)
     if not answer.strip():

@@ -21,6 +21,6 @@ def trial_words(trial: dict[str, Any] | None) -> str:
 def print_default(name: str | None, problem: str) -> None:
     """Which engine is the default now; `problem`: why a running daemon has not read it."""
     print(f"the default is {name or 'the first engine that is found'} now")
-    print("what runs goes on running; each model's next switch takes it")
+    print("running models keep their engine until their next switch")
     if problem:
         complain(f"note: {problem}")

@@ -69,7 +69,7 @@ def _print_left_out(draft: Draft) -> None:
 
 def print_written(draft: Draft, written: Written) -> None:
     """Which files there are now, and what to type next."""
-    kept = f"; what was there is {written.backup} now" if written.backup else ""
+    kept = f"; the previous file is now {written.backup}" if written.backup else ""
     print(f"\nwrote {written.output}{kept}")
     if written.settings:
         note = f": models-dir is {draft.folder}" if "models-dir" in draft.settings_text else ""

@@ -15,7 +15,10 @@ Prompt = Annotated[
     list[str], typer.Argument(help="The prompt; `-` stands for what comes on stdin.")
 ]
 MaxTokens = Annotated[
-    int | None, typer.Option("--max-tokens", min=1, help="End there.", show_default=False)
+    int | None,
+    typer.Option(
+        "--max-tokens", min=1, help="Generate at most this many tokens.", show_default=False
+    ),
 ]
 
 

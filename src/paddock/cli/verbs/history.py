@@ -66,7 +66,7 @@ def history(
         show_switches(client.switches(profile, limit), as_json=as_json)
         return
     if profile is None:
-        raise BadRequest("whose loads?", hint="name a profile, or ask for --switches")
+        raise BadRequest("no profile is named", hint="name one, or use --switches")
     _show_loads(client.history(profile, limit), as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from paddock.cli.options import Force, Json, Output
 
 EXAMPLE = "Example: paddock init ~/models"
 Folder = Annotated[
-    Path, typer.Argument(help="Where the GGUF files lie; folders in it are looked into.")
+    Path, typer.Argument(help="The folder of the GGUF files; folders in it are searched too.")
 ]
 
 

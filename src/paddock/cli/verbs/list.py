@@ -61,7 +61,7 @@ def _live(url: str, key: str | None) -> list[ProfileInfo] | None:
     try:
         return connect(url, key).models()
     except DaemonUnreachable as error:
-        complain(f"{error.message}; this is models.conf")
+        complain(f"{error.message}; this list is from models.conf alone")
         return None
 
 

@@ -31,7 +31,7 @@ Everything = Annotated[
     typer.Option(
         "--all",
         "-a",
-        help="All runs of the model that are kept, parted by a line; without a name, of all models. "
+        help="All runs of the model that are kept, separated by a line; without a name, of all models. "
         "With -f it goes on with the next one.",
     ),
 ]

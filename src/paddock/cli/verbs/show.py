@@ -103,7 +103,7 @@ def _fit(profile: Profile) -> str:
         return "left to the flags below"
     if profile.replay_fit == "off":
         return "at every load (replay-fit = off)"
-    return "once, in its plan; loads get the result as flags while that holds (replay-fit = auto)"
+    return "once, in its plan; loads get the result as flags while the plan is valid (replay-fit = auto)"
 
 
 def _print_flags(profile: Profile) -> None:

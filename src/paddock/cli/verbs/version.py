@@ -1,6 +1,6 @@
 """`paddock version`: which Paddock this is, and which one answers."""
 
-from paddock import __version__
+from paddock import DISTRIBUTION, __version__
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.terminal import print_json
@@ -21,4 +21,5 @@ def version(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> N
     if as_json:
         print_json(versions)
     else:
+        versions["paddock"] += f" ({DISTRIBUTION})"
         print("\n".join(f"{name} {text}".strip() for name, text in versions.items()))

@@ -33,16 +33,26 @@ Package = Annotated[
 ]
 Environment = Annotated[
     list[str] | None,
-    typer.Option("--env", metavar="NAME=VALUE", help="What its process gets.", show_default=False),
+    typer.Option(
+        "--env",
+        metavar="NAME=VALUE",
+        help="A variable for its environment; may be repeated.",
+        show_default=False,
+    ),
 ]
 Flags = Annotated[
     str,
     typer.Option(
-        "--flags", metavar="WORDS", help="A command line tail that every profile gets, as one word."
+        "--flags", metavar="WORDS", help="Flags that every profile gets, in one word with quotes."
     ),
 ]
 Patches = Annotated[
-    list[str] | None, typer.Option("--patch", help="What it was changed by.", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--patch",
+        help="A patch that its source was changed by; may be repeated.",
+        show_default=False,
+    ),
 ]
 
 

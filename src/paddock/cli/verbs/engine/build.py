@@ -139,7 +139,7 @@ def _free_name(files: Files, name: str) -> str:
         raise EngineError(problems[0].message, hint=problems[0].hint)
     if name in files.settings.engines:
         raise EngineError(
-            f"there is an engine {name!r} already, and a build replaces none",
+            f"there is already an engine {name!r}, and a build never replaces one",
             hint="choose another with --name",
         )
     return name

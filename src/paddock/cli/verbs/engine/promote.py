@@ -10,7 +10,9 @@ from paddock.cli.options import Config, EngineArgument, SettingsFile
 from paddock.errors import EngineError
 
 EXAMPLE = "Example: paddock engine test next && paddock engine promote next"
-Force = Annotated[bool, typer.Option("--force", help="Although no test of it has passed.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Promote it although no test of it has passed.")
+]
 
 
 def promote(

@@ -18,7 +18,7 @@ def remove(name: EngineArgument, config: Config = None, settings: SettingsFile =
     if found := users(files, name):
         raise EngineError(
             f"{', '.join(found)} in {files.paths.config} name the engine {name!r}",
-            hint="let them name another first",
+            hint="change them to another engine first",
         )
     remove_engine(files.paths.settings, name)
     print(f"removed {name} from {files.paths.settings}")
