@@ -41,6 +41,7 @@ from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
+from paddock.daemon.memory.read_ahead import ReadAhead
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
@@ -87,6 +88,7 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
+        self.read_ahead = ReadAhead(switches, roster, self.plans, faults)
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
@@ -185,6 +187,7 @@ class Daemon:
     async def _recall(self, history: HistoryStore) -> None:
         with self.faults.caught("history"):
             self.parts.switches.recall(await history.last_loads())
+            self.read_ahead.recall(await history.last_weights())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))
         with self.faults.caught("scratch"):
             await asyncio.to_thread(sweep)
@@ -262,6 +265,7 @@ class Daemon:
 
     def spawn(self, order: ef.Spawn) -> None:
         assert self._group is not None, "nothing is decided before `run`"
+        self.read_ahead.begun(order.profile)
         self.supervisor.bring_to_life(self._group, order)
 
     def stop(self, order: ef.Stop) -> None:
@@ -273,6 +277,7 @@ class Daemon:
             took = self.parts.clock.now() - instance.started_at
             if done.outcome == "ready":
                 self.parts.switches.note_load(done.profile, took)
+            self.read_ahead.note_load(instance, took, is_ready=done.outcome == "ready")
             self.chronicle.load_ended(instance, done.outcome, took, done.cause)
         self.metrics.switch_done(done.profile, done.outcome, ended.seconds)
         self.switch_log.ended(done, ended)
@@ -289,6 +294,7 @@ class Daemon:
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
         self.parts.switches.look()
+        self.read_ahead.follow()
         self.publisher.queue_changed()
         self.yielding.note_away()
 

@@ -35,6 +35,9 @@ class Switches:
         self._scheduler, self._registry, self._clock = scheduler, registry, clock
         self._open: dict[ProfileId, Course] = {}
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
+        self._expected_now: dict[
+            ProfileId, float
+        ] = {}  # where the page cache is not as it was then
 
     def begin(self, profile: ProfileId) -> None:
         """Somebody waits for it now, if nobody did before."""
@@ -43,6 +46,7 @@ class Switches:
     def end(self, profile: ProfileId) -> EndedSwitch:
         """It got ready, failed or was cancelled."""
         now = self._clock.now()
+        self._expected_now.pop(profile, None)
         course = self._open.pop(profile, None) or Course(now)
         return EndedSwitch(now - course.since, course.end(now))
 
@@ -72,6 +76,11 @@ class Switches:
         """What the history knows of last loads, by profile."""
         self.expected = {ProfileId(profile): took for profile, took in seconds.items()}
 
+    def expect(self, profile: ProfileId, seconds: float) -> None:
+        """The load that somebody waits for now will take about so long."""
+        if profile in self._open:
+            self._expected_now[profile] = seconds
+
     def note_load(self, profile: ProfileId, seconds: float) -> None:
         """It was loaded, in so many seconds: the next load will take about as long."""
         self.expected[profile] = seconds
@@ -82,6 +91,7 @@ class Switches:
             live = self._scheduler.live_of(profile)
             if live is None or not isinstance(live.state, Coming):
                 del self._open[profile]
+                self._expected_now.pop(profile, None)
 
     @property
     def underway(self) -> list[ProfileId]:
@@ -117,7 +127,7 @@ class Switches:
 
     def _eta(self, profile: ProfileId, instance: Instance) -> float | None:
         """What the last load took, less what this one has taken."""
-        expected = self.expected.get(profile)
+        expected = self._expected_now.get(profile, self.expected.get(profile))
         if expected is None or not ph.is_loading(instance.phase):
             return None
         return round(max(0.0, expected - (self._clock.now() - instance.started_at)), 1)
