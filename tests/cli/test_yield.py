@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from paddock.api.types import ConfigInfo, Status
-from paddock.cli.verbs.yield_ import lasted
+from paddock.cli.times import lasted, since
 from paddock.errors import BadRequest
 
 
@@ -21,13 +22,24 @@ from paddock.errors import BadRequest
     [("90", 90), ("90s", 90), ("30min", 1800), ("2h", 7200), ("1h30m", 5400), ("1.5 h", 5400)],
 )
 def test_a_time_is_a_number_with_its_unit(text: str, seconds: float) -> None:
-    assert lasted(text) == seconds
+    assert lasted(text, "--for") == seconds
 
 
 @pytest.mark.parametrize("text", ["0", "h", "-5", "2 hours", "2h later", "1e3"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest):
-        lasted(text)
+    with pytest.raises(BadRequest, match="--for"):
+        lasted(text, "--for")
+
+
+@pytest.mark.parametrize("text", ["7d", "90min", "2026-11-30", "2026-11-30T08:00:00Z"])
+def test_since_when_is_a_time_ago_or_a_date(text: str) -> None:
+    assert datetime.fromisoformat(since(text, "--since")) < datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7 weeks", "2026-13-01", "99999999999d"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="--since"):
+        since(text, "--since")
 
 
 class Models:

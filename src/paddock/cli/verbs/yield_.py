@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,8 @@ from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.terminal import complain, print_json
 from paddock.cli.output.yielded import lines_of
-from paddock.errors import BadRequest, NoSuchThing, PaddockError
+from paddock.cli.times import lasted
+from paddock.errors import NoSuchThing, PaddockError
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.py"
 RESUME_EXAMPLE = "Example: paddock resume"
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|)")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 For = Annotated[
     str | None,
@@ -64,7 +62,9 @@ def yield_gpus(
     client, words = connect(url, key), command or []
     if words and shutil.which(words[0]) is None:
         raise NoSuchThing(f"there is no program {words[0]!r} here")
-    order = partial(client.yield_gpus, lasted(lasting) if lasting else None, now=now, by=_by(words))
+    order = partial(
+        client.yield_gpus, lasted(lasting, "--for") if lasting else None, now=now, by=_by(words)
+    )
     if not words:
         _report(order(), as_json=as_json)
         return
@@ -88,16 +88,6 @@ def resume(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> No
         print("the GPUs were not yielded")
     else:
         print(f"the GPUs are Paddock's again{_listed('; coming back: ', result.back)}")
-
-
-def lasted(text: str) -> float:
-    """Seconds of `2h`, `90s`, `1h30m`. BadRequest for anything else."""
-    parts = _TIME.findall(text)
-    if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
-        raise BadRequest(f"--for takes a time such as 90s, 30min or 2h, not {text!r}")
-    if not (total := sum(float(number) * _UNITS[unit] for number, unit in parts)):
-        raise BadRequest("--for takes a time of more than 0 seconds")
-    return total
 
 
 def _by(words: Sequence[str]) -> str:
