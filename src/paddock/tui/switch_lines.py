@@ -22,7 +22,7 @@ _STAGES: dict[Stage, str] = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-_PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
+PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
 _LOADED = ("warming", "restoring", "ready")  # all bytes are where they belong
 _LEAST_WATCHED = 0.5  # seconds of reading before a rate is shown
 
@@ -84,7 +84,7 @@ def switch_line(switch: Switch, now: float) -> SwitchLine:
 
 def stage(progress: Progress) -> str:
     """What happens, in words, and who is waited for."""
-    part = _PARTS.get(progress.part, progress.part)
+    part = PARTS.get(progress.part, progress.part)
     word = _STAGES[progress.stage]
     if not part:
         return word
