@@ -56,6 +56,7 @@ from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
 from paddock.daemon.yield_state import YieldState
+from paddock.daemon.yield_to import YieldTo
 from paddock.daemon.yielding import Yielding
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
@@ -131,6 +132,7 @@ class Daemon:
             self.sampler,
             self.publisher,
         )
+        self.yield_to = YieldTo(settings.yield_to, self.yielding, parts.yield_state, clock)
         self.watchman = Watchman(parts.requests, registry, clock, timeout=settings.hang_timeout)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
         self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
@@ -229,6 +231,7 @@ class Daemon:
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
             "yield": self.yielding.run,
+            "yield-to": self.yield_to.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
