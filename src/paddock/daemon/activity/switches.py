@@ -114,14 +114,13 @@ class Switches:
 
     def _loading(self, profile: ProfileId, instance: Instance, elapsed: float) -> Progress:
         phase = instance.phase
-        loading = isinstance(phase, ph.Loading)
         return Progress(
             stage="restoring" if instance.is_restoring else instance.phase_name,
             part=phase.part if isinstance(phase, ph.Loading) else "",
             fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
             elapsed=round(elapsed, 3),
             eta=self._eta(profile, instance),
-            mib_done=min(instance.mib_done or 0, instance.record.size_mib) if loading else None,
+            mib_done=mib_done(phase, instance.mib_done, instance.record.size_mib),
             mib_total=instance.record.size_mib or None,
         )
 
@@ -146,6 +145,17 @@ class Switches:
         if ending:
             return "memory", names
         return "draining", names
+
+
+def mib_done(phase: ph.Phase, seen: int | None, total: int) -> int | None:
+    """What is there of all files, by the fraction where there is one: nobody shall read `65 %, 293 of 503 MiB`.
+
+    `seen` is what was read and mapped by the look at /proc. A later part has a fraction of its own, which
+    says nothing of the whole: then None.
+    """
+    if not isinstance(phase, ph.Loading) or (phase.part not in ("", ph.FIRST_PART)):
+        return None
+    return min(seen or 0, total) if phase.fraction is None else round(phase.fraction * total)
 
 
 def _rounded(fraction: float | None) -> float | None:
