@@ -1,6 +1,6 @@
 """The rule on how weights come from the disk, by this machine's own loads. Pure.
 
-See docs/decisions/0011-load-modes-by-evidence.md.
+See docs/decisions/0012-load-modes-by-evidence.md.
 """
 
 from collections.abc import Iterator, Sequence
