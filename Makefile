@@ -101,6 +101,7 @@ bench/bin/%: bench/%.rs
 pictures: $(STAMP) ## Take the pictures of the documents anew, from real runs (needs tmux)
 	$(BIN)/python tools/picture.py docs/pictures/demo.svg $(BIN)/paddock demo
 	PYTHONPATH=. $(BIN)/python tools/screens.py
+	$(BIN)/python tools/plots.py
 
 venv: $(STAMP) ## The environment for development, in .venv
 

@@ -1,11 +1,13 @@
 """What a switch costs: from the request to the first token of a model that is not loaded.
 
-    make bench-switch       or: python bench/switch.py [--rounds 5] [--engine PATH] [--json]
+    make bench-switch       or: python bench/switch.py [--rounds 5] [--engine PATH] [--cold] [--json]
 
 Three ways in turn, in one run: Paddock; a bare llama-server started with the same argv, asked as
 soon as it listens (the least that is possible); and llama-server's own router mode, where the
-engine has one (a native llama-server). The page cache is warm. Shown are the medians, and the best
-rounds, which other programs on the machine disturbed least.
+engine has one (a native llama-server). The page cache is warm; with --cold, the largest model's file is
+dropped from it before each request, and first it is measured whether the disk gives more to several
+readers than to one. Shown are the medians, and the best rounds, which other programs on the machine
+disturbed least.
 """
 
 import argparse
@@ -19,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import disk
+from disk import drop
 from rig import Numbers, daemon, first_token_at, free_port, interleaved, program, save, show
 
 from paddock.api.client import Client
@@ -27,6 +31,9 @@ from paddock.engine.locate import find_engine
 from paddock.errors import PaddockError
 from paddock.llama.scripted import ScriptedModel, write
 
+_COLD_AIM = (
+    "\naim: Paddock at most 0.75 of bare, where the disk gives more to several readers than to one"
+)
 MODELS = {"tiny": None, "mb-300": 286, "gb-1": 954}  # MiB; None: as small as it gets
 _LOOK_EVERY = 0.002  # seconds
 _AIM = "\naim: Paddock at most 3 % or 50 ms (whichever is more) over bare"
@@ -43,6 +50,7 @@ class Rig:
     engine: Engine
     paddock: Client
     router: Client | None
+    is_cold: bool
 
     def contenders(self, model: str) -> dict[str, Callable[[], Numbers]]:
         ways = {"bare": lambda: self._bare(model), "paddock": lambda: self._paddock(model)}
@@ -53,6 +61,7 @@ class Rig:
         port, log = free_port(), self.folder / "bare.log"
         profile = next(p for p in self.paddock.models() if p.id == model)
         address = ("--host", "127.0.0.1", "--port", str(port))
+        self._prepare(model)
         begun = time.perf_counter()
         with program([*self.engine.command, *profile.args, *address], log) as process:
             client = Client(f"http://127.0.0.1:{port}")
@@ -66,6 +75,7 @@ class Rig:
         self.paddock.unload(now=True)
         while self.paddock.status().instances:
             time.sleep(_LOOK_EVERY)
+        self._prepare(model)
         return _asked(self.paddock, model)
 
     def _router(self, model: str) -> Numbers:
@@ -76,7 +86,13 @@ class Rig:
                     pass
         while set(_router_states(self.router).values()) != {"unloaded"}:
             time.sleep(_LOOK_EVERY)
+        self._prepare(model)
         return _asked(self.router, model)
+
+    def _prepare(self, model: str) -> None:
+        """Nobody has its file mapped now."""
+        if self.is_cold:
+            drop(self.folder / f"{model}.gguf")
 
 
 def _router_states(router: Client) -> dict[str, str]:
@@ -99,13 +115,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engine", help="`native`, `embedded` or a path; default: the first found")
+    parser.add_argument("--cold", action="store_true", help="with a cold page cache")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
 def _measure(folder: Path, options: argparse.Namespace) -> Result:
     engine = find_engine(options.engine, cache_dir=folder)
-    _write(folder)
+    models = {"gb-1": MODELS["gb-1"]} if options.cold else MODELS
+    _write(folder, models)
     with ExitStack() as stack:
         client, _ = stack.enter_context(daemon(folder, options.engine or engine.name))
         router = (
@@ -113,9 +131,11 @@ def _measure(folder: Path, options: argparse.Namespace) -> Result:
             if engine.flags.find("models-preset")
             else None
         )
-        rig = Rig(folder, engine, client, router)
+        rig = Rig(folder, engine, client, router, options.cold)
         result = {}
-        for model in MODELS:
+        if options.cold:
+            result["disk"] = interleaved(options.rounds, disk.readers(folder / "gb-1.gguf"))
+        for model in models:
             print(model, file=sys.stderr)
             contenders = rig.contenders(model)
             for warm in contenders.values():
@@ -145,10 +165,10 @@ def _router(folder: Path, engine: Engine) -> Iterator[Client]:
         yield client
 
 
-def _write(folder: Path) -> None:
+def _write(folder: Path, models: dict[str, int | None]) -> None:
     """The models and a models.conf in llama.cpp's own vocabulary, so that the router reads it too."""
     sections = ["[*]\nctx-size = 4096\nparallel = 1\n"]
-    for name, size in MODELS.items():
+    for name, size in models.items():
         script = ScriptedModel(name=name, say="Here.", target_mib=size, dense=True)
         path = write(folder / f"{name}.gguf", script)
         sections.append(f"[{name}]\nmodel = {path}\n")
@@ -168,6 +188,9 @@ def _is_healthy(client: Client) -> bool:
 
 
 def _print(result: Result) -> None:
+    is_cold = "disk" in result
+    if is_cold:
+        disk.show_readers(result.pop("disk"))
     rows = [
         (f"{model}: {way}", *_compared(numbers["seconds"], ways["bare"]["seconds"]))
         for model, ways in result.items()
@@ -175,7 +198,7 @@ def _print(result: Result) -> None:
     ]
     headers = ("", "median", "over bare", "ratio", "best", "over bare")
     show("request to first token, seconds", headers, rows)
-    print(_AIM)
+    print(_COLD_AIM if is_cold else _AIM)
 
 
 def _compared(seconds: list[float], bare: list[float]) -> tuple[float, ...]:

@@ -16,7 +16,9 @@ import pytest
 
 from paddock.api.client import Client
 from paddock.api.placement import Buffer, History, LoadEntry, Placement, Reason, Verdict
+from paddock.api.stats import Alternation, Remedy
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
+from paddock.cli.verbs.stats import _lines
 from paddock.daemon.history import store as history
 from tests.cli.conftest import Paddock
 from tests.yard import places, process
@@ -167,6 +169,31 @@ def test_switches_are_a_table_with_a_column_for_each_phase(told: Paddock) -> Non
     assert only["PROFILE"] == "old"
     found = msgspec.json.decode(told("--switches", "--json", "-n", 1).out, type=SwitchHistory)
     assert [msgspec.structs.replace(e, id=0) for e in found.switches] == SWITCHES[1:]
+
+
+def test_statistics_say_what_switches_cost(paddock: Paddock, url: str) -> None:
+    result = paddock("stats", "--since", "2026-11-22", "--url", url)
+    assert result.status == 0
+    assert re.search(r"old +1 +9.5 s +1,700 tokens", result.out)
+    assert re.search(r"all +2 +1 +9.6 s", result.out)
+    found = json.loads(paddock("stats", "--since", "2026-11-23", "--url", url, "--json").out)
+    assert [row["profile"] for row in found["profiles"]] == ["other"]
+    assert paddock("stats", "--since", "1s", "--url", url).out.startswith("nothing was switched")
+    assert paddock("stats", "--since", "soon", "--url", url).status == 1
+
+
+def test_under_two_that_alternate_stands_what_would_end_it() -> None:
+    row = Alternation(
+        one="a", other="b", times=14, waited=92.0, loading=70.0, read_again=1200,
+        read_again_seconds=2.0, fits=False, why="CUDA0: 12.0 GiB and 14.0 GiB, of 23.0 GiB",
+        remedies=[Remedy(message="with ctx-size = 16384 in b both fit", source="estimate")],
+    )  # fmt: skip
+    assert _lines(row) == [
+        "a and b made each other leave 14 times: 1 min 32 s of waiting, 1 min 10 s of loading, "
+        "1,200 tokens read again (2.0 s)",
+        "together they do not fit: CUDA0: 12.0 GiB and 14.0 GiB, of 23.0 GiB",
+        "with ctx-size = 16384 in b both fit (by an estimate)",
+    ]
 
 
 def test_loads_are_of_a_profile(paddock: Paddock, url: str) -> None:

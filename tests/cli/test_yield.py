@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from paddock.api.types import ConfigInfo, Status
-from paddock.cli.verbs.yield_ import lasted
+from paddock.cli.times import lasted, since
 from paddock.errors import BadRequest
 
 
@@ -30,7 +31,7 @@ from paddock.errors import BadRequest
     ],
 )
 def test_a_time_is_a_number_with_its_unit(text: str, seconds: float) -> None:
-    assert lasted(text) == seconds
+    assert lasted(text, "--for") == seconds
 
 
 @pytest.mark.parametrize(
@@ -38,13 +39,24 @@ def test_a_time_is_a_number_with_its_unit(text: str, seconds: float) -> None:
     ["", "0", "h", "-5", "2 hours", "2h later", "1e3", "0h", "30m1h", "1h1h", "1 0s", "1h 30"],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest):
-        lasted(text)
+    with pytest.raises(BadRequest, match="--for"):
+        lasted(text, "--for")
+
+
+@pytest.mark.parametrize("text", ["7d", "90min", "2026-11-30", "2026-11-30T08:00:00Z"])
+def test_since_when_is_a_time_ago_or_a_date(text: str) -> None:
+    assert datetime.fromisoformat(since(text, "--since")) < datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7 weeks", "2026-13-01", "99999999999d"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="--since"):
+        since(text, "--since")
 
 
 def test_an_hour_and_a_bare_number_is_refused_with_what_could_be_meant() -> None:
     with pytest.raises(BadRequest) as refused:
-        lasted("1h30")
+        lasted("1h30", "--for")
     assert refused.value.hint == "write 1h30min, or 1h30s"
 
 

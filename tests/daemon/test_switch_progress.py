@@ -10,6 +10,7 @@ import pytest
 from paddock.api.events import SwitchEnded, SwitchProgress
 from paddock.api.types import Progress
 from paddock.config.settings import Paths
+from paddock.daemon.activity.switches import mib_done
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine
@@ -189,3 +190,18 @@ def test_a_draft_model_follows_with_a_bar_of_its_own():
         ph.Loading("spec_model"),
         ph.Warming(),
     ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "seen", "done"),
+    [
+        (ph.Loading("text_model", 0.65), 293, 327),  # the engine's own fraction counts
+        (ph.Loading("text_model", None), 293, 293),
+        (ph.Loading("text_model", None), 9000, 503),
+        (ph.Loading("text_model", None), None, 0),
+        (ph.Loading("mmproj_model", 0.1), 500, None),  # of the projector alone
+        (ph.Warming(), 503, None),
+    ],
+)
+def test_percent_and_mib_are_of_one_source(phase: ph.Phase, seen: int | None, done: int | None):
+    assert mib_done(phase, seen, 503) == done

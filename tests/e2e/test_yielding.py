@@ -1,6 +1,7 @@
 """The GPUs are left to another program and taken back, through a whole daemon, on a made-up GPU."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -185,3 +186,23 @@ async def test_a_reading_that_fails_does_not_keep_the_gpus_yielded(
         assert told[0] is True, "until the devices are read it is as it was"
         await home.until_phase("gpu", "ready")
         assert (await home.status()).yielded is None
+
+
+async def test_a_named_program_has_the_gpu_while_it_runs(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("paddock.daemon.yield_to._EVERY", 0.1)
+    monkeypatch.setattr("paddock.daemon.yield_to._GRACE", 0.3)
+    game = shutil.copy(shutil.which("sleep") or "", tmp_path / "little-game")
+    async with opened(yield_to=("little-game",)) as home:
+        await home.answer("gpu")
+        await home.answer("ram")
+        child = await asyncio.create_subprocess_exec(game, "600")
+        left = await home.until(lambda s: s.yielded and not s.yielded.leaving)
+        waiting = asyncio.create_task(home.answer("gpu"))
+        await home.until(lambda s: s.queue)
+        child.kill()
+        await child.wait()
+        assert await waiting == "I am small."
+    assert left.yielded is not None
+    assert (left.yielded.staying, left.yielded.back) == (["ram"], ["gpu"])

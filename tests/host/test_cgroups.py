@@ -15,7 +15,9 @@ from tests.host.trees import write
 MIB = 1 << 20
 
 
-def group(limit: str, usage: int, active: int = 0, inactive: int = 0, *, v1: bool = False):
+def group(
+    limit: str, usage: int, active: int = 0, inactive: int = 0, *, mapped: int = 0, v1: bool = False
+):
     """The files of one group, sizes in MiB."""
     said = limit if not limit.isdecimal() else str(int(limit) * MIB)
     names = (
@@ -25,6 +27,7 @@ def group(limit: str, usage: int, active: int = 0, inactive: int = 0, *, v1: boo
     )
     total = "total_" if v1 else ""
     stat = f"{total}active_file {active * MIB}\n{total}inactive_file {inactive * MIB}"
+    stat += f"\n{'total_mapped_file' if v1 else 'file_mapped'} {mapped * MIB}"
     return {names[0]: said, names[1]: str(usage * MIB), "memory.stat": stat}  # fmt: skip
 
 
@@ -33,7 +36,7 @@ def limit_of(tmp_path: Path, membership: str, groups: dict[str, dict[str, str]])
     for name, files in groups.items():
         write(tmp_path / "sys" / "fs" / "cgroup" / name, files)
     found = memory_limit(proc=tmp_path / "proc", sys=tmp_path / "sys")
-    return found and Limit(found.total // MIB, found.available // MIB)
+    return found and Limit(found.total // MIB, found.available // MIB, found.spare // MIB)
 
 
 V1_UNLIMITED = str(9223372036854771712)
@@ -42,16 +45,18 @@ V1_UNLIMITED = str(9223372036854771712)
 @pytest.mark.parametrize(
     ("membership", "groups", "expected"),
     [
-        ("0::/app", {"app": group("1024", 600, 50, 150)}, Limit(1024, 624)),
-        ("0::/a/b", {"a": group("512", 100), "a/b": group("max", 90)}, Limit(512, 412)),
-        ("0::/a/b", {"a": group("512", 500), "a/b": group("256", 10)}, Limit(256, 12)),
-        ("0::/", {"": group("300", 400)}, Limit(300, 0)),
-        ("0::/outside", {"": group("300", 100)}, Limit(300, 200)),
-        ("0::/app", {"unified/app": group("64", 4)}, Limit(64, 60)),
+        ("0::/app", {"app": group("1024", 600, 50, 150)}, Limit(1024, 624, 624)),
+        ("0::/app", {"app": group("1024", 600, 50, 150, mapped=80)}, Limit(1024, 624, 544)),
+        ("4:memory:/app", {"memory/app": group("1024", 600, 50, 150, mapped=80, v1=True)}, Limit(1024, 624, 544)),
+        ("0::/a/b", {"a": group("512", 100), "a/b": group("max", 90)}, Limit(512, 412, 412)),
+        ("0::/a/b", {"a": group("512", 500), "a/b": group("256", 10)}, Limit(256, 12, 12)),
+        ("0::/", {"": group("300", 400)}, Limit(300, 0, 0)),
+        ("0::/outside", {"": group("300", 100)}, Limit(300, 200, 200)),
+        ("0::/app", {"unified/app": group("64", 4)}, Limit(64, 60, 60)),
         ("0::/app", {"app": group("max", 4)}, None),
-        ("4:memory:/app\n0::/", {"memory/app": group("1024", 600, 50, 150, v1=True)}, Limit(1024, 624)),
+        ("4:memory:/app\n0::/", {"memory/app": group("1024", 600, 50, 150, v1=True)}, Limit(1024, 624, 624)),
         ("4:cpu,memory:/app", {"memory/app": {**group("1", 4, v1=True), "memory.limit_in_bytes": V1_UNLIMITED}}, None),
-        ("4:memory:/host/path", {"memory": group("100", 40, v1=True)}, Limit(100, 60)),
+        ("4:memory:/host/path", {"memory": group("100", 40, v1=True)}, Limit(100, 60, 60)),
         ("", {}, None),
         ("nonsense", {}, None),
     ],

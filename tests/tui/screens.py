@@ -14,6 +14,7 @@ from paddock.api.connection import HangUp
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, Plan
 from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.api.types import ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
 from paddock.tui.app import PaddockApp
@@ -95,6 +96,27 @@ class Deaf:
             comments=["# dense and fast"],
             contradictions=["the file says MoE, not dense"],
         )  # fmt: skip
+
+    def switches(self, profile: str | None = None, limit: int | None = None) -> SwitchHistory:
+        phases = [
+            SwitchPhase(name="draining", part="qwen-coder-30b", seconds=1.2),
+            SwitchPhase(name="stopping", part="qwen-coder-30b", seconds=0.4),
+            SwitchPhase(name="starting", seconds=0.3),
+            SwitchPhase(name="loading", part="text_model", seconds=4.1),
+            SwitchPhase(name="loading", part="mmproj_model", seconds=0.6),
+            SwitchPhase(name="restoring", seconds=0.9),
+            SwitchPhase(name="first-token", seconds=0.05),
+        ]
+        newest = SwitchEntry(
+            profile=profile or "", instance="x.4", ended_at="2026-11-25T09:14:09.002Z",
+            seconds=7.5, outcome="ready", phases=phases, left=["qwen-coder-30b"],
+            read_again=1700,
+        )  # fmt: skip
+        failed = SwitchEntry(
+            profile=profile or "", instance="x.3", ended_at="2026-11-25T09:12:44.871Z",
+            seconds=4.4, outcome="failed", phases=[SwitchPhase(name="loading", seconds=4.4)],
+        )  # fmt: skip
+        return SwitchHistory(switches=[newest, failed][:limit])
 
     def plan(self, profile: str) -> Plan:
         cuda0 = DevicePlan(

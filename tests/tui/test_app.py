@@ -167,6 +167,24 @@ async def test_the_detail_shows_where_each_flag_was_written_and_what_the_file_sa
     assert any("▲ the file says MoE, not dense" in line for line in lines)
 
 
+async def test_the_detail_shows_where_the_time_of_each_switch_went():
+    async with shown(two(), (120, 80)) as (app, pilot, _):
+        await pilot.press("d")
+        await settled(pilot)
+        lines = [line.rstrip() for line in text(app).splitlines()]
+    head = next(n for n, line in enumerate(lines) if "2026-11-25 09:14:09" in line)
+    assert lines[head].endswith(
+        "ready after 7.50 s, qwen-coder-30b left for it, 1,700 tokens read again"
+    )
+    bars = lines[head + 1 : head + 8]
+    assert [line.split()[0] for line in bars] == [
+        "draining", "stopping", "starting", "loading", "loading", "restoring", "first-token",
+    ]  # fmt: skip
+    assert "4.10 s text model" in bars[3]
+    assert bars[3].index("█") > bars[0].index("█"), "each begins where the one before it ends"
+    assert "failed after 4.40 s" in lines[head + 8]
+
+
 async def test_a_log_reaches_back_over_switches():
     async with shown(two(), (100, 30)) as (app, pilot, _):
         await pilot.press("l")

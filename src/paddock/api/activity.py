@@ -63,5 +63,9 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     refused: str = ""  # the sum that does not work out, where it would be refused
     unloadable: str = ""  # what is known of its file or engine, where it would be refused for that
     seconds: float | None = None  # what its last load took
+    size_mib: int | None = None  # of its files; and how much of them the page cache holds now:
+    cached_mib: int | None = None  # None where that cannot be known, as of files on a network
+    # What a load would take now: `seconds`, and what the disk has to give more or less than then.
+    eta: float | None = None
     verdict: VerdictState | None = None  # of its last load
     summary: str = ""  # all of it in one sentence

@@ -20,6 +20,7 @@ from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
+from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
 from paddock.api.types import (
     ModelRequest,
@@ -160,6 +161,14 @@ class Client:
         query = {"model": profile, "limit": limit}
         said = urlencode({key: value for key, value in query.items() if value is not None})
         return self._call("GET", f"/switches?{said}" if said else "/switches", SwitchHistory)
+
+    def stats(self, since: str | None = None) -> Stats:
+        """What switches cost since this time (ISO 8601), without one in the last seven days.
+
+        Takes as long as the plans that are missing.
+        """
+        query = f"?{urlencode({'since': since})}" if since else ""
+        return self._call("GET", f"/stats{query}", Stats, patient=True)
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""

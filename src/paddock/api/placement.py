@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from paddock.api.contexts import Spared
+from paddock.api.weights import Weights
 
 BufferKind = Literal["model", "context", "compute", "output"]
 VerdictState = Literal["verified", "degraded", "unknown"]
@@ -33,6 +34,8 @@ class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
     n_ctx: int | None = None
     free: dict[str, int] = {}  # MiB of each device just before this load
     replayed: bool = False  # as an earlier rehearsal found it, given as flags: nothing was searched
+    load_mode: str = ""  # how its weights came from the disk: `mmap`, `none`, `dio`, …
+    weights: Weights | None = None  # what of them was cached; None: nobody looked
     warnings: list[str] = []  # fit's own complaints
 
 

@@ -44,7 +44,7 @@ class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
     log: list[str] = []  # the last lines of its log
 
 
-_PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
+PARTS = {"text_model": "text model", "mmproj_model": "projector", "spec_model": "draft model"}
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -67,7 +67,7 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def part_in_words(self) -> str:
         """`text model`, `projector`, `draft model`; else who is waited for."""
-        return _PARTS.get(self.part, self.part)
+        return PARTS.get(self.part, self.part)
 
 
 class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -39,6 +39,15 @@ def size_mib(profile: Profile) -> int:
     return ceil(sum(_size(file) for file in files if file) / (1 << 20))
 
 
+def weight_files(profile: Profile) -> list[Path]:
+    """All files that a load reads weights from, in the order in which it does: the model's shards, the
+    projector, the draft model's shards. Whether they exist or not."""
+    files = shards(profile.model) if profile.model else []
+    draft = profile.flag("--model-draft")
+    drafts = shards(Path(draft.values[0])) if draft and draft.values else []
+    return [*files, *([profile.mmproj] if profile.mmproj else ()), *drafts]
+
+
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size

@@ -50,6 +50,7 @@ class Settings(
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
     queue_limit: int = 256  # waiting requests per profile
     on_yield: Literal["wait", "refuse"] = "wait"  # what requests do while the GPUs are yielded
+    yield_to: tuple[str, ...] = ()  # programs that the GPUs are yielded to while they run
     drain_timeout: float = 0.0  # how long a switch waits for running requests, 0 = for ever
     stall_timeout: float = 300.0  # a load with no sign of life for so long has failed
     stop_timeout: float = 5.0  # between SIGTERM and SIGKILL
@@ -170,6 +171,8 @@ def _complaint(key: str, value: object) -> str:
         return f"must be {least} or more, not {value}"
     if key in _KEYS and "" in list(value):  # type: ignore[call-overload]
         return "holds an empty key"
+    if key == "yield-to" and any(not word.strip("*? ") for word in list(value)):  # type: ignore[call-overload]
+        return "holds a pattern that every program matches"
     return _bad_address(value) if key == "listen" else ""
 
 

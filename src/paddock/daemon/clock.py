@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 def timestamp() -> str:
     """Now, in UTC, to the millisecond."""
-    return _text(datetime.now(UTC))
+    return time_in_utc(datetime.now(UTC))
 
 
 class Clock:
@@ -18,8 +18,9 @@ class Clock:
 
     def time_of(self, moment: float) -> str:
         """The time of day of a moment of this clock, in UTC, to the millisecond."""
-        return _text(datetime.now(UTC) - timedelta(seconds=self.now() - moment))
+        return time_in_utc(datetime.now(UTC) - timedelta(seconds=self.now() - moment))
 
 
-def _text(then: datetime) -> str:
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def time_in_utc(then: datetime) -> str:
+    """In ISO 8601, to the millisecond: comparable as text. One without a zone is this machine's."""
+    return then.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

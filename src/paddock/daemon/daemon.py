@@ -41,6 +41,7 @@ from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
+from paddock.daemon.memory.read_ahead import ReadAhead
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
@@ -55,6 +56,7 @@ from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.turns import in_turns
 from paddock.daemon.yield_state import YieldState
+from paddock.daemon.yield_to import YieldTo
 from paddock.daemon.yielding import Yielding
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
@@ -87,6 +89,7 @@ class Daemon:
             roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
             state_dir=paths.state_dir, ahead=settings.plan_ahead,
         )  # fmt: skip
+        self.read_ahead = ReadAhead(switches, roster, self.plans, faults)
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
@@ -133,6 +136,7 @@ class Daemon:
         self.watchman = Watchman(
             parts.requests, registry, clock, faults, timeout=settings.hang_timeout
         )
+        self.yield_to = YieldTo(settings.yield_to, self.yielding, parts.yield_state, clock)
         self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
         self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
         # What clients ask for and look at, by the names that `http` uses.
@@ -188,6 +192,7 @@ class Daemon:
     async def _recall(self, history: HistoryStore) -> None:
         with self.faults.caught("history"):
             self.parts.switches.recall(await history.last_loads())
+            self.read_ahead.recall(await history.last_weights())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))
         with self.faults.caught("scratch"):
             await asyncio.to_thread(sweep)
@@ -229,6 +234,7 @@ class Daemon:
             "activity": self.activity_feed.run,
             "watchman": self.watchman.run,
             "yield": self.yielding.run,
+            "yield-to": self.yield_to.run,
         }
 
     async def _begin(self, group: asyncio.TaskGroup) -> None:
@@ -265,6 +271,7 @@ class Daemon:
 
     def spawn(self, order: ef.Spawn) -> None:
         assert self._group is not None, "nothing is decided before `run`"
+        self.read_ahead.begun(order.profile)
         self.supervisor.bring_to_life(self._group, order)
 
     def stop(self, order: ef.Stop) -> None:
@@ -276,6 +283,7 @@ class Daemon:
             took = self.parts.clock.now() - instance.started_at
             if done.outcome == "ready":
                 self.parts.switches.note_load(done.profile, took)
+            self.read_ahead.note_load(instance, took, is_ready=done.outcome == "ready")
             self.chronicle.load_ended(instance, done.outcome, took, done.cause)
         self.metrics.switch_done(done.profile, done.outcome, ended.seconds)
         self.switch_log.ended(done, ended)
@@ -294,6 +302,7 @@ class Daemon:
             return
         self.parts.switches.abandon(self.parts.scheduler.waiting().keys())
         self.parts.switches.look()
+        self.read_ahead.follow()
         self.publisher.queue_changed()
         self.yielding.note_away()
 

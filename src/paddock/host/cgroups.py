@@ -17,11 +17,13 @@ _UNLIMITED = 1 << 62  # v1 writes "no limit" as the largest multiple of a page
 class Limit:
     """Bytes: what the group may hold in all, and what of that can still be taken.
 
-    Its page cache counts as free, as in MemAvailable: the kernel drops it first.
+    Its page cache counts as free, as in MemAvailable: the kernel drops it first. In `spare` what
+    programs have mapped of it does not count.
     """
 
     total: int
     available: int
+    spare: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,16 @@ class _Files:
     limit: str
     usage: str
     cache: tuple[str, str]
+    mapped: str
 
 
 _V1 = _Files(
-    "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_active_file", "total_inactive_file")
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_active_file", "total_inactive_file"),
+    "total_mapped_file",
 )
-_V2 = _Files("memory.max", "memory.current", ("active_file", "inactive_file"))
+_V2 = _Files("memory.max", "memory.current", ("active_file", "inactive_file"), "file_mapped")
 
 
 def memory_limit(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Limit | None:
@@ -44,7 +50,11 @@ def memory_limit(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Limit |
     limits = list(_limits(proc, sys))
     if not limits:
         return None
-    return Limit(min(x.total for x in limits), max(0, min(x.available for x in limits)))
+    return Limit(
+        min(x.total for x in limits),
+        max(0, min(x.available for x in limits)),
+        max(0, min(x.spare for x in limits)),
+    )
 
 
 def _limits(proc: Path, sys: Path) -> Iterator[Limit]:
@@ -73,4 +83,5 @@ def _limit(folder: Path, files: _Files) -> Limit | None:
     if total is None or usage is None or total >= _UNLIMITED:
         return None
     facts = kernel.fields(folder / "memory.stat")
-    return Limit(total, total - usage + sum(facts.get(name, 0) for name in files.cache))
+    available = total - usage + sum(facts.get(name, 0) for name in files.cache)
+    return Limit(total, available, available - facts.get(files.mapped, 0))

@@ -26,6 +26,8 @@ class Memory:
     # percent of the last 10 s in which some task stood still for want of memory
     pressure_some_10: float | None = None
     pages_swapped_in: int | None = None  # since boot; while it grows, somebody waits for swap
+    # of `available`, what can be taken without pushing out files that programs have mapped
+    spare_mib: int | None = None
 
 
 def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
@@ -37,7 +39,8 @@ def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
         ram, swap = psutil.virtual_memory(), psutil.swap_memory()
     except (OSError, RuntimeError):  # no /proc, as in some sandboxes
         return Memory()
-    limit = memory_limit(proc=proc, sys=sys) or Limit(ram.total, ram.available)
+    limit = memory_limit(proc=proc, sys=sys) or Limit(ram.total, ram.available, ram.available)
+    mapped = kernel.fields(proc / "meminfo").get("Mapped", 0) << 10
     return Memory(
         total_mib=min(ram.total, limit.total) // _MIB,
         available_mib=min(ram.available, limit.available) // _MIB,
@@ -45,6 +48,7 @@ def read_memory(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Memory:
         swap_used_mib=swap.used // _MIB,
         pressure_some_10=_pressure(kernel.text(proc / "pressure" / "memory")),
         pages_swapped_in=kernel.fields(proc / "vmstat").get("pswpin"),
+        spare_mib=max(0, min(ram.available - mapped, limit.spare)) // _MIB,
     )
 
 

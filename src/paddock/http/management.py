@@ -14,6 +14,7 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
+from paddock.core.model import ProfileId
 from paddock.daemon.reports.checkup import examine
 from paddock.daemon.reports.preview import previewed
 from paddock.daemon.reports.profile_detail import profile_detail
@@ -26,6 +27,7 @@ from paddock.http.front import Front, Route
 from paddock.http.query import number
 
 T = TypeVar("T")
+_LOOK_AT_FILES = 0.5  # seconds: a preview does not wait longer for a disk
 _LOADS, _MOST_LOADS = 50, 1000  # of a history: by default, and at most
 
 _ABOUT = """\
@@ -107,7 +109,11 @@ async def profile(front: Front, request: web.Request, route: Route) -> web.Strea
 async def preview(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a switch would do now; nothing is changed, and no engine asked."""
     profile = front.daemon.resolve(request.match_info["model"])
-    return reply(previewed(front.daemon.parts, front.daemon.view, profile))
+    ahead = front.daemon.read_ahead
+    seen = await ahead.seen(profile, within=_LOOK_AT_FILES)
+    eta = ahead.expected(ProfileId(profile.id), seen) if seen else None
+    parts, view = front.daemon.parts, front.daemon.view
+    return reply(previewed(parts, view, profile, seen=seen, eta=eta))
 
 
 async def cancel_request(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

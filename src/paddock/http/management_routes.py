@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, events, placement, profiles, types
+from paddock.api import activity, events, placement, profiles, stats, types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
@@ -65,6 +65,15 @@ MANAGEMENT = (
         "Switches, the newest first: each phase with its seconds, who left, what was read again",
         gives=past_switches.SwitchHistory,
         query=("model", "limit"),
+    ),
+    Route(
+        "GET",
+        "/stats",
+        past.stats,
+        "What switches cost together, and which change would end what alternation costs; plans where need be",
+        gives=stats.Stats,
+        query=("since",),
+        acts=True,
     ),
     Route(
         "GET",

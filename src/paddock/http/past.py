@@ -1,13 +1,26 @@
 """The calls about what was: switches and their phases."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 from aiohttp import web
 
+from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
+from paddock.daemon.clock import time_in_utc
+from paddock.daemon.reports.remedies import Remedies
+from paddock.daemon.reports.stats import summed
+from paddock.errors import BadRequest
 from paddock.http.front import Front, Route
 from paddock.http.management import reply
 from paddock.http.query import number
 
 _SWITCHES, _MOST_SWITCHES = 50, 1000  # unless a client says how many, and at most
+_STATS_OVER = timedelta(days=7)  # unless a client says since when
+_ALL = 10_000  # switches: as many as the history keeps
+_MOST_REMEDIES = (
+    3  # alternations that plans are made for: each takes some rehearsals of a second or so
+)
 
 
 async def switches(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -23,3 +36,32 @@ async def switches(front: Front, request: web.Request, route: Route) -> web.Stre
     if named is not None and not found:
         front.daemon.resolve(named)  # raises UnknownModel: it never was
     return reply(SwitchHistory(switches=found))
+
+
+async def stats(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What switches cost since then, and which change would end the costliest alternations."""
+    since = _since(request.query.get("since"))
+    found = await front.daemon.chronicle.history.switches(since=since, limit=_ALL)
+    result = await asyncio.to_thread(summed, since, found)
+    await _look_for_remedies(front, result)
+    return reply(result)
+
+
+async def _look_for_remedies(front: Front, result: Stats) -> None:
+    profiles = front.daemon.roster.stable.profiles
+    remedies = Remedies(front.daemon.plan, max_instances=front.daemon.settings.max_instances)
+    for row in result.alternations[:_MOST_REMEDIES]:
+        one, other = profiles.get(row.one), profiles.get(row.other)
+        if one and other:
+            await remedies.judge(row, one, other)
+
+
+def _since(text: str | None) -> str:
+    """As the history writes times. BadRequest where it is none."""
+    try:
+        at = datetime.fromisoformat(text) if text else datetime.now(UTC) - _STATS_OVER
+        return time_in_utc(at)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"since: {text!r} is not a time", hint="as in ISO 8601: 2026-11-30T08:00:00Z"
+        ) from None

@@ -27,6 +27,7 @@ _SPLITS_PLAIN = re.compile(r"graph splits = (\d+)")
 _N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
 _N_CTX_SLOT = re.compile(r"n_ctx_slot = (\d+)")
 _COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*)")
+_LOAD_MODE = re.compile(r"load_tensors: loading model tensors.*\(load_mode = ([\w+]{1,32})\)")
 _FILE_SIZE = re.compile(r"print_info: file size\s+= ([\d.]+) (MiB|GiB)")
 _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
     "model": "model",
@@ -151,6 +152,8 @@ class PlacementReader:
         """Whether the line begins a model or a context."""
         if "load_tensors: loading model tensors" in line:
             self._loads += 1
+            if self._loads == 1 and (found := _LOAD_MODE.search(line)):
+                self._found.load_mode = found[1]
         elif "llama_context: constructing llama_context" in line:
             self._contexts += 1
         else:

@@ -19,6 +19,7 @@ from paddock.placement.advice_files import (
     v_cache_without_flash_attention,
     wrong_kind_of_file,
 )
+from paddock.placement.advice_loads import load_mode_slower
 from paddock.placement.advice_machine import (
     environment_overrides,
     gpus_unseen,
@@ -50,6 +51,7 @@ RULES: tuple[Callable[[ProfileFacts], Iterator[Finding]], ...] = (
     large_ubatch,
     context_shift_recurrent,
     speed_contradicted,
+    load_mode_slower,
 )
 MACHINE_RULES: tuple[Callable[[MachineFacts], Iterator[Finding]], ...] = (
     gpus_unseen,

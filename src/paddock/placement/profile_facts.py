@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from paddock.api.placement import Plan
+from paddock.api.placement import LoadEntry, Plan
 from paddock.config.profile import Flag, Profile
 from paddock.host.memory import Memory
 from paddock.llama.flags import FlagSet
@@ -39,6 +39,7 @@ class ProfileFacts:
     readings: Readings = field(default_factory=dict)
     generation: float | None = None  # tokens/s: median of the last load that lay as it should
     samples: int = 0  # measured requests behind it
+    loads: tuple[LoadEntry, ...] = ()  # its last ones, the newest first
 
     @property
     def gguf(self) -> Facts | None:

@@ -20,8 +20,10 @@ from paddock.errors import PaddockError
 from paddock.figures.sparkline import sparkline
 from paddock.figures.units import mib, seconds, spared, speed
 from paddock.tui.calls import DaemonCalls
+from paddock.tui.detail_switches import waterfall_of
 
 _LOADS = 40
+_SWITCHES = 5
 _LAYERS_WIDE = 64  # cells of the picture of the layers
 
 
@@ -41,6 +43,7 @@ class Detail(Screen[None]):
             yield Static(_title(self._profile), id="detail-title")
             yield Static("asking for the plan …", id="detail-plan")
             yield Static("", id="detail-history")
+            yield Static("", id="detail-switches")
             yield Static("", id="detail-facts")
             yield Static("", id="detail-flags")
         yield Footer()
@@ -57,6 +60,8 @@ class Detail(Screen[None]):
             self.app.call_from_thread(self._show, "detail-flags", _flags(full.flags))
             history = self._daemon.history(name, _LOADS)
             self.app.call_from_thread(self._show, "detail-history", _history(history))
+            switches = self._daemon.switches(name, _SWITCHES).switches
+            self.app.call_from_thread(self._show, "detail-switches", waterfall_of(switches))
             plan = self._daemon.plan(name)
             self.app.call_from_thread(self._show, "detail-plan", _placement(plan, self._instance))
         except PaddockError as error:

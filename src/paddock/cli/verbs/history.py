@@ -16,7 +16,7 @@ from paddock.cli.output.switches import show_switches
 from paddock.cli.output.terminal import date_and_time, paint, print_json, print_table, state
 from paddock.errors import BadRequest
 from paddock.figures.sparkline import levels_of, sparkline
-from paddock.figures.units import seconds, spared, speed
+from paddock.figures.units import percent, seconds, spared, speed
 
 if TYPE_CHECKING:
     from paddock.api.placement import History, LoadEntry, Placement
@@ -34,6 +34,7 @@ _HEADERS = (
     "WHEN",
     "OUTCOME",
     "LOADED IN",
+    "WEIGHTS",
     "CONTEXT",
     "PLACEMENT",
     "LAYERS",
@@ -120,6 +121,7 @@ def _row(load: LoadEntry, newest: LoadEntry) -> list[str]:
         date_and_time(load.ended_at),
         state(load.outcome) if load.outcome else "",
         seconds(load.seconds),
+        _weights(placement),
         str(placement.n_ctx or "") if placement else "",
         placed(placement),
         _layers(placement),
@@ -129,6 +131,15 @@ def _row(load: LoadEntry, newest: LoadEntry) -> list[str]:
         f"{PurePath(load.engine).name} {load.engine_version}".strip(),
         paint(", ".join(_differences(load, newest)), "cyan"),
     ]
+
+
+def _weights(placement: Placement | None) -> str:
+    """How they came, and how much of them the page cache held when the process was started."""
+    if placement is None:
+        return ""
+    weights = placement.weights
+    cached = f"{percent(weights.cached)} cached" if weights and weights.cached is not None else ""
+    return ", ".join(filter(None, [placement.load_mode, cached]))
 
 
 def _layers(placement: Placement | None) -> str:

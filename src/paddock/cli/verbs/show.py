@@ -92,6 +92,7 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
     print(f"fit: {_fit(profile)}")
+    print(f"weights: {_weights(profile)}")
     print()
 
 
@@ -104,6 +105,23 @@ def _fit(profile: Profile) -> str:
     if profile.replay_fit == "off":
         return "at every load (replay-fit = off)"
     return "once, in its plan; loads get the result as flags while the plan is valid (replay-fit = auto)"
+
+
+def _weights(profile: Profile) -> str:
+    """How they come from the disk, and how much of them need not."""
+    from paddock.config.describe import weight_files
+    from paddock.figures.units import mib
+    from paddock.host.seen_files import look
+
+    flag = profile.flag("--load-mode")
+    mode = (
+        f"load-mode = {flag.values[0]}" if flag else "as llama-server's own load-mode = auto says"
+    )
+    seen = look(weight_files(profile))
+    if not seen.mib:
+        return mode
+    held = "unknown" if seen.cached_mib is None else mib(seen.cached_mib)
+    return f"{mode}; {held} of {mib(seen.mib)} in the page cache ({seen.file_system})"
 
 
 def _print_flags(profile: Profile) -> None:

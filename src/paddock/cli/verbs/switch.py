@@ -26,6 +26,12 @@ Force = Annotated[
         help="Try it although it is known to fail, or the GPUs are yielded, which ends that.",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Only say what it would do: who leaves, what it needs and takes."
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only ask for it; print the job's name.")]
 
 
@@ -35,6 +41,7 @@ def switch(
     key: Key = None,
     no_wait: NoWait = False,
     force: Force = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Make a model ready, and watch it come.
@@ -42,12 +49,23 @@ def switch(
     The exit status says whether it is ready. Ctrl-C leaves the bar, not the load: that belongs to the daemon. `paddock cancel` ends it. What is known to fail is refused at once, and what runs stays; --force tries it.
     """
     client = connect(url, key)
+    if dry_run:
+        _print_preview(client, model, as_json=as_json)
+        return
     if no_wait or as_json:
         _ask_once(client, model, wait=not no_wait, force=force, as_json=as_json)
         return
     ended = watched(client, model, force=force)
     took = f" after {seconds(ended.seconds)}" if ended.seconds >= 0.05 else " already"
     print(f"{ended.profile} is ready{took}{_found(client, ended)}")
+
+
+def _print_preview(client: Client, model: str, *, as_json: bool) -> None:
+    found = client.preview(model)
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{found.profile}: {found.summary}")
 
 
 def _found(client: Client, ended: SwitchEnded) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ from paddock.cli.background.child import exit_on_signals, waited_for
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.terminal import complain, print_json
 from paddock.cli.output.yielded import lines_of
-from paddock.errors import BadRequest, NoSuchThing, PaddockError
+from paddock.cli.times import lasted
+from paddock.errors import NoSuchThing, PaddockError
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: paddock yield --for 2h    Or: paddock yield -- python train.py"
 RESUME_EXAMPLE = "Example: paddock resume"
-_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_ENDS_BARE = re.compile(
-    r".*h\s*\d+"
-)  # `1h30` is half past one to some, and thirty seconds to others
-_TIME = re.compile(
-    "".join(rf"(?:(?P<{u[0]}>\d+(?:\.\d+)?)\s*{u}\s*)?" for u in ("d", "h", "m(?:in)?", "s"))
-)
 For = Annotated[
     str | None,
     typer.Option(
@@ -68,7 +60,9 @@ def yield_gpus(
     client, words = connect(url, key), command or []
     if words and shutil.which(words[0]) is None:
         raise NoSuchThing(f"there is no program {words[0]!r} here")
-    order = partial(client.yield_gpus, lasted(lasting) if lasting else None, now=now, by=_by(words))
+    order = partial(
+        client.yield_gpus, lasted(lasting, "--for") if lasting else None, now=now, by=_by(words)
+    )
     if not words:
         _report(order(), as_json=as_json)
         return
@@ -92,19 +86,6 @@ def resume(url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False) -> No
         print("the GPUs were not yielded")
     else:
         print(f"the GPUs are Paddock's again{_listed('; coming back: ', result.back)}")
-
-
-def lasted(text: str) -> float:
-    """Seconds of `2h`, `90s`, `1h30m`, or `90`. BadRequest for anything else."""
-    words = text.strip()
-    found = _TIME.fullmatch(f"{words}s" if _NUMBER.fullmatch(words) else words)
-    if found is None or not words:
-        hint = f"write {words}min, or {words}s" if _ENDS_BARE.fullmatch(words) else ""
-        raise BadRequest(f"--for takes a time such as 90s, 30min or 1h30m, not {text!r}", hint=hint)
-    parts = found.groupdict(default="0")
-    if not (total := sum(float(number) * _UNITS[unit] for unit, number in parts.items())):
-        raise BadRequest("--for takes a time of more than 0 seconds")
-    return total
 
 
 def _by(words: Sequence[str]) -> str:

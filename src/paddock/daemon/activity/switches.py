@@ -35,6 +35,9 @@ class Switches:
         self._scheduler, self._registry, self._clock = scheduler, registry, clock
         self._open: dict[ProfileId, Course] = {}
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
+        self._expected_now: dict[
+            ProfileId, float
+        ] = {}  # where the page cache is not as it was then
 
     def begin(self, profile: ProfileId) -> None:
         """Somebody waits for it now, if nobody did before."""
@@ -43,6 +46,7 @@ class Switches:
     def end(self, profile: ProfileId) -> EndedSwitch:
         """It got ready, failed or was cancelled."""
         now = self._clock.now()
+        self._expected_now.pop(profile, None)
         course = self._open.pop(profile, None) or Course(now)
         return EndedSwitch(now - course.since, course.end(now))
 
@@ -72,6 +76,11 @@ class Switches:
         """What the history knows of last loads, by profile."""
         self.expected = {ProfileId(profile): took for profile, took in seconds.items()}
 
+    def expect(self, profile: ProfileId, seconds: float) -> None:
+        """The load that somebody waits for now will take about so long."""
+        if profile in self._open:
+            self._expected_now[profile] = seconds
+
     def note_load(self, profile: ProfileId, seconds: float) -> None:
         """It was loaded, in so many seconds: the next load will take about as long."""
         self.expected[profile] = seconds
@@ -82,6 +91,7 @@ class Switches:
             live = self._scheduler.live_of(profile)
             if live is None or not isinstance(live.state, Coming):
                 del self._open[profile]
+                self._expected_now.pop(profile, None)
 
     @property
     def underway(self) -> list[ProfileId]:
@@ -104,20 +114,19 @@ class Switches:
 
     def _loading(self, profile: ProfileId, instance: Instance, elapsed: float) -> Progress:
         phase = instance.phase
-        loading = isinstance(phase, ph.Loading)
         return Progress(
             stage="restoring" if instance.is_restoring else instance.phase_name,
             part=phase.part if isinstance(phase, ph.Loading) else "",
             fraction=_rounded(phase.fraction) if isinstance(phase, ph.Loading) else None,
             elapsed=round(elapsed, 3),
             eta=self._eta(profile, instance),
-            mib_done=min(instance.mib_done or 0, instance.record.size_mib) if loading else None,
+            mib_done=mib_done(phase, instance.mib_done, instance.record.size_mib),
             mib_total=instance.record.size_mib or None,
         )
 
     def _eta(self, profile: ProfileId, instance: Instance) -> float | None:
         """What the last load took, less what this one has taken."""
-        expected = self.expected.get(profile)
+        expected = self._expected_now.get(profile, self.expected.get(profile))
         if expected is None or not ph.is_loading(instance.phase):
             return None
         return round(max(0.0, expected - (self._clock.now() - instance.started_at)), 1)
@@ -136,6 +145,17 @@ class Switches:
         if ending:
             return "memory", names
         return "draining", names
+
+
+def mib_done(phase: ph.Phase, seen: int | None, total: int) -> int | None:
+    """What is there of all files, by the fraction where there is one: nobody shall read `65 %, 293 of 503 MiB`.
+
+    `seen` is what was read and mapped by the look at /proc. A later part has a fraction of its own, which
+    says nothing of the whole: then None.
+    """
+    if not isinstance(phase, ph.Loading) or (phase.part not in ("", ph.FIRST_PART)):
+        return None
+    return min(seen or 0, total) if phase.fraction is None else round(phase.fraction * total)
 
 
 def _rounded(fraction: float | None) -> float | None:

@@ -164,6 +164,10 @@ class HistoryStore:
         )
         return {row[0]: row[1] for row in await self._database.execute_fetchall(query)}
 
+    async def last_weights(self, *, limit: int = 500) -> list[LoadEntry]:
+        """The last loads that succeeded, of all profiles, with their placements."""
+        return await self._find("outcome = 'ready' AND placement IS NOT NULL", limit)
+
     async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
         """What was found of the last successful load, and its median speeds, by profile."""
         query = """

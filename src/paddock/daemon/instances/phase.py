@@ -52,6 +52,8 @@ class Failed:
     cause: Cause
 
 
+FIRST_PART = "text_model"  # of the parts that llama-server names
+
 Phase = Starting | Fitting | Loading | Warming | Ready | Stopping | Stopped | Failed
 
 Name = Literal["starting", "fitting", "loading", "warming", "ready", "stopping", "failed"]

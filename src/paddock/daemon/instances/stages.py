@@ -8,15 +8,13 @@ the CPU with mmap, build 11434); the log says when fitting begins and when loadi
 from paddock.daemon.instances import phase as ph
 from paddock.llama.output import StateLine
 
-_FIRST_PART = "text_model"
-
 
 class Stages:
     """What was heard of one load. It never goes back within a part."""
 
     def __init__(self) -> None:
         self._announced = False
-        self._part = _FIRST_PART
+        self._part = ph.FIRST_PART
         self._has_fractions = False  # whether the engine reports them itself
 
     def after_state(self, phase: ph.Phase, state: StateLine) -> ph.Phase:
@@ -38,12 +36,12 @@ class Stages:
         if hint == "fitting" and isinstance(phase, ph.Starting):
             return ph.Fitting()
         if hint == "loading" and isinstance(phase, ph.Starting | ph.Fitting):
-            return ph.Loading(_FIRST_PART)
+            return ph.Loading(ph.FIRST_PART)
         return ph.Warming() if hint == "warming" else phase
 
     def after_look(self, phase: ph.Phase, *, mib_done: int, mib_total: int) -> ph.Phase:
         """The phase after a look at /proc: bytes read and mapped say more than 0 and 1."""
-        if not isinstance(phase, ph.Loading) or phase.part != _FIRST_PART or self._has_fractions:
+        if not isinstance(phase, ph.Loading) or phase.part != ph.FIRST_PART or self._has_fractions:
             return phase
         seen = min(mib_done / mib_total, 1.0) if mib_total else 0.0
         return ph.Loading(phase.part, seen) if seen > (phase.fraction or 0.0) else phase

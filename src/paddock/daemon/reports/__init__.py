@@ -1,7 +1,8 @@
 """What people and clients see: wire types made from the parts.
 
 Start at `view.py` (status and profiles), then one file for each report: `catalog.py` (what can be asked
-for), `profile_detail.py`, `preview.py` (what a switch would do), `checkup.py` (what could be better),
+for), `profile_detail.py`, `preview.py` (what a switch would do), `stats.py` and `remedies.py` (what switches cost, and what
+would end that), `checkup.py` (what could be better),
 `activity_feed.py` (readings each second) and `publisher.py` (events on the bus).
 
 Never: change state. A report takes `Parts`, reads and returns; the publisher publishes.

@@ -23,7 +23,7 @@ from paddock.placement.devices import Readings
 from paddock.placement.profile_facts import MachineFacts, ProfileFacts
 from paddock.placement.survey import host_takers
 
-_LOADS = 20  # of a profile: how far back a measured speed may lie
+_LOADS = 20  # of a profile: how far back what was measured may lie
 
 
 async def examine(parts: Parts, sampler: Sampler, profiles: Sequence[Profile]) -> Checkup:
@@ -74,7 +74,8 @@ def _problems(parts: Parts, sections: set[str]) -> list[Problem]:
 
 
 async def _profile_facts(parts: Parts, profile: Profile, readings: Readings) -> ProfileFacts:
-    measured = await _measured(parts, profile)
+    loads = await parts.chronicle.history.loads(profile.id, limit=_LOADS)
+    measured = next((load for load in loads if _tells(load, profile)), None)
     cache, plan = parts.paths.state_dir, await parts.plans.make(profile)
     return ProfileFacts(
         profile=profile,
@@ -87,6 +88,7 @@ async def _profile_facts(parts: Parts, profile: Profile, readings: Readings) -> 
         readings=readings,
         generation=measured.generation if measured else None,
         samples=measured.samples if measured else 0,
+        loads=tuple(loads),
     )
 
 
@@ -101,12 +103,7 @@ def _flags_or_none(parts: Parts, engine: str | None) -> FlagSet | None:
         return None
 
 
-async def _measured(parts: Parts, profile: Profile) -> LoadEntry | None:
-    """The last load of the profile as it is that was measured, and lay as it should."""
-    loads = await parts.chronicle.history.loads(profile.id, limit=_LOADS)
-    return next((load for load in loads if _tells(load, profile)), None)
-
-
 def _tells(load: LoadEntry, profile: Profile) -> bool:
+    """Whether it is of the profile as it is, was measured, and lay as it should."""
     lay_badly = load.verdict is not None and load.verdict.placement == "degraded"
     return load.fingerprint == profile.recipe and bool(load.generation) and not lay_badly
