@@ -263,6 +263,11 @@ class Daemon:
             self._keep = keep
             self._ending.set()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether instances stay alive, for the next daemon, once this one has ended."""
+        return self._keep
+
     async def ended(self) -> None:
         """Return when `run` has."""
         await self._ended.wait()
