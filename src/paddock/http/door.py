@@ -27,7 +27,7 @@ _BUNCH = 16  # how many that were never of use leave at once, so that a flood co
 _TURNED = 32  # how many hear at a time that there is no room
 _LINGER = 2.0  # seconds in which one that was turned away may read that
 _FOR_EVER = 1e9
-_MOMENT = 0.5  # seconds for the first request of a new client, when the daemon ends
+_MOMENTS, _MOMENT = 50, 0.01  # looks and seconds for a new client's first request, at the end
 _LOOKS = (0.05, 1.0)  # seconds between two looks at all connections, at least and at most
 
 
@@ -107,10 +107,10 @@ class Door:
     async def heard(self) -> None:
         """Return when whoever has just come in was heard: its request may be on its way, and it would not
         ask again. Those that say nothing are waited for no longer than a moment."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _MOMENT
-        while loop.time() < end and any(c.is_expected for c in self._inside):
-            await asyncio.sleep(_LOOKS[0] / 5)
+        for _ in range(_MOMENTS):
+            if not any(connection.is_expected for connection in self._inside):
+                return
+            await asyncio.sleep(_MOMENT)
 
     def close(self) -> None:
         """Look no more, and send away who was turned away."""
