@@ -15,13 +15,16 @@ import msgspec
 import pytest
 
 from paddock import daemon
+from paddock.core import events as ev
 from paddock.daemon import yield_state
 from paddock.daemon.activity import watchman
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import probes
 from paddock.daemon.instances import keeper
+from paddock.daemon.instances.instance import Listener
 from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.slot_store import SlotStore
+from paddock.daemon.loop import Effects
 from paddock.daemon.memory import sampler
 from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
@@ -118,6 +121,7 @@ TROUBLES = [
     Trouble("vitals", lambda _: (Vitals, "look")),
     Trouble("logs", lambda _: (Output, "log_lines")),
     Trouble("instances", lambda h: (h.daemon.records, "begin")),
+    Trouble("aftermath", lambda h: (h.daemon.aftermath, "phase_changed")),
 ]  # fmt: skip
 
 
@@ -184,6 +188,66 @@ async def test_whoever_waits_for_what_could_not_be_done_is_told(
         assert (status, reply["error"]["code"]) == (400, "internal")
         assert MADE_UP in str(reply)
         assert await home.answer("alpha") == "I am alpha."
+
+
+# Whatever an instance tells, and all that is decided of instances; those without which none serves.
+HEARD, DECIDED = ({n for n in vars(kind) if n[0] != "_"} for kind in (Listener, Effects))
+NEEDED = {"got_ready", "granted", "spawn"}  # `granted`: above
+
+
+async def test_whoever_waits_is_served_though_each_call_fails_that_only_tells(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`endless` has to leave for `alpha`, so that each of them is called while one waits."""
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths, max_instances=1) as home:
+        await home.ask("endless", max_tokens=1)
+        with monkeypatch.context() as broken:
+            for name in sorted(HEARD - NEEDED):
+                broken.setattr(home.daemon.aftermath, name, raises)
+            for name in sorted(DECIDED - NEEDED):
+                broken.setattr(home.daemon, name, raises)
+            assert await home.answer("alpha") == "I am alpha."
+        assert {fault.part for fault in home.daemon.faults.known()} >= {"aftermath", "effects"}
+        assert await home.answer("alpha") == "I am alpha."
+
+
+async def test_whoever_waits_hears_of_a_call_that_fails_without_which_none_serves(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths) as home:
+        for where, name in (
+            (home.daemon.aftermath, "got_ready"), (home.daemon, "spawn"), (home.daemon, "feed"),
+        ):  # fmt: skip
+            with monkeypatch.context() as broken:
+                if name == "feed":
+                    _fail_once_ready(broken, home)
+                else:
+                    broken.setattr(where, name, raises)
+                job = asyncio.ensure_future(
+                    home.post("/switch", {"model": "alpha", "force": True})
+                )
+                async with asyncio.timeout(30):
+                    await job
+                    status, reply = await home.ask("alpha")
+            assert (status, reply["error"]["code"]) in ((400, "internal"), (400, "load_failed_recently")), name
+            assert MADE_UP in str(reply), name
+        assert (await home.post("/switch", {"model": "alpha", "force": True}))[0] == 200
+        assert await home.answer("alpha") == "I am alpha."
+
+
+def _fail_once_ready(broken: pytest.MonkeyPatch, home: Yard) -> None:
+    """The scheduler itself fails, at the news that everybody waits for."""
+    scheduler = home.daemon.parts.scheduler
+    handle = type(scheduler).handle
+
+    def fails(self: Any, event: Any, now: float) -> Any:
+        if isinstance(event, ev.BecameReady):
+            raise RuntimeError(MADE_UP)
+        return handle(self, event, now)
+
+    broken.setattr(type(scheduler), "handle", fails)
 
 
 async def test_an_instance_that_is_lost_track_of_is_ended_and_leaves_nothing_behind(

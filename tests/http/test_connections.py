@@ -266,7 +266,8 @@ async def test_whoever_has_just_come_in_is_heard_before_it_ends(tmp_path):
     """Its request may be on its way: a new connection that is closed unheard is asked again by few."""
     stable = Stable(Settings(), [])
     stable.paths = Folders(tmp_path)
-    async with serving(build_app(stable), bind("127.0.0.1:0"), grace=0.1) as [address]:
+    app = build_app(stable)  # type: ignore[arg-type]  # the same interface
+    async with serving(app, bind("127.0.0.1:0"), grace=0.1) as [address]:
         reader, writer = await asyncio.open_connection(*address.split(":"))
         asyncio.get_running_loop().call_later(0.1, writer.write, b"GET /health HTTP/1.0\r\n\r\n")
         async with aiohttp.ClientSession() as session, session.get(f"http://{address}/health"):

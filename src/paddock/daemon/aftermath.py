@@ -54,9 +54,10 @@ class Aftermath:
         self._publisher.queue_changed()  # for whoever waits for its room, that is another stage
 
     def got_ready(self, instance: Instance) -> None:
-        self._flaws.forget(instance.record.fingerprint)
-        self._loop.feed(ev.BecameReady(instance.id))
-        self.taken_over(instance)
+        self._loop.feed(ev.BecameReady(instance.id))  # first: others wait for that
+        with self._faults.caught("aftermath"):
+            self._flaws.forget(instance.record.fingerprint)
+            self.taken_over(instance)
 
     def taken_over(self, instance: Instance) -> None:
         """See what it really holds, and how fast it is."""

@@ -110,14 +110,14 @@ class Daemon:
         self.activity_feed = ActivityFeed(
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
         )
-        aftermath = Aftermath(
+        self.aftermath = Aftermath(
             self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
             parts.requests, self.metrics, self.sampler, faults,
         )  # fmt: skip
         replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
             settings, records, registry, roster, ledger, self.plans, replays, flaws,
-            self.contexts, aftermath, self.loop, faults, clock,
+            self.contexts, self.aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, source, roster, self.plans, switches, self.loop, self.publisher,

@@ -21,6 +21,7 @@ from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.life import Life
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
+from paddock.daemon.instances.sheltered import Sheltered
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
@@ -61,7 +62,7 @@ class Supervisor:
     ) -> None:
         self._settings, self._records, self._registry = settings, records, registry
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
-        self._listener, self._loop = listener, loop
+        self._listener, self._loop = Sheltered(listener, faults), loop
         self._faults, self._clock = faults, clock
         self._contexts = contexts
         self._starter = Starter(settings, records, roster, contexts, replays)
