@@ -16,6 +16,7 @@ from paddock.core import events as ev
 from paddock.core.books import Coming
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
@@ -263,6 +264,10 @@ class Daemon:
     def spawn(self, order: ef.Spawn) -> None:
         assert self._group is not None, "nothing is decided before `run`"
         self.supervisor.bring_to_life(self._group, order)
+
+    def foresee(self, upcoming: Upcoming | None) -> None:
+        if self._group is not None:
+            self.supervisor.foresee(self._group, upcoming)
 
     def stop(self, order: ef.Stop) -> None:
         self.supervisor.stop(order.instance, order.why)

@@ -77,6 +77,8 @@ class Instance:
         self.report = LoadReport(record.replay)
         self.timings = Timings()
         self.fell_short = False  # of the memory that its plan counted with: fit has to search
+        self.is_early = False  # its process was begun before its turn
+        self.failed_early = False  # and it failed before it was ready: once more, in its turn
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
@@ -116,6 +118,11 @@ class Instance:
     def is_placed(self) -> bool:
         """Whether its log says where it lies."""
         return bool(self.report.placement.buffers)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its load goes on with another process."""
+        return self.fell_short or self.failed_early
 
     @property
     def endpoint(self) -> Endpoint:
