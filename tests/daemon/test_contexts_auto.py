@@ -8,11 +8,8 @@ import msgspec
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.daemon.clock import Clock
-from paddock.daemon.faults import Faults
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.instance import Instance
-from paddock.daemon.instances.keeper import Keeper
 from paddock.llama.scripted import Arch, ScriptedModel, write
 from tests.engine.server import ENGINES, engine_command
 from tests.yard import Yard, places, yard
@@ -55,14 +52,10 @@ def instance_of(home: Yard, profile: str = "alpha") -> Instance:
     return found
 
 
-async def save_ahead(home: Yard, *, idle: float = 0.0) -> None:
-    """As the daemon does after some idle seconds."""
-    parts = home.daemon.parts
-    keeper = Keeper(
-        home.daemon.contexts, parts.registry, parts.scheduler, Clock(), Faults(), idle=idle
-    )
+async def save_ahead(home: Yard, *, rested: float = 3600.0) -> None:
+    """As the daemon does after so many idle seconds."""
     await home.until(lambda status: all(not i.leases for i in status.instances))
-    await keeper.look(instance_of(home))
+    await home.daemon.keeper.look(instance_of(home), rested=rested)
 
 
 def saved(paths: Paths) -> list[Path]:
@@ -99,7 +92,7 @@ async def test_what_changed_since_is_saved_again(paths: Paths):
         written = file.stat().st_mtime_ns
         await save_ahead(home)
         assert file.stat().st_mtime_ns == written
-        await cached(home, "alpha", "And then?")
+        await cached(home, "alpha", LONG)
         await save_ahead(home)
         assert file.stat().st_mtime_ns > written
 
@@ -107,7 +100,7 @@ async def test_what_changed_since_is_saved_again(paths: Paths):
 async def test_nothing_is_saved_ahead_until_it_has_been_idle(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
-        await save_ahead(home, idle=600.0)
+        await save_ahead(home, rested=0.5)
         assert saved(paths) == []
 
 
@@ -118,11 +111,7 @@ async def test_nothing_is_saved_ahead_while_somebody_is_served(paths: Paths):
         await cached(home)
         endless = asyncio.create_task(home.ask("alpha", max_tokens=4000))
         await home.until(lambda status: any(i.leases for i in status.instances))
-        parts = home.daemon.parts
-        keeper = Keeper(
-            home.daemon.contexts, parts.registry, parts.scheduler, Clock(), Faults(), idle=0.0
-        )
-        await keeper.look(instance_of(home))
+        await home.daemon.keeper.look(instance_of(home), rested=3600.0)
         assert saved(paths) == []
         endless.cancel()
 

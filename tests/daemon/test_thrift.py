@@ -5,13 +5,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.core.model import ProfileId
 from paddock.daemon.instances.context_folders import RamFolders
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.records import Record
-from paddock.daemon.instances.thrift import Thrift
+from paddock.daemon.instances.thrift import Thrift, Weighing
 from paddock.llama.slots import Chosen, Moved, Reused, parse_reuse
 
 GB = 10**9
@@ -158,3 +160,22 @@ async def test_nothing_is_kept_where_ram_is_short(tmp_path: Path):
     await folders.trim()
     assert not old.exists()
     assert not await folders.make_room(tmp_path / "mine", 1)
+
+
+@given(
+    tokens=st.integers(1, 100_000),
+    kept=st.integers(0, 120_000),
+    save=st.floats(0, 60),
+    restore=st.floats(0, 60),
+    reread=st.floats(0, 600),
+)
+def test_what_is_kept_already_makes_a_save_pay_less(
+    tokens: int, kept: int, save: float, restore: float, reread: float
+):
+    weighing = Weighing(tokens, 1, save, restore, reread, is_measured=True)
+    assert weighing.pays_beside(0) == weighing.pays
+    if weighing.pays_beside(kept):
+        assert weighing.pays
+        assert weighing.pays_beside(kept // 2)
+        assert reread * (1 - min(kept, tokens) / tokens) > save
+    assert not weighing.pays_beside(tokens)

@@ -270,6 +270,8 @@ class Daemon:
             self.supervisor.foresee(self._group, upcoming)
 
     def stop(self, order: ef.Stop) -> None:
+        if (leaver := self.parts.registry.get(order.instance)) and order.why == "evicted":
+            leaver.note_rest_over(leaves=True)
         self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
@@ -285,7 +287,9 @@ class Daemon:
         self.publisher.switch_ended(done, ended)
 
     def granted(self, instance: InstanceId) -> None:
-        self.parts.usage.note(self.parts.registry[instance].profile)
+        used = self.parts.registry[instance]
+        self.parts.usage.note(used.profile)
+        used.note_rest_over(leaves=False)
         self.probes.disturb(instance)
         self.chronicle.began(instance)
 

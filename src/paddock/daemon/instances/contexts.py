@@ -5,6 +5,7 @@ With `auto` they lie in RAM, as they hold people's prompts, and only those are s
 the user wants them all, on the disk: `STATE/contexts`.
 """
 
+from collections import defaultdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from paddock.daemon.instances.context_folders import ContextFolders, RamFolders
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.records import Record
+from paddock.daemon.instances.rhythm import Rhythm
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.thrift import PromptSpeeds, Thrift
 
@@ -34,6 +36,7 @@ class Contexts:
         )
         self.experience = Experience(paths.state_dir / "contexts.json")
         self._speeds = speeds
+        self._rhythms = defaultdict[str, Rhythm](Rhythm)  # by profile
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
         """The folder for this version of the profile, made; None where it keeps none."""
@@ -56,7 +59,7 @@ class Contexts:
             place="disk" if folders is self._disk else "ram",
             is_asked_for=folders is self._disk,
         )
-        return SlotStore(folder, folders, thrift)
+        return SlotStore(folder, folders, thrift, self._rhythms[record.profile])
 
     def hand_saved(self, folder: str) -> HandSaved | None:
         """Those that are saved by hand to this folder; None for none."""
@@ -68,8 +71,8 @@ class Contexts:
         """Its server has ended: the folders that are to be deleted."""
         return self._of(folder).give_back(folder)
 
-    async def trim(self) -> None:
-        """Leave RAM to others who have taken it."""
+    async def tidy(self) -> None:
+        """Leave RAM to others who have taken it; write down what was learnt."""
         if self._ram:
             await self._ram.trim()
 

@@ -140,6 +140,11 @@ class Instance:
         """It gave no sign of life for so long: kill it, as it would not obey."""
         self.order.end_hung(hung(self.profile, seconds, list(self.output.tail)))
 
+    def note_rest_over(self, *, leaves: bool) -> None:
+        """It is asked something, or leaves for another."""
+        if self.slots:
+            self.slots.rhythm.note_end(self._clock.now(), leaves=leaves)
+
     def kill(self) -> None:
         """The last resort, where its run can no longer end it."""
         if self.child:
