@@ -11,6 +11,7 @@ from paddock.config.settings import Paths
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.instance import Instance
 from paddock.llama.scripted import Arch, ScriptedModel, write
+from paddock.llama.slots import Moved
 from tests.engine.server import ENGINES, engine_command
 from tests.yard import Yard, places, yard
 
@@ -84,6 +85,21 @@ async def test_it_is_saved_while_it_is_idle_and_not_again_when_it_leaves(paths: 
         assert await cached(home) > MANY
 
 
+async def test_a_few_tokens_more_are_read_again_and_not_saved(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        await save_ahead(home)
+        [file] = saved(paths)
+        written = file.stat().st_mtime_ns
+        store = instance_of(home).slots
+        assert store
+        store.thrift.note_saved(Moved(1_000, 100 << 20, 100.0))  # a save takes seconds here
+        await cached(home, "alpha", "And then?")
+        await home.answer("beta")
+        assert file.stat().st_mtime_ns == written
+        assert await cached(home, "alpha", "And then?", "And now?") > MANY
+
+
 async def test_what_changed_since_is_saved_again(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
@@ -93,6 +109,7 @@ async def test_what_changed_since_is_saved_again(paths: Paths):
         await save_ahead(home)
         assert file.stat().st_mtime_ns == written
         await cached(home, "alpha", LONG)
+        await home.until(lambda _: instance_of(home).slots.wants_look(3600.0))  # type: ignore[union-attr]
         await save_ahead(home)
         assert file.stat().st_mtime_ns > written
 

@@ -121,7 +121,7 @@ async def test_what_takes_too_long_to_be_saved_ahead_pushes_nobody_out(
 
 SAME = "slot get_availabl: id  0 | task -1 | selected slot by LCP similarity, sim_best = 0.9, f_keep = 1.000"
 OTHER = "slot get_availabl: id  0 | task -1 | selected slot by LRU, t_last = -1"
-REUSED = "slot launch_slot_: id  0 | task 7 | cached n_tokens = 1000, memory_seq_rm"
+REUSED = "slot launch_slot_: id  0 | task TASK | cached n_tokens = 1000, memory_seq_rm"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,8 @@ REUSED = "slot launch_slot_: id  0 | task 7 | cached n_tokens = 1000, memory_seq
         (3, [SAME, REUSED], False),  # 3 s of reading against 10 of saving
         (30, [SAME, REUSED], True),
         (3, [OTHER, REUSED], True),  # another conversation, or the same out of another cache
-        (3, [], False),
+        (3, [], True),  # its log was not read yet
+        (3, [SAME, REUSED.replace("TASK", "99")], True),
     ],
 )
 async def test_what_is_kept_is_good_enough_while_reading_the_rest_is_quicker_than_a_save(
@@ -142,8 +143,9 @@ async def test_what_is_kept_is_good_enough_while_reading_the_rest_is_quicker_tha
         assert await own.save(str(tmp_path / "s"), LoadReport()) == 2 * TOKENS
         own.thrift.note_saved(Moved(TOKENS * 100, SIZE * 100, 1_000.0))
         server.more = more
-        for line in lines:
-            own.hear(line)
+        for slot in (0, 1):
+            for line in lines:
+                own.hear(line.replace("id  0", f"id  {slot}").replace("TASK", str(slot + more)))
         saved = await own.save(str(tmp_path / "s"), LoadReport())
     assert bool(saved) == is_saved_again
 

@@ -111,7 +111,7 @@ def test_what_was_remembered_wrongly_counts_as_nothing(tmp_path: Path):
         (
             "0.00.168.564 I slot   operator(): id  0 | task 1 | cached n_tokens = 819, "
             "memory_seq_rm [819, end)",
-            Reused(0, 819),
+            Reused(0, 819, 1),
         ),
         ("0.0 I slot      release: id  0 | task 1 | stop processing: n_tokens = 1", None),
     ],

@@ -40,7 +40,9 @@ class SlotStore:
         self.rhythm = rhythm or Rhythm()
         self._lock = asyncio.Lock()  # one save at a time: leaving waits for one that is under way
         self._saved: dict[int, Held] = {}  # as each slot was when its file was written
-        self._kept: dict[int, int] = {}  # tokens of its file with which each slot still begins
+        self._kept: dict[
+            int, Held
+        ] = {}  # what each slot has of its file since a task that was heard of
         self._restored: dict[int, Moved] = {}  # slots that nobody has gone on with yet
         self._chosen: Chosen | None = None
         self._has_news = True  # something may be there that was not saved
@@ -99,7 +101,7 @@ class SlotStore:
             partial.replace(file)
         self._restored[slot] = moved
         self._saved[slot] = Held(moved.tokens, task=-1)  # no task of this server has touched it
-        self._kept[slot] = moved.tokens
+        self._kept[slot] = self._saved[slot]
         self.thrift.note_restored(moved)
 
     def hear(self, line: str) -> None:
@@ -121,7 +123,8 @@ class SlotStore:
         if chosen is None or chosen.slot != reused.slot or chosen.kept < _GOES_ON:
             self._kept.pop(reused.slot, None)
             return
-        self._kept[reused.slot] = min(self._kept.get(reused.slot, 0), reused.tokens)
+        if kept := self._kept.get(reused.slot):
+            self._kept[reused.slot] = Held(min(kept.tokens, reused.tokens), reused.task)
         if moved:
             self._note_reused(moved, round(chosen.kept * moved.tokens), reused.tokens)
 
@@ -174,7 +177,8 @@ class SlotStore:
             if held == self._saved.get(slot) and is_kept:
                 continue
             weighing = self.thrift.weigh(held.tokens, report)
-            kept = self._kept.get(slot, 0) if is_kept else 0
+            begins = self._kept.get(slot)
+            kept = begins.tokens if is_kept and begins and begins.task == held.task else 0
             if self.thrift.is_worth(weighing, kept=kept):
                 yield slot, held, weighing
             elif not kept:
@@ -195,7 +199,8 @@ class SlotStore:
                 return 0
             partial.chmod(0o600)
             partial.replace(partial.with_suffix(".bin"))
-        self._saved[slot], self._kept[slot], self.note = held, moved.tokens, ""
+        self._saved[slot], self.note = held, ""
+        self._kept[slot] = Held(moved.tokens, held.task)
         self.thrift.note_saved(moved)
         return moved.tokens
 
