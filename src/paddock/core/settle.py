@@ -176,10 +176,11 @@ def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
 def _restore(books: Books, numbers: Numbers, now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
     somebody_leaves = any(live.is_ending for live in books.live.values())
+    somebody_comes = any(not is_held(books, profile) for profile in books.begun)
     for profile in [p for p in books.restoring if not is_held(books, p)]:
         demand = books.need(profile)
         if books.live_of(profile) is None and books.has_room(demand, [], set()):
-            if not books.begun and books.may_load(demand):
+            if not somebody_comes and books.may_load(demand):
                 books.restoring.remove(profile)
                 yield _spawn(books, numbers, profile, now, restored=True)
         elif books.is_up(profile) or not somebody_leaves:

@@ -32,7 +32,7 @@ from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
 from paddock.daemon.history.switch_log import SwitchLog
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.keeper import Keeper
@@ -79,7 +79,8 @@ class Daemon:
     ) -> None:
         scheduler = Scheduler(rules_of(settings), first_number=records.next_number())
         roster = Roster(paths, settings, faults)
-        ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
+        kept = ram_folders(paths, settings)
+        ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json", kept=kept)
         registry, flaws = Registry(scheduler), Flaws(roster)
         switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
         self.loop = Loop(scheduler, registry, switches, self, clock, faults)
@@ -91,7 +92,7 @@ class Daemon:
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
-        self.contexts = Contexts(paths, settings, self.chronicle)
+        self.contexts = Contexts(paths, settings, self.chronicle, kept)
         self.keeper = Keeper(self.contexts, registry, scheduler, clock, faults)
         self.parts = parts = Parts(
             paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
@@ -208,6 +209,7 @@ class Daemon:
                 await self._end(helpers)
                 writer.cancel()
         finally:
+            self.contexts.experience.close()
             await self.chronicle.close()
             self._ended.set()
 

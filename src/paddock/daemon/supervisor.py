@@ -11,7 +11,7 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.effects import Spawn
-from paddock.core.model import Cause, InstanceId
+from paddock.core.model import HOST, Cause, InstanceId
 from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import Clock
 from paddock.daemon.early_start import EarlyStart
@@ -125,6 +125,9 @@ class Supervisor:
                     await begun.child.end_at_once()
                 await self._stopped_before_it_began(record, why)
                 return
+            with self._faults.caught("contexts"):
+                demand = self._registry.demand(instance)
+                await self._contexts.leave_ram(demand.get(HOST, 0), record)
             state = self._flaws.state(profile)
             live, cause = await self._run(record, environ, begun)
             while live.goes_on:

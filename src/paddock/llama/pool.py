@@ -51,11 +51,14 @@ class Pool:
         head = _head(method, path, headers, body)
         try:
             return await self._ask(method, head, body)
-        except Unanswered:
-            return await self._ask(method, head, body)
+        except Unanswered:  # another that was kept may be closed in the same moment
+            return await self._ask(method, head, body, link=await self._connected())
 
-    async def _ask(self, method: str, head: bytes, body: Body) -> Reply:
-        link = self._kept() or await self._connected()
+    async def _ask(
+        self, method: str, head: bytes, body: Body, *, link: Link | None = None
+    ) -> Reply:
+        """`link`: the one to use; None: one that was kept, or a new one."""
+        link = link or self._kept() or await self._connected()
         is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
         whole = head + body if is_small and isinstance(body, bytes) else head
         reply = link.ask(whole, is_head=method == "HEAD", is_all=is_small)

@@ -104,6 +104,7 @@ class Child:
         self._signs = signs
         self._plumbing = plumbing
         self._own = own
+        self._doom: asyncio.TimerHandle | None = None  # kills it, if it was ended quietly
         self._pidfd = os.pidfd_open(identity.pid)
         self._ended = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._note_end)
@@ -177,7 +178,9 @@ class Child:
         last is answered in a moment.
         """
         self.signal(signal.SIGSTOP)
-        asyncio.get_running_loop().call_later(_LAST_ANSWER, self.signal, signal.SIGKILL)
+        if self._doom is None:
+            loop = asyncio.get_running_loop()
+            self._doom = loop.call_later(_LAST_ANSWER, self.signal, signal.SIGKILL)
 
     async def _ends_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -213,7 +216,12 @@ class Child:
             return False
 
     def close(self) -> None:
-        """Stop watching it; the process goes on."""
+        """Stop watching it; the process goes on, but for one that was ended quietly: it is stopped, and
+        nobody else would kill it."""
+        if self._doom is not None:
+            self._doom.cancel()
+            self._doom = None
+            self.signal(signal.SIGKILL)
         if self._pidfd >= 0:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)

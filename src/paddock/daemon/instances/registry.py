@@ -51,6 +51,11 @@ class Registry(Mapping[InstanceId, Instance]):
                 booked[live.id] = Holding(instance.record.worker, live.demand)
         return booked
 
+    def demand(self, instance: InstanceId) -> Demand:
+        """What it is booked with, MiB by device, also before it is here; nothing once it is gone."""
+        live = self._scheduler.live.get(instance)
+        return live.demand if live else {}
+
     def endpoints(self) -> list[Endpoint]:
         """Where the ready instances are reached, for what costs them nothing and needs no lease."""
         live = self._scheduler.live.values()

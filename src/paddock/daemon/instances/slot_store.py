@@ -146,7 +146,7 @@ class SlotStore:
                     _log.warning("contexts are not saved: the server of %s hangs", self._folder)
                     return 0
                 async for slot, held, weighing in self._worthwhile(session, report):
-                    if await self._has_room(weighing):
+                    if await self._has_room(slot, weighing):
                         tokens += await self._save(session, slot, held)
         return tokens
 
@@ -161,7 +161,7 @@ class SlotStore:
                         self.note = f"saved only when it leaves: takes {weighing.save:.1f} s"
                     elif moment > rested:
                         later.append(moment)
-                    elif await self._has_room(weighing):
+                    elif await self._has_room(slot, weighing):
                         await self._save(session, slot, held)
                         self._has_news = True  # there may be another
                         return
@@ -184,9 +184,10 @@ class SlotStore:
             elif not kept:
                 self.note = _FUTILE if self.thrift.is_futile else f"not worth it: {weighing}"
 
-    async def _has_room(self, weighing: Weighing) -> bool:
+    async def _has_room(self, slot: int, weighing: Weighing) -> bool:
         """Whether it may be saved now. In RAM, older contexts of others go for it."""
-        if await self._folders.make_room(self._folder, max(weighing.size, 1)):
+        old = self._folder / f"slot-{slot}.bin"
+        if await self._folders.make_room(self._folder, max(weighing.size, 1), replaces=old):
             return True
         self.note = "not enough room to keep it"
         _log.warning("contexts are not saved: no room in %s", self._folder)
