@@ -70,11 +70,8 @@ async def begun(paths: Paths) -> int:
 async def held(paths: Paths) -> int:
     """The same, once it has said that it loads its model: then it is about to open it, or waits for that."""
     pid = await begun(paths)
-    folder = next(
-        path.parent
-        for path in paths.state_dir.glob("instances/*/record.json")
-        if json.loads(path.read_text())["pid"] == pid
-    )
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    folder = next(Path(word).parents[2] for word in words if "/files/0/" in word)
     async with asyncio.timeout(60):
         while "loading" not in (folder / "state").read_text():
             await asyncio.sleep(0.01)
@@ -279,7 +276,8 @@ async def test_what_a_killed_daemon_had_begun_takes_no_memory_and_is_ended_by_th
                 ticks.append(ticks_of(early))
             assert not has_model(early), "it waits in the kernel"
             record = json.loads((paths.state_dir / "instances/2/record.json").read_text())
-            assert (record["pid"], record["is_early"]) == (early, True)
+            assert record["pid"] in (0, early), "it may be killed before it could write that"
+            assert record["is_early"]
             with process(paths) as second:
                 home = Yard(second.url, http, paths)
                 await until_gone(early)
