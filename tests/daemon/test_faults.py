@@ -225,13 +225,14 @@ async def test_whoever_waits_hears_of_a_call_that_fails_without_which_none_serve
                     _fail_once_ready(broken, home)
                 else:
                     broken.setattr(where, name, raises)
-                job = asyncio.ensure_future(
-                    home.post("/switch", {"model": "alpha", "force": True})
-                )
+                job = asyncio.ensure_future(home.post("/switch", {"model": "alpha", "force": True}))
                 async with asyncio.timeout(30):
                     await job
                     status, reply = await home.ask("alpha")
-            assert (status, reply["error"]["code"]) in ((400, "internal"), (400, "load_failed_recently")), name
+            assert (status, reply["error"]["code"]) in (
+                (400, "internal"),
+                (400, "load_failed_recently"),
+            ), name
             assert MADE_UP in str(reply), name
         assert (await home.post("/switch", {"model": "alpha", "force": True}))[0] == 200
         assert await home.answer("alpha") == "I am alpha."
