@@ -244,9 +244,7 @@ def _fail_once_ready(broken: pytest.MonkeyPatch, home: Yard) -> None:
     handle = type(scheduler).handle
 
     def fails(self: Any, event: Any, now: float) -> Any:
-        if isinstance(event, ev.BecameReady):
-            raise RuntimeError(MADE_UP)
-        return handle(self, event, now)
+        return (raises if isinstance(event, ev.BecameReady) else handle)(self, event, now)
 
     broken.setattr(type(scheduler), "handle", fails)
 
