@@ -15,7 +15,7 @@ class PaddockError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # the HTTP status that says it best
     # Seconds after which the same request may well succeed; None: waiting does not help.
-    passes_in: ClassVar[float | None] = None
+    passes_in: float | None = None
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
         """Cut to what a person reads: clients, files and engines are quoted in it."""
@@ -123,11 +123,11 @@ class Restarting(ShuttingDown):
 
 
 class GpusYielded(PaddockError):
-    """The GPUs are left to other programs, until somebody resumes."""
+    """The GPUs are left to other programs, until somebody resumes, or for a time that is known."""
 
     code = "yielded"
     status = 503
-    passes_in = 60.0
+    passes_in = 60.0  # where nobody knows
 
 
 class UpstreamGone(PaddockError):
@@ -138,7 +138,7 @@ class UpstreamGone(PaddockError):
 
     code = "upstream_gone"
     status = 502
-    passes_in: ClassVar[float | None] = 1.0
+    passes_in: float | None = 1.0
 
 
 class CutOff(UpstreamGone):

@@ -161,6 +161,8 @@ ELSEWHERE = {
     "a link of another port": {"Sec-Fetch-Site": "same-site", **NAVIGATES, **BROWSER},
     "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", **BROWSER},
     "a sandbox": {"Origin": "null", **BROWSER},
+    "a sandbox that tells nothing else": {"Origin": "null"},
+    "a fetch that tells nothing else": {"Origin": "https://evil.example"},
     "a browser that does not tell": BROWSER,
     "a cookie of a similar name": {"Cookie": "paddock-visited=0", **BROWSER},
 }
@@ -172,8 +174,16 @@ HERE = {
     "our page": {"Sec-Fetch-Site": "same-origin", **BROWSER},
     "our page, where its browser does not tell": {"Cookie": "a=b; paddock-visited=1", **BROWSER},
 }
+# What may be read by whoever can send a request but not read its answer; every other route acts.
+HARMLESS = set(
+    """
+/ /api/blobs/{digest} /api/copy /api/create /api/delete /api/ps /api/push /api/tags /api/version /catalog
+/cors-proxy /health /history/{model} /jobs/{job} /models /openapi.json /pairs /plans /preview/{model} /status
+/switches /tools /v1/health /v1/models /v1/models/{model}
+""".split()
+)
 ACTING = [
-    *((method, path_of(route)) for method, route in EVERY if route.acts or method != "GET"),
+    *((m, path_of(route)) for m, route in EVERY if m != "GET" or path_of(route) not in HARMLESS),
     ("GET", "/models?reload=1"),
 ]
 

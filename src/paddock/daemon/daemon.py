@@ -337,6 +337,12 @@ class Daemon:
 
     # ---- what its clients look at ----
 
+    @property
+    def yielded_for(self) -> float | None:
+        """Seconds until the GPUs are ours again; None: nobody knows, or they are."""
+        record = self.parts.yield_state.current
+        return record.left if record else None
+
     def status(self) -> wire.Status:
         return self.view.status()
 
