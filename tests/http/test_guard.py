@@ -176,11 +176,33 @@ HERE = {
 }
 # What may be read by whoever can send a request but not read its answer; every other route acts.
 HARMLESS = set(
-    """
-/ /api/blobs/{digest} /api/copy /api/create /api/delete /api/ps /api/push /api/tags /api/version /catalog
-/cors-proxy /health /history/{model} /jobs/{job} /models /openapi.json /pairs /plans /preview/{model} /status
-/switches /tools /v1/health /v1/models /v1/models/{model}
-""".split()
+    [
+        "/",
+        "/api/blobs/{digest}",
+        "/api/copy",
+        "/api/create",
+        "/api/delete",
+        "/api/ps",
+        "/api/push",
+        "/api/tags",
+        "/api/version",
+        "/catalog",
+        "/cors-proxy",
+        "/health",
+        "/history/{model}",
+        "/jobs/{job}",
+        "/models",
+        "/openapi.json",
+        "/pairs",
+        "/plans",
+        "/preview/{model}",
+        "/status",
+        "/switches",
+        "/tools",
+        "/v1/health",
+        "/v1/models",
+        "/v1/models/{model}",
+    ]
 )
 ACTING = [
     *((m, path_of(route)) for m, route in EVERY if m != "GET" or path_of(route) not in HARMLESS),
