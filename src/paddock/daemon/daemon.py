@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 
 from paddock.api import types as wire
 from paddock.api.activity import Totals
 from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
-from paddock.api.placement import Plan, Verdict
+from paddock.api.placement import LoadMode, Plan, Verdict
 from paddock.config.paths import daemon_log
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
@@ -40,6 +41,7 @@ from paddock.daemon.instances.registry import Registry
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.read_ahead import ReadAhead
 from paddock.daemon.memory.replays import Replays
@@ -58,6 +60,7 @@ from paddock.daemon.turns import in_turns
 from paddock.daemon.yield_state import YieldState
 from paddock.daemon.yield_to import YieldTo
 from paddock.daemon.yielding import Yielding
+from paddock.errors import EngineError
 from paddock.llama.gguf import Facts
 from paddock.scratch import sweep
 
@@ -114,10 +117,11 @@ class Daemon:
             self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
             parts.requests, self.metrics, self.sampler, faults,
         )  # fmt: skip
+        self.load_modes = LoadModes(history, self.plans, self.read_ahead, faults)
         replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
         self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, replays, flaws,
-            self.contexts, aftermath, self.loop, faults, clock,
+            settings, records, registry, roster, ledger, self.plans, replays,
+            self.load_modes, flaws,            self.contexts, aftermath, self.loop, faults, clock,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, source, roster, self.plans, switches, self.loop, self.publisher,
@@ -359,6 +363,14 @@ class Daemon:
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
         return self.supervisor.hand_saved(instance)
+
+    async def chosen_modes(self, profile: str) -> list[LoadMode]:
+        """The load modes that its next loads are given; empty too where models.conf has it no more."""
+        if (found := self.roster.stable.find(profile)) is None:
+            return []
+        with suppress(EngineError):
+            return await self.load_modes.named(found, self.roster.engine(found))
+        return []
 
     def spared(self, profile: str) -> Spared:
         """What kept contexts have saved this profile, over all time."""

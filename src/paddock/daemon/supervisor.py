@@ -5,8 +5,10 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from paddock.api.placement import LoadMode
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
@@ -23,6 +25,7 @@ from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
@@ -52,6 +55,7 @@ class Supervisor:
         ledger: Ledger,
         plans: ProfilePlans,
         replays: Replays,
+        load_modes: LoadModes,
         flaws: Flaws,
         contexts: Contexts,
         listener: Listener,
@@ -63,7 +67,7 @@ class Supervisor:
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
         self._listener, self._loop = listener, loop
         self._faults, self._clock = faults, clock
-        self._contexts = contexts
+        self._contexts, self._load_modes = contexts, load_modes
         self._starter = Starter(settings, records, roster, contexts, replays)
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
@@ -92,6 +96,7 @@ class Supervisor:
         # First, since a rehearsal holds memory that would be missing in what is read of the devices.
         with self._faults.caught("plans"):
             await self._plans.stand_aside()
+        mode = await self._mode(name, fingerprint)
         if why := self._stopped_early.pop(instance, None):
             self._failed_to_begin(instance, Cause("stopped", f"stopped before it began: {why}"))
             return
@@ -99,7 +104,7 @@ class Supervisor:
             profile = self._roster.version(name, fingerprint)
             engine = self._roster.engine(profile)
             environ = environment(engine, os.environ)
-            record = self._starter.prepare(instance, profile)
+            record = self._starter.prepare(instance, profile, mode)
         except PaddockError as error:
             self._failed_to_begin(instance, Cause(error.code, error.message, error.hint))
         except OSError as error:
@@ -119,6 +124,13 @@ class Supervisor:
             await self._after_its_end(live, cause)
             if live.refusal:
                 self._flaws.note(profile, state, quoted(engine, live.refusal))
+
+    async def _mode(self, name: ProfileId, fingerprint: str) -> LoadMode | None:
+        """The load mode that is chosen for it; None as well where it cannot be started at all."""
+        with suppress(PaddockError):
+            profile = self._roster.version(name, fingerprint)
+            return await self._load_modes.of(profile, self._roster.engine(profile))
+        return None
 
     async def _run(self, record: Record, environ: Mapping[str, str]) -> tuple[Instance, Cause]:
         """Start it and see it through; the instance, and why it ended."""
