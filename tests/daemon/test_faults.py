@@ -104,6 +104,7 @@ TROUBLES = [
     Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "_is_wanted"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
+    Trouble("load-modes", lambda h: (h.daemon.load_modes, "_named"), raises_later),
     Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
     Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
     Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
