@@ -66,6 +66,7 @@ class Profile:
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
     load_mode_choice: Literal["auto", "off"] = "auto"  # whether it may come from measured loads
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
+    overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for

@@ -57,6 +57,7 @@ PADDOCK_KEYS = {
     "probe": FieldKey("probe", values.boolean),
     "load-mode-choice": FieldKey("load_mode_choice", values.one_of("auto", "off")),
     "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
+    "overlap": FieldKey("overlap", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
 }
 

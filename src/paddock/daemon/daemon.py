@@ -9,6 +9,7 @@ from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.books import Coming
 from paddock.core.model import InstanceId, ProfileId
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import Clock
 from paddock.daemon.configuration import FixedSettings, SettingsSource
 from paddock.daemon.desk import Desk
@@ -99,6 +100,7 @@ class Daemon(Desk):
                 await self._end(helpers)
                 writer.cancel()
         finally:
+            self.contexts.experience.close()
             await self.chronicle.close()
             self._ended.set()
 
@@ -158,7 +160,13 @@ class Daemon(Desk):
         self.read_ahead.begun(order.profile)
         self.supervisor.bring_to_life(self._group, order)
 
+    def foresee(self, upcoming: Upcoming | None) -> None:
+        if self._group is not None:
+            self.supervisor.foresee(self._group, upcoming)
+
     def stop(self, order: ef.Stop) -> None:
+        if (leaver := self.parts.registry.get(order.instance)) and order.why == "evicted":
+            leaver.note_rest_over(leaves=True)
         self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
@@ -175,7 +183,9 @@ class Daemon(Desk):
         self.publisher.switch_ended(done, ended)
 
     def granted(self, instance: InstanceId) -> None:
-        self.parts.usage.note(self.parts.registry[instance].profile)
+        used = self.parts.registry[instance]
+        self.parts.usage.note(used.profile)
+        used.note_rest_over(leaves=False)
         self.probes.disturb(instance)
         self.chronicle.began(instance)
 

@@ -5,12 +5,15 @@ from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import timestamp
 from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.launch import command
+from paddock.llama.gate import Gate
 from paddock.llama.signs import new_mark
 from paddock.placement.load_modes import FLAG
 from paddock.placement.replayable import Replay
@@ -26,9 +29,18 @@ class Starter:
         roster: Roster,
         contexts: Contexts,
         replays: Replays,
+        load_modes: LoadModes,
     ) -> None:
         self._settings, self._records, self._roster = settings, records, roster
         self._contexts, self._replays = contexts, replays
+        self._load_modes = load_modes
+
+    async def mode(self, profile: Profile) -> LoadMode | None:
+        """The load mode that is chosen for a load that begins now; None: its profile's.
+
+        Raises the PaddockError of its engine.
+        """
+        return await self._load_modes.of(profile, self._roster.engine(profile))
 
     def prepare(self, instance: InstanceId, profile: Profile, mode: LoadMode | None) -> Record:
         """Have all of a new instance there; `mode`: the load mode chosen for it.
@@ -40,13 +52,30 @@ class Starter:
         self._records.begin(record)
         return record
 
-    def again_with_fit(self, short: Record, profile: Profile) -> Record:
-        """The same instance once more, after its plan did not hold: the plan is dropped.
+    def replay(self, upcoming: Upcoming, profile: Profile) -> Replay | None:
+        """What it would be given of its plan when those who leave for it are gone."""
+        engine = self._roster.engine(profile)
+        return self._replays.of(profile, engine, upcoming.instance, leavers=upcoming.leavers)
+
+    def prepare_early(
+        self, upcoming: Upcoming, profile: Profile, replay: Replay | None, mode: LoadMode | None
+    ) -> tuple[Record, Gate]:
+        """The same before its turn, behind a gate. Raises OSError, or the PaddockError of its engine."""
+        record = self._record(upcoming.instance, profile, replay, mode)
+        gate = Gate(self._records.plumbing(record.number).folder / "files")
+        record.is_early, record.argv = True, gate.close(record.argv)
+        self._records.begin(record)
+        return record, gate
+
+    def again(self, short: Record, profile: Profile, *, searches: bool) -> Record:
+        """The same instance once more. `searches`: its plan did not hold, and is dropped.
 
         Raises OSError, or the PaddockError of its engine.
         """
-        self._replays.drop(profile, self._roster.engine(profile))
-        record = self._record(InstanceId(short.instance), profile, None, short.load_mode)
+        if searches:
+            self._replays.drop(profile, self._roster.engine(profile))
+        replay = None if searches else short.replay
+        record = self._record(InstanceId(short.instance), profile, replay, short.load_mode)
         self._records.begin_again(record)
         return record
 

@@ -26,7 +26,7 @@ from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.history.switch_log import SwitchLog
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
@@ -79,8 +79,9 @@ class BaseRoom:
         self.registry = Registry(self.scheduler)
         self.roster = Roster(given.paths, settings, faults)
         self.flaws = Flaws(self.roster)
+        self.kept = ram_folders(given.paths, settings)
         overheads = given.paths.state_dir / "overheads.json"
-        self.ledger = Ledger(settings, memory_file=overheads)
+        self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept)
         self.switches = Switches(self.scheduler, self.registry, clock)
         self.usage = Usage(self.scheduler, clock)
         self.requests = Requests(clock)
@@ -111,7 +112,7 @@ class PastRoom:
         observer = Observer(base.ledger, scheduler, base.roster, memory.plans)
         self.chronicle = Chronicle(given.history, observer, given.records, owner, clock, faults)
         self.switch_log = SwitchLog(self.chronicle, base.requests, scheduler, clock)
-        self.contexts = Contexts(given.paths, given.settings, self.chronicle)
+        self.contexts = Contexts(given.paths, given.settings, self.chronicle, base.kept)
         self.keeper = Keeper(self.contexts, base.registry, scheduler, clock, faults)
 
 

@@ -96,6 +96,7 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
     print(f"fit: {_fit(profile)}")
+    print(f"start: {_START[profile.overlap]} (overlap = {profile.overlap})")
     print(f"weights: {_weights(profile)}")
 
 
@@ -106,6 +107,12 @@ def _print_modes(url: str, key: str | None, profile: Profile) -> None:
     with suppress(PaddockError):
         for mode in connect(url, key).history(profile.id, 1).load_modes:
             print(f"  {mode.page_cache} loads get load-mode = {mode.mode}: {mode.why}")
+
+
+_START = {
+    "auto": "while those that leave for it still end",
+    "off": "when those that leave for it are gone",
+}
 
 
 def _fit(profile: Profile) -> str:
@@ -154,5 +161,6 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "flags": profile.flags,
         "load_mode_choice": profile.load_mode_choice,
         "replay_fit": profile.replay_fit,
+        "overlap": profile.overlap,
         "comments": profile.comments,
     }
