@@ -101,7 +101,7 @@ TROUBLES = [
     Trouble("configuration", lambda h: (h.daemon.configuration._source, "read"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
     Trouble("facts", lambda h: (h.daemon.roster, "_read_facts"), raises_later, write_models_conf),
-    Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans._rehearsals._planner, "plan"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "_is_wanted"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
     Trouble("read-ahead", lambda h: (h.daemon.read_ahead, "_looked"), raises_later),

@@ -34,8 +34,9 @@ from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Effects, Loop
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.load_modes import LoadModes
-from paddock.daemon.memory.plans import PlanListener, ProfilePlans
+from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.read_ahead import ReadAhead
+from paddock.daemon.memory.rehearsals import PlanListener
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.orders import Orders
