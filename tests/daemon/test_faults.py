@@ -104,9 +104,11 @@ TROUBLES = [
     Trouble("configuration", lambda h: (h.daemon.configuration._source, "read"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
     Trouble("facts", lambda h: (h.daemon.roster, "_read_facts"), raises_later, write_models_conf),
-    Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans._rehearsals._planner, "plan"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "_is_wanted"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
+    Trouble("read-ahead", lambda h: (h.daemon.read_ahead, "_looked"), raises_later),
+    Trouble("load-modes", lambda h: (h.daemon.load_modes, "_named"), raises_later),
     Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
     Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
     Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
@@ -129,10 +131,12 @@ TROUBLES = [
 ELSEWHERE = {
     "adoption": "before anything answers: test_adoption.py",
     "containers": "needs a container engine: tests/engine",
+    "early starts": "only another try: tests/daemon/test_early_starts.py",
     "effects": "below, with whoever waited for it",
     "paddock.toml": "watched as models.conf is",
     "scratch": "before anything answers",
     "states": "read as the log is, by the same task",
+    "yield-to": "nothing is looked at where no program is named",
 }
 _NOTED = re.compile(r'(?:caught|keep_running|faults\.note)\(\s*"([^"]+)"')
 _TASKS = re.compile(r'^            "([^"]+)": ', re.MULTILINE)  # of `Daemon._tasks`

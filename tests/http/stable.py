@@ -16,6 +16,7 @@ from paddock.api.activity import Totals
 from paddock.api.contexts import Spared
 from paddock.api.events import AnyEvent, Snapshot, SwitchEnded, SwitchProgress
 from paddock.api.models import ModelCard
+from paddock.api.placement import LoadMode
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
 from paddock.config.cards import card
 from paddock.config.profile import Profile, spellings
@@ -242,6 +243,9 @@ class Stable:
 
     def spared(self, _: str) -> Spared:
         return Spared()
+
+    async def chosen_modes(self, _: str) -> list[LoadMode]:
+        return []
 
     def hand_saved(self, instance: str) -> None:
         """None of these keeps contexts."""

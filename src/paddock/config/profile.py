@@ -64,6 +64,7 @@ class Profile:
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
+    load_mode_choice: Literal["auto", "off"] = "auto"  # whether it may come from measured loads
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting

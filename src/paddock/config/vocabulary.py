@@ -55,6 +55,7 @@ PADDOCK_KEYS = {
     "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
     "probe": FieldKey("probe", values.boolean),
+    "load-mode-choice": FieldKey("load_mode_choice", values.one_of("auto", "off")),
     "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
     "overlap": FieldKey("overlap", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,6 +65,9 @@ def show(
         print_json(_as_json(profile, runner) | {"facts": facts, "facts_problem": problem})
         return
     _print_head(profile, runner, live, files.paths.config)
+    if live:
+        _print_modes(url, key, profile)
+    print()
     print_facts(profile, facts, problem)
     print_typed(profile, facts)
     _print_flags(profile)
@@ -92,9 +96,17 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
     print(f"fit: {_fit(profile)}")
-    print(f"weights: {_weights(profile)}")
     print(f"start: {_START[profile.overlap]} (overlap = {profile.overlap})")
-    print()
+    print(f"weights: {_weights(profile)}")
+
+
+def _print_modes(url: str, key: str | None, profile: Profile) -> None:
+    """What the daemon chooses instead of llama-server's own load mode, by the loads that it knows."""
+    from paddock.errors import PaddockError
+
+    with suppress(PaddockError):
+        for mode in connect(url, key).history(profile.id, 1).load_modes:
+            print(f"  {mode.page_cache} loads get load-mode = {mode.mode}: {mode.why}")
 
 
 _START = {
@@ -121,9 +133,8 @@ def _weights(profile: Profile) -> str:
     from paddock.host.seen_files import look
 
     flag = profile.flag("--load-mode")
-    mode = (
-        f"load-mode = {flag.values[0]}" if flag else "as llama-server's own load-mode = auto says"
-    )
+    own = f"as llama-server's own load-mode = auto says (load-mode-choice = {profile.load_mode_choice})"
+    mode = f"load-mode = {flag.values[0]}" if flag else own
     seen = look(weight_files(profile))
     if not seen.mib:
         return mode
@@ -148,6 +159,7 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "engine_version": runner.version,
         "argv": [*runner.command, *profile.argv],
         "flags": profile.flags,
+        "load_mode_choice": profile.load_mode_choice,
         "replay_fit": profile.replay_fit,
         "overlap": profile.overlap,
         "comments": profile.comments,

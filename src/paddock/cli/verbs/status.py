@@ -100,7 +100,8 @@ def _notes(instance: InstanceInfo) -> list[str]:
     if instance.placement and instance.placement.replayed:
         notes.append("replayed fit")
     if instance.placement and instance.placement.load_mode not in ("", "mmap"):  # the usual one
-        notes.append(f"load mode {instance.placement.load_mode}")
+        why = instance.placement.load_mode_why
+        notes.append(f"load mode {instance.placement.load_mode}{f', chosen: {why}' if why else ''}")
     if instance.restored_tokens:
         notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
     notes += _kept(instance.context) if instance.context else []
