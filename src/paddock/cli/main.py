@@ -10,6 +10,7 @@ import typer
 from paddock.cli.offline.where import look_there
 from paddock.cli.output.terminal import complain, paint
 from paddock.cli.verbs import (
+    add,
     ask,
     cancel,
     check,
@@ -75,6 +76,7 @@ for panel, verb, epilog in (
     (_CLIENTS, run_client.run, run_client.EXAMPLE),
     (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),
+    (_FILES, add.add, add.EXAMPLE),
     (_FILES, listing.list_models, listing.EXAMPLE),
     (_FILES, show.show, show.EXAMPLE),
     (_FILES, plan.plan, plan.EXAMPLE),

@@ -68,7 +68,7 @@ def draft_for(
     progress = progress or Silent()
     files = open_files(output)
     may_write(files.paths.config, force=force)
-    folder = _looked_into(folder)
+    folder = looked_into(folder)
     contents = look_into(folder)
     found = sort_out(read_headers(contents.files, files.paths.state_dir, progress))
     found.left_out = sorted([*contents.left_out, *found.left_out], key=lambda one: one.path)
@@ -130,7 +130,8 @@ def may_write(output: Path, *, force: bool) -> None:
         raise ConfigError(f"{output} is there already", hint=hint)
 
 
-def _looked_into(folder: Path) -> Path:
+def looked_into(folder: Path) -> Path:
+    """The folder as an absolute path. ConfigError where it is none."""
     from paddock.config.model_files import at_home
 
     path = Path(at_home(str(folder))).absolute()
