@@ -85,8 +85,14 @@ def margins_miscounted(facts: ProfileFacts) -> Iterator[Finding]:
     what = "the rest is ignored" if len(values) > len(devices) else "the rest gets 1024 each"
     found = count(len(devices), "device")
     message = f"{len(values)} margins for {found} ({names}): {what}"
-    right = ",".join(str(margins_of(facts.profile).at(i)) for i in range(len(devices)))
+    right = ",".join(str(_margin(i, device, facts)) for i, device in enumerate(devices))
     yield Finding("warning", message, f"write FIT_TARGET = {right}", flag)
+
+
+def _margin(place: int, device: DevicePlan, facts: ProfileFacts) -> int:
+    """The one that is counted, but never too little for what else the device does."""
+    given = margins_of(facts.profile).at(place)
+    return max(given, BUSY_MARGIN) if _use(facts.readings.get(DeviceId(device.id))) else given
 
 
 def one_margin_for_all(facts: ProfileFacts) -> Iterator[Finding]:
