@@ -22,6 +22,8 @@ from paddock.cli.options import (
     Url,
     connect,
 )
+from paddock.cli.output.pair_matrix import lines_of
+from paddock.cli.output.placement import in_order
 from paddock.cli.output.plan_sheet import print_plan
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
@@ -176,7 +178,7 @@ def _local(
 
 
 def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
-    names = list(dict.fromkeys(d.device for plan in found for d in plan.devices))
+    names = in_order(dict.fromkeys(d.device for plan in found for d in plan.devices))
     headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
     print_table(headers, [_row(plan, names) for plan in found])
     available = [_available(found, name) for name in names]
@@ -215,14 +217,8 @@ def _available(plans: Sequence[Plan], name: str) -> str:
 
 
 def _print_pairs(pairs: Sequence[Pair]) -> None:
-    if together := [f"{pair.one} + {pair.other}" for pair in pairs if pair.fits]:
-        print(f"\nfit together: {', '.join(together)}")
-    apart = [pair for pair in pairs if not pair.fits]
-    if apart:
-        print("\nexclude each other:")
-        print_table(
-            ["PAIR", "BECAUSE"], [[f"{pair.one} + {pair.other}", pair.why] for pair in apart]
-        )
+    for line in lines_of(pairs):
+        print(line)
 
 
 def _print_beside(model: str, pairs: Sequence[Pair]) -> None:
