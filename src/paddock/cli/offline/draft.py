@@ -37,6 +37,7 @@ class Draft:
     left_out: tuple[LeftOut, ...]
     settings: Path | None = None  # paddock.toml, where that must be written too
     settings_text: str = ""
+    trouble: str = ""  # why models would not lie on the GPUs, and what mends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
         left_out=tuple(found.left_out),
         settings=files.paths.settings if places.settings else None,
         settings_text=places.settings,
+        trouble=machine.trouble,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paddock.cli.output.terminal import paint, print_json, print_table
+from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.config.paths import paths
 from paddock.figures.units import mib
 from paddock.placement.draft_text import plain_path
@@ -46,6 +47,7 @@ def print_as_json(draft: Draft, written: Written) -> None:
             "file": str(written.output),
             "backup": str(written.backup or ""),
             "settings": str(written.settings or ""),
+            "trouble": draft.trouble,
             "profiles": [entry_as_json(entry) for entry in draft.found],
             "drafts": [str(model.file.path) for model in draft.drafts],
             "left_out": [{"path": str(one.path), "why": one.why} for one in draft.left_out],
@@ -81,6 +83,8 @@ def print_written(draft: Draft, written: Written) -> None:
     if written.settings:
         note = f": models-dir is {draft.folder}" if "models-dir" in draft.settings_text else ""
         print(f"wrote {written.settings}{note}")
+    if draft.trouble:
+        complain(f"\n{paint('warning:', 'yellow', sys.stderr)} {draft.trouble}")
     print("\nnext:")
     for command in _next(draft.output):
         print(f"  {command}")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from paddock.cli.offline.planning import Local
 
 EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
+_ESTIMATE = "an estimate: "  # a note about why no engine made the plan begins so
 _FEW = 60  # profiles of which all pairs can be shown: 1,770
 All = Annotated[
     bool, typer.Option("--all", "-a", help="Every profile, and which pairs of a few fit together.")
@@ -181,6 +182,8 @@ def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
     names = in_order(dict.fromkeys(d.device for plan in found for d in plan.devices))
     headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
     print_table(headers, [_row(plan, names) for plan in found])
+    for note in dict.fromkeys(n for p in found for n in p.notes if n.startswith(_ESTIMATE)):
+        print(paint(note, "yellow"))
     available = [_available(found, name) for name in names]
     print(f"\navailable: {', '.join(text for text in available if text)}")
     _print_pairs(pairs)
