@@ -80,6 +80,10 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
 _FLAGS = ("config", "state-dir")  # of `paddock serve`, with no setting beside them
+_LISTEN = 'the address is `listen = "127.0.0.1:8080"`, host and port in one'
+_OTHER_NAMES = dict.fromkeys(
+    ("port", "host", "address", "bind"), _LISTEN
+)  # as others call settings
 
 # The smallest value that makes sense; every other number may be 0 or more.
 _LEAST = {
@@ -157,6 +161,8 @@ def _meant(key: str) -> str:
     name = key.replace("_", "-").lower()
     if name in _FLAGS:
         return f"that is a flag: paddock serve --{name} …"
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
     near = nearest(name, _FIELDS)
     return f"did you mean {near!r}?" if near else ""
 

@@ -82,8 +82,9 @@ class Aftermath:
             if not is_probe:
                 self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
                 self._switch_log.timed(instance.id, instance.profile, prompt)
-            self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
-        self._publisher.speed_measured(instance, tokens, answer.tokens)
+            speed = self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
+            if speed:
+                self._publisher.speed_measured(instance, speed, tokens, answer.tokens)
 
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         self._chronicle.ended(instance.id)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from signal import SIGKILL
 from typing import Protocol
 
-from paddock.api.placement import Speed
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
@@ -103,11 +102,6 @@ class Instance:
     def n_ctx(self) -> int | None:
         """Tokens of its context; None: it has not reported them yet."""
         return self.report.n_ctx
-
-    @property
-    def speed(self) -> Speed | None:
-        """Of its last request that was long enough."""
-        return self.timings.speed
 
     @property
     def log_offset(self) -> int:

@@ -73,7 +73,7 @@ class StatusView:
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,
-            speed=instance.speed,
+            speed=parts.chronicle.speed_of(instance.id),
             demand_mib=self._named(live.demand) if live else {},
             plan=parts.plans.engine_plan(instance.record.fingerprint, instance.profile),
             verdict=parts.chronicle.verdict_of(instance.id),
