@@ -101,6 +101,7 @@ class Daemon:
             flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
             requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
             yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
+            unknown_model=settings.unknown_model,
             contexts=self.contexts,
         )  # fmt: skip
         self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
@@ -148,6 +149,7 @@ class Daemon:
             registry.endpoints,
         )
         self.resolve, self.held_back = orders.resolve, orders.held_back
+        self.named, self.asked = orders.named, orders.asked
         self.lease, self.loaded, self.switch, self.job = (
             orders.lease, orders.loaded, orders.switch, orders.job,
         )  # fmt: skip
