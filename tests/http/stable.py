@@ -18,8 +18,9 @@ from paddock.api.events import AnyEvent, Snapshot, SwitchEnded, SwitchProgress
 from paddock.api.models import ModelCard
 from paddock.api.placement import LoadMode
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
+from paddock.config import profile as config
 from paddock.config.cards import card
-from paddock.config.profile import Profile, spellings
+from paddock.config.profile import Named, Profile
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
@@ -133,7 +134,10 @@ class Chronicle:
 
 
 class Roster:
-    """Of it, the front uses the engines whose web page it shows: here there are none."""
+    """Of it, the front uses the profiles, and the engines whose web page it shows: here there are none."""
+
+    def __init__(self, profiles: dict[str, Profile]) -> None:
+        self.stable = config.Stable(Path("models.conf"), Path("models"), profiles)
 
     def engines_at_hand(self) -> list[Engine]:
         return []
@@ -205,20 +209,22 @@ class Stable:
         self.reloaded = 0
         self.broken: PaddockError | None = None
         self.logbook = Logbook()
-        self.roster = Roster()
+        self.roster = Roster({stall.profile.id: stall.profile for stall in stalls})
         self.paths = Folders()
         self.askers: list[Asker] = []  # of each request for a lease
 
     def resolve(self, model: str | None) -> Profile:
-        if not model:
-            if self.current() is None:
-                raise ModelMissing("the request names no model")
-            model = self.current()
-        for name in spellings(model or ""):
-            for stall in self.stalls.values():
-                if name == stall.profile.id or name in stall.profile.aliases:
-                    return stall.profile
+        return self.named(model).profile
+
+    def named(self, model: str | None) -> Named:
+        wanted = model or self.current()
+        if not wanted:
+            raise ModelMissing("the request names no model")
+        if found := self.roster.stable.meant(wanted):
+            return found
         raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
+
+    asked = named
 
     def current(self) -> str | None:
         return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)
@@ -277,7 +283,7 @@ class Stable:
             id=profile.id,
             state="ready" if self.stalls[profile.id].ready.is_set() else "unloaded",
             aliases=list(profile.aliases),
-            hidden=profile.hidden,
+            hidden=bool(profile.hidden),
             args=list(profile.argv),
         )
 

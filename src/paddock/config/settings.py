@@ -48,6 +48,8 @@ class Settings(
     plan_ahead: bool = True  # plan all profiles while nothing else happens
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
+    # Who answers to a name that nothing has: `refuse`: nobody, `loaded`: the model used last, or a name
+    unknown_model: str = "refuse"
     queue_limit: int = 256  # waiting requests per profile
     on_yield: Literal["wait", "refuse"] = "wait"  # what requests do while the GPUs are yielded
     yield_to: tuple[str, ...] = ()  # programs that the GPUs are yielded to while they run

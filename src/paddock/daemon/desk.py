@@ -35,6 +35,7 @@ class Desk:
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         orders = control.orders
         self.resolve, self.held_back = orders.resolve, orders.held_back
+        self.named, self.asked = orders.named, orders.asked
         self.lease, self.loaded = orders.lease, orders.loaded
         self.switch, self.job, self.cancel = orders.switch, orders.job, orders.cancel
         self.unload, self.let_idle, self.idle_left = (

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from paddock.config.profile import Profile
+from paddock.config.profile import Named, Profile
 from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
@@ -15,7 +15,7 @@ from paddock.daemon.loop import Loop
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_error
 from paddock.daemon.yielding import Yielding
-from paddock.errors import ModelMissing, NotLoaded, PaddockError
+from paddock.errors import ModelMissing, NotLoaded, PaddockError, UnknownModel
 
 _UNTIL_ITS_END_IS_KNOWN = 2.0  # seconds; one that lives on broke off for a reason of its own
 
@@ -37,13 +37,30 @@ class Orders:
         self.jobs = Jobs(self, parts.clock)
 
     def resolve(self, model: str | None) -> Profile:
-        """The profile of this id or alias; without one, the current. Raises UnknownModel, ModelMissing."""
+        """As `named`: the profile whose instance that is."""
+        return self.named(model).profile
+
+    def asked(self, model: str | None) -> Named:
+        """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names."""
+        try:
+            return self.named(model)
+        except UnknownModel:
+            other = self._parts.unknown_model
+            if other == "refuse":
+                raise
+            current = self._parts.usage.current()
+            if other == "loaded" and current is None:
+                raise
+            return self.named(current if other == "loaded" else other)
+
+    def named(self, model: str | None) -> Named:
+        """What this name stands for; without one, the current profile. Raises UnknownModel, ModelMissing."""
         roster = self._parts.roster
         if wanted := model or self._parts.usage.current():
-            return roster[ProfileId(wanted)]
+            return roster.named(wanted)
         profiles = list(roster.stable.profiles.values())
         if len(profiles) == 1:
-            return profiles[0]
+            return Named(profiles[0])
         raise ModelMissing(
             "the request names no model, and none is loaded", hint="GET /v1/models lists them"
         )
@@ -140,10 +157,9 @@ class Orders:
         if profile is None:
             return list(live)
         known = self._parts.roster.stable.find(profile)
-        name = ProfileId(known.id if known else profile)
-        if known is None and name not in live:
-            self.resolve(profile)  # raises: nothing of that name
-        return [name]
+        if known is None and profile in live:  # models.conf has it no more
+            return [ProfileId(profile)]
+        return [ProfileId((known or self.resolve(profile)).id)]
 
     def let_idle(self, profile: str, idle: float) -> None:
         """Let its live instance be idle for so many seconds, 0 = for ever, whatever the profile says."""

@@ -128,7 +128,8 @@ class ReportsRoom:
             flaws=base.flaws, ledger=base.ledger, plans=memory.plans, chronicle=past.chronicle,
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
-            on_yield=given.settings.on_yield, contexts=past.contexts,
+            on_yield=given.settings.on_yield, unknown_model=given.settings.unknown_model,
+            contexts=past.contexts,
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)

@@ -118,7 +118,7 @@ class _FromDaemon(_Source):
     def __init__(self, client: Client) -> None:
         """Raises DaemonUnreachable."""
         self._client = client
-        self._names = [profile.id for profile in client.models()]
+        self._names = [p.id for p in client.models() if not p.variant_of]
 
     def one(self, name: str) -> Plan:
         return self._client.plan(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paddock import excerpt
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import (
     Config,
@@ -26,9 +28,11 @@ from paddock.cli.output.terminal import paint, print_json, print_table, state
 
 if TYPE_CHECKING:
     from paddock.api.types import ProfileInfo
-    from paddock.config.profile import Profile
+    from paddock.config.profile import Named, Profile
+    from paddock.config.variant import Variant
     from paddock.engine.engine import Engine
 
+_SHOWN = 120  # letters of one setting
 EXAMPLE = "Example: paddock show glm-flash-q4 --argv"
 Argv = Annotated[
     bool, typer.Option("--argv", help="Print the command in one line, to be run by hand.")
@@ -55,15 +59,19 @@ def show(
 
     live_file, live = _live(url, key, model)
     files = open_files(config or live_file, settings, models_dir, engine)
-    profile = files.profile(model)
+    named = files.named(model)
+    profile = named.profile
     runner = files.engines.find(profile.engine)
     if argv:
         print(shlex.join([*runner.command, *profile.argv]))
         return
     facts, problem = facts_of(profile, files.paths.state_dir)
     if as_json:
-        print_json(_as_json(profile, runner) | {"facts": facts, "facts_problem": problem})
+        made = _as_json(profile, runner) | {"facts": facts, "facts_problem": problem}
+        print_json(made | _variant_as_json(named))
         return
+    if named.variant:
+        _print_variant(named.variant, files.paths.config)
     _print_head(profile, runner, live, files.paths.config)
     if live:
         _print_modes(url, key, profile)
@@ -113,6 +121,27 @@ _START = {
     "auto": "while those that leave for it still end",
     "off": "when those that leave for it are gone",
 }
+
+
+def _print_variant(variant: Variant, file: Path) -> None:
+    title = f", {variant.title}" if variant.title else ""
+    print(f"{paint(variant.id, 'bold')}{title}, a variant of {variant.base}")
+    print(f"{file}, line {variant.line}; its requests differ by")
+    rows = [[key, _in_one_line(value)] for key, value in variant.settings.items()]
+    print_table(["SETTING", "VALUE"], rows or [["nothing", ""]])
+    print()
+
+
+def _in_one_line(value: object) -> str:
+    """In one line."""
+    return excerpt.line(value if isinstance(value, str) else json.dumps(value), _SHOWN)
+
+
+def _variant_as_json(named: Named) -> dict[str, Any]:
+    variant = named.variant
+    if variant is None:
+        return {}
+    return {"variant": {"id": variant.id, "line": variant.line, "settings": variant.settings}}
 
 
 def _fit(profile: Profile) -> str:

@@ -114,6 +114,7 @@ class StatusView:
         info.stale, info.speed, info.verdict = now.stale, now.speed, now.verdict
         info.last_used, info.last_load_seconds = now.last_used, now.last_load_seconds
         info.waiting = waiting
+        info.variants = [v.id for v in self._parts.roster.stable.variants_of(profile.id)]
         info.yielded = self._parts.scheduler.is_held(ProfileId(profile.id))
         info.failure = self._failure(ProfileId(profile.id))
         return info

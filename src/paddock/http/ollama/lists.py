@@ -9,7 +9,7 @@ from aiohttp import web
 
 from paddock.errors import NotHere, UnknownModel
 from paddock.http.front import Front, Route
-from paddock.http.listing import visible
+from paddock.http.listing import listed, visible
 from paddock.http.ollama import shelf
 from paddock.http.ollama.generation import read
 from paddock.http.ollama.wire import Named, Processes, Tags, Version
@@ -43,8 +43,8 @@ async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResp
 
 async def show(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One in full."""
-    profile = front.daemon.resolve((await read(front, request, Named)).wanted)
-    card, facts = front.daemon.card(profile), front.daemon.facts(profile)
+    named = front.daemon.named((await read(front, request, Named)).wanted)
+    (_, card), facts = listed(front, named), front.daemon.facts(named.profile)
     return _reply(shelf.shown(card, facts, _began(front)))
 
 
