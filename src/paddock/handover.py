@@ -18,7 +18,7 @@ _MOST = 8
 _PATIENCE = 1.0  # seconds; either side only puts into a queue, or takes from it
 
 
-class Taker:
+class SocketTaker:
     """Whoever starts the next daemon. A context manager: what was taken is closed at its end."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -26,7 +26,7 @@ class Taker:
         self._waiting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sockets: list[socket.socket] = []
 
-    def __enter__(self) -> "Taker":
+    def __enter__(self) -> "SocketTaker":
         self._place.unlink(missing_ok=True)
         with _short(self._place) as path:
             self._waiting.bind(path)

@@ -244,8 +244,8 @@ async def test_a_process_that_only_a_record_calls_ours_is_left_alone(
             assert not (await home.status()).instances
             assert await home.answer("alpha") == "I am alpha.", "and its neighbours are served"
             assert bystander.poll() is None
-            is_told = f"process {bystander.pid} may be alpha.1" in daemon.log.read_text()
-            assert is_told == ("pid" not in told)
+            is_reported = f"process {bystander.pid} may be alpha.1" in daemon.log.read_text()
+            assert is_reported == ("pid" not in told)
 
 
 @needs_root

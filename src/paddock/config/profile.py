@@ -180,7 +180,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedModel:
     """What a public name stands for: a profile, with other request settings where it is a variant."""
 
     profile: Profile
@@ -214,7 +214,7 @@ class Stable:
     _variants_of: dict[str, list[Variant]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _names: list["Names[Named]"] = field(
+    _names: list["Names[NamedModel]"] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
 
@@ -223,17 +223,17 @@ class Stable:
             self._variants_of.setdefault(variant.base, []).append(variant)
         self._names.append(Names(self.all_named(), _called))
 
-    def all_named(self) -> Iterator[Named]:
+    def all_named(self) -> Iterator[NamedModel]:
         """Every profile and every variant, each once."""
-        yield from map(Named, self.profiles.values())
+        yield from map(NamedModel, self.profiles.values())
         for variant in self.variants.values():
-            yield Named(self.profiles[variant.base], variant)
+            yield NamedModel(self.profiles[variant.base], variant)
 
     def variants_of(self, profile: str) -> list[Variant]:
         """In the file's order."""
         return self._variants_of.get(profile, [])
 
-    def named(self, name: str) -> Named | None:
+    def named(self, name: str) -> NamedModel | None:
         """What has this id or alias, else what clients make of one: see `spellings`."""
         [names] = self._names
         return next(filter(None, map(names.exact, spellings(name))), None)
@@ -243,7 +243,7 @@ class Stable:
         found = self.named(name)
         return found.profile if found else None
 
-    def meant(self, name: str) -> Named | None:
+    def meant(self, name: str) -> NamedModel | None:
         """As `named`; else what is called so in other capitals, by title or by file, if only one is."""
         if found := self.named(name):
             return found
@@ -257,12 +257,12 @@ class Stable:
         listed = (named for named in self.all_named() if not named.is_unlisted)
         return nearest_few(name, (word for named in listed for word in named.names), _NEAR)
 
-    def _loosely(self, name: str) -> list[Named]:
+    def _loosely(self, name: str) -> list[NamedModel]:
         [names] = self._names
         return next(filter(None, map(names.loose, spellings(name))), [])
 
 
-def _called(named: Named) -> Called:
+def _called(named: NamedModel) -> Called:
     if variant := named.variant:
         return named.names, variant.title, ""
     model = named.profile.model

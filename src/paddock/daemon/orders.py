@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from paddock.config.profile import Named, Profile
+from paddock.config.profile import NamedModel, Profile
 from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
@@ -40,7 +40,7 @@ class Orders:
         """As `named`: the profile whose instance that is."""
         return self.named(model).profile
 
-    def asked(self, model: str | None) -> Named:
+    def asked(self, model: str | None) -> NamedModel:
         """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names."""
         try:
             return self.named(model)
@@ -53,14 +53,14 @@ class Orders:
                 raise
             return self.named(current if other == "loaded" else other)
 
-    def named(self, model: str | None) -> Named:
+    def named(self, model: str | None) -> NamedModel:
         """What this name stands for; without one, the current profile. Raises UnknownModel, ModelMissing."""
         roster = self._parts.roster
         if wanted := model or self._parts.usage.current():
             return roster.named(wanted)
         profiles = list(roster.stable.profiles.values())
         if len(profiles) == 1:
-            return Named(profiles[0])
+            return NamedModel(profiles[0])
         raise ModelMissing(
             "the request names no model, and none is loaded", hint="GET /v1/models lists them"
         )
