@@ -1,6 +1,6 @@
 """Listening sockets, from a daemon that ends to the one that takes its place: nobody is refused meanwhile.
 
-`paddock restart` waits at a socket in the state folder, which is this user's alone (`Taker`). The daemon
+`paddock restart` waits at a socket in the state folder, which is this user's alone (`SocketTaker`). The daemon
 that ends sends its listening sockets there (`offer`), and the next one is started with them
 (`inherited`). Whoever connects in between is held by the kernel until that one accepts.
 """
