@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId
 from paddock.daemon.instances.registry import Booked, Holding
 from paddock.daemon.memory.ledger import Ledger
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
@@ -224,7 +225,35 @@ def seen(size: int, **more: Any) -> Plan:
 def test_a_made_up_gpu_in_ram_has_the_machines_memory_beside_what_was_set_aside():
     room = ledger(apu()).read(NOTHING)
     assert room.in_ram == {FIRST}
-    assert room.capacity[FIRST] == room.capacity[HOST] + 460
+    assert room.capacity[POOL] == room.capacity[HOST] + 460
+    assert FIRST not in room.capacity, "nobody knows a limit of its own"
+    assert room.names[POOL] == "RAM with GPU0"
+
+
+def test_a_made_up_gpu_in_ram_reaches_what_its_driver_lends_and_an_engine_sees():
+    lent = GpuProcess(7, 50, "llama-server", ram_mib=3000)
+    books = ledger(replace(apu(lent, free=410), lendable_mib=5000))
+    assert books.read(NOTHING).capacity[FIRST] == 5410
+    assert books.read({ALPHA: holding(7, first=3050)}).capacity[FIRST] == 8460
+    for size, reach in ((6000, 6000), (7000, 7000), (6500, 7000), (90_000, 8460)):
+        books.learn(seen(size, in_ram=True))
+        assert books.read({ALPHA: holding(7, first=3050)}).capacity[FIRST] == reach
+
+
+def test_a_made_up_gpu_without_memory_of_its_own_has_what_ram_has():
+    """As Intel's are, and NVIDIA's of unified memory."""
+    books = ledger(gpu(0, None, total=None, is_in_ram=True))
+    room = books.read(NOTHING)
+    assert room.in_ram == {FIRST}
+    assert room.capacity[POOL] == room.capacity[HOST]
+
+
+def test_a_made_up_card_whose_driver_reports_no_memory_has_what_its_engine_sees():
+    books = ledger(gpu(0, None, total=None, drives_display=True))
+    assert FIRST not in books.read(NOTHING).capacity
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST, available=15000, size=16384)))
+    assert books.read({ALPHA: holding(7, first=5000)}).capacity[FIRST] == 15000
+    assert books.readings[FIRST].drives_display
 
 
 def test_ram_that_is_held_through_a_made_up_gpu_is_free_again_when_its_holder_has_left():
@@ -233,7 +262,7 @@ def test_ram_that_is_held_through_a_made_up_gpu_is_free_again_when_its_holder_ha
         alone = books.read(NOTHING).capacity
         ours = books.read({ALPHA: holding(process.pid, first=350)}).capacity
         assert ours[HOST] - alone[HOST] > 200
-        assert ours[FIRST] - alone[FIRST] > 250
+        assert ours[POOL] - alone[POOL] > 250
 
 
 def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
@@ -241,7 +270,8 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     books.learn(seen(15_800, in_ram=True))
     room = books.read(NOTHING)
     assert room.in_ram == {FIRST}
-    assert room.capacity[FIRST] == room.capacity[HOST]
+    assert (room.capacity[FIRST], room.capacity[POOL]) == (15_800, room.capacity[HOST])
+    assert books.readings[FIRST].name == "Vulkan0"
     held = books.read({ALPHA: holding(2**22, first=1000)}).capacity
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
 

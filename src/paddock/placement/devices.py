@@ -1,11 +1,11 @@
 """Devices as plans see them: the memory of each when all our own instances have left. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from paddock.config.profile import Profile
-from paddock.core.model import HOST, DeviceId
+from paddock.core.model import HOST, POOL, DeviceId
 from paddock.llama.fit_log import FitDevice
 
 DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)
@@ -39,6 +39,7 @@ class Reading:
     takers: tuple[Taker, ...] = ()
     drives_display: bool | None = None
     is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
+    reach_mib: int | None = None  # of one in RAM: what it can have of that and of RAM at most
     is_reported: bool = False  # no driver reads it: it is as an engine saw it when it planned last
 
     @property
@@ -133,23 +134,40 @@ def is_in_ram(device: FitDevice, reading: Reading | None) -> bool:
     return own is not None and (device.total_mib or 0) > own * 1.25 + 1024
 
 
-def pooled(capacity: dict[DeviceId, int], in_ram: Collection[DeviceId]) -> dict[DeviceId, int]:
-    """Of GPUs in RAM, what they have together with the host: its memory, and what was set aside."""
+def pooled(capacity: Mapping[DeviceId, int], readings: Readings) -> dict[DeviceId, int]:
+    """What instances may take together, where GPUs lie in RAM: each its reach, all and the host the pool."""
+    in_ram = {id_: reading for id_, reading in readings.items() if reading.is_in_ram}
+    if not in_ram:
+        return dict(capacity)
+    apart = {id_: mib for id_, mib in capacity.items() if id_ not in in_ram}
     if HOST not in capacity:
-        return {id_: mib for id_, mib in capacity.items() if id_ not in in_ram}
+        return apart
+    reaches = {id_: r.reach_mib for id_, r in in_ram.items() if r.reach_mib is not None}
     aside = sum(capacity.get(id_, 0) for id_ in in_ram)
-    return capacity | dict.fromkeys(in_ram, capacity[HOST] + aside)
+    return apart | reaches | {POOL: capacity[HOST] + aside}
 
 
 def with_ram(reading: Reading, readings: Readings) -> Reading:
-    """A GPU as an engine sees it: one in RAM has that, too."""
+    """A GPU as an engine sees it: one in RAM has that, too, as far as it reaches."""
     host = readings.get(HOST)
     if not reading.is_in_ram or host is None:
         return reading
-    total = (reading.total_mib or 0) + (host.total_mib or 0)
+    total = _at_most((reading.total_mib or 0) + (host.total_mib or 0), reading.reach_mib)
     available = host.available_mib
-    free = None if available is None else (reading.free_mib or 0) + available
-    return replace(reading, total_mib=total, free_mib=free)
+    free = None if available is None else (reading.available_mib or 0) + available
+    return replace(reading, total_mib=total, free_mib=_at_most(free, reading.reach_mib), ours_mib=0)
+
+
+def free_now(reading: Reading, readings: Readings) -> int | None:
+    """MiB that a process could take of it while ours stay; of a GPU in RAM, what RAM has, too."""
+    host = readings.get(HOST)
+    if not reading.is_in_ram or host is None or host.free_mib is None:
+        return reading.free_mib
+    return (reading.free_mib or 0) + host.free_mib
+
+
+def _at_most(mib: int | None, limit: int | None) -> int | None:
+    return mib if mib is None or limit is None else min(mib, limit)
 
 
 def gpus(readings: Readings) -> list[Reading]:

@@ -9,19 +9,20 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from paddock.api.placement import DevicePlan, Placement, Plan
+from paddock.api.placement import Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
 from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
+from paddock.daemon.memory.engine_devices import EngineDevices, is_remote
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -57,24 +58,6 @@ class Kept(Protocol):
     def taken_mib(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _ReportedDevice:
-    """A device that only an engine can see, MiB."""
-
-    name: str
-    total: int | None
-    available: int  # when all of our instances have left
-
-
-@dataclass(slots=True)
-class _Known:
-    """What engines reported."""
-
-    names: dict[DeviceId, str] = field(default_factory=dict)
-    reported: dict[DeviceId, _ReportedDevice] = field(default_factory=dict)
-    in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
-
-
 class Ledger:
     """Reads the devices; keeps the last reading."""
 
@@ -93,7 +76,7 @@ class Ledger:
         self._driver = driver or Gpus()
         self._gpus: tuple[Gpu, ...] = ()
         self._memory: Memory | None = None
-        self._known = _Known()
+        self._known = EngineDevices()
         self._file = memory_file
         self.overheads: dict[str, int] = _remembered(memory_file)  # MiB by the engine's name
         self.readings: dict[DeviceId, Reading] = {}
@@ -104,31 +87,30 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        reported = {i: device for i, device in self._known.reported.items() if not self._gpu(i)}
-        readings += [
-            self._reported_reading(id_, device, booked) for id_, device in reported.items()
-        ]
-        in_ram = self._in_ram()
+        listed = {gpu_id(gpu) for gpu in self._gpus}
+        readings += self._known.readings(booked, listed)
+        in_ram = frozenset(reading.id for reading in readings if reading.is_in_ram)
         readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
-            capacity=pooled(dict(self._capacities()), in_ram),
+            capacity=pooled(dict(self._capacities()), self.readings),
             max_instances=self._max_instances,
-            exclusive=frozenset(
-                filter(_is_remote, reported)
-            ),  # ggml-rpc-server answers one client at a time
+            # ggml-rpc-server answers one client at a time.
+            exclusive=frozenset(filter(is_remote, self.readings)),
             in_ram=in_ram,
-            names=self._known.names | {reading.id: reading.name for reading in readings},
+            names=self._names(),
         )
+
+    def _names(self) -> dict[DeviceId, str]:
+        names = self._known.names | {reading.id: reading.name for reading in self.readings.values()}
+        sharers = [reading.name for reading in self.readings.values() if reading.is_in_ram]
+        return names | ({POOL: f"RAM with {', '.join(sharers)}"} if sharers else {})
 
     def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
         for reading in self.readings.values():
             if reading.available_mib is not None:
                 kept = self._margin if reading.id == HOST else 0
                 yield reading.id, max(0, reading.available_mib - kept)
-
-    def _in_ram(self) -> frozenset[DeviceId]:
-        return self._known.in_ram | {gpu_id(gpu) for gpu in self._gpus if gpu.is_in_ram}
 
     def _gpu(self, id_: DeviceId) -> Gpu | None:
         return next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
@@ -140,7 +122,20 @@ class Ledger:
             ours={holding.pid for holding in booked.values()},
             ours_mib=sum(self._shares(gpu, booked).values()),
         )
-        return replace(reading, is_in_ram=reading.is_in_ram or reading.id in self._known.in_ram)
+        if not reading.is_in_ram and reading.id not in self._known.in_ram:
+            return self._known.completed(reading, booked)
+        return replace(reading, is_in_ram=True, reach_mib=self._reach(gpu, reading, booked))
+
+    def _reach(self, gpu: Gpu, reading: Reading, booked: Booked) -> int | None:
+        """MiB that it can have of RAM and of what was set aside, when all of our instances have left.
+
+        The least of what engines see of it and what its driver would map; None where neither is known.
+        """
+        limits = [self._known.in_ram.get(reading.id)]
+        if gpu.lendable_mib is not None and reading.available_mib is not None:
+            lent = (p.ram_mib for h in booked.values() for p in of_session(gpu, h.pid))
+            limits.append(reading.available_mib + gpu.lendable_mib + sum(lent))
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
@@ -157,11 +152,6 @@ class Ledger:
                 used = [p.used_mib for p in own if p.used_mib is not None]
                 shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
         return shares
-
-    def _reported_reading(self, id_: DeviceId, device: _ReportedDevice, booked: Booked) -> Reading:
-        ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
-        free = device.available - ours
-        return Reading(id_, device.name, device.total, free, ours, is_reported=True)
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -187,24 +177,11 @@ class Ledger:
     @property
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
-        known = self._known
-        return dict(known.names), dict(known.reported), known.in_ram, dict(self.overheads)
+        return self._known.copy(), dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and those that only it can see."""
-        for device in plan.devices:
-            id_ = DeviceId(device.id)
-            self._known.names[id_] = device.device
-            if device.available is not None and self._is_told(id_, device):
-                self._known.reported[id_] = _ReportedDevice(
-                    device.device, device.size, device.available
-                )
-            if device.in_ram:
-                self._known.in_ram |= {id_}
-
-    def _is_told(self, id_: DeviceId, device: DevicePlan) -> bool:
-        """Whether nobody but the engine knows what it has; of what lies in RAM the kernel does."""
-        return _is_remote(id_) or not (id_ == HOST or device.in_ram or self._gpu(id_))
+        self._known.learn(plan, {gpu_id(gpu) for gpu in self._gpus if gpu.total_mib is not None})
 
     def measured(
         self,
@@ -315,19 +292,13 @@ class Ledger:
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(
-            dict(self._known.names), dict(self._known.reported), self._known.in_ram
-        )
+        twin._known = self._known.copy()
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
-
-
-def _is_remote(id_: DeviceId) -> bool:
-    return id_.startswith("RPC")
 
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
