@@ -276,6 +276,63 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
 
 
+def test_the_row_of_a_made_up_gpu_in_ram_has_ram_and_who_holds_it_there():
+    lent = GpuProcess(7, 50, "llama-server", ram_mib=3000)
+    books = ledger(apu(lent, GpuProcess(99, 200, "Xorg", ram_mib=100), free=260))
+    books.learn(seen(8000, in_ram=True))
+    room = {ALPHA: holding(7, first=3050)}
+    books.read(room)
+    info = next(i for i in books.devices(room) if i.id == FIRST)
+    memory = books.memory
+    assert memory.total_mib is not None
+    assert memory.available_mib is not None
+    assert (info.in_ram, info.total_mib) == (True, min(8000, 512 + memory.total_mib))
+    assert info.free_mib == min(8000, 260 + memory.available_mib)
+    assert (info.used_mib, info.foreign_mib) == ({ALPHA: 3050}, 300)
+
+
+def test_the_row_of_a_made_up_gpu_in_ram_that_only_an_engine_sees_says_what_is_booked():
+    books = ledger()
+    books.learn(seen(800, in_ram=True, description="Intel(R) Iris(R) Xe Graphics"))
+    room = {ALPHA: holding(2**22, first=300)}
+    books.read(room)
+    info, _ = books.devices(room)
+    assert (info.name, info.total_mib, info.in_ram) == ("Vulkan0", 800, True)
+    assert info.description == "Intel(R) Iris(R) Xe Graphics"
+    assert (info.booked_mib, info.foreign_mib) == ({ALPHA: 300}, None)
+
+
+# ---- names ----
+
+
+def test_a_made_up_card_that_two_backends_use_has_one_row_and_is_booked_once():
+    books = ledger(gpu(0, 20000))
+    for name in ("CUDA0", "Vulkan0"):
+        books.learn(plan(DevicePlan(device=name, id=FIRST, available=20000, size=24000)))
+    room = books.read(NOTHING)
+    assert (room.names[FIRST], room.capacity[FIRST]) == ("CUDA0", 20000)
+    first, host = books.devices(NOTHING)
+    assert (first.name, first.also, host.name) == ("CUDA0", ["Vulkan0"], "Host")
+    both = [FitDevice(name, "RTX 4090", FIRST, 20000) for name in ("CUDA0", "Vulkan0")]
+    placed = Placement(buffers=[Buffer(device=d.name, kind="model", mib=100.0) for d in both])
+    assert books.measured(7, placed, both)[FIRST] == 200 + 600 + 300
+    books = ledger(gpu(0, 20000, GpuProcess(7, 950)))
+    books.read({ALPHA: holding(7)})
+    assert books.measured(7, placed, both)[FIRST] == 950
+    assert books.overheads == {}, "nobody knows which backend's it is"
+
+
+def test_made_up_cards_are_listed_as_the_engine_counts_them():
+    """CUDA puts the fastest first; drivers go by PCI slots."""
+    books = ledger(gpu(0, 20000), gpu(1, 20000))
+    assert [info.name for info in (books.read(NOTHING), books.devices(NOTHING))[1]] == ["GPU0", "GPU1", "Host"]  # fmt: skip
+    books.learn(plan(DevicePlan(device="CUDA1", id=FIRST), DevicePlan(device="CUDA0", id=SECOND)))
+    books.read(NOTHING)
+    assert [info.name for info in books.devices(NOTHING)] == ["CUDA0", "CUDA1", "Host"]
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST), DevicePlan(device="CUDA1", id=SECOND)))
+    assert books.read(NOTHING).names[FIRST] == "CUDA0", "a new order replaces the old one"
+
+
 def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
     books = ledger()
     books.learn(plan(DevicePlan(device="RPC0", id=FAR)))

@@ -46,6 +46,9 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     device: str
     id: str = ""  # the ledger's own name: a PCI address, `RPC0[host:port]`, `host`
+    description: str = (
+        ""  # as its engine calls it: `NVIDIA H100 80GB HBM3`; of RPC devices the endpoint
+    )
     model: int = 0
     context: int = 0
     compute: int = 0

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from paddock.api.placement import DevicePlan
 from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Flag, Profile
-from paddock.core.model import DeviceId
+from paddock.core.model import HOST, DeviceId
 from paddock.figures.drivers import DRIVER_MIB
 from paddock.figures.units import count
 from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, held_by, margins_of
+from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, marked
-from paddock.placement.words import gib, on_gpus, on_host
+from paddock.placement.words import gib, on_gpus
 
 # Margins, MiB. 128 failed in one of five runs on an H200, where what comes past the projection was up
 # to 200; 256 held in all. A display needs room for the next window.
@@ -26,9 +27,9 @@ def does_not_fit(facts: ProfileFacts) -> Iterator[Finding]:
     plan = facts.plan
     if plan is None or plan.fits or plan.refusal:
         return
-    over = [d for d in on_gpus(plan) if d.left is not None and d.left < 0]
+    over = [m for m in sums(plan) if m.name != HOST_ALONE and m.left is not None and m.left < 0]
     short = [
-        f"{d.device} would have to hold {gib(d.total)} of {gib(d.available or 0)}" for d in over
+        f"{m.name} would have to hold {gib(sum(m.needed))} of {gib(m.available or 0)}" for m in over
     ]
     gave_up = [w for w in plan.warnings if w.startswith("llama.cpp gives up")]
     message = f"it does not fit: {'; '.join([*short, *gave_up])}{marked(plan)}"
@@ -52,18 +53,23 @@ def _what_hinders(profile: Profile) -> tuple[Flag | None, str]:
 
 def ram_exceeded(facts: ProfileFacts) -> Iterator[Finding]:
     """llama.cpp never compares its part in RAM with what there is."""
-    host = on_host(facts.plan) if facts.plan else None
-    if host is None or host.left is None or host.left >= 0:
+    over = [m for m in sums(facts.plan) if m.is_ram] if facts.plan else []
+    worst = min(over, key=lambda m: 0 if m.left is None else m.left, default=None)
+    if facts.plan is None or worst is None or worst.left is None or worst.left >= 0:
         return
+    if worst.name != HOST_ALONE and not facts.plan.fits:
+        return  # `does_not_fit` says so
     refuses = facts.profile.on_swap == "refuse"
-    reading = facts.readings.get(DeviceId(host.id))
+    reading = facts.readings.get(HOST)
     by = f"; most is held by {held_by(reading.takers)}" if reading and reading.takers else ""
     hint = (
         "`on-swap = refuse` keeps it from being loaded; lower CTX_SIZE or use a smaller quantisation"
         if refuses
         else "lower CTX_SIZE or use a smaller quantisation; `on-swap = refuse` would not load it"
     )
-    message = f"its part in RAM is {gib(host.total)}, but only {gib(host.available or 0)} is available{by}"
+    gpus = "" if worst.name == HOST_ALONE else f" ({worst.name.removeprefix('RAM ')})"
+    needed, available = gib(sum(worst.needed)), gib(worst.available or 0)
+    message = f"its part in RAM{gpus} is {needed}, but only {available} is available{by}"
     yield Finding("error" if refuses else "warning", message, hint)
 
 

@@ -163,7 +163,7 @@ def free_now(reading: Reading, readings: Readings) -> int | None:
     host = readings.get(HOST)
     if not reading.is_in_ram or host is None or host.free_mib is None:
         return reading.free_mib
-    return (reading.free_mib or 0) + host.free_mib
+    return _at_most((reading.free_mib or 0) + host.free_mib, reading.reach_mib)
 
 
 def _at_most(mib: int | None, limit: int | None) -> int | None:

@@ -24,6 +24,7 @@ from paddock.placement.devices import (
     overhead_of,
     with_ram,
 )
+from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.planning import Circumstances
 from paddock.placement.shares import LayerSizes, Share, spread, squeeze
 from paddock.placement.sizes import STEP, Needs, context_mib, logits_mib, number, value
@@ -171,8 +172,10 @@ class _EstimateCase:
             layers=count,
             layers_on_devices=count - len(layout.rest),
             experts_in_ram=sum(device.overflowing for device in devices),
-            fits=not any(d.left is not None and d.left < 0 for d in devices),
+            fits=True,
         )
+        over = [m for m in sums(plan) if m.left is not None and m.left < 0]
+        plan.fits = not any(m.name != HOST_ALONE for m in over)
         explain(plan, self.around.readings)
         return plan
 
@@ -191,6 +194,7 @@ class _EstimateCase:
             available=reading.available_mib,
             size=reading.total_mib,
             in_ram=reading.is_in_ram,
+            set_aside=_set_aside(reading, self.around),
             layers=len(share.layers),
             overflowing=sum(1 for layer in share.slim if layer.experts),
         )
@@ -227,6 +231,7 @@ def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances
             available=reading.available_mib,
             size=reading.total_mib,
             in_ram=reading.is_in_ram,
+            set_aside=_set_aside(reading, around),
         )
         for place, reading in enumerate(devices)
     ]
@@ -275,6 +280,12 @@ def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
     far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
     named = [reading for reading in (*far, *near) if reading.name in chosen]
     return named or [*far, *near]
+
+
+def _set_aside(seen: Reading, around: Circumstances) -> int | None:
+    """Of RAM, for this GPU alone; `seen` is as an engine sees it."""
+    read = around.readings.get(seen.id)
+    return read.available_mib if read and seen.is_in_ram else None
 
 
 def _is_fixed(profile: Profile) -> bool:

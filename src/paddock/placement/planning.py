@@ -19,6 +19,7 @@ from paddock.placement.devices import (
     margins_of,
     overhead_of,
 )
+from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.words import explain
 
 
@@ -65,8 +66,9 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
         experts_in_ram=len(fit.trial.layers_moved_to_host),
         graph_splits=fit.trial.splits,
         gpus=gpu_ids(around.readings),
-        fits=not fit.complaint and (fits_itself(profile) or not _is_over_full(devices)),
+        fits=not fit.complaint,
     )
+    plan.fits &= fits_itself(profile) or not _is_over_full(plan)
     explain(plan, around.readings, complaint=fit.complaint)
     return plan
 
@@ -79,6 +81,7 @@ def _device_plan(
     return DevicePlan(
         device=device.name,
         id=id_,
+        description=device.description,
         model=sizes.model,
         context=sizes.context,
         compute=sizes.compute,
@@ -118,10 +121,10 @@ def _sizes(fit: Fit, name: str) -> Sizes:
     return sizes
 
 
-def _is_over_full(devices: list[DevicePlan]) -> bool:
-    """Whether a GPU would be over-full; the host swaps instead, which is a warning.
+def _is_over_full(plan: Plan) -> bool:
+    """Whether a GPU would be over-full, or RAM by what lies on GPUs there; the host alone swaps, which is a warning.
 
     Where fit is content, so is llama.cpp: what its last trial is over the target, for inputs of
     devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp).
     """
-    return any(d.left is not None and d.left < 0 for d in devices if d.device != HOST)
+    return any(m.left is not None and m.left < 0 for m in sums(plan) if m.name != HOST_ALONE)

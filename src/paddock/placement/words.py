@@ -4,6 +4,7 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.figures.units import count, plural
 from paddock.placement.devices import Readings, held_by
+from paddock.placement.plan_sums import sums
 
 _WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
 
@@ -72,13 +73,9 @@ def _warnings(plan: Plan, complaint: str) -> list[str]:
     warnings = []
     if complaint:
         warnings.append(f"llama.cpp gives up fitting it: {complaint.rpartition(': ')[2]}")
-    for device in on_gpus(plan):
-        if device.left is not None and device.left < 0:
-            have = gib(device.available or 0)
-            warnings.append(f"{device.device}: needs {gib(device.total)} of {have}")
-    host = on_host(plan)
-    if host and host.left is not None and host.left < 0:
-        warnings.append(
-            f"RAM: needs {gib(host.total)} of {gib(host.available or 0)}; the machine would swap"
-        )
+    for memory in sums(plan):
+        if memory.left is not None and memory.left < 0:
+            swaps = "; the machine would swap" if memory.is_ram else ""
+            have = gib(memory.available or 0)
+            warnings.append(f"{memory.name}: needs {gib(sum(memory.needed))} of {have}{swaps}")
     return warnings

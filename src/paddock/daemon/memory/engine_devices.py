@@ -21,19 +21,49 @@ class _ReportedDevice:
 class EngineDevices:
     """By identity, as the last plans had them."""
 
-    names: dict[DeviceId, str] = field(default_factory=dict)
+    # Engines may have several for one device: `CUDA0`, and `Vulkan0` by another backend. The first counts.
+    _names: dict[DeviceId, tuple[str, ...]] = field(default_factory=dict)
+    descriptions: dict[DeviceId, str] = field(default_factory=dict)  # maker and model, of GPUs
     reported: dict[DeviceId, _ReportedDevice] = field(default_factory=dict)
     # GPUs that share the machine's memory, with the most MiB that any engine sees of each.
     in_ram: dict[DeviceId, int | None] = field(default_factory=dict)
 
     def copy(self) -> "EngineDevices":
-        return EngineDevices(dict(self.names), dict(self.reported), dict(self.in_ram))
+        return EngineDevices(
+            dict(self._names), dict(self.descriptions), dict(self.reported), dict(self.in_ram)
+        )
+
+    @property
+    def names(self) -> dict[DeviceId, str]:
+        """What each device is called."""
+        return {id_: names[0] for id_, names in self._names.items()}
+
+    @property
+    def ids(self) -> dict[str, DeviceId]:
+        """The device behind every name."""
+        return {name: id_ for id_, names in self._names.items() for name in names}
+
+    def other_names(self, id_: DeviceId) -> tuple[str, ...]:
+        """By other backends."""
+        return self._names.get(id_, ())[1:]
+
+    def note_name(self, id_: DeviceId, name: str) -> None:
+        """An engine calls it so: a number within its backend may change, a backend has one name for it."""
+        family = name.rstrip("0123456789")
+        known = self._names.get(id_, ())
+        if family in (other.rstrip("0123456789") for other in known):
+            known = tuple(name if o.rstrip("0123456789") == family else o for o in known)
+        else:
+            known = (*known, name)
+        self._names[id_] = known
 
     def learn(self, plan: Plan, read: set[DeviceId]) -> None:
         """Take note of a plan's devices; `read`: those whose memory a driver reports."""
         for device in plan.devices:
             id_ = DeviceId(device.id)
-            self.names[id_] = device.device
+            self.note_name(id_, device.device)
+            if device.description and not is_remote(id_):
+                self.descriptions[id_] = device.description
             if device.available is not None and _is_told(id_, device, read):
                 self.reported[id_] = _ReportedDevice(device.device, device.size, device.available)
             if device.in_ram:

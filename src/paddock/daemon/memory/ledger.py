@@ -21,8 +21,14 @@ from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
 from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
-from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
+from paddock.daemon.memory.device_info import (
+    add_telemetry,
+    gpu_info,
+    host_info,
+    identified,
+)
 from paddock.daemon.memory.engine_devices import EngineDevices, is_remote
+from paddock.figures.device_names import in_order
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
@@ -200,20 +206,23 @@ class Ledger:
             held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
         demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
         ids = self._ids(pid, list(held), list(devices))
-        for name, mib in held.items():
-            if mib:
-                driven = self._used_by_driver(ids[name], pid)
-                if driven is not None and not has_projector:
-                    self._note_overhead(name, max(0, driven - round(mib)))
-                overhead = overhead_of(name, self.overheads)
-                demand[ids[name]] = round(mib) + overhead if driven is None else driven
+        for id_ in dict.fromkeys(ids.values()):  # one card may be used through two backends
+            names = [name for name, mib in held.items() if mib and ids[name] == id_]
+            if names:
+                mib = round(sum(held[name] for name in names))
+                driven = self._used_by_driver(id_, pid)
+                if driven is not None and not has_projector and len(names) == 1:
+                    self._note_overhead(names[0], max(0, driven - mib))
+                overhead = sum(overhead_of(name, self.overheads) for name in names)
+                demand[id_] = mib + overhead if driven is None else driven
         return demand
 
     def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
         """The identities of these devices; where its log has lost its beginning, by its driver."""
         ids = ids_of(devices, self.readings)
-        self._known.names |= {id_: name for name, id_ in ids.items()}
-        known = {name: id_ for id_, name in self._known.names.items()}
+        for name, id_ in ids.items():
+            self._known.note_name(id_, name)
+        known = self._known.ids
         own = [gpu_id(gpu) for gpu in self._gpus if self._used_by_driver(gpu_id(gpu), pid)]
         gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
         if len(gpus) == len(own):
@@ -277,7 +286,9 @@ class Ledger:
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
         telemetry = self.telemetry()
-        infos = [self._info(reading, booked) for reading in self.readings.values()]
+        order = in_order(reading.name for reading in self.readings.values())
+        readings = sorted(self.readings.values(), key=lambda r: (r.id == HOST, order.index(r.name)))
+        infos = [self._info(reading, booked) for reading in readings]
         for info in infos:
             if found := telemetry.get(DeviceId(info.id)):
                 add_telemetry(info, found)
@@ -287,7 +298,10 @@ class Ledger:
         if reading.id == HOST:
             return host_info(reading, booked, self.memory)
         gpu = self._gpu(reading.id)
-        return gpu_info(reading, booked, gpu, self._shares(gpu, booked) if gpu else {})
+        shares = self._shares(gpu, booked) if gpu else {}
+        info = gpu_info(reading, self.readings, booked, gpu, shares)
+        described = self._known.descriptions.get(reading.id, "")
+        return identified(info, gpu, described, self._known.other_names(reading.id))
 
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
