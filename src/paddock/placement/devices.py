@@ -122,16 +122,20 @@ def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def is_in_ram(device: FitDevice, reading: Reading | None) -> bool:
-    """Whether it shares the machine's memory: as the engine or its driver says, or as it follows.
+def is_in_ram(device: FitDevice, reading: Reading | None, ram_mib: int | None = None) -> bool:
+    """Whether it shares the machine's memory, of `ram_mib`: as the engine or its driver says, or as it follows.
 
     What an engine sees beyond a driver's own memory can only be RAM; they count differently within
-    a few hundred MiB.
+    a few hundred MiB. Of what no driver reads, one that has to the MiB what the machine has is in RAM, as
+    CUDA counts on integrated GPUs.
     """
     if device.is_in_ram or (reading and reading.is_in_ram):
         return True
-    own = reading.total_mib if reading else None
-    return own is not None and (device.total_mib or 0) > own * 1.25 + 1024
+    own = reading.total_mib if reading and not reading.is_reported else None
+    if own is None:
+        is_near = not device.name.startswith("RPC") and ram_mib is not None
+        return is_near and device.total_mib == ram_mib
+    return (device.total_mib or 0) > own * 1.25 + 1024
 
 
 def pooled(capacity: Mapping[DeviceId, int], readings: Readings) -> dict[DeviceId, int]:

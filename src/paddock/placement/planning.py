@@ -31,6 +31,11 @@ class Circumstances:
     overheads: Mapping[str, int]  # measured ones, MiB by the engine's device name
     ours: Mapping[DeviceId, int]  # MiB that will be free as well when our instances have left
 
+    def is_in_ram(self, device: FitDevice, id_: DeviceId) -> bool:
+        """Whether this GPU has the machine's memory."""
+        host = self.readings.get(HOST_ID)
+        return is_in_ram(device, self.readings.get(id_), host.total_mib if host else None)
+
     def available(self, device: FitDevice, id_: DeviceId) -> int:
         """MiB for the process as a whole, its driver's context included.
 
@@ -38,7 +43,7 @@ class Circumstances:
         """
         reading = self.readings.get(id_)
         is_read = reading is not None and not reading.is_reported and not id_.startswith("RPC")
-        is_the_drivers = is_read and not is_in_ram(device, reading)
+        is_the_drivers = is_read and not self.is_in_ram(device, id_)
         if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib
         free = device.free_mib + self.ours.get(id_, 0)
@@ -77,7 +82,7 @@ def _device_plan(
     fit: Fit, device: FitDevice, id_: DeviceId, margin: int, around: Circumstances
 ) -> DevicePlan:
     sizes, reading = _sizes(fit, device.name), around.readings.get(id_)
-    is_used, shares_ram = sizes.total > 0, is_in_ram(device, reading)
+    is_used, shares_ram = sizes.total > 0, around.is_in_ram(device, id_)
     return DevicePlan(
         device=device.name,
         id=id_,

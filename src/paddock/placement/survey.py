@@ -63,7 +63,7 @@ def of_session(gpu: Gpu | None, pid: int) -> list[GpuProcess]:
 
 def borrowed_mib(gpu: Gpu | None, pid: int, booked_mib: int) -> int:
     """MiB of RAM that an instance holds through a GPU: as its driver says, else as it was booked."""
-    own = of_session(gpu, pid)
+    own = [p for p in of_session(gpu, pid) if p.used_mib is not None]
     return sum(p.ram_mib for p in own) if own else booked_mib
 
 
