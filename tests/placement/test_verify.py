@@ -38,6 +38,14 @@ HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
         judged(load(), last=before(placement(layers_overflowing=None))),
         ["more-in-ram"],
     ),
+    "a device refuses weights, as planned": (
+        judged(load(), plan(refused_mib=1200, refused="output.weight (q6_K) and 8 others")),
+        ["weights-refused"],
+    ),
+    "what was chosen is not there": (
+        judged(load(unmatched_choice="CUDA_VISIBLE_DEVICES=7 matches no device"), plan()),
+        ["choice-unmatched"],
+    ),
     "the context was cut further than planned": (
         judged(load(placement(n_ctx=16384)), plan()),
         ["context-smaller"],

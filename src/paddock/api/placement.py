@@ -89,6 +89,8 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     layers: int | None = None
     layers_on_devices: int | None = None
     experts_in_ram: int = 0  # layers of which experts lie in host memory
+    refused_mib: int = 0  # weights of layers on devices that these refuse, and that lie in RAM
+    refused: str = ""  # which, where llama.cpp names one of them
     graph_splits: int | None = None
     steps: list[str] = []  # what fit had to do, in words
     notes: list[str] = []  # why, in words: who takes the memory, what goes where

@@ -131,7 +131,7 @@ class Nvidia:
         try:
             self._nvml.nvmlDeviceGetMemoryInfo(handle)
         except self._silence as error:
-            return getattr(error, "value", None) == pynvml.NVML_ERROR_NOT_SUPPORTED
+            return bool(getattr(error, "value", None) == pynvml.NVML_ERROR_NOT_SUPPORTED)
         return False
 
     def _memory(self, handle: Any) -> Any:

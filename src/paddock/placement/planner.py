@@ -25,10 +25,12 @@ from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, is_there
-from paddock.placement.devices import fits_itself, ids_of, margins_of
+from paddock.placement.choice import choices, unmatched
+from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
 from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
+from paddock.placement.refused import note_refused, refused
 from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
 from paddock.placement.replay import checked, replay_of, without_fit
 from paddock.scratch import scratch
@@ -72,6 +74,8 @@ class Planner:
             plan.fits = plan.fits and not outcome.refusal
         else:
             plan = plan_of(profile, outcome.fit, around)
+            note_refused(plan, refused(outcome.fit, facts))
+            plan.warnings += self._unmatched(profile, engine, outcome.fit, around)
             plan.replay = list(outcome.replay)
             plan.notes += [f"each load searches anew: {why}" for why in outcome.notes]
         plan.engine, plan.engine_version = engine.name, engine.version
@@ -85,6 +89,13 @@ class Planner:
         """Have it planned anew, whatever is remembered."""
         if self._cache:
             self._cache.drop(self._key(profile, engine))
+
+    def _unmatched(
+        self, profile: Profile, engine: Engine, fit: Fit, around: Circumstances
+    ) -> list[str]:
+        has_gpus = bool(gpu_ids(around.readings))
+        chosen = choices(self._environ, dict(engine.env), has_gpus=has_gpus)
+        return list(filter(None, [unmatched(profile, chosen, {d.name for d in fit.devices})]))
 
     def _key(self, profile: Profile, engine: Engine) -> str:
         return key_of(profile, engine, {**self._environ, **dict(engine.env)})

@@ -11,6 +11,7 @@ from statistics import median
 from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
 from paddock.figures.units import count, plural
 from paddock.llama.fit_log import HOST
+from paddock.placement.verify_devices import device_findings
 from paddock.placement.words import gib
 
 _SLOW = 0.85  # of what was expected; single runs of one load differ by up to 10 % (benchmarks.md)
@@ -21,6 +22,8 @@ _TELLING = 256  # MiB of free memory that are missing
 FINDINGS = (
     "fit-gave-up",
     "more-in-ram",
+    "weights-refused",
+    "choice-unmatched",
     "context-smaller",
     "more-splits",
     "placement-differs",
@@ -54,6 +57,8 @@ class Load:
     placement: Placement
     ctx_asked: int | None = None  # tokens; None where the profile leaves it open
     streams: int = 1  # caches that have their part of the context each: the placement has one's
+    # What variables choose and the engine does not see, in words: `choice.unmatched`.
+    unmatched_choice: str = ""
     has_projector: bool = False  # no line of a log says where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
@@ -159,6 +164,7 @@ def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -
             message=f"llama.cpp gave up fitting it: {now.warnings[0].rpartition(': ')[2]}",
             hint="leave N_GPU_LAYERS at auto and out of the way of --fit, or write FIT = off",
         )
+    yield from device_findings(now, plan, load.unmatched_choice)
     found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
     yield from found
     if not found and plan is not None:

@@ -1,6 +1,8 @@
 """Describes loads for the history: where each lies, beside whom, and who else works on its devices."""
 
-from paddock.api.placement import LoadEntry
+import os
+
+from paddock.api.placement import LoadEntry, Placement
 from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
 from paddock.core.model import HOST, Cause, DeviceId
@@ -11,7 +13,10 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
-from paddock.placement.devices import held_by, ids_of
+from paddock.errors import PaddockError
+from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.placement.choice import choices, unmatched
+from paddock.placement.devices import gpu_ids, held_by, ids_of
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
 
@@ -72,12 +77,23 @@ class Observer:
             placement=reader.placement,
             ctx_asked=own.ctx_size if own else None,
             streams=streams_of(own) if own else 1,
+            unmatched_choice=self._unmatched(own, reader.placement) if own else "",
             has_projector=own is not None and own.mmproj is not None,
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
                 name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
             },
         )
+
+    def _unmatched(self, profile: Profile, placement: Placement) -> str:
+        """What is chosen for its engine and not there, in words."""
+        try:
+            own = dict(self._roster.engine(profile).env)
+        except PaddockError:
+            return ""
+        chosen = choices(os.environ, own, has_gpus=bool(gpu_ids(self._ledger.readings)))
+        used = {buffer.device for buffer in placement.buffers} - {HOST_NAME}
+        return unmatched(profile, chosen, {*placement.free, *used}) if placement.buffers else ""
 
     def _beside(self, instance: Instance, device: DeviceId) -> str:
         """Who else of ours lies on this device."""
