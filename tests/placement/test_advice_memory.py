@@ -156,7 +156,45 @@ def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
             clinic.planned("FIT_TARGET = 10,20", shared=devices.flag), "margins-miscounted"
         )
     assert "2 margins for 3 devices (RPC0, RPC1, RPC2): the rest gets 1024 each" in advice.message
-    assert advice.hint == "write FIT_TARGET = 10,20,1024"
+    assert advice.hint == "write FIT_TARGET = 10,20,50", "what it can keep"
+
+
+@needs_rig
+def test_a_margin_that_is_all_that_a_device_has(clinic: Clinic, tmp_path: Path):
+    with rig(tmp_path, 260, 180) as devices:
+        one = clinic.planned("FIT_TARGET = 200", shared=devices.flag)
+        usual = clinic.planned("CTX_SIZE = 2048", shared=devices.flag)
+        off = clinic.planned("FIT_TARGET = 1024\nFIT = off", shared=devices.flag)
+    advice = found(one, "margin-too-large")
+    assert advice.severity == "warning"
+    assert advice.message == "RPC1 is to keep 200 MiB free and has 180 MiB: nothing can lie there"
+    assert advice.hint == "write FIT_TARGET = 200,45 (in the order RPC0, RPC1)"
+    assert one.plan is not None
+    assert "RPC1 is to keep 200 MiB free and has 180 MiB: nothing lies there" in one.plan.notes
+    assert found(usual, "margin-too-large").hint.startswith("write FIT_TARGET = 64,45 ")
+    assert "margin-too-large" not in codes(off)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_said"),
+    [
+        ("FIT_TARGET = 24000", True),
+        ("FIT_TARGET = 512,30000", True),
+        ("FIT_TARGET = 12000", False),
+        ("FIT_TARGET = 24000\nFIT = off", False),
+        ("FIT_TARGET = 24000\nrpc = far:50052", False),
+        ("", False),
+    ],
+)
+def test_without_a_plan_a_margin_is_compared_with_the_largest_gpu_on_made_up_readings(
+    clinic: Clinic, keys: str, is_said: bool
+):
+    cards = {
+        DeviceId(i): Reading(DeviceId(i), i, mib, mib) for i, mib in (("a", 24_000), ("b", 8000))
+    }
+    facts = replace(clinic.facts(keys), readings=cards)
+    assert ("margin-too-large" in codes(facts)) == is_said
+    assert "margin-too-large" not in codes(replace(facts, readings={}))
 
 
 @needs_rig

@@ -71,6 +71,12 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
         """MiB that stay free, margin included; negative where it does not fit."""
         return None if self.available is None else self.available - self.total
 
+    @property
+    def is_all_margin(self) -> bool:
+        """Whether nothing lies on it, as all that it has is to stay free."""
+        is_too_small = self.available is not None and 0 < self.available <= self.margin
+        return is_too_small and not self.total
+
 
 class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where a profile's bytes will lie, before anything is loaded."""

@@ -1,5 +1,7 @@
 """A plan in words: what fit had to do, who takes the memory, what its owner should know. Pure."""
 
+from collections.abc import Sequence
+
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.figures.units import count, plural
@@ -41,6 +43,14 @@ def spills(plan: Plan) -> bool:
     return layers_in_ram(plan) > 0 or plan.experts_in_ram > 0
 
 
+def margin_names(devices: Sequence[DevicePlan]) -> str:
+    """Devices that cannot keep their margin: `Vulkan0 is to keep 1.0 GiB free and has 512 MiB`."""
+    return ", ".join(
+        f"{d.device} is to keep {gib(d.margin)} free and has {gib(d.available or 0)}"
+        for d in devices
+    )
+
+
 def _steps(plan: Plan) -> list[str]:
     steps = []
     if plan.n_ctx and plan.n_ctx_wanted and plan.n_ctx < plan.n_ctx_wanted:
@@ -60,6 +70,8 @@ def _notes(plan: Plan, readings: Readings) -> list[str]:
         if reading and reading.takers and foreign and foreign >= _WORTH_TELLING:
             names = held_by(reading.takers)
             notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
+    if over := [device for device in on_gpus(plan) if device.is_all_margin]:
+        notes.append(f"{margin_names(over)}: nothing lies there")
     if plan.experts_in_ram:
         notes.append(
             f"{count(plan.experts_in_ram, 'expert layer')} {plural(plan.experts_in_ram, 'goes', 'go')} to RAM"
