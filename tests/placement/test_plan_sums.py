@@ -55,3 +55,14 @@ def test_the_warning_of_a_made_up_gpu_in_ram_counts_both():
     explain(found, {})
     said = "RAM with Vulkan0: needs 12.7 GiB of 12.2 GiB; the machine would swap"
     assert found.warnings == [said]
+
+
+def test_a_margin_that_is_all_that_a_device_has_is_noted_though_it_computes_for_ram():
+    found = plan(
+        DevicePlan(device="Vulkan0", id="v", compute=71, overhead=300, margin=1024, available=600)
+    )
+    explain(found, {})
+    assert found.notes == ["Vulkan0 is to keep 1.0 GiB free and has 600 MiB: nothing lies there"]
+    used = plan(DevicePlan(device="Vulkan0", id="v", model=100, margin=1024, available=600))
+    explain(used, {})
+    assert used.notes == []

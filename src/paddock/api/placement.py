@@ -73,9 +73,9 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_all_margin(self) -> bool:
-        """Whether nothing lies on it, as all that it has is to stay free."""
+        """Whether nothing lies on it, as all that it has is to stay free; it may compute for what lies in RAM."""
         is_too_small = self.available is not None and 0 < self.available <= self.margin
-        return is_too_small and not self.total
+        return is_too_small and not self.model and not self.context
 
 
 class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
