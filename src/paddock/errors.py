@@ -15,7 +15,7 @@ class PaddockError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # the HTTP status that says it best
     # Seconds after which the same request may well succeed; None: waiting does not help.
-    passes_in: ClassVar[float | None] = None
+    passes_in: float | None = None
 
     def __init__(self, message: str, *, hint: str = "", detail: tuple[str, ...] = ()) -> None:
         """Cut to what a person reads: clients, files and engines are quoted in it."""
@@ -110,6 +110,33 @@ class QueueFull(PaddockError):
     passes_in = 1.0
 
 
+class KeyBusy(PaddockError):
+    """As many requests of this key are being served as it may have at a time."""
+
+    code = "key_busy"
+    status = 429
+    passes_in = 1.0
+
+
+class TokensSpent(PaddockError):
+    """The tokens that this key may use in a day are used."""
+
+    code = "tokens_spent"
+    status = 429
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        detail: tuple[str, ...] = (),
+        passes_in: float | None = None,
+    ) -> None:
+        """`passes_in`: seconds until the next day begins."""
+        super().__init__(message, hint=hint, detail=detail)
+        self.passes_in = passes_in
+
+
 class ShuttingDown(PaddockError):
     code = "shutting_down"
     status = 503
@@ -138,7 +165,7 @@ class UpstreamGone(PaddockError):
 
     code = "upstream_gone"
     status = 502
-    passes_in: ClassVar[float | None] = 1.0
+    passes_in: float | None = 1.0
 
 
 class CutOff(UpstreamGone):

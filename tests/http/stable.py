@@ -25,7 +25,9 @@ from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
 from paddock.daemon.history.store import HistoryStore, NullHistoryStore
+from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.keyring import Keyring
 from paddock.daemon.logs.log_reading import LogReading, Run
 from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
@@ -195,6 +197,8 @@ class Stable:
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
+        self.keyring = Keyring(settings, Path("nowhere"))
+        self.usage_log = UsageLog(NullHistoryStore(), lambda _: None, self.metrics)
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )

@@ -8,7 +8,7 @@ from paddock.api.activity import Totals
 from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import Plan, Verdict
-from paddock.config.paths import daemon_log
+from paddock.config.paths import daemon_log, keys_file
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
@@ -31,12 +31,14 @@ from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
 from paddock.daemon.history.switch_log import SwitchLog
+from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.contexts import Contexts
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
+from paddock.daemon.keyring import Keyring
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
@@ -106,6 +108,10 @@ class Daemon:
         self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
         self.view = StatusView(parts)
         self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
+        self.keyring = Keyring(
+            settings, keys_file(paths.state_dir), changed=self.metrics.keep_only_keys
+        )
+        self.usage_log = UsageLog(history, self.chronicle.write_later, self.metrics)
         self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
         self.activity_feed = ActivityFeed(
             self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
@@ -182,6 +188,7 @@ class Daemon:
             records, history, faults, clock or Clock(),
         )  # fmt: skip
         try:
+            daemon.keyring.read()
             await daemon.configuration.read()
             await daemon._recall(history)
         except BaseException:
@@ -194,6 +201,7 @@ class Daemon:
             self.parts.switches.recall(await history.last_loads())
             self.read_ahead.recall(await history.last_weights())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))
+            self.keyring.recall(await self.usage_log.spent_today())
         with self.faults.caught("scratch"):
             await asyncio.to_thread(sweep)
 
@@ -226,6 +234,7 @@ class Daemon:
             "memory": self.sampler.run,
             "models.conf": lambda: configuration.watch(paths.config),
             "paddock.toml": lambda: configuration.watch(paths.settings),
+            "keys": self.keyring.run,
             "configuration": configuration.run,
             "facts": configuration.run_refining,
             "plans": self.plans.run,
@@ -254,6 +263,7 @@ class Daemon:
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.supervisor.leave() if self._keep else self.supervisor.all_ended())
         self.orders.jobs.close()
+        self.usage_log.flush()
         await self.chronicle.finish()
         self.bus.close()
 

@@ -154,6 +154,7 @@ class Downstream:
 
     def _note(self, piece: bytes) -> None:
         self.last = piece
+        self._account.told.hear(piece)
         if self.listed is not None:
             self.listed.has_begun = True
 

@@ -31,8 +31,8 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
         wish = body.wish(content, media)
     else:
         wish = await _large_wish(exchange, content, media)
-    profile = front.daemon.resolve(wish.model)
-    exchange.account.profile = profile.id
+    profile = front.resolve(request, wish.model)
+    exchange.begin(profile.id)
     prompt, wrapper = Prompt(content), None
     streams = bool(wish.stream) and route.streams
     if route.streams:  # it generates

@@ -68,7 +68,7 @@ async def models(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The profile of this id or alias."""
-    wanted = front.daemon.resolve(request.match_info["model"])
+    wanted = front.resolve(request, request.match_info["model"])
     await front.daemon.look_at_files()
     if "anthropic-version" in request.headers:
         return _reply(_anthropic(front.daemon.card(wanted), front))
@@ -78,7 +78,7 @@ async def one_model(front: Front, request: web.Request, route: Route) -> web.Str
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a client must know of each profile that is not hidden."""
     sheet = Sheet(request, Catalog(models=[]), "models")
-    async for card in visible(front):
+    async for card in visible(front, request):
         await sheet.add(card)
     return await sheet.end(Catalog(models=[]))
 
@@ -104,11 +104,11 @@ async def props(front: Front, request: web.Request, route: Route) -> web.StreamR
     return _reply(about)
 
 
-async def visible(front: Front) -> AsyncIterator[ModelCard]:
-    """What is not hidden; others have their turn between the rows."""
+async def visible(front: Front, request: web.Request) -> AsyncIterator[ModelCard]:
+    """What is not hidden, and not kept from this key; others have their turn between the rows."""
     await front.daemon.look_at_files()
     async for card in in_turns(front.daemon.catalog()):
-        if not card.hidden:
+        if not card.hidden and front.is_listed(request, card.id):
             yield card
 
 
@@ -117,7 +117,7 @@ async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.St
     known, began = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True), _began(front)
     sheet, names = Sheet(request, router.Models(data=[])), []
     async for profile, card in in_turns(known):
-        if hidden or not profile.hidden:
+        if (hidden or not profile.hidden) and front.is_listed(request, profile.id):
             names.append(profile.id)
             await sheet.add(router.model(profile, card, front.created, began))
     first, last = _ends(names)
@@ -128,7 +128,7 @@ async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.St
 
 
 async def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
-    rows = [_anthropic(card, front) async for card in visible(front)]
+    rows = [_anthropic(card, front) async for card in visible(front, request)]
     page, more = _paged(rows, [row.id for row in rows], request)
     first, last = _ends([row.id for row in page])
     return AnthropicModels(data=page, has_more=more, first_id=first, last_id=last)

@@ -30,9 +30,13 @@ async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
 
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
-    daemon = caller.front.daemon
+    daemon, front, request = caller.front.daemon, caller.front, caller.request
     known = in_turns(zip(daemon.profiles(), daemon.catalog(), strict=True))
-    rows = [_row(profile, card) async for profile, card in known if not profile.hidden]
+    rows = [
+        _row(profile, card)
+        async for profile, card in known
+        if not profile.hidden and front.is_listed(request, profile.id)
+    ]
     return mcp.done(tools.ModelList(rows))
 
 

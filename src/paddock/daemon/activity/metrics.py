@@ -7,7 +7,7 @@ label of a histogram. What is said of a profile that is gone is forgotten with i
 import asyncio
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,7 +29,7 @@ _SWITCH_SECONDS = (0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600)
 
 
 class _Counter:
-    """Numbers that only rise, by their labels, of which the first is the profile."""
+    """Numbers that only rise, by their labels, of which the first is the profile, or the key."""
 
     def __init__(self, name: str, about: str, labels: tuple[str, ...]) -> None:
         self._name, self._about, self._labels = name, about, labels
@@ -111,6 +111,20 @@ class Metrics:
             _SWITCH_SECONDS,
         )
         self._families = (self._requests, self._seconds, self._tokens, self._switches)
+        self._key_requests = _Counter(
+            "paddock_key_requests",
+            "Requests that reached a model, by the name of their key.",
+            ("key",),
+        )
+        self._key_tokens = _Counter(
+            "paddock_key_tokens", "Tokens that requests have used, by key.", ("key", "kind")
+        )
+        self._key_seconds = _Counter(
+            "paddock_key_seconds",
+            "From being let in to the reply's end, added up, by key.",
+            ("key",),
+        )
+        self._of_keys = (self._key_requests, self._key_tokens, self._key_seconds)
 
     def request_done(self, profile: str, surface: str, status: int, seconds: float) -> None:
         """One relayed request has ended; `status` 499 where the client left."""
@@ -125,6 +139,19 @@ class Metrics:
         self.totals.generated_tokens += generated
         self._tokens.add((profile, "prompt"), prompt)
         self._tokens.add((profile, "generated"), generated)
+
+    def used(self, key: str, *, prompt: int, generated: int, seconds: float) -> None:
+        """A request with this key has ended."""
+        self._key_requests.add((key,))
+        self._key_tokens.add((key, "prompt"), prompt)
+        self._key_tokens.add((key, "generated"), generated)
+        self._key_seconds.add((key,), seconds)
+
+    def keep_only_keys(self, names: Set[str]) -> None:
+        """There are no others any more: nothing more is said of those that are gone."""
+        for family in self._of_keys:
+            for labels in [labels for labels in family.values if labels[0] not in names]:
+                del family.values[labels]
 
     def switch_done(self, profile: str, outcome: str, seconds: float) -> None:
         """One switch has ended: `ready`, `failed` or `cancelled`."""
@@ -147,7 +174,8 @@ class Metrics:
 
     def _rendered(self, status: Status) -> bytes:
         registry = CollectorRegistry()
-        registry.register(_Scrape([family.metric() for family in self._families], status))
+        counts = [family.metric() for family in (*self._families, *self._of_keys)]
+        registry.register(_Scrape(counts, status))
         return generate_latest(registry)
 
 

@@ -174,8 +174,8 @@ def _keeping(
     exchange: Exchange, wanted: OllamaRequest | EmbedRequest | EmbeddingsRequest
 ) -> "_Keeping":
     """Whose turn it is, and how long it is to stay. UnknownModel."""
-    profile = exchange.front.daemon.resolve(wanted.model)
-    exchange.account.profile = profile.id
+    profile = exchange.front.resolve(exchange.request, wanted.model)
+    exchange.begin(profile.id)
     return _Keeping(exchange, profile, wanted.model, wanted.keep_alive)
 
 
