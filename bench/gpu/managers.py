@@ -56,10 +56,12 @@ class Manager:
 
 
 @contextmanager
-def paddock(folder: Path, engine: Path, models: Path) -> Iterator[Manager]:
+def paddock(folder: Path, engine: Path, models: Path, overlap: str = "auto") -> Iterator[Manager]:
     folder.mkdir()
     sections = [f"[{m}]\nmodel = {models / m}.gguf\nctx-size = {c}\n" for m, c in _FLAGS.items()]
-    (folder / "models.conf").write_text("[*]\nparallel = 1\n" + "".join(sections))
+    (folder / "models.conf").write_text(
+        f"[*]\nparallel = 1\noverlap = {overlap}\n" + "".join(sections)
+    )
     # The others take the GPU by turns: what is planned beside them holds no more when it is our turn.
     (folder / "paddock.toml").write_text("plan-ahead = false\n")
     with daemon(folder, engine) as (client, _):

@@ -135,6 +135,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where models are written and kept")
     parser.add_argument("--small", action="store_true", help="tiny models and no GPU")
     parser.add_argument("--alone", action="store_true", help="Paddock without the router beside it")
+    parser.add_argument("--overlap", choices=["auto", "off"], default="auto", help="of Paddock")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -152,7 +153,9 @@ def _measure(root: Path, models: Path, options: argparse.Namespace) -> Result:
         with ExitStack() as stack:
             stack.enter_context(_filled(_ROOM.get(name, _ROOM["conversation"]), options))
             wait = _until_empty(options)
-            managers = [stack.enter_context(paddock(folder / "paddock", engine, models))]
+            managers = [
+                stack.enter_context(paddock(folder / "paddock", engine, models, options.overlap))
+            ]
             if not options.alone:
                 managers.append(stack.enter_context(router(folder / "router", engine, models)))
             if options.llama_swap:

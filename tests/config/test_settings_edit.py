@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from paddock.config.engines import EngineSpec
@@ -40,6 +41,31 @@ def test_comments_and_order_stay(path: Path):
     assert list(load_settings(path, {}).engines) == ["new"]
     set_default(path, None)
     assert load_settings(path, {}).engine is None
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [
+        'engines.old.path = "/a"\n',
+        'engines.old.path = "/a"\nengines.old.env.A = "1"\n',
+        'engines.old = {path = "/a"}\n',
+        'engines = {old = {path = "/a"}}\n',
+    ],
+)
+@pytest.mark.parametrize("after", ["", 'listen = "127.0.0.1:9000"\nengines.last.path = "/z"\n'])
+def test_settings_behind_dotted_keys_stay_at_the_top(tmp_path: Path, engines: str, after: str):
+    if engines.startswith("engines ="):
+        after = after.partition("\n")[0] + "\n"  # an inline table cannot be added to
+    path = tmp_path / "paddock.toml"
+    path.write_text(engines + after)
+    before = load_settings(path, {})
+    new = EngineSpec(path="/b", env={"B": "2"}, flags=("--jinja",))
+    add_engine(path, "new", new)
+    assert load_settings(path, {}).engines == {**before.engines, "new": new}
+    assert load_settings(path, {}).listen == before.listen
+    for name in ("new", *before.engines):
+        remove_engine(path, name)
+    assert load_settings(path, {}) == msgspec.structs.replace(before, engines={})
 
 
 def test_a_file_is_made_where_there_is_none(tmp_path: Path):

@@ -6,7 +6,7 @@ import pytest
 
 from paddock.core.effects import Spawn
 from paddock.core.events import Resumed, Yielded
-from paddock.core.model import HOST, ProfileId, Spec
+from paddock.core.model import HOST, ProfileId, Room, Spec
 from tests.core.story import (
     BROKEN,
     TEN,
@@ -171,3 +171,18 @@ def test_a_changed_profile_that_fails_after_a_yield_still_gives_way_to_the_versi
     s.gone(7, "a.1")
     effects = s.gone(8, "a.2", BROKEN)
     assert [e.fingerprint for e in effects if isinstance(e, Spawn)] == ["old"]
+
+
+def test_what_needs_no_gpu_comes_back_though_a_load_that_needs_one_is_held():
+    """`b` was begun, and waits until the GPUs are ours again: who comes back does not wait for it."""
+    big = Spec(ProfileId("big"), {HOST: 5})
+    s = Story(A, B, CPU, big, room=Room({**TEN.capacity, HOST: 6}))
+    s.used(0, "cpu", "cpu.1")
+    assert stop("cpu.1") in s(2, asked(2, "big"))
+    assert s.gone(3, "cpu.1") == [spawn("big.2")]
+    s.used(4, "a", "a.3")
+    assert stop("a.3") in s(5, asked(4, "b"))
+    s(6, Yielded())
+    s.gone(7, "a.3")
+    s(8, exited("big.2"))
+    assert spawn("cpu.4") in s(8, freed("big.2"))

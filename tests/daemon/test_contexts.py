@@ -18,7 +18,7 @@ from paddock.core.model import ProfileId
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.instances.context_folders import ContextFolders
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.records import Record
 from paddock.daemon.instances.slot_store import SlotStore
@@ -289,7 +289,8 @@ def contexts(root: Path, *, limit: int, ram: bool = False) -> Contexts:
     where = msgspec.structs.replace(
         places(root, ""), state_dir=root, ram_dir=root / "ram" if ram else None
     )
-    return Contexts(where, Settings(contexts_size=limit), NoSpeeds())
+    settings = Settings(contexts_size=limit)
+    return Contexts(where, settings, NoSpeeds(), ram_folders(where, settings))
 
 
 def fill(folders: Iterable[Path | None], mib: int) -> None:

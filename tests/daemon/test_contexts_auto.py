@@ -8,12 +8,10 @@ import msgspec
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.daemon.clock import Clock
-from paddock.daemon.faults import Faults
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.instance import Instance
-from paddock.daemon.instances.keeper import Keeper
 from paddock.llama.scripted import Arch, ScriptedModel, write
+from paddock.llama.slots import Moved
 from tests.engine.server import ENGINES, engine_command
 from tests.yard import Yard, places, yard
 
@@ -55,14 +53,10 @@ def instance_of(home: Yard, profile: str = "alpha") -> Instance:
     return found
 
 
-async def save_ahead(home: Yard, *, idle: float = 0.0) -> None:
-    """As the daemon does after some idle seconds."""
-    parts = home.daemon.parts
-    keeper = Keeper(
-        home.daemon.contexts, parts.registry, parts.scheduler, Clock(), Faults(), idle=idle
-    )
+async def save_ahead(home: Yard, *, rested: float = 3600.0) -> None:
+    """As the daemon does after so many idle seconds."""
     await home.until(lambda status: all(not i.leases for i in status.instances))
-    await keeper.look(instance_of(home))
+    await home.daemon.keeper.look(instance_of(home), rested=rested)
 
 
 def saved(paths: Paths) -> list[Path]:
@@ -91,6 +85,21 @@ async def test_it_is_saved_while_it_is_idle_and_not_again_when_it_leaves(paths: 
         assert await cached(home) > MANY
 
 
+async def test_a_few_tokens_more_are_read_again_and_not_saved(paths: Paths):
+    async with yard(paths, max_instances=1) as home:
+        await cached(home)
+        await save_ahead(home)
+        [file] = saved(paths)
+        written = file.stat().st_mtime_ns
+        store = instance_of(home).slots
+        assert store
+        store.thrift.note_saved(Moved(1_000, 100 << 20, 100.0))  # a save takes seconds here
+        await cached(home, "alpha", "And then?")
+        await home.answer("beta")
+        assert file.stat().st_mtime_ns == written
+        assert await cached(home, "alpha", "And then?", "And now?") > MANY
+
+
 async def test_what_changed_since_is_saved_again(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
@@ -99,7 +108,8 @@ async def test_what_changed_since_is_saved_again(paths: Paths):
         written = file.stat().st_mtime_ns
         await save_ahead(home)
         assert file.stat().st_mtime_ns == written
-        await cached(home, "alpha", "And then?")
+        await cached(home, "alpha", LONG)
+        await home.until(lambda _: instance_of(home).slots.wants_look(3600.0))  # type: ignore[union-attr]
         await save_ahead(home)
         assert file.stat().st_mtime_ns > written
 
@@ -107,7 +117,7 @@ async def test_what_changed_since_is_saved_again(paths: Paths):
 async def test_nothing_is_saved_ahead_until_it_has_been_idle(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
-        await save_ahead(home, idle=600.0)
+        await save_ahead(home, rested=0.5)
         assert saved(paths) == []
 
 
@@ -118,11 +128,7 @@ async def test_nothing_is_saved_ahead_while_somebody_is_served(paths: Paths):
         await cached(home)
         endless = asyncio.create_task(home.ask("alpha", max_tokens=4000))
         await home.until(lambda status: any(i.leases for i in status.instances))
-        parts = home.daemon.parts
-        keeper = Keeper(
-            home.daemon.contexts, parts.registry, parts.scheduler, Clock(), Faults(), idle=0.0
-        )
-        await keeper.look(instance_of(home))
+        await home.daemon.keeper.look(instance_of(home), rested=3600.0)
         assert saved(paths) == []
         endless.cancel()
 

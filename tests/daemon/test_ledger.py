@@ -445,3 +445,18 @@ def test_what_a_twin_reads_for_people_no_decision_sees():
     seen = own.twin().read_devices(NOTHING)
     assert [device.free_mib for device in seen if device.kind == "gpu"] == [500]
     assert own.readings[FIRST].free_mib == 9000
+
+
+class Kept:
+    """Contexts that are kept in RAM, as the folder of them says it."""
+
+    taken_mib = 300
+
+
+def test_what_is_kept_in_ram_counts_as_ours_since_it_makes_room_for_a_model():
+    read = {}
+    for kept in (None, Kept()):
+        books = Ledger(Settings(), driver=MadeUpGpus(), kept=kept)
+        books.read(NOTHING)
+        read[kept is None] = books.readings[HOST].ours_mib
+    assert (read[True], read[False]) == (0, 300)

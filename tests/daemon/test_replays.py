@@ -43,11 +43,17 @@ class Place:
         self.readings += 1
         self.ledger.read(NOTHING)
 
-    def flags(self, profile: Profile | None = None, engine: Engine = ENGINE) -> list[str]:
+    def flags(
+        self,
+        profile: Profile | None = None,
+        engine: Engine = ENGINE,
+        *,
+        leavers: tuple[InstanceId, ...] = (),
+    ) -> list[str]:
         """What a load is given; nothing where fit searches."""
         own: Any = self
         replays = Replays(own, self.ledger, own, own, Faults())
-        given = replays.of(profile or written(), engine, OWN)
+        given = replays.of(profile or written(), engine, OWN, leavers=leavers)
         return given.flags if given else []
 
     def beside(self, state: Coming | Serving | Ending, mib: int, id_: str = "other.1") -> "Place":
@@ -72,6 +78,11 @@ def test_whoever_is_still_booked_takes_room_also_while_it_ends():
         assert Place().beside(state, 9_500).flags() == []
         assert Place().beside(state, 8_500).flags() == FLAGS
     assert Place().beside(Coming(0), 9_500, OWN).flags() == FLAGS, "that is itself"
+
+
+def test_who_will_be_gone_before_it_allocates_takes_none():
+    place = Place().beside(Ending(), 9_500, "other.1")
+    assert place.flags(leavers=(InstanceId("other.1"),)) == FLAGS
 
 
 def test_a_profile_that_forbids_it_a_container_and_no_plan_are_left_to_fit():

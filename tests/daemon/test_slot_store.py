@@ -27,6 +27,7 @@ class Server:
 
     folder: Path
     dies: bool = False
+    more: int = 0  # tokens that every slot has got since
     restored: list[int] = field(default_factory=list)
 
     async def health(self, _: web.Request) -> web.Response:
@@ -34,7 +35,10 @@ class Server:
 
     async def slots(self, _: web.Request) -> web.Response:
         return web.json_response(
-            [{"id": n, "id_task": n, "n_prompt_tokens": TOKENS} for n in (0, 1)]
+            [
+                {"id": n, "id_task": n + self.more, "n_prompt_tokens": TOKENS + self.more}
+                for n in (0, 1)
+            ]
         )
 
     async def move(self, request: web.Request) -> web.Response:
@@ -109,7 +113,54 @@ async def test_what_takes_too_long_to_be_saved_ahead_pushes_nobody_out(
     own = store(server, tmp_path / "contexts.json", limit=1)
     own.thrift.note_saved(Moved(TOKENS, SIZE, 10.0))  # a request may have to wait for two
     async with reached(server, tmp_path / "s"):
-        await own.save_one(str(tmp_path / "s"), LoadReport())
+        await own.save_one(str(tmp_path / "s"), LoadReport(), rested=3600.0)
     assert "saved only when it leaves" in own.note
     assert older.exists()
     assert names(server) == set()
+
+
+SAME = "slot get_availabl: id  0 | task -1 | selected slot by LCP similarity, sim_best = 0.9, f_keep = 1.000"
+OTHER = "slot get_availabl: id  0 | task -1 | selected slot by LRU, t_last = -1"
+REUSED = "slot launch_slot_: id  0 | task TASK | cached n_tokens = 1000, memory_seq_rm"
+
+
+@pytest.mark.parametrize(
+    ("more", "lines", "is_saved_again"),
+    [
+        (3, [SAME, REUSED], False),  # 3 s of reading against 10 of saving
+        (30, [SAME, REUSED], True),
+        (3, [OTHER, REUSED], True),  # another conversation, or the same out of another cache
+        (3, [], True),  # its log was not read yet
+        (3, [SAME, REUSED.replace("TASK", "99")], True),
+    ],
+)
+async def test_what_is_kept_is_good_enough_while_reading_the_rest_is_quicker_than_a_save(
+    server: Server, tmp_path: Path, more: int, lines: list[str], *, is_saved_again: bool
+):
+    own = store(server, tmp_path / "contexts.json")
+    own.thrift.note_saved(Moved(TOKENS, SIZE, 10.0))
+    async with reached(server, tmp_path / "s"):
+        assert await own.save(str(tmp_path / "s"), LoadReport()) == 2 * TOKENS
+        own.thrift.note_saved(Moved(TOKENS * 100, SIZE * 100, 1_000.0))
+        server.more = more
+        for slot in (0, 1):
+            for line in lines:
+                own.hear(line.replace("id  0", f"id  {slot}").replace("TASK", str(slot + more)))
+        saved = await own.save(str(tmp_path / "s"), LoadReport())
+    assert bool(saved) == is_saved_again
+
+
+async def test_it_waits_for_the_moment_that_keeps_least_waiting(server: Server, tmp_path: Path):
+    own = store(server, tmp_path / "contexts.json")
+    own.thrift.note_saved(Moved(TOKENS, SIZE, 2.0))
+    for began in range(0, 1_000, 10):  # it was always asked again after 2 s
+        own.rhythm.note_rest(began)
+        own.rhythm.note_end(began + 2.0, leaves=False)
+    async with reached(server, tmp_path / "s"):
+        for rested in (1.0, 1.9):
+            assert own.wants_look(rested) == (rested == 1.0)
+            await own.save_one(str(tmp_path / "s"), LoadReport(), rested=rested)
+            assert names(server) == set()
+        assert own.wants_look(3.0)
+        await own.save_one(str(tmp_path / "s"), LoadReport(), rested=3.0)
+    assert names(server) == {"slot-0.bin"}

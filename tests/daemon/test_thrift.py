@@ -5,13 +5,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.core.model import ProfileId
 from paddock.daemon.instances.context_folders import RamFolders
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.load_report import LoadReport
 from paddock.daemon.instances.records import Record
-from paddock.daemon.instances.thrift import Thrift
+from paddock.daemon.instances.thrift import Thrift, Weighing
+from paddock.host.memory import read_memory
 from paddock.llama.slots import Chosen, Moved, Reused, parse_reuse
 
 GB = 10**9
@@ -33,11 +36,15 @@ RECORD = Record(
 
 
 def thrift(
-    folder: Path, speed: float | None, *, is_asked_for: bool = False, **known: str
+    folder: Path,
+    speed: float | None,
+    *,
+    is_asked_for: bool = False,
+    experience: Experience | None = None,
+    **known: str,
 ) -> Thrift:
-    experience = Experience(folder / "contexts.json")
     return Thrift(
-        experience,
+        experience or Experience(folder / "contexts.json"),
         Speeds(speed),
         record=msgspec.structs.replace(RECORD, **known),
         place="ram",
@@ -47,13 +54,15 @@ def thrift(
 
 def test_it_pays_where_reading_again_takes_longer(tmp_path: Path):
     """An 8B model on an H200: 4.2 GB of 32,000 tokens are written in 1.44 s and read in 1.36 s."""
-    slow, fast = thrift(tmp_path, 2_000.0), thrift(tmp_path, 20_000.0)
+    noted = Experience(tmp_path / "contexts.json")
+    slow = thrift(tmp_path, 2_000.0, experience=noted)
     slow.note_saved(Moved(32_000, round(4.2 * GB), 1.44))
     slow.note_restored(Moved(32_000, round(4.2 * GB), 1.36))
     weighing = slow.weigh(32_000, LoadReport())
     assert (round(weighing.save, 2), round(weighing.restore, 2)) == (1.44, 1.36)
     assert weighing.is_measured
     assert slow.is_worth(weighing)
+    noted.close()
     fast = thrift(tmp_path, 20_000.0)  # it reads what the other has noted
     assert not fast.is_worth(fast.weigh(32_000, LoadReport()))
 
@@ -75,10 +84,12 @@ def test_who_asks_for_it_gets_it_whether_it_pays_or_not(tmp_path: Path):
 
 
 def test_two_tries_in_vain_end_it_for_that_kind_alone(tmp_path: Path):
-    judge = thrift(tmp_path, 1.0)
+    noted = Experience(tmp_path / "contexts.json")
+    judge = thrift(tmp_path, 1.0, experience=noted)
     judge.note_reused(expected=1_000, reused=0, restore_seconds=0.0)
     assert not judge.is_futile, "a hybrid may have been asked for something else"
     judge.note_reused(expected=1_000, reused=10, restore_seconds=0.0)
+    noted.close()
     assert thrift(tmp_path, 1.0).is_futile
     assert not thrift(tmp_path, 1.0, is_asked_for=True).is_futile
     assert not thrift(tmp_path, 1.0, context_kind="flags b2").is_futile
@@ -109,7 +120,7 @@ def test_what_was_remembered_wrongly_counts_as_nothing(tmp_path: Path):
         (
             "0.00.168.564 I slot   operator(): id  0 | task 1 | cached n_tokens = 819, "
             "memory_seq_rm [819, end)",
-            Reused(0, 819),
+            Reused(0, 819, 1),
         ),
         ("0.0 I slot      release: id  0 | task 1 | stop processing: n_tokens = 1", None),
     ],
@@ -144,12 +155,31 @@ async def test_what_is_larger_than_all_may_be_pushes_nobody_out(tmp_path: Path):
     assert old.exists()
 
 
-async def test_what_cannot_lie_beside_the_file_it_replaces_pushes_nobody_out(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("mib", "has_room", "left"),
+    [(4, True, "own other"), (5, True, "other"), (7, True, ""), (9, False, "own other")],
+)
+async def test_what_cannot_lie_beside_the_file_it_replaces_takes_its_place(
+    tmp_path: Path, mib: int, *, has_room: bool, left: str
+):
     folders = RamFolders(tmp_path, limit=8, margin=0)
-    own, other = kept(folders, "mine", 5, 2), kept(folders, "other", 2, 1)
-    assert not await folders.make_room(own.parent, 5 << 20)
-    assert own.exists()
-    assert other.exists()
+    files = {"own": kept(folders, "mine", 4 if mib == 4 else 5, 2)}
+    files["other"] = kept(folders, "other", 0 if mib == 4 else 2, 1)
+    made = await folders.make_room(files["own"].parent, mib << 20, replaces=files["own"])
+    assert made == has_room
+    assert " ".join(name for name, file in files.items() if file.exists()) == left
+
+
+async def test_a_model_that_needs_the_ram_gets_it_and_keeps_its_own_context(tmp_path: Path):
+    free = read_memory().available_mib
+    assert free
+    folders = RamFolders(tmp_path, limit=50, margin=0)
+    old, own, new = (kept(folders, name, 2, age) for age, name in enumerate(("a", "own", "b")))
+    assert folders.taken_mib == 6
+    await folders.leave_ram(free // 2, but=own.parent)
+    assert old.exists()
+    await folders.leave_ram(free * 2, but=own.parent)
+    assert [file.exists() for file in (old, own, new)] == [False, True, False]
 
 
 async def test_nothing_is_kept_where_ram_is_short(tmp_path: Path):
@@ -158,3 +188,22 @@ async def test_nothing_is_kept_where_ram_is_short(tmp_path: Path):
     await folders.trim()
     assert not old.exists()
     assert not await folders.make_room(tmp_path / "mine", 1)
+
+
+@given(
+    tokens=st.integers(1, 100_000),
+    kept=st.integers(0, 120_000),
+    save=st.floats(0, 60),
+    restore=st.floats(0, 60),
+    reread=st.floats(0, 600),
+)
+def test_what_is_kept_already_makes_a_save_pay_less(
+    tokens: int, kept: int, save: float, restore: float, reread: float
+):
+    weighing = Weighing(tokens, 1, save, restore, reread, is_measured=True)
+    assert weighing.pays_beside(0) == weighing.pays
+    if weighing.pays_beside(kept):
+        assert weighing.pays
+        assert weighing.pays_beside(kept // 2)
+        assert reread * (1 - min(kept, tokens) / tokens) > save
+    assert not weighing.pays_beside(tokens)

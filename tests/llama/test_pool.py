@@ -171,6 +171,26 @@ async def test_a_connection_closed_in_the_moment_of_its_use_costs_one_more_try(t
     assert len(heads) == 3
 
 
+async def test_several_connections_closed_in_that_moment_cost_one_more_try(tmp_path):
+    heads = []
+    all_asked = asyncio.Event()
+
+    async def serve(reader, writer):  # one reply for each connection, once all are open
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(heads) == 3:
+            all_asked.set()
+        await all_asked.wait()
+        writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with asking(tmp_path, serve) as pool:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(whole(pool))
+        assert await whole(pool) == b"ok"
+    assert len(heads) == 5
+
+
 async def test_who_never_answers_is_asked_twice(tmp_path):
     server = Server()
     async with asking(tmp_path, server.serve) as pool:

@@ -297,3 +297,13 @@ async def test_a_wrapper_that_becomes_the_server_keeps_its_signs(plumbing, start
     await lines(plumbing)
     recorded = ["/wrapper", "--a", "b"]
     assert Signs(recorded, SIGNS.mark).are_on(child.pid)
+
+
+async def test_letting_go_of_one_that_was_ended_quietly_leaves_no_stopped_process(plumbing):
+    child = adopt(orphan(), plumbing, SIGNS)
+    assert child is not None
+    child.end_quietly()
+    child.close()
+    async with asyncio.timeout(10):
+        while is_running(child.pid):
+            await asyncio.sleep(0.01)

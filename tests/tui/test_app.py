@@ -213,7 +213,7 @@ async def test_a_log_is_searched_back_and_forth():
     async with shown(two(), (100, 30)) as (app, pilot, _):
         await pilot.press("l", "slash", *"LLAMA_SERVER: INIT", "enter")
         await settled(pilot)
-        assert "held, line 2 of 2 with “llama_server: init”" in text(app)
+        assert "paused, line 2 of 2 with “llama_server: init”" in text(app)
         await pilot.press("n")
         await settled(pilot)
         assert "line 1 of 2" in text(app)
@@ -246,7 +246,7 @@ async def test_a_log_held_by_scrolling_up_is_followed_again_at_its_end():
         assert "following" in text(app)
         await pilot.press("up")
         await settled(pilot)
-        assert "held" in text(app)
+        assert "paused" in text(app)
         await pilot.press("down")
         await settled(pilot)
         assert "following" in text(app)

@@ -65,6 +65,7 @@ class Profile:
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
+    overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for

@@ -1,11 +1,14 @@
-"""Edits paddock.toml: comments and order stay, and a result that cannot be parsed is not written."""
+"""Edits paddock.toml: comments and order stay, and a result that means anything else is not written."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomlkit
 from tomlkit import TOMLDocument
+from tomlkit.items import InlineTable
 
 from paddock.atomic_write import atomic_write
 from paddock.config.engines import EngineSpec
@@ -24,9 +27,37 @@ def add_engine(path: Path, name: str, spec: EngineSpec) -> None:
                 hint="remove it with `paddock engine remove`, or choose another name",
             )
         written = {key: value for key, value in msgspec.to_builtins(spec).items() if value}
-        engines[name] = tomlkit.item(written)
+        inline = isinstance(engines, InlineTable)  # which can hold nothing but its like
+        engines[name] = _inline(written) if inline else tomlkit.item(written)
+        if not _means_the_same(document):
+            engines[name] = _inline(written)
 
     _edit(path, change)
+
+
+def _means_the_same(document: TOMLDocument) -> bool:
+    """Whether its text says what it holds, empty tables aside.
+
+    tomlkit puts the header of a new table behind dotted keys (`engines.old.path = …`), in the middle of
+    the top level, where it takes the settings that follow for its own.
+    """
+    try:
+        written = tomllib.loads(tomlkit.dumps(document))
+    except tomllib.TOMLDecodeError:
+        return False
+    return _filled(written) == _filled(document.unwrap())
+
+
+def _filled(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value != {}}
+
+
+def _inline(values: dict[str, Any]) -> InlineTable:
+    """`{…}` on one line, which needs no header."""
+    table = tomlkit.inline_table()
+    for key, value in values.items():
+        table[key] = _inline(value) if isinstance(value, dict) else value
+    return table
 
 
 def remove_engine(path: Path, name: str) -> None:
@@ -62,5 +93,10 @@ def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     load_settings(path, {}, is_keyed=True)  # what is broken already its owner must repair
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
+    if not _means_the_same(document):
+        raise ConfigError(
+            f"{path}: this cannot be written without changing other settings",
+            hint="write `[engines.NAME]` where it has dotted keys such as engines.NAME.path",
+        )
     written = tomlkit.dumps(document).encode()
     atomic_write(path, written, prove=lambda partial: load_settings(partial, {}, is_keyed=True))

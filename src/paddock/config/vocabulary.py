@@ -56,6 +56,7 @@ PADDOCK_KEYS = {
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
     "probe": FieldKey("probe", values.boolean),
     "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
+    "overlap": FieldKey("overlap", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
 }
 

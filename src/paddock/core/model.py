@@ -1,6 +1,6 @@
 """The vocabulary of the core: names, what a profile needs, what the machine has, the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
@@ -92,3 +92,14 @@ class Cause:
         object.__setattr__(self, "message", excerpt.line(self.message, excerpt.MESSAGE))
         object.__setattr__(self, "hint", excerpt.line(self.hint, excerpt.MESSAGE))
         object.__setattr__(self, "log", excerpt.last(self.log))
+
+
+class Numbers(Iterator[int]):
+    """Those of new instances, one after another."""
+
+    def __init__(self, first: int) -> None:
+        self.following = first
+
+    def __next__(self) -> int:
+        self.following += 1
+        return self.following - 1

@@ -5,7 +5,6 @@ that a decision never depends on the order in which the facts arrived.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import count
 from typing import assert_never
 
 from paddock.core import events as ev
@@ -13,9 +12,19 @@ from paddock.core import setbacks, yielding
 from paddock.core.admission import objection
 from paddock.core.books import Books, Coming, Ending, Live, Serving, Setback, Waiter
 from paddock.core.effects import Effect, Grant, Outcome, Refuse, Stop, SwitchDone
-from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Rules, Spec, Ticket
+from paddock.core.model import (
+    Cause,
+    Demand,
+    InstanceId,
+    Numbers,
+    ProfileId,
+    Rules,
+    Spec,
+    Ticket,
+)
 from paddock.core.outlook import Outlook, outlook
 from paddock.core.settle import bring_back, refuse_all, settle, stop
+from paddock.core.upcoming import Upcoming, upcoming
 
 _CLOSING = Cause("shutting_down", "Paddock is shutting down")
 _RESTARTING = Cause("restarting", "Paddock is restarting, and the models stay loaded")
@@ -26,8 +35,9 @@ class Scheduler:
 
     def __init__(self, rules: Rules | None = None, *, first_number: int = 1) -> None:
         self._books = Books(rules or Rules())
-        self._numbers = count(first_number)
+        self._numbers = Numbers(first_number)
         self.deadline: float | None = None
+        self.upcoming: Upcoming | None = None  # whose process may be started before its `Spawn`
 
     def handle(self, event: ev.Event, now: float) -> list[Effect]:
         """Take note of `event`; what must be done about it, in this order."""
@@ -35,6 +45,7 @@ class Scheduler:
             return effects
         effects = [*self._note(event, now), *settle(self._books, self._numbers, now)]
         self.deadline = self._books.next_deadline(now)
+        self.upcoming = upcoming(self._books, self._numbers.following, now)
         return effects
 
     # ---- the short way ----
@@ -87,8 +98,9 @@ class Scheduler:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing loads or ends, so that free memory stays as it is."""
-        return all(isinstance(live.state, Serving) for live in self.live.values())
+        """Whether nothing loads, ends or is started beforehand, so that free memory stays as it is."""
+        serving = all(isinstance(live.state, Serving) for live in self.live.values())
+        return serving and self.upcoming is None
 
     def live_of(self, profile: ProfileId) -> Live | None:
         return self._books.live_of(profile)

@@ -12,18 +12,17 @@ In the order of precedence:
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 from math import isfinite
 
 from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
-from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.core.model import Cause, InstanceId, Numbers, ProfileId
 from paddock.core.outlook import shortfall
 from paddock.core.users import Users
 from paddock.core.yielding import CAUSE, is_held, leave_gpus
 
 
-def settle(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
+def settle(books: Books, numbers: Numbers, now: float) -> Iterator[Effect]:
     """Derive every decision that the facts allow now; `numbers` gives new instances their numbers."""
     if books.closing:
         return
@@ -103,7 +102,7 @@ def _renew(books: Books, profile: ProfileId, now: float) -> None:
     _owe(books, profile, [profile])
 
 
-def _bring_out(books: Books, numbers: "count[int]", now: float) -> Iterator[Effect]:
+def _bring_out(books: Books, numbers: Numbers, now: float) -> Iterator[Effect]:
     """Load what is wanted, each with the room that those before it in the queue leave."""
     promises: list[Promise] = []
     doomed: set[InstanceId] = set()  # who will have to leave for those before
@@ -180,13 +179,14 @@ def _close_only(books: Books, closed: set[InstanceId], now: float) -> None:
                 live.state.closed_since = now
 
 
-def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]:
+def _restore(books: Books, numbers: Numbers, now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
     somebody_leaves = any(live.is_ending for live in books.live.values())
+    somebody_comes = any(not is_held(books, profile) for profile in books.begun)
     for profile in [p for p in books.restoring if not is_held(books, p)]:
         demand = books.need(profile)
         if books.live_of(profile) is None and books.has_room(demand, [], set()):
-            if not books.begun and books.may_load(demand):
+            if not somebody_comes and books.may_load(demand):
                 books.restoring.remove(profile)
                 yield _spawn(books, numbers, profile, now, restored=True)
         elif books.is_up(profile) or not somebody_leaves:
@@ -194,7 +194,7 @@ def _restore(books: Books, numbers: "count[int]", now: float) -> Iterator[Spawn]
 
 
 def _spawn(
-    books: Books, numbers: "count[int]", profile: ProfileId, now: float, *, restored: bool = False
+    books: Books, numbers: Numbers, profile: ProfileId, now: float, *, restored: bool = False
 ) -> Spawn:
     instance = InstanceId(f"{profile}.{next(numbers)}")
     newest = books.specs[profile].fingerprint

@@ -16,6 +16,7 @@ from paddock.core import events as ev
 from paddock.core.books import Coming
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
@@ -32,7 +33,7 @@ from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
 from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.history.usage_log import UsageLog
-from paddock.daemon.instances.contexts import Contexts
+from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.keeper import Keeper
@@ -82,7 +83,8 @@ class Daemon:
     ) -> None:
         scheduler = Scheduler(rules_of(settings), first_number=records.next_number())
         roster = Roster(paths, settings, faults)
-        ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json")
+        kept = ram_folders(paths, settings)
+        ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json", kept=kept)
         registry, flaws = Registry(scheduler), Flaws(roster)
         switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
         self.loop = Loop(scheduler, registry, switches, self, clock, faults)
@@ -95,7 +97,7 @@ class Daemon:
         self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
         observer = Observer(ledger, scheduler, roster, self.plans)
         self.chronicle = Chronicle(history, observer, records, self, clock, faults)
-        self.contexts = Contexts(paths, settings, self.chronicle)
+        self.contexts = Contexts(paths, settings, self.chronicle, kept)
         self.keeper = Keeper(self.contexts, registry, scheduler, clock, faults)
         self.parts = parts = Parts(
             paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
@@ -223,6 +225,7 @@ class Daemon:
                 await self._end(helpers)
                 writer.cancel()
         finally:
+            self.contexts.experience.close()
             await self.chronicle.close()
             self._ended.set()
 
@@ -284,7 +287,13 @@ class Daemon:
         self.read_ahead.begun(order.profile)
         self.supervisor.bring_to_life(self._group, order)
 
+    def foresee(self, upcoming: Upcoming | None) -> None:
+        if self._group is not None:
+            self.supervisor.foresee(self._group, upcoming)
+
     def stop(self, order: ef.Stop) -> None:
+        if (leaver := self.parts.registry.get(order.instance)) and order.why == "evicted":
+            leaver.note_rest_over(leaves=True)
         self.supervisor.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
@@ -301,7 +310,9 @@ class Daemon:
         self.publisher.switch_ended(done, ended)
 
     def granted(self, instance: InstanceId) -> None:
-        self.parts.usage.note(self.parts.registry[instance].profile)
+        used = self.parts.registry[instance]
+        self.parts.usage.note(used.profile)
+        used.note_rest_over(leaves=False)
         self.probes.disturb(instance)
         self.chronicle.began(instance)
 

@@ -12,6 +12,7 @@ from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.model import UNKNOWN, Asker, Cause, InstanceId, ProfileId, Ticket
 from paddock.core.scheduler import Scheduler
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.alarm import Alarm
 from paddock.daemon.clock import Clock
@@ -27,6 +28,9 @@ class Effects(Protocol):
     def spawn(self, order: ef.Spawn) -> None: ...
     def stop(self, order: ef.Stop) -> None: ...
     def switch_done(self, done: ef.SwitchDone) -> None: ...
+    def foresee(self, upcoming: Upcoming | None) -> None:
+        """This is what comes next, once those who leave for it are gone."""
+
     def granted(self, instance: InstanceId) -> None:
         """A request is about to use this instance."""
 
@@ -61,6 +65,7 @@ class Loop:
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
         self._alarm.set(self._scheduler.deadline)
+        self._effects.foresee(self._scheduler.upcoming)
         self._effects.handled(event)
 
     def _time_passed(self) -> None:

@@ -4,12 +4,14 @@ from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import timestamp
 from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.launch import command
+from paddock.llama.gate import Gate
 from paddock.llama.signs import new_mark
 from paddock.placement.replayable import Replay
 
@@ -35,13 +37,30 @@ class Starter:
         self._records.begin(record)
         return record
 
-    def again_with_fit(self, short: Record, profile: Profile) -> Record:
-        """The same instance once more, after its plan did not hold: the plan is dropped.
+    def replay(self, upcoming: Upcoming, profile: Profile) -> Replay | None:
+        """What it would be given of its plan when those who leave for it are gone."""
+        engine = self._roster.engine(profile)
+        return self._replays.of(profile, engine, upcoming.instance, leavers=upcoming.leavers)
+
+    def prepare_early(
+        self, upcoming: Upcoming, profile: Profile, replay: Replay | None
+    ) -> tuple[Record, Gate]:
+        """The same before its turn, behind a gate. Raises OSError, or the PaddockError of its engine."""
+        record = self._record(upcoming.instance, profile, replay)
+        gate = Gate(self._records.plumbing(record.number).folder / "files")
+        record.is_early, record.argv = True, gate.close(record.argv)
+        self._records.begin(record)
+        return record, gate
+
+    def again(self, short: Record, profile: Profile, *, searches: bool) -> Record:
+        """The same instance once more. `searches`: its plan did not hold, and is dropped.
 
         Raises OSError, or the PaddockError of its engine.
         """
-        self._replays.drop(profile, self._roster.engine(profile))
-        record = self._record(InstanceId(short.instance), profile, None)
+        if searches:
+            self._replays.drop(profile, self._roster.engine(profile))
+        replay = None if searches else short.replay
+        record = self._record(InstanceId(short.instance), profile, replay)
         self._records.begin_again(record)
         return record
 

@@ -11,8 +11,11 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.effects import Spawn
-from paddock.core.model import Cause, InstanceId, ProfileId
+from paddock.core.model import HOST, Cause, InstanceId
+from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import Clock
+from paddock.daemon.early_start import EarlyStart
+from paddock.daemon.early_starts import Begun, EarlyStarts
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.contexts import Contexts
@@ -65,6 +68,9 @@ class Supervisor:
         self._faults, self._clock = faults, clock
         self._contexts = contexts
         self._starter = Starter(settings, records, roster, contexts, replays)
+        self._early = EarlyStarts(
+            records, registry, roster, ledger, plans, self._starter, contexts, faults
+        )
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._stopped_early: dict[InstanceId, str] = {}  # before they had a process; and why
         self._leaving = False
@@ -73,8 +79,12 @@ class Supervisor:
 
     def bring_to_life(self, group: asyncio.TaskGroup, order: Spawn) -> None:
         """Start this instance of this version of its profile; its end is an event for the loop."""
-        life = self._new_life(order.instance, order.profile, order.fingerprint)
+        life = self._new_life(order, self._early.claim(order))
         self._lives[order.instance] = group.create_task(self._guarded(order.instance, life))
+
+    def foresee(self, group: asyncio.TaskGroup, upcoming: Upcoming | None) -> None:
+        """This will be brought to life once others are gone; None: nothing waits for that."""
+        self._early.foresee(group, upcoming)
 
     async def _guarded(self, instance: InstanceId, life: Coroutine[None, None, None]) -> None:
         """An unexpected error in one life ends no other."""
@@ -88,57 +98,75 @@ class Supervisor:
                     instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
                 )
 
-    async def _new_life(self, instance: InstanceId, name: ProfileId, fingerprint: str) -> None:
+    async def _new_life(self, order: Spawn, early: EarlyStart | None) -> None:
         # First, since a rehearsal holds memory that would be missing in what is read of the devices.
         with self._faults.caught("plans"):
             await self._plans.stand_aside()
-        if why := self._stopped_early.pop(instance, None):
-            self._failed_to_begin(instance, Cause("stopped", f"stopped before it began: {why}"))
-            return
         try:
-            profile = self._roster.version(name, fingerprint)
+            profile = self._roster.version(order.profile, order.fingerprint)
             engine = self._roster.engine(profile)
             environ = environment(engine, os.environ)
-            record = self._starter.prepare(instance, profile)
-        except PaddockError as error:
-            self._failed_to_begin(instance, Cause(error.code, error.message, error.hint))
-        except OSError as error:
-            self._failed_to_begin(
-                instance, Cause("state_unwritable", f"cannot prepare {instance}: {error}")
-            )
+            begun = await self._early.take(early, profile)
+            record = begun.record if begun else self._starter.prepare(order.instance, profile)
         except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
-            self._faults.note("instances", error)
-            self._failed_to_begin(
-                instance, Cause("internal", f"an internal fault of Paddock: {error!r}")
-            )
-        else:
-            state = self._flaws.state(profile)
-            live, cause = await self._run(record, environ)
-            if live.fell_short:
-                live, cause = await self._run_with_fit(live, cause, profile, environ)
-            await self._after_its_end(live, cause)
-            if live.refusal:
-                self._flaws.note(profile, state, quoted(engine, live.refusal))
+            if early:
+                early.decide("drop")
+            self._failed_to_begin(order.instance, self._why_unprepared(order.instance, error))
+            return
+        with self._faults.caught("contexts"):
+            demand = self._registry.demand(order.instance)
+            await self._contexts.leave_ram(demand.get(HOST, 0), record)
+        if why := self._stopped_early.pop(order.instance, None):
+            if begun:
+                await begun.child.end_at_once()
+            await self._stopped_before_it_began(record, why)
+            return
+        state = self._flaws.state(profile)
+        live, cause = await self._run(record, environ, begun)
+        while live.goes_on:
+            live, cause = await self._run_again(live, cause, profile, environ)
+        await self._after_its_end(live, cause)
+        if live.refusal:
+            self._flaws.note(profile, state, quoted(engine, live.refusal))
 
-    async def _run(self, record: Record, environ: Mapping[str, str]) -> tuple[Instance, Cause]:
-        """Start it and see it through; the instance, and why it ended."""
+    def _why_unprepared(self, instance: InstanceId, error: Exception) -> Cause:
+        if isinstance(error, PaddockError):
+            return Cause(error.code, error.message, error.hint)
+        if isinstance(error, OSError):
+            return Cause("state_unwritable", f"cannot prepare {instance}: {error}")
+        self._faults.note("instances", error)
+        return Cause("internal", f"an internal fault of Paddock: {error!r}")
+
+    async def _run(
+        self, record: Record, environ: Mapping[str, str], begun: Begun | None = None
+    ) -> tuple[Instance, Cause]:
+        """Start it, unless it was begun early, and see it through; the instance, and why it ended."""
         plumbing, marked = self._records.plumbing(record.number), {**environ, MARK: record.mark}
         live = self._track(record)
         self._listener.phase_changed(live)
+        live.is_early = begun is not None
+        if begun:
+            return live, await self._see_through(live, lambda: begun.child)
         return live, await self._see_through(live, lambda: spawn(record.argv, marked, plumbing))
 
-    async def _run_with_fit(
+    async def _run_again(
         self, short: Instance, cause: Cause, profile: Profile, environ: Mapping[str, str]
     ) -> tuple[Instance, Cause]:
-        """The same load once more, in what memory there is now; who waits for it waits on."""
-        _log.warning("%s: what its plan counted with is gone, fit searches anew", short.id)
+        """The same load once more; who waits for it waits on.
+
+        In what memory there is now, where its plan counted with more; in its turn, where it began early.
+        """
+        searches = "what its plan counted with is gone, fit searches anew"
+        _log.warning(
+            "%s: %s", short.id, searches if short.fell_short else f"again: {cause.message}"
+        )
         with self._faults.caught("memory"):
             await self._ledger.freed(short.record.worker, within=_MEMORY_WAIT)
         if short.order.why is not None:
             self._end(short, ph.Stopped())
             return short, Cause("stopped", f"stopped: {short.order.why}")
         try:
-            record = self._starter.again_with_fit(short.record, profile)
+            record = self._starter.again(short.record, profile, searches=short.fell_short)
         except (OSError, PaddockError) as error:
             _log.error("%s cannot be prepared again: %s", short.id, error)
             self._end(short, ph.Failed(cause))
@@ -147,6 +175,7 @@ class Supervisor:
 
     def _end(self, short: Instance, phase: ph.Phase) -> None:
         """Its load does not go on after all."""
+        short.fell_short = short.failed_early = False
         short.move(phase)
         with self._faults.caught("records"):
             self._records.close(short.record)
@@ -194,6 +223,11 @@ class Supervisor:
     async def _adopt(self, group: asyncio.TaskGroup, record: Record) -> None:
         child = self._find_child(record)
         if child is None:
+            self._records.close(record)
+            return
+        if record.is_early:
+            _log.info("%s was begun for a switch that ended with its daemon", record.instance)
+            await child.end_at_once()
             self._records.close(record)
             return
         live = self._track(record)
@@ -301,6 +335,15 @@ class Supervisor:
         elif instance in self._lives:
             self._stopped_early[instance] = why
 
+    async def _stopped_before_it_began(self, record: Record, why: str) -> None:
+        with self._faults.caught("records"):
+            self._records.close(record)
+        gone = self._contexts_given_back(record)
+        self._failed_to_begin(
+            InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
+        )
+        await self._delete(gone)
+
     def _failed_to_begin(self, instance: InstanceId, cause: Cause) -> None:
         _log.warning("instance %s could not be started: %s", instance, cause.message)
         self._loop.feed(ev.Exited(instance, cause))
@@ -309,6 +352,7 @@ class Supervisor:
     def _forget(self, instance: InstanceId) -> None:
         del self._lives[instance]
         self._stopped_early.pop(instance, None)
+        self._registry.forget_early(instance)
         self._loop.feed(ev.MemoryFreed(instance))
 
     async def leave(self) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from aiohttp import HttpVersion10, web
+from aiohttp import web
 from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _PAYLOAD_ACCESS_ERROR, ERROR, _ErrInfo
@@ -76,8 +76,6 @@ class OneTask(web.RequestHandler):
         task = self._task_handler or asyncio.current_task()
         assert task is not None, "`start` runs in one"
         request: Any = make(message, payload, self, StreamWriter(self, self._loop), task)
-        if request._version < HttpVersion10:  # whose head names none; its reply would have no head
-            request._version = HttpVersion10
         return request, handle
 
     async def _linger(self, payload: StreamReader) -> None:

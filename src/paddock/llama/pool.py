@@ -60,11 +60,20 @@ class Pool:
         head = _head(method, path, headers, body)
         try:
             return await self._ask(method, head, body, outlet)
-        except Unanswered:
-            return await self._ask(method, head, body, outlet)
+        except Unanswered:  # another that was kept may be closed in the same moment
+            return await self._ask(method, head, body, outlet, link=await self._connected())
 
-    async def _ask(self, method: str, head: bytes, body: Body, outlet: Outlet | None) -> Reply:
-        link = self._kept() or await self._connected()
+    async def _ask(
+        self,
+        method: str,
+        head: bytes,
+        body: Body,
+        outlet: Outlet | None,
+        *,
+        link: Link | None = None,
+    ) -> Reply:
+        """`link`: the one to use; None: one that was kept, or a new one."""
+        link = link or self._kept() or await self._connected()
         is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
         whole = head + body if is_small and isinstance(body, bytes) else head
         reply = link.ask(whole, outlet, is_head=method == "HEAD", is_all=is_small)

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paddock.llama.output import EXIT_COMMAND
-from paddock.llama.signs import MARK, Signs, leads
+from paddock.llama.signs import MARK, Signs, group_of, is_stopped, leads
 
 _LAST_ANSWER = 0.1  # seconds
+_STOPS_WITHIN, _MOMENT = 2.0, 0.001  # seconds; a driver's call may last some 0.1
+_LOOKS = 50  # a moment apart
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -102,6 +104,7 @@ class Child:
         self._signs = signs
         self._plumbing = plumbing
         self._own = own
+        self._doom: asyncio.TimerHandle | None = None  # kills it, if it was ended quietly
         self._pidfd = os.pidfd_open(identity.pid)
         self._ended = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._note_end)
@@ -137,6 +140,36 @@ class Child:
         self.signal(signal.SIGKILL)  # also for others that a wrapper script may have left behind
         return await self.wait()
 
+    async def begin_calls_anew(self) -> bool:
+        """Stop the whole group for a moment, so that a call in which it waits begins anew.
+
+        False where it could not be seen to stop. One that is starting another (vfork) stops only when
+        that has begun, which it cannot while it is stopped: so this is tried again and again.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOPS_WITHIN):
+                while not await self._stops_for_a_moment():  # noqa: ASYNC110  # nothing tells us
+                    await asyncio.sleep(_MOMENT)
+                return True
+        return False
+
+    async def _stops_for_a_moment(self) -> bool:
+        self.signal(signal.SIGSTOP)
+        try:
+            for _ in range(_LOOKS):
+                if all(map(is_stopped, group_of(self.pid))):
+                    return True
+                await asyncio.sleep(_MOMENT)
+        finally:
+            self.signal(signal.SIGCONT)
+        return False
+
+    async def end_at_once(self) -> None:
+        """Kill it, also where it is stopped; return when its group is gone."""
+        self.signal(signal.SIGKILL)
+        await self.wait()
+        self.close()
+
     def end_quietly(self) -> None:
         """Have it end soon, so that no server which answers it is hurt.
 
@@ -145,7 +178,9 @@ class Child:
         last is answered in a moment.
         """
         self.signal(signal.SIGSTOP)
-        asyncio.get_running_loop().call_later(_LAST_ANSWER, self.signal, signal.SIGKILL)
+        if self._doom is None:
+            loop = asyncio.get_running_loop()
+            self._doom = loop.call_later(_LAST_ANSWER, self.signal, signal.SIGKILL)
 
     async def _ends_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -181,7 +216,12 @@ class Child:
             return False
 
     def close(self) -> None:
-        """Stop watching it; the process goes on."""
+        """Stop watching it; the process goes on, but for one that was ended quietly: it is stopped, and
+        nobody else would kill it."""
+        if self._doom is not None:
+            self._doom.cancel()
+            self._doom = None
+            self.signal(signal.SIGKILL)
         if self._pidfd >= 0:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)

@@ -52,6 +52,24 @@ def leads(pid: int) -> bool:
     return _group(pid) == pid
 
 
+def group_of(leader: int) -> list[int]:
+    """The processes of this group."""
+    return [pid for pid in _pids() if _group(pid) == leader]
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether none of its threads runs or waits any more: stopped, ended or gone."""
+    return all(_state(task) in "TtZX" for task in Path("/proc").glob(f"{pid}/task/*/stat"))
+
+
+def _state(stat: Path) -> str:
+    """The letter of proc(5), field 3."""
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "X"
+
+
 def _group(pid: int) -> int | None:
     try:
         return os.getpgid(pid)

@@ -46,6 +46,7 @@ class Reused:
 
     slot: int
     tokens: int
+    task: int
 
 
 async def used(session: aiohttp.ClientSession) -> dict[int, Held]:
@@ -94,7 +95,7 @@ async def _do(
 # As printed by build 11434. A prompt that resembles none of the slots goes to the one that was used
 # longest ago; that line (`selected slot by LRU`) is about no conversation that went on.
 _CHOSEN = re.compile(r"id +(\d+) \| .*selected slot by LCP similarity, .*f_keep = ([\d.]+)")
-_REUSED = re.compile(r"id +(\d+) \| task \d+ \| cached n_tokens = (\d+)")
+_REUSED = re.compile(r"id +(\d+) \| task (\d+) \| cached n_tokens = (\d+)")
 
 
 def parse_reuse(line: str) -> Chosen | Reused | None:
@@ -103,5 +104,5 @@ def parse_reuse(line: str) -> Chosen | Reused | None:
         found = _CHOSEN.search(line)
         return Chosen(int(found[1]), float(found[2])) if found else None
     if "cached n_tokens" in line and (found := _REUSED.search(line)):
-        return Reused(int(found[1]), int(found[2]))
+        return Reused(int(found[1]), int(found[3]), int(found[2]))
     return None

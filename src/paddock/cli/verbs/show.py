@@ -93,7 +93,14 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
         )
     print(f"fit: {_fit(profile)}")
     print(f"weights: {_weights(profile)}")
+    print(f"start: {_START[profile.overlap]} (overlap = {profile.overlap})")
     print()
+
+
+_START = {
+    "auto": "while those that leave for it still end",
+    "off": "when those that leave for it are gone",
+}
 
 
 def _fit(profile: Profile) -> str:
@@ -142,5 +149,6 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "argv": [*runner.command, *profile.argv],
         "flags": profile.flags,
         "replay_fit": profile.replay_fit,
+        "overlap": profile.overlap,
         "comments": profile.comments,
     }

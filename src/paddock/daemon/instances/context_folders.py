@@ -73,8 +73,11 @@ class ContextFolders:
                 with suppress(OSError):
                     half.unlink()
 
-    async def make_room(self, folder: Path, size: int) -> bool:
-        """Whether so many bytes more may be written to this folder; not where the disk is nearly full."""
+    async def make_room(self, folder: Path, size: int, *, replaces: Path | None = None) -> bool:
+        """Whether so many bytes more may be written to this folder; not where the disk is nearly full.
+
+        `replaces`: the file that goes when the new one is whole.
+        """
         return shutil.disk_usage(folder).free >= 2 * size
 
     @property
@@ -101,18 +104,35 @@ class RamFolders(ContextFolders):
         free, taken = _free(), self._taken()
         return max(min(self._limit, (free + taken) // _SHARE, free + taken - self._margin), 0)
 
-    async def make_room(self, folder: Path, size: int) -> bool:
+    async def make_room(self, folder: Path, size: int, *, replaces: Path | None = None) -> bool:
         """So that so many bytes more fit: what was saved longest ago goes. A full tmpfs is no error.
 
-        What this folder holds stays until the new file is whole. Where both can never lie there
-        together, nothing is deleted for it.
+        What this folder holds stays until the new file is whole, but for the file that it replaces
+        where both can never lie there together. Where it cannot lie there alone, nothing is deleted.
         """
+        bound = min(self.limit, shutil.disk_usage(self.root).total)
         staying = sum(size_of(file) for file in self._files() if file.parent == folder)
-        if staying + size > min(self.limit, shutil.disk_usage(self.root).total):
-            return False
+        if staying + size > bound:
+            if replaces is None or staying - size_of(replaces) + size > bound:
+                return False
+            await asyncio.to_thread(_delete, [replaces])
         await self._shrink(self.limit - size, but=folder)
         there = min(self.limit - self._taken(), shutil.disk_usage(self.root).free)
         return there >= size
+
+    @property
+    def taken_mib(self) -> int:
+        """MiB of RAM that it takes now."""
+        return self._taken() // _MIB
+
+    async def leave_ram(self, mib: int, *, but: Path | None) -> None:
+        """So many MiB of RAM are about to be taken: what stands in the way goes, the oldest first.
+
+        `but`: a folder that keeps its own.
+        """
+        lack = mib * _MIB + self._margin - _free()
+        if lack > 0 and (taken := self._taken()):
+            await self._shrink(taken - lack, but=but)
 
     async def trim(self) -> None:
         """Others have taken RAM meanwhile: what was saved longest ago goes."""

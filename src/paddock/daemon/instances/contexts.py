@@ -5,6 +5,7 @@ With `auto` they lie in RAM, as they hold people's prompts, and only those are s
 the user wants them all, on the disk: `STATE/contexts`.
 """
 
+from collections import defaultdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,25 +16,34 @@ from paddock.daemon.instances.context_folders import ContextFolders, RamFolders
 from paddock.daemon.instances.experience import Experience
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.records import Record
+from paddock.daemon.instances.rhythm import Rhythm
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.instances.thrift import PromptSpeeds, Thrift
 
 _NO_RAM = "nothing is kept: there is no tmpfs for it; keep-context = on takes the disk"
 
 
+def ram_folders(paths: Paths, settings: Settings) -> RamFolders | None:
+    """Those in RAM; None where there is no tmpfs."""
+    if not paths.ram_dir:
+        return None
+    limit, margin = settings.contexts_size, settings.memory_margin
+    return RamFolders(paths.ram_dir / "contexts", limit=limit, margin=margin)
+
+
 class Contexts:
     """All that were saved, in both places."""
 
-    def __init__(self, paths: Paths, settings: Settings, speeds: PromptSpeeds) -> None:
+    def __init__(
+        self, paths: Paths, settings: Settings, speeds: PromptSpeeds, ram: RamFolders | None
+    ) -> None:
+        """`ram`: those in RAM, as `ram_folders` made them."""
         self._limit = limit = settings.contexts_size
         self._disk = ContextFolders(paths.state_dir / "contexts", limit=limit)
-        self._ram = (
-            RamFolders(paths.ram_dir / "contexts", limit=limit, margin=settings.memory_margin)
-            if paths.ram_dir
-            else None
-        )
+        self._ram = ram
         self.experience = Experience(paths.state_dir / "contexts.json")
         self._speeds = speeds
+        self._rhythms = defaultdict[str, Rhythm](Rhythm)  # by profile
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
         """The folder for this version of the profile, made; None where it keeps none."""
@@ -56,7 +66,7 @@ class Contexts:
             place="disk" if folders is self._disk else "ram",
             is_asked_for=folders is self._disk,
         )
-        return SlotStore(folder, folders, thrift)
+        return SlotStore(folder, folders, thrift, self._rhythms[record.profile])
 
     def hand_saved(self, folder: str) -> HandSaved | None:
         """Those that are saved by hand to this folder; None for none."""
@@ -73,10 +83,16 @@ class Contexts:
         for folders in filter(None, (self._disk, self._ram)):
             folders.remove_halves()
 
-    async def trim(self) -> None:
-        """Leave RAM to others who have taken it."""
+    async def tidy(self) -> None:
+        """Leave RAM to others who have taken it; write down what was learnt."""
         if self._ram:
             await self._ram.trim()
+        await self.experience.write_down()
+
+    async def leave_ram(self, mib: int, record: Record) -> None:
+        """This instance is about to take so many MiB of RAM; its own context is left to it."""
+        if self._ram:
+            await self._ram.leave_ram(mib, but=Path(record.contexts) if record.contexts else None)
 
     def kept(self, profile: Profile | None, store: SlotStore | None) -> KeptContext | None:
         """What is kept of this instance; None where its profile does not want that."""

@@ -5,6 +5,7 @@ Figures of build 11434 (`llama/slots.py` parses them): a gemma3 with its window 
 reuses nothing, as do mamba and jamba in a chat; build 11549 reuses nearly all of it.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
@@ -63,6 +64,7 @@ class Experience:
     def __init__(self, file: Path) -> None:
         """`file`: where it is kept; one that cannot be read counts as empty."""
         self._file, self._known = file, _File()
+        self._has_news = False
         with suppress(OSError, msgspec.MsgspecError):
             self._known = msgspec.json.decode(file.read_bytes(), type=_File)
 
@@ -102,14 +104,14 @@ class Experience:
         moves.append(Move(size, seconds))
         del moves[:-_LAST]
         record.bytes_per_token = size / tokens
-        self._write()
+        self._has_news = True
 
     def note_try(self, kind: str, *, expected: int, reused: int) -> None:
         """A conversation went on in a restored slot."""
         record = self._record(kind)
         record.tries.append(Try(expected, reused))
         del record.tries[:-_LAST]
-        self._write()
+        self._has_news = True
 
     def note_spared(self, profile: str, *, tokens: int, seconds: float) -> None:
         """So much was not read again."""
@@ -117,7 +119,7 @@ class Experience:
         spared.tokens += tokens
         spared.seconds += seconds
         spared.times += 1
-        self._write()
+        self._has_news = True
 
     def _record(self, kind: str) -> KindRecord:
         """The newest last, as the oldest are forgotten."""
@@ -127,10 +129,24 @@ class Experience:
             del self._known.kinds[next(iter(self._known.kinds))]
         return record
 
-    def _write(self) -> None:
+    # ---- writing down ----
+
+    async def write_down(self) -> None:
+        """What is new, if anything is; the disk is waited for in a thread."""
+        if self._has_news:
+            self._has_news = False
+            await asyncio.to_thread(self._write, msgspec.json.encode(self._known))
+
+    def close(self) -> None:
+        """The same at once: nothing is noted after it."""
+        if self._has_news:
+            self._has_news = False
+            self._write(msgspec.json.encode(self._known))
+
+    def _write(self, text: bytes) -> None:
         """A file that cannot be written costs what the next daemon would know, and no context."""
         try:
-            atomic_write(self._file, msgspec.json.encode(self._known))
+            atomic_write(self._file, text)
         except OSError as error:
             _log.warning("what kept contexts bring is not written down: %s", error)
 

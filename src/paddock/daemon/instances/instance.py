@@ -77,6 +77,8 @@ class Instance:
         self.report = LoadReport(record.replay)
         self.timings = Timings()
         self.fell_short = False  # of the memory that its plan counted with: fit has to search
+        self.is_early = False  # its process was begun before its turn
+        self.failed_early = False  # and it failed before it was ready: once more, in its turn
         self.restored_tokens = 0
         self.refusal = ""  # llama.cpp's words, where it ended because it cannot load a file
         self.is_saving = False
@@ -118,6 +120,11 @@ class Instance:
         return bool(self.report.placement.buffers)
 
     @property
+    def goes_on(self) -> bool:
+        """Whether its load goes on with another process."""
+        return self.fell_short or self.failed_early
+
+    @property
     def endpoint(self) -> Endpoint:
         if self._endpoint is None:
             self._endpoint = Endpoint(self.id, self.profile, self.record.socket)
@@ -132,6 +139,11 @@ class Instance:
     def end_hung(self, seconds: float) -> None:
         """It gave no sign of life for so long: kill it, as it would not obey."""
         self.order.end_hung(hung(self.profile, seconds, list(self.output.tail)))
+
+    def note_rest_over(self, *, leaves: bool) -> None:
+        """It is asked something, or leaves for another."""
+        if self.slots:
+            self.slots.rhythm.note_end(self._clock.now(), leaves=leaves)
 
     def kill(self) -> None:
         """The last resort, where its run can no longer end it."""

@@ -85,7 +85,7 @@ class Life:
             self._hear_log(rest)
         self._output.close()
         cause = self._over(self._why_it_ended(code))
-        if not self._instance.fell_short:
+        if not self._instance.goes_on:
             with self._faults.caught("records"):
                 self._records.close(self._instance.record)
         return cause
@@ -262,8 +262,14 @@ class Life:
         self._listener.saving_changed(self._instance)
 
     def _over(self, cause: Cause) -> Cause:
-        self._instance.fell_short = not self._order.is_meant and self._lacked_memory(cause)
-        if not self._instance.fell_short:  # else its load goes on, with fit: see `Supervisor`
+        instance, is_meant = self._instance, self._order.is_meant
+        instance.fell_short = not is_meant and self._lacked_memory(cause)
+        instance.failed_early = (
+            instance.is_early
+            and ph.is_loading(instance.phase)
+            and not (is_meant or instance.goes_on)
+        )
+        if not instance.goes_on:  # see `Supervisor`
             self._move(ph.Stopped() if self._order.is_meant else ph.Failed(cause))
         return cause
 

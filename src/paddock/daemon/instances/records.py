@@ -51,6 +51,7 @@ class Record(msgspec.Struct, kw_only=True):
         ""  # of its model, as its log says; "": of an older daemon, or not loaded yet
     )
     load_id: int | None = None  # of this load in the history
+    is_early: bool = False  # begun before its turn, and held: no daemon but its own needs it
     ended: bool = False
 
     @property
@@ -118,6 +119,11 @@ class Records:
         with suppress(FileNotFoundError):
             self.plumbing(record.number).stdin.unlink()
         self._forget_oldest()
+
+    def remove(self, record: Record) -> None:
+        """Forget one that came to nothing, with all its files."""
+        _remove_socket(Path(record.socket))
+        shutil.rmtree(self._root / str(record.number), ignore_errors=True)
 
     def __iter__(self) -> Iterator[Record]:
         """All readable records, oldest first."""

@@ -27,6 +27,7 @@ class Registry(Mapping[InstanceId, Instance]):
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._instances: dict[InstanceId, Instance] = {}
+        self._early: dict[InstanceId, int] = {}  # processes begun before their turn
 
     def __getitem__(self, instance: InstanceId) -> Instance:
         return self._instances[instance]
@@ -43,12 +44,17 @@ class Registry(Mapping[InstanceId, Instance]):
         return self._instances.get(live.id) if live else None
 
     def booked(self) -> dict[InstanceId, Holding]:
-        """What each instance is booked with, and its process."""
-        return {
-            live.id: Holding(instance.record.worker, live.demand)
-            for live in self._scheduler.live.values()
-            if (instance := self._instances.get(live.id))
-        }
+        """What each instance is booked with, and its process; those begun early with nothing yet."""
+        booked = {instance: Holding(pid, {}) for instance, pid in self._early.items()}
+        for live in self._scheduler.live.values():
+            if instance := self._instances.get(live.id):
+                booked[live.id] = Holding(instance.record.worker, live.demand)
+        return booked
+
+    def demand(self, instance: InstanceId) -> Demand:
+        """What it is booked with, MiB by device, also before it is here; nothing once it is gone."""
+        live = self._scheduler.live.get(instance)
+        return live.demand if live else {}
 
     def endpoints(self) -> list[Endpoint]:
         """Where the ready instances are reached, for what costs them nothing and needs no lease."""
@@ -57,6 +63,15 @@ class Registry(Mapping[InstanceId, Instance]):
 
     def add(self, instance: Instance) -> None:
         self._instances[instance.id] = instance
+        self.forget_early(instance.id)
+
+    def note_early(self, instance: InstanceId, pid: int) -> None:
+        """This process, which was begun before its turn, is ours too."""
+        self._early[instance] = pid
+
+    def forget_early(self, instance: InstanceId) -> None:
+        """It has ended, or is an instance like any other now."""
+        self._early.pop(instance, None)
 
     def remove(self, instance: InstanceId) -> None:
         """Forget it, if it is there."""

@@ -36,6 +36,14 @@ class Weighing:
     def pays(self) -> bool:
         return self.reread > self.save + self.restore
 
+    def pays_beside(self, kept: int) -> bool:
+        """Whether it pays though the first so many tokens are kept already: a save writes all anew,
+        and spares no more than reading the others again."""
+        if not kept:
+            return self.pays
+        others = max(self.tokens - kept, 0) / self.tokens if self.tokens else 0.0
+        return self.pays and self.reread * others > self.save
+
     def __str__(self) -> str:
         basis = "measured" if self.is_measured else "in part a first guess"
         return (
@@ -86,11 +94,11 @@ class Thrift:
             is_measured=saves and restores and speed is not None,
         )
 
-    def is_worth(self, weighing: Weighing) -> bool:
-        """Whether a slot is to be saved."""
+    def is_worth(self, weighing: Weighing, *, kept: int = 0) -> bool:
+        """Whether a slot is to be saved, of which the first `kept` tokens are kept already."""
         if weighing.tokens < _LEAST or self.is_futile:
             return False
-        return self._is_asked_for or weighing.pays
+        return self._is_asked_for or weighing.pays_beside(kept)
 
     @property
     def _kind(self) -> str:

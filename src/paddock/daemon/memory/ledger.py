@@ -50,6 +50,13 @@ class Driver(Protocol):
     def telemetry(self) -> dict[str, Telemetry]: ...
 
 
+class Kept(Protocol):
+    """Whoever knows which RAM we hold for no process: kept contexts, which make room for a model."""
+
+    @property
+    def taken_mib(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _ToldDevice:
     """A device that only an engine can see, MiB."""
@@ -72,9 +79,15 @@ class Ledger:
     """Reads the devices; keeps the last reading."""
 
     def __init__(
-        self, settings: Settings, *, driver: Driver | None = None, memory_file: Path | None = None
+        self,
+        settings: Settings,
+        *,
+        driver: Driver | None = None,
+        memory_file: Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        """`memory_file`: where measured overheads are kept for the next daemon."""
+        """`memory_file`: where measured overheads are kept for the next daemon; `kept`: None for none."""
+        self._kept = kept
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
         self._driver = driver or Gpus()
@@ -150,6 +163,7 @@ class Ledger:
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
+        ours += self._kept.taken_mib if self._kept else 0
         for id_ in in_ram:
             gpu = self._gpu(id_)
             ours += sum(borrowed_mib(gpu, h.pid, h.demand.get(id_, 0)) for h in booked.values())

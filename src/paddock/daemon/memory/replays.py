@@ -1,6 +1,7 @@
 """Starts loads with the placement of their plan where that holds, and drops plans that did not."""
 
 import logging
+from collections.abc import Collection
 
 from paddock.config.profile import Profile
 from paddock.core.model import Demand, DeviceId, InstanceId
@@ -29,18 +30,30 @@ class Replays:
         self._plans, self._ledger = plans, ledger
         self._sampler, self._scheduler, self._faults = sampler, scheduler, faults
 
-    def of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
-        """What this load is given of its plan; None: fit searches, as without Paddock."""
+    def of(
+        self,
+        profile: Profile,
+        engine: Engine,
+        instance: InstanceId,
+        *,
+        leavers: Collection[InstanceId] = (),
+    ) -> Replay | None:
+        """What this load is given of its plan; None: fit searches, as without Paddock.
+
+        `leavers`: those whose memory will be free before it allocates any.
+        """
         with self._faults.caught("plans"):  # what cannot be compared is searched anew
-            return self._of(profile, engine, instance)
+            return self._of(profile, engine, instance, {instance, *leavers})
         return None
 
-    def _of(self, profile: Profile, engine: Engine, instance: InstanceId) -> Replay | None:
+    def _of(
+        self, profile: Profile, engine: Engine, instance: InstanceId, apart: Collection[InstanceId]
+    ) -> Replay | None:
         plan = self._plans.engine_plan(profile.fingerprint)
         if plan is None or profile.replay_fit == "off" or engine.kind == "container":
             return None
         self._sampler.measure()  # what was free ten seconds ago may be another program's now
-        if why := obstacle(plan, self._ledger.readings, self._beside(instance)):
+        if why := obstacle(plan, self._ledger.readings, self._beside(apart)):
             _log.info("fit searches anew for %s: %s", instance, why)
             return None
         return replay(plan, self._ledger.readings)
@@ -49,11 +62,11 @@ class Replays:
         """Its plan did not hold: it is made anew when nothing loads."""
         self._plans.drop(profile, engine)
 
-    def _beside(self, own: InstanceId) -> Demand:
+    def _beside(self, apart: Collection[InstanceId]) -> Demand:
         """MiB by device of everybody else, also of who is ending: it is booked until its memory is free."""
         others: dict[DeviceId, int] = {}
         for live in self._scheduler.live.values():
-            if live.id != own:
+            if live.id not in apart:
                 for device, mib in live.demand.items():
                     others[device] = others.get(device, 0) + mib
         return others
