@@ -31,24 +31,24 @@ class Tokens(NamedTuple):
 
 
 class ToldTokens:
-    """Hears a reply's pieces. On the hot path: an append for each."""
+    """Hears a reply's pieces. On the hot path: an append for each, which `hear_on` is."""
 
-    __slots__ = ("_first", "_last", "_note")
+    __slots__ = ("_first", "_last", "hear_on")
 
     def __init__(self) -> None:
         self._first = b""
         self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
-        self._note = self._last.append
+        self.hear_on = self._last.append  # a piece that is not the first
 
     def hear(self, piece: bytes) -> None:
-        """Another piece of it."""
+        """Another piece of it, or its first."""
         if not self._first:
             self._first = piece[:_MOST]
-        self._note(piece if len(piece) <= _MOST else piece[-_MOST:])
+        self.hear_on(piece)
 
     def read(self) -> Tokens | None:
         """What they said; None where they did not."""
-        end = b"".join(self._last)
+        end = b"".join(piece[-_MOST:] for piece in self._last)
         return _timings(end) or _usage(end, end) or _usage(self._first, end)
 
 
