@@ -14,8 +14,9 @@ JOBS ?= $(shell nproc)
 # Compiled modules are kept: tests start hundreds of Pythons, and each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Each file of tests runs on one worker, so that what its tests share is started once.
-SPREAD := --numprocesses=logical --maxprocesses=8 --dist=loadfile
+# Each file of tests runs on one worker, so that what its tests share is started once. Side by side
+# each test takes longer: a hang is one after 300 s, not 120.
+SPREAD := --numprocesses=logical --maxprocesses=8 --dist=loadfile --timeout=300
 
 # The native engine for the tests: llama.cpp's own server, built once. With RPC, so that the tests
 # have several devices; without what nobody needs here.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.yard import engine_command
 
 SOURCE = Path(__file__).with_name("memlie.c")
@@ -67,7 +68,7 @@ def rig(folder: Path, *mib: int, fragile: bool = False) -> Iterator[Rig]:
     """
     program, library = rpc_server(), _library(folder)
     assert program is not None
-    ports = [_free_port() for _ in mib]
+    ports = [free_port() for _ in mib]
     serve = partial(_serve, program, library, fragile=fragile)
     processes = [serve(port, size) for port, size in zip(ports, mib, strict=True)]
     try:
@@ -103,13 +104,6 @@ def _library(folder: Path) -> Path:
     if not built.exists():
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl"], check=True)
     return built
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

@@ -24,8 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # bench/, whose rig this shares
 
+from machine import MODELS, Cards, hog
 from managers import SOON, Bare, Manager, Messages, llama_swap, paddock, router
-from measure import MODELS, Cards, hog
 from rig import save, show
 
 from paddock.llama.scripted import ScriptedModel, write

@@ -150,11 +150,11 @@ class Restarting(ShuttingDown):
 
 
 class GpusYielded(PaddockError):
-    """The GPUs are left to other programs, until somebody resumes."""
+    """The GPUs are left to other programs, until somebody resumes, or for a time that is known."""
 
     code = "yielded"
     status = 503
-    passes_in = 60.0
+    passes_in = 60.0  # where nobody knows
 
 
 class UpstreamGone(PaddockError):

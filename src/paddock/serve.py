@@ -21,8 +21,9 @@ from paddock.daemon.configuration import SettingsSource
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
+from paddock.handover import inherited, offer
 from paddock.host.ram_folder import ram_folder
-from paddock.http.server import bind, build_app, host_port, serving
+from paddock.http.server import bind, build_app, claimed, host_port, serving
 
 _log = logging.getLogger(__name__)
 _FILES = 65_536
@@ -96,6 +97,8 @@ async def running(
         async with _alive(daemon), serving(build_app(daemon), *bound):
             yield daemon
             daemon.bus.close()
+            if daemon.keeps and offer(where.state_dir, bound):
+                _log.info("the next daemon gets the listening sockets: nobody is refused meanwhile")
 
 
 @asynccontextmanager
@@ -133,12 +136,14 @@ def _bound(settings: Settings) -> Iterator[list[socket.socket]]:
         *([f"{host}:{settings.ollama_port}"] if settings.ollama_port else []),
     ]
     with ExitStack() as stack:
-        yield [stack.enter_context(closing(_bind(listen))) for listen in wanted]
+        left = stack.enter_context(inherited())
+        yield [stack.enter_context(closing(_bind(listen, left))) for listen in wanted]
 
 
-def _bind(listen: str) -> socket.socket:
+def _bind(listen: str, left: list[socket.socket]) -> socket.socket:
+    """`left`: what an earlier daemon left, of which that for this address is taken."""
     try:
-        return bind(listen)
+        return claimed(listen, left) or bind(listen)
     except OSError as error:
         error.filename = listen  # so that it is said which of them
         raise

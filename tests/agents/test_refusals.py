@@ -6,6 +6,8 @@ in docs/clients.md.
 
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -97,14 +99,14 @@ def _stopped(running: Process, asks: int, end: ExitStack) -> None:
 
 
 def _restarted(running: Process, asks: int, end: ExitStack) -> None:
-    """As `paddock restart` does it: a new daemon at the same address takes the load over."""
+    """By `paddock restart`: a new daemon at the same address takes the load over."""
+
+    def paddock(verb: str, url: str) -> None:
+        subprocess.run([sys.executable, "-m", "paddock", verb, "--url", url], timeout=120)
 
     def restart(old: Process) -> None:
-        Client(old.url).shutdown(keep=True)
-        old.popen.wait()
-        new = Process(old.paths, "--listen", old.url.removeprefix("http://"))
-        end.callback(new.popen.wait)
-        end.callback(new.popen.kill)  # before that: last in, first out
+        paddock("restart", old.url)
+        end.callback(paddock, "stop", old.url)
 
     _when_asked(restart, running, asks, end)
 
@@ -186,7 +188,8 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
         done = run_told(words, setting, folder)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
-    told = "".join(log.read_text() for log in running.log.parent.glob("daemon-*.log"))
+    logs = [*running.log.parent.glob("daemon-*.log"), *paths.state_dir.glob("daemon.log")]
+    told = "".join(log.read_text() for log in logs)
     records = (paths.state_dir / "instances").glob("*/record.json")
     loads = sum('"profile":"scout"' in record.read_text() for record in records)
     return done.stdout + done.stderr, told.count(" request api="), loads

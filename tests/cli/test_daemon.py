@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -121,6 +123,33 @@ def test_a_restart_keeps_the_models(program: Paddock, home: Home) -> None:
     assert after.pid != before.pid
     assert _model_pids(after) == _model_pids(before)
     assert after.instances[0].adopted
+
+
+def test_nobody_is_refused_during_a_restart(program: Paddock, home: Home) -> None:
+    """Connections made one after the other, all the while: each gets a reply."""
+    program(*home.start)
+    before, over, statuses = home.client.status().pid, threading.Event(), []
+
+    def connect_all_the_while() -> None:
+        while not over.is_set():
+            with socket.create_connection(
+                ("127.0.0.1", int(home.listen.rpartition(":")[2])), 30
+            ) as link:
+                link.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+                statuses.append(link.makefile("rb").readline())
+
+    with ThreadPoolExecutor() as pool:
+        asking = [pool.submit(connect_all_the_while) for _ in range(4)]
+        try:
+            restarted = [program("restart") for _ in range(2)]
+        finally:
+            over.set()
+    assert [done.status for done in restarted] == [0, 0], restarted
+    for one in asking:
+        one.result()  # what went wrong in it is raised here
+    assert {status.split()[1] for status in statuses} == {b"200"}
+    assert home.client.status().pid != before
+    assert not list((home.folder / "state").glob("*.sock"))
 
 
 @needs_root

@@ -99,11 +99,38 @@ def test_show_speaks_json(paddock: Paddock, conf: Path) -> None:
     assert "--ctx-size" in told["argv"]
 
 
-def test_an_unknown_profile_is_told_with_the_known_ones(paddock: Paddock, conf: Path) -> None:
-    result = paddock("show", "qwen", "--config", conf)
+@pytest.mark.parametrize(
+    ("name", "hint"), [("gml", "nearest: glm"), ("qwen", "`paddock list` shows all")]
+)
+def test_an_unknown_profile_is_told_with_the_nearest_names(
+    paddock: Paddock, conf: Path, name: str, hint: str
+) -> None:
+    result = paddock("show", name, "--config", conf)
     assert result.status == 1
-    assert "no profile 'qwen'" in result.err
-    assert "glm, bench-glm, secret" in result.err
+    assert f"no profile {name!r}" in result.err
+    assert hint in result.err
+
+
+def test_list_and_show_know_variants(paddock: Paddock, conf: Path) -> None:
+    conf.write_text(f"{conf.read_text()}\n[brief]\nvariant-of = glm\ntemp = 0.5\nstop = END\n")
+    found = json.loads(paddock("list", "--config", conf, "--json").out)
+    assert [(p["id"], p.get("variants", []), p.get("variant_of", "")) for p in found][:2] == [
+        ("glm", ["brief"], ""),
+        ("brief", [], "glm"),
+    ]
+    assert "(variant of glm)" in paddock("list", "--config", conf).out
+    shown = paddock("show", "brief", "--config", conf)
+    assert "brief, a variant of glm" in shown.out
+    assert "temperature" in shown.out
+    variant = json.loads(paddock("show", "BRIEF", "--config", conf, "--json").out)["variant"]
+    assert variant["settings"] == {"temperature": 0.5, "stop": ["END"]}
+
+
+def test_check_fails_on_a_broken_variant_and_names_it(paddock: Paddock, conf: Path) -> None:
+    conf.write_text(f"{conf.read_text()}\n[brief]\nvariant-of = glm\nctx-size = 4096\n")
+    result = paddock("check", conf)
+    assert result.status == 1
+    assert "[brief] ctx-size is a launch flag (--ctx-size)" in result.out
 
 
 def test_the_list_works_without_a_daemon(paddock: Paddock, conf: Path) -> None:

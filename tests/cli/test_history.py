@@ -199,7 +199,7 @@ def test_under_two_that_alternate_stands_what_would_end_it() -> None:
 def test_loads_are_of_a_profile(paddock: Paddock, url: str) -> None:
     result = paddock("history", "--url", url)
     assert result.status == 1
-    assert "name a profile" in result.err
+    assert "no profile is named" in result.err
 
 
 def test_the_table_tells_each_load_the_newest_first(told: Paddock) -> None:

@@ -31,8 +31,7 @@ def conf(folder: Path, profiles: int) -> Path:
 def test_of_seventeen_profiles_all_pairs_are_told(paddock: Paddock, folder: Path):
     done = paddock("plan", "--all", "--config", conf(folder, 17))
     assert done.status == 0
-    pairs = [f"{one} + {other}" for one, other in combinations(_NAMES, 2)]
-    assert f"fit together: {', '.join(pairs)}" in done.out
+    assert "any two of these 17 fit together" in done.out
     told = json.loads(paddock("plan", "--all", "--json", "--config", conf(folder, 17)).out)
     assert [plan["profile"] for plan in told["plans"]] == _NAMES
     assert [(p["one"], p["other"]) for p in told["pairs"]] == list(combinations(_NAMES, 2))

@@ -195,6 +195,11 @@ def test_a_folder_where_a_model_file_belongs_is_called_a_folder(yard):
         ("N_GPU_LAYERS = 99", "--n-gpu-layers 99 keeps --fit from moving layers (use auto, or"),
         ("ngl = all\nfit = on", "--n-gpu-layers all keeps --fit from moving layers"),
         ("EXTRA_ARGS = -ngl 40", "--n-gpu-layers 40 keeps --fit from moving layers"),
+        (
+            r"EXTRA_ARGS = -r blk\.([0-9]+)\.ffn=CPU --jinja",
+            r"by a shell's rules blk\.([0-9]+)\.ffn=CPU loses its backslashes: blk.([0-9]+).ffn=CPU "
+            r"remains (put it into quotes: 'blk\.([0-9]+)\.ffn=CPU')",
+        ),
         ("TENSOR_SPLIT = 3,2", "--tensor-split keeps --fit from moving layers (write FIT = off"),
         ("n-cpu-moe = 12", "--n-cpu-moe keeps --fit from moving layers"),
         ("keep-context = on\nembeddings = on", "keep-context has no effect beside --embeddings"),
@@ -216,6 +221,8 @@ def test_what_is_doubtful_is_a_warning_with_its_line(yard, keys, warning):
     "keys",
     [
         *("N_GPU_LAYERS = auto", "N_GPU_LAYERS = 99\nFIT = off", "ngl = 0", "NAME = a; b # c"),
+        *(r"EXTRA_ARGS = -r 'blk\.1=CPU'", r'EXTRA_ARGS = -r "blk\.1=CPU"'),
+        *(r"EXTRA_ARGS = -r blk\\.1=CPU", r"EXTRA_ARGS = --reverse-prompt a\ b\"", "ngl = auto"),
         *("EXTRA_ARGS = --grammar 'a;b'", "keep-context = on", "tags = x"),
         *("spec-type = draft-simple\nmodel-draft = m.gguf", "spec-type = draft-mtp,ngram-mod"),
         *("spec-type = none", "spec-type = draft-simple\nhf-repo-draft = u/m"),

@@ -44,6 +44,11 @@ def test_a_flag_of_serve_among_the_settings_is_called_a_flag(tmp_path):
     assert "paddock serve --state-dir" in complaint(written(tmp_path, 'state_dir = "/x"\n'))
 
 
+@pytest.mark.parametrize("name", ["port", "host"])
+def test_another_programs_name_for_the_address_is_answered_with_ours(tmp_path, name):
+    assert "the address is `listen =" in complaint(written(tmp_path, f"{name} = 9000\n"))
+
+
 def test_every_problem_is_reported_at_once(tmp_path):
     text = complaint(written(tmp_path, 'listen = "here"\nmax-body = "big"\nqueue-limit = -1\n'))
     assert "3 problems" in text

@@ -129,6 +129,8 @@ async def test_requests_at_once_are_left_out(world: World):
     world.ask("a", 2)
     await world.answered(live, 20.0)
     assert (await world.load()).samples == 0
+    assert world.chronicle.speeds == {}
+    assert world.chronicle.speed_of(live.id) is None
 
 
 async def test_so_is_the_one_that_ends_last_and_the_first_whose_line_comes_late(world: World):
@@ -143,6 +145,10 @@ async def test_so_is_the_one_that_ends_last_and_the_first_whose_line_comes_late(
     world.ask("a", 3)
     await world.answered(live, 40.0)
     assert (await world.load()).samples == 1
+    shown = world.chronicle.speed_of(live.id)
+    assert shown == world.chronicle.speeds[live.profile]
+    assert shown is not None
+    assert shown.generation == 40.0
 
 
 async def test_others_at_work_on_its_device_are_a_reason(world: World):

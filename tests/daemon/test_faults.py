@@ -15,13 +15,16 @@ import msgspec
 import pytest
 
 from paddock import daemon
+from paddock.core import events as ev
 from paddock.daemon import yield_state
 from paddock.daemon.activity import watchman
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import probes
 from paddock.daemon.instances import keeper
+from paddock.daemon.instances.instance import Listener
 from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.slot_store import SlotStore
+from paddock.daemon.loop import Effects
 from paddock.daemon.memory import sampler
 from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
@@ -101,9 +104,11 @@ TROUBLES = [
     Trouble("configuration", lambda h: (h.daemon.configuration._source, "read"), then=write_settings),
     Trouble("models.conf", lambda h: (h.daemon.configuration, "reload_quietly"), raises_later, write_models_conf),
     Trouble("facts", lambda h: (h.daemon.roster, "_read_facts"), raises_later, write_models_conf),
-    Trouble("plans", lambda h: (h.daemon.plans._planner, "plan"), then=write_models_conf),
+    Trouble("plans", lambda h: (h.daemon.plans._rehearsals._planner, "plan"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "_is_wanted"), then=write_models_conf),
     Trouble("plans", lambda h: (h.daemon.plans, "stand_aside"), raises_later),
+    Trouble("read-ahead", lambda h: (h.daemon.read_ahead, "_looked"), raises_later),
+    Trouble("load-modes", lambda h: (h.daemon.load_modes, "_named"), raises_later),
     Trouble("history", lambda h: (h.daemon.chronicle.history, "add_load"), no_database),
     Trouble("history", lambda h: (h.daemon.chronicle, "_judge"), raises_later),
     Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
@@ -118,6 +123,7 @@ TROUBLES = [
     Trouble("vitals", lambda _: (Vitals, "look")),
     Trouble("logs", lambda _: (Output, "log_lines")),
     Trouble("instances", lambda h: (h.daemon.records, "begin")),
+    Trouble("aftermath", lambda h: (h.daemon.aftermath, "phase_changed")),
 ]  # fmt: skip
 
 
@@ -125,10 +131,12 @@ TROUBLES = [
 ELSEWHERE = {
     "adoption": "before anything answers: test_adoption.py",
     "containers": "needs a container engine: tests/engine",
+    "early starts": "only another try: tests/daemon/test_early_starts.py",
     "effects": "below, with whoever waited for it",
     "paddock.toml": "watched as models.conf is",
     "scratch": "before anything answers",
     "states": "read as the log is, by the same task",
+    "yield-to": "nothing is looked at where no program is named",
 }
 _NOTED = re.compile(r'(?:caught|keep_running|faults\.note)\(\s*"([^"]+)"')
 _TASKS = re.compile(r'^            "([^"]+)": ', re.MULTILINE)  # of `Daemon._tasks`
@@ -184,6 +192,65 @@ async def test_whoever_waits_for_what_could_not_be_done_is_told(
         assert (status, reply["error"]["code"]) == (400, "internal")
         assert MADE_UP in str(reply)
         assert await home.answer("alpha") == "I am alpha."
+
+
+# Whatever an instance tells, and all that is decided of instances; those without which none serves.
+HEARD, DECIDED = ({n for n in vars(kind) if n[0] != "_"} for kind in (Listener, Effects))
+NEEDED = {"got_ready", "granted", "spawn"}  # `granted`: above
+
+
+async def test_whoever_waits_is_served_though_each_call_fails_that_only_tells(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`endless` has to leave for `alpha`, so that each of them is called while one waits."""
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths, max_instances=1) as home:
+        await home.ask("endless", max_tokens=1)
+        with monkeypatch.context() as broken:
+            for name in sorted(HEARD - NEEDED):
+                broken.setattr(home.daemon.aftermath, name, raises)
+            for name in sorted(DECIDED - NEEDED):
+                broken.setattr(home.daemon, name, raises)
+            assert await home.answer("alpha") == "I am alpha."
+        assert {fault.part for fault in home.daemon.faults.known()} >= {"aftermath", "effects"}
+        assert await home.answer("alpha") == "I am alpha."
+
+
+async def test_whoever_waits_hears_of_a_call_that_fails_without_which_none_serves(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths) as home:
+        for where, name in (
+            (home.daemon.aftermath, "got_ready"), (home.daemon, "spawn"), (home.daemon, "feed"),
+        ):  # fmt: skip
+            with monkeypatch.context() as broken:
+                if name == "feed":
+                    _fail_once_ready(broken, home)
+                else:
+                    broken.setattr(where, name, raises)
+                job = asyncio.ensure_future(home.post("/switch", {"model": "alpha", "force": True}))
+                async with asyncio.timeout(30):
+                    await job
+                    status, reply = await home.ask("alpha")
+            assert (status, reply["error"]["code"]) in (
+                (400, "internal"),
+                (400, "load_failed_recently"),
+            ), name
+            assert MADE_UP in str(reply), name
+        assert (await home.post("/switch", {"model": "alpha", "force": True}))[0] == 200
+        assert await home.answer("alpha") == "I am alpha."
+
+
+def _fail_once_ready(broken: pytest.MonkeyPatch, home: Yard) -> None:
+    """The scheduler itself fails, at the news that everybody waits for."""
+    scheduler = home.daemon.parts.scheduler
+    handle = type(scheduler).handle
+
+    def fails(self: Any, event: Any, now: float) -> Any:
+        return (raises if isinstance(event, ev.BecameReady) else handle)(self, event, now)
+
+    broken.setattr(type(scheduler), "handle", fails)
 
 
 async def test_an_instance_that_is_lost_track_of_is_ended_and_leaves_nothing_behind(

@@ -157,7 +157,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("paddock.daemon.memory.plans._TAKEN_BACK", 0.0)
+    monkeypatch.setattr("paddock.daemon.memory.rehearsals._TAKEN_BACK", 0.0)
 
     def make(said: str, *gpus: Gpu) -> Place:
         program = tmp_path / "engine"
@@ -213,7 +213,7 @@ async def test_where_it_cannot_be_made_anew_what_was_cut_counts_no_more(place: A
 async def test_memory_that_a_rehearsal_still_held_is_no_news(
     place: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("paddock.daemon.memory.plans._TAKEN_BACK", 0.3)
+    monkeypatch.setattr("paddock.daemon.memory.rehearsals._TAKEN_BACK", 0.3)
     here: Place = place(
         log("CUDA0", CARD, free=20_000, total=24_000, model=18_700, cut=True), own()
     )

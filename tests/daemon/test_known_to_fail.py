@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.daemon.memory.plans import ProfilePlans
+from paddock.daemon.memory.rehearsals import Rehearsals
 from paddock.llama.scripted import ScriptedModel, write
 from tests.broken import BREAKERS, CERTAIN, Breaker, absent
 from tests.yard import Yard, places, wrapper, yard
@@ -161,7 +161,7 @@ async def test_trouble_that_may_pass_is_no_flaw_of_the_file(tmp_path: Path):
 async def test_where_a_made_up_gpu_is_full_the_engine_is_asked_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ProfilePlans, "_has_room", lambda _: False)
+    monkeypatch.setattr(Rehearsals, "_has_room", lambda _: False)
     without_tokenizer = next(b for b in BREAKERS if b.__name__ == "without_tokenizer")
     paths = here(tmp_path, without_tokenizer, "[good]\nmodel = good.gguf\n")
     async with yard(paths, plan_ahead=True, **ONE) as home:

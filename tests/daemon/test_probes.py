@@ -88,7 +88,7 @@ async def test_nothing_is_probed_while_somebody_waits_made_up(
             made_up.setattr(home.daemon.parts.scheduler, "waiting", lambda: waiting)
             while home.daemon.probes.is_busy:
                 await asyncio.sleep(0.05)
-        assert alpha.speed is None, "nobody asked it anything"
+        assert home.daemon.chronicle.speed_of(alpha.id) is None, "nobody asked it anything"
 
 
 # ---- while somebody else is there, made up ----

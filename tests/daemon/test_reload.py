@@ -124,7 +124,7 @@ async def test_a_removed_profile_is_no_longer_served_but_its_instance_is_not_kil
     paths = here(tmp_path, models)
     async with yard(paths) as home:
         await home.answer("alpha")
-        paths.config.write_text(HEADER + CONF.split("[beta]")[0].replace("[alpha]", "[other]"))
+        paths.config.write_text(HEADER + "[beta]" + CONF.split("[beta]")[1])
         await home.until(lambda s: any(i.stale for i in s.instances))
         assert (await home.ask("alpha"))[0] == 404
         assert [i.id for i in (await home.status()).instances] == ["alpha.1"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from paddock.api.placement import LoadMode
 from paddock.config.profile import Profile
 from paddock.config.settings import Paths
 from paddock.core.model import InstanceId
@@ -206,9 +207,9 @@ async def test_the_devices_are_read_when_nobody_plans_on_them_any_more(
             await asyncio.sleep(0)
             order.append("planning has ended")
 
-        def prepared(instance: InstanceId, profile: Profile) -> Record:
+        def prepared(instance: InstanceId, profile: Profile, mode: LoadMode | None) -> Record:
             order.append("prepared")
-            return prepare(instance, profile)
+            return prepare(instance, profile, mode)
 
         monkeypatch.setattr(home.daemon.plans, "stand_aside", stand_aside)
         monkeypatch.setattr(supervisor._starter, "prepare", prepared)

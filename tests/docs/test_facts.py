@@ -11,7 +11,7 @@ import pytest
 
 from paddock import DISTRIBUTION, errors
 from paddock.config.models_conf import read
-from paddock.placement.verify import CAUSES, FINDINGS
+from paddock.placement.verify import CAUSES, DOUBTS, FINDINGS
 from tests.config.stables import flags_of_the_build
 from tests.docs.pages import NAMES, ROOT, blocks, text
 
@@ -42,7 +42,7 @@ def test_so_are_the_codes_of_other_rooms_and_no_others() -> None:
     assert rows_of_the_page().keys() == real - ONLY_FOR_THE_COMMAND_LINE - {"error"}
 
 
-@pytest.mark.parametrize("code", [*FINDINGS, *CAUSES])
+@pytest.mark.parametrize("code", [*FINDINGS, *CAUSES, *DOUBTS])
 def test_every_reason_of_a_verdict_is_explained(code: str) -> None:
     assert f"\n### `{code}`\n\n" in text("docs/troubleshooting.md")
 

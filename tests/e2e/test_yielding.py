@@ -95,6 +95,16 @@ async def test_a_request_is_refused_where_nobody_is_to_wait(opened: Opened):
         status, body = await home.ask("gpu")
         assert (status, body["error"]["code"]) == (503, "yielded")
         assert "paddock resume" in str(body)
+        assert await _retry_after(home) == 60
+        await home.post("/yield", {"seconds": 1000})
+        assert 900 < await _retry_after(home) <= 1000
+
+
+async def _retry_after(home: Yard) -> int:
+    """When a refused client is told to ask again, in seconds."""
+    body = {"model": "gpu", "messages": []}
+    async with home.http.post(f"{home.url}/v1/chat/completions", json=body) as reply:
+        return int(reply.headers["Retry-After"])
 
 
 async def test_a_persons_switch_needs_force_which_ends_it(opened: Opened):

@@ -16,9 +16,11 @@ from paddock.api.activity import Totals
 from paddock.api.contexts import Spared
 from paddock.api.events import AnyEvent, Snapshot, SwitchEnded, SwitchProgress
 from paddock.api.models import ModelCard
+from paddock.api.placement import LoadMode
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
+from paddock.config import profile as config
 from paddock.config.cards import card
-from paddock.config.profile import Profile, spellings
+from paddock.config.profile import May, Named, Profile
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
@@ -134,7 +136,10 @@ class Chronicle:
 
 
 class Roster:
-    """Of it, the front uses the engines whose web page it shows: here there are none."""
+    """Of it, the front uses the profiles, and the engines whose web page it shows: here there are none."""
+
+    def __init__(self, profiles: dict[str, Profile]) -> None:
+        self.stable = config.Stable(Path("models.conf"), Path("models"), profiles)
 
     def engines_at_hand(self) -> list[Engine]:
         return []
@@ -208,20 +213,22 @@ class Stable:
         self.reloaded = 0
         self.broken: PaddockError | None = None
         self.logbook = Logbook()
-        self.roster = Roster()
+        self.roster = Roster({stall.profile.id: stall.profile for stall in stalls})
         self.paths = Folders()
         self.askers: list[Asker] = []  # of each request for a lease
 
     def resolve(self, model: str | None) -> Profile:
-        if not model:
-            if self.current() is None:
-                raise ModelMissing("the request names no model")
-            model = self.current()
-        for name in spellings(model or ""):
-            for stall in self.stalls.values():
-                if name == stall.profile.id or name in stall.profile.aliases:
-                    return stall.profile
+        return self.named(model).profile
+
+    def named(self, model: str | None, may: May = None) -> Named:
+        wanted = model or self.current()
+        if not wanted:
+            raise ModelMissing("the request names no model")
+        if found := self.roster.stable.meant(wanted, may):
+            return found
         raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
+
+    asked = named
 
     def current(self) -> str | None:
         return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)
@@ -246,6 +253,9 @@ class Stable:
 
     def spared(self, _: str) -> Spared:
         return Spared()
+
+    async def chosen_modes(self, _: str) -> list[LoadMode]:
+        return []
 
     def hand_saved(self, instance: str) -> None:
         """None of these keeps contexts."""
@@ -277,7 +287,7 @@ class Stable:
             id=profile.id,
             state="ready" if self.stalls[profile.id].ready.is_set() else "unloaded",
             aliases=list(profile.aliases),
-            hidden=profile.hidden,
+            hidden=bool(profile.hidden),
             args=list(profile.argv),
         )
 
@@ -286,6 +296,12 @@ class Stable:
 
     def card(self, profile: Profile) -> ModelCard:
         return card(profile, None, loaded=self.stalls[profile.id].ready.is_set())
+
+    def facts(self, profile: Profile) -> None:
+        """No file was read."""
+
+    def idle_left(self, profile_id: str) -> None:
+        """They stay."""
 
     async def look_at_files(self) -> None:
         """There are none."""

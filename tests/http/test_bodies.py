@@ -12,6 +12,7 @@ from paddock.errors import BadRequest
 from paddock.http import body
 from paddock.http.content import SMALL
 from tests.http import sockets
+from tests.http.stable import Roster
 
 CHAT = "/v1/chat/completions"
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
@@ -108,7 +109,8 @@ async def test_a_small_body_that_grows_when_it_is_translated_can_be_changed_agai
     async with sockets.instance(tmp_path / "s", say) as heard:
         yard = await open_yard({"a": tmp_path / "s"})
         stall = yard.stable.stalls["a"]
-        stall.profile = replace(stall.profile, client_samplers=frozenset())
+        stall.profile = replace(stall.profile, client_samplers=())
+        yard.stable.roster = Roster({"a": stall.profile})
         async with yard.http.post(yard.base + "/api/chat", json=said) as reply:
             assert reply.status == 200
     assert len(heard.body()) > SMALL

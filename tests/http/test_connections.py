@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import aiohttp
 import pytest
 
+from paddock.config.settings import Settings
 from paddock.http import door
+from paddock.http.server import bind, build_app, serving
 from tests.http import sockets
 from tests.http.conftest import until
+from tests.http.stable import Folders, Stable
 
 CHAT = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -256,3 +260,17 @@ async def test_a_connection_whose_requests_were_ended_serves_the_next(open_yard,
                 assert (status, document["error"]["message"]) == (400, "enough")
             client.send(asked)
             assert await client.reply() == (200, {"a": 1})
+
+
+async def test_whoever_has_just_come_in_is_heard_before_it_ends(tmp_path):
+    """Its request may be on its way: a new connection that is closed unheard is asked again by few."""
+    stable = Stable(Settings(), [])
+    stable.paths = Folders(tmp_path)
+    app = build_app(stable)  # type: ignore[arg-type]  # the same interface
+    async with serving(app, bind("127.0.0.1:0"), grace=0.1) as [address]:
+        reader, writer = await asyncio.open_connection(*address.split(":"))
+        asyncio.get_running_loop().call_later(0.1, writer.write, b"GET /health HTTP/1.0\r\n\r\n")
+        async with aiohttp.ClientSession() as session, session.get(f"http://{address}/health"):
+            pass  # accepted after the other
+    assert b" 200 " in await reader.readline()
+    writer.close()

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from paddock.config.keys import NamedKey, digest_of
+from paddock.config.profile import Stable as Configured
+from paddock.config.variant import Variant
 from paddock.http.auth import Scope
 from paddock.http.front import Route
 from paddock.http.openapi import methods_of, path_of
@@ -87,9 +89,16 @@ async def test_by_no_route_a_key_is_good_for_more_than_it_should_be(open_yard, t
     assert (yard.stable.askers, yard.stable.ended, yard.stable.reloaded) == ([], [], 0)
 
 
-async def test_by_no_route_a_key_hears_of_a_model_that_is_not_for_it(open_yard, tmp_path):
-    """Nor has it loaded: it is as if there were none."""
-    yard = await open_yard({"secret": tmp_path / "s"}, ready=False, **KEYS)
+@pytest.mark.parametrize("profile", ["secret", "base"])
+async def test_by_no_route_a_key_hears_of_a_model_that_is_not_for_it(open_yard, tmp_path, profile):
+    """Nor has it loaded: it is as if there were none. `secret` is a profile, or a variant of `base`."""
+    yard = await open_yard({profile: tmp_path / "s"}, ready=False, **KEYS)
+    if profile != "secret":
+        known = yard.stable.roster.stable
+        hidden = Variant(id="secret", base=profile, line=2, aliases=("secret-alias",))
+        yard.stable.roster.stable = Configured(
+            known.path, known.models_dir, known.profiles, variants={"secret": hidden}
+        )
     asks = {"model": "secret", "name": "secret", "messages": [], "input": "", "prompt": "p"}
     for method, route in EVERY:
         if _good_for(method, route) is not Scope.INFERENCE or route.media == "text/event-stream":
@@ -102,7 +111,7 @@ async def test_by_no_route_a_key_hears_of_a_model_that_is_not_for_it(open_yard, 
             assert "secret-alias" not in told, (method, path)
             assert reply.status < 500 or reply.status == 501, (method, path, told)
     assert yard.stable.askers == []
-    assert yard.stable.stalls["secret"].loads == 0
+    assert yard.stable.stalls[profile].loads == 0
 
 
 @pytest.mark.parametrize(("key", "status"), [("anna", 403), ("root", 200), ("anna-was", 401)])
@@ -206,6 +215,8 @@ ELSEWHERE = {
     "a link of another port": {"Sec-Fetch-Site": "same-site", **NAVIGATES, **BROWSER},
     "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", **BROWSER},
     "a sandbox": {"Origin": "null", **BROWSER},
+    "a sandbox that tells nothing else": {"Origin": "null"},
+    "a fetch that tells nothing else": {"Origin": "https://evil.example"},
     "a browser that does not tell": BROWSER,
     "a cookie of a similar name": {"Cookie": "paddock-visited=0", **BROWSER},
 }
@@ -217,8 +228,36 @@ HERE = {
     "our page": {"Sec-Fetch-Site": "same-origin", **BROWSER},
     "our page, where its browser does not tell": {"Cookie": "a=b; paddock-visited=1", **BROWSER},
 }
+# What may be read by whoever can send a request but not read its answer; every other route acts.
+HARMLESS = {
+    "/",
+    "/api/blobs/{digest}",
+    "/api/copy",
+    "/api/create",
+    "/api/delete",
+    "/api/ps",
+    "/api/push",
+    "/api/tags",
+    "/api/version",
+    "/catalog",
+    "/cors-proxy",
+    "/health",
+    "/history/{model}",
+    "/jobs/{job}",
+    "/models",
+    "/openapi.json",
+    "/pairs",
+    "/plans",
+    "/preview/{model}",
+    "/status",
+    "/switches",
+    "/tools",
+    "/v1/health",
+    "/v1/models",
+    "/v1/models/{model}",
+}
 ACTING = [
-    *((method, path_of(route)) for method, route in EVERY if route.acts or method != "GET"),
+    *((m, path_of(route)) for m, route in EVERY if m != "GET" or path_of(route) not in HARMLESS),
     ("GET", "/models?reload=1"),
 ]
 

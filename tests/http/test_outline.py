@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paddock.config.variant import Variant
 from paddock.errors import BadRequest
 from paddock.http import body, sampling
 from paddock.http.outline import LONG, Outline, outline
@@ -74,5 +75,15 @@ def test_a_body_of_many_short_strings_has_no_outline():
 def test_fields_are_taken_out_of_the_outline_and_the_rest_comes_back_as_it_was():
     text = json.dumps({"temperature": 2, "messages": ["ü\n" * LONG]}).encode()
     made = cut(text, 4096)
-    pieces = [bytes(piece) for piece in sampling.without(made.text, ("temperature",))]
+    vain = sampling.Sampling(overruled=("temperature",))
+    pieces = [bytes(piece) for piece in sampling.shaped(made.text, vain)]
     assert json.loads(whole(made, text, pieces)) == {"messages": ["ü\n" * LONG]}
+
+
+def test_a_variants_system_prompt_goes_before_a_long_one_which_stays_as_it_was():
+    long = {"role": "system", "content": "ü\n" * LONG}
+    text = json.dumps({"messages": [long]}).encode()
+    made, mine = cut(text, 4096), Variant("v", "m", 1, system_prompt="Mine.")
+    shaped = sampling.shaped(made.text, sampling.NOTHING_SAID, mine, "/v1/chat/completions")
+    [message] = json.loads(whole(made, text, [bytes(piece) for piece in shaped]))["messages"]
+    assert message["content"] == "Mine.\n\n" + long["content"]

@@ -7,7 +7,7 @@ import pytest
 
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.http.body import wish
-from paddock.http.sampling import Samplers, Sampling, without
+from paddock.http.sampling import Samplers, Sampling, shaped
 
 HERE = Origin("m", "temp", 2)
 FLAGS = (Flag("--temperature", ("0.7",), HERE), Flag("--top-k", ("20",), HERE))
@@ -18,8 +18,7 @@ def ruled(allowed: tuple[str, ...] | None, body: Any) -> tuple[bytes, Sampling]:
     profile = Profile("m", 1, None, FLAGS, client_samplers=allowed)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sampling = Samplers().ruled(profile, wish(content, "application/json"))
-    vain = sampling.overruled
-    return b"".join(without(content, vain)) if vain else content, sampling
+    return b"".join(shaped(content, sampling)) if sampling.overruled else content, sampling
 
 
 def test_by_default_the_request_counts_and_the_body_stays_as_it_is():

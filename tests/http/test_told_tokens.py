@@ -20,6 +20,7 @@ START = (
 )
 ANTHROPIC = b'"usage":{"cache_read_input_tokens":20,"input_tokens":1,"output_tokens":3}}'
 TOOL = b'{"content":[{"type":"tool_use","input":{"usage":{"input_tokens":9,"output_tokens":9}}}],'
+TOOL_TIMINGS = b'{"content":[{"type":"tool_use","input":{' + TIMINGS.replace(b"20", b"0") + b"}}],"
 RESPONSES = (
     b'"usage":{"input_tokens":21,"output_tokens":3,"total_tokens":24,'
     b'"input_tokens_details":{"cached_tokens":20}}}'
@@ -43,6 +44,8 @@ NUMBERS = b"0.25," * 2000
         ([EMBEDDED, NUMBERS, NUMBERS, NUMBERS, NUMBERS, b"]]}"], Tokens(5, 0)),
         ([SPOOF + USAGE + b"}"], Tokens(21, 3)),
         ([TOOL + ANTHROPIC], Tokens(21, 3)),
+        ([TOOL_TIMINGS + ANTHROPIC], Tokens(21, 3)),
+        ([START + CHUNK * 3 + b'data: {"usage":{"output_tokens":3}}\n\n'], Tokens(21, 3)),
         ([SPOOF + b"}"], None),
         ([], None),
         ([CHUNK] * 9, None),

@@ -61,3 +61,21 @@ def test_where_a_server_listened_leaves_its_command_line_without_a_word(
     from tests.config.stables import FLAGS
 
     assert trimmed(tail, FLAGS) == (kept, [])
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        (r"-ot blk\.1\.=CPU", r"-ot 'blk\.1\.=CPU'"),
+        (
+            r"""-ot blk\.([0-9]+)\.ffn=CUDA0 --grammar 'a b'""",
+            r"""-ot 'blk\.([0-9]+)\.ffn=CUDA0' --grammar 'a b'""",
+        ),
+        (r"-ot 'blk\.1=CPU' -np 1", r"-ot 'blk\.1=CPU' -np 1"),
+        (r"-r a\ b -r 'c'", r"-r a\ b -r 'c'"),
+    ],
+)
+def test_backslashes_of_patterns_stay_beside_quotes_too(
+    tmp_path: Path, tail: str, words: str
+) -> None:
+    assert f"EXTRA_ARGS = {words}" in text_of(tmp_path, f"[a]\nMODEL=x.gguf\nEXTRA_ARGS={tail}\n")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import text
+from tests.ports import free_port
 
 DOCKERFILE, COMPOSE = text("Dockerfile"), text("docker-compose.yml")
 PORT = "8080"
@@ -27,12 +27,6 @@ def listed(block: str) -> list[str]:
     found = re.search(rf"^( +){block}:\n((?:\1  - .*\n)+)", COMPOSE, re.MULTILINE)
     assert found, block
     return [re.sub(r" #.*", "", line.strip()[2:]) for line in found[2].splitlines()]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def at_home(words: list[str], folder: Path, port: int) -> list[str]:

@@ -22,9 +22,10 @@ def loads(
     ]  # fmt: skip
 
 
-def advice(*found: list[LoadEntry]) -> list[str]:
+def advice(*found: list[LoadEntry], chosen: bool = False) -> list[str]:
     newest_first = tuple(load for some in found for load in some)
-    facts = ProfileFacts(profile=Profile(id="p", line=1, model=None, flags=()), loads=newest_first)
+    own = Profile(id="p", line=1, model=None, flags=())
+    facts = ProfileFacts(profile=own, loads=newest_first, gets_faster_mode=chosen)
     return [a.message + "; " + a.hint for a in advise(facts) if a.code == "load-mode-slower"]
 
 
@@ -61,3 +62,9 @@ def test_cold_loads_are_compared_with_cold_ones():
 )  # fmt: skip
 def test_anything_less_proves_nothing(found: list[list[LoadEntry]]):
     assert advice(*found) == []
+
+
+def test_where_paddock_takes_the_faster_one_by_itself_there_is_nothing_to_write():
+    found = loads("mmap", 9.0, 9.8, 10.0), loads("none", 6.0, 6.1, 6.4)
+    assert advice(*found)
+    assert advice(*found, chosen=True) == []

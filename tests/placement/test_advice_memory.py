@@ -117,6 +117,38 @@ def test_more_margins_than_devices(
     assert advice.hint == f"write FIT_TARGET = {right}"
 
 
+def _shared_margins(clinic: Clinic, keys: str, reading: dict[str, object]) -> ProfileFacts:
+    """One device on a made-up plan, and `[*]` with two margins in line 2, meant for two."""
+    device = DevicePlan(device="CUDA1", id="0000:02:00.0", model=900, available=24000)
+    id_ = DeviceId(device.id)
+    reading_of = Reading(id_, device.device, 24000, 23500, **reading)  # type: ignore[arg-type]
+    plan = Plan(profile="p", source="engine", fits=True, devices=[device])
+    facts = clinic.facts(keys, shared="FIT_TARGET = 128,1024")
+    return replace(facts, plan=plan, readings={id_: reading_of})
+
+
+@pytest.mark.parametrize(("reading", "right"), [({}, "128"), ({"drives_display": True}, "1024")])
+def test_advice_about_a_shared_line_names_the_section_to_write_into_on_a_made_up_plan(
+    clinic: Clinic, reading: dict[str, object], right: str
+):
+    advice = found(_shared_margins(clinic, "", reading), "margins-miscounted")
+    assert advice.line == 2
+    assert advice.hint == (
+        f"write FIT_TARGET = {right}; do so in [p], since line 2 in [*] is for other profiles too"
+    )
+    own = found(_shared_margins(clinic, "FIT_TARGET = 1,2", reading), "margins-miscounted")
+    assert "[*]" not in own.hint
+
+
+def test_a_key_that_a_hint_names_counts_as_shared_too_on_a_made_up_plan(clinic: Clinic):
+    device = DevicePlan(device="CUDA0", id="0000:01:00.0", model=9000, available=8000)
+    plan = Plan(profile="p", source="estimate", fits=False, devices=[device])
+    facts = replace(clinic.facts(shared="CTX_SIZE = 4096"), plan=plan)
+    assert found(facts, "does-not-fit").hint == (
+        "lower CTX_SIZE, or free GPU memory; do so in [p], since line 2 in [*] is for other profiles too"
+    )
+
+
 @needs_rig
 def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
     with rig(tmp_path, 200, 200, 200) as devices:

@@ -249,6 +249,21 @@ EVERYTHING = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        (machine(QUIET), ""),
+        (machine(QUIET, problem="no llama-server was found (`paddock engine build`)"), "engine build"),
+        (machine(problem="no llama-server was found"), "no engine could be asked"),
+        (machine(QUIET, plan=Plan(profile="d", source="engine", fits=True, engine="native")), "sees no GPU"),
+        (machine(plan=Plan(profile="d", source="engine", fits=True, engine="native")), ""),
+    ],
+)  # fmt: skip
+def test_a_machine_says_why_its_gpus_would_not_be_used_and_what_mends_it(on: Machine, words: str):
+    assert (words in on.trouble) if words else on.trouble == ""
+    assert "sees no GPU" not in on.trouble or "`paddock engine build`" in on.trouble
+
+
 @pytest.mark.parametrize("on", [BOTH, ONE, machine(), machine(ram=2000)])
 @pytest.mark.parametrize("flags_for", [flags_of_the_build, no_engine])
 def test_it_reads_as_models_conf_without_a_problem(on: Machine, flags_for, tmp_path: Path):

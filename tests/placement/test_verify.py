@@ -207,12 +207,13 @@ def test_a_load_as_planned_is_verified_unless_it_is_slow(
 def test_without_plan_and_history_nobody_knows_where_it_should_lie():
     found = judged(load(), pace=Pace((40.0,)), expected=40.0)
     assert (found.placement, found.speed, found.state) == ("unknown", "verified", "unknown")
-    assert judged().reasons == []
+    assert codes(found) == ["nothing-to-compare"]
 
 
 def test_a_log_that_reports_nothing_proves_nothing():
     found = judged(load(Placement()), plan(devices=[]))
     assert (found.placement, found.state) == ("unknown", "unknown")
+    assert codes(found) == ["nothing-logged"]
 
 
 def test_slow_is_degraded_wherever_it_lies():

@@ -11,7 +11,7 @@ from paddock.api.placement import (
     Placement,
     Plan,
 )
-from paddock.placement.verify import CAUSES, FINDINGS, Pace, by_device
+from paddock.placement.verify import CAUSES, DOUBTS, FINDINGS, Pace, by_device
 from tests.placement.verified import before, codes, judged, load, plan
 
 mib = st.floats(0, 200_000).map(lambda n: round(n, 2))
@@ -75,7 +75,8 @@ def test_nothing_is_found_twice_and_nothing_unheard_of(
     expected: float | None,
 ):
     found = judged(load(now), planned(meant), pace, before(last), best, expected)
-    assert {*codes(found)} <= {*FINDINGS, *CAUSES}
+    assert {*codes(found)} <= {*FINDINGS, *CAUSES, *DOUBTS}
+    assert bool({*codes(found)} & {*DOUBTS}) == (found.placement == "unknown")
     said = Counter((reason.code, reason.message) for reason in found.reasons)
     assert max(said.values(), default=1) == 1
     alone = Counter(codes(found))

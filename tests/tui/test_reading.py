@@ -119,7 +119,7 @@ def test_the_bar_of_a_card_shows_whose_memory_it_is() -> None:
     card, display, ram = device_bars(seen(histories.two_resident()), 48)
     assert [(s.kind, s.label, s.cells) for s in card.segments] == [
         ("instance", GLM, 42),
-        ("foreign", "others", 1),
+        ("foreign", "driver", 1),
         ("margin", "margin", 2),
         ("free", "free", 3),
     ]

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from paddock.api.chat import ask
 from paddock.api.client import Client
 from paddock.api.events import SwitchProgress
 from paddock.llama.scripted import ScriptedModel, write
+from tests.ports import free_port
 from tests.yard import Process, places, sweep
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -87,13 +87,6 @@ def terminal(folder: Path) -> Iterator[Terminal]:
 def answer_of(client: Client, model: str) -> str:
     pieces = ask(client, model, "hi", max_tokens=20)
     return "".join(piece.text for piece in pieces if piece.kind == "content")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

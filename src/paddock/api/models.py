@@ -11,6 +11,7 @@ class ModelCard(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str = ""
     aliases: list[str] = []
     hidden: bool = False
+    variant_of: str = ""  # the profile whose instance this is another name for
     loaded: bool = False
     context: int | None = None  # tokens of one request, prompt and answer together
     context_trained: int | None = None  # tokens

@@ -11,6 +11,7 @@ from paddock.api.contexts import Spared
 from paddock.api.weights import Weights
 
 BufferKind = Literal["model", "context", "compute", "output"]
+PageCache = Literal["warm", "cold"]
 VerdictState = Literal["verified", "degraded", "unknown"]
 
 
@@ -35,6 +36,7 @@ class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
     free: dict[str, int] = {}  # MiB of each device just before this load
     replayed: bool = False  # as an earlier rehearsal found it, given as flags: nothing was searched
     load_mode: str = ""  # how its weights came from the disk: `mmap`, `none`, `dio`, …
+    load_mode_why: str = ""  # in words, where Paddock chose it
     weights: Weights | None = None  # what of them was cached; None: nobody looked
     warnings: list[str] = []  # fit's own complaints
 
@@ -146,12 +148,21 @@ class LoadEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     samples: int = 0
 
 
+class LoadMode(msgspec.Struct, kw_only=True):
+    """A load mode that this machine's own loads of a profile name: it is given to loads."""
+
+    mode: str  # `none`, `dio`
+    page_cache: PageCache  # for loads whose files are cached (90 % or more), or not (half or less)
+    why: str
+
+
 class History(msgspec.Struct, kw_only=True):
     """Loads of one profile, the newest first."""
 
     profile: str
     loads: list[LoadEntry]
     context: Spared | None = None  # None from a daemon older than this field
+    load_modes: list[LoadMode] = []  # those chosen for its next loads
 
 
 class Pair(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -102,6 +102,9 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     aliases: list[str] = []
     bench: bool = False
     hidden: bool = False
+    variants: list[str] = []  # other names of its instance, with request settings of their own
+    variant_of: str = ""  # the profile whose instance this is another name for
+    settings: dict[str, Any] = {}  # what a variant changes in a request, by the keys of models.conf
     pin: bool = False
     priority: int = 0
     ttl: float = 0.0

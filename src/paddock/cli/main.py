@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from paddock.cli.offline.where import look_there
+from paddock.cli.offline.where import look_there, with_url
 from paddock.cli.output.terminal import complain, paint
+from paddock.cli.output.words import Verbs, print_version
 from paddock.cli.verbs import (
+    add,
     ask,
     cancel,
     check,
@@ -46,11 +49,22 @@ from paddock.errors import PaddockError
 
 app = typer.Typer(
     name="paddock",
+    cls=Verbs,
     help="Keep a stable of llama.cpp models behind one address, and bring out the one that is asked for.",
     epilog="First steps: paddock demo. Or: paddock check models.conf && paddock start --config models.conf",
     pretty_exceptions_enable=False,  # an unforeseen error shows Python's own traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def paddock(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None: ...
+
 
 _DAEMON, _MODELS, _CLIENTS = "The daemon", "Models", "Clients"
 _FILES = "Configuration, also without a daemon"
@@ -78,6 +92,7 @@ for panel, verb, epilog in (
     (_CLIENTS, run_client.run, run_client.EXAMPLE),
     (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),
+    (_FILES, add.add, add.EXAMPLE),
     (_FILES, listing.list_models, listing.EXAMPLE),
     (_FILES, show.show, show.EXAMPLE),
     (_FILES, plan.plan, plan.EXAMPLE),
@@ -120,7 +135,7 @@ def print_error(error: PaddockError) -> None:
     for line in error.detail:
         complain(f"    {line}")
     if error.hint:
-        complain(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}")
+        complain(f"{paint('hint:', 'cyan', sys.stderr)} {with_url(error.hint, sys.argv)}")
 
 
 def _silence_stdout() -> None:

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import structs
+
 from paddock.api.models import ModelCard
 from paddock.config.model_kinds import EMBEDDERS
 from paddock.config.profile import Profile
+from paddock.config.variant import Variant
 from paddock.llama.gguf import Facts
 from paddock.llama.samplers import samplers_of
 
@@ -31,7 +34,7 @@ def card(
         title=profile.title,
         description=profile.description,
         aliases=list(profile.aliases),
-        hidden=profile.hidden,
+        hidden=profile.is_unlisted,
         loaded=loaded,
         context=n_ctx or context_asked(profile) or trained,
         context_trained=trained,
@@ -44,6 +47,26 @@ def card(
         quantisation=(facts.file_type or "").removeprefix("MOSTLY_") if facts else "",
         size_bytes=facts.size_bytes if facts else 0,
         modified=modified(profile.model) if written is None else written,
+    )
+
+
+def variant_card(base: ModelCard, variant: Variant) -> ModelCard:
+    """The card of the profile that it is a variant of, with what the variant changes."""
+    lengths = [n for n in (variant.max_tokens_limit, base.max_output) if n]
+    thinks = variant.arguments.get("enable_thinking") is not False
+    allowed = variant.client_samplers
+    return structs.replace(
+        base,
+        id=variant.id,
+        title=variant.title or variant.id,
+        description=variant.description,
+        aliases=list(variant.aliases),
+        hidden=variant.hidden,
+        variant_of=variant.base,
+        max_output=min(lengths, default=None),
+        abilities=[one for one in base.abilities if thinks or one != "thinking"],
+        samplers={**base.samplers, **variant.samplers},
+        client_samplers=None if allowed is None else list(allowed),
     )
 
 

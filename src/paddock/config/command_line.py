@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from paddock.config.backslashes import kept_backslashes
 from paddock.config.profile import ProblemCode
 from paddock.config.spellings import GONE, NONE, Use, bare, modern, switches
 from paddock.config.vocabulary import EXITING, RESERVED, VALUE_RULES, WELL_KNOWN
@@ -52,6 +53,7 @@ def read_tail(
     except ValueError as error:
         yield Complaint(f"cannot be split into words: {error}", "check quotes and backslashes")
         return
+    yield from _lost_backslashes(text, words)
     for given, group, why in renewed(groups(words, flags), flags, below):
         if group != given:
             yield renamed(shlex.join(given), shlex.join(group), why)
@@ -70,6 +72,15 @@ def split(text: str) -> list[str]:
             lines.append(begun)
             begun = ""
     return shlex.split("\n".join([*lines, begun]))
+
+
+def _lost_backslashes(text: str, words: Sequence[str]) -> Iterator[Complaint]:
+    """A pattern such as `blk\\.1` without quotes, which becomes `blk.1`."""
+    meant = split(kept_backslashes(text))
+    for word, whole in zip(words, meant, strict=True):
+        if word != whole:
+            message = f"by a shell's rules {whole} loses its backslashes: {word} remains"
+            yield Complaint(message, f"put it into quotes: {shlex.quote(whole)}", is_error=False)
 
 
 def _uncommented(text: str) -> str:

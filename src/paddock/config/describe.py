@@ -3,8 +3,11 @@
 from math import ceil
 from pathlib import Path
 
+from msgspec import structs
+
 from paddock.api.types import ProfileInfo
 from paddock.config.profile import Profile
+from paddock.config.variant import Variant
 from paddock.llama.gguf import shards
 
 
@@ -20,7 +23,7 @@ def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
         description=profile.description,
         aliases=list(profile.aliases),
         bench=profile.is_bench,
-        hidden=profile.hidden,
+        hidden=bool(profile.hidden),
         pin=profile.pin,
         priority=profile.priority,
         ttl=profile.ttl,
@@ -30,6 +33,22 @@ def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
         speed_text=profile.speed_text,
         expected_speed=profile.expected_speed,
         args=list(profile.argv),
+    )
+
+
+def described_variant(base: ProfileInfo, variant: Variant) -> ProfileInfo:
+    """How its profile stands, under the variant's name."""
+    return structs.replace(
+        base,
+        id=variant.id,
+        title=variant.title,
+        description=variant.description,
+        aliases=list(variant.aliases),
+        hidden=variant.hidden,
+        bench=False,
+        variants=[],
+        variant_of=variant.base,
+        settings=variant.settings,
     )
 
 

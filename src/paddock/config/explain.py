@@ -1,6 +1,6 @@
 """What `paddock show` and a reload report about profiles. Pure."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from paddock.config.profile import Flag, Origin, Profile, Stable
 
@@ -45,7 +45,7 @@ def _overridden(values: tuple[str, ...], origin: Origin) -> str:
 def compare(old: Stable, new: Stable) -> Changes:
     """What changed; moved lines, other comments and another order of profiles do not count."""
     both = [id_ for id_ in new.profiles if id_ in old.profiles]
-    changed = [i for i in both if _substance(old.profiles[i]) != _substance(new.profiles[i])]
+    changed = [i for i in both if _has_changed(i, old, new)]
     return Changes(
         added=tuple(i for i in new.profiles if i not in old.profiles),
         removed=tuple(i for i in old.profiles if i not in new.profiles),
@@ -54,6 +54,13 @@ def compare(old: Stable, new: Stable) -> Changes:
             i for i in changed if old.profiles[i].fingerprint != new.profiles[i].fingerprint
         ),
     )
+
+
+def _has_changed(profile: str, old: Stable, new: Stable) -> bool:
+    if _substance(old.profiles[profile]) != _substance(new.profiles[profile]):
+        return True
+    before, after = ([replace(v, line=0) for v in x.variants_of(profile)] for x in (old, new))
+    return before != after
 
 
 _LEFT_OUT = {"line", "flags", "comments"}

@@ -59,7 +59,8 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        return tuple(p for p in self.problems if p.severity == "warning")
+        """What keeps no profile from being used."""
+        return tuple(p for p in self.problems if not p.is_fatal)
 
     @property
     def has_errors(self) -> bool:

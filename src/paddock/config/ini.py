@@ -19,6 +19,8 @@ from paddock.plain_file import read_plain
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\](?=\s*[;#])|\[(?P<any>.+)\]")
 _LOOKS_LIKE_KEY = re.compile(r"\n\s*([A-Za-z_][\w.-]*)\s*=|\n\s*\[")
 
+_LONG = frozenset({"EXTRA_ARGS", "DESCRIPTION", "SYSTEM_PROMPT"})  # may go on over indented lines
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -160,7 +162,7 @@ def _indented(file: str, section: Section) -> Problem:
 
 
 def _goes_too_far(entry: Entry) -> bool:
-    is_long = entry.key.upper() in {"EXTRA_ARGS", "DESCRIPTION"}
+    is_long = entry.key.upper().replace("-", "_") in _LONG
     return "\n" in entry.value and not (is_long and not _LOOKS_LIKE_KEY.search(entry.value))
 
 

@@ -49,12 +49,28 @@ class Contents:
 
 def look_into(folder: Path) -> Contents:
     """All models in the folder and below it."""
+    return _looked_into(folder, folder)
+
+
+def look_around(path: Path, top: Path) -> list[ModelFile]:
+    """The files that belong together with this one, itself included, as `look_into(top)` would find them.
+
+    Empty where models.conf could not name it.
+    """
+    folder = next(filter(_is_snapshot, path.parents), None) or _home(path, top)
+    found = _looked_into(folder, top).files
+    real = path.resolve()
+    own = next((file for file in found if file.path.resolve() == real), None)
+    return [file for file in found if own and file.home == own.home]
+
+
+def _looked_into(folder: Path, top: Path) -> Contents:
     found = Contents()
     paths = {shards(path)[0] for path in _Walk(found.left_out).files(folder)}
-    candidates = sorted((_Candidate.of(path, folder) for path in paths), key=lambda c: c.rank)
-    reasons = {path: reason for path in paths if (reason := _unwritable(path.relative_to(folder)))}
+    candidates = sorted((_Candidate.of(path, top) for path in paths), key=lambda c: c.rank)
+    reasons = {path: reason for path in paths if (reason := _unwritable(path.relative_to(top)))}
     found.left_out += [LeftOut(path, reason) for path, reason in sorted(reasons.items())]
-    _keep_each_once((c for c in candidates if c.path not in reasons), found, folder)
+    _keep_each_once((c for c in candidates if c.path not in reasons), found, top)
     return found
 
 
@@ -175,12 +191,16 @@ def _is_snapshot(snapshot: Path) -> bool:
 
 
 def _plain(path: Path, top: Path) -> ModelFile:
-    """A folder named by a quantisation only holds the shards of one, and belongs to the one above."""
-    folder = path.parent
-    if folder != top and not name_of(folder.name).model:
-        folder = folder.parent
+    folder = _home(path, top)
     inside = folder.relative_to(top).parts
     return ModelFile(path, folder, inside[-1] if inside else "", inside[0] if inside else "")
+
+
+def _home(path: Path, top: Path) -> Path:
+    """Its folder; one named by a quantisation only holds the shards of one, and belongs to the one above."""
+    folder = path.parent
+    is_part = folder != top and not name_of(folder.name).model
+    return folder.parent if is_part else folder
 
 
 def _age(snapshot: Path) -> tuple[bool, float]:

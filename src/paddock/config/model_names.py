@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -51,11 +51,14 @@ def profile_id(file: str, repository: str) -> str:
     return _tidy("-".join(filter(None, (model, name.quantisation))))
 
 
-def unique(wanted: Sequence[tuple[str, str]]) -> list[str]:
-    """One id for each pair of id and owner: where several want the same, the owner is put before it."""
-    counts = Counter(name for name, _ in wanted)
+def unique(wanted: Sequence[tuple[str, str]], taken: Collection[str] = ()) -> list[str]:
+    """One id for each pair of id and owner, none of those `taken`.
+
+    Where several want the same, the owner is put before it; then numbers are put behind.
+    """
+    counts = Counter([*(name for name, _ in wanted), *taken])
     ids = [_tidy(f"{who}-{name}") if who and counts[name] > 1 else name for name, who in wanted]
-    taken: set[str] = set()
+    taken = set(taken)
     for place, name in enumerate(ids):
         ids[place] = next(free for free in _numbered(name) if free not in taken)
         taken.add(ids[place])

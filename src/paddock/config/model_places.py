@@ -26,14 +26,21 @@ class Places:
 
     @classmethod
     def of(cls, folder: Path, paths: Paths) -> "Places":
+        """For a new models.conf; it may take a paddock.toml."""
+        beside_others = cls.beside_others(folder, paths)
+        if beside_others.start is not None or paths.settings.exists():
+            return beside_others
+        return cls(folder, Path(), Folders(folder, paths.config.parent), _settings(folder))
+
+    @classmethod
+    def beside_others(cls, folder: Path, paths: Paths) -> "Places":
+        """For a models.conf that names other files already: nothing that moves those."""
         beside = paths.config.parent
         folders = Folders(paths.models_dir, beside)
         for base in (paths.models_dir, beside):
             if folder.resolve().is_relative_to(base.resolve()):
                 return cls(folder, folder.resolve().relative_to(base.resolve()), folders)
-        if paths.settings.exists():
-            return cls(folder, None, folders)
-        return cls(folder, Path(), Folders(folder, beside), _settings(folder))
+        return cls(folder, None, folders)
 
     def written(self, path: Path) -> str:
         """The path to write for a file; the absolute one where a shorter one would mean another file."""

@@ -17,8 +17,11 @@ from paddock.config.router_names import files_named, is_repository
 from paddock.config.sections import Understood, old_switches, understand
 from paddock.config.sharing import Sharing
 from paddock.config.values import first_number
+from paddock.config.variant import Variant
+from paddock.config.variants import Variants, is_variant
 from paddock.config.vocabulary import EXTRA_ARGS, IGNORED, REMOTE, WELL_KNOWN
 from paddock.errors import ConfigError
+from paddock.llama.flags import FlagSet
 
 NOBODY: Mapping[str, Profile] = {}
 NAMELESS = "default"  # llama.cpp's name for what stands before the first section
@@ -113,15 +116,25 @@ class _FileReader:
         shared = named.pop("*", Section("*", 0, ()))
         if not named:  # `[*]` alone can be wrong too
             self._understand(shared, shared, shared)
-        built = [b for section in named.values() if (b := self._profile(section, shared))]
+        own = [section for section in named.values() if not is_variant(section)]
+        built = [b for section in own if (b := self._profile(section, shared))]
         self._check_aliases(built)
-        return self._outcome({b.profile.id: b.profile for b in built})
+        profiles = {b.profile.id: b.profile for b in built}
+        variants = Variants(named, profiles, self._findings).read(self._flags_of(named, shared))
+        return self._outcome(profiles, variants)
 
-    def _outcome(self, profiles: dict[str, Profile]) -> tuple[Stable | None, tuple[Problem, ...]]:
+    def _flags_of(self, named: dict[str, Section], shared: Section) -> FlagSet | None:
+        """Those that the default engine has, where there are variants to compare with them."""
+        return self._engines.of(shared, shared) if any(map(is_variant, named.values())) else None
+
+    def _outcome(
+        self, profiles: dict[str, Profile], variants: dict[str, Variant]
+    ) -> tuple[Stable | None, tuple[Problem, ...]]:
         found = self._findings
         if found.has_errors:
             return None, found.problems
-        return Stable(self._path, self._folders.models, profiles, found.warnings), found.problems
+        models = self._folders.models
+        return Stable(self._path, models, profiles, found.warnings, variants), found.problems
 
     def _by_name(self, sections: tuple[Section, ...]) -> dict[str, Section]:
         named: dict[str, Section] = {}

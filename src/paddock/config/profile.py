@@ -1,12 +1,17 @@
 """What models.conf becomes: frozen profiles, each flag with its origin, and the problems found."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from paddock.config.names import Called, Names
+from paddock.config.variant import Variant
+from paddock.near import nearest_few
+
 BORROWED = "claude-"  # before the name of a model that Claude Code shall show
 LATEST = ":latest"  # after the name of a model in Ollama's lists
+_NEAR = 5  # names in a refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,13 @@ class Profile:
     engine: str | None = None  # as written; None: the default engine
     runner: str = ""  # the name of the engine that this resolves to; "" where it has none
     build: str = ""  # changes with that engine's binary; "" where it was not probed
-    hidden: bool = False
+    hidden: bool | None = None  # None: as its name says, see `is_unlisted`
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     keep_context: Literal["auto", "on", "off"] = "auto"  # whether its slots are saved, and where
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap
     probe: bool = True  # whether its speed may be measured with a short request when it is idle
+    load_mode_choice: Literal["auto", "off"] = "auto"  # whether it may come from measured loads
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
@@ -73,6 +79,11 @@ class Profile:
     @property
     def is_bench(self) -> bool:
         return self.id.startswith("bench-")
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether clients' lists leave it out: benchmarks too, unless they are not to be hidden."""
+        return self.is_bench if self.hidden is None else self.hidden
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -146,9 +157,15 @@ class Problem:
     line: int = 0
     section: str = ""
     key: str = ""
-    kind: Literal["", "file"] = ""  # `file`: a model file is not as the profile needs it
+    # `file`: a model file is not as the profile needs it; `variant`: it costs one variant alone
+    kind: Literal["", "file", "variant"] = ""
     code: ProblemCode = ""
     flag: str = ""  # the flag that it is about, where one of several in the line is meant
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether the file cannot be used at all."""
+        return self.severity == "error" and self.kind != "variant"
 
     @property
     def fails_check(self) -> bool:
@@ -163,6 +180,32 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a public name stands for: a profile, with other request settings where it is a variant."""
+
+    profile: Profile
+    variant: Variant | None = None
+
+    @property
+    def id(self) -> str:
+        """The name under which it is listed."""
+        return self.variant.id if self.variant else self.profile.id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its id and its aliases."""
+        return (self.id, *(self.variant or self.profile).aliases)
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether clients' lists leave it out."""
+        return self.variant.hidden if self.variant else self.profile.is_unlisted
+
+
+May = Callable[[Named], bool] | None  # what somebody may ask, None: all
+
+
+@dataclass(frozen=True, slots=True)
 class Stable:
     """A whole models.conf that can be used."""
 
@@ -170,21 +213,68 @@ class Stable:
     models_dir: Path
     profiles: Mapping[str, Profile]  # in the file's order
     warnings: tuple[Problem, ...] = ()
-    _aliases: dict[str, Profile] = field(
+    variants: Mapping[str, Variant] = field(default_factory=dict)  # in the file's order
+    _variants_of: dict[str, list[Variant]] = field(
         default_factory=dict, init=False, repr=False, compare=False
+    )
+    _names: list["Names[Named]"] = field(
+        default_factory=list, init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        for profile in self.profiles.values():
-            for alias in profile.aliases:
-                self._aliases.setdefault(alias, profile)
+        for variant in self.variants.values():
+            self._variants_of.setdefault(variant.base, []).append(variant)
+        self._names.append(Names(self.all_named(), _called))
+
+    def all_named(self) -> Iterator[Named]:
+        """Every profile and every variant, each once."""
+        yield from map(Named, self.profiles.values())
+        for variant in self.variants.values():
+            yield Named(self.profiles[variant.base], variant)
+
+    def variants_of(self, profile: str) -> list[Variant]:
+        """In the file's order."""
+        return self._variants_of.get(profile, [])
+
+    def named(self, name: str) -> Named | None:
+        """What has this id or alias, else what clients make of one: see `spellings`."""
+        [names] = self._names
+        return next(filter(None, map(names.exact, spellings(name))), None)
 
     def find(self, name: str) -> Profile | None:
-        """The profile of this id or alias, else of what clients make of one: see `spellings`."""
-        return self._named(name) or next(filter(None, map(self._named, spellings(name))), None)
+        """The profile that this id or alias stands for; of a variant the one that runs."""
+        found = self.named(name)
+        return found.profile if found else None
 
-    def _named(self, name: str) -> Profile | None:
-        return self.profiles.get(name) or self._aliases.get(name)
+    def meant(self, name: str, may: May = None) -> Named | None:
+        """As `named`; else what is called so in other capitals, by title or by file, if only one is.
+
+        `may`: whatever it refuses is as if it were not there.
+        """
+        [names] = self._names
+        exact = filter(None, map(names.exact, spellings(name)))
+        if found := next((one for one in exact if may is None or may(one)), None):
+            return found
+        loose = self._loosely(name, may)
+        return loose[0] if len(loose) == 1 else None
+
+    def near(self, name: str, may: May = None) -> list[str]:
+        """The names that were probably meant by one that nothing has, the nearest first."""
+        if several := self._loosely(name, may):
+            return [named.id for named in several[:_NEAR]]
+        listed = (n for n in self.all_named() if not n.is_unlisted and (may is None or may(n)))
+        return nearest_few(name, (word for named in listed for word in named.names), _NEAR)
+
+    def _loosely(self, name: str, may: May) -> list[Named]:
+        [names] = self._names
+        return next(filter(None, (names.loose(one, may) for one in spellings(name))), [])
+
+
+def _called(named: Named) -> Called:
+    if variant := named.variant:
+        return named.names, variant.title, ""
+    model = named.profile.model
+    return named.names, named.profile.title, model.as_posix() if model else ""
 
 
 def spellings(name: str) -> Iterator[str]:

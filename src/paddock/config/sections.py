@@ -27,6 +27,8 @@ from paddock.config.vocabulary import (
     PRESET_KEYS,
     REMOTE,
     RESERVED,
+    VARIANT_FLAGS,
+    VARIANT_KEYS,
     WELL_KNOWN,
     WRAPPER_FIELDS,
     WRAPPER_FLAGS,
@@ -133,6 +135,10 @@ class _SectionReader:
             return _Meaning(EXTRA_ARGS)
         if own := WRAPPER_FIELDS.get(low) or _paddock_key(low):
             return _Meaning(own.field, field=own)
+        if low.replace("_", "-") in VARIANT_KEYS and not (self._flags or VARIANT_FLAGS).find(low):
+            of = "write it in a section with variant-of = PROFILE"
+            self._err(entry, f"{entry.key} is a setting of requests, which variants have", of)
+            return None
         return self._flag(entry, WRAPPER_FLAGS.get(low, entry.key))
 
     def _flag(self, entry: Entry, name: str) -> _Meaning | None:

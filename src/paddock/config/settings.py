@@ -48,6 +48,8 @@ class Settings(
     plan_ahead: bool = True  # plan all profiles while nothing else happens
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model
+    # Who answers to a name that nothing has: `refuse`: nobody, `loaded`: the model used last, or a name
+    unknown_model: str = "refuse"
     queue_limit: int = 256  # waiting requests per profile
     on_yield: Literal["wait", "refuse"] = "wait"  # what requests do while the GPUs are yielded
     yield_to: tuple[str, ...] = ()  # programs that the GPUs are yielded to while they run
@@ -80,6 +82,10 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
 _FLAGS = ("config", "state-dir")  # of `paddock serve`, with no setting beside them
+_LISTEN = 'the address is `listen = "127.0.0.1:8080"`, host and port in one'
+_OTHER_NAMES = dict.fromkeys(
+    ("port", "host", "address", "bind"), _LISTEN
+)  # as others call settings
 
 # The smallest value that makes sense; every other number may be 0 or more.
 _LEAST = {
@@ -160,6 +166,8 @@ def _meant(key: str) -> str:
     name = key.replace("_", "-").lower()
     if name in _FLAGS:
         return f"that is a flag: paddock serve --{name} …"
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
     near = nearest(name, _FIELDS)
     return f"did you mean {near!r}?" if near else ""
 

@@ -1,7 +1,9 @@
 """Parses the values of Paddock's own keys; each parser's ValueError says what would be accepted."""
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 from paddock.llama.samplers import FLAG_OF
 
@@ -49,6 +51,43 @@ def count(text: str) -> int:
     if text.isascii() and text.isdecimal():
         return int(text)
     raise ValueError("a whole number, 0 or more")
+
+
+def positive(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise ValueError("a whole number, 1 or more")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """`{"enable_thinking": false}`."""
+    found = _json(text)
+    if isinstance(found, dict):
+        return found
+    raise ValueError('a JSON object, such as {"enable_thinking": false}')
+
+
+def before_or_instead(text: str) -> bool:
+    """Whether it is `instead`."""
+    return one_of("before", "instead")(text) == "instead"
+
+
+def stop_words(text: str) -> tuple[str, ...]:
+    """One, as it stands; several as a list of JSON: `["###", "\n\n"]`."""
+    if not text.startswith("["):
+        return (text,)
+    found = _json(text)
+    if isinstance(found, list) and all(isinstance(word, str) and word for word in found):
+        return tuple(found)
+    raise ValueError('one word, or a list of JSON such as ["###", "END"]')
+
+
+def _json(text: str) -> Any:
+    """None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -55,10 +55,56 @@ PADDOCK_KEYS = {
     "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),
     "probe": FieldKey("probe", values.boolean),
+    "load-mode-choice": FieldKey("load_mode_choice", values.one_of("auto", "off")),
     "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
     "overlap": FieldKey("overlap", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
 }
+
+# Keys of a section with `variant-of`, besides samplers, names and `sampler-policy`: all for its requests.
+VARIANT_KEYS = {
+    "variant-of": FieldKey("", str),
+    "chat-template-kwargs": FieldKey("template_arguments", values.json_object),
+    "reasoning": FieldKey("thinking", values.boolean),
+    "reasoning-effort": FieldKey("effort", str.lower),
+    "reasoning-budget": FieldKey("budget", values.integer),
+    "system-prompt": FieldKey("system_prompt", str),
+    "system-prompt-mode": FieldKey("replaces_system", values.before_or_instead),
+    "max-tokens": FieldKey("max_tokens", values.positive),
+    "max-tokens-limit": FieldKey("max_tokens_limit", values.positive),
+    "stop": FieldKey("stop", values.stop_words),
+}
+
+# llama-server's flags that a request can say as well, in the form of a help text.
+VARIANT_FLAGS: FlagSet = parse_help(
+    """
+--temp, --temperature N
+--top-k N
+--top-p N
+--min-p N
+--top-nsigma, --top-n-sigma N
+--xtc-probability N
+--xtc-threshold N
+--typical, --typical-p N
+--repeat-last-n N
+--repeat-penalty N
+--presence-penalty N
+--frequency-penalty N
+--dry-multiplier N
+--dry-base N
+--dry-allowed-length N
+--dry-penalty-last-n N
+--dynatemp-range N
+--dynatemp-exp N
+--mirostat N
+--mirostat-lr N
+--mirostat-ent N
+-rea, --reasoning STRING                (env: LLAMA_ARG_REASONING)
+--reasoning-effort LEVEL                (env: LLAMA_ARG_REASONING_EFFORT)
+--reasoning-budget N                    (env: LLAMA_ARG_THINK_BUDGET)
+--chat-template-kwargs STRING           (env: LLAMA_CHAT_TEMPLATE_KWARGS)
+"""
+)
 
 # llama.cpp's preset-only keys, and its flags that mean the same as a key of ours.
 PRESET_KEYS = {"alias": "aliases", "load-on-startup": "preload"}
@@ -132,4 +178,4 @@ WELL_KNOWN: FlagSet = parse_help(
 def own_keys() -> tuple[str, ...]:
     """All our own keys as people write them, for the documentation and for guesses."""
     wrapper = (*WRAPPER_FIELDS, *WRAPPER_FLAGS, EXTRA_ARGS)
-    return (*(key.upper() for key in wrapper), *PADDOCK_KEYS, *PRESET_KEYS)
+    return (*(key.upper() for key in wrapper), *PADDOCK_KEYS, *PRESET_KEYS, *VARIANT_KEYS)

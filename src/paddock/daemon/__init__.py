@@ -1,12 +1,13 @@
 """The daemon: it decides nothing (`core` does), performs what was decided, and knows what became of it.
 
-Start at `loop.py`: an event comes in, the scheduler decides, effects are performed. Then `daemon.py`
-puts the parts together, `orders.py` is what clients ask for, `supervisor.py` runs the instances.
+Start at `loop.py`: an event comes in, the scheduler decides, effects are performed. Then `wiring.py`
+puts the parts together, `daemon.py` is their life, `desk.py` what clients know of them, `orders.py` what they ask
+for, `supervisor.py` runs the instances.
 
 The rooms, imports pointing down (checked by import-linter):
-daemon → orders → aftermath | configuration → reports → parts → supervisor | history → starter → memory →
+daemon → desk → wiring → orders → aftermath | configuration → reports → parts → supervisor | history → starter → memory →
 loop | jobs → activity | logs | lease → profiles | instances → what needs nothing of these.
 
 Never: wait inside `Loop.feed`; call `Scheduler.handle` elsewhere; pass the daemon to a part.
-To add something that goes on all the time: a class with `async run`, and a line in `Daemon._tasks`.
+To add something that goes on all the time: a class with `async run`, built in `wiring.py`, and a line in `Daemon._tasks`.
 """

@@ -54,9 +54,10 @@ class Aftermath:
         self._publisher.queue_changed()  # for whoever waits for its room, that is another stage
 
     def got_ready(self, instance: Instance) -> None:
-        self._flaws.forget(instance.record.fingerprint)
-        self._loop.feed(ev.BecameReady(instance.id))
-        self.taken_over(instance)
+        self._loop.feed(ev.BecameReady(instance.id))  # first: others wait for that
+        with self._faults.caught("aftermath"):
+            self._flaws.forget(instance.record.fingerprint)
+            self.taken_over(instance)
 
     def taken_over(self, instance: Instance) -> None:
         """See what it really holds, and how fast it is."""
@@ -81,8 +82,9 @@ class Aftermath:
             if not is_probe:
                 self._metrics.tokens(instance.profile, prompt=tokens, generated=answer.tokens)
                 self._switch_log.timed(instance.id, instance.profile, prompt)
-            self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
-        self._publisher.speed_measured(instance, tokens, answer.tokens)
+            speed = self._chronicle.timed(instance, prompt, answer, is_probe=is_probe)
+            if speed:
+                self._publisher.speed_measured(instance, speed, tokens, answer.tokens)
 
     def ended(self, instance: Instance, cause: Cause | None) -> None:
         self._chronicle.ended(instance.id)

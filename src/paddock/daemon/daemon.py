@@ -1,168 +1,41 @@
-"""The daemon: its parts put together, its life, and what it does when the scheduler has decided."""
+"""The daemon: its life, and what it does when the scheduler has decided. Its parts: `wiring.py`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from paddock.api import types as wire
-from paddock.api.activity import Totals
-from paddock.api.contexts import Spared
-from paddock.api.models import ModelCard
-from paddock.api.placement import Plan, Verdict
-from paddock.config.paths import daemon_log, keys_file
-from paddock.config.profile import Profile
+from paddock.api.placement import Verdict
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
 from paddock.core.books import Coming
 from paddock.core.model import InstanceId, ProfileId
-from paddock.core.scheduler import Scheduler
 from paddock.core.upcoming import Upcoming
-from paddock.daemon.activity.bus import Bus
-from paddock.daemon.activity.metrics import Metrics
-from paddock.daemon.activity.requests import Requests
-from paddock.daemon.activity.switches import Switches
-from paddock.daemon.activity.usage import Usage
-from paddock.daemon.activity.watchman import Watchman
-from paddock.daemon.aftermath import Aftermath
-from paddock.daemon.clock import Clock, timestamp
-from paddock.daemon.configuration import Configuration, FixedSettings, SettingsSource, rules_of
+from paddock.daemon.clock import Clock
+from paddock.daemon.configuration import FixedSettings, SettingsSource
+from paddock.daemon.desk import Desk
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.chronicle import Chronicle
-from paddock.daemon.history.observer import Observer
-from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore, opened
-from paddock.daemon.history.switch_log import SwitchLog
-from paddock.daemon.history.usage_log import UsageLog
-from paddock.daemon.instances.contexts import Contexts, ram_folders
-from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.instances.instance import Instance
-from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
-from paddock.daemon.instances.registry import Registry
-from paddock.daemon.keyring import Keyring
-from paddock.daemon.logs.logbook import Logbook
-from paddock.daemon.loop import Loop
-from paddock.daemon.memory.ledger import Ledger
-from paddock.daemon.memory.plans import ProfilePlans
-from paddock.daemon.memory.read_ahead import ReadAhead
-from paddock.daemon.memory.replays import Replays
-from paddock.daemon.memory.sampler import Sampler
-from paddock.daemon.orders import Orders
-from paddock.daemon.parts import Parts
-from paddock.daemon.profiles.flaws import Flaws
-from paddock.daemon.profiles.model_files import ModelFiles
-from paddock.daemon.profiles.roster import Roster
-from paddock.daemon.reports.activity_feed import ActivityFeed
-from paddock.daemon.reports.catalog import catalog, model_card
-from paddock.daemon.reports.publisher import Publisher
-from paddock.daemon.reports.view import StatusView
-from paddock.daemon.supervisor import Supervisor
-from paddock.daemon.turns import in_turns
-from paddock.daemon.yield_state import YieldState
-from paddock.daemon.yield_to import YieldTo
-from paddock.daemon.yielding import Yielding
-from paddock.llama.gguf import Facts
+from paddock.daemon.wiring import Given, wired
 from paddock.scratch import sweep
 
 _OF_REQUESTS = (ev.Asked, ev.Left)
 
 
-class Daemon:
+class Daemon(Desk):
     """Everything that lives as long as the process. Made by `open`; `run` is its life."""
 
-    def __init__(
-        self,
-        paths: Paths,
-        settings: Settings,
-        source: SettingsSource,
-        listen: Sequence[str],
-        records: Records,
-        history: HistoryStore,
-        faults: Faults,
-        clock: Clock,
-    ) -> None:
-        scheduler = Scheduler(rules_of(settings), first_number=records.next_number())
-        roster = Roster(paths, settings, faults)
-        kept = ram_folders(paths, settings)
-        ledger = Ledger(settings, memory_file=paths.state_dir / "overheads.json", kept=kept)
-        registry, flaws = Registry(scheduler), Flaws(roster)
-        switches, usage = Switches(scheduler, registry, clock), Usage(scheduler, clock)
-        self.loop = Loop(scheduler, registry, switches, self, clock, faults)
-        self.sampler = Sampler(self.loop, ledger, scheduler, registry, faults)
-        self.plans = ProfilePlans(
-            roster, ledger, flaws, scheduler, registry, self.sampler, self, faults,
-            state_dir=paths.state_dir, ahead=settings.plan_ahead,
-        )  # fmt: skip
-        self.read_ahead = ReadAhead(switches, roster, self.plans, faults)
-        self.probes = Probes(roster, scheduler, faults, after=settings.probe_after)
-        observer = Observer(ledger, scheduler, roster, self.plans)
-        self.chronicle = Chronicle(history, observer, records, self, clock, faults)
-        self.contexts = Contexts(paths, settings, self.chronicle, kept)
-        self.keeper = Keeper(self.contexts, registry, scheduler, clock, faults)
-        self.parts = parts = Parts(
-            paths=paths, listen=tuple(listen), started_at=timestamp(), clock=clock, faults=faults,
-            scheduler=scheduler, registry=registry, roster=roster, files=ModelFiles(clock),
-            flaws=flaws, ledger=ledger, plans=self.plans, chronicle=self.chronicle,
-            requests=Requests(clock), totals=Totals(), switches=switches, usage=usage,
-            yield_state=YieldState(paths.state_dir / "yield.json", faults), on_yield=settings.on_yield,
-            contexts=self.contexts,
-        )  # fmt: skip
-        self.switch_log = SwitchLog(self.chronicle, parts.requests, scheduler, clock)
-        self.view = StatusView(parts)
-        self.bus, self.metrics = Bus(self.view), Metrics(self.view, parts.totals)
-        self.keyring = Keyring(
-            settings, keys_file(paths.state_dir), changed=self.metrics.keep_only_keys
-        )
-        self.usage_log = UsageLog(history, self.chronicle.write_later, self.metrics)
-        self.publisher = Publisher(self.bus, self.view, scheduler, switches, faults)
-        self.activity_feed = ActivityFeed(
-            self.bus, parts.requests, parts.totals, ledger, registry, self.view, clock
-        )
-        aftermath = Aftermath(
-            self.loop, flaws, self.publisher, self.chronicle, switches, self.switch_log, self.probes,
-            parts.requests, self.metrics, self.sampler, faults,
-        )  # fmt: skip
-        replays = Replays(self.plans, ledger, self.sampler, scheduler, faults)
-        self.supervisor = Supervisor(
-            settings, records, registry, roster, ledger, self.plans, replays, flaws,
-            self.contexts, aftermath, self.loop, faults, clock,
-        )  # fmt: skip
-        self.configuration = Configuration(
-            settings, source, roster, self.plans, switches, self.loop, self.publisher,
-            self.metrics, faults,
-        )  # fmt: skip
-        self.yielding = Yielding(
-            parts.yield_state,
-            self.loop,
-            scheduler,
-            roster,
-            self.plans,
-            self.sampler,
-            self.publisher,
-            faults,
-        )
-        self.watchman = Watchman(
-            parts.requests, registry, clock, faults, timeout=settings.hang_timeout
-        )
-        self.yield_to = YieldTo(settings.yield_to, self.yielding, parts.yield_state, clock)
-        self.logbook = Logbook(records, roster, own=daemon_log(paths.state_dir))
-        self.orders = orders = Orders(parts, self.loop, records, self.configuration, self.yielding)
-        # What clients ask for and look at, by the names that `http` uses.
-        self.paths, self.settings, self.listen = paths, settings, parts.listen
-        self.faults, self.records, self.roster = faults, records, roster
-        self.requests, self.current, self.endpoints = (
-            parts.requests,
-            usage.current,
-            registry.endpoints,
-        )
-        self.resolve, self.held_back = orders.resolve, orders.held_back
-        self.lease, self.loaded, self.switch, self.job = (
-            orders.lease, orders.loaded, orders.switch, orders.job,
-        )  # fmt: skip
-        self.cancel, self.unload, self.let_idle, self.idle_left = (
-            orders.cancel, orders.unload, orders.let_idle, orders.idle_left,
-        )  # fmt: skip
-        self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
+    def __init__(self, given: Given) -> None:
+        rooms = wired(given, self)
+        super().__init__(rooms)
+        self.faults, self.records = given.faults, given.records
+        self.loop, self.orders = rooms.base.loop, rooms.control.orders
+        self.probes, self.keeper = rooms.past.probes, rooms.past.keeper
+        self.switch_log, self.publisher = rooms.past.switch_log, rooms.reports.publisher
+        self.activity_feed = rooms.reports.activity_feed
+        self.aftermath = rooms.control.aftermath
+        self.watchman, self.yield_to = rooms.control.watchman, rooms.control.yield_to
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
         self._ending, self._ended = asyncio.Event(), asyncio.Event()
@@ -183,18 +56,23 @@ class Daemon:
         their file has changed; None: they never change. Raises ConfigError or EngineError.
         """
         faults = Faults()
-        records = Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept)
-        history = await opened(paths.state_dir / "history.sqlite", faults)
-        daemon = cls(
-            paths, settings, source or FixedSettings(settings), listen,
-            records, history, faults, clock or Clock(),
-        )  # fmt: skip
+        given = Given(
+            paths=paths,
+            settings=settings,
+            source=source or FixedSettings(settings),
+            listen=listen,
+            records=Records(paths.state_dir, paths.runtime_dir, kept=settings.logs_kept),
+            history=await opened(paths.state_dir / "history.sqlite", faults),
+            faults=faults,
+            clock=clock or Clock(),
+        )
+        daemon = cls(given)
         try:
             daemon.keyring.read()
             await daemon.configuration.read()
-            await daemon._recall(history)
+            await daemon._recall(given.history)
         except BaseException:
-            await history.close()
+            await given.history.close()
             raise
         return daemon
 
@@ -276,6 +154,11 @@ class Daemon:
             self._keep = keep
             self._ending.set()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether instances stay alive, for the next daemon, once this one has ended."""
+        return self._keep
+
     async def ended(self) -> None:
         """Return when `run` has."""
         await self._ended.wait()
@@ -339,48 +222,3 @@ class Daemon:
         await self.configuration.renew()
         for profile in self.parts.scheduler.waiting():
             self.orders.examine(profile)
-
-    # ---- what its clients look at ----
-
-    def status(self) -> wire.Status:
-        return self.view.status()
-
-    def profiles(self) -> Iterable[wire.ProfileInfo]:
-        """Every profile as it is now, in the order of models.conf."""
-        return self.view.profiles()
-
-    def profile(self, profile: Profile) -> wire.ProfileInfo:
-        """One of them."""
-        return self.view.profile(profile)
-
-    def catalog(self) -> Iterable[ModelCard]:
-        """What users must know of each profile, in the same order."""
-        return catalog(self.parts)
-
-    def card(self, profile: Profile) -> ModelCard:
-        """The same of one."""
-        return model_card(self.parts, profile)
-
-    async def look_at_files(self) -> None:
-        """See to it that what lists say of files is a moment old at most."""
-        await self.parts.files.look(self.roster.stable)
-
-    def facts(self, profile: Profile) -> Facts | None:
-        """What its model's file says, once it was read."""
-        return self.roster.facts(profile)
-
-    async def plan(self, profile: Profile) -> Plan:
-        """Where it would lie if all others had left; its engine is asked if need be."""
-        return await self.plans.make(profile)
-
-    async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
-        """One for each of these: its engine's, or an estimate until that was asked."""
-        return [self.plans.of(profile) async for profile in in_turns(profiles)]
-
-    def hand_saved(self, instance: InstanceId) -> HandSaved | None:
-        """The contexts of an instance that somebody saves by hand; None where it keeps none."""
-        return self.supervisor.hand_saved(instance)
-
-    def spared(self, profile: str) -> Spared:
-        """What kept contexts have saved this profile, over all time."""
-        return self.contexts.experience.spared(profile)

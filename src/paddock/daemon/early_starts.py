@@ -128,12 +128,13 @@ class EarlyStarts:
         if profile.overlap == "off" or engine.kind == "container":
             return
         await self._plans.stand_aside()
+        mode = await self._starter.mode(profile)
         replay = self._starter.replay(upcoming, profile)
         if why := hindrance(profile, replay, self._ledger.readings):
             _log.info("%s is not started early: %s", upcoming.instance, why)
             return
         if start.decision is None:
-            record, gate = self._starter.prepare_early(upcoming, profile, replay)
+            record, gate = self._starter.prepare_early(upcoming, profile, replay, mode)
             start.record = record  # so that nothing of it is left
             if gate.holds_anything:
                 _log.info("%s is started while %s leaves", record.instance, _names(upcoming))

@@ -65,8 +65,13 @@ class Loop:
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
         self._alarm.set(self._scheduler.deadline)
-        self._effects.foresee(self._scheduler.upcoming)
-        self._effects.handled(event)
+        with self._faults.caught("effects"):
+            self._effects.foresee(self._scheduler.upcoming)
+        self._tell(event)
+
+    def _tell(self, event: ev.Event) -> None:
+        with self._faults.caught("effects"):  # what was decided is done already
+            self._effects.handled(event)
 
     def _time_passed(self) -> None:
         self.feed(ev.TimePassed())
@@ -94,9 +99,20 @@ class Loop:
             lease.grant(self._registry[instance].endpoint)
 
     def _not_performed(self, effect: ef.Effect, error: Exception) -> None:
-        """Refuse the lease that the effect was about: otherwise it would wait for ever."""
-        if isinstance(effect, ef.Grant | ef.Refuse) and (lease := self._leases.get(effect.ticket)):
-            lease.refuse(as_error(Cause("internal", f"an internal fault of Paddock: {error!r}")))
+        """End what the effect was about: otherwise somebody would wait for it for ever."""
+        cause = Cause("internal", f"an internal fault of Paddock: {error!r}")
+        match effect:
+            case ef.Grant(ticket) | ef.Refuse(ticket):
+                if lease := self._leases.get(ticket):
+                    lease.refuse(as_error(cause))
+            case ef.Spawn():
+                self.feed(ev.Exited(effect.instance, cause))
+                self.feed(ev.MemoryFreed(effect.instance))
+            case ef.Stop():
+                if live := self._registry.get(effect.instance):
+                    live.kill()
+            case _:
+                pass  # a switch was over, and this only its report
 
     def close(self) -> None:
         """No deadline is waited for any more."""
@@ -123,7 +139,7 @@ class Loop:
             raise lease.refusal
         if lease.endpoint is None:
             self._switches.begin(profile)
-            self._effects.handled(asked)  # now as the first step of a switch
+            self._tell(asked)  # now as the first step of a switch
         return lease
 
     def give_back(self, lease: Lease) -> None:

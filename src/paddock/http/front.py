@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from paddock.config.profile import Named
 from paddock.config.settings import Settings
 from paddock.daemon.keyring import Holder
-from paddock.errors import ModelMissing, UnknownModel
 from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.receiving import Receiver
 from paddock.http.sampling import Samplers
@@ -21,9 +20,8 @@ from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
     from paddock.config.profile import Profile
+    from paddock.config.variant import Variant
     from paddock.daemon.daemon import Daemon
-
-_LISTED = "GET /v1/models lists those that there are for it"
 
 
 @dataclass(slots=True)
@@ -46,37 +44,41 @@ class Front:
     def settings(self) -> Settings:
         return self.daemon.settings
 
-    def resolve(self, request: web.Request, model: str | None) -> "Profile":
-        """The profile that the request means, of those that its key may ask.
+    def named(self, request: web.Request, model: str | None) -> "Named":
+        """What the request means, of what its key may ask; anything else is as if it were not there.
 
-        Without a name the current one, or the only one. Raises UnknownModel, also for one that is there
-        and not for this key, and ModelMissing.
+        Without a name the current profile, or the only one. Raises UnknownModel, ModelMissing.
         """
-        holder: Holder | None = request.get(HOLDER)
-        if holder is None or not holder.is_restricted:
-            return self.daemon.resolve(model)
-        wanted = model or self._only_one_for(holder)
-        with suppress(UnknownModel):  # its hint names others
-            found = self.daemon.resolve(wanted)
-            if holder.may_ask(found):
-                return found
-        if not wanted:
-            raise ModelMissing("the request names no model", hint=_LISTED)
-        raise UnknownModel(f"there is no model {wanted!r} that this key may ask", hint=_LISTED)
+        holder = _restricted(request)
+        return self.daemon.named(model, holder.may_ask if holder else None)
 
-    def _only_one_for(self, holder: Holder) -> str | None:
-        models = holder.key.models
-        return models[0] if len(models) == 1 else None
+    def asked(self, request: web.Request, model: str | None) -> "Named":
+        """As `named`, for what is to be answered: `unknown-model` says who answers to strange names."""
+        holder = _restricted(request)
+        return self.daemon.asked(model, holder.may_ask if holder else None)
 
-    def is_listed(self, request: web.Request, profile: str) -> bool:
-        """Whether the key of this request may hear of a profile."""
-        holder: Holder | None = request.get(HOLDER)
-        if holder is None or not holder.is_restricted:
+    def resolve(self, request: web.Request, model: str | None) -> "Profile":
+        """As `named`, for what goes to an instance as it is: not with a key for its variants alone.
+
+        A variant's settings, a system prompt perhaps, would not be in such a request.
+        """
+        holder = _restricted(request)
+        return self.daemon.named(model, holder.may_reach if holder else None).profile
+
+    def is_listed(
+        self, request: web.Request, profile: str, variant: "Variant | None" = None
+    ) -> bool:
+        """Whether the key of this request may hear of a profile, by its id, or of one variant of it."""
+        if (holder := _restricted(request)) is None:
             return True
-        try:
-            return holder.may_ask(self.daemon.resolve(profile))
-        except UnknownModel:  # models.conf has it no more
-            return False
+        found = self.daemon.roster.stable.profiles.get(profile)  # None: models.conf has it no more
+        return found is not None and holder.may_ask(Named(found, variant))
+
+
+def _restricted(request: web.Request) -> Holder | None:
+    """Whose key the request came with, where some models are not for it."""
+    holder = request.get(HOLDER)
+    return holder if holder is not None and holder.is_restricted else None
 
 
 Handler = Callable[[Front, web.Request, "Route"], Awaitable[web.StreamResponse]]

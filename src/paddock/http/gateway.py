@@ -11,6 +11,7 @@ from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
 from paddock.http.namespaces import Wrapper
 from paddock.http.relay import Relay
+from paddock.http.sampling import NOTHING_SAID
 from paddock.http.surfaces import RESPONSES
 
 
@@ -31,12 +32,18 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
         wish = body.wish(content, media)
     else:
         wish = await _large_wish(exchange, content, media)
-    profile = front.resolve(request, wish.model)
+    named = front.asked(request, wish.model)
+    profile = named.profile
     exchange.begin(profile.id)
     prompt, wrapper = Prompt(content), None
     streams = bool(wish.stream) and route.streams
     if route.streams:  # it generates
-        prompt = await call.prompt(front, request, exchange.bodies, profile, wish, content)
+        prompt = await call.prompt(
+            front, request, exchange.bodies, named, wish, content, request.path
+        )
+    elif named.variant:  # it is counted, or put into the template, as it would be asked
+        content = await call.shaped(exchange.bodies, named, NOTHING_SAID, content, request.path)
+        prompt = Prompt(content)
     if route.surface is RESPONSES:
         prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
     return RelayedCall(profile.id, request.path_qs, prompt, streams, wrapper)

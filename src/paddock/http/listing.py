@@ -14,7 +14,10 @@ import msgspec
 from aiohttp import web
 
 from paddock.api.models import Catalog, ModelCard
-from paddock.config.profile import BORROWED, Profile
+from paddock.api.types import ProfileInfo
+from paddock.config.cards import variant_card
+from paddock.config.describe import described_variant
+from paddock.config.profile import BORROWED, Named
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
@@ -49,14 +52,14 @@ class AnthropicModels(msgspec.Struct, kw_only=True):
 
 
 async def visible_models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile that is not hidden, in the shape that the client asks for."""
+    """Every profile and variant that is not hidden, in the shape that the client asks for."""
     if "anthropic-version" in request.headers:
         return _reply(await _anthropic_page(front, request))
     return await _models(front, request, hidden=False)
 
 
 async def models(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Every profile, hidden ones too; with `reload`, of models.conf as it is now.
+    """Every profile and variant, hidden ones too; with `reload`, of models.conf as it is now.
 
     That is for managers: where the file has faults, the answer quotes it.
     """
@@ -67,12 +70,13 @@ async def models(front: Front, request: web.Request, route: Route) -> web.Stream
 
 
 async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """The profile of this id or alias."""
-    wanted = front.resolve(request, request.match_info["model"])
+    """The profile or variant of this name."""
+    wanted = front.named(request, request.match_info["model"])
     await front.daemon.look_at_files()
+    info, card = listed(front, wanted)
     if "anthropic-version" in request.headers:
-        return _reply(_anthropic(front.daemon.card(wanted), front))
-    return _reply(_row(front, wanted))
+        return _reply(_anthropic(card, front))
+    return _reply(router.model(info, card, front.created, _began(front)))
 
 
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -86,13 +90,35 @@ async def catalog(front: Front, request: web.Request, route: Route) -> web.Strea
 def row(front: Front, profile: str) -> router.Model | None:
     """The router's row of one profile; None where there is none of that name any more."""
     with suppress(UnknownModel):
-        return _row(front, front.daemon.resolve(profile))
+        return router.model(
+            *listed(front, front.daemon.named(profile)), front.created, _began(front)
+        )
     return None
 
 
-def _row(front: Front, profile: Profile) -> router.Model:
-    info, card = front.daemon.profile(profile), front.daemon.card(profile)
-    return router.model(info, card, front.created, _began(front))
+def listed(front: Front, named: Named) -> tuple[ProfileInfo, ModelCard]:
+    """One profile or variant as it is now."""
+    info, card = front.daemon.profile(named.profile), front.daemon.card(named.profile)
+    if named.variant is None:
+        return info, card
+    return described_variant(info, named.variant), variant_card(card, named.variant)
+
+
+async def all_listed(
+    front: Front, request: web.Request
+) -> AsyncIterator[tuple[ProfileInfo, ModelCard]]:
+    """Every profile, each followed by its variants, without those that are kept from this key.
+
+    Others have their turn between the rows.
+    """
+    variants_of = front.daemon.roster.stable.variants_of
+    known = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True)
+    async for info, card in in_turns(known):
+        if front.is_listed(request, info.id):
+            yield info, card
+        for variant in variants_of(info.id):
+            if front.is_listed(request, info.id, variant):
+                yield described_variant(info, variant), variant_card(card, variant)
 
 
 async def props(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -107,17 +133,20 @@ async def props(front: Front, request: web.Request, route: Route) -> web.StreamR
 async def visible(front: Front, request: web.Request) -> AsyncIterator[ModelCard]:
     """What is not hidden, and not kept from this key; others have their turn between the rows."""
     await front.daemon.look_at_files()
+    variants_of = front.daemon.roster.stable.variants_of
     async for card in in_turns(front.daemon.catalog()):
         if not card.hidden and front.is_listed(request, card.id):
             yield card
+        for variant in variants_of(card.id):
+            if not variant.hidden and front.is_listed(request, card.id, variant):
+                yield variant_card(card, variant)
 
 
 async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.StreamResponse:
     await front.daemon.look_at_files()
-    known, began = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True), _began(front)
-    sheet, names = Sheet(request, router.Models(data=[])), []
-    async for profile, card in in_turns(known):
-        if (hidden or not profile.hidden) and front.is_listed(request, profile.id):
+    began, sheet, names = _began(front), Sheet(request, router.Models(data=[])), list[str]()
+    async for profile, card in all_listed(front, request):
+        if hidden or not card.hidden:
             names.append(profile.id)
             await sheet.add(router.model(profile, card, front.created, began))
     first, last = _ends(names)

@@ -97,7 +97,9 @@ async def history(front: Front, request: web.Request, route: Route) -> web.Strea
     loads = await past.loads(name, limit=limit)
     if not loads:
         name = front.daemon.resolve(name).id  # raises UnknownModel: it never was
-    return reply(History(profile=name, loads=loads, context=front.daemon.spared(name)))
+    daemon = front.daemon
+    modes = await daemon.chosen_modes(name)
+    return reply(History(profile=name, loads=loads, context=daemon.spared(name), load_modes=modes))
 
 
 async def profile(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -167,7 +169,7 @@ async def shutdown(front: Front, request: web.Request, route: Route) -> web.Stre
 async def load(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The router's load: begins it and returns."""
     wanted = await read(front, request, router.LoadRequest)
-    front.daemon.switch(front.resolve(request, wanted.model).id)
+    front.daemon.switch(front.named(request, wanted.model).profile.id)
     return reply(router.Success())
 
 

@@ -82,6 +82,7 @@ MANAGEMENT = (
         "Who used what: requests, tokens and seconds by key, model and day, from `since` to `until`",
         gives=usage.Usage,
         query=("since", "until"),
+        acts=True,  # what was counted is written down first
     ),
     Route(
         "GET",

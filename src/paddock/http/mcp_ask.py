@@ -23,8 +23,10 @@ from paddock.http import errors, upstream
 from paddock.http.askers import asker
 from paddock.http.auth import HOLDER
 from paddock.http.mcp_caller import Caller
+from paddock.http.sampling import Sampling, shaped
 
 if TYPE_CHECKING:
+    from paddock.config.profile import Named
     from paddock.daemon.activity.requests import Request
     from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
@@ -57,7 +59,8 @@ class PartialAnswer:
 
 async def ask(caller: Caller, wanted: Question) -> dict[str, Any]:
     """The model's answer; it is loaded first if need be."""
-    profile = caller.front.resolve(caller.request, wanted.model).id
+    named = caller.front.asked(caller.request, wanted.model)
+    profile = named.profile.id
     with (
         _accounted(caller, profile) as account,
         caller.front.daemon.lease(profile, asker=asker(caller.request)) as held,
@@ -68,7 +71,7 @@ async def ask(caller: Caller, wanted: Question) -> dict[str, Any]:
         account.granted = monotonic()
         listed.instance = endpoint.instance
         with endpoint.in_use():
-            written = await _written(caller, endpoint, listed, _body(wanted, profile))
+            written = await _written(caller, endpoint, listed, _body(wanted, named))
             account.usage = written.usage
     return _result(profile, written)
 
@@ -136,12 +139,17 @@ async def _admitted(caller: Caller, lease: "Lease") -> "Endpoint":
     return lease.endpoint
 
 
-def _body(wanted: Question, profile: str) -> bytes:
+def _body(wanted: Question, named: "Named") -> bytes:
     system = [{"role": "system", "content": wanted.system}] if wanted.system else []
     limit = {"max_tokens": wanted.max_tokens} if wanted.max_tokens else {}
     messages = [*system, {"role": "user", "content": wanted.prompt}]
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
-    return msgspec.json.encode({"model": profile, "messages": messages} | streamed | limit)
+    said = {"model": named.profile.id, "messages": messages} | streamed | limit
+    body, variant = msgspec.json.encode(said), named.variant
+    if variant is None:
+        return body
+    ruled = Sampling(added=variant.samplers)  # the question sets none
+    return b"".join(shaped(body, ruled, variant, _PATH))
 
 
 async def _written(

@@ -8,10 +8,10 @@ from paddock.api import mcp_tools as tools
 from paddock.api.connection import error_of
 from paddock.api.models import ModelCard
 from paddock.api.types import ProfileInfo
-from paddock.daemon.turns import in_turns
 from paddock.errors import Cancelled, PaddockError
 from paddock.http.auth import Scope
 from paddock.http.errors import status_of
+from paddock.http.listing import all_listed
 from paddock.http.mcp_ask import ask
 from paddock.http.mcp_caller import Caller
 from paddock.http.yielding import allowed
@@ -30,13 +30,8 @@ async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
 
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
-    daemon, front, request = caller.front.daemon, caller.front, caller.request
-    known = in_turns(zip(daemon.profiles(), daemon.catalog(), strict=True))
-    rows = [
-        _row(profile, card)
-        async for profile, card in known
-        if not profile.hidden and front.is_listed(request, profile.id)
-    ]
+    known = all_listed(caller.front, caller.request)
+    rows = [_row(profile, card) async for profile, card in known if not card.hidden]
     return mcp.done(tools.ModelList(rows))
 
 

@@ -1,10 +1,11 @@
 """Errors on their way to a client: what became of an instance, and who is said to have refused."""
 
+import math
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from paddock.errors import PaddockError, UpstreamGone
+from paddock.errors import GpusYielded, PaddockError, UpstreamGone
 from paddock.http import errors
 from paddock.http.surfaces import Surface
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 async def explained(error: PaddockError, daemon: "Daemon", account: "Account") -> PaddockError:
-    """A crash after which the profile is held back is final: to ask again is in vain."""
+    """A crash after which the profile is held back is final: to ask again is in vain.
+
+    While the GPUs are yielded for a time, it passes at its end.
+    """
+    if isinstance(error, GpusYielded) and (left := daemon.yielded_for) is not None:
+        error.passes_in = max(1.0, math.ceil(left))
     if type(error) is UpstreamGone and account.instance:
         return await daemon.held_back(account.profile, account.instance) or error
     return error

@@ -17,6 +17,7 @@ from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
 from paddock.http.interpreting import interpret
 from paddock.http.own_replies import WholeReply, fits
+from paddock.http.pulse import Pulse
 from paddock.http.surfaces import UPSTREAM, describe
 from paddock.llama.reply import Reply
 
@@ -45,13 +46,40 @@ class Relay:
     async def through(self, lease: "Lease") -> web.StreamResponse:
         """Wait for admission, ask the instance, relay its reply."""
         endpoint = await self.admitted(lease)
-        with endpoint.in_use():
-            reply = await self._asked(lease, endpoint)
-            self._listed.source = reply
-            try:
-                return await self._relayed(endpoint, reply)
-            finally:
-                reply.close()  # where it was read to its end, its connection is kept
+        pulse = self._pulse(lease)
+        try:
+            with endpoint.in_use():
+                reply = await self._asked(lease, endpoint)
+                pulse.may_begin = bool(self._call.interpreter) and reply.status < 400
+                self._listed.source = reply
+                try:
+                    return await self._relayed(endpoint, reply)
+                finally:
+                    reply.close()  # where it was read to its end, its connection is kept
+        finally:
+            pulse.stop()
+
+    def _pulse(self, lease: "Lease") -> Pulse:
+        """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
+
+        def text() -> str:
+            return describe(self._call.profile, lease.progress)
+
+        pulse = Pulse(self.downstream, self._exchange.front.settings.keep_alive_every, text)
+        if (patience := self._patience) is not None:
+            pulse.start(patience)
+        return pulse
+
+    @property
+    def _patience(self) -> float | None:
+        """Seconds after which its client hears of us; None: never."""
+        settings = self._exchange.front.settings
+        if self._surface is UPSTREAM:
+            return None
+        if self.downstream.response is not None:
+            return settings.keep_alive_every
+        streams_to = self._call.streams
+        return settings.keep_alive_after if streams_to else settings.keep_alive_after_plain
 
     async def admitted(self, lease: "Lease") -> "Endpoint":
         """Wait until the lease is granted, with signs of life where the client can take them."""
@@ -84,21 +112,19 @@ class Relay:
         return listed
 
     async def _waited(self, lease: "Lease") -> "Endpoint":
-        settings = self._exchange.front.settings
-        streams_to = self._call.streams
-        first = settings.keep_alive_after if streams_to else settings.keep_alive_after_plain
-        patience = first if self._surface is not UPSTREAM else None
+        patience = self._patience
         while not await lease.wait(patience):
             await self._beat(lease)
-            patience = settings.keep_alive_every
+            patience = self._patience
         assert lease.endpoint is not None, "a granted lease has an endpoint"
         return lease.endpoint
 
     async def _asked(self, lease: "Lease", endpoint: "Endpoint") -> Reply:
-        """The reply's beginning; a client that was kept alive so far is not left alone now."""
+        """The reply's beginning. What the pulse cannot begin, or must outlive its client, is begun here."""
         call, listed = self._call, self._listed
         asked = self._request.method, call.path, self._headers(), call.prompt.body
-        if self.downstream.response is None and not listed.conversation:
+        begins = self.downstream.response is not None or fits(self._request, 200)
+        if (begins or self._patience is None) and not listed.conversation:
             return await upstream.ask(endpoint, *asked, self.downstream)
         task = asyncio.ensure_future(upstream.ask(endpoint, *asked))
         try:
@@ -122,10 +148,11 @@ class Relay:
         return headers
 
     async def _answered(self, lease: "Lease", task: "asyncio.Future[Reply]") -> Reply:
-        begun = self.downstream.response is not None
-        pause = self._exchange.front.settings.keep_alive_every if begun else None
-        while not (await asyncio.wait((task,), timeout=pause))[0]:
-            await self._beat(lease)
+        while self.downstream.response is None:
+            if (await asyncio.wait((task,), timeout=self._patience))[0]:
+                return task.result()
+            await self._beat(lease)  # the pulse goes on
+        await asyncio.wait((task,))
         return task.result()
 
     @property

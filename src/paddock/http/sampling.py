@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from paddock.config.profile import Profile
+from paddock.config.variant import Variant
+from paddock.http import variants
 from paddock.http.body import Wish, decoded, samplers_in
 from paddock.http.content import Buffer
+from paddock.http.outline import Piece
 from paddock.llama.samplers import samplers_of
 
 # Fields that steer sampling besides those that have a number: the order in which samplers come.
@@ -26,6 +29,7 @@ class Sampling:
 
     in_effect: Mapping[str, float] = field(default_factory=dict)
     overruled: tuple[str, ...] = ()  # what the request said in vain
+    added: Mapping[str, float] = field(default_factory=dict)  # what its variant says for it
 
     @property
     def headers(self) -> dict[str, str]:
@@ -52,18 +56,24 @@ class Samplers:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Profile, dict[str, float]]] = {}
 
-    def ruled(self, profile: Profile, wish: Wish) -> Sampling:
-        """What holds for this request, and what it said in vain."""
+    def ruled(
+        self, profile: Profile, wish: Wish, variant: Variant | None = None, path: str = ""
+    ) -> Sampling:
+        """What holds for this request, and what it said in vain; `path`: as llama-server is asked."""
         own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
-        if not own and not said:
+        mine: Mapping[str, float] = {}
+        if variant:
+            mine, allowed = variants.samplers(variant, path), variant.client_samplers
+        if not own and not said and not mine:
             return NOTHING_SAID
         asked = dict(_numbers(said)) if said else {}
         if allowed is None:
-            return Sampling(own | asked)
+            return Sampling({**own, **mine, **asked}, added=_unsaid(mine, said))
         others = [name for name, _ in said if name in _OTHERS]
         vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
-        return Sampling(own | counts, vain)
+        added = _unsaid(mine, [(name, raw) for name, raw in said if name in allowed])
+        return Sampling({**own, **mine, **counts}, vain, added)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)
@@ -73,15 +83,24 @@ class Samplers:
         return known[1]
 
 
-def without(content: Buffer, names: tuple[str, ...]) -> Iterator[bytes | msgspec.Raw]:
-    """The body without these fields, piece by piece; every other keeps its bytes."""
-    gap = b"{"
-    for name, raw in decoded(content, _FIELDS).items():
-        if name not in names:
-            yield gap + msgspec.json.encode(name) + b":"
-            yield raw
-            gap = b","
-    yield b"{}" if gap == b"{" else b"}"
+def shaped(
+    content: Buffer, ruled: Sampling, variant: Variant | None = None, path: str = ""
+) -> Iterator[Piece]:
+    """The body without what it says in vain, and with what its variant says, piece by piece.
+
+    Every value that is not changed keeps its bytes.
+    """
+    said = decoded(content, _FIELDS)
+    kept = {name: raw for name, raw in said.items() if name not in ruled.overruled}
+    if variant:
+        return variants.joined(variants.applied(variant, kept, path, ruled.added))
+    return variants.joined({name: (raw,) for name, raw in kept.items()})
+
+
+def _unsaid(mine: Mapping[str, float], said: list[tuple[str, msgspec.Raw]]) -> Mapping[str, float]:
+    """What a variant says and its request does not; `null` says nothing."""
+    names = {name for name, raw in said if bytes(raw) != b"null"}
+    return {name: value for name, value in mine.items() if name not in names}
 
 
 def _numbers(said: list[tuple[str, msgspec.Raw]]) -> Iterator[tuple[str, float]]:

@@ -78,8 +78,7 @@ def bind(listen: str) -> socket.socket:
 
     OSError where the address cannot be bound.
     """
-    host, port = address(listen)
-    family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    family, where = _resolved(listen)
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -88,6 +87,23 @@ def bind(listen: str) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def claimed(listen: str, left: list[socket.socket]) -> socket.socket | None:
+    """The first of these sockets that has this address (port 0: any), taken out of the list."""
+    _, (host, port, *_) = _resolved(listen)
+    for one in left:
+        name = one.getsockname()
+        if name[0] == host and port in (0, name[1]):
+            left.remove(one)
+            return one
+    return None
+
+
+def _resolved(listen: str) -> tuple[socket.AddressFamily, Any]:
+    host, port = address(listen)
+    family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return family, where
 
 
 @asynccontextmanager
@@ -119,6 +135,7 @@ async def serving(
     finally:
         for server in servers:
             server.close()
+        await door.heard()
         await runner.cleanup()
         door.close()
 
@@ -145,9 +162,7 @@ def _handle(front: Front, route: Route) -> _Handle:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            holder = guard.check(request.method, request.headers, scope, acts=acts)
-            if holder is not None:
-                request[HOLDER] = holder
+            request[HOLDER] = guard.check(request.method, request.headers, scope, acts=acts)
             return await run(front, request, route)
         except PaddockError as error:
             why = malformed.shown(str(error))

@@ -165,7 +165,7 @@ def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":
     if not conversation:
         return None
     with suppress(UnknownModel):
-        profile = front.resolve(request, model).id
+        profile = front.named(request, model).profile.id
         return next((x for x in front.daemon.endpoints() if x.profile == profile), None)
     return None
 

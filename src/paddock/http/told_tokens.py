@@ -12,13 +12,13 @@ from typing import NamedTuple
 _LAST_PIECES = 4  # the numbers, perhaps `usage` in an event of its own, `[DONE]`, and one to spare
 _MOST = 4096  # bytes of a piece that are looked at
 
-_TIMINGS = re.compile(
-    rb'"timings":\{"cache_n":(?P<cached>\d+),"prompt_n":(?P<prompt>\d+),[^{}]*?"predicted_n":(?P<answer>\d+)'
-)
-_OPENAI = re.compile(rb'"usage":\{[^{}]*?"prompt_tokens":(\d+)')
-_OPENAI_ANSWER = re.compile(rb'"completion_tokens":(\d+)')
-_INPUT = re.compile(rb'"input_tokens":(\d+)')
-_OUTPUT = re.compile(rb'"output_tokens":(\d+)')
+_USAGE_BEGINS, _TIMINGS_BEGIN = b'"usage":{', b'"timings":{'
+_USAGE_LENGTH = 512  # bytes from its beginning, within which what is looked for stands
+
+_TIMINGS = re.compile(rb'"timings":\{"cache_n":(\d+),"prompt_n":(\d+),[^{}]*?"predicted_n":(\d+)')
+# OpenAI's words (embeddings have no answer), then those of Anthropic and of OpenAI's Responses.
+_PROMPT, _ANSWER = re.compile(rb'"prompt_tokens":(\d+)'), re.compile(rb'"completion_tokens":(\d+)')
+_INPUT, _OUTPUT = re.compile(rb'"input_tokens":(\d+)'), re.compile(rb'"output_tokens":(\d+)')
 # Anthropic counts what was cached apart; in OpenAI's Responses it is part of the input.
 _CACHED = re.compile(rb'"cache_read_input_tokens":(\d+)')
 
@@ -47,31 +47,36 @@ class ToldTokens:
         self.hear_on(piece)
 
     def read(self) -> Tokens | None:
-        """What they said; None where they did not."""
-        end = b"".join(piece[-_MOST:] for piece in self._last)
-        return _timings(end) or _usage(end, end) or _usage(self._first, end)
+        """What they said; None where they did not.
+
+        Of what looks like it, the last counts: arguments of tools, which a model wrote, come before.
+        """
+        last = self._last
+        end = last[0][-_MOST:] if len(last) == 1 else b"".join([piece[-_MOST:] for piece in last])
+        usage, timings = end.rfind(_USAGE_BEGINS), end.rfind(_TIMINGS_BEGIN)
+        if timings > usage and (told := _TIMINGS.match(end, timings)):
+            cached, prompt, answer = told.groups()
+            return Tokens(int(cached) + int(prompt), int(answer))
+        return _both(end, usage, end, usage) or _both(
+            self._first, self._first.find(_USAGE_BEGINS), end, usage
+        )
 
 
-def _timings(end: bytes) -> Tokens | None:
-    found = None
-    for found in _TIMINGS.finditer(end):  # noqa: B007  # the last one
-        pass
-    if found is None:
+def _both(beginning: bytes, at: int, end: bytes, end_at: int) -> Tokens | None:
+    """The prompt as the `usage` of `beginning` has it, at `at`; the answer as that of `end` has it."""
+    if at < 0:
         return None
-    return Tokens(int(found["cached"]) + int(found["prompt"]), int(found["answer"]))
-
-
-def _usage(beginning: bytes, end: bytes) -> Tokens | None:
-    """The prompt as `beginning` has it; the answer, of which no embedding has one, as `end` has it."""
-    if (prompt := _number(_OPENAI, beginning)) is not None:
-        return Tokens(prompt, _number(_OPENAI_ANSWER, end) or 0)
-    if (prompt := _number(_INPUT, beginning)) is None:
+    if (prompt := _number(_PROMPT, beginning, at)) is not None:
+        return Tokens(prompt, _number(_ANSWER, end, end_at) or 0)
+    if (prompt := _number(_INPUT, beginning, at)) is None:
         return None
-    answer = _number(_OUTPUT, end)
-    return None if answer is None else Tokens(prompt + (_number(_CACHED, beginning) or 0), answer)
+    answer = _number(_OUTPUT, end, end_at)
+    if answer is None:
+        return None
+    return Tokens(prompt + (_number(_CACHED, beginning, at) or 0), answer)
 
 
-def _number(pattern: re.Pattern[bytes], text: bytes) -> int | None:
-    """The last that there is."""
-    found = pattern.findall(text)
-    return int(found[-1]) if found else None
+def _number(pattern: re.Pattern[bytes], text: bytes, at: int) -> int | None:
+    """The first that there is in the `usage` that begins at `at`; -1: there is none."""
+    found = pattern.search(text, at, at + _USAGE_LENGTH) if at >= 0 else None
+    return int(found[1]) if found else None

@@ -44,6 +44,7 @@ class _SwapReader:
         self._comments, self._file = comments, comments.file
         self._macros, self._filler, self._shell = macros, filler, shell
         self._notes = filler.notes
+        self._variants: dict[str, list[PageSection]] = {}  # by their profile's id
 
     def page(self, models: Mapping[str, Any]) -> Page:
         head = self._comments.head()
@@ -74,7 +75,7 @@ class _SwapReader:
         if sections and (end := self._comments.end()):
             last = sections[-1]
             last.after += [GAP, *end] if last.after or not last.left_out else end
-        return compose(sections, section)
+        return compose([x for s in sections for x in (s, *self._variants.get(s.id, ()))], section)
 
     def _preload(self, sections: list[PageSection]) -> None:
         hooks = mapping(mapping(self._file.value.get("hooks")).get("on_startup"))
@@ -125,6 +126,7 @@ class _SwapReader:
         if len(section.keys) > count:
             section.keys[count].comments[:0] = above
         keys.rest(self._priority(section.id))
+        self._variants[section.id] = keys.variants
 
     def _priority(self, id_: str) -> str:
         value: object = self._file.value

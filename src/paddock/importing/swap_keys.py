@@ -5,12 +5,14 @@ from typing import Any
 
 from paddock.importing.key_comments import KeyComments
 from paddock.importing.macros import Macros
-from paddock.importing.page import Page, PageSection
+from paddock.importing.page import Page, PageSection, plain
+from paddock.importing.swap_variants import variant
 from paddock.importing.swap_words import MODEL_KEYS, PROTECTED, SAMPLERS
 from paddock.importing.yaml_file import is_true, items, mapping, text_of
 
 _STRIP = ("stripParams", "strip_params")  # the newer one counts, where both are given
 _RELAYED = "Paddock relays requests as they are"
+_VARIANT = "is a variant with `sampler-policy = force`: the same instance, and none of the client's samplers count"
 
 
 class ModelKeys:
@@ -24,6 +26,7 @@ class ModelKeys:
     ) -> None:
         self._section, self._model, self._macros = section, model, macros
         self._comments, self._notes = comments, notes
+        self.variants: list[PageSection] = []  # further names, with request settings of their own
 
     def names(self) -> None:
         """What stands at the head of a section."""
@@ -83,13 +86,20 @@ class ModelKeys:
             self._notes.note(self._where("filters", key), _RELAYED, what=others)
 
     def _by_name(self, name: str, given: Mapping[str, Any]) -> None:
-        """Note a name with request settings of its own; those of the model's own name hold for all."""
-        where = ("filters", "setParamsByID")
-        if name == self._section.id:
+        """A name with request settings of its own is a variant; those of the model's own name hold for all."""
+        where = self._where("filters", "setParamsByID")
+        if name == self._section.id or plain(name) != name or not name or "]" in name:
             why = f"{_RELAYED}: give the profile the flags that mean it"
-        else:
-            why = f"a name with request settings of its own. {_RELAYED}; `aliases` can give it the name alone"
-        self._notes.note(self._where(*where), why, what=f"{name}: {', '.join(given)}")
+            self._notes.note(where, why, what=f"{name}: {', '.join(given)}")
+            return
+        section, lost = variant(self._section.id, name, given, self._macros, where)
+        self._section.aliases = [one for one in self._section.aliases if one != name]
+        self.variants.append(section)
+        self._notes.note(where, _VARIANT, "changed", what=f"[{name}]")
+        if lost:
+            self._notes.note(
+                where, "variants have no such setting", what=f"{name}: {', '.join(lost)}"
+            )
 
     def _tell(self, key: str, why: str, given: Mapping[str, Any]) -> None:
         self._notes.note(self._where("filters", key), why, what=", ".join(given))

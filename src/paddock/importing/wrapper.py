@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from paddock.config.backslashes import kept_backslashes
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
@@ -135,11 +136,12 @@ class _WrapperReader:
             note = f"a shell would have expanded {found[0]}…; Paddock takes it as it stands"
             self._page.note(where, note, "changed")
         try:
-            words = shlex.split(value)
+            words = shlex.split(kept_backslashes(value))
         except ValueError:
             return value
-        if _needs_quotes(value):
-            words = value.split()
+        is_bare = _needs_quotes(value)
+        if is_bare or words != shlex.split(value):
+            words = value.split() if is_bare else words
             note = "quoted, so that a shell's rules keep its backslashes and quotes"
             self._page.note(where, note, "changed")
         placed = [

@@ -168,7 +168,9 @@ class PlacementReader:
             self._parts, self.devices, self._loads, self._contexts = [], {}, 0, 0
             self._is_merged = True
             self._found = Placement(
-                layers_overflowing=placement.layers_overflowing, warnings=placement.warnings
+                layers_overflowing=placement.layers_overflowing,
+                warnings=placement.warnings,
+                load_mode_why=placement.load_mode_why,
             )
         elif found := _OVERFLOWING.search(line):
             if len(self._overflowing) < _MOST_DEVICES:

@@ -4,11 +4,13 @@ A rule is a function of one profile's facts, or of the machine's, and its name i
 models.conf alone is found while it is read (`config.lint`), and listed here with the rest.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
 from paddock.api.placement import Advice
-from paddock.config.profile import Problem, ProblemCode
+from paddock.config.profile import Problem, ProblemCode, Profile
+from paddock.config.vocabulary import WRAPPER_FLAGS
 from paddock.placement.advice_files import (
     cache_type_refused,
     cannot_load,
@@ -59,6 +61,7 @@ MACHINE_RULES: tuple[Callable[[MachineFacts], Iterator[Finding]], ...] = (
     llama_config_file,
     environment_overrides,
 )
+_KEY = re.compile(r"\b[A-Z][A-Z_]+\b|\b[a-z-]+ =")
 OTHER = "models-conf"  # any other problem of the file, which its message explains
 _RANK = {"error": 0, "warning": 1, "info": 2}
 
@@ -76,9 +79,9 @@ CODES = (
 
 
 def advise(facts: ProfileFacts) -> list[Advice]:
-    """What the rules find in one profile."""
+    """What the rules find in one profile. None says to change what others get from `[*]`."""
     return [
-        _advice(code_of(rule), finding, facts.profile.id)
+        _advice(code_of(rule), _for_one(finding, facts.profile), facts.profile.id)
         for rule in RULES
         for finding in rule(facts)
     ]
@@ -113,6 +116,23 @@ def checkup(
     known = ["", *(facts.profile.id for facts in profiles), *(a.profile for a in found)]
     place = {name: number for number, name in reversed(list(enumerate(known)))}
     return sorted(found, key=lambda a: (place[a.profile], _RANK[a.severity]))
+
+
+def _for_one(finding: Finding, profile: Profile) -> Finding:
+    """With the section to write into, where what its hint is about stands in `[*]`."""
+    named = map(profile.flag, _flags_named(finding.hint))
+    shared = [f for f in (finding.at, *named) if f and f.origin.section == "*"]
+    if not finding.hint or not shared:
+        return finding
+    line = shared[0].origin.line
+    where = f"do so in [{profile.id}], since line {line} in [*] is for other profiles too"
+    return finding._replace(hint=f"{finding.hint}; {where}")
+
+
+def _flags_named(hint: str) -> list[str]:
+    """The flags behind the keys in a hint: `--fit-target` of `write FIT_TARGET = 256`."""
+    keys = (found[0].rstrip(" =").lower() for found in _KEY.finditer(hint))
+    return [WRAPPER_FLAGS.get(key, f"--{key}") for key in keys]
 
 
 def _advice(code: str, finding: Finding, profile: str = "") -> Advice:

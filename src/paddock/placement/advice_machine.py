@@ -57,6 +57,10 @@ def llama_config_file(machine: MachineFacts) -> Iterator[Finding]:
             )
 
 
+# What gets an engine for the GPUs that there are.
+BUILD_ONE = "`paddock engine build` makes one that does; or name a llama-server with CUDA, ROCm or Vulkan as `engine`"
+
+
 def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
     """A driver lists GPUs, and an engine uses none: it was built without them, or lacks a library."""
     names = ", ".join(reading.name for reading in _of_drivers(machine.readings))
@@ -65,10 +69,7 @@ def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
     for engine, plans in _by_engine(machine.plans).items():
         if not any(on_gpus(plan) for plan in plans):
             message = f"there are GPUs ({names}), and {engine} uses none of them"
-            hint = (
-                "use a llama-server built with CUDA, ROCm or Vulkan; does --list-devices show any?"
-            )
-            yield Finding("warning", message, hint)
+            yield Finding("warning", message, BUILD_ONE)
 
 
 def _of_drivers(readings: Readings) -> list[Reading]:

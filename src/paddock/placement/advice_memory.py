@@ -6,6 +6,7 @@ from paddock.api.placement import DevicePlan
 from paddock.config.lint import FIT_BLOCKERS, FITTABLE
 from paddock.config.profile import Flag, Profile
 from paddock.core.model import DeviceId
+from paddock.figures.drivers import DRIVER_MIB
 from paddock.figures.units import count
 from paddock.placement.devices import DEFAULT_MARGIN, Reading, fits_itself, held_by, margins_of
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, marked
@@ -15,7 +16,6 @@ from paddock.placement.words import gib, on_gpus, on_host
 # to 200; 256 held in all. A display needs room for the next window.
 QUIET_MARGIN, BUSY_MARGIN = 256, DEFAULT_MARGIN
 _WORTH_A_MARGIN = 256  # MiB in the hands of other programs
-_DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H100 and an H200)
 
 
 # ---- whether it fits ----
@@ -85,8 +85,14 @@ def margins_miscounted(facts: ProfileFacts) -> Iterator[Finding]:
     what = "the rest is ignored" if len(values) > len(devices) else "the rest gets 1024 each"
     found = count(len(devices), "device")
     message = f"{len(values)} margins for {found} ({names}): {what}"
-    right = ",".join(str(margins_of(facts.profile).at(i)) for i in range(len(devices)))
+    right = ",".join(str(_margin(i, device, facts)) for i, device in enumerate(devices))
     yield Finding("warning", message, f"write FIT_TARGET = {right}", flag)
+
+
+def _margin(place: int, device: DevicePlan, facts: ProfileFacts) -> int:
+    """The one that is counted, but never too little for what else the device does."""
+    given = margins_of(facts.profile).at(place)
+    return max(given, BUSY_MARGIN) if _use(facts.readings.get(DeviceId(device.id))) else given
 
 
 def one_margin_for_all(facts: ProfileFacts) -> Iterator[Finding]:
@@ -130,4 +136,4 @@ def _use(reading: Reading | None) -> str:
 def _foreign_mib(reading: Reading) -> int:
     """By the programs' own figures; in a container the driver may give none."""
     known = [taker.mib for taker in reading.takers if taker.mib is not None]
-    return sum(known) if known else max(0, (reading.foreign_mib or 0) - _DRIVER_MIB)
+    return sum(known) if known else max(0, (reading.foreign_mib or 0) - DRIVER_MIB)

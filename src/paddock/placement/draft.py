@@ -5,7 +5,7 @@ should load as planned.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -60,11 +60,16 @@ class DraftEntry:
 
 
 def entries(
-    models: Sequence[UsableModel], machine: Machine, *, longest: int = LONGEST
+    models: Sequence[UsableModel],
+    machine: Machine,
+    *,
+    longest: int = LONGEST,
+    taken: Collection[str] = (),
 ) -> list[DraftEntry]:
-    """A profile for each model, chat models first."""
+    """A profile for each model, chat models first; none gets a name that is `taken`."""
     files = [model.file for model in models]
-    ids = unique([(profile_id(file.name, file.repository), file.owner) for file in files])
+    wanted = [(profile_id(file.name, file.repository), file.owner) for file in files]
+    ids = unique(wanted, taken)
     contexts = [context_for(model, machine, longest=longest) for model in models]
     found = map(DraftEntry, ids, models, contexts)
     return sorted(found, key=lambda entry: (entry.model.use != "chat", entry.id))

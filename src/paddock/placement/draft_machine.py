@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
+from paddock.figures.drivers import DRIVER_MIB
+from paddock.placement.advice_machine import BUILD_ONE
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
 from paddock.placement.devices import Reading, Readings, gpus, held_by
 from paddock.placement.planning import Circumstances
 from paddock.placement.words import gib, on_gpus
 
 _WORTH_A_MARGIN = 256  # MiB in the hands of other programs
-_DRIVER_MIB = 640  # what an idle driver reserves at most (480 and 615 on an H100 and an H200)
 # They hold models of their own, and leave when Paddock takes their place.
 _FORERUNNERS = frozenset({"llama-server", "ollama"})
 
@@ -49,6 +50,16 @@ class Machine:
     problem: str = ""
     fits: bool = True  # whether the engine knows `--fit`, and so margins
     idle: tuple[str, ...] = ()  # GPUs that the drivers know and the engine does not use
+
+    @property
+    def trouble(self) -> str:
+        """Why models would not lie on the GPUs, with the command that mends it; "" where they would."""
+        if self.problem:
+            return f"no engine could be asked where models would lie: {self.problem}"
+        if self.idle and not self.cards:
+            names = ", ".join(self.idle)
+            return f"the engine ({self.engine}) sees no GPU, although there is {names}: {BUILD_ONE}"
+        return ""
 
     @property
     def circumstances(self) -> Circumstances:
@@ -120,4 +131,4 @@ def _use(reading: Reading) -> str:
 def _foreign_mib(reading: Reading) -> int:
     """By the programs' own figures; in a container the driver may give none."""
     known = [taker.mib for taker in reading.takers if taker.mib is not None]
-    return sum(known) if known else max(0, (reading.foreign_mib or 0) - _DRIVER_MIB)
+    return sum(known) if known else max(0, (reading.foreign_mib or 0) - DRIVER_MIB)

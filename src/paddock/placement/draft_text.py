@@ -80,6 +80,11 @@ def text(outline: DraftOutline) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
+def sections(outline: DraftOutline) -> str:
+    """The profiles' sections alone, as they can stand at the end of a models.conf."""
+    return "\n\n".join("\n".join(_section(entry, outline)) for entry in outline.entries) + "\n"
+
+
 # ---- [*] ----
 
 

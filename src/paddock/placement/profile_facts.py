@@ -39,7 +39,8 @@ class ProfileFacts:
     readings: Readings = field(default_factory=dict)
     generation: float | None = None  # tokens/s: median of the last load that lay as it should
     samples: int = 0  # measured requests behind it
-    loads: tuple[LoadEntry, ...] = ()  # its last ones, the newest first
+    loads: tuple[LoadEntry, ...] = ()  # its last ones of each load mode, the newest first
+    gets_faster_mode: bool = False  # the one that they name: Paddock chooses it at each load
 
     @property
     def gguf(self) -> Facts | None:

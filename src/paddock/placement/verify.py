@@ -39,6 +39,8 @@ CAUSES = (
     "swapping",
     "device-shared",
 )
+# Why nothing can be said of where it lies.
+DOUBTS = ("nothing-logged", "nothing-to-compare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,10 @@ def verdict(
     speed: VerdictState = "unknown"
     if generation is not None and goal is not None:
         speed = "degraded" if runs else "verified"
+    doubts = [_doubt(load)] if placement == "unknown" else []
     return Verdict(
         state=_worst(placement, speed),
-        reasons=[*lies, *runs, *causes],
+        reasons=[*lies, *runs, *causes, *doubts],
         placement=placement,
         speed=speed,
         generation=_rounded(generation),
@@ -132,6 +135,20 @@ def _placement_state(
         return "degraded"
     has_measure = plan is not None or (last is not None and last.placement is not None)
     return "verified" if load.placement.buffers and has_measure else "unknown"
+
+
+def _doubt(load: Load) -> Reason:
+    if not load.placement.buffers:
+        return Reason(
+            code="nothing-logged",
+            message="the engine's log does not say where it lies",
+            hint="leave out flags that silence it, such as --log-disable and --verbosity",
+        )
+    return Reason(
+        code="nothing-to-compare",
+        message="there is no plan of it, and no earlier load to compare with",
+        hint="`paddock plan` makes one; the next load is compared with this one",
+    )
 
 
 def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paddock.api.types import DeviceInfo
+from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib
 from paddock.tui.state import View
 
@@ -106,7 +107,7 @@ def _parts(view: View, device: DeviceInfo) -> list[Segment]:
     margin = min(_margin(view, device), free)
     parts = [
         *ours,
-        Segment("foreign", _foreign(device), foreign, 0),
+        Segment("foreign", _foreign(device, foreign), foreign, 0),
         Segment("margin", "margin", margin, 0),
         Segment("free", "free", free - margin, 0),
     ]
@@ -138,7 +139,10 @@ def _free(device: DeviceInfo, held: float) -> float:
     return max(device.total_mib - held - (device.foreign_mib or 0), 0)
 
 
-def _foreign(device: DeviceInfo) -> str:
+def _foreign(device: DeviceInfo, mib_taken: float) -> str:
+    """Who holds what is not ours."""
+    if device.kind == "gpu" and is_drivers_own(mib_taken, [use.name for use in device.foreign]):
+        return "driver"
     names = [use.name for use in device.foreign if use.name and (use.mib or 0) >= _WORTH_NAMING]
     return ", ".join(list(dict.fromkeys(names))[:_NAMES_TOLD]) or "others"
 

@@ -45,7 +45,7 @@ class Dashboard(Screen[None]):
     BINDINGS = [
         Binding("m,slash", "app.pick", "Switch"),
         Binding("u", "app.unload", "Unload"),
-        Binding("c", "app.cancel_switch", "Cancel load"),
+        Binding("c", "app.cancel_switch", "Cancel"),
         Binding("y", "app.yield_gpus", "Yield GPUs", show=False),
         Binding("x", "app.end_request", "End request"),
         Binding("l", "app.logs", "Log"),
@@ -80,7 +80,7 @@ class Dashboard(Screen[None]):
                 yield Static(id="devices")
                 yield Static(id="speed")
                 yield Static(id="notices")
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         for name, title in _TITLES.items():

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from paddock.tui import paint, reading
 
 _KEYS = (
-    ("m or /", "pick a model: type to filter, number or arrows to choose, Enter switches"),
+    ("m or /", "pick a model: type to filter, (Alt+)number or arrows to choose, Enter switches"),
     ("Enter", "switch to the model under the cursor, after a look at what that will do"),
     ("u", "unload it; requests that run are finished"),
     ("c", "cancel the load under way; what had to leave for it comes back"),

@@ -24,6 +24,7 @@ _FILLS = {
     "unknown": ("?", "dim"),
 }
 _NAME, _STATE = 20, 18  # cells of 80 columns
+_WIDE_STATE = 30
 _INSTANCES = (("█", "green"), ("▓", "cyan"), ("█", "blue"), ("▓", "yellow"))
 
 
@@ -43,7 +44,8 @@ def model_cells(row: ModelRow, *, is_wide: bool) -> list[Text]:
     verdict = mark(row.verdict) if is_wide or row.verdict is None else mark_symbol(row.verdict)
     if not is_wide:
         name.truncate(_NAME, overflow="ellipsis")
-        state.truncate(_STATE, overflow="ellipsis")
+    # A reason takes no place from the columns behind it; the whole of it stands below.
+    state.truncate(_WIDE_STATE if is_wide else _STATE, overflow="ellipsis")
     speed, size, context = (Text(t, justify="right") for t in (row.speed, row.size, row.context))
     return [name, state, speed, verdict, size, context, Text(row.last_used, "dim")]
 

@@ -28,10 +28,15 @@ class RowPainter(Protocol):
 
 
 class Filter(Input):
-    """Leaves numbers to the picker while nothing is typed; later they are part of a name."""
+    """Leaves a first digit to the picker, unless a name begins so; later ones are part of a name."""
+
+    def __init__(self, models: Sequence[ProfileInfo]) -> None:
+        super().__init__(placeholder="type to filter, or a number (Alt+number)", id="filter")
+        self._beginnings = {name[:1] for m in models for name in (m.id, m.title, *m.aliases)}
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        if not self.value and character is not None and character.isdecimal():
+        is_choice = character is not None and character in "123456789" and not self.value
+        if is_choice and character not in self._beginnings:
             return False
         return super().check_consume_key(key, character)
 
@@ -45,6 +50,7 @@ class Picker(ModalScreen[str | None]):
         Binding("up", "move(-1)", "Up", show=False),
         Binding("enter", "choose", "Switch", priority=True),
         *(Binding(str(n), f"number({n})", show=False, priority=True) for n in range(1, 10)),
+        *(Binding(f"alt+{n}", f"number({n})", show=False, priority=True) for n in range(1, 10)),
     ]
 
     def __init__(
@@ -57,7 +63,7 @@ class Picker(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
-            yield Filter(placeholder="type to filter, or a number", id="filter")
+            yield Filter(self._models)
             yield OptionList(id="choices")
             yield Static("", id="preview")
 
@@ -88,7 +94,7 @@ class Picker(ModalScreen[str | None]):
             self._say("no model has such a name")
 
     def action_number(self, number: int) -> None:
-        """The place in the list, while nothing is typed."""
+        """The place in the list."""
         if number <= len(self._shown):
             self.query_one(OptionList).highlighted = number - 1
 

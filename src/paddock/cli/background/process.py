@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock import handover
 from paddock.atomic_write import atomic_write
 from paddock.config.paths import daemon_log
 from paddock.errors import PaddockError
@@ -39,14 +41,24 @@ def serve_command(*options: str) -> list[str]:
 
 
 def spawn(
-    command: Sequence[str], state_dir: Path, *, cwd: Path | None = None
+    command: Sequence[str],
+    state_dir: Path,
+    *,
+    cwd: Path | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a daemon that outlives us, in its own session, its output in its log."""
+    """Start a daemon that outlives us, in its own session, its output in its log.
+
+    `sockets`: those that it goes on listening on.
+    """
     keep_private(state_dir)
+    numbers = [one.fileno() for one in sockets]
     with os.fdopen(open_private(daemon_log(state_dir)), "ab") as log:
         process = subprocess.Popen(
             command,
             cwd=cwd,
+            env={**os.environ, handover.VARIABLE: ",".join(map(str, numbers))},
+            pass_fds=numbers,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

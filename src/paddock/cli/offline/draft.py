@@ -37,6 +37,7 @@ class Draft:
     left_out: tuple[LeftOut, ...]
     settings: Path | None = None  # paddock.toml, where that must be written too
     settings_text: str = ""
+    trouble: str = ""  # why models would not lie on the GPUs, and what mends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def draft_for(
     progress = progress or Silent()
     files = open_files(output)
     may_write(files.paths.config, force=force)
-    folder = _looked_into(folder)
+    folder = looked_into(folder)
     contents = look_into(folder)
     found = sort_out(read_headers(contents.files, files.paths.state_dir, progress))
     found.left_out = sorted([*contents.left_out, *found.left_out], key=lambda one: one.path)
@@ -118,6 +119,7 @@ def _drafted(folder: Path, files: Files, found: Sorted, machine: Machine) -> Dra
         left_out=tuple(found.left_out),
         settings=files.paths.settings if places.settings else None,
         settings_text=places.settings,
+        trouble=machine.trouble,
     )
 
 
@@ -130,7 +132,8 @@ def may_write(output: Path, *, force: bool) -> None:
         raise ConfigError(f"{output} is there already", hint=hint)
 
 
-def _looked_into(folder: Path) -> Path:
+def looked_into(folder: Path) -> Path:
+    """The folder as an absolute path. ConfigError where it is none."""
     from paddock.config.model_files import at_home
 
     path = Path(at_home(str(folder))).absolute()

@@ -11,7 +11,7 @@ import msgspec
 from paddock.config.keys import read_keys
 from paddock.config.models_conf import load, read
 from paddock.config.paths import keys_file, paths
-from paddock.config.profile import Problem, Profile, Stable
+from paddock.config.profile import Named, Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, UnknownModel
@@ -54,14 +54,17 @@ class Files:
             raise ConfigError(f"there is no {self.paths.config}", hint=_NO_FILE)
 
     def profile(self, name: str) -> Profile:
-        """The profile of this name or alias."""
+        """The profile of this name; of a variant the one that runs. Raises UnknownModel."""
+        return self.named(name).profile
+
+    def named(self, name: str) -> Named:
+        """What this name stands for. Raises UnknownModel."""
         stable = self.stable()
-        if profile := stable.find(name):
-            return profile
-        raise UnknownModel(
-            f"{self.paths.config} has no profile {name!r}",
-            hint=f"it has {', '.join(stable.profiles) or 'none at all'}",
-        )
+        if found := stable.meant(name):
+            return found
+        near = ", ".join(stable.near(name))
+        hint = f"nearest: {near}" if near else "`paddock list` shows all"
+        raise UnknownModel(f"{self.paths.config} has no profile {name!r}", hint=hint)
 
     @property
     def engines(self) -> Engines:

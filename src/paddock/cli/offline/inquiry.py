@@ -153,7 +153,7 @@ def _asked(files: Files, model: UsableModel, readings: Readings) -> _Answer:
     try:
         engine = files.engines.find()
     except PaddockError as error:
-        return _Answer(None, error.message)
+        return _Answer(None, f"{error.message} ({error.hint})" if error.hint else error.message)
     profile = plain_profile(model.file.path, ("--ctx-size", str(STEP)))
     # Not from the cache: the order may have been changed in the environment since.
     plan = Planner().plan(profile, engine, model.facts, Circumstances(readings, {}, {}))

@@ -37,7 +37,8 @@ class Local:
             engine = self.files.engines.find(profile.engine)
         except PaddockError as error:
             plan = estimated(profile, facts, self.around)
-            plan.notes = [f"an estimate: {error.message}", *plan.notes]
+            hint = f" ({error.hint})" if error.hint else ""
+            plan.notes = [f"an estimate: {error.message}{hint}", *plan.notes]
             return plan
         return self._planner.plan(profile, engine, facts, self.around)
 

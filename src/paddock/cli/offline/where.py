@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from paddock.api.address import DEFAULT_URL
 
@@ -37,3 +37,21 @@ def url_of(listen: str) -> str:
     host, port = listen_address(listen)
     host = _WILDCARDS.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def with_url(hint: str, argv: Sequence[str]) -> str:
+    """The hint for a user who named another daemon: its commands need that name too."""
+    url = _url_in(argv)
+    names_command = "`paddock " in hint
+    return f"{hint} (with --url {url})" if url and names_command and "--url" not in hint else hint
+
+
+def _url_in(argv: Sequence[str]) -> str:
+    """What stands behind `--url`; "" where it does not."""
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    for place, word in enumerate(words):
+        if word.startswith("--url="):
+            return word.removeprefix("--url=")
+        if word == "--url":
+            return next(iter(words[place + 1 : place + 2]), "")
+    return ""

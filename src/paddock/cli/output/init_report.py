@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paddock.cli.output.terminal import paint, print_json, print_table
+from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.config.paths import paths
 from paddock.figures.units import mib
 from paddock.placement.draft_text import plain_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paddock.cli.offline.draft import Draft, Written
     from paddock.placement.draft import DraftEntry
 
@@ -26,10 +29,15 @@ _SPILLS = {
 
 def print_all(draft: Draft, written: Written) -> None:
     """For people."""
-    headers = ["PROFILE", "SIZE", "CONTEXT", "WHAT", "NOTE"]
-    print_table(headers, [_row(entry) for entry in draft.found])
+    print_models(draft.found)
     _print_left_out(draft)
     print_written(draft, written)
+
+
+def print_models(found: Iterable[DraftEntry]) -> None:
+    """A row for each drafted profile."""
+    headers = ["PROFILE", "SIZE", "CONTEXT", "WHAT", "NOTE"]
+    print_table(headers, [_row(entry) for entry in found])
 
 
 def print_as_json(draft: Draft, written: Written) -> None:
@@ -39,7 +47,8 @@ def print_as_json(draft: Draft, written: Written) -> None:
             "file": str(written.output),
             "backup": str(written.backup or ""),
             "settings": str(written.settings or ""),
-            "profiles": [_entry_as_json(entry) for entry in draft.found],
+            "trouble": draft.trouble,
+            "profiles": [entry_as_json(entry) for entry in draft.found],
             "drafts": [str(model.file.path) for model in draft.drafts],
             "left_out": [{"path": str(one.path), "why": one.why} for one in draft.left_out],
             "text": draft.text,
@@ -74,6 +83,8 @@ def print_written(draft: Draft, written: Written) -> None:
     if written.settings:
         note = f": models-dir is {draft.folder}" if "models-dir" in draft.settings_text else ""
         print(f"wrote {written.settings}{note}")
+    if draft.trouble:
+        complain(f"\n{paint('warning:', 'yellow', sys.stderr)} {draft.trouble}")
     print("\nnext:")
     for command in _next(draft.output):
         print(f"  {command}")
@@ -81,17 +92,27 @@ def print_written(draft: Draft, written: Written) -> None:
 
 def _next(output: Path) -> list[str]:
     """What to type; the usual file needs no naming."""
-    is_usual = output == paths(None, None, None, os.environ).config
-    file = shlex.quote(str(output))
-    named = "" if is_usual else f" --config {file}"
+    usual, file = is_usual(output), quoted(output)
+    named = "" if usual else f" --config {file}"
     return [
-        "paddock check" if is_usual else f"paddock check {file}",
+        "paddock check" if usual else f"paddock check {file}",
         f"paddock plan --all{named}",
         f"paddock start{named}",
     ]
 
 
-def _entry_as_json(entry: DraftEntry) -> dict[str, Any]:
+def is_usual(config: Path) -> bool:
+    """Whether commands find this models.conf by themselves."""
+    return config == paths(None, None, None, os.environ).config
+
+
+def quoted(word: Path | str) -> str:
+    """For a shell."""
+    return shlex.quote(str(word))
+
+
+def entry_as_json(entry: DraftEntry) -> dict[str, Any]:
+    """One drafted profile."""
     model = entry.model
     return {
         "id": entry.id,

@@ -98,7 +98,7 @@ def _stage(progress: Progress, *, per_cent: bool = True) -> str:
 def _mib(progress: Progress) -> str:
     if progress.mib_total is None or progress.mib_done is None:
         return ""
-    return f"{progress.mib_done} of {mib(progress.mib_total)}"
+    return f"{mib(progress.mib_done)} of {mib(progress.mib_total)}"
 
 
 def _left(progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
     from paddock.config.profile import Problem, Stable
 
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 EXAMPLE = "Example: paddock check ~/models/models.conf && paddock restart"
 File = Annotated[
     Path | None, typer.Argument(help="models.conf; default: the usual one.", show_default=False)
@@ -35,16 +37,17 @@ def check(
 ) -> None:
     """Find every problem in models.conf, and what could be better as far as the model files tell.
 
-    Needs no daemon. Flags are compared with those of the installed engine, which is also asked whether it loads a file that looks doubtful: it reads the header and sees no GPU. Exit status 1 on errors. What depends on this machine's memory and on measured speeds is the doctor's: `paddock doctor`.
+    Needs no daemon. Flags are compared with those of the installed engine, which is also asked whether it loads a file that looks doubtful: it reads the header and sees no GPU. Exit status 1 on errors, 0 where there are only warnings. What depends on this machine's memory and on measured speeds is the doctor's: `paddock doctor`.
     """
     from paddock.cli.offline.files import open_files
 
     files = open_files(file or config, settings, models_dir, engine)
-    stable, problems = files.read()
+    stable, found = files.read()
+    problems = [_as_counted(problem) for problem in found]
     advice = _advice(files, stable) if stable else []
     is_good = (
         stable is not None
-        and not any(problem.fails_check for problem in problems)
+        and not any(problem.severity == "error" for problem in problems)
         and not any(one.severity == "error" for one in advice)
     )
     if as_json:
@@ -59,6 +62,11 @@ def check(
         sys.exit(1)
 
 
+def _as_counted(problem: Problem) -> Problem:
+    """A file that is missing stops no daemon, but here it is an error: its profile cannot run."""
+    return replace(problem, severity="error") if problem.fails_check else problem
+
+
 def _advice(files: Files, stable: Stable) -> list[Advice]:
     """What the headers of the model files add, and engines where only those can say."""
     from paddock.cli.offline.profile_facts import facts_of, with_refusals
@@ -70,17 +78,16 @@ def _advice(files: Files, stable: Stable) -> list[Advice]:
 
 def _print(problems: Iterable[Problem], advice: Iterable[Advice], file: Path) -> None:
     for problem in problems:
-        _print_line(problem.severity, str(problem), is_bad=problem.fails_check)
+        _print_line(problem.severity, str(problem))
     for one in advice:
         where = f"{file}:{one.line}" if one.line else str(file)
         hint = f" ({one.hint})" if one.hint else ""
         text = f"{where}: [{one.profile}] {one.message}{hint}"
-        _print_line(one.severity, text, is_bad=one.severity == "error")
+        _print_line(one.severity, text)
 
 
-def _print_line(severity: str, text: str, *, is_bad: bool) -> None:
-    colour = "red" if is_bad else "yellow" if severity == "warning" else "cyan"
-    print(f"{paint(f'{severity}:', colour)} {text}")
+def _print_line(severity: str, text: str) -> None:
+    print(f"{paint(f'{severity}:', _COLOURS[severity])} {text}")
 
 
 def _verdict(file: Path, profiles: int | None, counts: Counter[str]) -> str:

@@ -67,6 +67,16 @@ def demo(folder: Folder = None, keep: Keep = False, engine: EngineName = None) -
 def _play(scene: Stage) -> None:
     _introduce(scene)
     _sum_up([_turn(scene, model, first) for first, model in enumerate(scene.models)])
+    _name_unseen_gpus(scene)
+
+
+def _name_unseen_gpus(scene: Stage) -> None:
+    """Say so where the engine uses none of the GPUs that there are."""
+    if not any(device.kind == "gpu" for device in scene.client.status().devices):
+        return
+    for one in scene.client.doctor().advice:
+        if one.code == "gpus-unseen":
+            complain(f"{one.message}: {one.hint}")
 
 
 def _introduce(scene: Stage) -> None:

@@ -87,7 +87,7 @@ def _asked(url: str, key: str | None, wanted: Sequence[str]) -> Checkup | None:
 
     client = connect(url, key)
     try:
-        names = wanted or [profile.id for profile in client.models()]
+        names = wanted or [p.id for p in client.models() if not p.variant_of]
     except DaemonUnreachable as error:
         complain(f"{error.message}; looking here")
         return None

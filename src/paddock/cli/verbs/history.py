@@ -81,6 +81,8 @@ def _show_loads(found: History, *, as_json: bool) -> None:
     if trends := _trends(found.loads[::-1]):
         print(*trends, "", sep="\n")
     print_table(_HEADERS, [_row(load, found.loads[0]) for load in found.loads])
+    for mode in found.load_modes:
+        print(f"\n{mode.page_cache} loads get load-mode = {mode.mode}: {mode.why}")
     if (kept := found.context) and kept.times:
         print(f"\nkept contexts: {spared(kept.tokens, kept.seconds, kept.times)}")
 
@@ -139,7 +141,8 @@ def _weights(placement: Placement | None) -> str:
         return ""
     weights = placement.weights
     cached = f"{percent(weights.cached)} cached" if weights and weights.cached is not None else ""
-    return ", ".join(filter(None, [placement.load_mode, cached]))
+    chosen = " (chosen)" if placement.load_mode_why else ""
+    return ", ".join(filter(None, [f"{placement.load_mode}{chosen}", cached]))
 
 
 def _layers(placement: Placement | None) -> str:

@@ -38,7 +38,7 @@ def list_models(
     show_all: All = False,
     as_json: Json = False,
 ) -> None:
-    """List the profiles and their states.
+    """List the profiles and their states, each followed by its variants.
 
     The daemon's, or those of models.conf when none answers or --config names one.
     """
@@ -69,10 +69,15 @@ def _from_file(
     config: Path | None, settings: Path | None, models_dir: Path | None, engine: str | None
 ) -> list[ProfileInfo]:
     from paddock.cli.offline.files import open_files
-    from paddock.config.describe import described
+    from paddock.config.describe import described, described_variant
 
+    found = []
     stable = open_files(config, settings, models_dir, engine).stable()
-    return [described(profile) for profile in stable.profiles.values()]
+    for profile in stable.profiles.values():
+        base, variants = described(profile), stable.variants_of(profile.id)
+        base.variants = [variant.id for variant in variants]
+        found += [base, *(described_variant(base, variant) for variant in variants)]
+    return found
 
 
 def _print(profiles: list[ProfileInfo]) -> None:
@@ -91,6 +96,9 @@ def _print(profiles: list[ProfileInfo]) -> None:
 
 
 def _row(profile: ProfileInfo) -> list[str]:
+    if profile.variant_of:  # what its instance does stands in its profile's row
+        title = f"{profile.title} (variant of {profile.variant_of})".lstrip()
+        return [profile.id, *[""] * 6, ", ".join(profile.aliases), title]
     return [
         profile.id,
         state(profile.state) + (" (stale)" if profile.stale else ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -23,16 +22,20 @@ from paddock.cli.options import (
     Url,
     connect,
 )
+from paddock.cli.output.pair_matrix import lines_of
+from paddock.cli.output.placement import in_order
+from paddock.cli.output.plan_sheet import print_plan
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
-from paddock.figures.units import count, mib, seconds
+from paddock.figures.units import mib
 
 if TYPE_CHECKING:
     from paddock.api.client import Client
-    from paddock.api.placement import DevicePlan, Pair, Plan
+    from paddock.api.placement import Pair, Plan
     from paddock.cli.offline.planning import Local
 
 EXAMPLE = "Example: paddock plan glm-flash-q4; paddock plan --all"
+_ESTIMATE = "an estimate: "  # a note about why no engine made the plan begins so
 _FEW = 60  # profiles of which all pairs can be shown: 1,770
 All = Annotated[
     bool, typer.Option("--all", "-a", help="Every profile, and which pairs of a few fit together.")
@@ -70,7 +73,7 @@ def plan(
         print_json({"pairs": pairs}) if as_json else _print_beside(model, pairs)
     else:
         one = ask.one(model)
-        print_json(one) if as_json else _print_one(one)
+        print_json(one) if as_json else print_plan(one)
         sys.exit(0 if one.fits else 1)
 
 
@@ -115,7 +118,7 @@ class _FromDaemon(_Source):
     def __init__(self, client: Client) -> None:
         """Raises DaemonUnreachable."""
         self._client = client
-        self._names = [profile.id for profile in client.models()]
+        self._names = [p.id for p in client.models() if not p.variant_of]
 
     def one(self, name: str) -> Plan:
         return self._client.plan(name)
@@ -172,72 +175,15 @@ def _local(
     return _FromFiles(Local(open_files(config, settings, models_dir, engine)))
 
 
-# ---- one profile ----
-
-
-def _print_one(found: Plan) -> None:
-    print(f"{paint(found.profile, 'bold')}, {_maker(found)}")
-    headers = [
-        "DEVICE", "LAYERS", "WEIGHTS", "CONTEXT", "COMPUTE", "DRIVER", "ALL", "OF", "LEFT", "MARGIN"
-    ]  # fmt: skip
-    print_table(headers, [_device_row(device) for device in found.devices])
-    print(_summary(found))
-    for note in found.notes:
-        print(f"  {note}")
-    if found.replay:
-        print(f"  loads get it as flags: {shlex.join(found.replay)}")
-    for warning in found.warnings:
-        print(paint(f"warning: {warning}", "yellow"))
-
-
-def _maker(found: Plan) -> str:
-    engine = f"{found.engine} {found.engine_version}".strip()
-    if found.source == "estimate":
-        return f"{paint('estimated', 'yellow')} from the file's header ({engine or 'no engine'})"
-    return f"planned by {engine} in {seconds(found.seconds)}"
-
-
-def _device_row(device: DevicePlan) -> list[str]:
-    layers = str(device.layers or "")
-    if device.overflowing:
-        layers += f" ({device.overflowing} partly)"
-    left = mib(device.left)
-    if device.left is not None and device.left < 0:
-        left = paint(f"-{mib(-device.left)}", "red")
-    return [
-        device.device,
-        layers,
-        mib(device.model),
-        mib(device.context),
-        mib(device.compute),
-        mib(device.overhead) if device.overhead else "",
-        mib(device.total),
-        mib(device.available),
-        left,
-        mib(device.margin) if device.margin else "",
-    ]
-
-
-def _summary(found: Plan) -> str:
-    parts = []
-    if found.n_ctx:
-        wanted = found.n_ctx_wanted or found.n_ctx
-        asked = f" of {wanted}" if wanted > found.n_ctx else ""
-        parts.append(f"context {found.n_ctx}{asked} tokens")
-    if found.layers:
-        parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
-    if found.graph_splits:
-        parts.append(count(found.graph_splits, "graph split"))
-    return ", ".join(parts)
-
-
 # ---- all of them ----
 
 
 def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
-    names = list(dict.fromkeys(d.device for plan in found for d in plan.devices))
+    names = in_order(dict.fromkeys(d.device for plan in found for d in plan.devices))
     headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
     print_table(headers, [_row(plan, names) for plan in found])
+    for note in dict.fromkeys(n for p in found for n in p.notes if n.startswith(_ESTIMATE)):
+        print(paint(note, "yellow"))
     available = [_available(found, name) for name in names]
     print(f"\navailable: {', '.join(text for text in available if text)}")
     _print_pairs(pairs)
@@ -274,14 +220,8 @@ def _available(plans: Sequence[Plan], name: str) -> str:
 
 
 def _print_pairs(pairs: Sequence[Pair]) -> None:
-    if together := [f"{pair.one} + {pair.other}" for pair in pairs if pair.fits]:
-        print(f"\nfit together: {', '.join(together)}")
-    apart = [pair for pair in pairs if not pair.fits]
-    if apart:
-        print("\nexclude each other:")
-        print_table(
-            ["PAIR", "BECAUSE"], [[f"{pair.one} + {pair.other}", pair.why] for pair in apart]
-        )
+    for line in lines_of(pairs):
+        print(line)
 
 
 def _print_beside(model: str, pairs: Sequence[Pair]) -> None:

@@ -21,15 +21,18 @@ def restart(url: Url = DEFAULT_URL, key: Key = None) -> None:
     """Restart the daemon, not its models.
 
     The new one has the old one's command line, and adopts the models that run on meanwhile.
+    Clients that connect meanwhile wait for it.
     """
     from paddock.cli.background.process import shut_down, spawn, wait_healthy
+    from paddock.handover import Taker
 
     client = connect(url, key)
     found = client.status()
     command, folder = _command(found)
-    old = shut_down(client, keep=True)
     state_dir = Path(found.state_dir)
-    process = spawn(command, state_dir, cwd=folder)
+    with Taker(state_dir) as taker:
+        old = shut_down(client, keep=True)
+        process = spawn(command, state_dir, cwd=folder, sockets=taker.take())
     wait_healthy(process, client, state_dir)
     kept = len(client.status().instances)
     print(f"restarted at {client.url}: pid {old} → {process.pid}, {count(kept, 'model')} adopted")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paddock import excerpt
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import (
     Config,
@@ -25,9 +28,11 @@ from paddock.cli.output.terminal import paint, print_json, print_table, state
 
 if TYPE_CHECKING:
     from paddock.api.types import ProfileInfo
-    from paddock.config.profile import Profile
+    from paddock.config.profile import Named, Profile
+    from paddock.config.variant import Variant
     from paddock.engine.engine import Engine
 
+_SHOWN = 120  # letters of one setting
 EXAMPLE = "Example: paddock show glm-flash-q4 --argv"
 Argv = Annotated[
     bool, typer.Option("--argv", help="Print the command in one line, to be run by hand.")
@@ -54,16 +59,23 @@ def show(
 
     live_file, live = _live(url, key, model)
     files = open_files(config or live_file, settings, models_dir, engine)
-    profile = files.profile(model)
+    named = files.named(model)
+    profile = named.profile
     runner = files.engines.find(profile.engine)
     if argv:
         print(shlex.join([*runner.command, *profile.argv]))
         return
     facts, problem = facts_of(profile, files.paths.state_dir)
     if as_json:
-        print_json(_as_json(profile, runner) | {"facts": facts, "facts_problem": problem})
+        made = _as_json(profile, runner) | {"facts": facts, "facts_problem": problem}
+        print_json(made | _variant_as_json(named))
         return
+    if named.variant:
+        _print_variant(named.variant, files.paths.config)
     _print_head(profile, runner, live, files.paths.config)
+    if live:
+        _print_modes(url, key, profile)
+    print()
     print_facts(profile, facts, problem)
     print_typed(profile, facts)
     _print_flags(profile)
@@ -92,15 +104,44 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
             paint("the running instance was started from an earlier version of the file", "yellow")
         )
     print(f"fit: {_fit(profile)}")
-    print(f"weights: {_weights(profile)}")
     print(f"start: {_START[profile.overlap]} (overlap = {profile.overlap})")
-    print()
+    print(f"weights: {_weights(profile)}")
+
+
+def _print_modes(url: str, key: str | None, profile: Profile) -> None:
+    """What the daemon chooses instead of llama-server's own load mode, by the loads that it knows."""
+    from paddock.errors import PaddockError
+
+    with suppress(PaddockError):
+        for mode in connect(url, key).history(profile.id, 1).load_modes:
+            print(f"  {mode.page_cache} loads get load-mode = {mode.mode}: {mode.why}")
 
 
 _START = {
     "auto": "while those that leave for it still end",
     "off": "when those that leave for it are gone",
 }
+
+
+def _print_variant(variant: Variant, file: Path) -> None:
+    title = f", {variant.title}" if variant.title else ""
+    print(f"{paint(variant.id, 'bold')}{title}, a variant of {variant.base}")
+    print(f"{file}, line {variant.line}; its requests differ by")
+    rows = [[key, _in_one_line(value)] for key, value in variant.settings.items()]
+    print_table(["SETTING", "VALUE"], rows or [["nothing", ""]])
+    print()
+
+
+def _in_one_line(value: object) -> str:
+    """In one line."""
+    return excerpt.line(value if isinstance(value, str) else json.dumps(value), _SHOWN)
+
+
+def _variant_as_json(named: Named) -> dict[str, Any]:
+    variant = named.variant
+    if variant is None:
+        return {}
+    return {"variant": {"id": variant.id, "line": variant.line, "settings": variant.settings}}
 
 
 def _fit(profile: Profile) -> str:
@@ -121,9 +162,8 @@ def _weights(profile: Profile) -> str:
     from paddock.host.seen_files import look
 
     flag = profile.flag("--load-mode")
-    mode = (
-        f"load-mode = {flag.values[0]}" if flag else "as llama-server's own load-mode = auto says"
-    )
+    own = f"as llama-server's own load-mode = auto says (load-mode-choice = {profile.load_mode_choice})"
+    mode = f"load-mode = {flag.values[0]}" if flag else own
     seen = look(weight_files(profile))
     if not seen.mib:
         return mode
@@ -148,6 +188,7 @@ def _as_json(profile: Profile, runner: Engine) -> dict[str, Any]:
         "engine_version": runner.version,
         "argv": [*runner.command, *profile.argv],
         "flags": profile.flags,
+        "load_mode_choice": profile.load_mode_choice,
         "replay_fit": profile.replay_fit,
         "overlap": profile.overlap,
         "comments": profile.comments,

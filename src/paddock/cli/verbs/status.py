@@ -11,6 +11,7 @@ from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
 from paddock.cli.output.yielded import lines_of
+from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _notes(instance: InstanceInfo) -> list[str]:
     if instance.placement and instance.placement.replayed:
         notes.append("replayed fit")
     if instance.placement and instance.placement.load_mode not in ("", "mmap"):  # the usual one
-        notes.append(f"load mode {instance.placement.load_mode}")
+        why = instance.placement.load_mode_why
+        notes.append(f"load mode {instance.placement.load_mode}{f', chosen: {why}' if why else ''}")
     if instance.restored_tokens:
         notes.append(f"resumed with {instance.restored_tokens:,} tokens of context")
     notes += _kept(instance.context) if instance.context else []
@@ -135,8 +137,10 @@ def _others(device: DeviceInfo) -> str:
     """What other programs hold, and which."""
     if device.kind == "host" or not device.foreign_mib:
         return ""
-    names = ", ".join(dict.fromkeys(use.name for use in device.foreign if use.name))
-    return f"{mib(device.foreign_mib)} ({names})" if names else mib(device.foreign_mib)
+    names = list(dict.fromkeys(use.name for use in device.foreign if use.name))
+    if is_drivers_own(device.foreign_mib, names):
+        names = ["the driver"]
+    return f"{mib(device.foreign_mib)} ({', '.join(names)})" if names else mib(device.foreign_mib)
 
 
 def _now(device: DeviceInfo) -> str:

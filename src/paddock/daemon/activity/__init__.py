@@ -1,7 +1,7 @@
 """What goes on now: events, requests in flight, switches under way, counts for Prometheus.
 
 Start at `bus.py` (numbered events, bounded queues), then `requests.py` (who is served, how far) and
-`switches.py` (since when, at which stage, how long still). `metrics.py` counts; `usage.py` knows who was used
+`switches.py` (since when, at which stage, how long still). `metrics.py` counts, `scrape.py` renders that for Prometheus; `usage.py` knows who was used
 last; `watchman.py` ends instances that hang.
 
 Never: make anybody wait for a slow reader, or keep anything unbounded. On the hot path a request costs

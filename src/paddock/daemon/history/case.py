@@ -60,6 +60,13 @@ class LoadCase:
         )
 
 
+def whole(prompt: Timing | None, answer: Timing) -> Speed | None:
+    """The speeds of one request of any length, tokens/s; an answer of one token has none."""
+    if answer.speed is None:
+        return None
+    return Speed(prompt=prompt.speed if prompt else None, generation=answer.speed)
+
+
 def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
     """The speeds of one request, tokens/s; None where it was too short to measure any."""
     is_long = answer.tokens >= _LEAST_GENERATED

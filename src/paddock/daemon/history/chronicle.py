@@ -9,7 +9,7 @@ from paddock.api.placement import LoadEntry, Speed, Verdict
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.case import LoadCase, measured
+from paddock.daemon.history.case import LoadCase, measured, whole
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.prompt_pace import PromptPace
 from paddock.daemon.history.store import HistoryStore
@@ -49,6 +49,7 @@ class Chronicle:
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self.verdicts: dict[ProfileId, Verdict] = {}  # of the last load of each profile
         self.speeds: dict[ProfileId, Speed] = {}  # last measured
+        self._latest: dict[InstanceId, Speed] = {}  # the same of what is loaded
         self._paces: dict[ProfileId, PromptPace] = {}
 
     # ---- looking up ----
@@ -56,6 +57,10 @@ class Chronicle:
     def verdict_of(self, instance: InstanceId) -> Verdict | None:
         case = self._cases.get(instance)
         return case.verdict if case else None
+
+    def speed_of(self, instance: InstanceId) -> Speed | None:
+        """Of its last request that had its devices for itself."""
+        return self._latest.get(instance)
 
     def prompt_speed(self, profile: ProfileId) -> float | None:
         """Tokens/s at which its prompts are read; None where none was measured."""
@@ -132,6 +137,7 @@ class Chronicle:
 
     def ended(self, instance: InstanceId) -> None:
         self._cases.pop(instance, None)
+        self._latest.pop(instance, None)
 
     async def _write(self, entry: LoadEntry) -> None:
         await self.history.add_load(entry)
@@ -166,19 +172,26 @@ class Chronicle:
 
     def timed(
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
-    ) -> None:
-        """A request has ended."""
-        if instance.speed:
-            self.speeds[instance.profile] = instance.speed
+    ) -> Speed | None:
+        """A request has ended: its speed, None where that says nothing, as others worked beside it."""
         case, speed = self._cases.get(instance.id), measured(prompt, answer)
-        if case is None or speed is None:
-            return
-        if case.is_crowded or not self._observer.is_alone(instance):
-            case.was_shared = True
-            return
+        if (case and case.is_crowded) or not self._observer.is_alone(instance):
+            if case and speed:
+                case.was_shared = True
+            return None
+        latest = whole(prompt, answer)
+        if latest:
+            self.speeds[instance.profile] = self._latest[instance.id] = latest
+        if case and speed:
+            self._measured(case, speed, prompt, answer, is_probe=is_probe)
+        return latest
+
+    def _measured(
+        self, case: LoadCase, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
+    ) -> None:
         case.take(speed)
         if prompt and speed.prompt:
-            self._paces.setdefault(instance.profile, PromptPace()).note(prompt)
+            self._paces.setdefault(case.instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
 
     def _note(

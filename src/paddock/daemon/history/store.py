@@ -19,6 +19,7 @@ from paddock.api.switches import SwitchEntry
 from paddock.api.usage import UsageRow
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.schema import Database, prepare
+from paddock.placement.load_modes import COLD, WARM
 
 _T = TypeVar("_T")
 
@@ -179,6 +180,19 @@ class HistoryStore:
         which = "profile = :profile AND outcome = 'ready' AND id < ifnull(:before, id + 1)"
         found = await self._find(which, 1, profile=profile, before=before)
         return found[0] if found else None
+
+    async def loads_by_mode(self, profile: str, *, limit: int = 20) -> list[LoadEntry]:
+        """The last successful loads of each load mode, warm, cold and in between, so many of each."""
+        which = """
+            id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY
+                json_extract(placement, '$.load_mode'),
+                json_extract(placement, '$.weights.cached') >= :warm,
+                json_extract(placement, '$.weights.cached') <= :cold
+                ORDER BY id DESC) AS place
+            FROM loads WHERE profile = :profile AND outcome = 'ready' AND json_valid(placement))
+            WHERE place <= :each)
+        """
+        return await self._find(which, -1, profile=profile, each=limit, warm=WARM, cold=COLD)
 
     async def last_loads(self) -> dict[str, float]:
         """Seconds of the last successful load, by profile."""

@@ -5,7 +5,7 @@ the phases and `stages.py` for how a load's phase is recognised. `registry.py` h
 daemon finds them; `contexts.py` what their slots held, for the next instance.
 
 Never: start a process here (`supervisor.py` does), decide who leaves, or publish anything. What
-happens goes to the `Listener` that every instance is given.
+happens goes to the `Listener` that every instance is given, whose errors harm nobody (`sheltered.py`).
 To add a phase: a class and a row of `MOVES` in `phase.py`, its name in `api/types.py`, who enters it in
 `stages.py`.
 """

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from signal import SIGKILL
 from typing import Protocol
 
-from paddock.api.placement import Speed
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
@@ -74,7 +73,7 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport(record.replay)
+        self.report = LoadReport(record.replay, record.load_mode)
         self.timings = Timings()
         self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.is_early = False  # its process was begun before its turn
@@ -103,11 +102,6 @@ class Instance:
     def n_ctx(self) -> int | None:
         """Tokens of its context; None: it has not reported them yet."""
         return self.report.n_ctx
-
-    @property
-    def speed(self) -> Speed | None:
-        """Of its last request that was long enough."""
-        return self.timings.speed
 
     @property
     def log_offset(self) -> int:

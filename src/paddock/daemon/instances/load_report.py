@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from paddock.api.placement import Placement
+from paddock.api.placement import LoadMode, Placement
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
@@ -17,12 +17,14 @@ _ARCHITECTURE = re.compile(r"print_info: arch\s+= ([\w.-]{1,64})")
 class LoadReport:
     """Filled from the lines of one instance's log and standard output, until it is ready."""
 
-    def __init__(self, replay: Replay | None = None) -> None:
-        """`replay`: what the load was given of its plan."""
+    def __init__(self, replay: Replay | None = None, mode: LoadMode | None = None) -> None:
+        """`replay`: what the load was given of its plan; `mode`: the load mode that was chosen for it."""
         self.reader = PlacementReader()
         self._replay = replay
         if replay:
             self.reader.placement = replay.placement
+        if mode:
+            self.reader.placement.load_mode_why = mode.why
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
         self.architecture = ""  # of its model

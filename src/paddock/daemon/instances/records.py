@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.api.placement import Placement
+from paddock.api.placement import LoadMode, Placement
 from paddock.atomic_write import atomic_write
 from paddock.daemon.instances.reserve import Reserve
 from paddock.llama.process import Plumbing
@@ -45,6 +45,7 @@ class Record(msgspec.Struct, kw_only=True):
     load_seconds: float | None = None
     placement: Placement | None = None  # as its log said until it was ready
     replay: Replay | None = None  # what it was given of its plan; None: fit searches
+    load_mode: LoadMode | None = None  # that was chosen for it; None: its profile's
     contexts: str = ""  # the folder of its saved contexts; "": none are saved
     context_kind: str = ""  # its flags and its build (`contexts.context_kind`); "": none are saved
     architecture: str = (

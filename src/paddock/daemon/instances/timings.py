@@ -1,6 +1,5 @@
 """How long requests took, put together from the two lines that a log has of each."""
 
-from paddock.api.placement import Speed
 from paddock.llama.output import Timing
 
 _UNANSWERED = 64  # prompts whose generation never came: of cancelled requests
@@ -11,7 +10,6 @@ class Timings:
 
     def __init__(self) -> None:
         self._prompts: dict[int, Timing] = {}  # by task, until its generation's line comes
-        self.speed: Speed | None = None  # of the last request that was long enough
 
     def take(self, timing: Timing) -> tuple[Timing | None, Timing] | None:
         """The prompt's and the answer's, once a request is over; None: its answer is still to come."""
@@ -20,7 +18,4 @@ class Timings:
                 self._prompts.clear()
             self._prompts[timing.task] = timing
             return None
-        prompt = self._prompts.pop(timing.task, None)
-        if timing.speed is not None:  # an answer of one token has no speed
-            self.speed = Speed(prompt=prompt.speed if prompt else None, generation=timing.speed)
-        return prompt, timing
+        return self._prompts.pop(timing.task, None), timing

@@ -1,7 +1,7 @@
 """Who holds how much of which device, and what each profile will take.
 
 Start at `ledger.py` (readings, ours and others'; `device_info.py` describes one for people), then `plans.py` (what engines planned, made when
-nothing loads), `demands.py` (from a plan to what the scheduler knows) and `specs.py`. `sampler.py` reads the
+nothing loads; `rehearsals.py` makes one, `known_plans.py` keeps them), `demands.py` (from a plan to what the scheduler knows) and `specs.py`. `sampler.py` reads the
 devices now and then and feeds the loop with the numbers. `read_ahead.py` fills the page cache for who comes next.
 
 Never: decide here who fits (`core/room.py` does), or refuse because of a plan where llama.cpp's fit can

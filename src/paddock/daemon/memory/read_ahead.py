@@ -137,6 +137,11 @@ class ReadAhead:
         kept = max(_LEAST_LEFT_ALONE, int(memory.total_mib * _LEFT_ALONE))
         return memory.spare_mib - kept - held
 
+    def bypass(self, name: ProfileId) -> None:
+        """Its load goes past the page cache: what is being read into it would only take the disk's time."""
+        if course := self._courses.get(name):
+            course.stop.set()
+
     def begun(self, name: ProfileId) -> None:
         """Its process is about to be started: what is cached at that moment is noted."""
         if course := self._courses.get(name):

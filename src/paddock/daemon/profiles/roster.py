@@ -14,7 +14,7 @@ from paddock.api.types import ConfigInfo, Failure
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
 from paddock.config.model_files import MODEL_FLAGS
-from paddock.config.profile import Profile, Stable
+from paddock.config.profile import May, Named, Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
 from paddock.daemon.clock import timestamp
@@ -61,11 +61,18 @@ class Roster:
         """Raises UnknownModel."""
         if found := self.stable.find(profile):
             return found
-        names = [name for name, p in self.stable.profiles.items() if not p.hidden]
-        some = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-        raise UnknownModel(
-            f"there is no model {profile[:_SHOWN]!r}", hint=f"there are: {some}" if some else ""
-        )
+        raise self._unknown(profile)
+
+    def named(self, name: str, may: May = None) -> Named:
+        """What people mean by this: see `Stable.meant`. Raises UnknownModel."""
+        if found := self.stable.meant(name, may):
+            return found
+        raise self._unknown(name, may)
+
+    def _unknown(self, name: str, may: May = None) -> UnknownModel:
+        near = ", ".join(self.stable.near(name, may))
+        hint = f"nearest: {near}" if near else "`paddock list` and GET /v1/models list all"
+        return UnknownModel(f"there is no model {name[:_SHOWN]!r}", hint=hint)
 
     def version(self, profile: ProfileId, fingerprint: str) -> Profile:
         """The profile as it was when it had this fingerprint, else as it is. Raises UnknownModel."""

@@ -20,6 +20,7 @@ from paddock.llama.flags import FlagSet
 from paddock.placement import examination
 from paddock.placement.advice import checkup
 from paddock.placement.devices import Readings
+from paddock.placement.load_modes import may_choose
 from paddock.placement.profile_facts import MachineFacts, ProfileFacts
 from paddock.placement.survey import host_takers
 
@@ -88,8 +89,17 @@ async def _profile_facts(parts: Parts, profile: Profile, readings: Readings) -> 
         readings=readings,
         generation=measured.generation if measured else None,
         samples=measured.samples if measured else 0,
-        loads=tuple(loads),
+        loads=tuple(await parts.chronicle.history.loads_by_mode(profile.id)),
+        gets_faster_mode=_gets_faster_mode(parts, profile, plan),
     )
+
+
+def _gets_faster_mode(parts: Parts, profile: Profile, plan: Plan) -> bool:
+    try:
+        engine = parts.roster.engine(profile)
+    except EngineError:
+        return False
+    return may_choose(profile, engine.flags, dict(engine.env), plan)
 
 
 async def _plan(parts: Parts, variant: Profile | None) -> Plan | None:

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec
 
 from paddock.api import events as wire_events
 from paddock.api import types as wire
-from paddock.api.placement import Verdict
+from paddock.api.placement import Speed, Verdict
 from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
@@ -78,18 +78,17 @@ class Publisher:
             )
 
     @_survived
-    def speed_measured(self, instance: Instance, prompt: int, generated: int) -> None:
+    def speed_measured(self, instance: Instance, speed: Speed, prompt: int, generated: int) -> None:
         """A request of so many tokens has ended."""
-        if instance.speed:
-            self._bus.publish(
-                wire_events.SpeedMeasured(
-                    profile=instance.profile,
-                    instance=instance.id,
-                    speed=instance.speed,
-                    prompt_tokens=prompt,
-                    generated_tokens=generated,
-                )
+        self._bus.publish(
+            wire_events.SpeedMeasured(
+                profile=instance.profile,
+                instance=instance.id,
+                speed=speed,
+                prompt_tokens=prompt,
+                generated_tokens=generated,
             )
+        )
 
     @_survived
     def verdict_reached(self, instance: Instance, verdict: Verdict) -> None:

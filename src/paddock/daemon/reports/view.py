@@ -73,7 +73,7 @@ class StatusView:
             progress=self._progress(instance),
             load_seconds=_rounded(instance.record.load_seconds),
             placement=placement if placement.buffers else None,
-            speed=instance.speed,
+            speed=parts.chronicle.speed_of(instance.id),
             demand_mib=self._named(live.demand) if live else {},
             plan=parts.plans.engine_plan(instance.record.fingerprint, instance.profile),
             verdict=parts.chronicle.verdict_of(instance.id),
@@ -114,6 +114,7 @@ class StatusView:
         info.stale, info.speed, info.verdict = now.stale, now.speed, now.verdict
         info.last_used, info.last_load_seconds = now.last_used, now.last_load_seconds
         info.waiting = waiting
+        info.variants = [v.id for v in self._parts.roster.stable.variants_of(profile.id)]
         info.yielded = self._parts.scheduler.is_held(ProfileId(profile.id))
         info.failure = self._failure(ProfileId(profile.id))
         return info

@@ -29,7 +29,7 @@ from paddock.http.relay import Relay
 from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
-    from paddock.config.profile import Profile
+    from paddock.config.profile import Named
     from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
@@ -120,14 +120,16 @@ async def _resolved(
     *,
     streams: bool,
 ) -> RelayedCall:
-    front, request, profile = exchange.front, exchange.request, keeping.profile
+    front, request, named = exchange.front, exchange.request, keeping.named
     prompt = Prompt(content)
     if exchange.route.streams:  # it generates
         wish = body.wish(_small(question), "application/json")
-        prompt = await calls.prompt(front, request, exchange.bodies, profile, wish, content)
+        prompt = await calls.prompt(
+            front, request, exchange.bodies, named, wish, content, question.path
+        )
     question.body.clear()
     ignored = tuple(dict.fromkeys((*question.left_out, *keeping.in_vain)))
-    return RelayedCall(profile.id, question.path, prompt, streams, reply, ignored)
+    return RelayedCall(named.profile.id, question.path, prompt, streams, reply, ignored)
 
 
 async def _asked(exchange: Exchange, keeping: "_Keeping", call: RelayedCall) -> web.StreamResponse:
@@ -170,24 +172,32 @@ def _says_something(wanted: OllamaRequest) -> bool:
     return isinstance(wanted, GenerateRequest) and bool(wanted.prompt or wanted.images)
 
 
+def _generates(wanted: OllamaRequest | EmbedRequest | EmbeddingsRequest) -> bool:
+    return not isinstance(wanted, OllamaRequest) or _says_something(wanted)
+
+
 def _keeping(
     exchange: Exchange, wanted: OllamaRequest | EmbedRequest | EmbeddingsRequest
 ) -> "_Keeping":
     """Whose turn it is, and how long it is to stay. UnknownModel."""
-    profile = exchange.front.resolve(exchange.request, wanted.model)
-    exchange.begin(profile.id)
-    return _Keeping(exchange, profile, wanted.model, wanted.keep_alive)
+    # Only what is to be answered may go to another model than the one that was named.
+    front = exchange.front
+    find = front.asked if _generates(wanted) else front.named
+    named = find(exchange.request, wanted.model)
+    exchange.begin(named.profile.id)
+    return _Keeping(exchange, named, wanted.model, wanted.keep_alive)
 
 
 class _Keeping:
     """How long the model is to stay after this, which is for those to say who may manage."""
 
     def __init__(
-        self, exchange: Exchange, profile: "Profile", named: str | None, keep_alive: KeepAlive
+        self, exchange: Exchange, named: "Named", called: str | None, keep_alive: KeepAlive
     ) -> None:
-        """`named`: the model, as the client called it."""
-        self.profile, self._daemon = profile, exchange.front.daemon
-        self.name = named or profile.id
+        """`called`: the model, as the client called it."""
+        self.named, self.profile = named, named.profile
+        self._daemon = exchange.front.daemon
+        self.name = called or named.id
         self._seconds = None if keep_alive in (None, "") else requests.seconds(keep_alive)
         headers = exchange.request.headers
         is_allowed = exchange.front.guard.allows(headers, Scope.MANAGEMENT)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from paddock.errors import NotHere, UnknownModel
 from paddock.http.front import Front, Route
-from paddock.http.listing import visible
+from paddock.http.listing import listed, visible
 from paddock.http.ollama import shelf
 from paddock.http.ollama.generation import read
 from paddock.http.ollama.wire import Named, Processes, Tags, Version
@@ -44,8 +44,8 @@ async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResp
 
 async def show(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One in full."""
-    profile = front.resolve(request, (await read(front, request, Named)).wanted)
-    card, facts = front.daemon.card(profile), front.daemon.facts(profile)
+    named = front.named(request, (await read(front, request, Named)).wanted)
+    (_, card), facts = listed(front, named), front.daemon.facts(named.profile)
     return _reply(shelf.shown(card, facts, _began(front)))
 
 
@@ -53,7 +53,7 @@ async def pull(front: Front, request: web.Request, route: Route) -> web.StreamRe
     """Says that it is there, or what to do: models are files that the user puts down."""
     wanted = (await read(front, request, Named)).wanted
     try:
-        front.resolve(request, wanted)
+        front.named(request, wanted)
     except UnknownModel as error:
         raise NotHere(
             f"Paddock downloads no models, and has none called {wanted!r}",

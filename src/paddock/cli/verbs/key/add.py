@@ -37,7 +37,7 @@ Models = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="A model that it may ask, by id or alias; may be repeated. Default: all. No other is listed for it.",
+        help="A model that it may ask, by id or alias, with its variants; or one variant. May be repeated. Default: all. No other is listed for it.",
         show_default=False,
         autocompletion=profile_names,
     ),

@@ -1,0 +1,101 @@
+"""Other programs' words for our verbs, hints that name the daemon that was asked, and pairs of many profiles."""
+
+from itertools import combinations
+
+import pytest
+
+from paddock.api.placement import Pair
+from paddock.cli.offline.where import with_url
+from paddock.cli.output.pair_matrix import lines_of
+from paddock.cli.output.placement import in_order
+from tests.cli.conftest import Paddock
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["load", "qwen"], "paddock switch qwen"),
+        (["ps"], "paddock status"),
+        (["ls"], "paddock list"),
+        (["rm", "qwen"], "paddock unload qwen"),
+    ],
+)
+def test_a_word_of_another_program_is_answered_with_ours(
+    paddock: Paddock, words: list[str], meant: str
+) -> None:
+    refused = paddock(*words)
+    assert (refused.status, refused.out) == (2, "")
+    assert f"Did you mean: {meant}" in refused.err
+
+
+def test_a_word_that_is_like_a_verb_is_still_found(paddock: Paddock) -> None:
+    assert "Did you mean 'switch'" in paddock("swich").err
+
+
+def test_the_version_is_an_option_too(paddock: Paddock) -> None:
+    shown = paddock("--version")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.strip() == paddock("version").out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint", "shown"),
+    [
+        (["paddock", "logs", "--url", "h:1"], "see `paddock list`", "see `paddock list` (with --url h:1)"),
+        (["paddock", "logs", "--url=h:1"], "`paddock list`", "`paddock list` (with --url h:1)"),
+        (["paddock", "logs"], "see `paddock list`", "see `paddock list`"),
+        (["paddock", "logs", "--url", "h:1"], "correct the file", "correct the file"),
+        (["paddock", "x", "--url", "h"], "`paddock start`, or --url", "`paddock start`, or --url"),
+        (["paddock", "run", "aider", "--", "--url", "x"], "`paddock list`", "`paddock list`"),
+        (["paddock", "logs", "--url"], "`paddock list`", "`paddock list`"),
+    ],
+)  # fmt: skip
+def test_a_hint_names_the_daemon_that_was_asked(argv: list[str], hint: str, shown: str) -> None:
+    assert with_url(hint, argv) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["CUDA10", "CUDA1", "Host", "CUDA0"], ["CUDA0", "CUDA1", "CUDA10", "Host"]),
+        (["CPU", "RPC1", "ROCm0", "RPC0"], ["RPC0", "RPC1", "ROCm0", "CPU"]),
+        ([], []),
+    ],
+)
+def test_devices_come_in_the_order_of_the_engine(names: list[str], order: list[str]) -> None:
+    assert in_order(names) == order
+
+
+def pairs_of(names: list[str], apart: set[str]) -> list[Pair]:
+    return [
+        Pair(one=a, other=b, fits=not {a, b} & apart, why="CUDA0: 9.0 GiB and 9.0 GiB, of 16.0 GiB")
+        for a, b in combinations(names, 2)
+    ]
+
+
+def test_pairs_of_a_few_are_sentences() -> None:
+    lines = list(lines_of(pairs_of(["a", "b", "c"], {"c"})))
+    assert lines[1] == "fit together: a + b"
+    assert lines[3:5] == ["exclude each other:", "PAIR   BECAUSE"]
+    assert lines[5] == "a + c  CUDA0: 9.0 GiB and 9.0 GiB, of 16.0 GiB"
+
+
+@pytest.mark.parametrize("count", [5, 17, 24, 60])
+def test_pairs_of_many_are_a_matrix_that_fits_a_screen(count: int) -> None:
+    names = [f"model-{n}" for n in range(count)]
+    lines = list(lines_of(pairs_of(names, {"model-3"})))
+    assert max(map(len, lines)) < 100
+    assert len(lines) <= count + 8
+    rows = {line.split()[1]: line.split(maxsplit=2)[2] for line in lines if " model-" in line[:9]}
+    marks = {name: "".join(row.split()) for name, row in rows.items()}
+    assert marks["model-0"] == "●●·" + "●" * (count - 4)
+    assert marks["model-3"] == "·" * (count - 1)
+    assert lines[-1] == "`paddock plan model-3 --pairs` shows the sums of model-3"
+    assert "CUDA0: 9.0 GiB" in lines[-2]
+
+
+def test_where_all_pairs_are_alike_one_line_says_so() -> None:
+    names = [f"m{n}" for n in range(17)]
+    assert list(lines_of(pairs_of(names, set()))) == ["", "any two of these 17 fit together"]
+    assert "no two of these 17 fit together" in list(lines_of(pairs_of(names, set(names))))
+    assert list(lines_of([])) == []
