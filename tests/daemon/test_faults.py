@@ -26,6 +26,7 @@ from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.loop import Effects
 from paddock.daemon.memory import sampler
+from paddock.llama.process import Child
 from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
 
@@ -114,9 +115,8 @@ TROUBLES = [
     Trouble("activity", lambda h: (h.daemon.requests, "infos"), then=look_on),
     Trouble("publishing", lambda h: (h.daemon.bus, "publish")),
     Trouble("publishing", lambda h: (h.daemon.view, "instance")),
-    Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),
     Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
-    Trouble("contexts", lambda h: (h.daemon.contexts, "trim"), raises_later, then=nothing),
+    Trouble("contexts", lambda h: (h.daemon.contexts, "tidy"), raises_later, then=nothing),
     Trouble("contexts", lambda _: (SlotStore, "is_empty"), property(raises)),
     Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
     Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
@@ -133,6 +133,7 @@ ELSEWHERE = {
     "containers": "needs a container engine: tests/engine",
     "early starts": "only another try: tests/daemon/test_early_starts.py",
     "effects": "below, with whoever waited for it",
+    "probes": "only where nobody is served: below",
     "paddock.toml": "watched as models.conf is",
     "scratch": "before anything answers",
     "states": "read as the log is, by the same task",
@@ -179,6 +180,18 @@ async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
         assert {f.part for f in status.faults} >= {trouble.part}
         assert (await home.post("/switch", {"model": "alpha"}))[0] == 200
         assert await home.answer("alpha") == "I am alpha.", "what was broken works again"
+
+
+async def test_a_probe_that_fails_is_a_fault_and_costs_the_model_nothing(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
+    async with yard(paths, probe_after=0.05) as home:
+        with monkeypatch.context() as broken:
+            broken.setattr(probes, "_ask", raises_later)
+            await load_for_nobody(home)
+            await until_noted(home, "probes")
+        assert await home.answer("alpha") == "I am alpha."
 
 
 async def test_whoever_waits_for_what_could_not_be_done_is_told(
@@ -260,12 +273,12 @@ async def test_an_instance_that_is_lost_track_of_is_ended_and_leaves_nothing_beh
     async with yard(paths) as home:
         seen = list[int]()
 
-        def look(_: object) -> bool:
-            seen.extend(i.record.pid for i in home.daemon.parts.registry.values())
+        async def obey(_: object, child: Child) -> None:
+            seen.append(child.pid)
             raise RuntimeError(MADE_UP)
 
         with monkeypatch.context() as broken:
-            broken.setattr("paddock.daemon.instances.life.Vitals.look", look)
+            broken.setattr("paddock.daemon.instances.life.Life._obey", obey)
             status, reply = await home.ask("alpha")
         assert (status, reply["error"]["code"]) == (400, "internal")
         assert not Path(f"/proc/{seen[0]}").exists(), "not even as a zombie"

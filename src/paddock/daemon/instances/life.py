@@ -72,9 +72,7 @@ class Life:
             code = await self._see_through(self._instance.child, watch)
         except Exception:
             self._instance.kill()
-            await (
-                self._instance.child.wait()
-            )  # nobody else would, and it stayed in the process table
+            await self._instance.child.wait()  # nobody else would: it stayed in the process table
             raise
         finally:
             watch.close()
