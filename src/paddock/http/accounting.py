@@ -18,19 +18,29 @@ log = logging.getLogger(__name__)
 class Account:
     """When a request came, was let in, and heard its first byte; who served it."""
 
-    __slots__ = ("_surface", "call", "first", "granted", "instance", "profile", "started", "told")
+    __slots__ = (
+        "_surface",
+        "call",
+        "ended",
+        "first",
+        "granted",
+        "instance",
+        "profile",
+        "started",
+        "told",
+    )
 
     def __init__(self, surface: str) -> None:
         self._surface = surface
         self.started = monotonic()
-        self.granted = self.first = 0.0  # 0: not yet
+        self.granted = self.first = self.ended = 0.0  # 0: not yet
         self.profile = self.instance = ""  # empty: not known yet
         self.call: RelayedCall | None = None  # once it is resolved
         self.told = ToldTokens()
 
     def close(self, metrics: "Metrics", status: int, outcome: str) -> None:
         """Write it down. `status` is the error's own, also where its client heard a 400."""
-        now = monotonic()
+        now = self.ended = monotonic()
         total = now - self.started
         metrics.request_done(self.profile, self._surface, status, total)
         if log.isEnabledFor(logging.INFO):
@@ -48,8 +58,8 @@ class Account:
             )
 
     def used(self, listed: "Request | None", *, generates: bool) -> Use:
-        """What it took of its instance. `generates`: an end before the reply's own hides tokens."""
-        seconds = monotonic() - self.granted
+        """What it took of its instance, once it is closed. `generates`: an end before the reply's own hides tokens."""
+        seconds = self.ended - self.granted
         if (tokens := self.told.read()) is not None:
             return Use(seconds, tokens.prompt, tokens.answer)
         if listed is None or not (generates or listed.had_task):

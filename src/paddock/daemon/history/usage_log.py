@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,8 +15,7 @@ from paddock.daemon.keyring import Holder
 _EVERY = 1.0  # seconds between two writes
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """What one request took."""
 
     seconds: float = 0.0
