@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paddock.config.keys import NamedKey, digest_of
+from paddock.errors import CannotFit
 from tests.http.conftest import until
 
 HELLO = [{"role": "user", "content": "hi"}]
@@ -71,6 +72,23 @@ async def test_a_model_that_is_not_for_it_is_none(open_yard, tmp_path, api):
     assert [model["id"] for model in listed["data"]] == ["b"]
     _, tags = await yard.get("/api/tags", **ANNA)
     assert [model["name"] for model in tags["models"]] == ["b:latest"]
+
+
+@pytest.mark.parametrize("models", [(), ("a",)])
+async def test_who_keeps_the_memory_is_told_to_keys_of_all_models(open_yard, tmp_path, models):
+    yard = await open_yard({"a": tmp_path / "s"}, keys=(anna(models=models),))
+    yard.stable.stalls["a"].refusal = CannotFit("a cannot fit: secret.1 keeps 9 GiB", hint="secret")
+    question = {"name": "ask_model", "arguments": {"model": "a", "prompt": "hi"}}
+    called = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": question}
+    asked = [*APIS.values(), ("/mcp", called)]
+    for path, body in asked:
+        for streams in (False, True) if path != "/mcp" else (False,):
+            asks = body | ({"stream": True} if streams else {})
+            accept = {"Accept": "application/json, text/event-stream"}
+            async with yard.http.post(yard.base + path, json=asks, headers=ANNA | accept) as reply:
+                told = await reply.text()
+                assert "cannot fit" in told, (path, told)
+                assert ("secret" in told) is (not models), (path, told)
 
 
 @pytest.mark.parametrize("api", ["openai", "anthropic", "ollama"])

@@ -11,6 +11,7 @@ from aiohttp import web
 from paddock.config.profile import Named
 from paddock.config.settings import Settings
 from paddock.daemon.keyring import Holder
+from paddock.errors import CannotFit, PaddockError
 from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.receiving import Receiver
 from paddock.http.sampling import Samplers
@@ -73,6 +74,12 @@ class Front:
             return True
         found = self.daemon.roster.stable.profiles.get(profile)  # None: models.conf has it no more
         return found is not None and holder.may_ask(Named(found, variant))
+
+    def told(self, request: web.Request, error: PaddockError) -> PaddockError:
+        """The refusal as the client may hear it: who keeps the memory may be kept from its key."""
+        if isinstance(error, CannotFit) and _restricted(request):
+            return CannotFit("this model cannot fit beside what must stay loaded")
+        return error
 
 
 def _restricted(request: web.Request) -> Holder | None:
