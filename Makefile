@@ -46,7 +46,7 @@ demo: $(DEMO_STAMP) ## Install Paddock with an engine of its own and show it swi
 	$(DEMO_VENV)/bin/paddock demo $(if $(KEEP),--keep)
 
 test: $(STAMP) ## Set up what the tests need, and run them all
-	$(BIN)/pytest
+	@tools/test.sh $(BIN)/pytest
 
 fast: $(STAMP) ## Run the tests that start no process
 	$(BIN)/pytest -q $(SPREAD) --no-processes -m 'not clients and not long'

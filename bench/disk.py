@@ -17,7 +17,7 @@ from statistics import median
 
 from rig import Numbers, interleaved, show
 
-from paddock.daemon.memory.reading import Reading, read_ahead
+from paddock.daemon.memory.reading import ReadAheadState, read_ahead
 
 _PIECE, _BUFFER, _MIB = 4 << 20, 1 << 20, 1 << 20
 _PLENTY = 1 << 30  # MiB of memory
@@ -78,7 +78,7 @@ def _read(path: Path, pieces: "count[int]") -> None:
 
 
 def _asked(path: Path) -> None:
-    read_ahead([path], threading.Event(), lambda: _PLENTY, Reading())
+    read_ahead([path], threading.Event(), lambda: _PLENTY, ReadAheadState())
 
 
 def show_readers(result: dict[str, dict[str, list[float]]]) -> None:

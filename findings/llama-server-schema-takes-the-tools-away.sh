@@ -15,81 +15,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check xllamacpp==2026.10.11549 gguf==0.19.0
-cat > "$folder/try.py" <<'PY'
-import json
-import os
+PYTHONPATH=$(dirname "$0") "$folder/venv/bin/python" -B - "$folder/model.gguf" <<'PY'
 import sys
-import urllib.request
 
-import numpy as np
-import xllamacpp
-from gguf import GGUFWriter
+from tiny_model import CALL, TOOLS, write_speaker
+from tiny_server import ask, leave, serve
 
-TEMPLATE = """
-{%- if tools %}Call one of {% for t in tools %}{{ t | tojson }}{%- endfor %} as
-<tool_call>
-{"name": ..., "arguments": ...}
-</tool_call>
-{% endif %}
-{%- for m in messages %}{{ m.role + ':' + (m.content or '') }}
-{%- for c in m.tool_calls or [] %}<tool_call>
-{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
-</tool_call>{%- endfor %}{{ '\n' }}{%- endfor %}{{ 'assistant>' }}"""
-CALL = ["<tool_call>\n", '{"name":▁"one",▁"arguments":▁', '{"x":▁"q"}', "}\n</tool_call>"]
-
-
-def write(path, chain, template):
-    """A model whose one layer does nothing: after ">" it says the words of `chain`, whatever was asked."""
-    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *dict.fromkeys(chain)]
-    writer = GGUFWriter(path, "llama")
-    writer.add_context_length(4096)
-    writer.add_embedding_length(64)
-    writer.add_block_count(1)
-    writer.add_feed_forward_length(64)
-    writer.add_head_count(1)
-    writer.add_head_count_kv(1)
-    writer.add_rope_dimension_count(64)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list(tokens)
-    writer.add_token_scores([0.0] * len(tokens))
-    writer.add_token_types([2, 3, 3, *[6] * 256, *[1] * (len(tokens) - 259)])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_chat_template(template)
-    embedding = np.random.default_rng(1).choice([-1, 1], (len(tokens), 64)).astype(np.float32)
-    output = np.zeros_like(embedding)
-    ids = [3 + ord(">"), *(tokens.index(word) for word in chain), 2]
-    for now, then in zip(ids, ids[1:]):
-        output[then] += embedding[now] * (30 / 64)
-    for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"):
-        writer.add_tensor(f"blk.0.{name}.weight", np.zeros((64, 64), np.float32))
-    for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
-        writer.add_tensor(f"{name}.weight", np.ones(64, np.float32))
-    writer.add_tensor("token_embd.weight", embedding)
-    writer.add_tensor("output.weight", output)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def serve(path):
-    params = xllamacpp.CommonParams()
-    params.model.path, params.n_ctx, params.port = path, 4096, 0
-    params.warmup, params.verbosity, params.cpuparams.n_threads = False, 0, 1
-    return xllamacpp.Server(params)
-
-
-def ask(path, **body):
-    request = urllib.request.Request(
-        server.listening_address + path, json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as reply:
-        return json.load(reply)
-
-
-write(sys.argv[1], CALL, TEMPLATE)
+write_speaker(sys.argv[1], CALL, TOOLS)
 server = serve(sys.argv[1])
 schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 takes_x = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
@@ -102,13 +34,11 @@ formats = {
 seen = {}
 for name, wanted in formats.items():
     reply = ask(
-        "/v1/chat/completions", messages=[{"role": "user", "content": "hello"}],
+        server + "/v1/chat/completions", messages=[{"role": "user", "content": "hello"}],
         tools=[tool], temperature=0, max_tokens=30, **wanted,
     )  # fmt: skip
     message = reply["choices"][0]["message"]
     seen[name] = [call["function"]["name"] for call in message.get("tool_calls", [])]
     print(f"tools and {name}: calls {seen[name]}, text {message['content']!r}")
-sys.stdout.flush()
-os._exit(0 if list(seen.values()) == [["one"], [], []] else 1)  # at once: the server's threads are native
+leave(list(seen.values()) == [["one"], [], []])
 PY
-"$folder/venv/bin/python" "$folder/try.py" "$folder/model.gguf"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.handover import VARIABLE, Taker, inherited, offer
+from paddock.handover import VARIABLE, SocketTaker, inherited, offer
 from paddock.http.server import claimed
 from tests.strangers import STRANGER, needs_root
 
@@ -21,7 +21,7 @@ def test_whoever_connects_between_two_daemons_is_accepted_by_the_second(
     listening: socket.socket, tmp_path: Path
 ):
     address = listening.getsockname()
-    with Taker(tmp_path) as taker:
+    with SocketTaker(tmp_path) as taker:
         assert offer(tmp_path, [listening])
         listening.close()  # as the daemon that ends does
         with socket.create_connection(address) as client:
@@ -38,14 +38,14 @@ def test_whoever_connects_between_two_daemons_is_accepted_by_the_second(
 def test_a_long_path_is_no_hindrance(listening: socket.socket, tmp_path: Path):
     deep = tmp_path / ("d" * 90) / ("e" * 90)
     deep.mkdir(parents=True)
-    with Taker(deep) as taker:
+    with SocketTaker(deep) as taker:
         assert offer(deep, [listening])
         assert len(taker.take()) == 1
 
 
 def test_without_anybody_who_waits_nothing_is_left(listening: socket.socket, tmp_path: Path):
     assert not offer(tmp_path, [listening])
-    with Taker(tmp_path):
+    with SocketTaker(tmp_path):
         pass  # it was killed, say
     (tmp_path / "handover.sock").write_text("")
     assert not offer(tmp_path, [listening])
@@ -53,13 +53,13 @@ def test_without_anybody_who_waits_nothing_is_left(listening: socket.socket, tmp
 
 def test_an_older_daemon_leaves_nothing_and_nobody_waits_for_it(tmp_path: Path):
     (tmp_path / "handover.sock").write_text("")  # left by a restart that was killed
-    with Taker(tmp_path) as taker:
+    with SocketTaker(tmp_path) as taker:
         assert taker.take() == []
 
 
 @needs_root
 def test_a_socket_of_another_user_gets_none_of_ours(listening: socket.socket, tmp_path: Path):
-    with Taker(tmp_path) as taker:
+    with SocketTaker(tmp_path) as taker:
         os.chown(tmp_path / "handover.sock", STRANGER, STRANGER)
         assert not offer(tmp_path, [listening])
         assert taker.take() == []

@@ -1,6 +1,6 @@
 """Listening sockets, from a daemon that ends to the one that takes its place: nobody is refused meanwhile.
 
-`paddock restart` waits at a socket in the state folder, which is this user's alone (`Taker`). The daemon
+`paddock restart` waits at a socket in the state folder, which is this user's alone (`SocketTaker`). The daemon
 that ends sends its listening sockets there (`offer`), and the next one is started with them
 (`inherited`). Whoever connects in between is held by the kernel until that one accepts.
 """
@@ -18,7 +18,7 @@ _MOST = 8
 _PATIENCE = 1.0  # seconds; either side only puts into a queue, or takes from it
 
 
-class Taker:
+class SocketTaker:
     """Whoever starts the next daemon. A context manager: what was taken is closed at its end."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -26,7 +26,7 @@ class Taker:
         self._waiting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sockets: list[socket.socket] = []
 
-    def __enter__(self) -> "Taker":
+    def __enter__(self) -> "SocketTaker":
         self._place.unlink(missing_ok=True)
         with _short(self._place) as path:
             self._waiting.bind(path)

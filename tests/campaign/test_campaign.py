@@ -9,6 +9,6 @@ from tests.campaign.campaign import campaign
 
 @pytest.mark.timeout(600)
 async def test_nothing_is_orphaned_leaked_or_left_without_a_cause(tmp_path: Path):
-    report = await campaign(tmp_path, seed=12, faults=30)
+    report = await campaign(tmp_path, seed=12, faults=36)
     assert report.violations == []
-    assert report.requests["answered"] > 30
+    assert report.requests["answered"] > 50

@@ -43,7 +43,7 @@ def test_the_interpreter_can_be_chosen(tmp_path: Path) -> None:
 def test_an_environment_that_is_newer_than_pyproject_is_left_as_it_is(tmp_path: Path) -> None:
     stamp = tmp_path / ".made-from-pyproject"
     stamp.touch()
-    assert make("-n", "test", f"VENV={tmp_path}").strip() == f"{tmp_path}/bin/pytest"
+    assert make("-n", "test", f"VENV={tmp_path}").strip() == f"tools/test.sh {tmp_path}/bin/pytest"
 
 
 def test_the_document_names_every_verb() -> None:

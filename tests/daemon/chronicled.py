@@ -106,12 +106,18 @@ class World:
     def __post_init__(self) -> None:
         self.records = Records(self.folder / "state", self.folder / "run", kept=5)
         self.ledger = Ledger(Settings(), driver=self.gpus)
-        self.profiles = {name: Profile(name, 1, None, ()) for name in "ab"}
-        paths = places(self.folder / "yard", "")
-        self.roster = Roster(paths, Settings(), Faults())
-        self.roster.stable = Stable(paths.config, paths.models_dir, self.profiles)
+        self.paths = places(self.folder / "yard", "")
+        self.roster = Roster(self.paths, Settings(), Faults())
+        for name in "ab":
+            self.define(Profile(name, 1, None, ()))
         self.plans = {self.profiles["a"].fingerprint: PLAN}
         self.begin()
+
+    def define(self, profile: Profile) -> Profile:
+        """models.conf has it from now on, in place of what was called so."""
+        self.profiles = self.profiles | {profile.id: profile}
+        self.roster.stable = Stable(self.paths.config, self.paths.models_dir, self.profiles)
+        return profile
 
     def begin(self) -> None:
         """A daemon starts."""

@@ -61,7 +61,7 @@ async def test_of_ours_the_one_beside_is_named(world: World):
 
 async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world: World):
     four = Flag("--parallel", ("4",), Origin("a", "parallel"))
-    world.profiles["a"] = own = Profile("a", 1, None, (four,))
+    own = world.define(Profile("a", 1, None, (four,)))
     world.plans.clear()
     world.plans[own.fingerprint] = msgspec.structs.replace(PLAN, n_ctx=32768)
     live = world.instance()

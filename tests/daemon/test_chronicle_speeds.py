@@ -69,7 +69,7 @@ async def test_the_same_verdict_is_told_once(world: World):
 
 
 async def test_slower_than_its_owner_said_is_degraded_and_says_what_holds_it_down(world: World):
-    world.profiles["a"] = Profile("a", 1, None, (), expected_speed=40.0)
+    world.define(Profile("a", 1, None, (), expected_speed=40.0))
     world.gpus.throttled = ("thermal", "power")
     live = await world.loaded()
     assert world.told[-1].state == "verified"
@@ -99,7 +99,7 @@ async def test_while_the_machine_swaps_that_is_why(world: World, monkeypatch: py
         monkeypatch.setattr(ledger_module, "read_memory", lambda: Memory(pages_swapped_in=pages))
         world.ledger.read({})
 
-    world.profiles["a"] = Profile("a", 1, None, (), expected_speed=40.0)
+    world.define(Profile("a", 1, None, (), expected_speed=40.0))
     swapped(1000)
     live = await world.loaded()
     swapped(1001)
@@ -152,7 +152,7 @@ async def test_so_is_the_one_that_ends_last_and_the_first_whose_line_comes_late(
 
 
 async def test_others_at_work_on_its_device_are_a_reason(world: World):
-    world.profiles["a"] = Profile("a", 1, None, (), expected_speed=40.0)
+    world.define(Profile("a", 1, None, (), expected_speed=40.0))
     live, other = await world.loaded(), await world.loaded("b")
     world.ask("a", 1)
     world.ask("b", 2)

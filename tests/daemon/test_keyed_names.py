@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paddock.config.keys import NamedKey
-from paddock.config.profile import Named, Profile, Stable
+from paddock.config.profile import NamedModel, Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.config.variant import Variant
 from paddock.daemon.clock import Day
@@ -184,4 +184,4 @@ def test_without_a_name_it_is_one_that_may_be_asked(tmp_path, current, models, e
 )
 def test_the_instance_itself_is_for_who_may_ask_the_profile(models, reaches):
     for variant in (None, *VARIANTS[:2]):
-        assert _holder(*models).may_reach(Named(PROFILES[0], variant)) is reaches
+        assert _holder(*models).may_reach(NamedModel(PROFILES[0], variant)) is reaches

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddock.config.keys import NamedKey, add_key, digest_of, remove_key
-from paddock.config.profile import Named, Profile
+from paddock.config.profile import NamedModel, Profile
 from paddock.config.settings import Settings
 from paddock.daemon.clock import Day
 from paddock.daemon.keyring import Holder, Keyring
@@ -171,7 +171,7 @@ def test_so_many_at_a_time_and_no_more():
 )
 def test_a_model_is_named_by_its_id_or_an_alias(models, may):
     holder = Holder(named("anna", models=models), Day())
-    assert holder.may_ask(Named(profile("a", "alias"))) is may
+    assert holder.may_ask(NamedModel(profile("a", "alias"))) is may
 
 
 async def test_a_change_of_the_file_is_taken_over_and_a_fault_in_it_changes_nothing(tmp_path):

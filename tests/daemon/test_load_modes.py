@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from paddock.api.placement import LoadEntry, Placement
-from paddock.api.weights import Weights
+from paddock.api.weights import LoadedWeights
 from paddock.daemon.history.store import HistoryStore
 from paddock.host.seen_files import look
 from paddock.placement import load_modes
@@ -16,7 +16,7 @@ from tests.yard import Yard, yard
 
 
 def past(mode: str, seconds: float, cached: float | None, mib: int) -> LoadEntry:
-    placement = Placement(load_mode=mode, weights=Weights(mib=mib, cached=cached))
+    placement = Placement(load_mode=mode, weights=LoadedWeights(mib=mib, cached=cached))
     return LoadEntry(
         instance="alpha.9", profile="alpha", fingerprint="f", seconds=seconds, outcome="ready",
         placement=placement,

@@ -9,15 +9,15 @@ import pytest
 
 from paddock.api.activity import Preview
 from paddock.api.placement import DevicePlan, LoadEntry, Placement, Plan
-from paddock.api.weights import Weights
+from paddock.api.weights import LoadedWeights
 from paddock.config.describe import weight_files
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.core.model import ProfileId
 from paddock.daemon.aside import Aside
 from paddock.daemon.memory.read_ahead import ReadAhead, needed_mib, rate_of
-from paddock.daemon.memory.reading import Reading, read_ahead
+from paddock.daemon.memory.reading import ReadAheadState, read_ahead
 from paddock.daemon.reports.preview import summary
-from paddock.host.seen_files import Seen, look
+from paddock.host.seen_files import SeenFiles, look
 from paddock.llama.scripted import ScriptedModel, write
 from tests.daemon.test_switch_progress import here, make_cold
 from tests.yard import yard
@@ -53,7 +53,7 @@ async def test_it_is_read_while_another_still_answers(tmp_path: Path, models: Pa
     assert before.cached_mib < before.size_mib / 2
     assert f"of {before.size_mib} MiB are in the page cache" in before.summary
     assert load["placement"]["load_mode"] == "mmap"
-    weights = msgspec.convert(load["placement"]["weights"], Weights)
+    weights = msgspec.convert(load["placement"]["weights"], LoadedWeights)
     assert weights.cached == 1.0, "all had come before its process was started"
     assert weights.ahead_mib >= before.size_mib / 2
     assert after.cached_mib == after.size_mib
@@ -72,7 +72,7 @@ async def test_who_stops_waiting_stops_the_reading(tmp_path: Path, models: Path,
 
 def test_what_there_is_no_room_for_is_not_read(cold: Path):
     make_cold(cold)
-    stop, reading = threading.Event(), Reading()
+    stop, reading = threading.Event(), ReadAheadState()
     looks: list[int] = []
 
     def room() -> int:  # full, then one look's worth, then full for good
@@ -88,7 +88,7 @@ def test_what_there_is_no_room_for_is_not_read(cold: Path):
 
 def test_a_file_that_is_gone_keeps_the_others_from_nothing(tmp_path: Path, cold: Path):
     make_cold(cold)
-    reading = Reading()
+    reading = ReadAheadState()
     read_ahead([tmp_path / "gone.gguf", cold], threading.Event(), lambda: PLENTY, reading)
     assert look([cold]).share == 1.0
     assert reading.seconds > 0
@@ -113,7 +113,7 @@ def test_what_an_instance_takes_for_itself_is_left_alone(mode: str, needs: int):
 SSD = "ext4 on /dev/sda"
 
 
-def knowing(*loads: tuple[str, float, Weights]) -> ReadAhead:
+def knowing(*loads: tuple[str, float, LoadedWeights]) -> ReadAhead:
     """One that has read this history, the newest load first, and whom nothing else is asked."""
     found = ReadAhead.__new__(ReadAhead)
     found._last, found._rates = {}, {}
@@ -127,35 +127,35 @@ def knowing(*loads: tuple[str, float, Weights]) -> ReadAhead:
     return found
 
 
-WARM = Weights(mib=8000, cached=1.0, file_system=SSD)
-COLD = Weights(mib=4000, cached=0.0, ahead_mib=4000, ahead_seconds=4.0, file_system=SSD)
+WARM = LoadedWeights(mib=8000, cached=1.0, file_system=SSD)
+COLD = LoadedWeights(mib=4000, cached=0.0, ahead_mib=4000, ahead_seconds=4.0, file_system=SSD)
 
 
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (Seen(8000, 8000, SSD), 3.0),
-        (Seen(8000, 0, SSD), 11.0),  # 8,000 MiB at 1,000 MiB/s more
-        (Seen(8000, 6000, SSD), 5.0),
-        (Seen(8000, None, SSD), None),
-        (Seen(8000, 0, "xfs on /dev/sdb"), None),  # nobody knows how fast that is
+        (SeenFiles(8000, 8000, SSD), 3.0),
+        (SeenFiles(8000, 0, SSD), 11.0),  # 8,000 MiB at 1,000 MiB/s more
+        (SeenFiles(8000, 6000, SSD), 5.0),
+        (SeenFiles(8000, None, SSD), None),
+        (SeenFiles(8000, 0, "xfs on /dev/sdb"), None),  # nobody knows how fast that is
     ],
 )
-def test_a_load_takes_longer_by_what_the_disk_has_to_give(seen: Seen, expected: float | None):
+def test_a_load_takes_longer_by_what_the_disk_has_to_give(seen: SeenFiles, expected: float | None):
     ahead = knowing(("warm", 3.0, WARM), ("other", 6.0, COLD))
     assert ahead.expected(ProfileId("warm"), seen) == expected
 
 
 def test_a_load_never_becomes_nothing_by_what_is_cached():
     ahead = knowing(("other", 4.5, COLD))
-    assert ahead.expected(ProfileId("other"), Seen(4000, 4000, SSD)) == pytest.approx(0.9)
-    assert ahead.expected(ProfileId("unknown"), Seen(4000, 4000, SSD)) is None
+    assert ahead.expected(ProfileId("other"), SeenFiles(4000, 4000, SSD)) == pytest.approx(0.9)
+    assert ahead.expected(ProfileId("unknown"), SeenFiles(4000, 4000, SSD)) is None
 
 
 def test_little_says_nothing_of_a_disk():
     assert rate_of(COLD) == 1000.0
-    assert rate_of(Weights(mib=90, ahead_mib=90, ahead_seconds=0.1)) is None
-    assert rate_of(Weights(mib=9000)) is None
+    assert rate_of(LoadedWeights(mib=90, ahead_mib=90, ahead_seconds=0.1)) is None
+    assert rate_of(LoadedWeights(mib=9000)) is None
 
 
 @pytest.mark.parametrize(

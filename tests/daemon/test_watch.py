@@ -34,7 +34,7 @@ class Told:
         await self._next
         await self.listen()
 
-    def is_told(self) -> bool:
+    def is_reported(self) -> bool:
         return self._next is not None and self._next.done()
 
     async def close(self) -> None:
@@ -90,7 +90,7 @@ async def test_other_files_in_its_folder_do_not_matter(conf):
         conf.with_name("models.conf.swp").write_text("x")
         conf.with_name("other").write_text("x")
         await told.after(lambda: conf.write_text("two"))
-        assert not told.is_told()
+        assert not told.is_reported()
 
 
 async def test_behind_a_link_the_file_itself_is_watched_too(conf, tmp_path):

@@ -15,13 +15,13 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.yield_state import YieldRecord, YieldState
 from paddock.daemon.yield_to import YieldTo
 from paddock.errors import ConfigError
-from paddock.host.programs import Running
+from paddock.host.programs import RunningProgram
 from tests.clock import SetClock
 from tests.daemon.test_switch_progress import here
 from tests.yard import yard
 
-GAME = Running(7, 100, "game", "game")
-OTHER = Running(8, 200, "other", "other")
+GAME = RunningProgram(7, 100, "game", "game")
+OTHER = RunningProgram(8, 200, "other", "other")
 
 
 class Yielding:
@@ -49,7 +49,7 @@ class Place:
         self.yielding = fake
         self.to = YieldTo(["game", "other"], fake, self.state, self.clock)
 
-    async def look(self, *found: Running, after: float = 2.0) -> list[str]:
+    async def look(self, *found: RunningProgram, after: float = 2.0) -> list[str]:
         """What was done so far, after a look that finds these."""
         self.time += after
         await self.to.follow(found)
@@ -80,7 +80,7 @@ async def test_who_resumes_by_hand_is_not_contradicted_until_that_program_has_en
     assert len(await place.look(GAME, OTHER)) == 3, "another program begins"
     place.yielding.end()
     await place.look()
-    again = Running(7, 900, "game", "game")
+    again = RunningProgram(7, 900, "game", "game")
     assert (await place.look(again))[-1] == "yield to game (yield-to)"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paddock.host import page_cache
-from paddock.host.mounts import Mount, mount_of
+from paddock.host.mounts import MountPoint, mount_of
 from paddock.host.seen_files import look
 from tests.host.trees import write
 
@@ -89,15 +89,15 @@ nonsense
 @pytest.mark.parametrize(
     ("path", "mount", "is_remote"),
     [
-        ("/srv/models/a.gguf", Mount("ext4", "/dev/vda"), False),
-        ("/mnt/big disk/a.gguf", Mount("btrfs", "/dev/sda1"), False),
-        ("/mnt/keys/a.gguf", Mount("fuse.sshfs", "me@there:"), True),
-        ("/mnt/nas/a.gguf", Mount("xfs", "/dev/sdb"), False),  # mounted over the network's
-        ("/mnt/nasty/a.gguf", Mount("tmpfs", "none"), False),
+        ("/srv/models/a.gguf", MountPoint("ext4", "/dev/vda"), False),
+        ("/mnt/big disk/a.gguf", MountPoint("btrfs", "/dev/sda1"), False),
+        ("/mnt/keys/a.gguf", MountPoint("fuse.sshfs", "me@there:"), True),
+        ("/mnt/nas/a.gguf", MountPoint("xfs", "/dev/sdb"), False),  # mounted over the network's
+        ("/mnt/nasty/a.gguf", MountPoint("tmpfs", "none"), False),
     ],
 )
 def test_a_file_lies_on_the_last_mount_above_it(
-    tmp_path: Path, path: str, mount: Mount, is_remote: bool
+    tmp_path: Path, path: str, mount: MountPoint, is_remote: bool
 ):
     write(tmp_path / "self", {"mountinfo": MOUNTS})
     found = mount_of(Path(path), proc=tmp_path)
@@ -109,9 +109,9 @@ def test_a_file_lies_on_the_last_mount_above_it(
     "kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse", "fuse.rclone"]
 )
 def test_file_systems_that_are_left_alone(kind: str):
-    assert Mount(kind, "x").is_remote
+    assert MountPoint(kind, "x").is_remote
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "overlay", "tmpfs", "fuseblk"])
 def test_file_systems_that_are_read_ahead(kind: str):
-    assert not Mount(kind, "x").is_remote
+    assert not MountPoint(kind, "x").is_remote

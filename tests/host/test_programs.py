@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddock.host import kernel
-from paddock.host.programs import Programs
+from paddock.host.programs import ProcessList
 from tests.host.trees import write
 
 
@@ -31,7 +31,7 @@ def game(tmp_path: Path) -> Path:
 
 
 def test_a_program_is_found_by_its_name_while_it_runs(game: Path):
-    programs = Programs(["little-game"])
+    programs = ProcessList(["little-game"])
     assert programs.running() == []
     with started(game, "600") as pid:
         [found] = programs.running()
@@ -44,7 +44,7 @@ def test_a_program_is_found_by_its_name_while_it_runs(game: Path):
 def test_a_dead_one_that_nobody_has_buried_is_none(game: Path):
     child = subprocess.Popen([game, "0"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert Programs(["little-game"]).running() == []
+    assert ProcessList(["little-game"]).running() == []
     child.wait()
 
 
@@ -52,7 +52,7 @@ def test_a_young_process_that_becomes_another_is_seen(game: Path, tmp_path: Path
     go = tmp_path / "go"
     os.mkfifo(go)
     script = f"read line < {go}; exec {game} 600"
-    programs = Programs(["little-game"])
+    programs = ProcessList(["little-game"])
     with started(Path("/bin/sh"), "-c", script) as pid:
         assert programs.running() == []
         go.write_text("now\n")
@@ -65,8 +65,8 @@ def test_a_script_is_found_by_its_folder(game: Path, tmp_path: Path):
     home = tmp_path / "Comfy UI"
     home.mkdir()
     with started(game, "600", cwd=home) as pid:
-        assert [f.pid for f in Programs(["*Comfy UI*little-game 600"]).running()] == [pid]
-        assert Programs(["*Comfy UI*main.py*"]).running() == []
+        assert [f.pid for f in ProcessList(["*Comfy UI*little-game 600"]).running()] == [pid]
+        assert ProcessList(["*Comfy UI*main.py*"]).running() == []
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_patterns_against_a_made_up_process(
 ):
     write(tmp_path / "77", {"comm": "c", "cmdline": "\0".join(words) + "\0"})
     write(tmp_path / "77", {"stat": "77 (a) b) S " + " ".join(map(str, range(4, 30)))})
-    found = Programs([pattern], proc=tmp_path).running()
+    found = ProcessList([pattern], proc=tmp_path).running()
     assert [one.started for one in found] == ([22] if is_found else [])
 
 
 def test_old_processes_are_read_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for pid in range(100, 160):
         write(tmp_path / str(pid), {"comm": "c", "cmdline": "c", "stat": "1 (c) S " + "0 " * 30})
-    programs, reads, text = Programs(["little-game"], proc=tmp_path), list[Path](), kernel.text
+    programs, reads, text = ProcessList(["little-game"], proc=tmp_path), list[Path](), kernel.text
 
     def counted(path: Path) -> str | None:
         reads.append(path)

@@ -20,7 +20,7 @@ from paddock.api.placement import LoadMode
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
 from paddock.config import profile as config
 from paddock.config.cards import card
-from paddock.config.profile import May, Named, Profile
+from paddock.config.profile import May, NamedModel, Profile
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
@@ -220,7 +220,7 @@ class Stable:
     def resolve(self, model: str | None) -> Profile:
         return self.named(model).profile
 
-    def named(self, model: str | None, may: May = None) -> Named:
+    def named(self, model: str | None, may: May = None) -> NamedModel:
         wanted = model or self.current()
         if not wanted:
             raise ModelMissing("the request names no model")

@@ -3,7 +3,7 @@
 import pytest
 
 from paddock.api.placement import LoadEntry, Placement
-from paddock.api.weights import Weights
+from paddock.api.weights import LoadedWeights
 from paddock.config.profile import Profile
 from paddock.placement.advice import advise
 from paddock.placement.profile_facts import ProfileFacts
@@ -12,7 +12,7 @@ from paddock.placement.profile_facts import ProfileFacts
 def loads(
     mode: str, *times: float, cached: float | None = 1.0, mib: int = 900, outcome: str = "ready"
 ):
-    placement = Placement(load_mode=mode, weights=Weights(mib=mib, cached=cached))
+    placement = Placement(load_mode=mode, weights=LoadedWeights(mib=mib, cached=cached))
     return [
         LoadEntry(
             instance="p.1", profile="p", fingerprint="f", seconds=time, outcome=outcome,

@@ -159,7 +159,7 @@ def test_of_a_gpu_here_the_ledger_is_asked():
 
 def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():
     card = DeviceId(CARD)
-    told = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_told=True)}
+    told = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_reported=True)}
     assert replay(plan(), told).needs == {"CUDA0": 9_024}
 
 

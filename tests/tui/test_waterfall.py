@@ -1,10 +1,13 @@
 """Phases as bars: each begins where the one before it ends, none is too short to be seen."""
 
+import io
 from typing import get_args
 
 import pytest
+from rich.console import Console
 
 from paddock.api.switches import PhaseName, SwitchEntry, SwitchPhase
+from paddock.tui.detail_switches import waterfall_of
 from paddock.tui.waterfall import _KINDS, waterfalls
 
 
@@ -50,3 +53,12 @@ def test_of_very_many_phases_the_longest_are_shown_in_their_order():
 
 def test_every_phase_has_its_kind():
     assert set(_KINDS) == set(get_args(PhaseName))
+
+
+def test_all_switches_stand_in_the_same_columns():
+    """Whatever their phases are called: else the one scale would mislead."""
+    whole = [entry(1.0, name="first-token"), entry(1.0, name="loading")]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(waterfall_of(whole))
+    bars = [line for line in console.export_text().splitlines() if "█" in line]
+    assert len({line.index("█") for line in bars}) == 1

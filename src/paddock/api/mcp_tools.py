@@ -177,7 +177,7 @@ _ALL = (
     Tool(
         name="switch_model",
         title="Load a model",
-        description="Make a model ready and wait until it is; others may be unloaded for it. Tells "
+        description="Make a model ready and wait until it is; others may be unloaded for it. Says "
         "why where it cannot be. Not needed before ask_model, which loads by itself.",
         takes=ModelName,
         gives=Switched,

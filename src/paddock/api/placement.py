@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from paddock.api.contexts import Spared
-from paddock.api.weights import Weights
+from paddock.api.weights import LoadedWeights
 
 BufferKind = Literal["model", "context", "compute", "output"]
 PageCache = Literal["warm", "cold"]
@@ -37,7 +37,7 @@ class Placement(msgspec.Struct, kw_only=True, omit_defaults=True):
     replayed: bool = False  # as an earlier rehearsal found it, given as flags: nothing was searched
     load_mode: str = ""  # how its weights came from the disk: `mmap`, `none`, `dio`, …
     load_mode_why: str = ""  # in words, where Paddock chose it
-    weights: Weights | None = None  # what of them was cached; None: nobody looked
+    weights: LoadedWeights | None = None  # what of them was cached; None: nobody looked
     warnings: list[str] = []  # fit's own complaints
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Weights(msgspec.Struct, kw_only=True, omit_defaults=True):
+class LoadedWeights(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How one load came by its weights."""
 
     mib: int = 0  # of all files: shards, projector, draft model

@@ -180,7 +180,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedModel:
     """What a public name stands for: a profile, with other request settings where it is a variant."""
 
     profile: Profile
@@ -202,7 +202,7 @@ class Named:
         return self.variant.hidden if self.variant else self.profile.is_unlisted
 
 
-May = Callable[[Named], bool] | None  # what somebody may ask, None: all
+May = Callable[[NamedModel], bool] | None  # what somebody may ask, None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class Stable:
     _variants_of: dict[str, list[Variant]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _names: list["Names[Named]"] = field(
+    _names: list["Names[NamedModel]"] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
 
@@ -226,17 +226,17 @@ class Stable:
             self._variants_of.setdefault(variant.base, []).append(variant)
         self._names.append(Names(self.all_named(), _called))
 
-    def all_named(self) -> Iterator[Named]:
+    def all_named(self) -> Iterator[NamedModel]:
         """Every profile and every variant, each once."""
-        yield from map(Named, self.profiles.values())
+        yield from map(NamedModel, self.profiles.values())
         for variant in self.variants.values():
-            yield Named(self.profiles[variant.base], variant)
+            yield NamedModel(self.profiles[variant.base], variant)
 
     def variants_of(self, profile: str) -> list[Variant]:
         """In the file's order."""
         return self._variants_of.get(profile, [])
 
-    def named(self, name: str) -> Named | None:
+    def named(self, name: str) -> NamedModel | None:
         """What has this id or alias, else what clients make of one: see `spellings`."""
         [names] = self._names
         return next(filter(None, map(names.exact, spellings(name))), None)
@@ -246,7 +246,7 @@ class Stable:
         found = self.named(name)
         return found.profile if found else None
 
-    def meant(self, name: str, may: May = None) -> Named | None:
+    def meant(self, name: str, may: May = None) -> NamedModel | None:
         """As `named`; else what is called so in other capitals, by title or by file, if only one is.
 
         `may`: whatever it refuses is as if it were not there.
@@ -265,12 +265,12 @@ class Stable:
         listed = (n for n in self.all_named() if not n.is_unlisted and (may is None or may(n)))
         return nearest_few(name, (word for named in listed for word in named.names), _NEAR)
 
-    def _loosely(self, name: str, may: May) -> list[Named]:
+    def _loosely(self, name: str, may: May) -> list[NamedModel]:
         [names] = self._names
         return next(filter(None, (names.loose(one, may) for one in spellings(name))), [])
 
 
-def _called(named: Named) -> Called:
+def _called(named: NamedModel) -> Called:
     if variant := named.variant:
         return named.names, variant.title, ""
     model = named.profile.model

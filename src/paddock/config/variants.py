@@ -62,7 +62,7 @@ class Variants:
         return {variant.id: variant for variant in found if variant}
 
     def _variant(self, section: Section, flags: FlagSet | None) -> Variant | None:
-        reader = _Reader(section, flags, Complaints(self._findings, section))
+        reader = _VariantReader(section, flags, Complaints(self._findings, section))
         said, base = reader.read(), self._base(section)
         if base is None or reader.complaints.count or not self._names_are_free(section, said):
             return None
@@ -130,7 +130,7 @@ class Complaints:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _VariantReader:
     section: Section
     flags: FlagSet | None
     complaints: Complaints

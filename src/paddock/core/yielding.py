@@ -59,7 +59,7 @@ def note_resumed(books: Books, _: Resumed) -> tuple[ProfileId, ...]:
             live.state.leaving = live.state.yielding = False
     for profile in back:
         if not books.is_up(profile):
-            books.ran.pop(profile, None)  # it comes as models.conf says by now
+            books.ran.pop(profile, None)  # it comes as models.conf says now
     return back
 
 

@@ -1,5 +1,5 @@
-"""Starts the next instance's process while others leave for it, so that its program, its libraries, the
-driver's context and the file's header are there when the memory is."""
+"""Starts the next instance's process while others leave for it, so that its program, its libraries and
+the driver's context are there when the memory is. It waits where it would open its model."""
 
 import asyncio
 import logging

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 from paddock.config.keys import API_KEYS, MANAGEMENT_KEYS, NamedKey, digest_of, read_keys
-from paddock.config.profile import Named
+from paddock.config.profile import NamedModel
 from paddock.config.settings import Settings, is_loopback, listen_address
 from paddock.daemon.clock import Day
 from paddock.daemon.profiles.watch import written
@@ -40,14 +40,14 @@ class Holder:
         """Whether some models are not for it."""
         return bool(self.key.models)
 
-    def may_ask(self, named: Named) -> bool:
+    def may_ask(self, named: NamedModel) -> bool:
         """Who may ask a profile may ask its variants; who may ask a variant, that one alone."""
         models = self.key.models
         if not models or (named.variant and any(name in models for name in named.names)):
             return True
         return self.may_reach(named)
 
-    def may_reach(self, named: Named) -> bool:
+    def may_reach(self, named: NamedModel) -> bool:
         """Whether it may ask the profile itself, by whatever name: what no variant has changed."""
         models, profile = self.key.models, named.profile
         return not models or profile.id in models or any(name in models for name in profile.aliases)

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from paddock.config.profile import May, Named, Profile
+from paddock.config.profile import May, NamedModel, Profile
 from paddock.core import events as ev
 from paddock.core.books import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
@@ -40,7 +40,7 @@ class Orders:
         """As `named`: the profile whose instance that is."""
         return self.named(model).profile
 
-    def asked(self, model: str | None, may: May = None) -> Named:
+    def asked(self, model: str | None, may: May = None) -> NamedModel:
         """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names."""
         try:
             return self.named(model, may)
@@ -50,7 +50,7 @@ class Orders:
                 raise
             return stand_in
 
-    def _stand_in(self, may: May) -> Named | None:
+    def _stand_in(self, may: May) -> NamedModel | None:
         """Who answers to strange names; nobody where that is not for whoever asks. Raises UnknownModel."""
         other, roster = self._parts.unknown_model, self._parts.roster
         if other == "refuse":
@@ -63,7 +63,7 @@ class Orders:
         found = roster.stable.meant(other)
         return found if found and may(found) else None
 
-    def named(self, model: str | None, may: May = None) -> Named:
+    def named(self, model: str | None, may: May = None) -> NamedModel:
         """What this name stands for; without one, the current profile. Raises UnknownModel, ModelMissing.
 
         `may`: whatever it refuses is as if it were not there; no error names it.
@@ -82,14 +82,14 @@ class Orders:
         if current is None or may is None:
             return current
         found = self._parts.roster.stable.profiles.get(current)
-        return current if found and may(Named(found)) else None
+        return current if found and may(NamedModel(found)) else None
 
-    def _only_one(self, may: May) -> Named | None:
+    def _only_one(self, may: May) -> NamedModel | None:
         """The only profile that there is; for whoever may ask none, the only variant."""
         stable = self._parts.roster.stable
         if may is None:
             profiles = list(stable.profiles.values())
-            return Named(profiles[0]) if len(profiles) == 1 else None
+            return NamedModel(profiles[0]) if len(profiles) == 1 else None
         allowed = list(filter(may, stable.all_named()))
         allowed = [named for named in allowed if named.variant is None] or allowed
         return allowed[0] if len(allowed) == 1 else None

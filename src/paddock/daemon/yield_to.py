@@ -9,7 +9,7 @@ from paddock.daemon.aside import Aside
 from paddock.daemon.clock import Clock
 from paddock.daemon.yield_state import YieldRecord, YieldState
 from paddock.daemon.yielding import Yielding
-from paddock.host.programs import Programs, Running
+from paddock.host.programs import ProcessList, RunningProgram
 
 _log = logging.getLogger(__name__)
 _EVERY = 2.0  # seconds between two looks
@@ -29,7 +29,7 @@ class YieldTo:
     ) -> None:
         self._patterns = programs
         self._yielding, self._state, self._clock = yielding, state, clock
-        self._programs, self._aside = Programs(programs), Aside(1)
+        self._programs, self._aside = ProcessList(programs), Aside(1)
         self._refused: set[tuple[int, int]] = (
             set()
         )  # programs that somebody took the GPUs back from
@@ -44,7 +44,7 @@ class YieldTo:
                 await self.follow(found)
             await asyncio.sleep(_EVERY)
 
-    async def follow(self, found: Collection[Running]) -> None:
+    async def follow(self, found: Collection[RunningProgram]) -> None:
         """Yield or resume, with these programs running."""
         self._note_what_others_did(found)
         wanted = [one for one in found if (one.pid, one.started) not in self._refused]
@@ -63,7 +63,7 @@ class YieldTo:
     def _is_over(self) -> bool:
         return self._clock.now() - self._seen_at >= _GRACE
 
-    def _note_what_others_did(self, found: Collection[Running]) -> None:
+    def _note_what_others_did(self, found: Collection[RunningProgram]) -> None:
         """Who resumed by hand meant it: not again for what runs now. A time that is over is another thing."""
         ended = self._last if self._state.current is None else None
         if ended and not (ended.until and ended.is_over):

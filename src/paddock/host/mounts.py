@@ -14,7 +14,7 @@ _REMOTE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class MountPoint:
     """`kind` as the kernel calls it (`ext4`), `source` as it was mounted (`/dev/nvme0n1p2`)."""
 
     kind: str
@@ -29,13 +29,13 @@ class Mount:
         return f"{self.kind} on {self.source}"
 
 
-def mount_of(file: Path, *, proc: Path = kernel.PROC) -> Mount | None:
+def mount_of(file: Path, *, proc: Path = kernel.PROC) -> MountPoint | None:
     """The one that this absolute path leads to, links followed; None where it cannot be known."""
     try:
         real = file.resolve()
     except OSError:
         return None
-    best: tuple[int, Mount] | None = None
+    best: tuple[int, MountPoint] | None = None
     for line in (kernel.text(proc / "self" / "mountinfo") or "").splitlines():
         before, _, after = line.partition(" - ")
         fields, rest = before.split(), after.split()
@@ -44,7 +44,7 @@ def mount_of(file: Path, *, proc: Path = kernel.PROC) -> Mount | None:
         point = Path(_plain(fields[4]))
         depth = len(point.parts)
         if real.is_relative_to(point) and (best is None or depth >= best[0]):  # a later one covers
-            best = depth, Mount(rest[0], _plain(rest[1]))
+            best = depth, MountPoint(rest[0], _plain(rest[1]))
     return best[1] if best else None
 
 

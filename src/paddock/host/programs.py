@@ -1,6 +1,6 @@
 """Which of the running programs match a pattern, found by looking at /proc now and then.
 
-The kernel tells nobody but the administrator of programs that start (the proc connector needs
+The kernel informs nobody but the administrator of programs that start (the proc connector needs
 CAP_NET_ADMIN). A look costs the list of processes; a command line is read while a process is young,
 as a program may become another by `exec`, and then only every so often.
 """
@@ -20,7 +20,7 @@ _LONGEST = 4096  # characters of a command line that are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningProgram:
     """A process that matches."""
 
     pid: int
@@ -32,29 +32,29 @@ class Running:
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownProcess:
     started: int
     looks: int = 0
-    found: Running | None = None
+    found: RunningProgram | None = None
 
 
-class Programs:
+class ProcessList:
     """Remembers what it saw, so that a look is cheap. Not for two threads at once."""
 
     def __init__(self, patterns: Sequence[str], *, proc: Path = kernel.PROC) -> None:
         """A pattern without `*`, `?` and blanks is a program's name. Any other is compared with the whole
         command line, and with the working folder and the command line."""
         self._patterns, self._proc = tuple(patterns), proc
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _KnownProcess] = {}
 
-    def running(self, *, but: Collection[int] = ()) -> list[Running]:
+    def running(self, *, but: Collection[int] = ()) -> list[RunningProgram]:
         """All that match now, but for these pids; by pid."""
         there = pids(self._proc)
         self._known = {pid: self._known[pid] for pid in there if pid in self._known}
         found = [self._look(pid) for pid in there if pid not in but]
         return sorted((one for one in found if one), key=lambda one: one.pid)
 
-    def _look(self, pid: int) -> Running | None:
+    def _look(self, pid: int) -> RunningProgram | None:
         known = self._known.get(pid)
         if known and not self._is_due(pid, known):
             known.looks += 1
@@ -64,18 +64,18 @@ class Programs:
             self._known.pop(pid, None)
             return None
         if known is None or known.started != started:
-            known = self._known[pid] = _Known(started)
+            known = self._known[pid] = _KnownProcess(started)
         known.looks += 1
         known.found = self._match(pid, started)
         return known.found
 
-    def _is_due(self, pid: int, known: _Known) -> bool:
+    def _is_due(self, pid: int, known: _KnownProcess) -> bool:
         """What matches is looked at each time, so that its end and a pid used again are seen."""
         if known.looks < _YOUNG or known.found is not None:
             return True
         return (known.looks + pid) % _READ_AGAIN == 0
 
-    def _match(self, pid: int, started: int) -> Running | None:
+    def _match(self, pid: int, started: int) -> RunningProgram | None:
         process = self._proc / str(pid)
         words = (kernel.text(process / "cmdline") or "").rstrip("\0").split("\0")
         if not words[0]:  # of the kernel, or a zombie
@@ -84,7 +84,7 @@ class Programs:
         names = {name, kernel.text(process / "comm") or name}
         for pattern in self._patterns:
             if pattern in names or (is_for_lines(pattern) and _is_like(process, line, pattern)):
-                return Running(pid, started, name, pattern)
+                return RunningProgram(pid, started, name, pattern)
         return None
 
 

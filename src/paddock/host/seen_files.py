@@ -12,7 +12,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFiles:
     """MiB. `cached_mib` is None where nobody can know it."""
 
     mib: int
@@ -33,14 +33,14 @@ class Seen:
         return round(min(1.0, self.cached_mib / self.mib), 3)
 
 
-def look(files: Sequence[Path]) -> Seen:
+def look(files: Sequence[Path]) -> SeenFiles:
     """How large they are, and how much of them is cached. What is on a network is not opened."""
     there = [file for file in files if file.is_file()]
     mount = mount_of(there[0]) if there else None
     mib = ceil(sum(file.stat().st_size for file in there) / _MIB)
     is_remote = mount is not None and mount.is_remote
     cached = None if is_remote or not there else cached_bytes(there)
-    return Seen(
+    return SeenFiles(
         mib=mib,
         cached_mib=None if cached is None else min(mib, ceil(cached / _MIB)),
         file_system=str(mount or ""),

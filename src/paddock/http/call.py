@@ -13,7 +13,7 @@ from paddock.http.receiving import HeldBodies
 from paddock.http.sampling import Sampling
 
 if TYPE_CHECKING:
-    from paddock.config.profile import Named
+    from paddock.config.profile import NamedModel
     from paddock.http.body import Wish
 
 
@@ -40,7 +40,7 @@ async def prompt(
     front: Front,
     request: web.Request,
     bodies: HeldBodies,
-    named: "Named",
+    named: "NamedModel",
     wish: "Wish",
     body: Content,
     path: str,
@@ -57,7 +57,7 @@ async def prompt(
 
 
 async def shaped(
-    bodies: HeldBodies, named: "Named", ruled: Sampling, body: Content, path: str
+    bodies: HeldBodies, named: "NamedModel", ruled: Sampling, body: Content, path: str
 ) -> Content:
     """The body as its model's name wants it asked; the same where that changes nothing."""
     variant = named.variant if variants.is_shaped(path) else None

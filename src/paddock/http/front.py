@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from paddock.config.profile import Named
+from paddock.config.profile import NamedModel
 from paddock.config.settings import Settings
 from paddock.daemon.keyring import Holder
 from paddock.errors import CannotFit, PaddockError
@@ -45,7 +45,7 @@ class Front:
     def settings(self) -> Settings:
         return self.daemon.settings
 
-    def named(self, request: web.Request, model: str | None) -> "Named":
+    def named(self, request: web.Request, model: str | None) -> "NamedModel":
         """What the request means, of what its key may ask; anything else is as if it were not there.
 
         Without a name the current profile, or the only one. Raises UnknownModel, ModelMissing.
@@ -53,7 +53,7 @@ class Front:
         holder = _restricted(request)
         return self.daemon.named(model, holder.may_ask if holder else None)
 
-    def asked(self, request: web.Request, model: str | None) -> "Named":
+    def asked(self, request: web.Request, model: str | None) -> "NamedModel":
         """As `named`, for what is to be answered: `unknown-model` says who answers to strange names."""
         holder = _restricted(request)
         return self.daemon.asked(model, holder.may_ask if holder else None)
@@ -73,7 +73,7 @@ class Front:
         if (holder := _restricted(request)) is None:
             return True
         found = self.daemon.roster.stable.profiles.get(profile)  # None: models.conf has it no more
-        return found is not None and holder.may_ask(Named(found, variant))
+        return found is not None and holder.may_ask(NamedModel(found, variant))
 
     def told(self, request: web.Request, error: PaddockError) -> PaddockError:
         """The refusal as the client may hear it: who keeps the memory may be kept from its key."""

@@ -17,7 +17,7 @@ from paddock.api.models import Catalog, ModelCard
 from paddock.api.types import ProfileInfo
 from paddock.config.cards import variant_card
 from paddock.config.describe import described_variant
-from paddock.config.profile import BORROWED, Named
+from paddock.config.profile import BORROWED, NamedModel
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
@@ -96,7 +96,7 @@ def row(front: Front, profile: str) -> router.Model | None:
     return None
 
 
-def listed(front: Front, named: Named) -> tuple[ProfileInfo, ModelCard]:
+def listed(front: Front, named: NamedModel) -> tuple[ProfileInfo, ModelCard]:
     """One profile or variant as it is now."""
     info, card = front.daemon.profile(named.profile), front.daemon.card(named.profile)
     if named.variant is None:

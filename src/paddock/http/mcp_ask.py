@@ -26,7 +26,7 @@ from paddock.http.mcp_caller import Caller
 from paddock.http.sampling import Sampling, shaped
 
 if TYPE_CHECKING:
-    from paddock.config.profile import Named
+    from paddock.config.profile import NamedModel
     from paddock.daemon.activity.requests import Request
     from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
@@ -139,7 +139,7 @@ async def _admitted(caller: Caller, lease: "Lease") -> "Endpoint":
     return lease.endpoint
 
 
-def _body(wanted: Question, named: "Named") -> bytes:
+def _body(wanted: Question, named: "NamedModel") -> bytes:
     system = [{"role": "system", "content": wanted.system}] if wanted.system else []
     limit = {"max_tokens": wanted.max_tokens} if wanted.max_tokens else {}
     messages = [*system, {"role": "user", "content": wanted.prompt}]

@@ -148,7 +148,7 @@ class Child:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOPS_WITHIN):
-                while not await self._stops_for_a_moment():  # noqa: ASYNC110  # nothing tells us
+                while not await self._stops_for_a_moment():  # noqa: ASYNC110  # no event says so
                     await asyncio.sleep(_MOMENT)
                 return True
         return False

@@ -6,7 +6,7 @@ See docs/decisions/0012-load-modes-by-evidence.md.
 from collections.abc import Iterator, Sequence
 
 from paddock.api.placement import LoadEntry, PageCache
-from paddock.placement.load_modes import FLAG, faster, mode_of, size_of, state_of, tells
+from paddock.placement.load_modes import FLAG, faster, is_evidence, mode_of, size_of, state_of
 from paddock.placement.profile_facts import Finding, ProfileFacts
 
 _TAKES_RAM = "none"
@@ -14,7 +14,7 @@ _TAKES_RAM = "none"
 
 def load_mode_slower(facts: ProfileFacts) -> Iterator[Finding]:
     """Another mode was faster for these files, every time, with a page cache as the profile finds it."""
-    loads = [load for load in facts.loads if tells(load)]
+    loads = [load for load in facts.loads if is_evidence(load)]
     if not loads or facts.gets_faster_mode:
         return  # or nothing is left to be written
     found = faster(loads, mode_of(loads[0]), _usual_state(loads), size_of(loads[0]))

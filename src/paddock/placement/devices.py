@@ -39,7 +39,7 @@ class Reading:
     takers: tuple[Taker, ...] = ()
     drives_display: bool | None = None
     is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
-    is_told: bool = False  # no driver reads it: it is as an engine saw it when it planned last
+    is_reported: bool = False  # no driver reads it: it is as an engine saw it when it planned last
 
     @property
     def available_mib(self) -> int | None:
@@ -49,7 +49,7 @@ class Reading:
     @property
     def foreign_mib(self) -> int | None:
         """What other programs and the driver itself take."""
-        if self.is_told and not self.id.startswith("RPC"):
+        if self.is_reported and not self.id.startswith("RPC"):
             return None  # a driver that we do not read keeps a share, and who else is there is not known
         if self.total_mib is None or self.available_mib is None:
             return None
@@ -158,7 +158,7 @@ def gpus(readings: Readings) -> list[Reading]:
 
 def gpu_ids(readings: Readings) -> list[str]:
     """Which GPUs drivers read in this machine, used or not."""
-    read = (id_ for id_, reading in readings.items() if id_ != HOST and not reading.is_told)
+    read = (id_ for id_, reading in readings.items() if id_ != HOST and not reading.is_reported)
     return sorted(id_ for id_ in read if not id_.startswith("RPC"))
 
 

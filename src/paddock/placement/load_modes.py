@@ -68,12 +68,12 @@ def named(loads: Sequence[LoadEntry], state: PageCache, mib: int) -> LoadMode | 
 
     `loads`: of one profile, the newest first. None: no mode was, or too few loads say so.
     """
-    found = faster([load for load in loads if tells(load)], DEFAULT, state, mib)
+    found = faster([load for load in loads if is_evidence(load)], DEFAULT, state, mib)
     return found if found and found.mode in CHOSEN else None
 
 
 def faster(loads: Sequence[LoadEntry], now: str, state: PageCache, mib: int) -> LoadMode | None:
-    """The mode that was faster than `now` every time; the quickest of several. Of loads that `tells`."""
+    """The mode that was faster than `now` every time; the quickest of several. Of loads for which `is_evidence`."""
     alike = [x for x in loads if state_of(x) == state and size_of(x) == mib]
     times = {mode: _times(alike, mode) for mode in dict.fromkeys(map(mode_of, alike))}
     ours = times.pop(now, [])
@@ -92,7 +92,7 @@ def faster(loads: Sequence[LoadEntry], now: str, state: PageCache, mib: int) -> 
     return LoadMode(mode=mode, page_cache=state, why=why)
 
 
-def tells(load: LoadEntry) -> bool:
+def is_evidence(load: LoadEntry) -> bool:
     """Whether it succeeded, and its mode and its page cache are known."""
     placement = load.placement
     if load.outcome != "ready" or placement is None or not placement.load_mode:

@@ -22,7 +22,7 @@ from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings, gpu_ids
 
 _FORMAT = 3  # 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM
-# Variables by which backends are told which devices there are, in which order, and with which memory.
+# Variables that say to backends which devices there are, in which order, and with which memory.
 _CHOOSES = re.compile(
     r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"
     r"|ZE_AFFINITY_MASK|HSA_OVERRIDE_GFX_VERSION"

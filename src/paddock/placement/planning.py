@@ -36,7 +36,7 @@ class Circumstances:
         Devices that only engines see are as this engine sees them: their reading is from an earlier plan.
         """
         reading = self.readings.get(id_)
-        is_read = reading is not None and not reading.is_told and not id_.startswith("RPC")
+        is_read = reading is not None and not reading.is_reported and not id_.startswith("RPC")
         is_the_drivers = is_read and not is_in_ram(device, reading)
         if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib

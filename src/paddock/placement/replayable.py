@@ -35,14 +35,14 @@ class Replay(msgspec.Struct, kw_only=True):
 
 def replay(plan: Plan, readings: Readings) -> Replay:
     """What a load is given of this plan."""
-    told = {id_ for id_, reading in readings.items() if reading.is_told}
+    reported = {id_ for id_, reading in readings.items() if reading.is_reported}
     return Replay(
         flags=plan.replay,
         overflowing=sum(device.overflowing for device in plan.devices),
         needs={
             device.device: min(device.available or 0, device.total + device.margin)
             for device in on_gpus(plan)
-            if device.id.startswith("RPC") or device.id in told
+            if device.id.startswith("RPC") or device.id in reported
         },
     )
 

@@ -32,7 +32,7 @@ def waterfall_of(switches: Sequence[SwitchEntry]) -> RenderableType:
 def _lines(found: Waterfall) -> list[RenderableType]:
     head = Text.assemble((f" {found.when[:19].replace('T', ' ')}  ", "dim"), found.summary)
     table = Table.grid(padding=(0, 1), pad_edge=True)
-    table.add_column(no_wrap=True, min_width=_NAMES)
+    table.add_column(no_wrap=True, width=_NAMES + 1)  # rich counts its padding, too
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True)

@@ -71,8 +71,8 @@ def changes(event: ConfigChanged) -> str:
 def complaint(verdict: Verdict) -> str:
     """`degraded: 33 graph splits instead of 5`; of one that is well, its state alone."""
     found = "; ".join(reason.message for reason in verdict.reasons)
-    is_told = verdict.state == "degraded" and found
-    return f"is {verdict.state}: {found}" if is_told else f"is {verdict.state}"
+    is_reported = verdict.state == "degraded" and found
+    return f"is {verdict.state}: {found}" if is_reported else f"is {verdict.state}"
 
 
 def reason(profile: str, failure: Failure | None) -> str:

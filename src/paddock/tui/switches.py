@@ -60,8 +60,8 @@ def _continued(known: Switch | None, profile: str, progress: Progress, now: floa
 
 
 def _first(progress: Progress, now: float) -> tuple[float, int] | None:
-    is_told = progress.stage == "loading" and progress.mib_done is not None
-    return (now, progress.mib_done or 0) if is_told else None
+    is_reported = progress.stage == "loading" and progress.mib_done is not None
+    return (now, progress.mib_done or 0) if is_reported else None
 
 
 def _with(view: View, switch: Switch) -> View:

@@ -23,18 +23,33 @@ def waited_for(words: Sequence[str], env: Mapping[str, str] | None = None) -> in
 
     Ctrl-C is the command's to hear, and so is the terminal's end; we only wait for it.
     """
-    with subprocess.Popen(words, env=os.environ | dict(env or {})) as child:
-        before = {s: signal.signal(s, _passed_on(child, s)) for s in ENDING}
-        try:
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # what came while the command was being started
+
+    def passed_on(number: int, _: object) -> None:
+        if children:
+            children[0].send_signal(number)
+        else:
+            early.append(number)
+
+    # Before it is started: it may be quick, and whoever sees it may end us at once.
+    # What is ignored, as under nohup, the command shall ignore, too.
+    before = {
+        number: signal.signal(number, _left_to_it if number is signal.SIGINT else passed_on)
+        for number in ENDING
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        with subprocess.Popen(words, env=os.environ | dict(env or {})) as child:
+            children.append(child)
+            for number in early:
+                child.send_signal(number)
             status = child.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return status if status >= 0 else 128 - status  # as shells report signals
 
 
-def _passed_on(child: subprocess.Popen[bytes], number: signal.Signals) -> signal._HANDLER:
-    """A terminal sends its own signals to the whole group, the command included."""
-    if number is signal.SIGINT:
-        return lambda *_: None
-    return lambda *_: child.send_signal(number)
+def _left_to_it(*_: object) -> None:
+    """A terminal sends Ctrl-C to the whole group, the command included."""

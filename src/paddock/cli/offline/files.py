@@ -11,7 +11,7 @@ import msgspec
 from paddock.config.keys import read_keys
 from paddock.config.models_conf import load, read
 from paddock.config.paths import keys_file, paths
-from paddock.config.profile import Named, Problem, Profile, Stable
+from paddock.config.profile import NamedModel, Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.engine.engines import Engines
 from paddock.errors import ConfigError, UnknownModel
@@ -57,7 +57,7 @@ class Files:
         """The profile of this name; of a variant the one that runs. Raises UnknownModel."""
         return self.named(name).profile
 
-    def named(self, name: str) -> Named:
+    def named(self, name: str) -> NamedModel:
         """What this name stands for. Raises UnknownModel."""
         stable = self.stable()
         if found := stable.meant(name):

@@ -24,13 +24,13 @@ def restart(url: Url = DEFAULT_URL, key: Key = None) -> None:
     Clients that connect meanwhile wait for it.
     """
     from paddock.cli.background.process import shut_down, spawn, wait_healthy
-    from paddock.handover import Taker
+    from paddock.handover import SocketTaker
 
     client = connect(url, key)
     found = client.status()
     command, folder = _command(found)
     state_dir = Path(found.state_dir)
-    with Taker(state_dir) as taker:
+    with SocketTaker(state_dir) as taker:
         old = shut_down(client, keep=True)
         process = spawn(command, state_dir, cwd=folder, sockets=taker.take())
     wait_healthy(process, client, state_dir)

@@ -28,7 +28,7 @@ from paddock.cli.output.terminal import paint, print_json, print_table, state
 
 if TYPE_CHECKING:
     from paddock.api.types import ProfileInfo
-    from paddock.config.profile import Named, Profile
+    from paddock.config.profile import NamedModel, Profile
     from paddock.config.variant import Variant
     from paddock.engine.engine import Engine
 
@@ -137,7 +137,7 @@ def _in_one_line(value: object) -> str:
     return excerpt.line(value if isinstance(value, str) else json.dumps(value), _SHOWN)
 
 
-def _variant_as_json(named: Named) -> dict[str, Any]:
+def _variant_as_json(named: NamedModel) -> dict[str, Any]:
     variant = named.variant
     if variant is None:
         return {}

@@ -58,7 +58,7 @@ class Kept(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _ToldDevice:
+class _ReportedDevice:
     """A device that only an engine can see, MiB."""
 
     name: str
@@ -71,7 +71,7 @@ class _Known:
     """What engines reported."""
 
     names: dict[DeviceId, str] = field(default_factory=dict)
-    told: dict[DeviceId, _ToldDevice] = field(default_factory=dict)
+    reported: dict[DeviceId, _ReportedDevice] = field(default_factory=dict)
     in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
 
 
@@ -104,8 +104,10 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        told = {i: device for i, device in self._known.told.items() if not self._gpu(i)}
-        readings += [self._told_reading(id_, device, booked) for id_, device in told.items()]
+        reported = {i: device for i, device in self._known.reported.items() if not self._gpu(i)}
+        readings += [
+            self._reported_reading(id_, device, booked) for id_, device in reported.items()
+        ]
         in_ram = self._in_ram()
         readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
@@ -113,7 +115,7 @@ class Ledger:
             capacity=pooled(dict(self._capacities()), in_ram),
             max_instances=self._max_instances,
             exclusive=frozenset(
-                filter(_is_remote, told)
+                filter(_is_remote, reported)
             ),  # ggml-rpc-server answers one client at a time
             in_ram=in_ram,
             names=self._known.names | {reading.id: reading.name for reading in readings},
@@ -156,10 +158,10 @@ class Ledger:
                 shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
         return shares
 
-    def _told_reading(self, id_: DeviceId, device: _ToldDevice, booked: Booked) -> Reading:
+    def _reported_reading(self, id_: DeviceId, device: _ReportedDevice, booked: Booked) -> Reading:
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
         free = device.available - ours
-        return Reading(id_, device.name, device.total, free, ours, is_told=True)
+        return Reading(id_, device.name, device.total, free, ours, is_reported=True)
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -178,7 +180,7 @@ class Ledger:
     def device_set(self) -> str:
         """Driver and devices, as one text that changes when they do."""
         gpus = [f"{gpu.vendor} {gpu.driver}: {gpu.name} ({gpu_id(gpu)})" for gpu in self._gpus]
-        return "; ".join([*gpus, *map(str, self._known.told)]) or "no GPU"
+        return "; ".join([*gpus, *map(str, self._known.reported)]) or "no GPU"
 
     # ---- what engines report ----
 
@@ -186,7 +188,7 @@ class Ledger:
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
         known = self._known
-        return dict(known.names), dict(known.told), known.in_ram, dict(self.overheads)
+        return dict(known.names), dict(known.reported), known.in_ram, dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and those that only it can see."""
@@ -194,7 +196,9 @@ class Ledger:
             id_ = DeviceId(device.id)
             self._known.names[id_] = device.device
             if device.available is not None and self._is_told(id_, device):
-                self._known.told[id_] = _ToldDevice(device.device, device.size, device.available)
+                self._known.reported[id_] = _ReportedDevice(
+                    device.device, device.size, device.available
+                )
             if device.in_ram:
                 self._known.in_ram |= {id_}
 
@@ -311,7 +315,9 @@ class Ledger:
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(dict(self._known.names), dict(self._known.told), self._known.in_ram)
+        twin._known = _Known(
+            dict(self._known.names), dict(self._known.reported), self._known.in_ram
+        )
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:

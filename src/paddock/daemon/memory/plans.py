@@ -61,7 +61,7 @@ class ProfilePlans:
         return self.current(profile.fingerprint, profile.id) or self._estimate(profile)
 
     def current(self, fingerprint: str, name: str = "") -> Plan | None:
-        """The engine's plan, unless the profile would take more by now."""
+        """The engine's plan, unless the profile would take more now."""
         return None if self._known.is_outgrown(fingerprint) else self.engine_plan(fingerprint, name)
 
     def engine_plan(self, fingerprint: str, name: str = "") -> Plan | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import structs
 
 from paddock.api.placement import LoadEntry, Plan
-from paddock.api.weights import Weights
+from paddock.api.weights import LoadedWeights
 from paddock.config.describe import weight_files
 from paddock.config.profile import Profile
 from paddock.core.model import ProfileId
@@ -25,10 +25,10 @@ from paddock.daemon.aside import Aside
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.plans import ProfilePlans
-from paddock.daemon.memory.reading import Reading, read_ahead
+from paddock.daemon.memory.reading import ReadAheadState, read_ahead
 from paddock.daemon.profiles.roster import Roster
 from paddock.host.memory import read_memory
-from paddock.host.seen_files import Seen, look
+from paddock.host.seen_files import SeenFiles, look
 from paddock.placement.sizes import value
 from paddock.placement.words import on_host
 
@@ -46,9 +46,9 @@ class _Course:
 
     files: list[Path]
     stop: threading.Event = field(default_factory=threading.Event)
-    decided: Seen | None = None
-    started: Seen | None = None
-    reading: Reading = field(default_factory=Reading)
+    decided: SeenFiles | None = None
+    started: SeenFiles | None = None
+    reading: ReadAheadState = field(default_factory=ReadAheadState)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -71,7 +71,9 @@ class ReadAhead:
         self._courses: dict[ProfileId, _Course] = {}
         self._turn = asyncio.Lock()  # one reads at a time: a disk gives no more to two
         self._reader, self._lookers = Aside(1), Aside(_MOST_THREADS)
-        self._last: dict[ProfileId, tuple[Weights, float]] = {}  # with the seconds of that load
+        self._last: dict[
+            ProfileId, tuple[LoadedWeights, float]
+        ] = {}  # with the seconds of that load
         self._rates: dict[str, float] = {}  # MiB/s by file system
 
     def recall(self, loads: Iterable[LoadEntry]) -> None:
@@ -159,7 +161,7 @@ class ReadAhead:
         record, seen = instance.record, course.started or course.decided
         if seen is None or not seen.mib:
             return
-        weights = Weights(
+        weights = LoadedWeights(
             mib=seen.mib,
             cached=seen.share,
             ahead_mib=course.ahead_mib,
@@ -176,14 +178,14 @@ class ReadAhead:
 
     # ---- for those who look on ----
 
-    async def seen(self, profile: Profile, *, within: float) -> Seen | None:
+    async def seen(self, profile: Profile, *, within: float) -> SeenFiles | None:
         """What is cached of its files now; None where that is not known in so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 return await self._looked(weight_files(profile))
         return None
 
-    def expected(self, name: ProfileId, seen: Seen) -> float | None:
+    def expected(self, name: ProfileId, seen: SeenFiles) -> float | None:
         """Seconds that a load would take now: as the last one, and what the disk has to give more or
         less than then. None where no load is known, or the disk's speed is not."""
         last = self._last.get(name)
@@ -196,7 +198,7 @@ class ReadAhead:
         more = (seen.missing_mib - weights.missing_mib) / rate
         return round(max(seconds * _LEAST_SHARE, seconds + more), 3)
 
-    async def _looked(self, files: list[Path]) -> Seen | None:
+    async def _looked(self, files: list[Path]) -> SeenFiles | None:
         return await self._lookers.run(lambda: look(files))
 
 
@@ -209,7 +211,7 @@ def needed_mib(plan: Plan, mode: str) -> int:
     return own + (host.model if mode == "none" else 0)
 
 
-def rate_of(weights: Weights) -> float | None:
+def rate_of(weights: LoadedWeights) -> float | None:
     """MiB/s that its disk gave; None where too little was read to say so."""
     if weights.ahead_mib < _WORTH_MEASURING or not weights.ahead_seconds:
         return None

@@ -19,7 +19,7 @@ _NO_ROOM_WAIT = 0.2  # seconds until memory is looked at again that others may f
 
 
 @dataclass(slots=True)
-class Reading:
+class ReadAheadState:
     """How far it is: MiB that were asked for, cached ones too, and the seconds that they took."""
 
     asked_mib: int = 0
@@ -27,7 +27,10 @@ class Reading:
 
 
 def read_ahead(
-    files: Sequence[Path], stop: threading.Event, room_mib: Callable[[], int], reading: Reading
+    files: Sequence[Path],
+    stop: threading.Event,
+    room_mib: Callable[[], int],
+    reading: ReadAheadState,
 ) -> None:
     """Have the kernel read these files, in this order, until `stop`, and note how far that is.
 

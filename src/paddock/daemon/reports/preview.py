@@ -7,7 +7,7 @@ from paddock.core.books import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
 from paddock.daemon.parts import Parts
 from paddock.daemon.reports.view import StatusView
-from paddock.host.seen_files import Seen
+from paddock.host.seen_files import SeenFiles
 from paddock.placement.words import gib
 
 
@@ -16,7 +16,7 @@ def previewed(
     view: StatusView,
     profile: Profile,
     *,
-    seen: Seen | None = None,
+    seen: SeenFiles | None = None,
     eta: float | None = None,
 ) -> Preview:
     """If this profile were switched to now. `seen`: its files in the page cache; `eta`: what that makes

@@ -29,7 +29,7 @@ from paddock.http.relay import Relay
 from paddock.llama.samplers import FLAG_OF
 
 if TYPE_CHECKING:
-    from paddock.config.profile import Named
+    from paddock.config.profile import NamedModel
     from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
@@ -192,7 +192,7 @@ class _Keeping:
     """How long the model is to stay after this, which is for those to say who may manage."""
 
     def __init__(
-        self, exchange: Exchange, named: "Named", called: str | None, keep_alive: KeepAlive
+        self, exchange: Exchange, named: "NamedModel", called: str | None, keep_alive: KeepAlive
     ) -> None:
         """`called`: the model, as the client called it."""
         self.named, self.profile = named, named.profile
