@@ -26,12 +26,16 @@ class Names(Generic[T]):
     def exact(self, name: str) -> T | None:
         return self._exact.get(name)
 
-    def loose(self, name: str) -> list[T]:
-        """What is called so in other capitals, else by its title, else by its file's name or path."""
+    def loose(self, name: str, may: Callable[[T], bool] | None = None) -> list[T]:
+        """What is called so in other capitals, else by its title, else by its file's name or path.
+
+        `may`: whatever it refuses is as if it were not there.
+        """
         if self._loose is None:
             self._loose = self._built()
         key = name.casefold()
-        return next((found for level in self._loose if (found := level.get(key))), [])
+        levels = (level.get(key, []) for level in self._loose)
+        return next(filter(None, (_those(level, may) for level in levels)), [])
 
     def _built(self) -> tuple[dict[str, list[T]], ...]:
         levels: tuple[dict[str, list[T]], ...] = ({}, {}, {})
@@ -41,6 +45,10 @@ class Names(Generic[T]):
                 for key in {key.casefold() for key in keys if key}:
                     level.setdefault(key, []).append(thing)
         return levels
+
+
+def _those(things: list[T], may: Callable[[T], bool] | None) -> list[T]:
+    return things if may is None else [thing for thing in things if may(thing)]
 
 
 def _tails(file: str) -> Iterator[str]:

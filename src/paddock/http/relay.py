@@ -174,7 +174,12 @@ class Relay:
             return await self._engine_refused(endpoint, reply)
         if self._call.interpreter and not is_refused:
             return await interpret(
-                reply, endpoint, self._call.interpreter, self.downstream, self._listed
+                reply,
+                endpoint,
+                self._call.interpreter,
+                self.downstream,
+                self._listed,
+                self._account,
             )
         if nothing_said and (reply.length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
@@ -191,6 +196,7 @@ class Relay:
         headers, status = self.downstream.headers_of(reply), reply.status
         content = await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
+        self._account.told.hear(content)
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
@@ -209,7 +215,9 @@ class Relay:
                 await downstream.drained()
         except (asyncio.CancelledError, ConnectionError):
             if self._call.streams:
-                await streams.outlive(self._request, self._listed, endpoint, reply)
+                await streams.outlive(
+                    self._request, self._listed, endpoint, reply, self._account.told
+                )
             raise
         return await downstream.end()
 
