@@ -14,11 +14,14 @@ from tests.cli.conftest import Paddock
 
 def test_the_secret_is_shown_once_alone_on_stdout(paddock: Paddock, tmp_path):
     state = ("--state-dir", tmp_path / "state")
-    made = paddock("key", "add", "anna", "-m", "alpha", "--concurrency", 2, *state)
+    made = paddock(
+        "key", "add", "anna", "-m", "alpha", "--concurrency", 2, "--unknown-model", "loaded", *state
+    )
     assert made.status == 0
     assert re.fullmatch(r"pdk-[\w-]{43}\n", made.out)
     [key] = read_keys(tmp_path / "state" / "keys.json")
     assert (key.name, key.models, key.concurrency) == ("anna", ("alpha",), 2)
+    assert key.unknown_model == "loaded"
     assert key.digest == digest_of(made.out.strip())
     listed = paddock("key", "list", *state)
     assert "anna" in listed.out

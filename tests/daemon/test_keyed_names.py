@@ -161,6 +161,23 @@ def test_who_answers_to_strange_names_is_for_the_key_too(
         assert _found(orders, name, *models) is None
 
 
+@pytest.mark.parametrize("everybody", ["refuse", "loaded", "other"])
+@pytest.mark.parametrize(
+    ("own", "answers"),
+    [("refuse", None), ("loaded", "base"), ("base-brief", "base-brief"), ("hidden-one", None)],
+)
+def test_what_the_key_says_of_strange_names_counts_before_what_holds_for_all(
+    tmp_path, everybody, own, answers
+):
+    orders = _orders(tmp_path, current="base", unknown=everybody)
+    holder = Holder(NamedKey(name="anna", digest="", models=("base",), unknown_model=own), Day())
+    try:
+        found = orders.asked("strange", holder.may_ask, holder.key.unknown_model).id
+    except UnknownModel:
+        found = None
+    assert found == answers
+
+
 @pytest.mark.parametrize(
     ("current", "models", "expected"),
     [

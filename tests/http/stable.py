@@ -228,7 +228,10 @@ class Stable:
             return found
         raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
 
-    asked = named
+    def asked(
+        self, model: str | None, may: May = None, unknown_model: str | None = None
+    ) -> NamedModel:
+        return self.named(model, may)
 
     def current(self) -> str | None:
         return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)

@@ -38,6 +38,7 @@ class NamedKey(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     models: tuple[str, ...] = ()  # ids or aliases that it may ask
     concurrency: int = 0  # requests at a time
     tokens_per_day: int = 0  # prompt and answer together, until midnight local time
+    unknown_model: str = ""  # `refuse`, `loaded` or a name; empty: as paddock.toml says
     added: str = ""  # ISO 8601
 
     def problem(self) -> str:

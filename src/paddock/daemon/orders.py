@@ -40,19 +40,24 @@ class Orders:
         """As `named`: the profile whose instance that is."""
         return self.named(model).profile
 
-    def asked(self, model: str | None, may: May = None) -> NamedModel:
-        """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names."""
+    def asked(
+        self, model: str | None, may: May = None, unknown_model: str | None = None
+    ) -> NamedModel:
+        """As `named`, for a request that is to be answered: `unknown-model` says who answers to strange names.
+
+        `unknown_model`: what the key says of that; None: what paddock.toml says.
+        """
         try:
             return self.named(model, may)
         except UnknownModel:
-            stand_in = self._stand_in(may)
+            stand_in = self._stand_in(unknown_model or self._parts.unknown_model, may)
             if stand_in is None:
                 raise
             return stand_in
 
-    def _stand_in(self, may: May) -> NamedModel | None:
+    def _stand_in(self, other: str, may: May) -> NamedModel | None:
         """Who answers to strange names; nobody where that is not for whoever asks. Raises UnknownModel."""
-        other, roster = self._parts.unknown_model, self._parts.roster
+        roster = self._parts.roster
         if other == "refuse":
             return None
         if other == "loaded":

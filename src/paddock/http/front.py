@@ -55,8 +55,9 @@ class Front:
 
     def asked(self, request: web.Request, model: str | None) -> "NamedModel":
         """As `named`, for what is to be answered: `unknown-model` says who answers to strange names."""
-        holder = _restricted(request)
-        return self.daemon.asked(model, holder.may_ask if holder else None)
+        holder, limited = request.get(HOLDER), _restricted(request)
+        unknown_model = holder.key.unknown_model if holder else None
+        return self.daemon.asked(model, limited.may_ask if limited else None, unknown_model)
 
     def resolve(self, request: web.Request, model: str | None) -> "Profile":
         """As `named`, for what goes to an instance as it is: not with a key for its variants alone.

@@ -62,6 +62,16 @@ Tokens = Annotated[
         show_default=False,
     ),
 ]
+Unknown = Annotated[
+    str,
+    typer.Option(
+        "--unknown-model",
+        metavar="refuse|loaded|MODEL",
+        help="Who answers when it asks for a model that is not there: nobody, the model used last that is loaded, or this one. Default: what paddock.toml says.",
+        show_default=False,
+        autocompletion=profile_names,
+    ),
+]
 
 
 def add(
@@ -70,6 +80,7 @@ def add(
     models: Models = None,
     concurrency: Concurrency = 0,
     tokens_per_day: Tokens = 0,
+    unknown_model: Unknown = "",
     config: Config = None,
     settings: SettingsFile = None,
     state_dir: StateDir = None,
@@ -92,6 +103,7 @@ def add(
         models=tuple(models or ()),
         concurrency=concurrency,
         tokens_per_day=tokens_per_day,
+        unknown_model=unknown_model,
         added=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     add_key(keys.file, key)

@@ -6,7 +6,7 @@ from paddock.cli.options import Config, Json, SettingsFile, StateDir
 from paddock.cli.output.terminal import date_and_time, print_json, print_table
 
 EXAMPLE = "Example: paddock key list"
-_HEADERS = ("KEY", "SCOPE", "MODELS", "AT A TIME", "TOKENS A DAY", "ADDED")
+_HEADERS = ("KEY", "SCOPE", "MODELS", "AT A TIME", "TOKENS A DAY", "UNKNOWN MODEL", "ADDED")
 
 
 def list_keys(
@@ -32,6 +32,7 @@ def list_keys(
             ", ".join(key.models) or "all",
             str(key.concurrency or ""),
             f"{key.tokens_per_day:,}" if key.tokens_per_day else "",
+            key.unknown_model,
             date_and_time(key.added) if key.added else "",
         ]
         for key in found.named
