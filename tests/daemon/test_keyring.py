@@ -1,17 +1,19 @@
 """Who may ask, and how much: by a calendar that the test sets."""
 
 import asyncio
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from paddock.api.activity import Totals
+from paddock.api.types import ConfigInfo, Status
 from paddock.config.keys import NamedKey, add_key, digest_of, remove_key
 from paddock.config.profile import NamedModel, Profile
 from paddock.config.settings import Settings
+from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.clock import Day
 from paddock.daemon.keyring import Holder, Keyring
 from paddock.errors import KeyBusy, TokensSpent
@@ -19,16 +21,24 @@ from paddock.errors import KeyBusy, TokensSpent
 ZONE = timezone(timedelta(hours=2))
 
 
-@dataclass
-class Calendar:
-    now: datetime = datetime(2026, 11, 30, 23, 0, 0, tzinfo=ZONE)
+class SetDay(Day):
+    """Its time is what the test says."""
 
-    def __call__(self) -> datetime:
-        return self.now
+    _KNOWN_FOR = 0.0
+    time = datetime(2026, 11, 30, 23, 0, 0, tzinfo=ZONE)
+
+    def now(self) -> datetime:
+        return self.time
 
 
-class EveryTime(Day):
-    _KNOWN_FOR = 0.0  # the test sets the clock
+class Idle:
+    """A daemon in which nothing happens."""
+
+    def status(self) -> Status:
+        return Status(
+            version="", pid=1, started_at="", current=None, instances=[], queue={}, devices=[],
+            config=ConfigInfo(path="", loaded_at=""),
+        )  # fmt: skip
 
 
 def named(name: str, **more: object) -> NamedKey:
@@ -40,7 +50,7 @@ def digest(secret: str) -> bytes:
 
 
 def ring(*keys: NamedKey, **settings: object) -> Keyring:
-    found = Keyring(Settings(**settings), Path("none"), day=EveryTime(Calendar()))  # type: ignore[arg-type]
+    found = Keyring(Settings(**settings), Path("none"), day=SetDay())  # type: ignore[arg-type]
     found.take(keys)
     return found
 
@@ -138,8 +148,8 @@ def test_what_was_used_before_the_daemon_began_counts():
 
 
 def test_tokens_of_a_day_come_back_at_midnight_and_until_then_it_is_said_how_long():
-    calendar = Calendar()
-    holder = Holder(named("anna", tokens_per_day=100), EveryTime(calendar))
+    day = SetDay()
+    holder = Holder(named("anna", tokens_per_day=100), day)
     holder.admit()
     holder.spend(99)
     holder.admit()
@@ -147,17 +157,17 @@ def test_tokens_of_a_day_come_back_at_midnight_and_until_then_it_is_said_how_lon
     with pytest.raises(TokensSpent) as refused:
         holder.admit()
     assert refused.value.passes_in == 3600
-    calendar.now += timedelta(minutes=59, seconds=59.5)
+    day.time += timedelta(minutes=59, seconds=59.5)
     with pytest.raises(TokensSpent) as refused:
         holder.admit()
     assert refused.value.passes_in == 1
-    calendar.now += timedelta(seconds=1)
+    day.time += timedelta(seconds=1)
     holder.admit()
     assert holder.active == 3
 
 
 def test_so_many_at_a_time_and_no_more():
-    holder = Holder(named("anna", concurrency=2), EveryTime(Calendar()))
+    holder = Holder(named("anna", concurrency=2), SetDay())
     holder.admit()
     holder.admit()
     with pytest.raises(KeyBusy):
@@ -176,9 +186,11 @@ def test_a_model_is_named_by_its_id_or_an_alias(models, may):
 
 async def test_a_change_of_the_file_is_taken_over_and_a_fault_in_it_changes_nothing(tmp_path):
     file = tmp_path / "s" / "keys.json"
-    told: list[Set[str]] = []
+    metrics = Metrics(Idle(), Totals())
+    metrics.used("anna", prompt=1, generated=1, seconds=0.1)
+    metrics.used("bob", prompt=1, generated=1, seconds=0.1)
     add_key(file, named("anna"))
-    keys = Keyring(Settings(), file, changed=told.append)
+    keys = Keyring(Settings(), file, metrics)
     keys.read()
     watching = asyncio.create_task(keys.run())
     await asyncio.sleep(0.05)
@@ -192,7 +204,8 @@ async def test_a_change_of_the_file_is_taken_over_and_a_fault_in_it_changes_noth
         file.write_bytes(whole)
         remove_key(file, "anna")
         await _until(lambda: keys.names == {"bob"})
-        assert told[-1] == {"bob"}
+        assert b"bob" in metrics.render()
+        assert b"anna" not in metrics.render()
     finally:
         watching.cancel()
 

@@ -77,14 +77,16 @@ async def test_what_the_reply_tells_its_client_is_what_is_counted(shared, asked)
     assert after["requests"] - before["requests"] == 1
     assert after["prompt_tokens"] - before["prompt_tokens"] == prompt
     assert after["answer_tokens"] - before["answer_tokens"] == answer
-    assert after["untold"] == before["untold"]
+    assert after["uncounted"] == before["uncounted"]
     assert after["seconds"] > before["seconds"]
 
 
 async def _row(home: Any, model: str, key: str = "", **headers: str) -> dict[str, Any]:
     async with home.http.get(home.url + "/usage", headers=headers) as reply:
         rows = (await reply.json())["rows"]
-    nothing = dict.fromkeys(("requests", "prompt_tokens", "answer_tokens", "seconds", "untold"), 0)
+    nothing = dict.fromkeys(
+        ("requests", "prompt_tokens", "answer_tokens", "seconds", "uncounted"), 0
+    )
     return next((row for row in rows if (row["model"], row["key"]) == (model, key)), nothing)
 
 
@@ -97,7 +99,7 @@ async def test_of_a_hang_up_as_much_as_is_known_is_counted_and_that_it_is_not_al
         async with asyncio.timeout(20):
             while not (row := await _row(yard, "endless"))["requests"]:
                 await asyncio.sleep(0.05)
-        assert (row["requests"], row["untold"]) == (1, 1)
+        assert (row["requests"], row["uncounted"]) == (1, 1)
         assert row["prompt_tokens"] > 0
         assert row["seconds"] >= 0.3
 

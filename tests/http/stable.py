@@ -134,6 +134,9 @@ class Chronicle:
 
     history: HistoryStore = field(default_factory=NullHistoryStore)
 
+    def write_later(self, work: object) -> None:
+        """Nothing is kept."""
+
 
 class Roster:
     """Of it, the front uses the profiles, and the engines whose web page it shows: here there are none."""
@@ -203,11 +206,11 @@ class Stable:
         self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
         self.keyring = Keyring(settings, Path("nowhere"))
-        self.usage_log = UsageLog(NullHistoryStore(), lambda _: None, self.metrics)
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )
         self.chronicle = Chronicle()
+        self.usage_log = UsageLog(self.chronicle, self.metrics)  # type: ignore[arg-type]
         self.cancelled: list[str | None] = []
         self.ended: list[bool] = []
         self.reloaded = 0

@@ -109,7 +109,7 @@ async def test_without_keys_requests_are_counted_as_nobodys(open_yard, talker):
     yard = await open_yard({"a": talker})
     assert (await yard.post("/v1/chat/completions", CHAT))[0] == 200
     [row] = yard.stable.usage_log._pending.values()
-    assert (row.key, row.model, row.requests, row.untold) == ("", "a", 1, 0)
+    assert (row.key, row.model, row.requests, row.uncounted) == ("", "a", 1, 0)
     assert row.prompt_tokens > 0
     assert row.answer_tokens > 0
     assert b"paddock_key_requests_total{" not in yard.stable.metrics.render()

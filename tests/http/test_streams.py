@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from paddock.http.reply_usage import ReplyUsage
 from paddock.http.streams import outlive
-from paddock.http.told_tokens import ToldTokens
 
 
 class Reply:
@@ -24,7 +24,7 @@ def _outliving(reply: Any, *, gone: bool = False, **listed: Any) -> "asyncio.Tas
     request: Any = SimpleNamespace(transport=None)
     endpoint: Any = SimpleNamespace(gone=gone)
     told: Any = SimpleNamespace(**{"cancelled": "", "conversation": "a::b", **listed})
-    return asyncio.create_task(outlive(request, told, endpoint, reply, ToldTokens()))
+    return asyncio.create_task(outlive(request, told, endpoint, reply, ReplyUsage()))
 
 
 async def _step() -> None:

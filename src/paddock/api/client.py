@@ -30,7 +30,7 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
-from paddock.api.usage import Usage
+from paddock.api.usage import UsageReport
 from paddock.api.yielding import YieldRequest, YieldResult
 from paddock.errors import PaddockError, UpstreamGone
 
@@ -201,10 +201,10 @@ class Client:
         wanted = YieldRequest(seconds=seconds, now=now, by=by, wait=wait)
         return self._call("POST", "/yield", YieldResult, wanted, patient=True)
 
-    def usage(self, since: str, until: str | None = None) -> Usage:
+    def usage(self, since: str, until: str | None = None) -> UsageReport:
         """Who used what from day to day (`2026-11-30`), by key, model and day."""
         query = {"since": since} | ({"until": until} if until else {})
-        return self._call("GET", f"/usage?{urlencode(query)}", Usage)
+        return self._call("GET", f"/usage?{urlencode(query)}", UsageReport)
 
     def resume(self) -> YieldResult:
         """Take the GPUs back; what ran comes back."""

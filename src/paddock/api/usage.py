@@ -15,12 +15,12 @@ class UsageRow(msgspec.Struct, kw_only=True):
     prompt_tokens: int = 0  # of whole prompts, what was cached included
     answer_tokens: int = 0
     seconds: float = 0.0  # from being let in to the reply's end, added up
-    # Requests whose reply told no tokens, as of a client that hung up: of these the tokens are those that
+    # Requests whose reply reported no tokens, as of a client that hung up: of these the tokens are those that
     # the model's log had reported by then, which are too few.
-    untold: int = 0
+    uncounted: int = 0
 
 
-class Usage(msgspec.Struct, kw_only=True):
+class UsageReport(msgspec.Struct, kw_only=True):
     """A row for each day, key and model, the newest day first."""
 
     since: str  # a day
@@ -36,5 +36,5 @@ def total(rows: Iterable[UsageRow]) -> UsageRow:
         found.prompt_tokens += row.prompt_tokens
         found.answer_tokens += row.answer_tokens
         found.seconds += row.seconds
-        found.untold += row.untold
+        found.uncounted += row.uncounted
     return found

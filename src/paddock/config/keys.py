@@ -54,7 +54,7 @@ class NamedKey(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
         return ""
 
 
-class _File(msgspec.Struct, kw_only=True):
+class _KeysFile(msgspec.Struct, kw_only=True):
     version: Literal[1] = 1
     keys: tuple[NamedKey, ...] = ()
 
@@ -75,7 +75,7 @@ def read_keys(file: Path) -> tuple[NamedKey, ...]:
     Raises ConfigError where it cannot be read, or another user may have written it.
     """
     try:
-        found = msgspec.json.decode(believed(file), type=_File).keys
+        found = msgspec.json.decode(believed(file), type=_KeysFile).keys
     except FileNotFoundError:
         return ()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -134,5 +134,5 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def _write(file: Path, keys: tuple[NamedKey, ...]) -> None:
-    content = msgspec.json.format(msgspec.json.encode(_File(keys=keys)), indent=2)
+    content = msgspec.json.format(msgspec.json.encode(_KeysFile(keys=keys)), indent=2)
     atomic_write(file, content + b"\n")

@@ -15,11 +15,12 @@ Called = tuple[tuple[str, ...], str, str]
 class Names(Generic[T]):
     """Built once of all things; the loose names only when one is looked for."""
 
-    def __init__(self, things: Iterable[T], called: Callable[[T], Called]) -> None:
-        self._things, self._called = tuple(things), called
+    def __init__(self, things: Iterable[tuple[T, Called]]) -> None:
+        """Each with what it is called."""
+        self._things = tuple(things)
         self._exact: dict[str, T] = {}
-        for thing in self._things:
-            for name in called(thing)[0]:
+        for thing, (names, _, _) in self._things:
+            for name in names:
                 self._exact.setdefault(name, thing)
         self._loose: tuple[dict[str, list[T]], ...] | None = None
 
@@ -39,8 +40,7 @@ class Names(Generic[T]):
 
     def _built(self) -> tuple[dict[str, list[T]], ...]:
         levels: tuple[dict[str, list[T]], ...] = ({}, {}, {})
-        for thing in self._things:
-            names, title, file = self._called(thing)
+        for thing, (names, title, file) in self._things:
             for level, keys in zip(levels, (names, (title,), _tails(file)), strict=True):
                 for key in {key.casefold() for key in keys if key}:
                     level.setdefault(key, []).append(thing)

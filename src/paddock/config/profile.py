@@ -224,7 +224,7 @@ class Stable:
     def __post_init__(self) -> None:
         for variant in self.variants.values():
             self._variants_of.setdefault(variant.base, []).append(variant)
-        self._names.append(Names(self.all_named(), _called))
+        self._names.append(Names((named, _called(named)) for named in self.all_named()))
 
     def all_named(self) -> Iterator[NamedModel]:
         """Every profile and every variant, each once."""

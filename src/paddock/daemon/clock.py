@@ -1,7 +1,6 @@
 """The daemon's time: seconds that never go back, and the times of day that they stand for."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 
@@ -33,25 +32,23 @@ class Day:
 
     _KNOWN_FOR = 30.0  # seconds: somebody may set the clock
 
-    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        """`now`: the local time, with its zone."""
-        self._now = now or _here
+    def __init__(self) -> None:
         self._today, self._until = "", 0.0
+
+    def now(self) -> datetime:
+        """The local time, with its zone. Tests have a day whose time they set."""
+        return datetime.now(UTC).astimezone()
 
     def today(self) -> str:
         """`2026-11-30`. Cheap: it is asked with every request."""
         if (at := time.monotonic()) >= self._until:
             left = self.seconds_left()
-            self._today = self._now().date().isoformat()
+            self._today = self.now().date().isoformat()
             self._until = at + min(left, self._KNOWN_FOR)
         return self._today
 
     def seconds_left(self) -> float:
         """Until midnight, at least 1."""
-        now = self._now()
+        now = self.now()
         next_day = datetime.combine(now.date() + timedelta(days=1), clock_time(), tzinfo=now.tzinfo)
         return max(1.0, (next_day - now).total_seconds())
-
-
-def _here() -> datetime:
-    return datetime.now(UTC).astimezone()

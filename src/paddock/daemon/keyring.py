@@ -6,8 +6,9 @@ on, whatever else is wrong with other files. What is being answered is finished.
 
 import hmac
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
+from typing import Protocol
 
 from paddock.config.keys import API_KEYS, MANAGEMENT_KEYS, NamedKey, digest_of, read_keys
 from paddock.config.profile import NamedModel
@@ -17,6 +18,14 @@ from paddock.daemon.profiles.watch import written
 from paddock.errors import ConfigError, KeyBusy, TokensSpent
 
 _log = logging.getLogger(__name__)
+
+
+class KeyCounts(Protocol):
+    """What is counted by key."""
+
+    def keep_only_keys(self, names: Set[str]) -> None:
+        """There are no others any more."""
+        ...
 
 
 class Holder:
@@ -89,12 +98,11 @@ class Keyring:
         self,
         settings: Settings,
         file: Path,
-        *,
-        changed: Callable[[Set[str]], None] = lambda _: None,
+        metrics: KeyCounts | None = None,
         day: Day | None = None,
     ) -> None:
-        """`changed`: is told the names that there are after a change of the file."""
-        self._file, self._changed, self._day = file, changed, day or Day()
+        """`metrics`: there a key that is gone is counted no longer."""
+        self._file, self._metrics, self._day = file, metrics, day or Day()
         self._of_settings = _of_settings(settings)
         host, _ = listen_address(settings.listen)
         self._is_shut = not is_loopback(host) and not settings.insecure
@@ -175,7 +183,8 @@ class Keyring:
             except ConfigError as error:
                 _log.error("the keys stay as they were: %s", error)
             else:
-                self._changed(self.names)
+                if self._metrics:
+                    self._metrics.keep_only_keys(self.names)
                 _log.info("%d named keys are known now", len(self._named))
 
 

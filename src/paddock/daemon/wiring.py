@@ -136,8 +136,8 @@ class ReportsRoom:
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
         keys = keys_file(given.paths.state_dir)
-        self.keyring = Keyring(given.settings, keys, changed=self.metrics.keep_only_keys)
-        self.usage_log = UsageLog(given.history, past.chronicle.write_later, self.metrics)
+        self.keyring = Keyring(given.settings, keys, self.metrics)
+        self.usage_log = UsageLog(past.chronicle, self.metrics)
         self.publisher = Publisher(self.bus, view, base.scheduler, base.switches, given.faults)
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock

@@ -4,8 +4,8 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from paddock.daemon.history.usage_log import Use
-from paddock.http.told_tokens import ToldTokens
+from paddock.daemon.history.usage_log import RequestUse
+from paddock.http.reply_usage import ReplyUsage
 
 if TYPE_CHECKING:
     from paddock.daemon.activity.metrics import Metrics
@@ -27,7 +27,7 @@ class Account:
         "instance",
         "profile",
         "started",
-        "told",
+        "usage",
     )
 
     def __init__(self, surface: str) -> None:
@@ -36,7 +36,7 @@ class Account:
         self.granted = self.first = self.ended = 0.0  # 0: not yet
         self.profile = self.instance = ""  # empty: not known yet
         self.call: RelayedCall | None = None  # once it is resolved
-        self.told = ToldTokens()
+        self.usage = ReplyUsage()
 
     def close(self, metrics: "Metrics", status: int, outcome: str) -> None:
         """Write it down. `status` is the error's own, also where its client heard a 400."""
@@ -57,14 +57,14 @@ class Account:
                 self._in_vain(),
             )
 
-    def used(self, listed: "Request | None", *, generates: bool) -> Use:
+    def used(self, listed: "Request | None", *, generates: bool) -> RequestUse:
         """What it took of its instance, once it is closed. `generates`: an end before the reply's own hides tokens."""
         seconds = self.ended - self.granted
-        if (tokens := self.told.read()) is not None:
-            return Use(seconds, tokens.prompt, tokens.answer)
+        if (tokens := self.usage.read()) is not None:
+            return RequestUse(seconds, tokens.prompt, tokens.answer)
         if listed is None or not (generates or listed.had_task):
-            return Use(seconds)
-        return Use(seconds, *listed.tokens_so_far, is_told=False)
+            return RequestUse(seconds)
+        return RequestUse(seconds, *listed.tokens_so_far, is_counted=False)
 
     def _in_vain(self) -> str:
         call = self.call

@@ -54,7 +54,7 @@ class Downstream:
         self.listed: Request | None = None  # once it was let in
         self._call = call
         self._account = account
-        self._has_heard, self._hear_on = False, account.told.hear_on
+        self._has_heard, self._hear_on = False, account.usage.hear_on
         self._request = request
         self._surface = surface
         self._link = link_of(request)
@@ -190,7 +190,7 @@ class Downstream:
             self._hear_on(piece)
             return
         self._has_heard = True
-        self._account.told.hear(piece)
+        self._account.usage.hear(piece)
         if self.listed is not None:
             self.listed.has_begun = True
 

@@ -76,7 +76,7 @@ class Exchange:
             error = self._left(error)
             if isinstance(error, PaddockError):
                 refused = await refusing.explained(error, self.front.daemon, self.account)
-                refused = self.front.told(self.request, refused)
+                refused = self.front.redacted(self.request, refused)
                 status, outcome = refused.status, refused.code
                 self.response = await self._refused(refused)
                 return True

@@ -76,7 +76,7 @@ class Front:
         found = self.daemon.roster.stable.profiles.get(profile)  # None: models.conf has it no more
         return found is not None and holder.may_ask(NamedModel(found, variant))
 
-    def told(self, request: web.Request, error: PaddockError) -> PaddockError:
+    def redacted(self, request: web.Request, error: PaddockError) -> PaddockError:
         """The refusal as the client may hear it: who keeps the memory may be kept from its key."""
         if isinstance(error, CannotFit) and _restricted(request):
             return CannotFit("this model cannot fit beside what must stay loaded")

@@ -26,7 +26,7 @@ async def interpret(
     """Say the reply in the interpreter's words. UpstreamGone where it is torn."""
     while piece := await upstream.some(reply, endpoint):
         listed.has_begun = True
-        account.told.hear(piece)
+        account.usage.hear(piece)
         if words := interpreter.hear(piece):
             await downstream.say(words)
     return await downstream.end(interpreter.end())

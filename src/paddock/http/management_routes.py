@@ -80,7 +80,7 @@ MANAGEMENT = (
         "/usage",
         past.usage,
         "Who used what: requests, tokens and seconds by key, model and day, from `since` to `until`",
-        gives=usage.Usage,
+        gives=usage.UsageReport,
         query=("since", "until"),
         acts=True,  # what was counted is written down first
     ),

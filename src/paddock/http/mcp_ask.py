@@ -17,7 +17,7 @@ from paddock.api import mcp
 from paddock.api.connection import foreign_error
 from paddock.api.mcp_tools import Answered, Question
 from paddock.api.sse import SseMessage, SseParser
-from paddock.daemon.history.usage_log import Use
+from paddock.daemon.history.usage_log import RequestUse
 from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, upstream
 from paddock.http.askers import asker
@@ -84,13 +84,13 @@ class _Account:
     listed: "Request | None" = None
     usage: dict[str, int] = field(default_factory=dict)
 
-    def used(self) -> Use:
+    def used(self) -> RequestUse:
         seconds = monotonic() - self.granted
         if self.usage:
-            told = self.usage.get("prompt_tokens", 0), self.usage.get("completion_tokens", 0)
-            return Use(seconds, *told)
+            tokens = self.usage.get("prompt_tokens", 0), self.usage.get("completion_tokens", 0)
+            return RequestUse(seconds, *tokens)
         so_far = self.listed.tokens_so_far if self.listed else (0, 0)
-        return Use(seconds, *so_far, is_told=False)
+        return RequestUse(seconds, *so_far, is_counted=False)
 
 
 @contextmanager

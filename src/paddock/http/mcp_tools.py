@@ -25,7 +25,7 @@ async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
         front.guard.check(request.method, request.headers, does.scope, acts=True)
         return await does.run(caller, mcp.arguments_of(wanted))
     except PaddockError as error:
-        return mcp.failed(front.told(request, error))
+        return mcp.failed(front.redacted(request, error))
 
 
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
-from paddock.api.usage import Usage
+from paddock.api.usage import UsageReport
 from paddock.daemon.clock import time_in_utc
 from paddock.daemon.reports.remedies import Remedies
 from paddock.daemon.reports.stats import summed
@@ -54,7 +54,7 @@ async def usage(front: Front, request: web.Request, route: Route) -> web.StreamR
     since = _day(request, "since", date.today() - _USAGE_OVER)  # noqa: DTZ011  # the local day
     until = _day(request, "until", date.today())  # noqa: DTZ011
     rows = await front.daemon.usage_log.found(since, until)
-    return reply(Usage(since=since, until=until, rows=rows))
+    return reply(UsageReport(since=since, until=until, rows=rows))
 
 
 def _day(request: web.Request, name: str, default: date) -> str:

@@ -61,11 +61,8 @@ class Relay:
 
     def _pulse(self, lease: "Lease") -> Pulse:
         """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
-
-        def text() -> str:
-            return describe(self._call.profile, lease.progress)
-
-        pulse = Pulse(self.downstream, self._exchange.front.settings.keep_alive_every, text)
+        every = self._exchange.front.settings.keep_alive_every
+        pulse = Pulse(self.downstream, every, self._call.profile, lease)
         if (patience := self._patience) is not None:
             pulse.start(patience)
         return pulse
@@ -196,7 +193,7 @@ class Relay:
         headers, status = self.downstream.headers_of(reply), reply.status
         content = await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
-        self._account.told.hear(content)
+        self._account.usage.hear(content)
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
@@ -216,7 +213,7 @@ class Relay:
         except (asyncio.CancelledError, ConnectionError):
             if self._call.streams:
                 await streams.outlive(
-                    self._request, self._listed, endpoint, reply, self._account.told
+                    self._request, self._listed, endpoint, reply, self._account.usage
                 )
             raise
         return await downstream.end()

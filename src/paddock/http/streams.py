@@ -20,7 +20,7 @@ from yarl import URL
 from paddock.errors import BadRequest, NoSuchThing, StillLoading, UnknownModel, UpstreamGone
 from paddock.http import upstream
 from paddock.http.front import Front, Route
-from paddock.http.told_tokens import ToldTokens
+from paddock.http.reply_usage import ReplyUsage
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def outlive(
     listed: "Request",
     endpoint: "Endpoint",
     reply: Reply,
-    told: ToldTokens,
+    usage: ReplyUsage,
 ) -> None:
     """Where the reader of a conversation's reply has left, read on in its place until it is over.
 
@@ -101,7 +101,7 @@ async def outlive(
         return
     try:
         if outlives(request, listed):
-            await _read_out(listed, endpoint, reply, told)
+            await _read_out(listed, endpoint, reply, usage)
     finally:
         if listed.cancelled:
             await end(endpoint, listed.conversation)
@@ -130,7 +130,7 @@ async def patiently(request: web.Request, listed: "Request", wait: Callable[[], 
 
 
 async def _read_out(
-    listed: "Request", endpoint: "Endpoint", reply: Reply, told: ToldTokens
+    listed: "Request", endpoint: "Endpoint", reply: Reply, usage: ReplyUsage
 ) -> None:
     """A hang-up is noticed twice, in either order: a write fails, and the task is cancelled, once."""
     task = asyncio.current_task()
@@ -140,7 +140,7 @@ async def _read_out(
     while True:
         try:
             while piece := await upstream.some(reply, endpoint):
-                told.hear(piece)
+                usage.hear(piece)
         except asyncio.CancelledError:
             if was_cancelled or listed.cancelled or endpoint.gone:
                 raise

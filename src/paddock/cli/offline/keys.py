@@ -15,7 +15,7 @@ from paddock.config.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class KnownKeys:
     """All of one daemon, read when that is asked for."""
 
     file: Path
@@ -65,8 +65,8 @@ class Keys:
         return manages or bool(self.settings.management_keys)
 
 
-def open_keys(config: Path | None, settings: Path | None, state_dir: Path | None) -> Keys:
+def open_keys(config: Path | None, settings: Path | None, state_dir: Path | None) -> KnownKeys:
     """Those of the daemon that `paddock serve` with the same options would be. Raises ConfigError."""
     found = paths(config, None, state_dir, os.environ)
     read = load_settings(settings or found.settings, {}, is_keyed=True)
-    return Keys(keys_file(found.state_dir), read)
+    return KnownKeys(keys_file(found.state_dir), read)

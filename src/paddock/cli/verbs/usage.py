@@ -42,7 +42,7 @@ By = Annotated[
         autocompletion=_parts,
     ),
 ]
-_HEADERS = ("REQUESTS", "PROMPT TOKENS", "ANSWER TOKENS", "TIME", "NOT TOLD")
+_HEADERS = ("REQUESTS", "PROMPT TOKENS", "ANSWER TOKENS", "TIME", "UNCOUNTED")
 
 
 def usage(
@@ -54,7 +54,7 @@ def usage(
 ) -> None:
     """Show what was used: requests, tokens of prompts and answers, and the time that models took for them.
 
-    Days are those of the daemon's machine. NOT TOLD: requests whose reply did not tell its tokens, as those of clients that hung up; of these only what the model had logged by then is counted.
+    Days are those of the daemon's machine. UNCOUNTED: requests whose reply did not report its tokens, as those of clients that hung up; of these only what the model had logged by then is counted.
     """
     from datetime import datetime
 
@@ -73,8 +73,8 @@ def usage(
         [*map(str.upper, parts), *_HEADERS],
         [[*place, *_figures(row)] for place, row in _summed(found.rows, parts)],
     )
-    if any(row.untold for row in found.rows):
-        complain("of requests that are NOT TOLD, the tokens are at least these")
+    if any(row.uncounted for row in found.rows):
+        complain("of requests that are UNCOUNTED, the tokens are at least these")
 
 
 def _chosen(by: str) -> list[str]:
@@ -112,5 +112,5 @@ def _figures(row: UsageRow) -> list[str]:
         f"{row.prompt_tokens:,}",
         f"{row.answer_tokens:,}",
         seconds(row.seconds),
-        f"{row.untold:,}" if row.untold else "",
+        f"{row.uncounted:,}" if row.uncounted else "",
     ]

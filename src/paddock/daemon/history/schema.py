@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS usage (  -- the columns are the fields of UsageRow
     prompt_tokens INTEGER NOT NULL,
     answer_tokens INTEGER NOT NULL,
     seconds REAL NOT NULL,
-    untold INTEGER NOT NULL,
+    uncounted INTEGER NOT NULL,
     UNIQUE (day, key, model)
 );
 """

@@ -42,18 +42,18 @@ FROM loads WHERE id = :load
 """
 # All rows or none: a statement of its own for each could be cut off between two.
 _ADD_USAGE = """
-INSERT INTO usage (day, key, model, requests, prompt_tokens, answer_tokens, seconds, untold)
+INSERT INTO usage (day, key, model, requests, prompt_tokens, answer_tokens, seconds, uncounted)
 SELECT json_extract(value, '$.day'), json_extract(value, '$.key'), json_extract(value, '$.model'),
     json_extract(value, '$.requests'), json_extract(value, '$.prompt_tokens'),
     json_extract(value, '$.answer_tokens'), json_extract(value, '$.seconds'),
-    json_extract(value, '$.untold')
+    json_extract(value, '$.uncounted')
 FROM json_each(?) WHERE true
 ON CONFLICT (day, key, model) DO UPDATE SET
     requests = requests + excluded.requests,
     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
     answer_tokens = answer_tokens + excluded.answer_tokens,
     seconds = seconds + excluded.seconds,
-    untold = untold + excluded.untold
+    uncounted = uncounted + excluded.uncounted
 """
 _FORGET_SPEEDS = """
 DELETE FROM speeds WHERE load = :load AND id <=
@@ -236,7 +236,7 @@ class HistoryStore:
     async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
         """What was used from day `since` to day `until`, the newest day first."""
         query = (
-            "SELECT day, key, model, requests, prompt_tokens, answer_tokens, seconds, untold"
+            "SELECT day, key, model, requests, prompt_tokens, answer_tokens, seconds, uncounted"
             " FROM usage WHERE day >= ? AND day <= ? ORDER BY day DESC, key, model"
         )
         rows = await self._database.execute_fetchall(query, (since, until))

@@ -1,7 +1,6 @@
 """Who used what: counted in memory with each request, and added to the history once a second."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -9,19 +8,19 @@ import msgspec
 from paddock.api.usage import UsageRow, total
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.clock import Day
-from paddock.daemon.history.store import HistoryStore
+from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.keyring import Holder
 
 _EVERY = 1.0  # seconds between two writes
 
 
-class Use(NamedTuple):
+class RequestUse(NamedTuple):
     """What one request took."""
 
     seconds: float = 0.0
     prompt: int = 0  # tokens
     answer: int = 0
-    is_told: bool = True  # False: these tokens are only what its instance had logged by then
+    is_counted: bool = True  # False: these tokens are only what its instance had logged by then
 
 
 class UsageLog:
@@ -29,18 +28,17 @@ class UsageLog:
 
     def __init__(
         self,
-        history: HistoryStore,
-        write_later: Callable[[Callable[[], Awaitable[None]]], None],
+        chronicle: Chronicle,
         metrics: Metrics,
         day: Day | None = None,
     ) -> None:
-        """`write_later`: has something written down in its turn."""
-        self._history, self._write_later = history, write_later
+        """`chronicle`: in its turn, and in its history, what was counted is written down."""
+        self._history, self._chronicle = chronicle.history, chronicle
         self._metrics, self._day = metrics, day or Day()
         self._pending: dict[tuple[str, str, str], UsageRow] = {}
         self._is_due = False
 
-    def note(self, holder: Holder | None, model: str, use: Use) -> None:
+    def note(self, holder: Holder | None, model: str, use: RequestUse) -> None:
         """A request has ended; `holder` None: no key was asked for."""
         name = holder.name if holder else ""
         self._count((self._day.today(), name, model), use)
@@ -52,7 +50,7 @@ class UsageLog:
             self._is_due = True
             asyncio.get_running_loop().call_later(_EVERY, self.flush)
 
-    def _count(self, place: tuple[str, str, str], use: Use) -> None:
+    def _count(self, place: tuple[str, str, str], use: RequestUse) -> None:
         row = self._pending.get(place)
         if row is None:
             day, key, model = place
@@ -61,13 +59,13 @@ class UsageLog:
         row.prompt_tokens += use.prompt
         row.answer_tokens += use.answer
         row.seconds += use.seconds
-        row.untold += not use.is_told
+        row.uncounted += not use.is_counted
 
     def flush(self) -> None:
         """Have what was counted written down."""
         self._is_due = False
         if self._pending:
-            self._write_later(self._write)
+            self._chronicle.write_later(self._write)
 
     async def _write(self) -> None:
         rows, self._pending = self._pending, {}

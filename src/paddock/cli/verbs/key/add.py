@@ -18,7 +18,7 @@ EXAMPLE = (
 )
 
 
-class Scope(StrEnum):
+class ScopeChoice(StrEnum):
     """What a key is good for."""
 
     ASK = "ask"
@@ -26,7 +26,7 @@ class Scope(StrEnum):
 
 
 Good = Annotated[
-    Scope,
+    ScopeChoice,
     typer.Option(
         "--scope", help="`ask` models, and so load them; or `manage`: that, and everything else."
     ),
@@ -76,7 +76,7 @@ Unknown = Annotated[
 
 def add(
     name: KeyName,
-    scope: Good = Scope.ASK,
+    scope: Good = ScopeChoice.ASK,
     models: Models = None,
     concurrency: Concurrency = 0,
     tokens_per_day: Tokens = 0,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paddock.http.told_tokens import Tokens, ToldTokens
+from paddock.http.reply_usage import ReplyUsage, Tokens
 
 TIMINGS = (
     b'"timings":{"cache_n":20,"prompt_n":1,"prompt_ms":0.5,"prompt_per_second":1324.5,'
@@ -54,7 +54,7 @@ NUMBERS = b"0.25," * 2000
     ],
 )
 def test_the_tokens_are_those_that_the_reply_tells(pieces, told):
-    tokens = ToldTokens()
+    tokens = ReplyUsage()
     for piece in pieces:
         tokens.hear(piece)
     assert tokens.read() == told

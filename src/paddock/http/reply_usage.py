@@ -30,7 +30,7 @@ class Tokens(NamedTuple):
     answer: int
 
 
-class ToldTokens:
+class ReplyUsage:
     """Hears a reply's pieces. On the hot path: an append for each, which `hear_on` is."""
 
     __slots__ = ("_first", "_last", "hear_on")
@@ -54,8 +54,8 @@ class ToldTokens:
         last = self._last
         end = last[0][-_MOST:] if len(last) == 1 else b"".join([piece[-_MOST:] for piece in last])
         usage, timings = end.rfind(_USAGE_BEGINS), end.rfind(_TIMINGS_BEGIN)
-        if timings > usage and (told := _TIMINGS.match(end, timings)):
-            cached, prompt, answer = told.groups()
+        if timings > usage and (found := _TIMINGS.match(end, timings)):
+            cached, prompt, answer = found.groups()
             return Tokens(int(cached) + int(prompt), int(answer))
         return _both(end, usage, end, usage) or _both(
             self._first, self._first.find(_USAGE_BEGINS), end, usage
