@@ -276,3 +276,11 @@ def test_what_was_never_loaded_is_said_so_and_what_is_unknown_is_an_error(
 
 def test_a_limit_that_is_none_is_a_wrong_command_line(paddock: Paddock) -> None:
     assert paddock("history", "old", "-n", 0).status == 2
+
+
+def test_who_used_what_is_asked_of_the_daemon(paddock: Paddock, url: str) -> None:
+    """Nobody has asked it anything, in this file."""
+    assert paddock("usage", "--url", url).out.startswith("no model was asked since ")
+    found = json.loads(paddock("usage", "--since", "2026-11-22", "--url", url, "--json").out)
+    assert (found["since"], found["rows"]) == ("2026-11-22", [])
+    assert paddock("usage", "--since", "soon", "--url", url).status == 1

@@ -106,12 +106,12 @@ def refusal(name: str = "paddock.http.server", about: object = "x") -> logging.L
 
 
 def test_a_few_lines_of_a_kind_are_written_and_then_their_number(caplog: pytest.LogCaptureFixture):
-    now = [0.0]
-    floods = Floods(lambda: now[0])
+    floods = Floods()
     written = [floods.filter(refusal(about=number)) for number in range(1000)]
     assert written == [True] * FEW + [False] * (1000 - FEW)
-    now[0] = WHILE
-    assert floods.filter(refusal()), "a new while"
+    later = refusal()
+    later.created += WHILE
+    assert floods.filter(later), "a new while"
     assert caplog.messages == [f"{1000 - FEW} more lines of paddock.http.server like 'refused %s'"]
 
 

@@ -17,7 +17,7 @@ def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
 
 KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
-PASSES = {"queue_full", "yielded", "restarting", "upstream_gone", "model_loading"} | {
+PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "model_loading"} | {
     "instance_hangs",
     "too_many_connections",
     "no_room_for_body",
@@ -54,7 +54,7 @@ def test_inside_a_stream_a_type_says_whether_the_turn_is_over(kind: type[Paddock
     [anthropic] = _told(ANTHROPIC, error)
     flat, failed = _told(RESPONSES, error)
     code = failed["response"]["error"]["code"]
-    if kind.code in PASSES - {"queue_full"}:
+    if kind.code in PASSES - {"queue_full", "key_busy"}:
         assert chat["error"]["type"] == "server_error"
         assert anthropic["error"]["type"] == "overloaded_error"
         assert code == "server_error"
