@@ -116,6 +116,13 @@ def test_what_the_engine_does_not_use_has_no_margin_and_what_only_it_knows_has_o
     assert (found.target, found.idle) == ("1024", (CALLED[DISPLAY.id],))
 
 
+def test_graphics_in_ram_are_a_gpu_only_where_there_is_no_other():
+    own = replace(DISPLAY, name="Vulkan0", total_mib=0, free_mib=0, is_in_ram=True)
+    assert [card.reading.name for card in machine(own, QUIET).cards] == ["CUDA1"]
+    assert machine(own, QUIET, plan=planned(("CUDA1", QUIET.id))).idle == ()
+    assert [card.reading.name for card in machine(own).cards] == ["Vulkan0"]
+
+
 # ---- contexts ----
 
 BOTH = machine(DISPLAY, QUIET)

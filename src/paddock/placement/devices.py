@@ -178,6 +178,13 @@ def gpus(readings: Readings) -> list[Reading]:
     return [reading for id_, reading in readings.items() if id_ != HOST]
 
 
+def candidates(readings: Iterable[Reading]) -> list[Reading]:
+    """The GPUs that an engine would take: those in RAM only where there is no other (llama.cpp build 11434,
+    `llama_prepare_model_devices`)."""
+    found = list(readings)
+    return [reading for reading in found if not reading.is_in_ram] or found
+
+
 def gpu_ids(readings: Readings) -> list[str]:
     """Which GPUs drivers read in this machine, used or not."""
     read = (id_ for id_, reading in readings.items() if id_ != HOST and not reading.is_reported)

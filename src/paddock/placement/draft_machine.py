@@ -12,7 +12,7 @@ from paddock.core.model import HOST, DeviceId
 from paddock.figures.drivers import DRIVER_MIB
 from paddock.placement.advice_machine import BUILD_ONE
 from paddock.placement.advice_margins import BUSY_MARGIN, QUIET_MARGIN, most_margin
-from paddock.placement.devices import Reading, Readings, gpus, held_by, with_ram
+from paddock.placement.devices import Reading, Readings, candidates, gpus, held_by, with_ram
 from paddock.placement.planning import Circumstances
 from paddock.placement.words import gib, on_gpus
 
@@ -85,7 +85,7 @@ def machine_of(
     fits: bool = True,
 ) -> Machine:
     """`models`: what the cards are called; `plan`: of any model, made by the engine, else a `problem`."""
-    near = [_relieved(reading) for reading in gpus(readings)]
+    near = [_relieved(reading) for reading in candidates(gpus(readings))]
     used = _as_planned(near, on_gpus(plan)) if plan else near
     names = {reading.id for reading in used}
     return Machine(

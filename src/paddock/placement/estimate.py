@@ -18,6 +18,7 @@ from paddock.placement.devices import (
     HOST_OVERHEAD,
     Margins,
     Reading,
+    candidates,
     fits_itself,
     gpus,
     margins_of,
@@ -276,7 +277,8 @@ def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
         return []
     endpoints = value(profile, "--rpc", "").split(",")
     readings = around.readings
-    near = [with_ram(r, readings) for r in gpus(readings) if not r.id.startswith("RPC")]
+    own = candidates(r for r in gpus(readings) if not r.id.startswith("RPC"))
+    near = [with_ram(reading, readings) for reading in own]
     far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
     named = [reading for reading in (*far, *near) if reading.name in chosen]
     return named or [*far, *near]

@@ -10,6 +10,7 @@ from statistics import median
 
 from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
 from paddock.figures.units import count, plural
+from paddock.llama.backends import backends, named
 from paddock.llama.fit_log import HOST
 from paddock.placement.verify_devices import device_findings
 from paddock.placement.words import gib
@@ -85,7 +86,9 @@ def verdict(
     expected: float | None,
 ) -> Verdict:
     """`last`: the ready load before this one; `comparable`: earlier ones of the same profile hash,
-    engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s."""
+    engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s. Of these only loads
+    with the same backends are a measure."""
+    comparable = [entry for entry in comparable if _is_alike(load, entry)]
     lies = list(_placement_findings(load, plan, last))
     goal = expected or _best(comparable)
     generation = median(pace.generation) if pace.generation else None
@@ -138,7 +141,8 @@ def _placement_state(
 ) -> VerdictState:
     if found:
         return "degraded"
-    has_measure = plan is not None or (last is not None and last.placement is not None)
+    before = last.placement if last and _is_alike(load, last) else None
+    has_measure = plan is not None or before is not None
     return "verified" if load.placement.buffers and has_measure else "unknown"
 
 
@@ -157,7 +161,7 @@ def _doubt(load: Load) -> Reason:
 
 
 def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
-    now, before = load.placement, last.placement if last else None
+    now, before = load.placement, last.placement if last and _is_alike(load, last) else None
     if now.warnings:
         yield Reason(
             code="fit-gave-up",
@@ -281,11 +285,7 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
     yield from _memory_causes(load, plan, last)
     if last is None:
         return
-    if last.engine_version != load.engine_version:
-        yield Reason(
-            code="engine-changed",
-            message=f"the engine is {load.engine_version}, it was {last.engine_version}",
-        )
+    yield from _engine_causes(load, last)
     if last.fingerprint != load.fingerprint:
         yield Reason(code="profile-changed", message="the profile's flags have changed since")
     if last.devices and last.devices != load.devices:
@@ -297,6 +297,27 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
     if before is not None and before < (load.placement.n_ctx or 0):
         message = f"the context is {load.placement.n_ctx} tokens, it was {before}"
         yield Reason(code="context-grown", message=message)
+
+
+def _engine_causes(load: Load, last: LoadEntry) -> Iterator[Reason]:
+    """Another version, or other backends of the same one."""
+    now, then = load.engine_version, last.engine_version
+    if last.placement and not _is_alike(load, last):
+        now = f"{now} with {named(backends(load.placement))}"
+        then = f"{then} with {named(backends(last.placement))}"
+    if now != then:
+        yield Reason(code="engine-changed", message=f"the engine is {now}, it was {then}")
+
+
+def _is_alike(load: Load, other: LoadEntry) -> bool:
+    """Whether it was computed with the same backends: splits, layers and speeds are comparable then.
+
+    True where a log does not say.
+    """
+    now, then = load.placement, other.placement
+    if then is None or not then.buffers or not now.buffers:
+        return True
+    return backends(then) == backends(now)
 
 
 def _memory_causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
