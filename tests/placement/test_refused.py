@@ -48,20 +48,20 @@ def fit(said: Elsewhere | None, in_ram: int, splits: int = 2, **more: Any) -> Fi
     ],
 )  # fmt: skip
 def test_what_devices_refuse_is_what_ram_has_beyond_what_belongs_there(found: Fit, mib: int | None):
-    said = refused(found, FACTS)
+    said = refused(found, lambda: FACTS)
     assert (said.mib if said else None) == mib
 
 
 def test_without_a_header_only_a_named_tensor_tells():
-    assert refused(fit(OTHERS, 400, splits=18), None) is None
-    assert refused(fit(NAMED, 400), None) == Refused(0, "output.weight (q6_K) and 8 others")
+    assert refused(fit(OTHERS, 400, splits=18), lambda: None) is None
+    assert refused(fit(NAMED, 400), lambda: None) == Refused(0, "output.weight (q6_K) and 8 others")
 
 
 def test_a_plan_says_how_much_and_which():
     plan = Plan(profile="m", source="engine", fits=True)
     note_refused(plan, None)
     assert (plan.refused_mib, plan.warnings) == (0, [])
-    note_refused(plan, refused(fit(NAMED, 1328), FACTS))
+    note_refused(plan, refused(fit(NAMED, 1328), lambda: FACTS))
     assert plan.refused_mib == 1228
     assert plan.warnings == [
         "devices refuse a type or a size, and 1.2 GiB of weights of layers there stay in RAM: "

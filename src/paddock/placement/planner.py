@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +25,8 @@ from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.fit_log import Fit
-from paddock.llama.gguf import Facts, is_there
+from paddock.llama.gguf import Facts, GgufError, is_there
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.choice import choices, unmatched
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
@@ -74,7 +76,7 @@ class Planner:
             plan.fits = plan.fits and not outcome.refusal
         else:
             plan = plan_of(profile, outcome.fit, around)
-            note_refused(plan, refused(outcome.fit, facts))
+            note_refused(plan, refused(outcome.fit, partial(_header, profile, facts)))
             plan.warnings += self._unmatched(profile, engine, outcome.fit, around)
             plan.replay = list(outcome.replay)
             plan.notes += [f"each load searches anew: {why}" for why in outcome.notes]
@@ -178,6 +180,14 @@ class Planner:
         finally:
             with self._lock:
                 self._current = None
+
+
+def _header(profile: Profile, known: Facts | None) -> Facts | None:
+    """What the model's header says, read now where nobody has read it."""
+    if known is None and profile.model:
+        with suppress(GgufError, OSError):
+            return read_facts(profile.model)
+    return known
 
 
 def quoted(engine: Engine, words: str) -> str:

@@ -4,6 +4,7 @@ A backend may not support a type, or allocate no buffer of that size. llama.cpp 
 works, mostly the processor's, and computes there; its count of layers on devices says nothing of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from paddock.api.placement import Plan
@@ -27,8 +28,8 @@ class Refused:
     what: str = ""  # `output.weight (q6_K) and 8 others`, where llama.cpp names one of them
 
 
-def refused(fit: Fit, facts: Facts | None) -> Refused | None:
-    """What devices refuse in this placement; None where they take all that they should.
+def refused(fit: Fit, header: Callable[[], Facts | None]) -> Refused | None:
+    """What devices refuse in this placement; None where they take all that they should. `header`: of the model's file.
 
     llama.cpp says it where it names such a tensor. Where it names another one first, RAM holds more than the
     input, the layers there and what was moved come to, and the graph has more splits than devices account for.
@@ -36,12 +37,15 @@ def refused(fit: Fit, facts: Facts | None) -> Refused | None:
     said = fit.trial.elsewhere
     if said is None or not any(device.name in fit.trial.layers for device in fit.devices):
         return None
+    used = sum(1 for device in fit.devices if fit.trial.layers.get(device.name))
+    is_split = (fit.trial.splits or 0) > used + 1
+    if not said.is_refusal and not (said.others and is_split):
+        return None
+    facts = header()
     more = _unexpected_mib(fit, facts) if facts else 0
     if said.is_refusal:
         return Refused(max(0, more), _named(said))
-    used = sum(1 for device in fit.devices if fit.trial.layers.get(device.name))
-    is_split = (fit.trial.splits or 0) > used + 1
-    return Refused(more) if said.others and is_split and more > _slack(fit) else None
+    return Refused(more) if more > _slack(fit) else None
 
 
 def note_refused(plan: Plan, found: Refused | None) -> None:
