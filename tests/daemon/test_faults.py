@@ -1,6 +1,6 @@
 """An unexpected error in any part of the daemon, made up here by a call that raises, while a model answers.
 
-It costs that piece of work: it is noted, told in status, and everything else goes on.
+It costs that piece of work: it is noted, shown in the status, and everything else goes on.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ TROUBLES = [
     Trouble("publishing", lambda h: (h.daemon.view, "instance")),
     Trouble("probes", lambda _: (probes, "_ask"), raises_later, load_for_nobody),
     Trouble("records", lambda h: (h.daemon.records, "close"), then=kill),
-    Trouble("contexts", lambda h: (h.daemon.contexts, "trim"), raises_later, then=nothing),
+    Trouble("contexts", lambda h: (h.daemon.contexts, "tidy"), raises_later, then=nothing),
     Trouble("contexts", lambda _: (SlotStore, "is_empty"), property(raises)),
     Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
     Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
@@ -177,7 +177,7 @@ async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
         assert await home.answer("alpha") == "I am alpha.", "what was broken works again"
 
 
-async def test_whoever_waits_for_what_could_not_be_done_is_told(
+async def test_whoever_waits_for_what_could_not_be_done_is_reported(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)
