@@ -7,6 +7,7 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
+from paddock.placement.advice import advise
 from paddock.placement.devices import Reading, Taker
 from paddock.placement.profile_facts import ProfileFacts
 from tests.placement.clinic import DENSE, MOE, Clinic, codes, found
@@ -96,6 +97,28 @@ def test_a_profile_that_fits_is_not_mentioned(clinic: Clinic, tmp_path: Path):
 
 
 # ---- margins ----
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("SPLIT_MODE = tensor", ["write CTX_SIZE"]),
+        ("SPLIT_MODE = tensor\nCTX_SIZE = 2048", []),
+        (
+            "SPLIT_MODE = tensor\nFIT_TARGET = 256",
+            ["write CTX_SIZE", "write a CTX_SIZE that leaves room, and no FIT_TARGET"],
+        ),
+        ("SPLIT_MODE = layer\nFIT_TARGET = 256", []),
+    ],
+)
+def test_what_fit_does_not_do_for_tensors_is_said(clinic: Clinic, keys: str, said: list[str]):
+    advice = [a for a in advise(clinic.facts(keys)) if a.code == "tensor-split-not-fitted"]
+    assert [a.hint for a in advice] == said
+
+
+def test_a_margin_of_all_is_not_held_against_one_that_splits_tensors(clinic: Clinic):
+    facts = clinic.facts("SPLIT_MODE = tensor\nCTX_SIZE = 2048", shared="FIT_TARGET = 256")
+    assert "tensor-split-not-fitted" not in codes(facts)
 
 
 @needs_rig

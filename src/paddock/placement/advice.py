@@ -32,6 +32,7 @@ from paddock.placement.advice_margins import (
     margin_too_large,
     margins_miscounted,
     one_margin_for_all,
+    tensor_split_not_fitted,
 )
 from paddock.placement.advice_memory import does_not_fit, ram_exceeded
 from paddock.placement.advice_speed import dense_in_ram, overrides_not_needed, speed_contradicted
@@ -51,6 +52,7 @@ RULES: tuple[Callable[[ProfileFacts], Iterator[Finding]], ...] = (
     margin_too_large,
     one_margin_for_all,
     margins_miscounted,
+    tensor_split_not_fitted,
     large_ubatch,
     context_shift_recurrent,
     speed_contradicted,

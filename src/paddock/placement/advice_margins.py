@@ -18,6 +18,7 @@ from paddock.placement.devices import (
     with_ram,
 )
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.placement.words import gib, margin_names, on_gpus
 
 # Margins, MiB. 128 failed in one of five runs on an H200, where what comes past the projection was up
@@ -51,6 +52,22 @@ def margin_too_large(facts: ProfileFacts) -> Iterator[Finding]:
         right = ",".join(str(_keepable(device, facts)) for device in devices)
         hint = f"write FIT_TARGET = {right} (in the order {_order(devices)})"
         yield Finding("warning", f"{margin_names(over)}: nothing can lie {few}", hint, flag)
+
+
+def tensor_split_not_fitted(facts: ProfileFacts) -> Iterator[Finding]:
+    """What `--fit` would do is not done for a model that is split by tensors, and llama.cpp goes on without it."""
+    profile = facts.profile
+    if not is_tensor_parallel(profile):
+        return
+    flag, target = profile.flag("--split-mode"), profile.flag("--fit-target")
+    if not profile.ctx_size:
+        message = "with SPLIT_MODE = tensor no context is fitted: it is the whole that the model was trained with"
+        yield Finding("warning", message, "write CTX_SIZE", flag)
+    if target and target.origin.section == profile.id:
+        message = "FIT_TARGET has no effect beside SPLIT_MODE = tensor: no GPU keeps a margin"
+        yield Finding(
+            "warning", message, "write a CTX_SIZE that leaves room, and no FIT_TARGET", target
+        )
 
 
 def _too_large_for_all(profile: Profile, readings: Readings) -> str:

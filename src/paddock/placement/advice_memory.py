@@ -8,6 +8,7 @@ from paddock.core.model import HOST
 from paddock.placement.devices import fits_itself, held_by
 from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.profile_facts import Finding, ProfileFacts, marked
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.placement.words import gib
 
 
@@ -29,6 +30,8 @@ def does_not_fit(facts: ProfileFacts) -> Iterator[Finding]:
 
 def _what_hinders(profile: Profile) -> tuple[Flag | None, str]:
     """What keeps fit from making it fit, and what to write instead."""
+    if is_tensor_parallel(profile):
+        return profile.flag("--split-mode"), "lower CTX_SIZE, or write SPLIT_MODE = layer"
     if not fits_itself(profile):
         return profile.flag("--fit"), "write FIT = on, or lower CTX_SIZE"
     layers = profile.flag("--n-gpu-layers")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, POOL, DeviceId
 from paddock.llama.fit_log import FitDevice
+from paddock.placement.tensor_parallel import is_tensor_parallel
 
 DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)
 
@@ -80,9 +81,10 @@ def margins_of(profile: Profile) -> Margins:
 
 
 def fits_itself(profile: Profile) -> bool:
-    """Whether llama.cpp may change what does not fit: the default, unless the profile says no."""
+    """Whether llama.cpp may change what does not fit: the default, unless the profile says no, or splits tensors."""
     flag = profile.flag("--fit")
-    return flag is None or flag.values != ("off",)
+    is_on = flag is None or flag.values != ("off",)
+    return is_on and not is_tensor_parallel(profile)
 
 
 def overhead_of(device: str, measured: Mapping[str, int]) -> int:
@@ -107,9 +109,17 @@ def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, Device
             ids[device.name] = DeviceId(f"RPC{place}[{device.description}]")
         elif device.address:
             ids[device.name] = DeviceId(device.address)
+        elif device.total_mib is None:
+            ids[device.name] = _by_name(device, readings) or DeviceId(device.name)
         else:
             ids[device.name] = _by_size(device, readings) or DeviceId(device.name)
     return ids
+
+
+def _by_name(device: FitDevice, readings: Readings) -> DeviceId | None:
+    """What an engine called so before: of devices that work as one it says no more than their names."""
+    alike = [r.id for r in readings.values() if r.id != HOST and r.name == device.name]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:

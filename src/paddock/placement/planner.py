@@ -35,6 +35,7 @@ from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.refused import note_refused, refused
 from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
 from paddock.placement.replay import checked, replay_of, without_fit
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
@@ -261,6 +262,8 @@ def _unaskable(profile: Profile, engine: Engine) -> str:
         return "llama-server fetches the model itself"
     if not is_there(profile.model):
         return f"there is no {profile.model}"
+    if is_tensor_parallel(profile):
+        return "llama.cpp's fit, which would measure it, does not work with SPLIT_MODE = tensor"
     if engine.flags.find("fit") is None:
         return f"{engine.name} {engine.version} has no --fit"
     return ""
