@@ -302,6 +302,40 @@ def test_the_row_of_a_made_up_gpu_in_ram_that_only_an_engine_sees_says_what_is_b
     assert (info.booked_mib, info.foreign_mib) == ({ALPHA: 300}, None)
 
 
+# ---- managed memory ----
+
+
+def test_memory_that_a_made_up_driver_counts_as_nobodys_is_the_instances_that_allocated_it():
+    """As NVML does with GGML_CUDA_ENABLE_UNIFIED_MEMORY: 586 MiB of 9223 (seen on an H200)."""
+    card = gpu(0, 2400, GpuProcess(7, 586), GpuProcess(99, 12_000, "hog"))
+    books = ledger(replace(card, used_mib=21_600))
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST, available=20000, size=24000)))
+    devices = [FitDevice("CUDA0", "RTX 4090", FIRST, 60_000)]
+    placed = Placement(buffers=[Buffer(device="CUDA0", kind="model", mib=9223.0)])
+    books.read(NOTHING)
+    held = books.measured(7, placed, devices)
+    assert held[FIRST] == 9223 + 600
+    assert books.overheads == {}, "it says nothing of what a driver takes"
+    room = {ALPHA: Holding(7, held)}
+    assert books.read(room).capacity[FIRST] == 2400 + 21_600 - 12_000
+    info = next(info for info in books.devices(room) if info.id == FIRST)
+    assert info.used_mib == {ALPHA: 9600}, "no more than is in use"
+    assert info.foreign_mib == 12_000
+
+
+@pytest.mark.parametrize("driven", [9100, 9223, 9800])
+def test_where_a_made_up_driver_counts_all_it_is_believed(driven: int):
+    card = replace(gpu(0, 2400, GpuProcess(7, driven)), used_mib=21_600)
+    books = ledger(card)
+    placed = Placement(buffers=[Buffer(device="CUDA0", kind="model", mib=9223.0)])
+    books.read(NOTHING)
+    held = books.measured(7, placed, [FitDevice("CUDA0", "RTX 4090", FIRST, 20_000)])
+    assert held[FIRST] == driven
+    room = {ALPHA: Holding(7, held)}
+    books.read(room)
+    assert books.devices(room)[0].used_mib == {ALPHA: driven}
+
+
 # ---- names ----
 
 

@@ -58,6 +58,10 @@ HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
         judged(load(unmatched_choice="CUDA_VISIBLE_DEVICES=7 matches no device"), plan()),
         ["choice-unmatched"],
     ),
+    "more was placed on a device than it has": (
+        judged(load(overcommitted="9.0 GiB were placed on CUDA0, which had 4.4 GiB"), plan()),
+        ["gpu-overcommitted"],
+    ),
     "the context was cut further than planned": (
         judged(load(placement(n_ctx=16384)), plan()),
         ["context-smaller"],

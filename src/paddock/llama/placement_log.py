@@ -12,6 +12,7 @@ from typing import Literal
 from paddock import excerpt
 from paddock.api.placement import Buffer, Placement
 from paddock.llama.fit_log import DONE, HOST, FitDevice, device_of, is_host
+from paddock.llama.tensor_split import tensor_parts
 
 _MIB = r"\s*=\s*([\d.]+) MiB"
 _BUFFER = re.compile(
@@ -79,15 +80,16 @@ class PlacementReader:
     Fit's trials print buffers from `-lv 5` on; they are forgotten when fit is done.
 
     With `--split-mode tensor` all devices are one, `Meta()`, and a line has what the one with the largest part of
-    the model gets (ggml-backend-meta.cpp): each is taken to have as much, which is so unless `--tensor-split` says
-    otherwise.
+    the model gets (ggml-backend-meta.cpp); the others have as much less as `--tensor-split` says.
 
     Two lines must not be taken at their word. `CPU_Mapped` is the span of the mapped file, layers on
     GPUs included: what lies in RAM is the file less what the devices hold. `CPU_REPACK` holds the
     same weights as the mapped ones once more, in another order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tensor_split: str = "") -> None:
+        """`tensor_split`: the numbers that it was started with."""
+        self._tensor_split = tensor_split
         self._parts: list[_Part] = []
         self._loads = self._contexts = 0
         self._overflowing: dict[str, int] = {}  # layers by device
@@ -153,17 +155,21 @@ class PlacementReader:
         for part in self._parts:
             for (buffer, what), size in part.sizes.items():
                 if not part.is_in_mapped_sum(buffer, what):
-                    for device in self._devices(buffer):
-                        sums[device, what] = sums.get((device, what), 0.0) + size
+                    for device, share in self._devices(buffer, what):
+                        sums[device, what] = sums.get((device, what), 0.0) + size * share
             if part.is_mapped:
                 place = HOST, "model"
                 sums[place] = sums.get(place, 0.0) + part.mapped_in_ram()
         return sums
 
-    def _devices(self, buffer: str) -> list[str]:
-        """The devices that have such a buffer each."""
-        is_joined = buffer.startswith(_META) and self._members
-        return self._members if is_joined else [self._device(buffer)]
+    def _devices(self, buffer: str, kind: str) -> list[tuple[str, float]]:
+        """The devices that have such a buffer, and how much of its size each."""
+        if not self._members or not buffer.startswith(_META):
+            return [(self._device(buffer), 1.0)]
+        parts = tensor_parts(self._tensor_split, len(self._members))
+        is_split = kind in ("model", "KV", "RS")  # each computes with all of what it is given
+        shares = [part / max(parts) if is_split else 1.0 for part in parts]
+        return list(zip(self._members, shares, strict=True))
 
     def _device(self, buffer: str) -> str:
         """The device behind a buffer's name.

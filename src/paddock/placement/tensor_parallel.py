@@ -6,6 +6,7 @@ unless `--tensor-split` says otherwise, however much each device has (`llama_met
 """
 
 from paddock.config.profile import Profile
+from paddock.llama.tensor_split import tensor_parts
 
 # MiB that a process takes of each card beside what it takes alone: what NCCL keeps to add up results (measured:
 # 1406 in place of some 600 on each of two H200).
@@ -22,19 +23,9 @@ def is_tensor_parallel(profile: Profile) -> bool:
 def parts(profile: Profile, devices: int) -> list[float]:
     """Which part of the model each of so many devices gets; they add up to 1."""
     flag = profile.flag("--tensor-split")
-    words = flag.values[0].replace("/", ",").split(",") if flag and flag.values else []
-    weights = [_number(words[place]) if place < len(words) else 0.0 for place in range(devices)]
-    total = sum(weights)
-    return [weight / total for weight in weights] if total else [1 / devices] * devices
+    return tensor_parts(flag.values[0] if flag and flag.values else "", devices)
 
 
 def exchange_mib(device: str, devices: int) -> int:
     """MiB beside the overhead of a device of this engine name, where it is one of so many."""
     return EXCHANGE_MIB if devices > 1 and device.startswith(_EXCHANGES) else 0
-
-
-def _number(word: str) -> float:
-    try:
-        return max(0.0, float(word))
-    except ValueError:
-        return 0.0

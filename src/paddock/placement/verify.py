@@ -25,6 +25,7 @@ FINDINGS = (
     "more-in-ram",
     "weights-refused",
     "choice-unmatched",
+    "gpu-overcommitted",
     "context-smaller",
     "more-splits",
     "placement-differs",
@@ -60,6 +61,7 @@ class Load:
     streams: int = 1  # caches that have their part of the context each: the placement has one's
     # What variables choose and the engine does not see, in words: `choice.unmatched`.
     unmatched_choice: str = ""
+    overcommitted: str = ""  # what a GPU cannot hold of what was placed there, in words
     has_projector: bool = False  # no line of a log says where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
@@ -168,7 +170,9 @@ def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -
             message=f"llama.cpp gave up fitting it: {now.warnings[0].rpartition(': ')[2]}",
             hint="leave N_GPU_LAYERS at auto and out of the way of --fit, or write FIT = off",
         )
-    yield from device_findings(now, plan, load.unmatched_choice)
+    yield from device_findings(
+        now, plan, unmatched=load.unmatched_choice, overcommitted=load.overcommitted
+    )
     found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
     yield from found
     if not found and plan is not None:

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from paddock.api.placement import Placement, Plan
 
 
-def device_findings(now: Placement, plan: Plan | None, unmatched: str) -> Iterator[Reason]:
-    """What is worse than it should be, though all may lie as planned. `unmatched`: see `choice.unmatched`."""
+def device_findings(
+    now: Placement, plan: Plan | None, *, unmatched: str, overcommitted: str
+) -> Iterator[Reason]:
+    """What is worse than it should be, though all may lie as planned.
+
+    `unmatched`: see `choice.unmatched`; `overcommitted`: see `overcommit`.
+    """
+    if overcommitted:
+        yield Reason(
+            code="gpu-overcommitted",
+            message=overcommitted,
+            hint="leave GGML_CUDA_ENABLE_UNIFIED_MEMORY out of the engine's environment (=0 counts as well), so that --fit places what has room",
+        )
     if unmatched:
         yield Reason(
             code="choice-unmatched",

@@ -17,6 +17,7 @@ from paddock.errors import PaddockError
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.placement.choice import choices, unmatched
 from paddock.placement.devices import gpu_ids, held_by, ids_of
+from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
 
@@ -78,6 +79,11 @@ class Observer:
             ctx_asked=own.ctx_size if own else None,
             streams=streams_of(own) if own else 1,
             unmatched_choice=self._unmatched(own, reader.placement) if own else "",
+            overcommitted=overcommitted(
+                reader.placement,
+                readings,
+                {name: self._of_others(instance, r.id) for name, r in readings.items()},
+            ),
             has_projector=own is not None and own.mmproj is not None,
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
@@ -99,6 +105,11 @@ class Observer:
         """Who else of ours lies on this device."""
         others = [x for x in self._scheduler.live.values() if x.id != instance.id]
         return ", ".join(sorted(x.profile for x in others if x.demand.get(device)))
+
+    def _of_others(self, instance: Instance, device: DeviceId) -> int:
+        """MiB of this device that others of ours hold."""
+        others = [x for x in self._scheduler.live.values() if x.id != instance.id]
+        return sum(x.demand.get(device, 0) for x in others)
 
     # ---- how it works ----
 

@@ -64,6 +64,10 @@ class Kept(Protocol):
     def taken_mib(self) -> int: ...
 
 
+# Of what an engine's log adds up to, the least part that a driver counts where it counts all.
+_COUNTED = 0.9
+
+
 class Ledger:
     """Reads the devices; keeps the last reading."""
 
@@ -86,6 +90,9 @@ class Ledger:
         self._file = memory_file
         self.overheads: dict[str, int] = _remembered(memory_file)  # MiB by the engine's name
         self.readings: dict[DeviceId, Reading] = {}
+        self._uncounted: frozenset[int] = (
+            frozenset()
+        )  # processes of whom a driver does not count all
 
     # ---- reading ----
 
@@ -157,6 +164,18 @@ class Ledger:
             if own:
                 used = [p.used_mib for p in own if p.used_mib is not None]
                 shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
+        return self._with_uncounted(gpu, booked, shares)
+
+    def _with_uncounted(
+        self, gpu: Gpu, booked: Booked, shares: dict[InstanceId, int]
+    ) -> dict[InstanceId, int]:
+        """With what is in use and no process's, for those of whom a driver does not count all."""
+        spare = (gpu.used_mib or 0) - sum(p.used_mib or 0 for p in gpu.processes)
+        for instance, mib in shares.items():
+            holding = booked[instance]
+            if holding.pid in self._uncounted and spare > 0:
+                more = min(spare, max(0, holding.demand.get(gpu_id(gpu), 0) - mib))
+                shares[instance], spare = mib + more, spare - more
         return shares
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
@@ -199,7 +218,8 @@ class Ledger:
     ) -> Demand:
         """What an instance holds of each device, MiB: by its driver, else by its own log.
 
-        A projector is in no line of the log: then what the driver counts more is not its overhead.
+        A projector is in no line of the log: then what the driver counts more is not its overhead. Managed memory
+        (GGML_CUDA_ENABLE_UNIFIED_MEMORY) the driver counts as nobody's: then its log is believed.
         """
         held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
@@ -211,7 +231,10 @@ class Ledger:
             if names:
                 mib = round(sum(held[name] for name in names))
                 driven = self._used_by_driver(id_, pid)
-                if driven is not None and not has_projector and len(names) == 1:
+                if driven is not None and driven < _COUNTED * mib:
+                    self._uncounted |= {pid}
+                    driven = None
+                elif driven is not None and not has_projector and len(names) == 1:
                     self._note_overhead(names[0], max(0, driven - mib))
                 overhead = sum(overhead_of(name, self.overheads) for name in names)
                 demand[id_] = mib + overhead if driven is None else driven
