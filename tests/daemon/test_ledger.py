@@ -336,6 +336,21 @@ def test_where_a_made_up_driver_counts_all_it_is_believed(driven: int):
     assert books.devices(room)[0].used_mib == {ALPHA: driven}
 
 
+# ---- devices that work as one ----
+
+
+def test_made_up_cards_that_work_as_one_are_those_on_which_the_driver_lists_the_process():
+    """`--split-mode tensor` says only names, and another engine may call the second card `CUDA0`."""
+    books = ledger(gpu(0, 9000, GpuProcess(7, 14_850)), gpu(1, 9000, GpuProcess(7, 14_850)))
+    books.learn(plan(DevicePlan(device="CUDA0", id=SECOND, available=20000, size=24000)))
+    parts = [FitDevice(name, "RTX 4090", None, 0, is_part=True) for name in ("CUDA0", "CUDA1")]
+    placed = Placement(buffers=[Buffer(device=d.name, kind="model", mib=14_000.0) for d in parts])
+    books.read(NOTHING)
+    held = books.measured(7, placed, parts)
+    assert {FIRST: 14_850, SECOND: 14_850}.items() <= held.items()
+    assert len(held) == 3
+
+
 # ---- names ----
 
 

@@ -59,6 +59,9 @@ class FitDevice:
     free_mib: int
     total_mib: int | None = None
     is_in_ram: bool = False  # the engine says that it shares the machine's memory
+    is_part: bool = (
+        False  # of several that work as one: neither its address nor its memory is known
+    )
 
 
 def device_of(line: str) -> FitDevice | None:

@@ -135,7 +135,9 @@ class PlacementReader:
             name = excerpt.name(found[1])
             if len(self._members) < _MOST_DEVICES and len(self.devices) < _MOST_DEVICES:
                 self._members.append(name)
-                self.devices[name] = FitDevice(name, excerpt.name(found[2] or ""), None, 0)
+                self.devices[name] = FitDevice(
+                    name, excerpt.name(found[2] or ""), None, 0, is_part=True
+                )
         else:
             return bool(self._members) and f"using device {_META}" in line
         return True

@@ -98,7 +98,8 @@ def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, Device
 
     A GPU is its PCI address, whatever an engine calls it; without one (an old build) the only GPU
     of that size. An RPC device is its place among those of its endpoint, as llama.cpp names its
-    buffers.
+    buffers. One that is a part of several says only its name, which stands for another card with another engine: it is
+    left out.
     """
     ids: dict[str, DeviceId] = {}
     seen: dict[str, int] = {}  # RPC devices by endpoint
@@ -109,17 +110,11 @@ def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, Device
             ids[device.name] = DeviceId(f"RPC{place}[{device.description}]")
         elif device.address:
             ids[device.name] = DeviceId(device.address)
-        elif device.total_mib is None:
-            ids[device.name] = _by_name(device, readings) or DeviceId(device.name)
+        elif device.is_part:
+            continue
         else:
             ids[device.name] = _by_size(device, readings) or DeviceId(device.name)
     return ids
-
-
-def _by_name(device: FitDevice, readings: Readings) -> DeviceId | None:
-    """What an engine called so before: of devices that work as one it says no more than their names."""
-    alike = [r.id for r in readings.values() if r.id != HOST and r.name == device.name]
-    return alike[0] if len(alike) == 1 else None
 
 
 def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:

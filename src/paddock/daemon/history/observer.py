@@ -16,7 +16,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.errors import PaddockError
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.placement.choice import choices, unmatched
-from paddock.placement.devices import gpu_ids, held_by, ids_of
+from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
@@ -66,7 +66,8 @@ class Observer:
     def _load(self, instance: Instance, profile: Profile | None) -> Load:
         record, reader = instance.record, instance.placement
         known = self._ledger.readings
-        ids = ids_of(list(reader.devices.values()), known)
+        devices = list(reader.devices.values())
+        ids = self._ledger.ids(record.worker, [d.name for d in devices], devices)
         readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
         is_same = profile is not None and profile.fingerprint == record.fingerprint
         own = profile if is_same else None

@@ -225,7 +225,7 @@ class Ledger:
         for buffer in placement.buffers:
             held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
         demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
-        ids = self._ids(pid, list(held), list(devices))
+        ids = self.ids(pid, list(held), list(devices))
         for id_ in dict.fromkeys(ids.values()):  # one card may be used through two backends
             names = [name for name, mib in held.items() if mib and ids[name] == id_]
             if names:
@@ -240,8 +240,12 @@ class Ledger:
                 demand[id_] = mib + overhead if driven is None else driven
         return demand
 
-    def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
-        """The identities of these devices; where its log has lost its beginning, by its driver."""
+    def ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
+        """The identities of these devices of an instance.
+
+        By the driver, which lists the process, where its log does not say them: it may have lost its beginning, and of
+        devices that work as one (`--split-mode tensor`) it has no more than names.
+        """
         ids = ids_of(devices, self.readings)
         for name, id_ in ids.items():
             self._known.note_name(id_, name)
