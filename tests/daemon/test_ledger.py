@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
@@ -274,6 +276,25 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     assert books.readings[FIRST].name == "Vulkan0"
     held = books.read({ALPHA: holding(2**22, first=1000)}).capacity
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
+
+
+@given(
+    vram=st.integers(0, 460),
+    lent=st.integers(0, 9000),
+    foreign=st.integers(0, 52),
+    is_known=st.booleans(),
+)
+def test_what_an_instance_holds_of_the_pool_is_booked_once_wherever_the_driver_put_it(
+    vram: int, lent: int, foreign: int, is_known: bool
+):
+    """What all may take, less what is booked, is what is free now: of made-up memory set aside, and of real RAM."""
+    process = GpuProcess(2**22, vram if is_known else None, "llama-server", ram_mib=lent)
+    for listed in ((process,), ()):
+        books = ledger(apu(*listed, free=512 - vram - foreign), memory_margin=0)
+        room = books.read({ALPHA: holding(2**22, first=vram + lent)})
+        assert books.memory.available_mib is not None
+        free = books.memory.available_mib + 512 - vram - foreign
+        assert room.capacity[POOL] - (vram + lent) == free
 
 
 def test_the_row_of_a_made_up_gpu_in_ram_has_ram_and_who_holds_it_there():
