@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from paddock.config.engines import EngineSpec
 from paddock.engine.environment import NO_GPU
 from paddock.engine.locate import find_engine
 from paddock.engine.probe import devices
@@ -167,6 +168,23 @@ async def test_an_idle_daemon_starts_an_engine_once_for_a_made_up_device(
     assert device.get("in_ram", False) == sort.is_integrated
     assert starts(tmp_path) == first
     assert 1 <= first <= 2
+
+
+async def test_a_choice_that_matches_no_made_up_card_runs_on_the_processor_and_says_so(
+    made: Callable[..., Cards], opened: Opened
+):
+    made(Made(4000, CARD))
+    wrong = EngineSpec(path=str(ENGINE), env={"GGML_VK_VISIBLE_DEVICES": "5"})
+    conf = "[small]\nmodel = small.gguf\nengine = wrong\n"
+    async with opened(conf, engines={"wrong": wrong}) as home:
+        assert await home.answer("small") == "I am small."
+        status = await home.until(lambda s: s.instances[0].verdict is not None)
+    verdict = status.instances[0].verdict
+    assert verdict is not None
+    assert verdict.state == "degraded"
+    assert verdict.reasons[0].message == (
+        "GGML_VK_VISIBLE_DEVICES=5 matches no device: it runs on the processor alone"
+    )
 
 
 def test_what_must_see_no_gpu_sees_no_made_up_one(made: Callable[..., Cards], tmp_path: Path):

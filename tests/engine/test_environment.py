@@ -1,4 +1,6 @@
-from paddock.engine.environment import engine_environment
+import pytest
+
+from paddock.engine.environment import NO_GPU, chosen_devices, engine_environment
 
 
 def test_what_would_change_a_profile_is_taken_out():
@@ -22,3 +24,22 @@ def test_what_the_backends_need_stays():
         "LLAMA_CACHE": "/models/cache",
     }
     assert engine_environment(theirs) == theirs | {"XDG_CONFIG_HOME": "/dev/null"}
+
+
+@pytest.mark.parametrize(
+    ("env", "chosen"),
+    [
+        ({"GGML_VK_VISIBLE_DEVICES": "5"}, "GGML_VK_VISIBLE_DEVICES=5"),
+        ({"A": "1", "CUDA_VISIBLE_DEVICES": "GPU-7"}, "CUDA_VISIBLE_DEVICES=GPU-7"),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, ""),
+        ({"GGML_VK_VISIBLE_DEVICES": ""}, ""),
+        ({"GGML_CUDA_ENABLE_UNIFIED_MEMORY": "1"}, ""),
+    ],
+)
+def test_a_choice_of_devices_is_known_by_its_variable(env: dict[str, str], chosen: str):
+    assert chosen_devices(env) == chosen
+
+
+def test_every_backend_that_has_a_choice_can_be_kept_from_its_gpus():
+    assert {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"} < set(NO_GPU)
+    assert "level_zero" in NO_GPU["ONEAPI_DEVICE_SELECTOR"], "another filter ends ggml's SYCL"

@@ -103,6 +103,10 @@ HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
         ),
         ["more-splits", "engine-changed", "profile-changed", "devices-changed"],
     ),
+    "the engine's choice of devices matches none": (
+        judged(load(on("Host"), chosen="GGML_VK_VISIBLE_DEVICES=5"), plan(devices=[])),
+        ["no-device"],
+    ),
     "the same version computes with other backends than before": (
         judged(load(on("Vulkan0")), plan(devices=[]), SLOW, before(on("Host")), expected=40.0),
         ["slower-than-expected", "engine-changed"],
@@ -202,6 +206,11 @@ def test_in_words():
 
 
 # ---- states ----
+
+
+def test_a_choice_that_matches_a_device_is_none_of_the_findings():
+    found = judged(load(chosen="CUDA_VISIBLE_DEVICES=0"), plan())
+    assert (found.state, found.reasons) == ("verified", [])
 
 
 @pytest.mark.parametrize("planned", [plan(devices=[], graph_splits=2), None])

@@ -30,6 +30,17 @@ NO_GPU = {
 }
 
 
+_CHOOSERS = (*NO_GPU, "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
+# Values by which people mean no device at all.
+_NONE = frozenset({"", "-1", "none", "None", "NoDevFiles"})
+
+
+def chosen_devices(env: Mapping[str, str]) -> str:
+    """The first variable that chooses devices, with its value; "" where none does, or none is chosen."""
+    found = (f"{n}={v}" for n, v in env.items() if n in _CHOOSERS and v not in _NONE)
+    return next(found, "")
+
+
 def engine_environment(base: Mapping[str, str]) -> dict[str, str]:
     """`base` without what would change a profile; the backends' own settings (CUDA, ggml) stay."""
     kept = {

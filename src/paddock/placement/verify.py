@@ -21,6 +21,7 @@ _TELLING = 256  # MiB of free memory that are missing
 # What is worse, and what may be the cause.
 FINDINGS = (
     "fit-gave-up",
+    "no-device",
     "more-in-ram",
     "context-smaller",
     "more-splits",
@@ -55,6 +56,7 @@ class Load:
     placement: Placement
     ctx_asked: int | None = None  # tokens; None where the profile leaves it open
     streams: int = 1  # caches that have their part of the context each: the placement has one's
+    chosen: str = ""  # the variable by which its engine is to choose devices, with its value
     has_projector: bool = False  # no line of a log says where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
@@ -162,6 +164,12 @@ def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -
             code="fit-gave-up",
             message=f"llama.cpp gave up fitting it: {now.warnings[0].rpartition(': ')[2]}",
             hint="leave N_GPU_LAYERS at auto and out of the way of --fit, or write FIT = off",
+        )
+    if load.chosen and now.buffers and not backends(now):
+        yield Reason(
+            code="no-device",
+            message=f"{load.chosen} matches no device: it runs on the processor alone",
+            hint="`paddock engine show` lists the devices that there are; correct `env` of the engine",
         )
     found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
     yield from found

@@ -1,5 +1,7 @@
 """Describes loads for the history: where each lies, beside whom, and who else works on its devices."""
 
+from contextlib import suppress
+
 from paddock.api.placement import LoadEntry
 from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
@@ -11,6 +13,8 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
+from paddock.engine.environment import chosen_devices
+from paddock.errors import PaddockError
 from paddock.placement.devices import held_by, ids_of
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
@@ -72,12 +76,21 @@ class Observer:
             placement=reader.placement,
             ctx_asked=own.ctx_size if own else None,
             streams=streams_of(own) if own else 1,
+            chosen=self._chosen(own) if own else "",
             has_projector=own is not None and own.mmproj is not None,
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
                 name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
             },
         )
+
+    def _chosen(self, profile: Profile) -> str:
+        """How its engine's `env` chooses devices; "" where nothing does, or the profile wants none."""
+        if profile.flag("--device"):
+            return ""
+        with suppress(PaddockError):
+            return chosen_devices(dict(self._roster.engine(profile).env))
+        return ""
 
     def _beside(self, instance: Instance, device: DeviceId) -> str:
         """Who else of ours lies on this device."""
