@@ -57,7 +57,7 @@ async def test_a_choice_of_devices_of_which_the_engine_sees_fewer_degrades_a_loa
 ):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
     await world.loaded()
-    [reason] = world.told[0].reasons
+    [reason] = world.reached[0].reasons
     assert reason.code == "choice-unmatched"
     assert reason.message == "CUDA_VISIBLE_DEVICES=0,7 names 2 devices, the engine sees 1 (CUDA0)"
 
