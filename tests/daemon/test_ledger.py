@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
@@ -276,6 +278,25 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
 
 
+@given(
+    vram=st.integers(0, 460),
+    lent=st.integers(0, 9000),
+    foreign=st.integers(0, 52),
+    is_known=st.booleans(),
+)
+def test_what_an_instance_holds_of_the_pool_is_booked_once_wherever_the_driver_put_it(
+    vram: int, lent: int, foreign: int, is_known: bool
+):
+    """What all may take, less what is booked, is what is free now: of made-up memory set aside, and of real RAM."""
+    process = GpuProcess(2**22, vram if is_known else None, "llama-server", ram_mib=lent)
+    for listed in ((process,), ()):
+        books = ledger(apu(*listed, free=512 - vram - foreign), memory_margin=0)
+        room = books.read({ALPHA: holding(2**22, first=vram + lent)})
+        assert books.memory.available_mib is not None
+        free = books.memory.available_mib + 512 - vram - foreign
+        assert room.capacity[POOL] - (vram + lent) == free
+
+
 def test_the_row_of_a_made_up_gpu_in_ram_has_ram_and_who_holds_it_there():
     lent = GpuProcess(7, 50, "llama-server", ram_mib=3000)
     books = ledger(apu(lent, GpuProcess(99, 200, "Xorg", ram_mib=100), free=260))
@@ -382,7 +403,7 @@ def test_made_up_cards_are_listed_as_the_engine_counts_them():
     assert books.read(NOTHING).names[FIRST] == "CUDA0", "a new order replaces the old one"
 
 
-def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
+def test_a_device_of_which_an_engine_reported_no_size_sets_no_limit():
     books = ledger()
     books.learn(plan(DevicePlan(device="RPC0", id=FAR)))
     assert FAR not in books.read(NOTHING).capacity

@@ -172,6 +172,20 @@ def test_a_key_that_a_hint_names_counts_as_shared_too_on_a_made_up_plan(clinic: 
     )
 
 
+def test_a_card_that_two_backends_would_fill_twice_on_a_made_up_plan(clinic: Clinic):
+    devices = [
+        DevicePlan(device=name, id="0000:01:00.0", model=9000, available=16_000)
+        for name in ("CUDA0", "Vulkan0")
+    ]
+    plan = Plan(profile="p", source="engine", fits=False, devices=devices)
+    advice = found(replace(clinic.facts(), plan=plan), "does-not-fit")
+    assert (
+        advice.message
+        == "it does not fit: CUDA0 and Vulkan0 would have to hold 17.6 GiB of 15.6 GiB"
+    )
+    assert advice.hint.startswith("write DEVICE = CUDA0: ")
+
+
 @needs_rig
 def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
     with rig(tmp_path, 200, 200, 200) as devices:

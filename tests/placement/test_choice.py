@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from paddock.engine.engine import Engine
+from paddock.engine.environment import NO_GPU
 from paddock.placement.choice import choices, unmatched
 from paddock.placement.planner import Planner
 from tests.placement.ground import around, profile, written
@@ -21,6 +22,7 @@ NOTHING_SEEN = "matches no device that the engine sees: it computes on the proce
         ({"CUDA_VISIBLE_DEVICES": "0"}, ["CUDA0"], ""),
         ({"CUDA_VISIBLE_DEVICES": "1"}, ["Vulkan0"], ""),
         ({"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": ""}, [], ""),
+        (NO_GPU, [], ""),
         ({"PATH": "0"}, [], ""),
         (
             {"CUDA_VISIBLE_DEVICES": "0,9"},

@@ -54,7 +54,11 @@ def test_the_warning_of_a_made_up_gpu_in_ram_counts_both():
     found = plan(apu(12_000), host(1000))
     explain(found, {})
     said = "RAM with Vulkan0: needs 12.7 GiB of 12.2 GiB; the machine would swap"
-    assert found.warnings == [said]
+    assert (found.warnings, found.notes) == ([said], [])
+    fits = plan(apu(8000), host(1000))
+    explain(fits, {})
+    said = "RAM with Vulkan0 is one memory: all of it together takes 8.8 GiB of 12.2 GiB"
+    assert (fits.warnings, fits.notes) == ([], [said])
 
 
 def test_a_margin_that_is_all_that_a_device_has_is_noted_though_it_computes_for_ram():

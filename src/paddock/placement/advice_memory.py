@@ -24,6 +24,8 @@ def does_not_fit(facts: ProfileFacts) -> Iterator[Finding]:
     gave_up = [w for w in plan.warnings if w.startswith("llama.cpp gives up")]
     message = f"it does not fit: {'; '.join([*short, *gave_up])}{marked(plan)}"
     at, hint = _what_hinders(facts.profile)
+    if twice := next((m for m in over if len(m.devices) > 1), None):
+        hint = f"write DEVICE = {twice.devices[0]}: both are one card, which llama.cpp fills twice"
     is_certain = bool(over) and plan.source == "engine"
     yield Finding("error" if is_certain else "warning", message, hint, at)
 

@@ -7,6 +7,7 @@ of its devices, and llama.cpp loads on the processor. `--device` with an unknown
 from collections.abc import Collection, Mapping
 
 from paddock.config.profile import Profile
+from paddock.engine.environment import NO_GPU
 from paddock.figures.units import count, plural
 from paddock.placement.sizes import value
 
@@ -21,7 +22,7 @@ _FAMILIES = {
     "ZE_AFFINITY_MASK": ("SYCL",),
 }
 _COUNTED = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")  # each entry is one device
-_NONE = ("", "-1", "none", "NoDevFiles")  # chosen on purpose
+_NONE = ("", "-1", "none", "None", "NoDevFiles")  # chosen on purpose
 
 
 def choices(base: Mapping[str, str], own: Mapping[str, str], *, has_gpus: bool) -> dict[str, str]:
@@ -31,7 +32,9 @@ def choices(base: Mapping[str, str], own: Mapping[str, str], *, has_gpus: bool) 
     """
     environ = {**base, **own} if has_gpus else own
     values = {name: environ.get(name, "").strip() for name in _FAMILIES}
-    return {name: said for name, said in values.items() if said not in _NONE}
+    return {
+        name: said for name, said in values.items() if said not in (*_NONE, NO_GPU.get(name, ""))
+    }
 
 
 def unmatched(profile: Profile, chosen: Mapping[str, str], seen: Collection[str]) -> str:

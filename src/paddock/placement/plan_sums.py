@@ -22,6 +22,7 @@ class MemorySum:
     margin: int  # the largest of theirs
     available: int | None
     is_ram: bool = False
+    devices: tuple[str, ...] = ()  # of a card: its names, several where as many backends use it
 
     @property
     def left(self) -> int | None:
@@ -53,6 +54,7 @@ def _sum(plans: Sequence[Plan], id_: str) -> MemorySum:
         margin=max(device.margin for device in parts),
         available=_known(device.available for device in parts),
         is_ram=is_host,
+        devices=() if is_host else tuple(names),
     )
 
 

@@ -73,7 +73,7 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
         gpus=gpu_ids(around.readings),
         fits=not fit.complaint,
     )
-    plan.fits &= fits_itself(profile) or not _is_over_full(plan)
+    plan.fits &= not _is_over_full(plan, is_fixed=not fits_itself(profile))
     explain(plan, around.readings, complaint=fit.complaint)
     return plan
 
@@ -126,10 +126,12 @@ def _sizes(fit: Fit, name: str) -> Sizes:
     return sizes
 
 
-def _is_over_full(plan: Plan) -> bool:
+def _is_over_full(plan: Plan, *, is_fixed: bool) -> bool:
     """Whether a GPU would be over-full, or RAM by what lies on GPUs there; the host alone swaps, which is a warning.
 
     Where fit is content, so is llama.cpp: what its last trial is over the target, for inputs of
-    devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp).
+    devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp). But a card
+    that two backends use it takes for two.
     """
-    return any(m.left is not None and m.left < 0 for m in sums(plan) if m.name != HOST_ALONE)
+    over = [m for m in sums(plan) if m.left is not None and m.left < 0 and m.name != HOST_ALONE]
+    return any(is_fixed or len(memory.devices) > 1 for memory in over)

@@ -30,7 +30,7 @@ def device_findings(
         yield Reason(
             code="choice-unmatched",
             message=unmatched,
-            hint="`llama-server --list-devices`, with that variable and without, shows what there is to choose",
+            hint="`paddock engine show` lists the devices that there are; correct the variable",
         )
     if plan is not None and plan.refused_mib and now.buffers:
         yield Reason(

@@ -6,7 +6,7 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.figures.units import count, plural
 from paddock.placement.devices import Readings, held_by
-from paddock.placement.plan_sums import sums
+from paddock.placement.plan_sums import HOST_ALONE, sums
 
 _WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
 
@@ -70,6 +70,12 @@ def _notes(plan: Plan, readings: Readings) -> list[str]:
         if reading and reading.takers and foreign and foreign >= _WORTH_TELLING:
             names = held_by(reading.takers)
             notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
+    for memory in sums(plan):
+        if memory.is_ram and memory.name != HOST_ALONE and (memory.left or 0) >= 0:
+            taken, available = gib(sum(memory.needed)), gib(memory.available or 0)
+            notes.append(
+                f"{memory.name} is one memory: all of it together takes {taken} of {available}"
+            )
     if over := [device for device in on_gpus(plan) if device.is_all_margin]:
         notes.append(f"{margin_names(over)}: nothing lies there")
     if plan.experts_in_ram:

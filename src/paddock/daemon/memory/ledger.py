@@ -153,17 +153,20 @@ class Ledger:
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
 
-        What a driver does not report, as in some containers, is taken to be what was booked.
+        What a driver does not report, as in some containers, is taken to be what was booked: of a GPU in RAM
+        that is counted as RAM.
         """
+        lies_in_ram = gpu.is_in_ram or gpu_id(gpu) in self._known.in_ram
         if not gpu.processes:
-            return _hidden(gpu, booked)
+            return {} if lies_in_ram else _hidden(gpu, booked)
         sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
         shares: dict[InstanceId, int] = {}
         for instance, holding in booked.items():
             own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
             if own:
                 used = [p.used_mib for p in own if p.used_mib is not None]
-                shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
+                assumed = 0 if lies_in_ram else holding.demand.get(gpu_id(gpu), 0)
+                shares[instance] = sum(used) if used else assumed
         return self._with_uncounted(gpu, booked, shares)
 
     def _with_uncounted(
