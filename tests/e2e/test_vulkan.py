@@ -94,7 +94,7 @@ async def test_two_made_up_cards_hold_what_was_planned_for_them(
         by_name = {device["device"]: device for device in plan["devices"]}
         assert (by_name["Vulkan0"]["id"], by_name["Vulkan1"]["id"]) == (CARD, "Vulkan1")
         assert await home.answer("dense") == "I am dense."
-        status = await home.until(lambda s: s.instances[0].verdict is not None)
+        status = await home.until(lambda s: s.instances[0].verdict is not None, within=200)
         [instance] = status.instances
         counted_by_driver = own.held_mib(int(instance.pid or 0), 0)
     assert instance.verdict is not None
