@@ -35,14 +35,16 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
     named = front.daemon.asked(wish.model)
     profile = named.profile
     exchange.account.profile = profile.id
-    prompt, wrapper = Prompt(content), None
+    wrapper = None
     streams = bool(wish.stream) and route.streams
     if route.streams:  # it generates
         prompt = await call.prompt(
             front, request, exchange.bodies, named, wish, content, request.path
         )
-    elif named.variant:  # it is counted, or put into the template, as it would be asked
-        content = await call.shaped(exchange.bodies, named, NOTHING_SAID, content, request.path)
+    else:  # it is counted, or put into the template, as it would be asked
+        content = await call.shaped(
+            exchange.bodies, named, wish, NOTHING_SAID, content, request.path
+        )
         prompt = Prompt(content)
     if route.surface is RESPONSES:
         prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
