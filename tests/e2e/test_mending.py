@@ -84,6 +84,8 @@ async def test_what_was_meant_is_what_comes(home: Yard):
     assert chat["choices"][0]["message"]["content"] == "It is on."
     message = await asked(home, "/v1/messages", messages=[QUESTION], stop_sequences=[""])
     assert message["content"][0]["text"] == "It is on."
+    message = await asked(home, "/v1/messages", messages=[QUESTION], stop_sequences=["is"])
+    assert (message["stop_reason"], message["stop_sequence"]) == ("stop_sequence", "is")
 
     text = {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}
     reply = await asked(home, "/v1/responses", input="hi", text=text, max_output_tokens=40)
