@@ -4,6 +4,7 @@
 # xllamacpp 2026.10.11549 (llama.cpp 11549; the same with build 11434), a conversation of three turns, the second:
 #   {"role": "assistant", "content": "Yes."}                           400 "Cannot determine type of 'item'"
 #   {"type": "reasoning", "id": ..., "summary": []}, then a message    400 "item['content'] is not an array"
+#   the first with "type": "message" beside it                         200
 #   {"type": "message", "role": "assistant", "content": [{"type": "output_text", ...}]}     200
 #   {"role": "user", "content": "Yes."}                                                     200
 # The first is how OpenAI's guide to the Responses API keeps a conversation by hand, with `role` and `content` alone;
@@ -31,6 +32,7 @@ seen = []
 for middle in (
     [{"role": "assistant", "content": "Yes."}],
     [reasoning, message],
+    [{"type": "message", "role": "assistant", "content": "Yes."}],
     [message],
     [{"role": "user", "content": "Yes."}],
 ):
@@ -41,5 +43,5 @@ for middle in (
     except HTTPError as error:
         seen.append(json.load(error)["error"]["message"])
     print(json.dumps(middle), "->", seen[-1])
-leave(seen == ["Cannot determine type of 'item'", "item['content'] is not an array", 200, 200])
+leave(seen == ["Cannot determine type of 'item'", "item['content'] is not an array", 200, 200, 200])
 PY
