@@ -38,7 +38,7 @@ from tests.clock import SetClock
 from tests.yard import places
 
 GPU = DeviceId("0000:00:06.0")
-CARD = Gpu(0, "NVIDIA H100", 81079, 8348, None, (GpuProcess(99, 72000, "hog"),), GPU, driver="580")
+CARD = Gpu(0, "NVIDIA H100", 81079, 8348, None, (GpuProcess(99, 70000, "hog"),), GPU, driver="580")
 LOG = """\
 0.1 I llama_prepare_model_devices: using device CUDA0 (NVIDIA H100) (0000:00:06.0) - 8348 MiB free
 0.2 I load_tensors: loading model tensors, this can take a while... (load_mode = mmap)

@@ -52,6 +52,16 @@ async def test_what_lies_worse_than_before_is_reported_with_who_took_the_memory(
     ]
 
 
+async def test_a_choice_of_devices_of_which_the_engine_sees_fewer_degrades_a_load(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
+    await world.loaded()
+    [reason] = world.reached[0].reasons
+    assert reason.code == "choice-unmatched"
+    assert reason.message == "CUDA_VISIBLE_DEVICES=0,7 names 2 devices, the engine sees 1 (CUDA0)"
+
+
 async def test_of_ours_the_one_beside_is_named(world: World):
     world.instance("b")
     await world.loaded(log=LOG.replace("33/33", "20/33").replace("8348", "3000"))

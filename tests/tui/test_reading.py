@@ -1,11 +1,13 @@
 """What screens show of a view: words, rows, lines, and bars that are exactly as wide as asked for."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
-from paddock.api.placement import Speed, Verdict
+from paddock.api.placement import Buffer, Placement, Speed, Verdict
 from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
 from paddock.tui import reading
 from paddock.tui.bars import cells, device_bar, device_bars, facts
@@ -341,6 +343,24 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     )
     head = reading.header(seen(Tale().tell(refused).events))
     assert head.problem.endswith("applied: line 3: unknown key, and 1 more: paddock check")
+
+
+def test_the_header_says_that_there_is_no_engine_or_that_it_uses_no_gpu() -> None:
+    view = seen(histories.idle())
+    assert reading.header(replace(view, engine="")).problem.startswith("no llama-server was found")
+    gpu = DeviceInfo(name="GPU0", kind="gpu", id="0000:03:00.0", description="Arc B580")
+    ram = DeviceInfo(name="Host", kind="host")
+
+    def problem(device: DeviceInfo, place: str) -> str:
+        placement = Placement(buffers=[Buffer(device=place, kind="model", mib=100.0)])
+        [one, *_] = seen(histories.two_resident()).instances.values()
+        live = {one.id: with_fields(one, placement=placement)}
+        return reading.header(replace(view, devices=(device, ram), instances=live)).problem
+
+    assert "uses none of the GPUs (Arc B580)" in problem(gpu, "Host")
+    assert problem(gpu, "Vulkan0") == ""
+    assert problem(with_fields(gpu, name="CUDA0"), "Host") == "", "its engine named it"
+    assert reading.header(replace(view, devices=(gpu, ram), instances={})).problem == ""
 
 
 def test_totals_in_one_line() -> None:

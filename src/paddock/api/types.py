@@ -162,7 +162,11 @@ class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str  # `CUDA0`, where an engine has named it; else `GPU0`, `Host`
     kind: Literal["gpu", "host"]
     id: str = ""  # stable: a PCI address, `RPC0[host:port]`, `host`
-    description: str = ""
+    description: str = ""  # of a GPU its maker and model
+    also: list[str] = []  # what the same device is called by other backends of engines: `Vulkan0`
+    in_ram: bool = (
+        False  # a GPU in the machine's memory, whose sizes count that: the host's row has it, too
+    )
     total_mib: int | None = None
     free_mib: int | None = None
     booked_mib: dict[str, int] = {}  # by instance: what the scheduler counts on

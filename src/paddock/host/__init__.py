@@ -1,7 +1,7 @@
 """Readings of this machine: GPUs, memory, control groups, processes.
 
 Start with `gpu.py` (the numbers that all drivers share) and `gpus.py` (all GPUs of the machine).
-`nvidia.py` reads NVML; `amd.py`, `drm.py` and `drm_clients.py` read sysfs and /proc; `memory.py` and
+`nvidia.py` reads NVML; `amd.py`, `intel.py`, `drm.py` and `drm_clients.py` read sysfs and /proc; `memory.py` and
 `cgroups.py` say how much RAM may be used; `processes.py` reads single processes.
 What cannot be read is None, never zero and never an exception. Nothing here decides, remembers, or
 knows a profile or an engine's name for a device (`placement/devices.py` joins the two).

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paddock.api.types import DeviceInfo
+from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib
 from paddock.tui.state import View
@@ -30,7 +31,7 @@ class Bar:
     """One device. The cells of its segments are together exactly as many as were asked for."""
 
     name: str  # `CUDA0`
-    description: str  # `NVIDIA GeForce RTX 4090`
+    description: str  # `NVIDIA GeForce RTX 4090`; nothing of RAM
     segments: tuple[Segment, ...]
     total: str  # `24.0 GiB`, empty where nobody knows
     free: str
@@ -57,12 +58,18 @@ def device_bar(view: View, device: DeviceInfo, width: int) -> Bar:
     )
     return Bar(
         name=device.name,
-        description=device.description,
+        description=_described(device),
         segments=tuple(segments),
         total=mib(device.total_mib),
         free=mib(device.free_mib),
         facts=facts(device),
     )
+
+
+def _described(device: DeviceInfo) -> str:
+    if device.kind == "host":
+        return ""
+    return detailed(device.description, device.also, in_ram=device.in_ram)
 
 
 def cells(amounts: Sequence[float], width: int) -> list[int]:
@@ -149,5 +156,7 @@ def _foreign(device: DeviceInfo, mib_taken: float) -> str:
 
 def _margin(view: View, device: DeviceInfo) -> float:
     """MiB that the most careful resident wants to stay free here."""
-    plans = [i.plan.device(device.name) for i in view.instances.values() if i.plan]
-    return max((plan.margin for plan in plans if plan and plan.total), default=0)
+    plans = [i.plan for i in view.instances.values() if i.plan]
+    names = {device.name, *device.also}
+    own = [d for plan in plans for d in plan.devices if d.device in names and d.total]
+    return max((planned.margin for planned in own), default=0)

@@ -112,7 +112,8 @@ def device_text(bar: Bar, used: Iterable[float | None], *, is_wide: bool) -> Tex
         return text.append(f"  {bar.facts}", "dim") if bar.facts else text
     if bar.total:
         text.append(f" of {bar.total}", "dim")
-    for line in filter(None, (bar.legend, bar.facts)):
+    what = " · ".join(filter(None, (bar.description, bar.facts)))
+    for line in filter(None, (bar.legend, what)):
         text.append(f"\n       {line}", "dim")
     return text.append(f"\n       {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
 

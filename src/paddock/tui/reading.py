@@ -21,6 +21,7 @@ from paddock.figures.units import (
     unix,
 )
 from paddock.tui.bars import Bar, Segment, device_bar, device_bars
+from paddock.tui.engine_problem import engine_problem
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS, Mark, Tone
 from paddock.tui.notices import complaint, not_applied, reason
 from paddock.tui.state import View
@@ -182,7 +183,7 @@ class Header:
     engine: str
     current: str
     link: Mark
-    problem: str  # of the link or of models.conf; else that the GPUs are yielded
+    problem: str  # of the link, of models.conf or of the engine; else that the GPUs are yielded
 
     @property
     def text(self) -> str:
@@ -200,7 +201,7 @@ def header(view: View) -> Header:
         engine=view.engine,
         current=view.current or "",
         link=LINKS[view.link],
-        problem=view.link_error or config or yielded,
+        problem=view.link_error or config or yielded or engine_problem(view),
     )
 
 

@@ -11,6 +11,7 @@ from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
 from paddock.cli.output.yielded import lines_of
+from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib, seconds, speed
 
@@ -130,7 +131,8 @@ def _devices(devices: list[DeviceInfo]) -> None:
 def _device_row(device: DeviceInfo) -> list[str]:
     booked = ", ".join(f"{name} {mib(held)}" for name, held in device.booked_mib.items())
     free, total = mib(device.free_mib) or "unknown", mib(device.total_mib) or "unknown"
-    return [device.name, free, total, booked, _others(device), _now(device), device.description]
+    what = detailed(device.description, device.also, in_ram=device.in_ram)
+    return [device.name, free, total, booked, _others(device), _now(device), what]
 
 
 def _others(device: DeviceInfo) -> str:

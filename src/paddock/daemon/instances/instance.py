@@ -73,7 +73,7 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport(record.replay, record.load_mode)
+        self.report = LoadReport(record.replay, record.load_mode, record.argv)
         self.timings = Timings()
         self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.is_early = False  # its process was begun before its turn
