@@ -206,11 +206,12 @@ SITUATIONS = {
         settings=f'api-keys = ["{KEY}"]\nmanagement-keys = ["{KEY}"]\n',
     ),
     "body too large": Situation(
-        "the request body is larger than 1 MiB|Request too large",
-        ONCE,
+        "the request body is larger than 1 MiB",
+        # The other two send no such thing: Claude Code says itself that it is too long.
+        {"codex": 1, "opencode": 3, "qwen-code": 1, "aider": 1},
         loads=0,
         ctx=4_194_304,
-        said=1_045_000,  # more would be refused by Codex itself
+        said=1_100_000,
         settings="max-body = 1\n",
     ),
     "crash": Situation(
@@ -257,7 +258,11 @@ def _offer(running: Process, key: str) -> Offer:
 
 def _prompt(name: str, size: int) -> tuple[tuple[str, ...], str]:
     """What is asked: the arguments and the standard input of a client."""
-    return ASKED[name], "hay " * (size // 4)
+    words = ASKED[name]
+    if size and name == "aider":
+        words = (*words[:-2], "--message-file", "/dev/stdin")
+    most = 1_045_000 if name == "codex" else size  # it refuses itself what has more than 2**20
+    return words, "hay " * (min(size, most) // 4)
 
 
 def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, int]:
@@ -283,8 +288,10 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
     return done.stdout + done.stderr, asks, loads
 
 
-@pytest.mark.parametrize("name", ASKED)
-@pytest.mark.parametrize("situation", SITUATIONS)
+CASES = [(situation, name) for situation, it in SITUATIONS.items() for name in it.asks]
+
+
+@pytest.mark.parametrize(("situation", "name"), CASES)
 def test_its_user_reads_the_reason_and_it_asks_no_more_than_it_must(
     situation: str, name: str, tmp_path: Path
 ):

@@ -95,7 +95,8 @@ class Guard:
                 hint="use one of management-keys in paddock.toml",
             )
         problem = "this API key is not known here" if key else "an API key is needed"
-        raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
+        # Not a word of x-api-key: Claude Code (2.1.197) then says to log in, and nothing else.
+        raise Unauthorized(problem, hint="send it as `Authorization: Bearer …`")
 
 
 def _digests(keys: Iterable[str]) -> tuple[bytes, ...]:
