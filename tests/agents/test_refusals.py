@@ -169,7 +169,8 @@ SITUATIONS = {
         r"no model 'scout'|issue with the selected model \(scout\)",
         ONCE | {"claude-code": 2},
         loads=0,
-        happens=_changed("[scout]", "[other]"),
+        # With its file, by whose name it would be found.
+        happens=_changed("[scout]\nmodel = scout.gguf", "[other]\nmodel = other.gguf"),
     ),
     "bad request": Situation(
         "no such talk",
