@@ -24,7 +24,7 @@ from paddock.clients.writing import put_aside
 from paddock.config.settings import Paths
 from paddock.errors import PaddockError
 from paddock.llama.scripted import write
-from tests.agents.conftest import ASKED, MODEL, SAYS, program, run_told
+from tests.agents.conftest import ASKED, MODEL, SAYS, program, run_configured
 from tests.rig import rig
 from tests.yard import Process, places, process, wrapper
 
@@ -273,19 +273,19 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
     asked, said = _prompt(name, situation.said)
     words = [program(client.program), *asked]
     with _devices(situation, paths), process(paths) as running, ExitStack() as end:
-        setting = client.run(_offer(running, situation.key), folder / "told")
+        setting = client.run(_offer(running, situation.key), folder / "logged")
         for _ in put_aside(setting):
             pass
         if situation.happens:
             situation.happens(running, 2 if name == "opencode" else 1, end)
-        done = run_told(words, setting, folder, said)
+        done = run_configured(words, setting, folder, said)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
     logs = [*running.log.parent.glob("daemon-*.log"), *paths.state_dir.glob("daemon.log")]
-    told = "".join(log.read_text() for log in logs)
+    logged = "".join(log.read_text() for log in logs)
     records = (paths.state_dir / "instances").glob("*/record.json")
     loads = sum('"profile":"scout"' in record.read_text() for record in records)
-    asks = told.count(" request api=") + told.count(" refused POST ")
+    asks = logged.count(" request api=") + logged.count(" refused POST ")
     return done.stdout + done.stderr, asks, loads
 
 

@@ -20,7 +20,7 @@ def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
 
 KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
-PASSES = {"queue_full", "yielded", "restarting", "upstream_gone", "model_loading"} | {
+PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "model_loading"} | {
     "instance_hangs",
     "too_many_connections",
     "no_room_for_body",
@@ -43,7 +43,7 @@ def test_it_says_when_or_not_to_ask_again(kind: type[PaddockError], surface: Sur
         assert status < 500 or surface not in AGENTS
 
 
-def _told(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
+def _as_sent(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
     document = surface.shape(error, surface.status(error, error.status))
     lines = surface.event(document).decode().split("\n")
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
@@ -53,16 +53,16 @@ def _told(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
 def test_inside_a_stream_a_type_says_whether_the_turn_is_over(kind: type[PaddockError]):
     error = kind("no")
     ours = error.status if error.status < 500 else 400
-    [chat] = _told(OPENAI, error)
-    [anthropic] = _told(ANTHROPIC, error)
-    flat, failed = _told(RESPONSES, error)
+    [chat] = _as_sent(OPENAI, error)
+    [anthropic] = _as_sent(ANTHROPIC, error)
+    flat, failed = _as_sent(RESPONSES, error)
     code = failed["response"]["error"]["code"]
     assert chat["error"].get("retry_after") == anthropic["error"].get("retry_after")
     assert ("retry_after" in chat["error"]) == (kind.code in PASSES)
     if kind.code in PASSES:
         is_broken = kind.code in {"upstream_gone", "instance_hangs"}
         assert code == ("server_error" if is_broken else "rate_limit_exceeded")
-    if kind.code in PASSES - {"queue_full"}:
+    if kind.code in PASSES - {"queue_full", "key_busy"}:
         assert chat["error"]["type"] == "server_error"
         assert anthropic["error"]["type"] == "overloaded_error"
     elif ours in {400, 409, 413}:
@@ -94,6 +94,15 @@ def test_who_reads_nothing_but_events_hears_in_one_how_long_to_wait(kind: type[P
         assert f'"no. Please try again in {error.passes_in:.0f}s."' in told
     assert told.count("event: ") == 2
     assert answer.headers["retry-after"] == f"{error.passes_in:.0f}"
+
+
+def test_who_reads_nothing_but_events_is_not_left_waiting_for_hours():
+    error = kinds.GpusYielded("no")
+    error.passes_in = 3600.0
+    answer = refusing.refusal(error, RESPONSES, _asked_by("text/event-stream"))
+    assert (answer.status, answer.content_type) == (400, "application/json")
+    assert answer.headers["x-should-retry"] == "false"
+    assert _as_sent(RESPONSES, error)[1]["response"]["error"]["code"] == "invalid_prompt"
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/event-stream, */*"])

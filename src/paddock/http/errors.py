@@ -33,6 +33,9 @@ _ANTHROPIC_TYPES = {
 _LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
 
 
+SOON = 300.0  # seconds that a program may well wait
+
+
 class EngineRefusedError(PaddockError):
     """llama-server itself refused; its words, to be said in another API's shape."""
 
@@ -161,7 +164,9 @@ def _when(error: PaddockError) -> dict[str, int]:
 def advice(error: PaddockError) -> dict[str, str]:
     """Headers: whether to ask again, and when, which the libraries of OpenAI and Anthropic heed."""
     if error.passes_in is not None:
-        return {"retry-after": str(round(error.passes_in))}
+        later = {"retry-after": str(round(error.passes_in))}
+        # Libraries take no notice of a long time, and ask again after some seconds.
+        return later if error.passes_in <= SOON else later | {"x-should-retry": "false"}
     more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
     more |= {"accept-encoding": coding.ACCEPTED} if isinstance(error, UnknownCoding) else {}
     return {"x-should-retry": "false", **more}

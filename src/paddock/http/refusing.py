@@ -45,7 +45,7 @@ def refusal(error: PaddockError, surface: Surface, request: web.Request) -> web.
 def _to_a_reader_of_events(error: PaddockError, surface: Surface) -> web.Response:
     """Codex ends its turn at 400 alone, and asks 30 times after a 5xx and 6 times after a 429 without a
     word of the reason. The events of a stream have it wait, and show it."""
-    if error.passes_in is None:
+    if error.passes_in is None or error.passes_in > errors.SOON:
         return errors.refusal(error, surface.shape, surface.final)
     words = surface.event(surface.shape(error, error.status))
     headers = errors.advice(error) | {"cache-control": "no-cache"}

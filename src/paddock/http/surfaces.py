@@ -91,7 +91,7 @@ def _responses_error(document: bytes) -> bytes:
     flat = {"type": "error", "sequence_number": 0, "param": error.get("param")}
     flat |= {"code": error.get("code"), "message": error.get("message"), "error": error}
     failure = {"code": "invalid_prompt", "message": error["message"]}
-    if (seconds := error.get("retry_after")) is not None:
+    if (seconds := error.get("retry_after")) is not None and seconds <= errors.SOON:
         failure["code"] = "server_error"
         if error.get("code") not in _BROKEN:
             failure["code"] = "rate_limit_exceeded"
