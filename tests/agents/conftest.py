@@ -59,16 +59,21 @@ ASKED = {
 
 
 def run_configured(
-    words: list[str], setting: ClientSettings, folder: Path
+    words: list[str], setting: ClientSettings, folder: Path, said: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     """A client with what `paddock run` gives it: its settings' arguments come first."""
-    return run_client([words[0], *setting.args, *words[1:]], setting.env, folder)
+    return run_client([words[0], *setting.args, *words[1:]], setting.env, folder, said=said)
 
 
 def run_client(
-    argv: list[str], variables: Mapping[str, str], folder: Path, *, limit: float = 400
+    argv: list[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    *,
+    limit: float = 400,
+    said: str = "",
 ) -> "subprocess.CompletedProcess[str]":
-    """In a home of its own, with nobody's keys; `limit` in seconds."""
+    """In a home of its own, with nobody's keys; `limit` in seconds; `said` is its standard input."""
     home, work = folder / "home", folder / "work"
     home.mkdir(exist_ok=True)
     work.mkdir()
@@ -77,7 +82,7 @@ def run_client(
         argv,
         env=env,
         cwd=work,
-        stdin=subprocess.DEVNULL,
+        input=said,
         capture_output=True,
         text=True,
         timeout=limit,

@@ -118,6 +118,7 @@ def test_qwen_code_knows_each_model_and_waits(tmp_path: Path):
     assert seer["generationConfig"]["samplingParams"] == {"max_tokens": 512}
     assert seer["generationConfig"]["timeout"] == 1_800_000
     assert settings["env"][seer["envKey"]] == OFFER.token
+    assert settings["memory"] == {"enableManagedAutoMemory": False}, "it reads every turn again"
 
 
 def test_aider_leaves_the_temperature_to_the_profile(tmp_path: Path):

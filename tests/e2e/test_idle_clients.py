@@ -173,8 +173,9 @@ LARGE = {
 
 @pytest.mark.parametrize("path", LARGE)
 async def test_five_bodies_of_60_mb_at_once_stay_out_of_memory(tmp_path, herd, path):
-    content = _document(path, 60)
-    with process(paths_in(tmp_path / "yard", herd)) as daemon:
+    content, paths = _document(path, 60), paths_in(tmp_path / "yard", herd)
+    paths.settings.write_text("keep-alive-after = 600\n")  # a sign of life would begin with 200
+    with process(paths) as daemon:
         async with visitor(daemon) as yard:
 
             async def ask() -> int:

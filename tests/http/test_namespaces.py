@@ -157,3 +157,11 @@ def test_a_reply_that_is_none_is_left_alone(odd: bytes):
     wrapper = Wrapper(NAMES, streams=False)
     wrapper.hear(odd)
     assert wrapper.end() == odd
+
+
+@pytest.mark.timeout(20)
+def test_a_tool_that_is_there_a_hundred_thousand_times_is_one_name():
+    """Each got a name with one more `_` than the one before: the square of their number, in time and in memory."""
+    told, names = _flat(WRAPPED | {"tools": [ASK] * 100_000})
+    assert names == NAMES
+    assert {tool["name"] for tool in told["tools"]} == {"mcp__paddock__ask"}

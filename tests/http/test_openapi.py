@@ -54,6 +54,20 @@ def test_every_route_names_its_apis_refusal():
             assert schema.endswith("/" + OF_SURFACE[route.surface.name].__name__)
 
 
+@pytest.mark.parametrize(
+    ("path", "statuses"),
+    [
+        ("/unload", {200, 202}),
+        ("/yield", {200, 202}),
+        ("/switch", {200, 202}),
+        ("/shutdown", {202}),
+    ],
+)
+def test_what_is_not_over_when_it_is_answered_says_so(path, statuses):
+    told = describe(ROUTES)["paths"][path]["post"]["responses"]
+    assert {int(status) for status in told if status != "default"} == statuses
+
+
 def test_every_route_says_what_it_is():
     assert all(route.summary for route in ROUTES)
 

@@ -206,6 +206,9 @@ def qwen_settings(offer: Offer) -> str:
         "modelProviders": {"openai": [_qwen_model(card, offer) for card in offer.cards]},
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": offer.main.id},
+        # After each turn a second agent would read all of it with a prompt of its own: 26,000 tokens
+        # for a "hi", and what the slot held is lost.
+        "memory": {"enableManagedAutoMemory": False},
         "env": _qwen_env(offer),
     }
     return json.dumps(settings, indent=2) + "\n"

@@ -26,6 +26,7 @@ class Job:
         self.id = job_id
         self.profile = profile
         self.result = SwitchResult(job=job_id, model=profile, outcome="running")
+        self.error: PaddockError | None = None  # that it ended with
         self.task: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
 
@@ -92,7 +93,7 @@ class Jobs:
 
     def _note(self, job: Job, error: PaddockError, begun: float) -> None:
         job.result.outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
-        job.result.failure = failure_of(error)
+        job.error, job.result.failure = error, failure_of(error)
         job.result.seconds = round(self._clock.now() - begun, 3)
 
     def note_restored(self, profile: ProfileId, restored: list[str]) -> None:

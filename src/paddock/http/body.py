@@ -20,6 +20,7 @@ _BOM = b"\xef\xbb\xbf"  # llama-server skips it, too
 _SHORT = 1 << 10  # bytes; no number that samples is longer
 _SCHEMA = 1 << 16  # bytes; of a field with a schema in it that are kept
 _LONGEST_NAME = 1 << 10  # letters of a model's name
+_PARTS, _PART_HEAD = 1000, 1 << 13  # of a form: parts that are looked at, bytes of the head of one
 
 
 class Wish(msgspec.Struct):
@@ -40,16 +41,21 @@ class _Form:
     boundary: bytes
 
     def field(self, name: str) -> str | None:
-        """The text of the first part of this name."""
+        """The text of the first part of this name, among the first thousand.
+
+        Each byte is looked at a few times only: whatever is searched for, it is within one part.
+        """
         marker = f'name="{name}"'.encode()
         start = self.body.find(self.boundary)
-        while start >= 0:
+        for _ in range(_PARTS):
+            if start < 0:
+                break
             start += len(self.boundary)
-            head_end = self.body.find(b"\r\n\r\n", start)
             end = self.body.find(b"\r\n" + self.boundary, start)
-            if head_end < 0 or end < 0:
-                return None
-            if marker in self.body[start:head_end].replace(b"filename=", b"") and head_end < end:
+            if end < 0:
+                break
+            head_end = self.body.find(b"\r\n\r\n", start, min(end, start + _PART_HEAD))
+            if marker in self.body[start : max(start, head_end)].replace(b"filename=", b""):
                 return self.body[head_end + 4 : end].decode(errors="replace").strip()
             start = end + 2
         return None

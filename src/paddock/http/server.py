@@ -15,7 +15,7 @@ from aiohttp import web
 from multidict import istr
 
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
-from paddock.http import errors, malformed
+from paddock.http import errors, malformed, refusing
 from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.content import Store
 from paddock.http.door import RESERVE, Door, most_connections
@@ -167,7 +167,7 @@ def _handle(front: Front, route: Route) -> _Handle:
         except PaddockError as error:
             why = malformed.shown(str(error))
             log.info("refused %s %s: %s", request.method, malformed.shown(request.path), why)
-            return _closing(error, errors.refusal(error, surface.shape))
+            return _closing(error, refusing.refusal(error, surface, request))
 
     return handle
 

@@ -173,6 +173,7 @@ class FitReader:
 
     def feed(self, line: str) -> None:
         """Take note of one line of the log."""
+        line = line[: excerpt.PARSED]
         if "load_tensors: layer" in line:
             self._hear_layer(line)
         elif " overridden to " in line:

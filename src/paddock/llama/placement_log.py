@@ -43,7 +43,6 @@ _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
 # Bounds on what a log may name, so that an endless log cannot fill the memory.
 _MOST_DEVICES, _MOST_PARTS, _MOST_BUFFERS, _MOST_COMPLAINTS = 64, 64, 1024, 8
 _META = "Meta("  # how the devices are called that are one
-_LONGEST = 4_096  # characters of a line; longer ones are no lines of ours
 
 
 @dataclass(slots=True)
@@ -112,7 +111,7 @@ class PlacementReader:
 
     def feed(self, line: str) -> bool:
         """Take note of a line; whether it was about the placement."""
-        line = line[:_LONGEST]
+        line = line[: excerpt.PARSED]
         if found := _BUFFER.search(line):
             self._add_buffer(found[1], found[2], float(found[3]))
             return True
