@@ -24,13 +24,13 @@ def old(unused_tcp_port: int) -> str:
     return f"http://127.0.0.1:{unused_tcp_port}"
 
 
-async def _get(yard, url: str, status: int = 200, **headers: str):
+async def _get(yard, url: str, status: int = 200, headers: dict[str, str] | None = None):
     async with yard.http.get(url, headers=headers) as reply:
         assert reply.status == status, await reply.text()
         return await reply.json()
 
 
-async def _post(yard, url: str, body: object, **headers: str):
+async def _post(yard, url: str, body: object, headers: dict[str, str] | None = None):
     async with yard.http.post(url, json=body, headers=headers) as reply:
         return reply.status, await reply.json()
 
@@ -90,10 +90,10 @@ async def test_it_is_guarded_as_every_address_of_ours_is(home, unused_tcp_port, 
     async with home(wrapper_port=unused_tcp_port, **keys) as yard:
         ask, manage = ({"Authorization": f"Bearer {key}"} for key in ("ask", "all"))
         await _get(yard, old + "/models", 401)
-        await _get(yard, old + "/models", **ask)
-        await _get(yard, old + "/status", 403, **ask)
-        await _get(yard, old + "/status", **manage)
-        await _get(yard, old + "/status", 403, Host="evil.example", **manage)
+        await _get(yard, old + "/models", 200, ask)
+        await _get(yard, old + "/status", 403, ask)
+        await _get(yard, old + "/status", 200, manage)
+        await _get(yard, old + "/status", 403, {"Host": "evil.example", **manage})
         page = {"Origin": "http://evil.example", **manage}
-        assert (await _post(yard, old + "/switch", {"model": "alpha"}, **page))[0] == 403
-        assert not (await _get(yard, yard.url + "/status", **manage))["instances"]
+        assert (await _post(yard, old + "/switch", {"model": "alpha"}, page))[0] == 403
+        assert not (await _get(yard, yard.url + "/status", 200, manage))["instances"]

@@ -13,7 +13,7 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.background.child import exit_on_signals, waited_for
-from paddock.cli.options import ForModel, Key, Url, client_names
+from paddock.cli.options import Config, ForModel, Key, NoStart, Url, client_names
 from paddock.cli.output.terminal import complain
 from paddock.errors import NoSuchThing
 from paddock.scratch import scratch, sweep
@@ -41,18 +41,25 @@ def run(
     client: ClientName,
     args: Arguments = None,
     model: ForModel = None,
+    config: Config = None,
+    no_start: NoStart = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
     """Start a client on one of the models, with its real context, long patience and one model for all its jobs.
 
+    Where no daemon runs, one is started in the background first, and goes on when the client has ended.
+
     The client's own files are not touched: it gets its settings by environment variables, by arguments, or in a file that is removed when it ends. With `openai` or `anthropic` any command runs with the usual variables: `paddock run openai -- python script.py`.
     """
     from paddock.cli.online.offer import offer_of
+    from paddock.cli.output.starting import daemon_at
     from paddock.clients.known import client_named
 
     chosen = client_named(client)
     words = command(chosen, args or [])
+    exit_on_signals()  # so that a daemon that is being started goes, and later what lies aside
+    url = daemon_at(url, key, config, may_start=not no_start)
     offer = offer_of(url, key, model)
     complain(f"{chosen.title} on {offer.main.id} at {offer.url}")
     sys.exit(started(chosen, offer, words))
@@ -78,7 +85,7 @@ def started(client: ClientProgram, offer: Offer, words: Sequence[str]) -> int:
     from paddock.clients.writing import put_aside
 
     assert client.run is not None, "`command` has seen to it"
-    exit_on_signals()  # else what lies there, keys among it, would stay
+    exit_on_signals()  # else what lies aside, keys among it, would stay
     sweep(_runtime())  # of those that were killed
     with scratch("run", place=_runtime()) as folder:
         setting = client.run(offer, folder)
