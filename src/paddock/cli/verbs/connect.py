@@ -87,9 +87,8 @@ def _setting(client: ClientProgram, url: str, key: str | None, model: str | None
     home = Path.home()
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     own = config / "paddock" / "clients" / client.name
-    return client.connect(
-        offer_of(url, key, model), ClientFolders(own=own, home=home, config=config)
-    )
+    offer = offer_of(url, key, model, has_picker=client.has_picker)
+    return client.connect(offer, ClientFolders(own=own, home=home, config=config))
 
 
 def _ledger() -> WrittenFiles:
