@@ -5,7 +5,7 @@ fields that do not count are taken out, and everything else keeps its bytes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -30,6 +30,15 @@ class Sampling:
     in_effect: Mapping[str, float] = field(default_factory=dict)
     overruled: tuple[str, ...] = ()  # what the request said in vain
     added: Mapping[str, float] = field(default_factory=dict)  # what its variant says for it
+    # What of `in_effect` its profile says; None: nothing is sampled.
+    own: Mapping[str, float] | None = field(default=None, compare=False)
+    said: Mapping[str, float] = field(default_factory=dict, compare=False)  # the rest of it
+
+    def served_by(self, running: Mapping[str, float]) -> "Sampling":
+        """What holds where the instance has these flags for sampling: an older profile's, where it is stale."""
+        if self.own is None or self.own == running:
+            return self
+        return replace(self, in_effect={**running, **self.said}, own=running)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -47,7 +56,8 @@ class Sampling:
         return ", ".join(f"{name}={value:g}" for name, value in self.in_effect.items())
 
 
-NOTHING_SAID = Sampling()
+NOTHING_SAID = Sampling()  # nor anything sampled, as far as is known
+_LEFT_ALONE = Sampling(own={})
 
 
 class Samplers:
@@ -65,15 +75,18 @@ class Samplers:
         if variant:
             mine, allowed = variants.samplers(variant, path), variant.client_samplers
         if not own and not said and not mine:
-            return NOTHING_SAID
+            return _LEFT_ALONE
         asked = dict(_numbers(said)) if said else {}
         if allowed is None:
-            return Sampling({**own, **mine, **asked}, added=_unsaid(mine, said))
+            given = {**mine, **asked}
+            added = _unsaid(mine, said)
+            return Sampling({**own, **given}, added=added, own=own, said=given)
         others = [name for name, _ in said if name in _OTHERS]
         vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
         added = _unsaid(mine, [(name, raw) for name, raw in said if name in allowed])
-        return Sampling({**own, **mine, **counts}, vain, added)
+        given = {**mine, **counts}
+        return Sampling({**own, **given}, vain, added, own, given)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)
