@@ -18,7 +18,10 @@ async def test_an_answer_of_a_few_tokens_tells_no_speed(world: World):
     live = await world.loaded()
     await world.answered(live, 40.0, tokens=SHORT)
     assert (await world.load()).samples == 0
+    assert (world.chronicle.speed_of(live.id), world.chronicle.speeds) == (None, {})
     await world.answered(live, 40.0, tokens=LONG)
+    await world.answered(live, 4.0, tokens=SHORT)
+    assert world.chronicle.speeds[live.profile].generation == 40.0
     entry = await world.load()
     assert (entry.samples, entry.generation, entry.prompt) == (1, 40.0, None)
 

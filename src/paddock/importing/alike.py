@@ -40,7 +40,7 @@ def with_variants(page: Page, stable: Stable) -> Page:
     for section in _sections(page.lines):
         name = section[0].text[1:-1] if section and section[0].is_header else ""
         if base := found.get(name):
-            new.note(section[0].source or name, _WHY, "changed", f"[{name}] of [{base.id}]")
+            new.note(section[0].source or name, _WHY, "changed", f"of [{base.id}]")
             lines += _rewritten(section, base, stable.profiles[name])
         else:
             lines += section

@@ -60,13 +60,6 @@ class LoadCase:
         )
 
 
-def whole(prompt: Timing | None, answer: Timing) -> Speed | None:
-    """The speeds of one request of any length, tokens/s; an answer of one token has none."""
-    if answer.speed is None:
-        return None
-    return Speed(prompt=prompt.speed if prompt else None, generation=answer.speed)
-
-
 def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
     """The speeds of one request, tokens/s; None where it was too short to measure any."""
     is_long = answer.tokens >= _LEAST_GENERATED
@@ -76,4 +69,14 @@ def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
     return Speed(
         prompt=reads_long.speed if reads_long else None,
         generation=answer.speed if is_long else None,
+    )
+
+
+def together(before: Speed | None, now: Speed) -> Speed:
+    """What one instance's requests measured: a short prompt or answer leaves an earlier figure as it is."""
+    if before is None:
+        return now
+    return Speed(
+        prompt=now.prompt if now.prompt is not None else before.prompt,
+        generation=now.generation if now.generation is not None else before.generation,
     )
