@@ -70,7 +70,7 @@ async def models(front: Front, request: web.Request, route: Route) -> web.Stream
     """Every profile and variant, those for benchmarks too."""
     await front.daemon.look_at_files()
     active, sheet = now(front).model, Sheet(request, WrapperModels(models=[]), "models")
-    async for info, card in all_listed(front):
+    async for info, card in all_listed(front, request):
         await sheet.add(
             WrapperModel(
                 id=info.id,
@@ -93,7 +93,7 @@ async def status(front: Front, request: web.Request, route: Route) -> web.Stream
 async def switch(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """Make a model ready, and answer when it is, or has failed: `success` says which."""
     wanted = await read(front, request, WrapperWish)
-    named = front.daemon.named(wanted.model)
+    named = front.named(request, wanted.model)
     result = await front.daemon.switch(named.profile.id).wait()
     return reply(_switched(front, named, result))
 
