@@ -169,6 +169,7 @@ class Chronicle:
                 case.is_crowded = True
             elif case.instance.id == instance:
                 case.is_crowded = False
+                case.asked(self._clock.now(), self._observer.waited(case.instance))
 
     def timed(
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
@@ -193,7 +194,7 @@ class Chronicle:
     def _measured(
         self, case: LoadCase, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
-        case.take(speed)
+        case.take(speed, self._clock.now(), self._observer.waited(case.instance))
         if prompt and speed.prompt:
             self._paces.setdefault(case.instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
