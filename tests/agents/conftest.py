@@ -40,7 +40,8 @@ def clients_folder() -> Path:
 def program(name: str) -> str:
     """The path of a client's program; the test is skipped, and says so, where it is not here."""
     folder = clients_folder()
-    places = (folder / "npm" / "node_modules" / ".bin", folder / "python" / "bin")
+    npm = folder / "npm" / "node_modules" / ".bin"
+    places = (npm, folder / "python" / "bin", folder / "openclaw" / "bin")
     found = shutil.which(name, path=os.pathsep.join(map(str, places)))
     if found is None:
         pytest.skip(f"{name} is not here: `make test-clients` installs it where that can be had")

@@ -79,7 +79,7 @@ def test_any_command_runs_with_the_usual_variables(program, daemon: Process):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "claude-code"), "which model?"),
+        (("run", "codex"), "which model?"),
         (("run", "claude-code", "-m", "vectors"), "no model 'vectors' to talk to"),
         (("run", "opencode", "-m", "alpha"), "install it: npm install -g opencode-ai"),
         (("run", "zed", "-m", "alpha"), "`paddock connect zed` connects it"),

@@ -305,9 +305,10 @@ def test_a_wrappers_file_is_healed_and_keeps_its_comments(
     made = paddock("import", "wrapper", folder, "--json")
     assert made.status == 0, made.err
     found, text = accepted(paddock, usual), usual.read_text()
-    assert sorted(found) == ["alpha", "beta", "json", "quoted"]
-    json_one = {flag.name: flag.values for flag in found["json"].flags}
-    assert json_one["--chat-template-kwargs"] == ('{"enable_thinking":false}',)
+    assert sorted(found) == ["alpha", "beta", "quoted"]
+    json_one = text.partition("[json]\n")[2].partition("[")[0]  # of the same file as [quoted]
+    assert json_one.startswith("variant-of = quoted\n")
+    assert 'chat-template-kwargs = {"enable_thinking":false}\n' in json_one
     assert "# === My models ===\n# [section] is a model.\n" in text
     assert "# Fast; 128K natively.\n[alpha]\n" in text
     assert "# COLOUR = blue\n" in text
@@ -334,6 +335,7 @@ def test_what_was_healed_or_lost_in_a_wrapper_is_reported(paddock: Paddock, tmp_
     assert "unknown key 'COLOUR'" in why(found, "COLOUR")
     assert why(found, "[gone]", "no such file")
     assert why(found, "[alpha]", "was already given")
+    assert "a variant" in why(found, "[json]")
     assert why(found, "[quoted] EXTRA_ARGS", "would have expanded $H")
     assert why(found, ".env", "not used")
     assert why(found, "docker-compose.yml:4 services.llama-server.ports")

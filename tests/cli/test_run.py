@@ -15,7 +15,7 @@ from pathlib import Path
 from paddock.cli.verbs.run import started
 from paddock.clients.known import client_named
 from tests.clients.offers import OFFER
-sys.exit(started(client_named({client!r}), OFFER, sys.argv[1:]))
+sys.exit(started(client_named({client!r}).run, OFFER, sys.argv[1:]))
 """
 
 

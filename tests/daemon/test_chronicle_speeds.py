@@ -7,6 +7,7 @@ from paddock.core.events import (
     Adopted,
 )
 from paddock.core.model import InstanceId, ProfileId
+from paddock.daemon.history import observer as observer_module
 from paddock.daemon.memory import ledger as ledger_module
 from paddock.host.memory import Memory
 from tests.daemon.chronicled import LONG, SHORT, World
@@ -18,7 +19,10 @@ async def test_an_answer_of_a_few_tokens_tells_no_speed(world: World):
     live = await world.loaded()
     await world.answered(live, 40.0, tokens=SHORT)
     assert (await world.load()).samples == 0
+    assert (world.chronicle.speed_of(live.id), world.chronicle.speeds) == (None, {})
     await world.answered(live, 40.0, tokens=LONG)
+    await world.answered(live, 4.0, tokens=SHORT)
+    assert world.chronicle.speeds[live.profile].generation == 40.0
     entry = await world.load()
     assert (entry.samples, entry.generation, entry.prompt) == (1, 40.0, None)
 
@@ -178,3 +182,22 @@ async def test_an_idle_neighbour_does_not_matter_and_one_that_loads_does(world: 
     world.now = 1.0
     await world.answered(live, 20.0)
     assert (await world.load()).samples == 1
+
+
+async def test_what_waited_for_a_cpu_is_judged_by_later_requests(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """Of 10 s each the first request's instance waits 3, the others' 1."""
+    queue = {"waited": 0.0}
+    monkeypatch.setattr(observer_module, "waited", lambda _: queue["waited"])
+    world.define(Profile("a", 1, None, (), expected_speed=40.0))
+    live = await world.loaded()
+    said = []
+    for ticket, more, speed in ((1, 3.0, 6.2), (2, 1.0, 40.0), (3, 1.0, 40.0)):
+        world.ask("a", ticket)
+        world.now, queue["waited"] = world.now + 10, queue["waited"] + more
+        await world.answered(live, speed)
+        world.leave(ticket)
+        found = await world.verdict()
+        said.append((found.state, [reason.code for reason in found.reasons]))
+    assert said == [("unknown", ["machine-busy"]), ("verified", []), ("verified", [])]

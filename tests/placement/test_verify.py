@@ -283,3 +283,14 @@ def test_causes_are_reported_only_where_something_is_wrong():
         best=40.0,
     )  # fmt: skip
     assert (found.state, found.reasons) == ("verified", [])
+
+
+@pytest.mark.parametrize("speed", [6.2, 40.0])
+def test_a_speed_taken_while_others_had_the_cpu_is_neither_verified_nor_slow(speed: float):
+    found = judged(load(), plan(), Pace((speed,), was_starved=True), best=40.0, expected=40.0)
+    assert (found.state, found.placement, found.speed) == ("unknown", "verified", "unknown")
+    assert codes(found) == ["machine-busy"]
+    elsewhere = judged(
+        load(placement(layers_overflowing=14)), plan(), Pace((6.2,), was_starved=True)
+    )
+    assert (elsewhere.state, codes(elsewhere)) == ("degraded", ["more-in-ram", "machine-busy"])

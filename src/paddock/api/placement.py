@@ -111,7 +111,7 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Speed(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Of the last finished request, tokens/s."""
+    """Of the last requests that were long enough and had their devices for themselves, tokens/s."""
 
     prompt: float | None = None
     generation: float | None = None

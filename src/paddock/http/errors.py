@@ -98,6 +98,11 @@ def ollama(error: PaddockError, status: int) -> bytes:
     return msgspec.json.encode(body) + b"\n"
 
 
+def wrapper(error: PaddockError, status: int) -> bytes:
+    """A hand-made wrapper's: `{"error": "…"}`, our code, hint and log lines beside it."""
+    return ollama(error, status)
+
+
 def rpc(error: PaddockError, status: int) -> bytes:
     """JSON-RPC's, for what is refused before any message was read."""
     data = {"reason": error.code, "status": status} | _when(error)

@@ -111,6 +111,8 @@ class Relay:
         if self._call.interpreter:
             self._call.interpreter.granted()
         self._account.instance = listed.instance = endpoint.instance
+        ruled = self.downstream.sampling = self.downstream.sampling.served_by(endpoint.samplers)
+        listed.samplers = ruled.in_effect
         return endpoint
 
     def _enter(self) -> "Request":

@@ -5,7 +5,7 @@ fields that do not count are taken out, and everything else keeps its bytes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -31,6 +31,15 @@ class Sampling:
     overruled: tuple[str, ...] = ()  # what the request said in vain
     added: Mapping[str, float] = field(default_factory=dict)  # what its variant says for it
     unheard: tuple[str, ...] = ()  # what llama-server drops at this API, samplers and schemas
+    # What of `in_effect` its profile says; None: nothing is sampled.
+    own: Mapping[str, float] | None = field(default=None, compare=False)
+    said: Mapping[str, float] = field(default_factory=dict, compare=False)  # the rest of it
+
+    def served_by(self, running: Mapping[str, float]) -> "Sampling":
+        """What holds where the instance has these flags for sampling: an older profile's, where it is stale."""
+        if self.own is None or self.own == running:
+            return self
+        return replace(self, in_effect={**running, **self.said}, own=running)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -50,7 +59,8 @@ class Sampling:
         return ", ".join(f"{name}={value:g}" for name, value in self.in_effect.items())
 
 
-NOTHING_SAID = Sampling()
+NOTHING_SAID = Sampling()  # nor anything sampled, as far as is known
+_LEFT_ALONE = Sampling(own={})
 
 
 class Samplers:
@@ -72,16 +82,18 @@ class Samplers:
         if variant:
             mine, allowed = variants.samplers(variant, path), variant.client_samplers
         if not own and not said and not mine and not unheard:
-            return NOTHING_SAID
+            return _LEFT_ALONE
         asked = dict(_numbers(said)) if said else {}
         if allowed is None:
+            given = {**mine, **asked}
             added = _unsaid(mine, said)
-            return Sampling({**own, **mine, **asked}, added=added, unheard=unheard)
+            return Sampling({**own, **given}, added=added, unheard=unheard, own=own, said=given)
         others = [name for name, _ in said if name in _OTHERS]
         vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
         added = _unsaid(mine, [(name, raw) for name, raw in said if name in allowed])
-        return Sampling({**own, **mine, **counts}, vain, added, unheard)
+        given = {**mine, **counts}
+        return Sampling({**own, **given}, vain, added, unheard, own, given)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)

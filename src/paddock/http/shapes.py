@@ -84,6 +84,7 @@ OF_SURFACE: dict[str, type[msgspec.Struct]] = {
     "upstream": LlamaError,
     "router": LlamaError,
     "ollama": OllamaError,
+    "wrapper": OllamaError,
     "mcp": RpcError,
     "management": ErrorBody,
 }

@@ -44,8 +44,8 @@ CAUSES = (
     "swapping",
     "device-shared",
 )
-# Why nothing can be said of where it lies.
-DOUBTS = ("nothing-logged", "nothing-to-compare")
+# Why nothing can be said of where it lies, or of how fast it is.
+DOUBTS = ("nothing-logged", "nothing-to-compare", "machine-busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Pace:
     prompt: Sequence[float] = ()
     throttled: frozenset[str] = frozenset()  # of its devices while it worked: `thermal`, `power`
     pages_swapped_in: int = 0  # while it worked
+    was_starved: bool = False  # whether all were taken while other programs had the CPU
     was_shared: bool = False  # whether requests were left out because others worked there too
 
 
@@ -94,7 +95,8 @@ def verdict(
     lies = list(_placement_findings(load, plan, last))
     goal = expected or _best(comparable)
     generation = median(pace.generation) if pace.generation else None
-    runs = list(_speed_findings(generation, expected, _best(comparable)))
+    is_starved = pace.was_starved and generation is not None
+    runs = [] if is_starved else list(_speed_findings(generation, expected, _best(comparable)))
     causes: list[Reason] = []
     if lies or runs:
         causes += _causes(load, plan, last)
@@ -102,11 +104,12 @@ def verdict(
         causes += _speed_causes(pace, load)
     placement = _placement_state(load, plan, last, lies)
     speed: VerdictState = "unknown"
-    if generation is not None and goal is not None:
+    if generation is not None and goal is not None and not is_starved:
         speed = "degraded" if runs else "verified"
     doubts = [_doubt(load)] if placement == "unknown" else []
+    doubts += [_BUSY] if is_starved else []
     return Verdict(
-        state=_worst(placement, speed),
+        state=_worst(placement, speed, is_doubtful=is_starved),
         reasons=[*lies, *runs, *causes, *doubts],
         placement=placement,
         speed=speed,
@@ -125,10 +128,11 @@ def by_device(placement: Placement) -> dict[str, float]:
     return sums
 
 
-def _worst(placement: VerdictState, speed: VerdictState) -> VerdictState:
+def _worst(placement: VerdictState, speed: VerdictState, *, is_doubtful: bool) -> VerdictState:
+    """`is_doubtful`: its speed was measured, and says nothing: that is not called verified."""
     if "degraded" in (placement, speed):
         return "degraded"
-    return placement
+    return "unknown" if is_doubtful else placement
 
 
 def _rounded(value: float | None) -> float | None:
@@ -146,6 +150,13 @@ def _placement_state(
     before = last.placement if last and _is_alike(load, last) else None
     has_measure = plan is not None or before is not None
     return "verified" if load.placement.buffers and has_measure else "unknown"
+
+
+_BUSY = Reason(
+    code="machine-busy",
+    message="other programs had the CPU while its speed was measured",
+    hint="it is measured again with the next requests; `paddock plan` and builds take it for a while, too",
+)
 
 
 def _doubt(load: Load) -> Reason:

@@ -14,6 +14,7 @@ from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
 from paddock.errors import PaddockError
+from paddock.host.run_queue import waited
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.placement.choice import choices, unmatched
 from paddock.placement.devices import gpu_ids, held_by
@@ -124,6 +125,10 @@ class Observer:
             return True
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
         return not any(live.demand.get(device) for live in busy for device in devices)
+
+    def waited(self, instance: Instance) -> float | None:
+        """Seconds that it has waited for a CPU so far; None where nobody knows."""
+        return waited(instance.record.worker)
 
     def note_throttling(self, case: LoadCase) -> None:
         """Note whether its GPUs are throttled just now, right after a request."""

@@ -1,12 +1,15 @@
 """Where an instance is reached, and who is using it at the moment."""
 
 import asyncio
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
 from paddock.llama import client
 from paddock.llama.pool import Pool
+
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Endpoint:
@@ -21,11 +24,20 @@ class Endpoint:
         "instance",
         "pool",
         "profile",
+        "samplers",
         "session",
         "turn",
     )
 
-    def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
+    def __init__(
+        self,
+        instance: InstanceId,
+        profile: ProfileId,
+        socket: str,
+        samplers: Mapping[str, float] = NONE,
+    ) -> None:
+        """`samplers`: what its command line sets, by the requests' words."""
+        self.samplers = samplers
         self.instance = instance
         self.profile = profile
         self.base_url = client.BASE_URL

@@ -24,6 +24,7 @@ from paddock.llama.output import (
 )
 from paddock.llama.placement_log import PlacementReader
 from paddock.llama.process import Child
+from paddock.llama.samplers import samplers_in
 
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
 
@@ -121,7 +122,8 @@ class Instance:
     @property
     def endpoint(self) -> Endpoint:
         if self._endpoint is None:
-            self._endpoint = Endpoint(self.id, self.profile, self.record.socket)
+            own = samplers_in(self.record.argv)
+            self._endpoint = Endpoint(self.id, self.profile, self.record.socket, own)
         return self._endpoint
 
     # ---- orders ----
