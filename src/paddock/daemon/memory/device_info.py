@@ -8,17 +8,21 @@ from paddock.daemon.instances.registry import Booked
 from paddock.host.gpus import Gpu, Telemetry
 from paddock.host.memory import Memory
 from paddock.host.processes import own_mib
+from paddock.host.processor import ProcessorLoad
 from paddock.placement.devices import Reading
 from paddock.placement.survey import foreign
 
 _TAKERS_SHOWN = 5  # programs per device
 
 
-def host_info(reading: Reading, booked: Booked, memory: Memory) -> DeviceInfo:
-    """The machine's own memory."""
+def host_info(
+    reading: Reading, booked: Booked, memory: Memory, processors: ProcessorLoad
+) -> DeviceInfo:
+    """The machine's own memory, and its processors."""
     info = _info(reading, booked, "RAM")
     info.used_mib = {str(i): own_mib(holding.pid) for i, holding in booked.items()}
     info.swap_total_mib, info.swap_used_mib = memory.swap_total_mib, memory.swap_used_mib
+    info.utilization, info.load = processors.utilization, processors.load
     return info
 
 
