@@ -161,6 +161,13 @@ class Survey:
             words=sum(_count(word, source.text) for source in sources for word in WORDS),
         )
 
+    def callbacks(self) -> Iterator[str]:
+        """Where each callback is handed in."""
+        for source in self.sources:
+            for parameters in _constructors(source):
+                found = (p for p in parameters if self._is_callback(p))
+                yield from (f"{source.name}:{p.lineno} {p.arg}" for p in found)
+
     def _is_callback(self, parameter: ast.arg) -> bool:
         text = ast.unparse(parameter.annotation) if parameter.annotation else ""
         return bool({"Callable", *self.aliases} & set(re.findall(r"\w+", text)))
@@ -244,6 +251,7 @@ def listed(survey: Survey) -> Iterator[str]:
     """What stands behind the counts that should be zero."""
     yield from (f"circle: {' '.join(circle)}" for circle in survey.circles)
     yield from (f"{name}: {' '.join(places)}" for name, places in survey.doubled.items())
+    yield from (f"callback: {place}" for place in survey.callbacks())
 
 
 def at(ref: str) -> Survey:
@@ -259,7 +267,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     parser.add_argument("--compare", metavar="REF", help="those of this commit first")
-    parser.add_argument("--list", action="store_true", help="name the circles and doubled names")
+    parser.add_argument(
+        "--list", action="store_true", help="name the circles, doubled names and callbacks"
+    )
     parser.add_argument("--source", type=Path, default=ROOT / "src", help="another src folder")
     wanted = parser.parse_args()
     surveys = {wanted.compare: at(wanted.compare)} if wanted.compare else {}

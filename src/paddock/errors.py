@@ -110,6 +110,33 @@ class QueueFull(PaddockError):
     passes_in = 1.0
 
 
+class KeyBusy(PaddockError):
+    """As many requests of this key are being served as it may have at a time."""
+
+    code = "key_busy"
+    status = 429
+    passes_in = 1.0
+
+
+class TokensSpent(PaddockError):
+    """The tokens that this key may use in a day are used."""
+
+    code = "tokens_spent"
+    status = 429
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        detail: tuple[str, ...] = (),
+        passes_in: float | None = None,
+    ) -> None:
+        """`passes_in`: seconds until the next day begins."""
+        super().__init__(message, hint=hint, detail=detail)
+        self.passes_in = passes_in
+
+
 class ShuttingDown(PaddockError):
     code = "shutting_down"
     status = 503

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.config.paths import paths
+from paddock.config.keys import read_keys
+from paddock.config.paths import keys_file, paths
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.daemon import collector, heap
 from paddock.daemon.configuration import SettingsSource
@@ -56,7 +57,8 @@ def resolve(options: ServeOptions) -> tuple[Paths, Settings]:
     if options.settings and not options.settings.exists():
         raise ConfigError(f"there is no settings file {options.settings}")
     found = msgspec.structs.replace(found, settings=options.settings or found.settings)
-    settings = load_settings(found.settings, overrides)
+    is_keyed = bool(read_keys(keys_file(found.state_dir)))
+    settings = load_settings(found.settings, overrides, is_keyed=is_keyed)
     if settings.models_dir and not options.models_dir:
         folder = found.config.parent / Path(settings.models_dir).expanduser()
         found = msgspec.structs.replace(found, models_dir=folder)

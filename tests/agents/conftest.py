@@ -58,7 +58,7 @@ ASKED = {
 }
 
 
-def run_told(
+def run_configured(
     words: list[str], setting: ClientSettings, folder: Path
 ) -> "subprocess.CompletedProcess[str]":
     """A client with what `paddock run` gives it: its settings' arguments come first."""
@@ -66,13 +66,13 @@ def run_told(
 
 
 def run_client(
-    argv: list[str], told: Mapping[str, str], folder: Path, *, limit: float = 400
+    argv: list[str], variables: Mapping[str, str], folder: Path, *, limit: float = 400
 ) -> "subprocess.CompletedProcess[str]":
     """In a home of its own, with nobody's keys; `limit` in seconds."""
     home, work = folder / "home", folder / "work"
     home.mkdir(exist_ok=True)
     work.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **told}
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **variables}
     return subprocess.run(
         argv,
         env=env,

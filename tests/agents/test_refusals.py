@@ -23,7 +23,7 @@ from paddock.clients.writing import put_aside
 from paddock.config.settings import Paths
 from paddock.errors import PaddockError
 from paddock.llama.scripted import write
-from tests.agents.conftest import ASKED, MODEL, SAYS, program, run_told
+from tests.agents.conftest import ASKED, MODEL, SAYS, program, run_configured
 from tests.yard import Process, places, process, wrapper
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -180,19 +180,19 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
     assert client.run is not None
     words = [program(client.program), *ASKED[name]]
     with process(paths) as running, ExitStack() as end:
-        setting = client.run(_offer(running), folder / "told")
+        setting = client.run(_offer(running), folder / "logged")
         for _ in put_aside(setting):
             pass
         if situation.happens:
             situation.happens(running, 2 if name == "opencode" else 1, end)
-        done = run_told(words, setting, folder)
+        done = run_configured(words, setting, folder)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
     logs = [*running.log.parent.glob("daemon-*.log"), *paths.state_dir.glob("daemon.log")]
-    told = "".join(log.read_text() for log in logs)
+    logged = "".join(log.read_text() for log in logs)
     records = (paths.state_dir / "instances").glob("*/record.json")
     loads = sum('"profile":"scout"' in record.read_text() for record in records)
-    return done.stdout + done.stderr, told.count(" request api="), loads
+    return done.stdout + done.stderr, logged.count(" request api="), loads
 
 
 @pytest.mark.parametrize("name", ASKED)

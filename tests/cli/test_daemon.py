@@ -38,8 +38,8 @@ def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
     status = program("status")
     assert "beta" in status.out
     assert "Host" in status.out
-    told = json.loads(program("status", "--json").out)
-    assert [instance["profile"] for instance in told["instances"]] == ["beta"]
+    printed = json.loads(program("status", "--json").out)
+    assert [instance["profile"] for instance in printed["instances"]] == ["beta"]
 
     listed = json.loads(program("list", "--json").out)
     assert {one["id"]: one["state"] for one in listed} == {

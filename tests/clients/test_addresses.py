@@ -10,6 +10,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from paddock.clients.known import CLIENTS
 from paddock.clients.setting import ClientFolders, ClientSettings, Edit
 from paddock.config.settings import Settings
+from paddock.daemon.keyring import Keyring
 from paddock.errors import Forbidden
 from paddock.http.auth import Guard, Scope
 from tests.clients.offers import OFFER
@@ -39,7 +40,9 @@ def _hosts(text: str) -> set[str]:
 def _is_let_in(host: str) -> bool:
     headers = CIMultiDictProxy(CIMultiDict({"Host": f"{host}:8080"}))
     try:
-        Guard(Settings()).check("GET", headers, Scope.OPEN, acts=False)
+        Guard(Settings(), Keyring(Settings(), Path("none"))).check(
+            "GET", headers, Scope.OPEN, acts=False
+        )
     except Forbidden:
         return False
     return True

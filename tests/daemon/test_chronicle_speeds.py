@@ -43,36 +43,36 @@ async def test_of_many_requests_one_a_second_is_written_and_all_are_weighed(worl
     world.now = 10.0
     await world.answered(live, 50.0)
     assert (await world.load()).samples == 2
-    assert world.told[-1].samples == 7
-    assert world.told[-1].generation == 40.0
+    assert world.reached[-1].samples == 7
+    assert world.reached[-1].generation == 40.0
 
 
-async def test_it_is_judged_anew_every_ten_seconds_and_told_when_that_changes_anything(
+async def test_it_is_judged_anew_every_ten_seconds_and_reported_when_that_changes_anything(
     world: World,
 ):
     live = await world.loaded()
     await world.answered(live, 40.0)
-    assert [verdict.samples for verdict in world.told] == [0, 1]
+    assert [verdict.samples for verdict in world.reached] == [0, 1]
     world.now = 9.9
     await world.answered(live, 40.0)
-    assert len(world.told) == 2
+    assert len(world.reached) == 2
     world.now = 10.0
     await world.answered(live, 40.0)
-    assert [verdict.samples for verdict in world.told] == [0, 1, 3]
+    assert [verdict.samples for verdict in world.reached] == [0, 1, 3]
 
 
-async def test_the_same_verdict_is_told_once(world: World):
+async def test_the_same_verdict_is_reported_once(world: World):
     live = await world.loaded()
     world.chronicle.adopted(live)
     await world.chronicle.finish()
-    assert len(world.told) == 1
+    assert len(world.reached) == 1
 
 
 async def test_slower_than_its_owner_said_is_degraded_and_says_what_holds_it_down(world: World):
     world.define(Profile("a", 1, None, (), expected_speed=40.0))
     world.gpus.throttled = ("thermal", "power")
     live = await world.loaded()
-    assert world.told[-1].state == "verified"
+    assert world.reached[-1].state == "verified"
     await world.answered(live, 20.0)
     found = await world.verdict()
     assert (found.state, found.speed, found.expected_generation) == ("degraded", "degraded", 40.0)

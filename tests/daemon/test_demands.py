@@ -1,4 +1,4 @@
-"""What the scheduler is told of a profile and its plan."""
+"""What the scheduler knows of a profile and its plan."""
 
 from typing import Any
 

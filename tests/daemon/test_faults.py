@@ -1,6 +1,6 @@
 """An unexpected error in any part of the daemon, made up here by a call that raises, while a model answers.
 
-It costs that piece of work: it is noted, told in status, and everything else goes on.
+It costs that piece of work: it is noted, shown in the status, and everything else goes on.
 """
 
 import asyncio
@@ -134,6 +134,7 @@ ELSEWHERE = {
     "early starts": "only another try: tests/daemon/test_early_starts.py",
     "effects": "below, with whoever waited for it",
     "probes": "only where nobody is served: below",
+    "keys": "watched as models.conf is: tests/daemon/test_keyring.py",
     "paddock.toml": "watched as models.conf is",
     "scratch": "before anything answers",
     "states": "read as the log is, by the same task",

@@ -176,7 +176,7 @@ def test_engines_names_are_peoples_names():
     assert books.read(NOTHING).names == {FIRST: "GPU0", SECOND: "CUDA0", HOST: "Host"}
 
 
-def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
+def test_a_device_that_only_an_engine_sees_is_as_it_was_reported():
     books = ledger(gpu(0, 20000))
     books.learn(plan(DevicePlan(device="RPC0", id=FAR, available=16000, size=16384)))
     room = books.read({ALPHA: holding(7, far=5000)})
@@ -188,7 +188,7 @@ def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
     assert books.device_set.endswith(f"; {FAR}")
 
 
-def test_a_made_up_card_without_a_driver_has_what_its_engine_told_and_others_use_is_unknown():
+def test_a_made_up_card_without_a_driver_has_what_its_engine_reported_and_others_use_is_unknown():
     books = ledger()
     books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=15000, size=16384)))
     room = books.read({ALPHA: holding(7, first=5000)})
@@ -246,7 +246,7 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
 
 
-def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
+def test_a_device_of_which_an_engine_reported_no_size_sets_no_limit():
     books = ledger()
     books.learn(plan(DevicePlan(device="RPC0", id=FAR)))
     assert FAR not in books.read(NOTHING).capacity

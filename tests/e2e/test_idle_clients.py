@@ -248,9 +248,9 @@ async def test_a_sampler_policy_takes_fields_out_of_a_large_body_too(home):
     async with home(keys) as yard:
         content = _document(CHAT, 5).replace(b'"model":"alpha"', b'"model":"strict","top_k":3')
         async with yard.http.post(yard.url + CHAT, data=io.BytesIO(content)) as reply:
-            told = (reply.status, reply.headers["x-paddock-overruled"])
+            answered = (reply.status, reply.headers["x-paddock-overruled"])
             document = await reply.json()
-    assert told == (200, "top_k")
+    assert answered == (200, "top_k")
     assert document["choices"][0]["message"]["content"].startswith("I am")
 
 

@@ -32,7 +32,9 @@ class Router:
         """Its children, once there are some, stopped where they stand: they load for as long."""
         while True:
             by_thread = Path(f"/proc/{self.pid}/task").glob("*/children")
-            if children := [int(pid) for told in by_thread for pid in told.read_text().split()]:
+            if children := [
+                int(pid) for statuses in by_thread for pid in statuses.read_text().split()
+            ]:
                 for pid in children:
                     os.kill(pid, signal.SIGSTOP)
                 return children
@@ -91,7 +93,7 @@ async def _up(http: Any, url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _told(http: Any, url: str) -> list[Any]:
+async def _event_kinds(http: Any, url: str) -> list[Any]:
     """What the events say while `alpha` is loaded, until it is.
 
     The real router answers only with its first event, and repeats none: it is given a moment.
@@ -125,22 +127,27 @@ async def test_every_field_of_the_real_router_is_here(router: str, home):
             theirs = next(m for m in (await reply.json())["data"] if m["id"] == "alpha")
         ours = next(m for m in (await yard.get("/models"))["data"] if m["id"] == "alpha")
         assert missing(theirs, ours) == []
-        theirs, ours = await _told(yard.http, router), await _told(yard.http, yard.url)
+        theirs, ours = (
+            await _event_kinds(yard.http, router),
+            await _event_kinds(yard.http, yard.url),
+        )
         assert (theirs[0]["event"], ours[0]["event"]) == ("model_status", "model_status")
         assert (theirs[-1]["event"], ours[-1]["event"]) == ("status_change", "status_change")
         lacks = missing(theirs[-1]["data"]["info"], ours[-1]["data"]["info"])
         assert set(lacks) <= UNKNOWN
-        progress = [next(e for e in told if "progress" in e["data"]) for told in (theirs, ours)]
+        progress = [
+            next(e for e in statuses if "progress" in e["data"]) for statuses in (theirs, ours)
+        ]
         assert missing(progress[0], progress[1]) == []
 
 
 async def _statuses(http: Any, url: str, asking: "asyncio.Task[int]") -> list[int]:
     """What is said of a conversation whose model loads: read on, stopped, read on, and to its client."""
-    told, where = [], f"{url}/v1/stream?conv_id=talk::slow"
+    statuses, where = [], f"{url}/v1/stream?conv_id=talk::slow"
     for method in ("GET", "DELETE", "GET"):
         async with http.request(method, where) as reply:
-            told.append(reply.status)
-    return [*told, await asking]
+            statuses.append(reply.status)
+    return [*statuses, await asking]
 
 
 async def _ask_slow(http: Any, url: str) -> int:
@@ -170,7 +177,7 @@ async def test_a_conversation_is_stopped_while_its_model_loads_as_by_the_real_ro
     assert theirs == ours == [503, 204, 404, 400]
 
 
-async def test_the_build_is_told_as_the_real_router_tells_it(router: str, home):
+async def test_the_build_is_reported_as_the_real_router_does(router: str, home):
     async with home() as yard:
         await _up(yard.http, router)
         async with yard.http.get(router + "/props") as reply:
@@ -189,5 +196,5 @@ async def test_a_model_that_the_body_names_is_asked_as_by_the_real_router(router
         await _up(yard.http, router)
         async with yard.http.post(router + path, json={"model": "alpha"}) as reply:
             theirs = reply.status, (await reply.json())["error"]["message"]
-        status, told = await yard.post(path, {"model": "alpha"})
-    assert (status, told["error"]["message"]) == theirs
+        status, statuses = await yard.post(path, {"model": "alpha"})
+    assert (status, statuses["error"]["message"]) == theirs

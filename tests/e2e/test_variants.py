@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from paddock.config.keys import NamedKey, add_key, digest_of
+from paddock.config.paths import keys_file
 from paddock.llama.scripted import ScriptedModel, write
 from tests.e2e.clients import anthropic_of, ollamas, openai_of
 from tests.yard import Yard, places, yard
@@ -142,3 +144,30 @@ async def test_who_answers_to_a_strange_name(tmp_path: Path, conf: str, unknown:
             assert status == 404
             assert "nearest: short" in reply["error"]["message"]
         assert (await home.post("/unload", {"model": "shrot"}))[0] == 404
+
+
+async def test_a_key_for_a_variant_asks_that_one_and_nothing_else(tmp_path: Path, conf: str):
+    paths, header = places(tmp_path / "home", conf), {"x-api-key": "anna"}
+    anna = NamedKey(name="anna", digest=digest_of("anna"), models=("brief",))
+    add_key(keys_file(paths.state_dir), anna)
+    lost = NamedKey(name="lost", digest=digest_of("lost"), models=("brief",), unknown_model="short")
+    add_key(keys_file(paths.state_dir), lost)
+    async with yard(paths, unknown_model="base") as home:
+
+        async def ask(
+            name: str, path: str = "/v1/chat/completions", key: str = "anna"
+        ) -> tuple[int, Any]:
+            body, header = {"model": name, "messages": HI, "max_tokens": 50}, {"x-api-key": key}
+            async with home.http.post(home.url + path, json=body, headers=header) as reply:
+                return reply.status, await reply.json()
+
+        status, reply = await ask("A Short One")
+        assert (status, reply["usage"]["completion_tokens"]) == (200, 3)
+        for name in ("base", "strange", "bench-base", "talker.gguf"):
+            status, reply = await ask(name)
+            assert (status, reply["error"]["code"]) == (404, "model_not_found")
+        status, reply = await ask("strange", key="lost")
+        assert (status, reply["usage"]["completion_tokens"]) == (200, 3)
+        assert (await ask("short", "/upstream/short/v1/chat/completions"))[0] == 404
+        async with home.http.get(home.url + "/models", headers=header) as listed:
+            assert [row["id"] for row in (await listed.json())["data"]] == ["short"]

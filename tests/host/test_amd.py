@@ -90,7 +90,7 @@ def test_the_processors_graphics_have_their_vram_and_not_what_they_may_borrow(de
     assert (own.total_mib, own.used_mib, own.free_mib) == (512, 52, 460)
 
 
-def test_what_the_processors_graphics_hold_of_ram_is_told_beside_it(desktop: Machine):
+def test_what_the_processors_graphics_hold_of_ram_is_reported_beside_it(desktop: Machine):
     """The northbridge's voltage tells them from a card; a card's use of RAM is none of its memory."""
     home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
     write(home, {"hwmon/hwmon1/in1_label": "vddnb"})

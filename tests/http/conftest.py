@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from paddock.config.keys import NamedKey
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId, ProfileId
@@ -79,7 +80,12 @@ async def open_yard(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[O
     async with AsyncExitStack() as stack:
 
         async def open_one(
-            sockets: dict[str, Path], *, ready: bool = True, hidden: bool = False, **settings: Any
+            sockets: dict[str, Path],
+            *,
+            ready: bool = True,
+            hidden: bool = False,
+            keys: tuple[NamedKey, ...] = (),
+            **settings: Any,
         ) -> Yard:
             stalls = []
             for name, socket in sockets.items():
@@ -98,6 +104,7 @@ async def open_yard(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[O
                     stall.ready.set()
                 stalls.append(stall)
             stable = Stable(msgspec.structs.replace(Settings(), **settings), stalls)
+            stable.keyring.take(keys)
             stable.paths = Folders(tmp_path_factory.mktemp("state"))
             app = build_app(stable)  # type: ignore[arg-type]  # the same interface
             [bound] = await stack.enter_async_context(serving(app, bind("127.0.0.1:0"), grace=1.0))

@@ -20,14 +20,16 @@ from paddock.api.placement import LoadMode
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Progress, Status, SwitchResult
 from paddock.config import profile as config
 from paddock.config.cards import card
-from paddock.config.profile import NamedModel, Profile
+from paddock.config.profile import May, NamedModel, Profile
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
 from paddock.daemon.history.store import HistoryStore, NullHistoryStore
+from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.keyring import Keyring
 from paddock.daemon.logs.log_reading import LogReading, Run
 from paddock.engine.engine import Engine
 from paddock.errors import ModelMissing, NoSuchThing, NotLoaded, PaddockError, UnknownModel
@@ -132,6 +134,9 @@ class Chronicle:
 
     history: HistoryStore = field(default_factory=NullHistoryStore)
 
+    def write_later(self, work: object) -> None:
+        """Nothing is kept."""
+
 
 class Roster:
     """Of it, the front uses the profiles, and the engines whose web page it shows: here there are none."""
@@ -200,10 +205,12 @@ class Stable:
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
+        self.keyring = Keyring(settings, Path("nowhere"))
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())
         )
         self.chronicle = Chronicle()
+        self.usage_log = UsageLog(self.chronicle, self.metrics)  # type: ignore[arg-type]
         self.cancelled: list[str | None] = []
         self.ended: list[bool] = []
         self.reloaded = 0
@@ -216,15 +223,18 @@ class Stable:
     def resolve(self, model: str | None) -> Profile:
         return self.named(model).profile
 
-    def named(self, model: str | None) -> NamedModel:
+    def named(self, model: str | None, may: May = None) -> NamedModel:
         wanted = model or self.current()
         if not wanted:
             raise ModelMissing("the request names no model")
-        if found := self.roster.stable.meant(wanted):
+        if found := self.roster.stable.meant(wanted, may):
             return found
         raise UnknownModel(f"there is no model {model!r}", hint="paddock list shows them")
 
-    asked = named
+    def asked(
+        self, model: str | None, may: May = None, unknown_model: str | None = None
+    ) -> NamedModel:
+        return self.named(model, may)
 
     def current(self) -> str | None:
         return next((name for name, s in self.stalls.items() if s.ready.is_set()), None)
@@ -292,6 +302,12 @@ class Stable:
 
     def card(self, profile: Profile) -> ModelCard:
         return card(profile, None, loaded=self.stalls[profile.id].ready.is_set())
+
+    def facts(self, profile: Profile) -> None:
+        """No file was read."""
+
+    def idle_left(self, profile_id: str) -> None:
+        """They stay."""
 
     async def look_at_files(self) -> None:
         """There are none."""

@@ -91,9 +91,9 @@ async def test_a_large_body_that_is_changed_keeps_its_strings(open_yard, tmp_pat
         ) as reply:
             assert reply.status == 200
     flat = {"type": "function_call", "name": "mcp__look", "arguments": call["arguments"]}
-    told = json.loads(heard.body())
-    assert told["input"] == [flat, {"image": picture}]
-    assert told["tools"] == [tool | {"name": "mcp__look"}]
+    passed_on = json.loads(heard.body())
+    assert passed_on["input"] == [flat, {"image": picture}]
+    assert passed_on["tools"] == [tool | {"name": "mcp__look"}]
 
 
 async def test_a_small_body_that_grows_when_it_is_translated_can_be_changed_again(

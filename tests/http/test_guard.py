@@ -2,9 +2,13 @@
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
+from paddock.config.keys import NamedKey, digest_of
+from paddock.config.profile import Stable as Configured
+from paddock.config.variant import Variant
 from paddock.http.auth import Scope
 from paddock.http.front import Route
 from paddock.http.openapi import methods_of, path_of
@@ -49,6 +53,19 @@ WAYS: dict[str, dict[str, str]] = {
 }
 
 
+def _named(name: str, **more: Any) -> NamedKey:
+    """Its secret is its name."""
+    return NamedKey(name=name, digest=digest_of(name), **more)
+
+
+# One of each sort. `narrow` may ask another model than the one that there is.
+KEYS: dict[str, Any] = {
+    "api_keys": ("infer",),
+    "management_keys": ("manage",),
+    "keys": (_named("anna"), _named("narrow", models=("other",)), _named("root", scope="manage")),
+}
+
+
 def _good_for(method: str, route: Route) -> Scope:
     usual = Scope.MANAGEMENT if route.surface is MANAGEMENT else Scope.INFERENCE
     path = path_of(route)
@@ -56,19 +73,56 @@ def _good_for(method: str, route: Route) -> Scope:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("key", ["", "wrong", "infer"])
+@pytest.mark.parametrize("key", ["", "wrong", "infer", "anna", "narrow", "anna-was"])
 async def test_by_no_route_a_key_is_good_for_more_than_it_should_be(open_yard, tmp_path, key, way):
-    yard = await open_yard({"a": tmp_path / "s"}, api_keys=("infer",), management_keys=("manage",))
+    yard = await open_yard({"a": tmp_path / "s"}, **KEYS)
+    may_ask = key in {"infer", "anna", "narrow"}
     headers = {"x-api-key": key, **WAYS[way]}
     for method, route in EVERY:
         scope = _good_for(method, route)
-        if scope is Scope.OPEN or (key == "infer" and scope is Scope.INFERENCE):
+        if scope is Scope.OPEN or (may_ask and scope is Scope.INFERENCE):
             continue
         url = yard.base + _filled(path_of(route))
         async with yard.http.request(method, url, headers=headers) as reply:
-            refused = 403 if key == "infer" else 401
+            refused = 403 if may_ask else 401
             assert (method, route.path, reply.status) == (method, route.path, refused)
     assert (yard.stable.askers, yard.stable.ended, yard.stable.reloaded) == ([], [], 0)
+
+
+@pytest.mark.parametrize("profile", ["secret", "base"])
+async def test_by_no_route_a_key_hears_of_a_model_that_is_not_for_it(open_yard, tmp_path, profile):
+    """Nor has it loaded: it is as if there were none. `secret` is a profile, or a variant of `base`."""
+    yard = await open_yard({profile: tmp_path / "s"}, ready=False, **KEYS)
+    if profile != "secret":
+        known = yard.stable.roster.stable
+        hidden = Variant(id="secret", base=profile, line=2, aliases=("secret-alias",))
+        yard.stable.roster.stable = Configured(
+            known.path, known.models_dir, known.profiles, variants={"secret": hidden}
+        )
+    asks = {"model": "secret", "name": "secret", "messages": [], "input": "", "prompt": "p"}
+    for method, route in EVERY:
+        if _good_for(method, route) is not Scope.INFERENCE or route.media == "text/event-stream":
+            continue
+        path = re.sub("{[a-z]+}", "secret", path_of(route).replace("{path}", "secret/x"))
+        url, key = f"{yard.base}{path}?model=secret&autoload=true", {"x-api-key": "narrow"}
+        async with yard.http.request(method, url, headers=key, json=asks) as reply:
+            told = await reply.text()
+            assert reply.status >= 400 or "secret" not in told, (method, path, told)
+            assert "secret-alias" not in told, (method, path)
+            assert reply.status < 500 or reply.status == 501, (method, path, told)
+    assert yard.stable.askers == []
+    assert yard.stable.stalls[profile].loads == 0
+
+
+@pytest.mark.parametrize(("key", "status"), [("anna", 403), ("root", 200), ("anna-was", 401)])
+async def test_a_named_key_is_good_for_its_scope_until_it_is_removed(
+    open_yard, tmp_path, key, status
+):
+    yard = await open_yard({"a": tmp_path / "s"}, **KEYS)
+    assert (await yard.get("/status", **{"x-api-key": key}))[0] == status
+    yard.stable.keyring.take([])
+    assert (await yard.get("/status", **{"x-api-key": key}))[0] == 401
+    assert (await yard.get("/v1/models", **{"x-api-key": "infer"}))[0] == 200
 
 
 def test_no_route_takes_a_lesser_key_than_it_should():
@@ -270,6 +324,6 @@ async def test_a_browser_that_asks_before_it_sends_is_answered_by_us_at_every_pa
     for path in {path_of(route) for route in ROUTES}:
         async with yard.http.options(yard.base + _filled(path), headers=asks) as reply:
             assert (path, reply.status) == (path, status)
-            told = reply.headers.get("access-control-allow-origin")
-            assert told == (origin if status == 204 else None)
+            allowed = reply.headers.get("access-control-allow-origin")
+            assert allowed == (origin if status == 204 else None)
     assert yard.stable.askers == []

@@ -17,7 +17,7 @@ def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
 
 KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
-PASSES = {"queue_full", "yielded", "restarting", "upstream_gone", "model_loading"} | {
+PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "model_loading"} | {
     "instance_hangs",
     "too_many_connections",
     "no_room_for_body",
@@ -40,7 +40,7 @@ def test_it_says_when_or_not_to_ask_again(kind: type[PaddockError], surface: Sur
         assert status < 500 or surface not in AGENTS
 
 
-def _told(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
+def _as_sent(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
     document = surface.shape(error, surface.status(error, error.status))
     lines = surface.event(document).decode().split("\n")
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
@@ -50,11 +50,11 @@ def _told(surface: Surface, error: PaddockError) -> list[dict[str, Any]]:
 def test_inside_a_stream_a_type_says_whether_the_turn_is_over(kind: type[PaddockError]):
     error = kind("no")
     ours = error.status if error.status < 500 else 400
-    [chat] = _told(OPENAI, error)
-    [anthropic] = _told(ANTHROPIC, error)
-    flat, failed = _told(RESPONSES, error)
+    [chat] = _as_sent(OPENAI, error)
+    [anthropic] = _as_sent(ANTHROPIC, error)
+    flat, failed = _as_sent(RESPONSES, error)
     code = failed["response"]["error"]["code"]
-    if kind.code in PASSES - {"queue_full"}:
+    if kind.code in PASSES - {"queue_full", "key_busy"}:
         assert chat["error"]["type"] == "server_error"
         assert anthropic["error"]["type"] == "overloaded_error"
         assert code == "server_error"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from paddock.http.reply_usage import ReplyUsage
 from paddock.http.streams import outlive
 
 
@@ -23,7 +24,7 @@ def _outliving(reply: Any, *, gone: bool = False, **listed: Any) -> "asyncio.Tas
     request: Any = SimpleNamespace(transport=None)
     endpoint: Any = SimpleNamespace(gone=gone)
     told: Any = SimpleNamespace(**{"cancelled": "", "conversation": "a::b", **listed})
-    return asyncio.create_task(outlive(request, told, endpoint, reply))
+    return asyncio.create_task(outlive(request, told, endpoint, reply, ReplyUsage()))
 
 
 async def _step() -> None:
@@ -64,4 +65,4 @@ async def test_who_names_no_conversation_has_left_for_good():
     request: Any = SimpleNamespace(transport=None)
     listed: Any = SimpleNamespace(conversation="", cancelled="")
     nothing: Any = None
-    await outlive(request, listed, nothing, nothing)
+    await outlive(request, listed, nothing, nothing, nothing)

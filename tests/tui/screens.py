@@ -1,4 +1,4 @@
-"""A dashboard without a daemon: told a recorded history at its own pace, and read off as text."""
+"""A dashboard without a daemon: given a recorded history at its own pace, and read off as text."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -220,7 +220,7 @@ async def shown(
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Everything that was told is drawn."""
+    """Everything that has happened is drawn."""
     await pilot.pause()
     # A picker waits in the default group for a choice that only the test makes.
     asking = [worker for worker in pilot.app.workers if worker.group != "default"]

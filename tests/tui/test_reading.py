@@ -58,7 +58,7 @@ def test_what_a_model_does_just_now_is_noted() -> None:
     retried.tell(progress("oss", "memory", 1.0, GLM))
     view = seen(retried.events)
     note = {row.id: row.note for row in reading.model_rows(view, end_of(retried.events))}[OSS]
-    assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer told"
+    assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer shown"
 
 
 def test_benchmarks_come_last_and_hidden_profiles_only_if_loaded() -> None:
@@ -94,7 +94,7 @@ def test_the_context_is_what_was_loaded_not_what_was_asked_for() -> None:
     assert (found[MISTRAL], found[QWEN]) == ("32k", "64k")
 
 
-def test_ages_are_told_by_the_daemons_clock() -> None:
+def test_ages_are_reported_by_the_daemons_clock() -> None:
     """The dashboard may run on another machine whose time of day is wrong."""
     events = histories.idle()
     view = seen(events)
@@ -275,7 +275,9 @@ def test_every_stage_has_its_words(progress: Progress, said: str, fraction: floa
         ((0.0, 100), 1100, 100.0),
     ],
 )
-def test_the_rate_is_told_once_enough_was_seen(first, done: int | None, rate: float | None) -> None:
+def test_the_rate_is_reported_once_enough_was_seen(
+    first, done: int | None, rate: float | None
+) -> None:
     progress = Progress(stage="loading", mib_done=done)
     assert reading.loading_rate(Switch("m", progress, 0.0, 10.0, first=first)) == rate
 
@@ -332,14 +334,14 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     )
     refused = with_glm()
     refused.status.config = broken
-    told = reading.header(seen(Tale().tell(refused).events))
-    assert [problem.text for problem in told.mistakes] == ["line 3: unknown key"]
+    head = reading.header(seen(Tale().tell(refused).events))
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key"]
     broken.error = Failure(
         code="x", message="2 problems", log=["line 3: unknown key", "line 5: no"]
     )
-    told = reading.header(seen(Tale().tell(refused).events))
-    assert [problem.text for problem in told.mistakes] == ["line 3: unknown key", "line 5: no"]
-    assert not_applied(told.mistakes).endswith("applied: line 3: unknown key, and 1 more")
+    head = reading.header(seen(Tale().tell(refused).events))
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key", "line 5: no"]
+    assert not_applied(head.mistakes).endswith("applied: line 3: unknown key, and 1 more")
 
 
 @pytest.mark.parametrize(
@@ -399,7 +401,7 @@ def test_a_trace_fills_its_width_from_the_right() -> None:
     assert reading.trace(view, "generation", 0) == ()
 
 
-def test_how_hard_a_device_works_is_told_as_far_as_it_is_known() -> None:
+def test_how_hard_a_device_works_is_reported_as_far_as_it_is_known() -> None:
     busy = DeviceInfo(
         name="CUDA0", kind="gpu", utilization=0.97, temperature_c=61, power_w=310.4,
         power_limit_w=450, clock_mhz=2520, throttled=["power"],

@@ -30,6 +30,7 @@ from paddock.api.types import (
     SwitchRequest,
     SwitchResult,
 )
+from paddock.api.usage import UsageReport
 from paddock.api.yielding import YieldRequest, YieldResult
 from paddock.errors import PaddockError, UpstreamGone
 
@@ -199,6 +200,11 @@ class Client:
         """Leave all GPUs to other programs, for so many seconds, or until `resume`."""
         wanted = YieldRequest(seconds=seconds, now=now, by=by, wait=wait)
         return self._call("POST", "/yield", YieldResult, wanted, patient=True)
+
+    def usage(self, since: str, until: str | None = None) -> UsageReport:
+        """Who used what from day to day (`2026-11-30`), by key, model and day."""
+        query = {"since": since} | ({"until": until} if until else {})
+        return self._call("GET", f"/usage?{urlencode(query)}", UsageReport)
 
     def resume(self) -> YieldResult:
         """Take the GPUs back; what ran comes back."""

@@ -25,6 +25,7 @@ from paddock.cli.verbs import (
     history,
     import_,
     init,
+    key,
     logs,
     mcp,
     plan,
@@ -38,6 +39,7 @@ from paddock.cli.verbs import (
     switch,
     top,
     unload,
+    usage,
     version,
     yield_,
 )
@@ -86,6 +88,7 @@ for panel, verb, epilog in (
     (_MODELS, logs.logs, logs.EXAMPLE),
     (_MODELS, history.history, history.EXAMPLE),
     (_MODELS, stats.stats, stats.EXAMPLE),
+    (_MODELS, usage.usage, usage.EXAMPLE),
     (_CLIENTS, run_client.run, run_client.EXAMPLE),
     (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),
@@ -102,6 +105,7 @@ for panel, verb, epilog in (
     app.command(name, epilog=epilog, rich_help_panel=panel)(verb)
 
 app.add_typer(engine.app, rich_help_panel=_FILES)
+app.add_typer(key.app, rich_help_panel=_FILES)
 app.add_typer(import_.app, rich_help_panel=_FILES)
 
 

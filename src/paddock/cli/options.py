@@ -39,6 +39,23 @@ def client_names(incomplete: str) -> list[str]:
     return [name for name in CLIENTS if name.startswith(incomplete)]
 
 
+def key_names(incomplete: str) -> list[str]:
+    """The named keys of the usual place, for the shell's Tab."""
+    from paddock.config.keys import read_keys
+    from paddock.config.paths import keys_file, paths
+    from paddock.errors import PaddockError
+
+    try:
+        found = read_keys(keys_file(paths(None, None, None, os.environ).state_dir))
+    except PaddockError:
+        return []
+    return [key.name for key in found if key.name.startswith(incomplete)]
+
+
+KeyName = Annotated[str, typer.Argument(help="The name of a new key.", show_default=False)]
+KnownKey = Annotated[
+    str, typer.Argument(help="The key's name.", autocompletion=key_names, show_default=False)
+]
 Url = Annotated[
     str,
     typer.Option(

@@ -15,32 +15,40 @@ Called = tuple[tuple[str, ...], str, str]
 class Names(Generic[T]):
     """Built once of all things; the loose names only when one is looked for."""
 
-    def __init__(self, things: Iterable[T], called: Callable[[T], Called]) -> None:
-        self._things, self._called = tuple(things), called
+    def __init__(self, things: Iterable[tuple[T, Called]]) -> None:
+        """Each with what it is called."""
+        self._things = tuple(things)
         self._exact: dict[str, T] = {}
-        for thing in self._things:
-            for name in called(thing)[0]:
+        for thing, (names, _, _) in self._things:
+            for name in names:
                 self._exact.setdefault(name, thing)
         self._loose: tuple[dict[str, list[T]], ...] | None = None
 
     def exact(self, name: str) -> T | None:
         return self._exact.get(name)
 
-    def loose(self, name: str) -> list[T]:
-        """What is called so in other capitals, else by its title, else by its file's name or path."""
+    def loose(self, name: str, may: Callable[[T], bool] | None = None) -> list[T]:
+        """What is called so in other capitals, else by its title, else by its file's name or path.
+
+        `may`: whatever it refuses is as if it were not there.
+        """
         if self._loose is None:
             self._loose = self._built()
         key = name.casefold()
-        return next((found for level in self._loose if (found := level.get(key))), [])
+        levels = (level.get(key, []) for level in self._loose)
+        return next(filter(None, (_those(level, may) for level in levels)), [])
 
     def _built(self) -> tuple[dict[str, list[T]], ...]:
         levels: tuple[dict[str, list[T]], ...] = ({}, {}, {})
-        for thing in self._things:
-            names, title, file = self._called(thing)
+        for thing, (names, title, file) in self._things:
             for level, keys in zip(levels, (names, (title,), _tails(file)), strict=True):
                 for key in {key.casefold() for key in keys if key}:
                     level.setdefault(key, []).append(thing)
         return levels
+
+
+def _those(things: list[T], may: Callable[[T], bool] | None) -> list[T]:
+    return things if may is None else [thing for thing in things if may(thing)]
 
 
 def _tails(file: str) -> Iterator[str]:

@@ -41,6 +41,11 @@ def daemon_log(state_dir: Path) -> Path:
     return state_dir / "daemon.log"
 
 
+def keys_file(state_dir: Path) -> Path:
+    """Where `paddock key` keeps the named keys."""
+    return state_dir / "keys.json"
+
+
 def _config(config: Path | None, env: Mapping[str, str]) -> Path:
     if not config:
         return _xdg(env, "XDG_CONFIG_HOME", ".config") / "models.conf"

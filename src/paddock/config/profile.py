@@ -1,6 +1,6 @@
 """What models.conf becomes: frozen profiles, each flag with its origin, and the problems found."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -202,6 +202,9 @@ class NamedModel:
         return self.variant.hidden if self.variant else self.profile.is_unlisted
 
 
+May = Callable[[NamedModel], bool] | None  # what somebody may ask, None: all
+
+
 @dataclass(frozen=True, slots=True)
 class Stable:
     """A whole models.conf that can be used."""
@@ -221,7 +224,7 @@ class Stable:
     def __post_init__(self) -> None:
         for variant in self.variants.values():
             self._variants_of.setdefault(variant.base, []).append(variant)
-        self._names.append(Names(self.all_named(), _called))
+        self._names.append(Names((named, _called(named)) for named in self.all_named()))
 
     def all_named(self) -> Iterator[NamedModel]:
         """Every profile and every variant, each once."""
@@ -243,23 +246,28 @@ class Stable:
         found = self.named(name)
         return found.profile if found else None
 
-    def meant(self, name: str) -> NamedModel | None:
-        """As `named`; else what is called so in other capitals, by title or by file, if only one is."""
-        if found := self.named(name):
+    def meant(self, name: str, may: May = None) -> NamedModel | None:
+        """As `named`; else what is called so in other capitals, by title or by file, if only one is.
+
+        `may`: whatever it refuses is as if it were not there.
+        """
+        [names] = self._names
+        exact = filter(None, map(names.exact, spellings(name)))
+        if found := next((one for one in exact if may is None or may(one)), None):
             return found
-        loose = self._loosely(name)
+        loose = self._loosely(name, may)
         return loose[0] if len(loose) == 1 else None
 
-    def near(self, name: str) -> list[str]:
+    def near(self, name: str, may: May = None) -> list[str]:
         """The names that were probably meant by one that nothing has, the nearest first."""
-        if several := self._loosely(name):
+        if several := self._loosely(name, may):
             return [named.id for named in several[:_NEAR]]
-        listed = (named for named in self.all_named() if not named.is_unlisted)
+        listed = (n for n in self.all_named() if not n.is_unlisted and (may is None or may(n)))
         return nearest_few(name, (word for named in listed for word in named.names), _NEAR)
 
-    def _loosely(self, name: str) -> list[NamedModel]:
+    def _loosely(self, name: str, may: May) -> list[NamedModel]:
         [names] = self._names
-        return next(filter(None, map(names.loose, spellings(name))), [])
+        return next(filter(None, (names.loose(one, may) for one in spellings(name))), [])
 
 
 def _called(named: NamedModel) -> Called:

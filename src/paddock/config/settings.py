@@ -98,11 +98,13 @@ _LEAST = {
 }
 
 
-def load_settings(path: Path | None, overrides: Mapping[str, object]) -> Settings:
+def load_settings(
+    path: Path | None, overrides: Mapping[str, object], *, is_keyed: bool = False
+) -> Settings:
     """The effective settings. A missing file counts as empty; an override of None as not given.
 
-    Overrides go by either spelling, `models_dir` or `models-dir`. Raises ConfigError with every
-    problem in `detail`.
+    Overrides go by either spelling, `models_dir` or `models-dir`. `is_keyed`: there are named keys, or
+    nobody is served. Raises ConfigError with every problem in `detail`.
     """
     written = _written(path) if path else {}
     over = {key.replace("_", "-"): v for key, v in overrides.items() if v is not None}
@@ -111,7 +113,8 @@ def load_settings(path: Path | None, overrides: Mapping[str, object]) -> Setting
         problems += _readable_by_others(path)
     _refuse(problems, path)
     settings = msgspec.convert({**written, **over}, Settings)
-    _refuse(list(_exposed(settings)), path)
+    if not is_keyed:
+        _refuse(list(_exposed(settings)), path)
     return settings
 
 
@@ -204,7 +207,7 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
     if is_loopback(host) or settings.insecure or settings.api_keys or settings.management_keys:
         return
     message = f"listen = {settings.listen!r} lets other machines in, and there are no keys"
-    hint = "set api-keys or management-keys, listen on 127.0.0.1, or set insecure = true if that is meant"
+    hint = "run `paddock key add NAME`, set api-keys or management-keys, listen on 127.0.0.1, or set insecure = true if that is meant"
     yield Problem("error", message, hint, key="listen")
 
 

@@ -90,7 +90,7 @@ def set_default(path: Path, name: str | None) -> None:
 
 def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
     """Read, change, check and replace the file atomically."""
-    load_settings(path, {})  # what is broken already its owner must repair
+    load_settings(path, {}, is_keyed=True)  # what is broken already its owner must repair
     document = tomlkit.parse(path.read_text(encoding="utf-8-sig") if path.exists() else "")
     change(document)
     if not _means_the_same(document):
@@ -99,4 +99,4 @@ def _edit(path: Path, change: Callable[[TOMLDocument], None]) -> None:
             hint="write `[engines.NAME]` where it has dotted keys such as engines.NAME.path",
         )
     written = tomlkit.dumps(document).encode()
-    atomic_write(path, written, prove=lambda partial: load_settings(partial, {}))
+    atomic_write(path, written, prove=lambda partial: load_settings(partial, {}, is_keyed=True))

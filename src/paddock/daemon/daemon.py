@@ -68,6 +68,7 @@ class Daemon(Desk):
         )
         daemon = cls(given)
         try:
+            daemon.keyring.read()
             await daemon.configuration.read()
             await daemon._recall(given.history)
         except BaseException:
@@ -80,6 +81,7 @@ class Daemon(Desk):
             self.parts.switches.recall(await history.last_loads())
             self.read_ahead.recall(await history.last_weights())
             await self.chronicle.recall(map(ProfileId, self.roster.stable.profiles))
+            self.keyring.recall(await self.usage_log.spent_today())
         with self.faults.caught("scratch"):
             await asyncio.to_thread(sweep)
 
@@ -113,6 +115,7 @@ class Daemon(Desk):
             "memory": self.sampler.run,
             "models.conf": lambda: configuration.watch(paths.config),
             "paddock.toml": lambda: configuration.watch(paths.settings),
+            "keys": self.keyring.run,
             "configuration": configuration.run,
             "facts": configuration.run_refining,
             "plans": self.plans.run,
@@ -141,6 +144,7 @@ class Daemon(Desk):
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.supervisor.leave() if self._keep else self.supervisor.all_ended())
         self.orders.jobs.close()
+        self.usage_log.flush()
         await self.chronicle.finish()
         self.bus.close()
 

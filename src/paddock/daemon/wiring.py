@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from paddock.api.activity import Totals
-from paddock.config.paths import daemon_log
+from paddock.config.paths import daemon_log, keys_file
 from paddock.config.settings import Paths, Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
@@ -26,10 +26,12 @@ from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.history.switch_log import SwitchLog
+from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
+from paddock.daemon.keyring import Keyring
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Effects, Loop
 from paddock.daemon.memory.ledger import Ledger
@@ -133,6 +135,9 @@ class ReportsRoom:
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
+        keys = keys_file(given.paths.state_dir)
+        self.keyring = Keyring(given.settings, keys, self.metrics)
+        self.usage_log = UsageLog(past.chronicle, self.metrics)
         self.publisher = Publisher(self.bus, view, base.scheduler, base.switches, given.faults)
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock

@@ -4,8 +4,12 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from paddock.daemon.history.usage_log import RequestUse
+from paddock.http.reply_usage import ReplyUsage
+
 if TYPE_CHECKING:
     from paddock.daemon.activity.metrics import Metrics
+    from paddock.daemon.activity.requests import Request
     from paddock.http.call import RelayedCall
 
 log = logging.getLogger(__name__)
@@ -14,18 +18,29 @@ log = logging.getLogger(__name__)
 class Account:
     """When a request came, was let in, and heard its first byte; who served it."""
 
-    __slots__ = ("_surface", "call", "first", "granted", "instance", "profile", "started")
+    __slots__ = (
+        "_surface",
+        "call",
+        "ended",
+        "first",
+        "granted",
+        "instance",
+        "profile",
+        "started",
+        "usage",
+    )
 
     def __init__(self, surface: str) -> None:
         self._surface = surface
         self.started = monotonic()
-        self.granted = self.first = 0.0  # 0: not yet
+        self.granted = self.first = self.ended = 0.0  # 0: not yet
         self.profile = self.instance = ""  # empty: not known yet
         self.call: RelayedCall | None = None  # once it is resolved
+        self.usage = ReplyUsage()
 
     def close(self, metrics: "Metrics", status: int, outcome: str) -> None:
         """Write it down. `status` is the error's own, also where its client heard a 400."""
-        now = monotonic()
+        now = self.ended = monotonic()
         total = now - self.started
         metrics.request_done(self.profile, self._surface, status, total)
         if log.isEnabledFor(logging.INFO):
@@ -41,6 +56,15 @@ class Account:
                 total,
                 self._in_vain(),
             )
+
+    def used(self, listed: "Request | None", *, generates: bool) -> RequestUse:
+        """What it took of its instance, once it is closed. `generates`: an end before the reply's own hides tokens."""
+        seconds = self.ended - self.granted
+        if (tokens := self.usage.read()) is not None:
+            return RequestUse(seconds, tokens.prompt, tokens.answer)
+        if listed is None or not (generates or listed.had_task):
+            return RequestUse(seconds)
+        return RequestUse(seconds, *listed.tokens_so_far, is_counted=False)
 
     def _in_vain(self) -> str:
         call = self.call

@@ -5,12 +5,13 @@ address (DNS rebinding, seen in `Host`: see `host.py`), or by a plain cross-site
 a frame or an image (see `sender.py`).
 """
 
-import hmac
-from collections.abc import Iterable
 from enum import Enum
 from hashlib import sha256
 
+from aiohttp import web
+
 from paddock.config.settings import Settings
+from paddock.daemon.keyring import Holder, Keyring
 from paddock.errors import Forbidden, Unauthorized
 from paddock.http.host import OwnHosts
 from paddock.http.sender import PROGRAM, Headers, Sender, sender
@@ -27,18 +28,24 @@ class Scope(Enum):
     MANAGEMENT = "management"
 
 
-class Guard:
-    """Checks every request; holds digests only, never a key."""
+# Whose key a request came with; None where none is asked for: to look for what is not there takes longer.
+HOLDER: web.RequestKey[Holder | None] = web.RequestKey("holder")
 
-    def __init__(self, settings: Settings) -> None:
-        self._inference = _digests((*settings.api_keys, *settings.management_keys))
-        self._management = _digests(settings.management_keys)
+
+class Guard:
+    """Checks every request."""
+
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
+        self._keyring = keyring
         self._own_hosts = OwnHosts(settings.listen, allowed=settings.allowed_hosts)
         self._hosts: set[str] = set()  # accepted before
         self.origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
 
-    def check(self, method: str, headers: Headers, scope: Scope, *, acts: bool) -> None:
-        """Raise Forbidden or Unauthorized. `acts`: it shows or does more than a harmless read."""
+    def check(self, method: str, headers: Headers, scope: Scope, *, acts: bool) -> Holder | None:
+        """Raise Forbidden or Unauthorized; gives whose key it is, None where none is asked for.
+
+        `acts`: it shows or does more than a harmless read.
+        """
         host = headers.get("Host", "")  # aiohttp lets no second one in
         if host not in self._hosts:
             self._check_host(host)
@@ -46,13 +53,14 @@ class Guard:
             found = sender(headers, self.origins)
             if found is not PROGRAM:
                 self._check_sender(found, headers)
-        if self._inference and scope is not Scope.OPEN:
-            self._check_key(_presented(headers), scope)
+        if scope is Scope.OPEN or not self._keyring.is_needed:
+            return None
+        return self._check_key(_presented(headers), scope)
 
     def allows(self, headers: Headers, scope: Scope) -> bool:
         """Whether the key of a request that was let in is good for more than what it asked."""
         try:
-            if self._inference:
+            if self._keyring.is_needed:
                 self._check_key(_presented(headers), scope)
         except (Forbidden, Unauthorized):
             return False
@@ -84,27 +92,17 @@ class Guard:
                 hint=f"open http://{headers.get('Host', '')}/ first, or use http://localhost",
             )
 
-    def _check_key(self, key: str, scope: Scope) -> None:
-        digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
-        valid = self._management if scope is Scope.MANAGEMENT else self._inference
-        if _is_among(digest, valid):
-            return
-        if _is_among(digest, self._inference):
+    def _check_key(self, key: str, scope: Scope) -> Holder:
+        holder = self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
+        if holder is None:
+            problem = "this API key is not known here" if key else "an API key is needed"
+            raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
+        if scope is Scope.MANAGEMENT and not holder.manages:
             raise Forbidden(
                 "this key is for inference only",
-                hint="use one of management-keys in paddock.toml",
+                hint="use one that was added with `--scope manage`, or of management-keys in paddock.toml",
             )
-        problem = "this API key is not known here" if key else "an API key is needed"
-        raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
-
-
-def _digests(keys: Iterable[str]) -> tuple[bytes, ...]:
-    return tuple(sha256(key.encode()).digest() for key in keys)
-
-
-def _is_among(digest: bytes, valid: tuple[bytes, ...]) -> bool:
-    """Compare with every one, in the same time wherever it lies."""
-    return sum(hmac.compare_digest(digest, known) for known in valid) > 0
+        return holder
 
 
 def _presented(headers: Headers) -> str:

@@ -31,6 +31,8 @@ class Downstream:
     __slots__ = (
         "_account",
         "_call",
+        "_has_heard",
+        "_hear_on",
         "_is_chunked",
         "_is_ours",
         "_link",
@@ -52,6 +54,7 @@ class Downstream:
         self.listed: Request | None = None  # once it was let in
         self._call = call
         self._account = account
+        self._has_heard, self._hear_on = False, account.usage.hear_on
         self._request = request
         self._surface = surface
         self._link = link_of(request)
@@ -183,6 +186,11 @@ class Downstream:
 
     def _note(self, piece: bytes) -> None:
         self.last = piece
+        if self._has_heard:
+            self._hear_on(piece)
+            return
+        self._has_heard = True
+        self._account.usage.hear(piece)
         if self.listed is not None:
             self.listed.has_begun = True
 

@@ -33,6 +33,9 @@ _ANTHROPIC_TYPES = {
 _LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
 
 
+_SOON = 300.0  # seconds that a program may well wait
+
+
 class EngineRefusedError(PaddockError):
     """llama-server itself refused; its words, to be said in another API's shape."""
 
@@ -154,7 +157,9 @@ def _extras(error: PaddockError) -> dict[str, Any]:
 def _headers(error: PaddockError) -> dict[str, str]:
     """Whether to ask again, and when: what the libraries of OpenAI and Anthropic heed."""
     if error.passes_in is not None:
-        return {"retry-after": f"{error.passes_in:.0f}"}
+        later = {"retry-after": f"{error.passes_in:.0f}"}
+        # Libraries take no notice of a long time, and ask again after some seconds.
+        return later if error.passes_in <= _SOON else later | {"x-should-retry": "false"}
     more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
     more |= {"accept-encoding": coding.ACCEPTED} if isinstance(error, UnknownCoding) else {}
     return {"x-should-retry": "false", **more}

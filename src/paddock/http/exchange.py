@@ -18,12 +18,14 @@ from aiohttp import web
 from paddock.errors import Cancelled, PaddockError
 from paddock.http import refusing
 from paddock.http.accounting import Account
+from paddock.http.auth import HOLDER
 from paddock.http.downstream import Downstream
 from paddock.http.front import Front, Route
 from paddock.http.receiving import HeldBodies
 
 if TYPE_CHECKING:
     from paddock.daemon.activity.requests import Request
+    from paddock.daemon.keyring import Holder
 
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
 
@@ -36,6 +38,7 @@ class Exchange:
         "bodies",
         "downstream",
         "front",
+        "holder",
         "listed",
         "request",
         "response",
@@ -48,6 +51,7 @@ class Exchange:
         self.route = route
         self.bodies = HeldBodies(front.receiver)
         self.account = Account(route.surface.name)
+        self.holder: Holder | None = None  # whose limits it counts for, once its model is known
         self.listed: Request | None = None  # once it was let in
         self.downstream: Downstream | None = None  # once something may be relayed
         self.response: web.StreamResponse | None = None
@@ -72,6 +76,7 @@ class Exchange:
             error = self._left(error)
             if isinstance(error, PaddockError):
                 refused = await refusing.explained(error, self.front.daemon, self.account)
+                refused = self.front.redacted(self.request, refused)
                 status, outcome = refused.status, refused.code
                 self.response = await self._refused(refused)
                 return True
@@ -82,6 +87,24 @@ class Exchange:
         finally:
             self.bodies.release()
             self.account.close(self.front.daemon.metrics, status, outcome)
+            self._count(has_left=status == _CLIENT_LEFT)
+
+    def begin(self, profile: str) -> None:
+        """Its model is known now. Raises KeyBusy or TokensSpent, where it may be of use to a model."""
+        self.account.profile = profile
+        if (holder := self.request.get(HOLDER)) is not None and self.request.method == "POST":
+            holder.admit()
+            self.holder = holder
+
+    def _count(self, *, has_left: bool) -> None:
+        """What it has used, if it reached its model."""
+        if self.holder is not None:
+            self.holder.leave()
+        if self.account.granted:
+            generates = has_left and self.route.streams
+            use = self.account.used(self.listed, generates=generates)
+            holder = self.request.get(HOLDER)
+            self.front.daemon.usage_log.note(holder, self.account.profile, use)
 
     def _left(self, error: BaseException | None) -> BaseException | None:
         """Off the list; an order to end this request becomes the refusal that its client hears."""

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from paddock.config.profile import NamedModel
 from paddock.config.settings import Settings
-from paddock.http.auth import Guard, Scope
+from paddock.daemon.keyring import Holder
+from paddock.errors import CannotFit, PaddockError
+from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.receiving import Receiver
 from paddock.http.sampling import Samplers
 from paddock.http.slots import Slots
@@ -17,6 +20,8 @@ from paddock.http.surfaces import MANAGEMENT, Surface
 from paddock.http.web_page import WebPage
 
 if TYPE_CHECKING:
+    from paddock.config.profile import Profile
+    from paddock.config.variant import Variant
     from paddock.daemon.daemon import Daemon
 
 
@@ -39,6 +44,49 @@ class Front:
     @property
     def settings(self) -> Settings:
         return self.daemon.settings
+
+    def named(self, request: web.Request, model: str | None) -> "NamedModel":
+        """What the request means, of what its key may ask; anything else is as if it were not there.
+
+        Without a name the current profile, or the only one. Raises UnknownModel, ModelMissing.
+        """
+        holder = _restricted(request)
+        return self.daemon.named(model, holder.may_ask if holder else None)
+
+    def asked(self, request: web.Request, model: str | None) -> "NamedModel":
+        """As `named`, for what is to be answered: `unknown-model` says who answers to strange names."""
+        holder, limited = request.get(HOLDER), _restricted(request)
+        unknown_model = holder.key.unknown_model if holder else None
+        return self.daemon.asked(model, limited.may_ask if limited else None, unknown_model)
+
+    def resolve(self, request: web.Request, model: str | None) -> "Profile":
+        """As `named`, for what goes to an instance as it is: not with a key for its variants alone.
+
+        A variant's settings, a system prompt perhaps, would not be in such a request.
+        """
+        holder = _restricted(request)
+        return self.daemon.named(model, holder.may_reach if holder else None).profile
+
+    def is_listed(
+        self, request: web.Request, profile: str, variant: "Variant | None" = None
+    ) -> bool:
+        """Whether the key of this request may hear of a profile, by its id, or of one variant of it."""
+        if (holder := _restricted(request)) is None:
+            return True
+        found = self.daemon.roster.stable.profiles.get(profile)  # None: models.conf has it no more
+        return found is not None and holder.may_ask(NamedModel(found, variant))
+
+    def redacted(self, request: web.Request, error: PaddockError) -> PaddockError:
+        """The refusal as the client may hear it: who keeps the memory may be kept from its key."""
+        if isinstance(error, CannotFit) and _restricted(request):
+            return CannotFit("this model cannot fit beside what must stay loaded")
+        return error
+
+
+def _restricted(request: web.Request) -> Holder | None:
+    """Whose key the request came with, where some models are not for it."""
+    holder = request.get(HOLDER)
+    return holder if holder is not None and holder.is_restricted else None
 
 
 Handler = Callable[[Front, web.Request, "Route"], Awaitable[web.StreamResponse]]

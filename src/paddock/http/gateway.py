@@ -32,9 +32,9 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
         wish = body.wish(content, media)
     else:
         wish = await _large_wish(exchange, content, media)
-    named = front.daemon.asked(wish.model)
+    named = front.asked(request, wish.model)
     profile = named.profile
-    exchange.account.profile = profile.id
+    exchange.begin(profile.id)
     prompt, wrapper = Prompt(content), None
     streams = bool(wish.stream) and route.streams
     if route.streams:  # it generates

@@ -12,6 +12,7 @@ from paddock.llama.reply import Reply
 if TYPE_CHECKING:
     from paddock.daemon.activity.requests import Request
     from paddock.daemon.instances.endpoint import Endpoint
+    from paddock.http.accounting import Account
 
 
 async def interpret(
@@ -20,10 +21,12 @@ async def interpret(
     interpreter: Interpreter,
     downstream: Downstream,
     listed: "Request",
+    account: "Account",
 ) -> web.StreamResponse:
     """Say the reply in the interpreter's words. UpstreamGone where it is torn."""
     while piece := await upstream.some(reply, endpoint):
         listed.has_begun = True
+        account.usage.hear(piece)
         if words := interpreter.hear(piece):
             await downstream.say(words)
     return await downstream.end(interpreter.end())

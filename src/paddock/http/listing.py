@@ -71,7 +71,7 @@ async def models(front: Front, request: web.Request, route: Route) -> web.Stream
 
 async def one_model(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The profile or variant of this name."""
-    wanted = front.daemon.named(request.match_info["model"])
+    wanted = front.named(request, request.match_info["model"])
     await front.daemon.look_at_files()
     info, card = listed(front, wanted)
     if "anthropic-version" in request.headers:
@@ -82,7 +82,7 @@ async def one_model(front: Front, request: web.Request, route: Route) -> web.Str
 async def catalog(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What a client must know of each profile that is not hidden."""
     sheet = Sheet(request, Catalog(models=[]), "models")
-    async for card in visible(front):
+    async for card in visible(front, request):
         await sheet.add(card)
     return await sheet.end(Catalog(models=[]))
 
@@ -104,14 +104,21 @@ def listed(front: Front, named: NamedModel) -> tuple[ProfileInfo, ModelCard]:
     return described_variant(info, named.variant), variant_card(card, named.variant)
 
 
-async def all_listed(front: Front) -> AsyncIterator[tuple[ProfileInfo, ModelCard]]:
-    """Every profile, each followed by its variants; others have their turn between the rows."""
-    stable = front.daemon.roster.stable
+async def all_listed(
+    front: Front, request: web.Request
+) -> AsyncIterator[tuple[ProfileInfo, ModelCard]]:
+    """Every profile, each followed by its variants, without those that are kept from this key.
+
+    Others have their turn between the rows.
+    """
+    variants_of = front.daemon.roster.stable.variants_of
     known = zip(front.daemon.profiles(), front.daemon.catalog(), strict=True)
     async for info, card in in_turns(known):
-        yield info, card
-        for variant in stable.variants_of(info.id):
-            yield described_variant(info, variant), variant_card(card, variant)
+        if front.is_listed(request, info.id):
+            yield info, card
+        for variant in variants_of(info.id):
+            if front.is_listed(request, info.id, variant):
+                yield described_variant(info, variant), variant_card(card, variant)
 
 
 async def props(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -123,20 +130,22 @@ async def props(front: Front, request: web.Request, route: Route) -> web.StreamR
     return _reply(about)
 
 
-async def visible(front: Front) -> AsyncIterator[ModelCard]:
-    """What is not hidden; others have their turn between the rows."""
+async def visible(front: Front, request: web.Request) -> AsyncIterator[ModelCard]:
+    """What is not hidden, and not kept from this key; others have their turn between the rows."""
     await front.daemon.look_at_files()
-    stable = front.daemon.roster.stable
+    variants_of = front.daemon.roster.stable.variants_of
     async for card in in_turns(front.daemon.catalog()):
-        for one in (card, *(variant_card(card, v) for v in stable.variants_of(card.id))):
-            if not one.hidden:
-                yield one
+        if not card.hidden and front.is_listed(request, card.id):
+            yield card
+        for variant in variants_of(card.id):
+            if not variant.hidden and front.is_listed(request, card.id, variant):
+                yield variant_card(card, variant)
 
 
 async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.StreamResponse:
     await front.daemon.look_at_files()
     began, sheet, names = _began(front), Sheet(request, router.Models(data=[])), list[str]()
-    async for profile, card in all_listed(front):
+    async for profile, card in all_listed(front, request):
         if hidden or not card.hidden:
             names.append(profile.id)
             await sheet.add(router.model(profile, card, front.created, began))
@@ -148,7 +157,7 @@ async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.St
 
 
 async def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
-    rows = [_anthropic(card, front) async for card in visible(front)]
+    rows = [_anthropic(card, front) async for card in visible(front, request)]
     page, more = _paged(rows, [row.id for row in rows], request)
     first, last = _ends([row.id for row in page])
     return AnthropicModels(data=page, has_more=more, first_id=first, last_id=last)

@@ -169,7 +169,7 @@ async def shutdown(front: Front, request: web.Request, route: Route) -> web.Stre
 async def load(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The router's load: begins it and returns."""
     wanted = await read(front, request, router.LoadRequest)
-    front.daemon.switch(front.daemon.resolve(wanted.model).id)
+    front.daemon.switch(front.named(request, wanted.model).profile.id)
     return reply(router.Success())
 
 

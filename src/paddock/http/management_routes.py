@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, events, placement, profiles, stats, types
+from paddock.api import activity, events, placement, profiles, stats, types, usage
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
@@ -74,6 +74,15 @@ MANAGEMENT = (
         gives=stats.Stats,
         query=("since",),
         acts=True,
+    ),
+    Route(
+        "GET",
+        "/usage",
+        past.usage,
+        "Who used what: requests, tokens and seconds by key, model and day, from `since` to `until`",
+        gives=usage.UsageReport,
+        query=("since", "until"),
+        acts=True,  # what was counted is written down first
     ),
     Route(
         "GET",

@@ -17,9 +17,11 @@ from paddock.api import mcp
 from paddock.api.connection import foreign_error
 from paddock.api.mcp_tools import Answered, Question
 from paddock.api.sse import SseMessage, SseParser
+from paddock.daemon.history.usage_log import RequestUse
 from paddock.errors import Cancelled, PaddockError, UpstreamGone
 from paddock.http import errors, upstream
 from paddock.http.askers import asker
+from paddock.http.auth import HOLDER
 from paddock.http.mcp_caller import Caller
 from paddock.http.sampling import Sampling, shaped
 
@@ -57,25 +59,48 @@ class PartialAnswer:
 
 async def ask(caller: Caller, wanted: Question) -> dict[str, Any]:
     """The model's answer; it is loaded first if need be."""
-    named = caller.front.daemon.asked(wanted.model)
+    named = caller.front.asked(caller.request, wanted.model)
     profile = named.profile.id
     with (
-        _accounted(caller, profile),
+        _accounted(caller, profile) as account,
         caller.front.daemon.lease(profile, asker=asker(caller.request)) as held,
         _in_sight(caller, profile) as listed,
     ):
+        account.listed = listed
         endpoint = await _admitted(caller, held)
+        account.granted = monotonic()
         listed.instance = endpoint.instance
         with endpoint.in_use():
             written = await _written(caller, endpoint, listed, _body(wanted, named))
+            account.usage = written.usage
     return _result(profile, written)
 
 
+@dataclass(slots=True)
+class _Account:
+    """What is known of a question when it is over."""
+
+    granted: float = 0.0  # 0: it did not reach its model
+    listed: "Request | None" = None
+    usage: dict[str, int] = field(default_factory=dict)
+
+    def used(self) -> RequestUse:
+        seconds = monotonic() - self.granted
+        if self.usage:
+            tokens = self.usage.get("prompt_tokens", 0), self.usage.get("completion_tokens", 0)
+            return RequestUse(seconds, *tokens)
+        so_far = self.listed.tokens_so_far if self.listed else (0, 0)
+        return RequestUse(seconds, *so_far, is_counted=False)
+
+
 @contextmanager
-def _accounted(caller: Caller, profile: str) -> Iterator[None]:
-    begun, status = monotonic(), _CLIENT_LEFT
+def _accounted(caller: Caller, profile: str) -> Iterator[_Account]:
+    begun, status, account = monotonic(), _CLIENT_LEFT, _Account()
+    holder = caller.request.get(HOLDER)
+    if holder is not None:
+        holder.admit()
     try:
-        yield
+        yield account
         status = 200
     except PaddockError as error:
         status = error.status
@@ -83,6 +108,10 @@ def _accounted(caller: Caller, profile: str) -> Iterator[None]:
     finally:
         metrics = caller.front.daemon.metrics
         metrics.request_done(profile, "mcp", status, monotonic() - begun)
+        if holder is not None:
+            holder.leave()
+        if account.granted:
+            caller.front.daemon.usage_log.note(holder, profile, account.used())
 
 
 @contextmanager

@@ -25,12 +25,12 @@ async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
         front.guard.check(request.method, request.headers, does.scope, acts=True)
         return await does.run(caller, mcp.arguments_of(wanted))
     except PaddockError as error:
-        return mcp.failed(error)
+        return mcp.failed(front.redacted(request, error))
 
 
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
-    known = all_listed(caller.front)
+    known = all_listed(caller.front, caller.request)
     rows = [_row(profile, card) async for profile, card in known if not card.hidden]
     return mcp.done(tools.ModelList(rows))
 

@@ -28,8 +28,8 @@ _ID_SEGMENTS = 8  # as many `/` as an id may hold, so that a long path costs few
 async def look(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """An instance's own answer to a GET, which loads nothing unless `autoload=true`."""
     async with Exchange(front, request, route) as exchange:
-        profile = front.daemon.resolve(request.query.get("model")).id
-        exchange.account.profile = profile
+        profile = front.resolve(request, request.query.get("model")).id
+        exchange.begin(profile)
         with _lease(front, request, profile) as lease:
             exchange.response = await _answer(exchange, lease, request.path_qs)
     return exchange.answer
@@ -43,8 +43,8 @@ async def change(front: Front, request: web.Request, route: Route) -> web.Stream
     """
     async with Exchange(front, request, route) as exchange:
         content = await exchange.bodies.received(request)
-        profile = front.daemon.resolve(await _model(exchange, content)).id
-        exchange.account.profile = profile
+        profile = front.resolve(request, await _model(exchange, content)).id
+        exchange.begin(profile)
         check(front, request, request.path, request.query_string)
         with _lease(front, request, profile, otherwise=True) as lease:
             exchange.response = await _answer(exchange, lease, request.path_qs, content)
@@ -75,8 +75,8 @@ async def passage(front: Front, request: web.Request, route: Route) -> web.Strea
     """Any request to any path of one profile's instance, which is loaded for it."""
     async with Exchange(front, request, route) as exchange:
         raw = request.rel_url.raw_path.removeprefix("/upstream/")
-        profile, path = _split(front, raw)
-        exchange.account.profile = profile
+        profile, path = _split(front, request, raw)
+        exchange.begin(profile)
         exchange.response = await _passed(exchange, raw, path)
     return exchange.answer
 
@@ -148,12 +148,12 @@ async def _slots(exchange: Exchange, endpoint: "Endpoint") -> web.StreamResponse
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
-def _split(front: Front, raw: str) -> tuple[str, str]:
+def _split(front: Front, request: web.Request, raw: str) -> tuple[str, str]:
     """The profile that the path begins with, its id the longest that fits, and the rest."""
     segments = raw.split("/")
     for count in range(min(len(segments), _ID_SEGMENTS), 0, -1):
         try:
-            profile = front.daemon.resolve(unquote("/".join(segments[:count])) or " ").id
+            profile = front.resolve(request, unquote("/".join(segments[:count])) or " ").id
         except UnknownModel:
             if count == 1:
                 raise

@@ -1,12 +1,13 @@
-"""The calls about what was: switches and their phases."""
+"""The calls about what was: switches and their phases, and who used what."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
+from paddock.api.usage import UsageReport
 from paddock.daemon.clock import time_in_utc
 from paddock.daemon.reports.remedies import Remedies
 from paddock.daemon.reports.stats import summed
@@ -17,6 +18,7 @@ from paddock.http.query import number
 
 _SWITCHES, _MOST_SWITCHES = 50, 1000  # unless a client says how many, and at most
 _STATS_OVER = timedelta(days=7)  # unless a client says since when
+_USAGE_OVER = timedelta(days=29)  # 30 days, today included
 _ALL = 10_000  # switches: as many as the history keeps
 _MOST_REMEDIES = (
     3  # alternations that plans are made for: each takes some rehearsals of a second or so
@@ -45,6 +47,22 @@ async def stats(front: Front, request: web.Request, route: Route) -> web.StreamR
     result = await asyncio.to_thread(summed, since, found)
     await _look_for_remedies(front, result)
     return reply(result)
+
+
+async def usage(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What was used from one day to another, by key, model and day."""
+    since = _day(request, "since", date.today() - _USAGE_OVER)  # noqa: DTZ011  # the local day
+    until = _day(request, "until", date.today())  # noqa: DTZ011
+    rows = await front.daemon.usage_log.found(since, until)
+    return reply(UsageReport(since=since, until=until, rows=rows))
+
+
+def _day(request: web.Request, name: str, default: date) -> str:
+    text = request.query.get(name)
+    try:
+        return (date.fromisoformat(text) if text else default).isoformat()
+    except ValueError:
+        raise BadRequest(f"{name}: {text!r} is not a day", hint="as in 2026-11-30") from None
 
 
 async def _look_for_remedies(front: Front, result: Stats) -> None:

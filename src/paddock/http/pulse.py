@@ -6,8 +6,12 @@ events. A timer for each request; nothing is added to the way of the pieces.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from paddock.http.surfaces import describe
+
+if TYPE_CHECKING:
+    from paddock.daemon.lease import Lease
 
 
 class Voice(Protocol):
@@ -22,11 +26,12 @@ class Voice(Protocol):
 class Pulse:
     """Beats whenever nothing was said for a while, from `start` to `stop`."""
 
-    __slots__ = ("_every", "_seen", "_text", "_timer", "_voice", "may_begin")
+    __slots__ = ("_every", "_lease", "_profile", "_seen", "_timer", "_voice", "may_begin")
 
-    def __init__(self, voice: Voice, every: float, text: Callable[[], str]) -> None:
-        """`every`: seconds of silence between two signs; `text` says what is waited for."""
-        self._voice, self._every, self._text = voice, every, text
+    def __init__(self, voice: Voice, every: float, profile: str, lease: "Lease") -> None:
+        """`every`: seconds of silence between two signs, which say how far this lease is."""
+        self._voice, self._every = voice, every
+        self._profile, self._lease = profile, lease
         self._seen = b""
         self._timer: asyncio.TimerHandle | None = None
         self.may_begin = True  # until the instance's own head is here
@@ -44,4 +49,5 @@ class Pulse:
         said, seen = self._voice.last, self._seen
         self._seen = said
         if said is seen or said.startswith(b":"):  # a comment of llama-server's
-            self._voice.pulse(self._text(), may_begin=self.may_begin)
+            text = describe(self._profile, self._lease.progress)
+            self._voice.pulse(text, may_begin=self.may_begin)

@@ -61,11 +61,8 @@ class Relay:
 
     def _pulse(self, lease: "Lease") -> Pulse:
         """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
-
-        def text() -> str:
-            return describe(self._call.profile, lease.progress)
-
-        pulse = Pulse(self.downstream, self._exchange.front.settings.keep_alive_every, text)
+        every = self._exchange.front.settings.keep_alive_every
+        pulse = Pulse(self.downstream, every, self._call.profile, lease)
         if (patience := self._patience) is not None:
             pulse.start(patience)
         return pulse
@@ -174,7 +171,12 @@ class Relay:
             return await self._engine_refused(endpoint, reply)
         if self._call.interpreter and not is_refused:
             return await interpret(
-                reply, endpoint, self._call.interpreter, self.downstream, self._listed
+                reply,
+                endpoint,
+                self._call.interpreter,
+                self.downstream,
+                self._listed,
+                self._account,
             )
         if nothing_said and (reply.length or _AT_ONCE) < _AT_ONCE:
             return await self._in_one_piece(endpoint, reply)
@@ -191,6 +193,7 @@ class Relay:
         headers, status = self.downstream.headers_of(reply), reply.status
         content = await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
+        self._account.usage.hear(content)
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
@@ -209,7 +212,9 @@ class Relay:
                 await downstream.drained()
         except (asyncio.CancelledError, ConnectionError):
             if self._call.streams:
-                await streams.outlive(self._request, self._listed, endpoint, reply)
+                await streams.outlive(
+                    self._request, self._listed, endpoint, reply, self._account.usage
+                )
             raise
         return await downstream.end()
 

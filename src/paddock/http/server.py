@@ -16,7 +16,7 @@ from multidict import istr
 
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
 from paddock.http import errors, malformed
-from paddock.http.auth import Guard, Scope
+from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.content import Store
 from paddock.http.door import RESERVE, Door, most_connections
 from paddock.http.front import Front, Route
@@ -53,7 +53,7 @@ def build_app(daemon: "Daemon") -> web.Application:
     page = WebPage(daemon.paths.state_dir, daemon.roster)
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
     receiver = Receiver(store, daemon.settings)
-    front = Front(daemon, Guard(daemon.settings), ROUTES, page, receiver)
+    front = Front(daemon, Guard(daemon.settings, daemon.keyring), ROUTES, page, receiver)
     app = web.Application()
     app[_FRONT], app[_POSTS] = front, {}
     stray = _stray(front)
@@ -162,7 +162,7 @@ def _handle(front: Front, route: Route) -> _Handle:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            guard.check(request.method, request.headers, scope, acts=acts)
+            request[HOLDER] = guard.check(request.method, request.headers, scope, acts=acts)
             return await run(front, request, route)
         except PaddockError as error:
             why = malformed.shown(str(error))

@@ -51,9 +51,17 @@ async def router_events(front: Front, request: web.Request, route: Route) -> web
     with front.daemon.bus.subscribe(None) as changes:
         async with stream(request) as response, ticking(changes, KEEP_ALIVE) as ticks:
             async for event in ticks:
+                if event is not None and not _is_for(front, request, event):
+                    continue
                 if words := [SILENCE] if event is None else router.events_of(event, row):
                     await response.write(b"".join(words))
     return response
+
+
+def _is_for(front: Front, request: web.Request, event: AnyEvent) -> bool:
+    """Whether the key may hear of the model that this is about."""
+    profile = getattr(event, "profile", None)
+    return profile is None or front.is_listed(request, profile)
 
 
 async def switching(

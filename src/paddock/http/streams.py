@@ -20,6 +20,7 @@ from yarl import URL
 from paddock.errors import BadRequest, NoSuchThing, StillLoading, UnknownModel, UpstreamGone
 from paddock.http import upstream
 from paddock.http.front import Front, Route
+from paddock.http.reply_usage import ReplyUsage
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ async def lookup(front: Front, request: web.Request, route: Route) -> web.Stream
     """Which of these conversations have a reply to be read, in any ready instance."""
     content = await front.receiver.order(request)
     found: list[Any] = []
-    for endpoint in front.daemon.endpoints():
+    endpoints = (x for x in front.daemon.endpoints() if front.is_listed(request, x.profile))
+    for endpoint in endpoints:
         with suppress(UpstreamGone), endpoint.in_use():
             found += await _known(endpoint, content)
     return web.json_response(found)
@@ -84,7 +86,11 @@ def outlives(request: web.Request, listed: "Request") -> bool:
 
 
 async def outlive(
-    request: web.Request, listed: "Request", endpoint: "Endpoint", reply: Reply
+    request: web.Request,
+    listed: "Request",
+    endpoint: "Endpoint",
+    reply: Reply,
+    usage: ReplyUsage,
 ) -> None:
     """Where the reader of a conversation's reply has left, read on in its place until it is over.
 
@@ -95,7 +101,7 @@ async def outlive(
         return
     try:
         if outlives(request, listed):
-            await _read_out(listed, endpoint, reply)
+            await _read_out(listed, endpoint, reply, usage)
     finally:
         if listed.cancelled:
             await end(endpoint, listed.conversation)
@@ -123,7 +129,9 @@ async def patiently(request: web.Request, listed: "Request", wait: Callable[[], 
             task.uncancel()
 
 
-async def _read_out(listed: "Request", endpoint: "Endpoint", reply: Reply) -> None:
+async def _read_out(
+    listed: "Request", endpoint: "Endpoint", reply: Reply, usage: ReplyUsage
+) -> None:
     """A hang-up is noticed twice, in either order: a write fails, and the task is cancelled, once."""
     task = asyncio.current_task()
     assert task is not None, "a handler runs in a task"
@@ -131,8 +139,8 @@ async def _read_out(listed: "Request", endpoint: "Endpoint", reply: Reply) -> No
     task.uncancel()
     while True:
         try:
-            while await upstream.some(reply, endpoint):
-                pass
+            while piece := await upstream.some(reply, endpoint):
+                usage.hear(piece)
         except asyncio.CancelledError:
             if was_cancelled or listed.cancelled or endpoint.gone:
                 raise
@@ -157,7 +165,7 @@ def _endpoint(front: Front, request: web.Request) -> "Endpoint | None":
     if not conversation:
         return None
     with suppress(UnknownModel):
-        profile = front.daemon.resolve(model).id
+        profile = front.named(request, model).profile.id
         return next((x for x in front.daemon.endpoints() if x.profile == profile), None)
     return None
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +18,7 @@ _log = logging.getLogger(__name__)
 class _Kind:
     """Lines of one logger that differ only in what they are about."""
 
-    began: float
+    began: float  # seconds of the wall clock, which may be set back
     count: int = 0
 
     @property
@@ -31,9 +29,8 @@ class _Kind:
 class Floods(logging.Filter):
     """Lets `FEW` lines of a kind through in a while; the others are counted, and their number is logged."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._clock = clock
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -49,13 +46,13 @@ class Floods(logging.Filter):
         if name not in self._kinds and len(self._kinds) >= _KINDS:
             name = (record.name, "others")
         kind = self._kinds.get(name)
-        if kind is not None and self._clock() - kind.began < WHILE:
+        if kind is not None and 0 <= record.created - kind.began < WHILE:
             return kind
         self._end(name, kind)
-        return self._begun(name)
+        return self._begun(name, record.created)
 
-    def _begun(self, name: tuple[str, str]) -> _Kind:
-        kind = self._kinds[name] = _Kind(self._clock())
+    def _begun(self, name: tuple[str, str], at: float) -> _Kind:
+        kind = self._kinds[name] = _Kind(at)
         with suppress(RuntimeError):  # no loop: the next line of this kind ends its while
             asyncio.get_running_loop().call_later(WHILE, self._end, name, kind)
         return kind

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.config.keys import read_keys
 from paddock.config.models_conf import load, read
-from paddock.config.paths import paths
+from paddock.config.paths import keys_file, paths
 from paddock.config.profile import NamedModel, Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
 from paddock.engine.engines import Engines
@@ -85,7 +86,8 @@ def open_files(
     found = paths(config, models_dir, state_dir, os.environ)
     overrides = {"engine": engine, "listen": listen, "insecure": insecure}
     file = settings or found.settings
-    chosen = load_settings(file, overrides)
+    is_keyed = bool(read_keys(keys_file(found.state_dir)))
+    chosen = load_settings(file, overrides, is_keyed=is_keyed)
     folder = models_dir or (Path(chosen.models_dir) if chosen.models_dir else None)
     where = paths(config, folder, state_dir, os.environ)
     return Files(msgspec.structs.replace(where, settings=file), chosen)

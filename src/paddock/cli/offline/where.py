@@ -23,7 +23,9 @@ def usual_url(environ: Mapping[str, str]) -> str:
     from paddock.errors import PaddockError
 
     try:
-        return url_of(load_settings(paths(None, None, None, environ).settings, {}).listen)
+        return url_of(
+            load_settings(paths(None, None, None, environ).settings, {}, is_keyed=True).listen
+        )
     except PaddockError:  # whoever starts the daemon sees it
         return DEFAULT_URL
 

@@ -5,7 +5,7 @@ label of a histogram. What is said of a profile that is gone is forgotten with i
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Protocol
 
 from paddock.api.activity import Totals
@@ -51,6 +51,20 @@ class Metrics:
             _SWITCH_SECONDS,
         )
         self._families = (self._requests, self._seconds, self._tokens, self._switches)
+        self._key_requests = Counts(
+            "paddock_key_requests",
+            "Requests that reached a model, by the name of their key.",
+            ("key",),
+        )
+        self._key_tokens = Counts(
+            "paddock_key_tokens", "Tokens that requests have used, by key.", ("key", "kind")
+        )
+        self._key_seconds = Counts(
+            "paddock_key_seconds",
+            "From being let in to the reply's end, added up, by key.",
+            ("key",),
+        )
+        self._of_keys = (self._key_requests, self._key_tokens, self._key_seconds)
 
     def request_done(self, profile: str, surface: str, status: int, seconds: float) -> None:
         """One relayed request has ended; `status` 499 where the client left."""
@@ -65,6 +79,19 @@ class Metrics:
         self.totals.generated_tokens += generated
         self._tokens.add((profile, "prompt"), prompt)
         self._tokens.add((profile, "generated"), generated)
+
+    def used(self, key: str, *, prompt: int, generated: int, seconds: float) -> None:
+        """A request with this key has ended."""
+        self._key_requests.add((key,))
+        self._key_tokens.add((key, "prompt"), prompt)
+        self._key_tokens.add((key, "generated"), generated)
+        self._key_seconds.add((key,), seconds)
+
+    def keep_only_keys(self, names: Set[str]) -> None:
+        """There are no others any more: nothing more is said of those that are gone."""
+        for family in self._of_keys:
+            for labels in [labels for labels in family.values if labels[0] not in names]:
+                del family.values[labels]
 
     def switch_done(self, profile: str, outcome: str, seconds: float) -> None:
         """One switch has ended: `ready`, `failed` or `cancelled`."""
@@ -88,4 +115,4 @@ class Metrics:
     def _rendered(self, status: Status) -> bytes:
         from paddock.daemon.activity.scrape import scraped
 
-        return scraped(self._families, status)
+        return scraped((*self._families, *self._of_keys), status)

@@ -92,6 +92,12 @@ class Request:
             return None
         return round(min(self.prompt_read / self.prompt_tokens, 1.0), 3)
 
+    @property
+    def tokens_so_far(self) -> tuple[int, int]:
+        """Of the prompt and of the answer, as its instance has logged them: never too many."""
+        read = self.prompt_tokens if self.has_begun or self.generated_tokens else self.prompt_read
+        return read or 0, self.generated_tokens or 0
+
     def hear(self, line: TaskLine) -> None:
         """Its task goes on."""
         if line.kind == "reading":

@@ -1,4 +1,4 @@
-"""Counts of the past as plain numbers, by their labels, of which the first is the profile."""
+"""Counts of the past as plain numbers, by their labels, of which the first is the profile, or the key."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence

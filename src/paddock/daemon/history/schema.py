@@ -15,7 +15,7 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 _VERSION = 2
-# Came later, and needs no version of its own: an older Paddock goes on with the file as if it were not there.
+# Came later, and need no version of their own: an older Paddock goes on with the file as if they were not there.
 _SWITCHES = """
 CREATE TABLE IF NOT EXISTS switches (
     id INTEGER PRIMARY KEY,
@@ -24,6 +24,20 @@ CREATE TABLE IF NOT EXISTS switches (
     entry TEXT NOT NULL  -- JSON: a SwitchEntry
 );
 CREATE INDEX IF NOT EXISTS switches_by_time ON switches (ended_at);
+"""
+_USAGE = """
+CREATE TABLE IF NOT EXISTS usage (  -- the columns are the fields of UsageRow
+    id INTEGER PRIMARY KEY,
+    day TEXT NOT NULL,
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    answer_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    uncounted INTEGER NOT NULL,
+    UNIQUE (day, key, model)
+);
 """
 _SCHEMA = """
 CREATE TABLE loads (  -- the columns are the fields of LoadEntry
@@ -152,7 +166,7 @@ def _migrate(database: sqlite3.Connection) -> None:
     if version != _VERSION:
         step = _FROM_VERSION[version]
         database.executescript(f"BEGIN; {step} PRAGMA user_version = {_VERSION}; COMMIT;")
-    database.executescript(_SWITCHES)
+    database.executescript(_SWITCHES + _USAGE)
     database.execute("PRAGMA journal_mode = WAL")
 
 

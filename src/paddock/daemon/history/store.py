@@ -16,6 +16,7 @@ import msgspec
 from paddock import excerpt
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.api.switches import SwitchEntry
+from paddock.api.usage import UsageRow
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.schema import Database, prepare
 from paddock.placement.load_modes import COLD, WARM
@@ -25,6 +26,7 @@ _T = TypeVar("_T")
 _LOADS = 10_000  # kept: the newest
 _SPEEDS = 200  # kept of each load: the newest
 _SWITCHES = 10_000  # kept: the newest
+_USAGE = 50_000  # rows kept: the newest; 20 keys with 7 models each fill them in a year
 
 _ADD_LOAD = """
 INSERT INTO loads (instance, profile, fingerprint, engine, engine_version, devices,
@@ -37,6 +39,21 @@ _ADD_SPEED = """
 INSERT INTO speeds (load, at, prompt, generation, prompt_tokens, generated_tokens, source)
 SELECT id, :at, :prompt, :generation, :prompt_tokens, :generated_tokens, :source
 FROM loads WHERE id = :load
+"""
+# All rows or none: a statement of its own for each could be cut off between two.
+_ADD_USAGE = """
+INSERT INTO usage (day, key, model, requests, prompt_tokens, answer_tokens, seconds, uncounted)
+SELECT json_extract(value, '$.day'), json_extract(value, '$.key'), json_extract(value, '$.model'),
+    json_extract(value, '$.requests'), json_extract(value, '$.prompt_tokens'),
+    json_extract(value, '$.answer_tokens'), json_extract(value, '$.seconds'),
+    json_extract(value, '$.uncounted')
+FROM json_each(?) WHERE true
+ON CONFLICT (day, key, model) DO UPDATE SET
+    requests = requests + excluded.requests,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    answer_tokens = answer_tokens + excluded.answer_tokens,
+    seconds = seconds + excluded.seconds,
+    uncounted = uncounted + excluded.uncounted
 """
 _FORGET_SPEEDS = """
 DELETE FROM speeds WHERE load = :load AND id <=
@@ -121,6 +138,13 @@ class HistoryStore:
     async def set_switch(self, entry: SwitchEntry) -> None:
         """Note what is known of it now, in place of what was known before."""
         await self._write("UPDATE switches SET entry = ? WHERE id = ?", (_json(entry), entry.id))
+
+    async def add_usage(self, rows: Iterable[UsageRow], *, kept: int = _USAGE) -> None:
+        """Add what was used to what is known of the same day, key and model."""
+        if found := list(rows):
+            await self._write(_ADD_USAGE, (msgspec.json.encode(found).decode(),))
+        forget = "DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?"
+        await self._write(forget, (kept,))
 
     # ---- reading: entries come with the medians of their speeds, the newest first ----
 
@@ -209,6 +233,15 @@ class HistoryStore:
         found = ((row["id"], _decoded(row["entry"], SwitchEntry)) for row in rows)
         return [msgspec.structs.replace(entry, id=number) for number, entry in found if entry]
 
+    async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
+        """What was used from day `since` to day `until`, the newest day first."""
+        query = (
+            "SELECT day, key, model, requests, prompt_tokens, answer_tokens, seconds, uncounted"
+            " FROM usage WHERE day >= ? AND day <= ? ORDER BY day DESC, key, model"
+        )
+        rows = await self._database.execute_fetchall(query, (since, until))
+        return [UsageRow(**dict(row)) for row in rows]
+
     async def close(self) -> None:
         await self._database.close()
 
@@ -268,6 +301,9 @@ class NullHistoryStore(HistoryStore):
     async def switches(
         self, profile: str | None = None, *, since: str = "", limit: int = 50
     ) -> list[SwitchEntry]:
+        return []
+
+    async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
         return []
 
     async def last_loads(self) -> dict[str, float]:

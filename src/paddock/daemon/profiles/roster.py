@@ -14,7 +14,7 @@ from paddock.api.types import ConfigInfo, Failure
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
 from paddock.config.model_files import MODEL_FLAGS
-from paddock.config.profile import NamedModel, Profile, Stable
+from paddock.config.profile import May, NamedModel, Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.core.model import ProfileId
 from paddock.daemon.clock import timestamp
@@ -63,14 +63,14 @@ class Roster:
             return found
         raise self._unknown(profile)
 
-    def named(self, name: str) -> NamedModel:
+    def named(self, name: str, may: May = None) -> NamedModel:
         """What people mean by this: see `Stable.meant`. Raises UnknownModel."""
-        if found := self.stable.meant(name):
+        if found := self.stable.meant(name, may):
             return found
-        raise self._unknown(name)
+        raise self._unknown(name, may)
 
-    def _unknown(self, name: str) -> UnknownModel:
-        near = ", ".join(self.stable.near(name))
+    def _unknown(self, name: str, may: May = None) -> UnknownModel:
+        near = ", ".join(self.stable.near(name, may))
         hint = f"nearest: {near}" if near else "`paddock list` and GET /v1/models list all"
         return UnknownModel(f"there is no model {name[:_SHOWN]!r}", hint=hint)
 

@@ -180,11 +180,11 @@ def _keeping(
     exchange: Exchange, wanted: OllamaRequest | EmbedRequest | EmbeddingsRequest
 ) -> "_Keeping":
     """Whose turn it is, and how long it is to stay. UnknownModel."""
-    daemon = exchange.front.daemon
     # Only what is to be answered may go to another model than the one that was named.
-    find = daemon.asked if _generates(wanted) else daemon.named
-    named = find(wanted.model)
-    exchange.account.profile = named.profile.id
+    front = exchange.front
+    find = front.asked if _generates(wanted) else front.named
+    named = find(exchange.request, wanted.model)
+    exchange.begin(named.profile.id)
     return _Keeping(exchange, named, wanted.model, wanted.keep_alive)
 
 

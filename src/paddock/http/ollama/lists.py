@@ -24,7 +24,7 @@ async def version(front: Front, request: web.Request, route: Route) -> web.Strea
 async def tags(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """All that is not hidden."""
     sheet, began = Sheet(request, Tags([]), "models"), _began(front)
-    async for card in visible(front):
+    async for card in visible(front, request):
         await sheet.add(shelf.tag(card, began))
     return await sheet.end(Tags([]))
 
@@ -32,7 +32,8 @@ async def tags(front: Front, request: web.Request, route: Route) -> web.StreamRe
 async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """What is loaded, whoever asked for it, the first to leave first."""
     rows = []
-    for instance in front.daemon.status().instances:
+    seen = (i for i in front.daemon.status().instances if front.is_listed(request, i.profile))
+    for instance in seen:
         with suppress(UnknownModel):  # models.conf has it no more
             card = front.daemon.card(front.daemon.resolve(instance.profile))
             if card.loaded:
@@ -43,7 +44,7 @@ async def ps(front: Front, request: web.Request, route: Route) -> web.StreamResp
 
 async def show(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """One in full."""
-    named = front.daemon.named((await read(front, request, Named)).wanted)
+    named = front.named(request, (await read(front, request, Named)).wanted)
     (_, card), facts = listed(front, named), front.daemon.facts(named.profile)
     return _reply(shelf.shown(card, facts, _began(front)))
 
@@ -52,7 +53,7 @@ async def pull(front: Front, request: web.Request, route: Route) -> web.StreamRe
     """Says that it is there, or what to do: models are files that the user puts down."""
     wanted = (await read(front, request, Named)).wanted
     try:
-        front.daemon.resolve(wanted)
+        front.named(request, wanted)
     except UnknownModel as error:
         raise NotHere(
             f"Paddock downloads no models, and has none called {wanted!r}",

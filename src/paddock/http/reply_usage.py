@@ -1,0 +1,82 @@
+"""What a reply says of its own tokens, read from its first and last bytes as it goes by.
+
+In llama-server's replies (build 11434) the numbers stand at the end, after whatever a model wrote, or
+before a list of embeddings. A model's own words never look like them: within JSON's strings each
+quotation mark has a backslash before it.
+"""
+
+import re
+from collections import deque
+from typing import NamedTuple
+
+_LAST_PIECES = 4  # the numbers, perhaps `usage` in an event of its own, `[DONE]`, and one to spare
+_MOST = 4096  # bytes of a piece that are looked at
+
+_USAGE_BEGINS, _TIMINGS_BEGIN = b'"usage":{', b'"timings":{'
+_USAGE_LENGTH = 512  # bytes from its beginning, within which what is looked for stands
+
+_TIMINGS = re.compile(rb'"timings":\{"cache_n":(\d+),"prompt_n":(\d+),[^{}]*?"predicted_n":(\d+)')
+# OpenAI's words (embeddings have no answer), then those of Anthropic and of OpenAI's Responses.
+_PROMPT, _ANSWER = re.compile(rb'"prompt_tokens":(\d+)'), re.compile(rb'"completion_tokens":(\d+)')
+_INPUT, _OUTPUT = re.compile(rb'"input_tokens":(\d+)'), re.compile(rb'"output_tokens":(\d+)')
+# Anthropic counts what was cached apart; in OpenAI's Responses it is part of the input.
+_CACHED = re.compile(rb'"cache_read_input_tokens":(\d+)')
+
+
+class Tokens(NamedTuple):
+    """Of one request: its whole prompt, and the answer."""
+
+    prompt: int
+    answer: int
+
+
+class ReplyUsage:
+    """Hears a reply's pieces. On the hot path: an append for each, which `hear_on` is."""
+
+    __slots__ = ("_first", "_last", "hear_on")
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
+        self.hear_on = self._last.append  # a piece that is not the first
+
+    def hear(self, piece: bytes) -> None:
+        """Another piece of it, or its first."""
+        if not self._first:
+            self._first = piece[:_MOST]
+        self.hear_on(piece)
+
+    def read(self) -> Tokens | None:
+        """What they said; None where they did not.
+
+        Of what looks like it, the last counts: arguments of tools, which a model wrote, come before.
+        """
+        last = self._last
+        end = last[0][-_MOST:] if len(last) == 1 else b"".join([piece[-_MOST:] for piece in last])
+        usage, timings = end.rfind(_USAGE_BEGINS), end.rfind(_TIMINGS_BEGIN)
+        if timings > usage and (found := _TIMINGS.match(end, timings)):
+            cached, prompt, answer = found.groups()
+            return Tokens(int(cached) + int(prompt), int(answer))
+        return _both(end, usage, end, usage) or _both(
+            self._first, self._first.find(_USAGE_BEGINS), end, usage
+        )
+
+
+def _both(beginning: bytes, at: int, end: bytes, end_at: int) -> Tokens | None:
+    """The prompt as the `usage` of `beginning` has it, at `at`; the answer as that of `end` has it."""
+    if at < 0:
+        return None
+    if (prompt := _number(_PROMPT, beginning, at)) is not None:
+        return Tokens(prompt, _number(_ANSWER, end, end_at) or 0)
+    if (prompt := _number(_INPUT, beginning, at)) is None:
+        return None
+    answer = _number(_OUTPUT, end, end_at)
+    if answer is None:
+        return None
+    return Tokens(prompt + (_number(_CACHED, beginning, at) or 0), answer)
+
+
+def _number(pattern: re.Pattern[bytes], text: bytes, at: int) -> int | None:
+    """The first that there is in the `usage` that begins at `at`; -1: there is none."""
+    found = pattern.search(text, at, at + _USAGE_LENGTH) if at >= 0 else None
+    return int(found[1]) if found else None

@@ -1,0 +1,204 @@
+"""What names stand for with a key that is limited to models: as if nothing else were there."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from paddock.config.keys import NamedKey
+from paddock.config.profile import NamedModel, Profile, Stable
+from paddock.config.settings import Paths, Settings
+from paddock.config.variant import Variant
+from paddock.daemon.clock import Day
+from paddock.daemon.faults import Faults
+from paddock.daemon.keyring import Holder
+from paddock.daemon.orders import Orders
+from paddock.daemon.profiles.roster import Roster
+from paddock.errors import ModelMissing, UnknownModel
+
+
+def _profile(name: str, file: str, title: str) -> Profile:
+    model = Path("/models") / file
+    return Profile(id=name, line=1, model=model, flags=(), title=title, aliases=(f"{name}-alias",))
+
+
+# `hidden-one` has the names by which people may mean others: a title and a file of two.
+PROFILES = (
+    _profile("base", "common.gguf", "Common"),
+    _profile("other", "other.gguf", "Other One"),
+    _profile("hidden-one", "x/common.gguf", "Common"),
+)
+VARIANTS = (
+    Variant(id="base-brief", base="base", line=2, title="Brief", aliases=("brief",)),
+    Variant(id="base-long", base="base", line=3, title="Long"),
+    Variant(id="hidden-brief", base="hidden-one", line=4, title="Long"),
+)
+
+
+def _orders(tmp_path: Path, *, current: str | None = None, unknown: str = "refuse") -> Orders:
+    folders = Paths(
+        config=tmp_path / "m", settings=tmp_path / "s", models_dir=tmp_path,
+        state_dir=tmp_path, runtime_dir=tmp_path,
+    )  # fmt: skip
+    roster = Roster(folders, Settings(), Faults())
+    profiles, variants = {p.id: p for p in PROFILES}, {v.id: v for v in VARIANTS}
+    roster.stable = Stable(tmp_path / "m", tmp_path, profiles, variants=variants)
+    parts: Any = SimpleNamespace(
+        roster=roster,
+        unknown_model=unknown,
+        clock=None,
+        usage=SimpleNamespace(current=lambda: current),
+    )
+    nobody: Any = None
+    return Orders(parts, nobody, nobody, nobody, nobody)
+
+
+def _holder(*models: str) -> Holder:
+    return Holder(NamedKey(name="anna", digest="", models=models), Day())
+
+
+def _found(orders: Orders, name: str | None, *models: str, asked: bool = False) -> str | None:
+    find = orders.asked if asked else orders.named
+    try:
+        return find(name, _holder(*models).may_ask).id
+    except (UnknownModel, ModelMissing) as error:
+        said = re.findall(r"[\w-]+", f"{error.message} {error.hint}".replace(repr(name), ""))
+        allowed = [
+            n for n in orders._parts.roster.stable.all_named() if _holder(*models).may_ask(n)
+        ]
+        for one in orders._parts.roster.stable.all_named():
+            others = () if one in allowed else one.names
+            assert not [word for word in others if word in said], said
+        return None
+
+
+ALL = ["base", "base-brief", "base-long"]
+
+
+@pytest.mark.parametrize(
+    ("models", "allowed"),
+    [
+        (("base",), ALL),
+        (("base-alias",), ALL),
+        (("base-brief",), ["base-brief"]),
+        (("brief",), ["base-brief"]),
+        (("base-long", "brief"), ["base-brief", "base-long"]),
+        (("other", "base-long"), ["other", "base-long"]),
+        (("hidden-one",), ["hidden-one", "hidden-brief"]),
+        (("base", "other", "hidden-one"), [n.id for n in (*PROFILES, *VARIANTS)]),
+        (("gone",), []),
+        (("BASE",), []),
+    ],
+)
+def test_a_profile_allows_its_variants_and_a_variant_itself_alone(tmp_path, models, allowed):
+    orders = _orders(tmp_path)
+    for named in orders._parts.roster.stable.all_named():
+        for name in named.names:
+            for form in (name, name.upper(), f"claude-{name}", f"{name}:latest"):
+                expected = named.id if named.id in allowed else None
+                assert _found(orders, form, *models) == expected, form
+                assert _found(orders, form, *models, asked=True) == expected, form
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "expected"),
+    [
+        ("common", (), None),  # two are called so
+        ("common", ("base",), "base"),
+        ("COMMON.GGUF", ("base",), "base"),
+        ("x/common", ("base",), None),
+        ("common", ("hidden-one",), "hidden-one"),
+        ("common", ("base-brief",), None),
+        ("LONG", ("base",), "base-long"),
+        ("claude-Long", ("hidden-one",), "hidden-brief"),
+        ("long", ("base-brief", "hidden-one"), "hidden-brief"),
+        ("long", ("base", "hidden-one"), None),
+        ("other one", ("base",), None),
+        ("hidden-on", ("base",), None),
+        ("othr", ("base", "base-brief"), None),
+    ],
+)
+def test_another_model_of_the_name_is_in_nobodys_way(tmp_path, name, models, expected):
+    assert _found(_orders(tmp_path), name, *models) == expected
+
+
+def test_the_nearest_names_are_of_what_may_be_asked(tmp_path):
+    orders = _orders(tmp_path)
+    with pytest.raises(UnknownModel) as refused:
+        orders.named("hidden-on", _holder("hidden-brief").may_ask)
+    assert refused.value.hint == "nearest: hidden-brief"
+    with pytest.raises(UnknownModel) as refused:
+        orders.named("hidden-one", _holder("other").may_ask)
+    assert "hidden" not in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("unknown", "current", "models", "answers"),
+    [
+        ("refuse", "base", ("base",), None),
+        ("loaded", "base", ("base",), "base"),
+        ("loaded", "base", ("base-brief",), None),
+        ("loaded", "hidden-one", ("base",), None),
+        ("loaded", "gone", ("base",), None),
+        ("loaded", None, ("base",), None),
+        ("base", None, ("base",), "base"),
+        ("base", None, ("base-brief",), None),
+        ("base-brief", None, ("base-brief",), "base-brief"),
+        ("base-brief", None, ("base",), "base-brief"),
+        ("base-brief", None, ("other",), None),
+        ("hidden-one", None, ("base",), None),
+        ("gone-hidden-one", None, ("base",), None),
+    ],
+)
+def test_who_answers_to_strange_names_is_for_the_key_too(
+    tmp_path, unknown, current, models, answers
+):
+    orders = _orders(tmp_path, current=current, unknown=unknown)
+    for name in ("strange", "hidden-brief", "hidden-one-alias"):
+        assert _found(orders, name, *models, asked=True) == answers
+        assert _found(orders, name, *models) is None
+
+
+@pytest.mark.parametrize("everybody", ["refuse", "loaded", "other"])
+@pytest.mark.parametrize(
+    ("own", "answers"),
+    [("refuse", None), ("loaded", "base"), ("base-brief", "base-brief"), ("hidden-one", None)],
+)
+def test_what_the_key_says_of_strange_names_counts_before_what_holds_for_all(
+    tmp_path, everybody, own, answers
+):
+    orders = _orders(tmp_path, current="base", unknown=everybody)
+    holder = Holder(NamedKey(name="anna", digest="", models=("base",), unknown_model=own), Day())
+    try:
+        found = orders.asked("strange", holder.may_ask, holder.key.unknown_model).id
+    except UnknownModel:
+        found = None
+    assert found == answers
+
+
+@pytest.mark.parametrize(
+    ("current", "models", "expected"),
+    [
+        ("base", ("base",), "base"),
+        ("hidden-one", ("base",), "base"),
+        ("base", ("base", "other"), "base"),
+        ("hidden-one", ("base", "other"), None),
+        (None, ("base-brief",), "base-brief"),
+        ("base", ("base-brief",), "base-brief"),
+        ("base", ("base-brief", "base-long"), None),
+        (None, ("gone",), None),
+    ],
+)
+def test_without_a_name_it_is_one_that_may_be_asked(tmp_path, current, models, expected):
+    assert _found(_orders(tmp_path, current=current), None, *models) == expected
+
+
+@pytest.mark.parametrize(
+    ("models", "reaches"),
+    [(("base",), True), (("base-brief",), False), (("base-alias", "brief"), True), ((), True)],
+)
+def test_the_instance_itself_is_for_who_may_ask_the_profile(models, reaches):
+    for variant in (None, *VARIANTS[:2]):
+        assert _holder(*models).may_reach(NamedModel(PROFILES[0], variant)) is reaches
