@@ -18,9 +18,9 @@ from paddock.api.types import ConfigInfo, Failure, VariantInfo
 from paddock.tui import editing
 from paddock.tui.app import Heard
 from paddock.tui.arrangement import ORDERS, Arrangement, Order, model_rows
+from paddock.tui.confirmation import Confirmation
 from paddock.tui.guide import Guide
 from paddock.tui.picker import Picker
-from paddock.tui.question import Question
 from paddock.tui.verbs import VERBS
 from tests.tui import histories
 from tests.tui.inhabitants import profiles_with
@@ -327,12 +327,12 @@ async def test_the_daemon_is_stopped_after_a_question(
     async with shown(histories.idle(), SMALL) as (app, pilot, daemon):
         await pilot.press("Q")
         await settled(pilot)
-        assert isinstance(app.screen, Question)
+        assert isinstance(app.screen, Confirmation)
         assert "Loaded: glm-flash-q4." in text(app)
         assert daemon.asked == []
         await pilot.press(*keys)
         await settled(pilot)
-        assert not isinstance(app.screen, Question)
+        assert not isinstance(app.screen, Confirmation)
     assert daemon.asked == asked
 
 

@@ -24,7 +24,8 @@ from paddock.figures.units import count
 from paddock.tui import paint, reading
 from paddock.tui.arrangement import families
 from paddock.tui.calls import DaemonCalls
-from paddock.tui.commands import Models
+from paddock.tui.commands import SwitchCommands
+from paddock.tui.confirmation import Confirmation
 from paddock.tui.dashboard import Dashboard, ModelChosen
 from paddock.tui.detail import Detail
 from paddock.tui.editing import command, editor, run_on_terminal
@@ -34,7 +35,6 @@ from paddock.tui.logs import Logs
 from paddock.tui.picker import Picker
 from paddock.tui.problems import mistakes
 from paddock.tui.problems_page import problems_page
-from paddock.tui.question import Question
 from paddock.tui.reducer import dismissed, reduce_news, ticked
 from paddock.tui.state import News, View
 from paddock.tui.verbs import VERBS
@@ -66,7 +66,7 @@ class PaddockApp(App[None]):
     TITLE = "Paddock"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = App.COMMANDS | {Models}
+    COMMANDS = App.COMMANDS | {SwitchCommands}
 
     def __init__(
         self,
@@ -271,7 +271,7 @@ class PaddockApp(App[None]):
             [("k", "stop it and keep them: the next daemon takes them over")] if served else []
         )
         words = f"Stop the daemon at {self._daemon.url}?\n{loaded}"
-        if chosen := await self.push_screen_wait(Question(words, answers)):
+        if chosen := await self.push_screen_wait(Confirmation(words, answers)):
             stop = partial(self._daemon.shutdown, keep=chosen == "k")
             self._order("stopping the daemon", stop)
 

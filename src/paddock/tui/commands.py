@@ -21,7 +21,7 @@ class Switcher(Protocol):
     def switch_to(self, model: str) -> None: ...
 
 
-class Models(Provider):
+class SwitchCommands(Provider):
     """`Switch to NAME` of every model that is not hidden."""
 
     @property

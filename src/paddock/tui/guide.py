@@ -5,7 +5,7 @@ from rich.text import Text
 from textual.binding import Binding
 
 from paddock.tui import paint, reading
-from paddock.tui.page import Page
+from paddock.tui.leaflet import Leaflet
 from paddock.tui.verbs import VERBS
 
 _MORE = (
@@ -21,7 +21,7 @@ _BARS = (
 )
 
 
-class Guide(Page):
+class Guide(Leaflet):
     BINDINGS = [Binding("question_mark", "leave", "Back")]
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
 from paddock.api.types import Failure
 from paddock.figures.units import plural, seconds
-from paddock.tui.problems import Problem, mistakes
+from paddock.tui.problems import ConfProblem, mistakes
 from paddock.tui.state import Notice, NoticeKind, View
 
 KEPT = 50
@@ -57,7 +57,7 @@ def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
 
 
-def not_applied(found: Sequence[Problem]) -> str:
+def not_applied(found: Sequence[ConfProblem]) -> str:
     """Why models.conf, as it is now, changes nothing: its first mistake, and how many more there are."""
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"models.conf was not applied: {found[0].text}{more}"

@@ -5,11 +5,11 @@ from rich.table import Table
 from rich.text import Text
 
 from paddock.api.types import ConfigInfo
-from paddock.tui.page import Page
-from paddock.tui.problems import Problem, mistakes, warnings
+from paddock.tui.leaflet import Leaflet
+from paddock.tui.problems import ConfProblem, mistakes, warnings
 
 
-def problems_page(config: ConfigInfo | None) -> Page:
+def problems_page(config: ConfigInfo | None) -> Leaflet:
     """What the daemon found when it read the file last."""
     parts: list[RenderableType] = [Text(config.path if config else "", "bold")]
     if found := mistakes(config):
@@ -20,10 +20,10 @@ def problems_page(config: ConfigInfo | None) -> Page:
         parts.append(_table(found))
     if len(parts) == 1:
         parts.append(Text("\nNothing is wrong with it.", "green"))
-    return Page("models.conf", Group(*parts))
+    return Leaflet("models.conf", Group(*parts))
 
 
-def _table(found: tuple[Problem, ...]) -> Table:
+def _table(found: tuple[ConfProblem, ...]) -> Table:
     table = Table.grid(padding=(0, 1), pad_edge=True)
     table.add_column(justify="right", style="bold", no_wrap=True)
     table.add_column()

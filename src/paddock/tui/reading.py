@@ -20,7 +20,7 @@ from paddock.tui.model_rows import (
     variant_row,
 )
 from paddock.tui.notices import complaint
-from paddock.tui.problems import Problem, mistakes, warnings
+from paddock.tui.problems import ConfProblem, mistakes, warnings
 from paddock.tui.state import View
 from paddock.tui.switch_lines import (
     SwitchLine,
@@ -90,8 +90,8 @@ class Header:
     current: str
     link: Mark
     problem: str  # of the link; else that the GPUs are yielded
-    mistakes: tuple[Problem, ...] = ()  # for which models.conf, as it is now, is not applied
-    warnings: tuple[Problem, ...] = ()  # of models.conf
+    mistakes: tuple[ConfProblem, ...] = ()  # for which models.conf, as it is now, is not applied
+    warnings: tuple[ConfProblem, ...] = ()  # of models.conf
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from textual.widgets import Static
 _LEAVES = "Esc: back"
 
 
-class Page(ModalScreen[None]):
+class Leaflet(ModalScreen[None]):
     """Shows one text until it is left."""
 
     BINDINGS = [Binding("escape,q", "leave", "Back")]

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 
-class Question(ModalScreen[str | None]):
+class Confirmation(ModalScreen[str | None]):
     """Gives the key of the chosen answer; None: nothing shall happen."""
 
     BINDINGS = [Binding("escape,q,n", "choose('')", "No", show=False)]
