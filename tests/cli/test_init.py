@@ -175,7 +175,7 @@ def test_the_file_says_all_of_that_as_well_and_the_facts_of_each_model(
 ) -> None:
     paddock("init", everything)
     conf = usual.read_text()
-    assert "#   model-draft = draft-dense.gguf\n" in conf
+    assert "#   model-draft = draft-dense.gguf\n#   spec-type = draft-simple\n" in conf
     assert "#   cut.gguf: is truncated or damaged (download it again)\n" in conf
     comments = " ".join(profiles(usual)["mixture-30b-a3b"].comments)
     assert ": moe #   qwen3moe, MoE (2 of 8 experts), 13.5 M parameters, 4 layers" in comments

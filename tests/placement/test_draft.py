@@ -346,10 +346,13 @@ def test_drafts_and_what_was_left_out_stand_at_the_end_and_in_no_section(tmp_pat
     left_out = [
         LeftOut(Path("/models/a/broken.gguf"), "is truncated or damaged (download it again)")
     ]
-    conf = draft([model()], drafts=[model(name="mtp-m")], left_out=left_out)
+    ahead = model(msgspec.structs.replace(A, nextn_layers=1), name="mtp-m")
+    conf = draft([model()], drafts=[ahead, model(name="draft-m")], left_out=left_out)
     assert conf.endswith(
-        "\n\n# Draft models make another model faster: write the line into that one's section.\n"
+        "\n\n# Draft models make another model faster: write the lines into that one's section.\n"
         "#   model-draft = mtp-m.gguf\n"
+        "#   model-draft = draft-m.gguf\n"
+        "#   spec-type = draft-simple\n"
         "\n# Left out:\n#   a/broken.gguf: is truncated or damaged (download it again)\n"
     )
     (only,) = stable(conf, tmp_path).profiles.values()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
-from paddock.config.model_kinds import UsableModel
+from paddock.config.model_kinds import UsableModel, needs_spec_type
 from paddock.figures.units import count
 from paddock.llama.gguf import Facts
 from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
@@ -215,9 +215,11 @@ def _bytes(facts: Facts) -> Iterator[str]:
 
 def _drafts(outline: DraftOutline) -> Iterator[str]:
     if outline.drafts:
-        yield "# Draft models make another model faster: write the line into that one's section."
+        yield "# Draft models make another model faster: write the lines into that one's section."
     for model in outline.drafts:
         yield f"#   model-draft = {outline.place(model.file.path)}"
+        if needs_spec_type(model.facts):
+            yield "#   spec-type = draft-simple"
 
 
 def _left_out(outline: DraftOutline) -> Iterator[str]:

@@ -22,6 +22,7 @@ class Endpoint:
         "pool",
         "profile",
         "session",
+        "turn",
     )
 
     def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
@@ -30,6 +31,7 @@ class Endpoint:
         self.base_url = client.BASE_URL
         self.pool = Pool(socket)  # for what is relayed
         self.session = client.connect(socket)  # for what Paddock itself asks
+        self.turn = asyncio.Lock()  # for those whom its slots' one pool did not hold together
         self.gone = False
         self._why: str | None = None  # it was stopped; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
@@ -38,6 +40,11 @@ class Endpoint:
     def in_use(self) -> "EndpointUse":
         """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
         return EndpointUse(self, self._users)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several requests use it now."""
+        return len(self._users) > 1
 
     def stopped(self) -> PaddockError:
         """What its users hear once it is gone. Who asks again after an eviction waits for it anew."""
