@@ -3,6 +3,7 @@
 import asyncio
 import re
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -42,6 +43,28 @@ async def test_a_switch_is_reported_step_by_step(home):
     assert {s["part"] for s in steps if s["stage"] in {"draining", "stopping"}} == {"endless"}
     assert [e.data["instance"] for e in events if e.name == "instance-ended"] == ["endless.1"]
     assert events[-1].data["outcome"] == "ready"
+
+
+async def test_who_orders_a_switch_is_no_request_that_waits(home):
+    async with (
+        home(max_instances=1, patience=0.0) as yard,
+        yard.http.get(yard.url + "/events") as stream,
+        aclosing(server_events(stream)) as events,
+        asyncio.timeout(60),
+    ):
+        await yard.answer("endless", max_tokens=1)
+        async with _generating(yard, "endless"):
+            await yard.post("/switch", {"model": "alpha", "wait": False})
+            while (await anext(events)).data.get("profile") != "alpha":
+                pass
+            assert (await yard.status()).queue == {}
+            await yard.post("/cancel", {"model": "alpha"})
+            seen: list[dict[str, Any]] = []
+            while not seen or seen[-1]["now"].get("switching"):
+                event = await anext(events)
+                seen += [event.data] if event.data.get("profile") == "alpha" else []
+    assert seen[-1]["now"]["state"] == "unloaded", "its end is published all the same"
+    assert not any(data.get("waiting") for data in seen)
 
 
 async def test_a_load_into_an_empty_stable_waits_for_nobody(home):

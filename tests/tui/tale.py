@@ -19,7 +19,7 @@ from paddock.api.types import (
 from paddock.figures.units import unix
 from paddock.tui.reducer import reduce
 from paddock.tui.state import View
-from tests.tui.inhabitants import PROFILES, profile, profiles_with, ready_glm
+from tests.tui.inhabitants import PROFILES, REVIEWS, profile, profiles_with, ready_glm
 from tests.tui.machine import (
     CLOCK,
     FIRST_SEQ,
@@ -110,6 +110,7 @@ def snapshot(
             totals=TOTALS,
         ),
         profiles=list(profiles if profiles is not None else map(profile, PROFILES)),
+        variants=[REVIEWS],
     )
 
 

@@ -10,8 +10,10 @@ from msgspec.structs import replace as with_fields
 from paddock.api.placement import Buffer, Placement, Speed, Verdict
 from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
 from paddock.tui import reading
-from paddock.tui.bars import cells, device_bar, device_bars, facts
+from paddock.tui.bars import cells, device_bar, device_bars, facts, short_name
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
+from paddock.tui.notices import not_applied
+from paddock.tui.problems import warnings
 from paddock.tui.reducer import lost
 from paddock.tui.state import Switch, View
 from tests.tui import histories
@@ -61,7 +63,7 @@ def test_what_a_model_does_just_now_is_noted() -> None:
     assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer shown"
 
 
-def test_benchmarks_come_last_and_hidden_profiles_only_if_asked_for_or_loaded() -> None:
+def test_benchmarks_come_last_and_hidden_profiles_only_if_loaded() -> None:
     profiles = [
         model(bench=True),
         ProfileInfo(id="h", state="unloaded", hidden=True),
@@ -70,8 +72,6 @@ def test_benchmarks_come_last_and_hidden_profiles_only_if_asked_for_or_loaded() 
     ]
     view = View(models=tuple(profiles))
     assert [row.id for row in reading.model_rows(view, 0.0)] == ["live", "plain", "m"]
-    shown = reading.model_rows(view, 0.0, hidden=True)
-    assert [row.id for row in shown] == ["h", "live", "plain", "m"]
     assert rows(histories.idle)[BENCH].is_bench
 
 
@@ -337,12 +337,43 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     refused = with_glm()
     refused.status.config = broken
     head = reading.header(seen(Tale().tell(refused).events))
-    assert head.problem == "models.conf was not applied: line 3: unknown key"
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key"]
     broken.error = Failure(
         code="x", message="2 problems", log=["line 3: unknown key", "line 5: no"]
     )
     head = reading.header(seen(Tale().tell(refused).events))
-    assert head.problem.endswith("applied: line 3: unknown key, and 1 more: paddock check")
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key", "line 5: no"]
+    assert not_applied(head.mistakes).endswith("applied: line 3: unknown key, and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("said", "line", "words"),
+    [
+        ("/a/models.conf:46: [x] unknown key", 46, "[x] unknown key"),
+        ("models.conf:46: [x] at 3:4: no", 46, "[x] at 3:4: no"),
+        ("/a/paddock.toml:3: no such setting", None, "/a/paddock.toml:3: no such setting"),
+        ("it cannot be read", None, "it cannot be read"),
+    ],
+)
+def test_a_problem_is_known_by_its_line(said: str, line: int | None, words: str) -> None:
+    [problem] = warnings(ConfigInfo(path="/a/models.conf", loaded_at="", warnings=[said]))
+    assert (problem.line, problem.words) == (line, words)
+
+
+@pytest.mark.parametrize(
+    ("described", "short"),
+    [
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA H200", "H200"),
+        ("AMD Radeon RX 7900 XTX", "RX 7900 XTX"),
+        ("Intel(R) Arc(TM) A770 Graphics", "Arc A770"),
+        ("AMD Radeon Graphics", "AMD Radeon Graphics"),
+        ("RAM", "RAM"),
+        ("", ""),
+    ],
+)
+def test_a_device_is_called_by_what_tells_it_from_others(described: str, short: str) -> None:
+    assert short_name(described) == short
 
 
 def test_the_header_says_that_there_is_no_engine_or_that_it_uses_no_gpu() -> None:

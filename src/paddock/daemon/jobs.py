@@ -16,7 +16,9 @@ _KEPT = 100  # ended jobs that can still be asked for
 
 
 class Lessor(Protocol):
-    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease: ...
+    def lease(
+        self, profile: str, *, insist: bool = False, force: bool = False, is_order: bool = False
+    ) -> Lease: ...
 
 
 class Job:
@@ -65,7 +67,7 @@ class Jobs:
         self._forget()
         begun = self._clock.now()
         try:
-            lease = self._lessor.lease(profile, insist=insist, force=force)
+            lease = self._lessor.lease(profile, insist=insist, force=force, is_order=True)
         except PaddockError as error:
             self._note(job, error, begun)
             job.finish()

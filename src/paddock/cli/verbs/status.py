@@ -97,7 +97,8 @@ def _phase(instance: InstanceInfo) -> str:
 
 
 def _notes(instance: InstanceInfo) -> list[str]:
-    notes = ["models.conf has changed since it was started"] if instance.stale else []
+    notes = [f"also as its variants {', '.join(instance.variants)}"] if instance.variants else []
+    notes += ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
     if instance.placement and instance.placement.replayed:
         notes.append("replayed fit")
@@ -149,7 +150,9 @@ def _now(device: DeviceInfo) -> str:
     """How hard it works."""
     parts = []
     if device.utilization is not None:
-        parts.append(f"{device.utilization:.0%}")
+        parts.append(f"{'CPU ' if device.kind == 'host' else ''}{device.utilization:.0%}")
+    if device.load is not None:
+        parts.append(f"load {device.load:.1f}")
     if device.temperature_c is not None:
         parts.append(f"{device.temperature_c} °C")
     if device.power_w is not None:

@@ -9,17 +9,21 @@ from paddock.figures.device_names import made_by
 from paddock.host.gpus import Gpu, Telemetry
 from paddock.host.memory import Memory
 from paddock.host.processes import own_mib
+from paddock.host.processor import ProcessorLoad
 from paddock.placement.devices import Reading, Readings, free_now, with_ram
 from paddock.placement.survey import foreign, of_session
 
 _TAKERS_SHOWN = 5  # programs per device
 
 
-def host_info(reading: Reading, booked: Booked, memory: Memory) -> DeviceInfo:
-    """The machine's own memory."""
+def host_info(
+    reading: Reading, booked: Booked, memory: Memory, processors: ProcessorLoad
+) -> DeviceInfo:
+    """The machine's own memory, and its processors."""
     info = _info(reading, booked, "RAM")
     info.used_mib = {str(i): own_mib(holding.pid) for i, holding in booked.items()}
     info.swap_total_mib, info.swap_used_mib = memory.swap_total_mib, memory.swap_used_mib
+    info.utilization, info.load = processors.utilization, processors.load
     return info
 
 

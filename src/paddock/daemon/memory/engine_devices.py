@@ -79,8 +79,8 @@ class EngineDevices:
         """With the memory that engines see, where its driver lists a device and reports none."""
         if reading.total_mib is not None or reading.id not in self.reported:
             return reading
-        told = self._reported(reading.id, booked)
-        return replace(told, drives_display=reading.drives_display, takers=reading.takers)
+        reported = self._reported(reading.id, booked)
+        return replace(reported, drives_display=reading.drives_display, takers=reading.takers)
 
     def _reported(self, id_: DeviceId, booked: Booked) -> Reading:
         device = self.reported[id_]

@@ -32,6 +32,7 @@ from paddock.figures.device_names import in_order
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
+from paddock.host.processor import Processors
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.llama.fit_log import FitDevice
 from paddock.placement.devices import (
@@ -84,6 +85,7 @@ class Ledger:
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
         self._driver = driver or Gpus()
+        self._processors = Processors()
         self._gpus: tuple[Gpu, ...] = ()
         self._memory: Memory | None = None
         self._known = EngineDevices()
@@ -326,7 +328,7 @@ class Ledger:
 
     def _info(self, reading: Reading, booked: Booked) -> DeviceInfo:
         if reading.id == HOST:
-            return host_info(reading, booked, self.memory)
+            return host_info(reading, booked, self.memory, self._processors.read())
         gpu = self._gpu(reading.id)
         shares = self._shares(gpu, booked) if gpu else {}
         info = gpu_info(reading, self.readings, booked, gpu, shares)
