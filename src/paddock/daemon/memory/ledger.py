@@ -223,14 +223,17 @@ class Ledger:
     ) -> Demand:
         """What an instance holds of each device, MiB: by its driver, else by its own log.
 
-        A projector is in no line of the log: then what the driver counts more is not its overhead. Managed memory
+        A projector is in no line of the log: then what the driver counts more is not its overhead; nor is what devices
+        that work as one take to exchange results. Managed memory
         (GGML_CUDA_ENABLE_UNIFIED_MEMORY) the driver counts as nobody's: then its log is believed.
         """
         held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
             held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
         demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
-        ids = self.ids(pid, list(held), list(devices))
+        devices = list(devices)
+        parts = {device.name for device in devices if device.is_part}
+        ids = self.ids(pid, list(held), devices)
         for id_ in dict.fromkeys(ids.values()):  # one card may be used through two backends
             names = [name for name, mib in held.items() if mib and ids[name] == id_]
             if names:
@@ -239,7 +242,7 @@ class Ledger:
                 if driven is not None and driven < _COUNTED * mib:
                     self._uncounted |= {pid}
                     driven = None
-                elif driven is not None and not has_projector and len(names) == 1:
+                elif driven is not None and not (has_projector or parts or names[1:]):
                     self._note_overhead(names[0], max(0, driven - mib))
                 overhead = sum(overhead_of(name, self.overheads) for name in names)
                 demand[id_] = mib + overhead if driven is None else driven
