@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.browser import chromium
 from tests.tui import histories
-from tests.tui.machine import GLM, OSS, QWEN
+from tests.tui.machine import GLM, QWEN
 from tests.web.replay import replayed
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures"
@@ -24,13 +24,14 @@ VIEWS = {
     "failing": (histories.failing, "", ".failure pre"),
     "switch": (histories.two_resident, f"/switch/{QWEN}", ".facts dd"),
     "model": (histories.two_resident, f"/models/{GLM}", ".plot canvas"),
-    "degraded": (histories.degraded, f"/models/{OSS}", "dd"),
+    "degraded": (histories.degraded, f"/models/{GLM}", "tbody tr code"),
     "devices": (histories.busy, "/devices", ".plot canvas"),
     "requests": (histories.busy, "/requests", "[data-request]"),
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
     "usage": (histories.two_resident, "/usage", "tbody tr"),
 }
+_IN_TIME = 25  # events, one a second
 _SETTLING = 400  # milliseconds: plots are drawn when their library has come
 
 
@@ -39,7 +40,8 @@ def main() -> None:
     with chromium() as browser:
         for name in wanted:
             history, address, sign = VIEWS[name]
-            with replayed(history()) as server:
+            # Plots are of what came while the page was open: some of these events come in time.
+            with replayed(history(), last=_IN_TIME if name == "devices" else 0) as server:
                 shots = [
                     shot(browser, f"{server.url}/dashboard{address}", sign, size, scheme)
                     for size in (DESKTOP, PHONE)
@@ -53,7 +55,7 @@ def shot(browser: Any, url: str, sign: str, size: dict[str, int], scheme: str) -
     tab = context.new_page()
     tab.goto(url)
     tab.locator(sign).first.wait_for()
-    tab.wait_for_timeout(_SETTLING)
+    tab.wait_for_timeout(_SETTLING + (_IN_TIME * 1000 if "/devices" in url else 0))
     picture = tab.screenshot()
     context.close()
     return bytes(picture)

@@ -206,7 +206,9 @@ def test_a_browser_that_does_not_tell_is_told_what_to_do_first(world: World):
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_the_web_page_works_and_asks_what_was_typed(world: World, address: str):
+def test_the_web_page_works_asks_what_was_typed_and_leads_to_the_dashboard(
+    world: World, address: str
+):
     refused: list[str] = []
     with world.tab() as tab:
         tab.on("response", lambda a: refused.append(a.url) if a.status >= 400 else None)
@@ -214,6 +216,8 @@ def test_the_web_page_works_and_asks_what_was_typed(world: World, address: str):
         tab.locator("textarea").wait_for()
         tab.goto(world.at(address) + "/?q=hi&model=alpha")
         tab.get_by_text("I am alpha.").wait_for()
+        tab.get_by_role("link", name="Paddock's dashboard").click()
+        tab.get_by_text("● live").wait_for()  # its calls too are known as ours
     # Its own tools, which llama.cpp's router has switched off as well.
     assert set(refused) == {world.at(address) + "/tools"}
     assert world.instances == ["alpha.1"]

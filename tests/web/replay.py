@@ -15,7 +15,7 @@ import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
 from paddock.api.events import AnyEvent
-from paddock.api.placement import History, LoadEntry
+from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.api.types import ErrorBody, Failure
@@ -38,6 +38,23 @@ PHASES = [
     SwitchPhase(name="restoring", seconds=0.3),
     SwitchPhase(name="first-token", seconds=0.6),
 ]
+PLAN = Plan(
+    profile=GLM,
+    source="engine",
+    fits=True,
+    devices=[
+        DevicePlan(
+            device="CUDA0", model=10_400, context=2_048, compute=806, overhead=420, layers=28
+        ),
+        DevicePlan(
+            device="CUDA1", model=5_300, context=1_280, compute=402, overhead=390, layers=15
+        ),
+        DevicePlan(device="Host", model=1_964),
+    ],
+    layers=48,
+    layers_on_devices=43,
+    notes=["Xorg and firefox take 1.4 GiB of CUDA1"],
+)
 LOG = [
     "── glm-flash-q4.1, native b11434 ──",
     "load_model: loading model '/models/GLM-4.7-Flash-Q4_K_M.gguf'",
@@ -52,8 +69,9 @@ class Replay(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, events: Sequence[AnyEvent]) -> None:
+    def __init__(self, events: Sequence[AnyEvent], last: int = 0) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.last = last
         self.pieces = [encode(event) for event in events]
         self.over = threading.Event()
         self.posted: list[str] = []
@@ -64,9 +82,9 @@ class Replay(ThreadingHTTPServer):
 
 
 @contextmanager
-def replayed(events: Sequence[AnyEvent]) -> Iterator[Replay]:
-    """One that plays these, for the length of the block."""
-    server = Replay(events)
+def replayed(events: Sequence[AnyEvent], last: int = 0) -> Iterator[Replay]:
+    """One that plays these, for the length of the block: at once, but the `last` ones one a second."""
+    server = Replay(events, last)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -88,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             asset = assets()[path.removeprefix("/dashboard/files/") if "/files/" in path else INDEX]
             self._answer(200, asset.media, asset.plain())
         elif path == "/events":
-            self._stream("text/event-stream", self.server.pieces)
+            self._stream("text/event-stream", self.server.pieces, self.server.last)
         elif path.startswith("/logs"):
             self._stream("text/plain", [f"{line}\n".encode() for line in LOG])
         elif (found := answer(path)) is not None:
@@ -109,13 +127,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _stream(self, media: str, pieces: Sequence[bytes]) -> None:
+    def _stream(self, media: str, pieces: Sequence[bytes], last: int = 0) -> None:
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", media)
         self.end_headers()
-        self.wfile.write(b"".join(pieces))
-        self.wfile.flush()
+        at_once = len(pieces) - last
+        self.wfile.write(b"".join(pieces[:at_once]))
+        for piece in pieces[at_once:]:
+            if self.server.over.wait(1.0):
+                return
+            self.wfile.write(piece)
         self.server.over.wait()
 
     def log_message(self, *args: Any) -> None:
@@ -129,6 +151,8 @@ def answer(path: str) -> Any:
     match call:
         case "preview":
             return _preview(name)
+        case "plans":
+            return Plans(plans=[msgspec.structs.replace(PLAN, profile=QWEN)], total=len(PROFILES))
         case "history":
             return _history(name)
         case "switches":

@@ -22,6 +22,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
 from paddock.errors import EngineError, Forbidden
+from paddock.http.dashboard_link import linked
 from paddock.http.sender import VISITED_COOKIE, Sender, is_visit, names_sender
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ class WebPage:
         builds = [engine.build_mark for engine in engines]
         async with self._taking:
             if self._kept.builds != builds:
-                self._kept = await self._read(builds) or await self._taken(engines)
+                kept = await self._read(builds) or await self._taken(engines)
+                self._kept = _Kept(kept.builds, linked(kept.page))
         return self._kept.page
 
     async def _read(self, builds: list[str]) -> _Kept | None:

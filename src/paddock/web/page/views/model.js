@@ -50,7 +50,7 @@ export function Model({ view, name }) {
             </section>
             <section class="aside" aria-label="where it lies">${instance?.plan || instance?.placement
                 ? html`<${Layout} plan=${instance.plan} placement=${instance.placement} />`
-                : html`<${Planned} name=${name} />`}
+                : html`<${Planned} view=${view} name=${name} />`}
             </section>
         </div>
         <${Past} view=${view} name=${name} />
@@ -68,11 +68,16 @@ function keptContext(kept) {
     ].filter(Boolean).join("; ");
 }
 
-/** Its plan, as known without asking the engine. @param {{name: string}} props */
-function Planned({ name }) {
-    const { value } = /** @type {import("../asking.js").Answer<import("../../types").History>} */ (useAnswer(`/history/${encodeURIComponent(name)}?limit=1`));
-    const placement = value?.loads[0]?.placement;
-    return placement ? html`<p class="dim">As it lay at its last load:</p><${Layout} placement=${placement} />` : html`<p class="dim">Where it lies is known when it is loaded.</p>`;
+/** Where it would lie, as known without asking its engine, beside where it lay last. @param {{view: View, name: string}} props */
+function Planned({ view, name }) {
+    const place = view.models.findIndex((model) => model.id === name); // plans are in the same order
+    const plans = /** @type {import("../asking.js").Answer<import("../../types").Plans>} */ (useAnswer(`/plans?limit=1&offset=${place}`));
+    const history = /** @type {import("../asking.js").Answer<import("../../types").History>} */ (useAnswer(`/history/${encodeURIComponent(name)}?limit=1`));
+    const plan = plans.value?.plans.find((one) => one.profile === name), placement = history.value?.loads[0]?.placement;
+    if (!plan && !placement) return html`<p class="dim">Where it lies is known when it is loaded.</p>`;
+    const source = plan && (plan.source === "engine" ? "planned by its engine" : "an estimate");
+    const said = [source, placement ? "reported by its last load" : "", plan && !plan.fits ? "it does not fit" : ""];
+    return html`<p class="dim">Not loaded; ${said.filter(Boolean).join(", ")}.</p><${Layout} plan=${plan} placement=${placement} />`;
 }
 
 /** Its loads as a plot with the engine's builds marked, then one by one; its last switches. @param {{view: View, name: string}} props */
