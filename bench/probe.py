@@ -31,11 +31,11 @@ def main() -> None:
 def _asked(line: socket.socket) -> float:
     begun = time.perf_counter()
     line.sendall(_ASK)
-    told = b""
-    while b"}" not in told:
+    received = b""
+    while b"}" not in received:
         if not (piece := line.recv(4096)):
             sys.exit("the daemon hung up on the probe")
-        told += piece
+        received += piece
     return time.perf_counter() - begun
 
 

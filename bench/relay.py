@@ -153,8 +153,8 @@ def _watched(pid: int, port: int, seconds: float, *args: str) -> Numbers:
 
 def _load(port: int, seconds: float, *args: str) -> Numbers:
     command = [str(LOAD), "--port", str(port), "--seconds", str(seconds), *args]
-    told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    numbers: Numbers = json.loads(told)
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    numbers: Numbers = json.loads(output)
     if numbers["errors"]:
         sys.exit(f"{numbers['errors']:.0f} requests failed: {' '.join(command)}")
     return numbers

@@ -104,8 +104,8 @@ class Subject:
         os.kill(self.pid, signal.SIGUSR1)
         while not self.turns.exists():
             time.sleep(0.01)
-        told = json.loads(self.turns.read_text())
-        return float(max(told["collector"], *(turn["cpu"] for turn in told["turns"]), 0.0))
+        figures = json.loads(self.turns.read_text())
+        return float(max(figures["collector"], *(turn["cpu"] for turn in figures["turns"]), 0.0))
 
 
 def peak_mib(pid: int) -> float:
@@ -262,8 +262,8 @@ def _measure(folder: Path, profiles: int, engine: Engine) -> dict[str, Numbers]:
         with _subject(folder, profiles, engine.name, watched=is_watched) as subject:
             for name, step in _steps().items():
                 print(f"{profiles} profiles: {name}", file=sys.stderr)
-                told = subject.measured(step)
-                found[name] = found[name] | {"turn": told["turn"]} if is_watched else told
+                figures = subject.measured(step)
+                found[name] = found[name] | {"turn": figures["turn"]} if is_watched else figures
     return found
 
 

@@ -55,9 +55,9 @@ class Watch:
 
     def tell(self) -> None:
         turns = [{"cpu": cpu, "clock": clock, "whose": whose} for cpu, clock, whose in self._turns]
-        told = {"turns": turns, "collector": self._collected}
+        measured = {"turns": turns, "collector": self._collected}
         self._turns, self._collected = [], 0.0
-        atomic_write(self._file, json.dumps(told).encode())
+        atomic_write(self._file, json.dumps(measured).encode())
 
 
 def _whose(handle: asyncio.Handle) -> str:

@@ -19,6 +19,7 @@ def serve(path, **settings):
     """The address of xllamacpp's llama-server for the model at `path`, in this process; end it with `leave`."""
     import xllamacpp
 
+    os.environ["LLAMA_SERVER_SLOTS_DEBUG"] = "1"  # for `last_prompt`
     params = xllamacpp.CommonParams()
     params.model.path, params.n_ctx, params.port = path, 4096, 0
     params.warmup, params.verbosity, params.cpuparams.n_threads = False, 0, 1
@@ -26,6 +27,11 @@ def serve(path, **settings):
         setattr(params, name, value)
     _servers.append(xllamacpp.Server(params))
     return _servers[-1].listening_address
+
+
+def last_prompt(server):
+    """What the model was given for the last request, as text; "▁" stands for a space."""
+    return ask(server + "/slots")[0]["prompt"].replace("▁", " ").removeprefix("<s> ")
 
 
 def leave(as_seen):

@@ -66,24 +66,24 @@ async def main() -> None:
     parser.add_argument("--to", default="http://127.0.0.1:8080", help="where Paddock answers")
     parser.add_argument("--port", type=int, default=8079, help="where the client is to ask")
     parser.add_argument("--out", type=Path, required=True)
-    told = parser.parse_args()
-    recorder = Recorder(told.to)
+    options = parser.parse_args()
+    recorder = Recorder(options.to)
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{path:.*}", recorder.relay)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", told.port).start()
+    await web.TCPSite(runner, "127.0.0.1", options.port).start()
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     await runner.cleanup()
     record = {
-        "client": told.client,
+        "client": options.client,
         "source": "tools/record.py",
         "exchanges": recorder.requests,
     }
-    told.out.write_text(json.dumps(record, indent=1) + "\n")
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ PICTURES = {
     "dashboard-loading": (histories.loading, (140, 36), ()),
     "dashboard-failing": (histories.failing, SMALL, ()),
     "dashboard-degraded": (histories.degraded, LARGE, ()),
-    "dashboard-picker": (histories.two_resident, (100, 30), ("m",)),
+    "dashboard-busy": (histories.busy, (120, 35), ()),
+    "dashboard-picker": (histories.two_resident, (100, 30), ("m", "down")),
     "dashboard-detail": (histories.two_resident, (100, 30), ("d",)),
     "dashboard-log": (histories.two_resident, (100, 30), ("l", "slash", *"cuda0", "enter")),
 }

@@ -32,7 +32,7 @@ async def truth(folder: Path, engine: Path, cards: Cards) -> None:
             await place.empty()
     print("### Plan against truth\n")
     table(
-        ["profile", "planning", "planned MiB", "told MiB", "driver's MiB by GPU",
+        ["profile", "planning", "planned MiB", "reported MiB", "driver's MiB by GPU",
          "splits planned / real", "load", "prompt / generation t/s", "verdict"],
         rows,
     )  # fmt: skip
@@ -112,7 +112,7 @@ async def pressure(folder: Path, engine: Path, cards: Cards) -> None:
             "profile",
             "taken",
             "planned MiB and words",
-            "told MiB",
+            "reported MiB",
             "prompt / generation t/s",
             "found",
         ],
@@ -144,7 +144,7 @@ async def unequal(folder: Path, engine: Path, cards: Cards) -> None:
                 await place.empty()
     print("### Unequal GPUs: x30, 18,000 and 12,000 MiB left\n")
     table(
-        ["margins", "planned MiB", "told MiB", "expert layers in RAM", "splits",
+        ["margins", "planned MiB", "reported MiB", "expert layers in RAM", "splits",
          "prompt / generation t/s", "found"],
         rows,
     )  # fmt: skip

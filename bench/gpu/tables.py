@@ -20,7 +20,7 @@ def sums(plan: dict[str, Any]) -> dict[str, int]:
 
 
 def held(instance: dict[str, Any]) -> dict[str, float]:
-    """MiB of buffers that an instance told of each device."""
+    """MiB of buffers that an instance reported for each device."""
     found: dict[str, float] = {}
     for buffer in instance["placement"]["buffers"]:
         found[buffer["device"]] = found.get(buffer["device"], 0.0) + buffer["mib"]

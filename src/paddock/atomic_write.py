@@ -15,7 +15,8 @@ def atomic_write(
     old one's place, and keeps it from that by raising. OSError where it cannot be written.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed((target.parent, *target.parent.parents)):
+        folder.mkdir(mode=0o700, exist_ok=True)  # `parents` would open those above to everybody
     descriptor, name = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix
     )

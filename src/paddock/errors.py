@@ -105,9 +105,11 @@ class CannotFit(PaddockError):
 
 
 class QueueFull(PaddockError):
+    """As many requests as may wait for this profile."""
+
     code = "queue_full"
     status = 429
-    passes_in = 1.0
+    passes_in = 5.0  # where nobody knows: a load, or some answers
 
 
 class KeyBusy(PaddockError):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 LINE = 1_000  # of one line of a log
+PARSED = 2_000  # of a line of a log that says something to us: no number in it is longer, no search takes long
 MESSAGE = 2_000  # of a sentence that quotes somebody
 NAME = 200  # of a name that somebody else gave
 LOG = 4_000  # of all lines together that go with a failure

@@ -23,7 +23,16 @@ from paddock.daemon.lock import alone
 from paddock.errors import ConfigError
 from paddock.handover import inherited, offer
 from paddock.host.ram_folder import ram_folder
-from paddock.http.server import bind, build_app, claimed, host_port, serving
+from paddock.http.door import RESERVE
+from paddock.http.server import (
+    WRAPPER_CLIENTS,
+    bind,
+    build_app,
+    claimed,
+    host_port,
+    serving,
+    wrapper_app,
+)
 
 _log = logging.getLogger(__name__)
 _FILES = 65_536
@@ -91,13 +100,21 @@ async def running(
     The address is bound before instances are touched, so that one that is taken costs nothing;
     it answers once they have been taken over. Raises what `Daemon.open` does, and OSError.
     """
-    with _bound(settings) as bound:
+    with _bound(settings) as (bound, wrappers):
         listen = [host_port(one.getsockname()) for one in bound]
         daemon = await Daemon.open(where, settings, listen=listen, source=source)
-        async with _alive(daemon), serving(build_app(daemon), *bound):
+        app = build_app(daemon)
+        async with (
+            _alive(daemon),
+            serving(app, *bound, reserve=RESERVE + WRAPPER_CLIENTS * len(wrappers)),
+            serving(wrapper_app(app), *wrappers, most=WRAPPER_CLIENTS),
+        ):
+            for one in wrappers:
+                name = host_port(one.getsockname())
+                _log.info("a wrapper's /models, /status and /switch are at http://%s", name)
             yield daemon
             daemon.bus.close()
-            if daemon.keeps and offer(where.state_dir, bound):
+            if daemon.keeps and offer(where.state_dir, (*bound, *wrappers)):
                 _log.info("the next daemon gets the listening sockets: nobody is refused meanwhile")
 
 
@@ -128,16 +145,21 @@ def _allow_many_files() -> None:
 
 
 @contextmanager
-def _bound(settings: Settings) -> Iterator[list[socket.socket]]:
-    """The sockets to serve on: the address, and Ollama's port beside it where that is wanted."""
+def _bound(settings: Settings) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
+    """The sockets to serve on: the address with Ollama's port beside it, and a wrapper's port; each as far as it is wanted."""
     host = settings.listen.rpartition(":")[0]
-    wanted = [
-        settings.listen,
-        *([f"{host}:{settings.ollama_port}"] if settings.ollama_port else []),
-    ]
+    ours = [settings.listen, *_beside(host, settings.ollama_port)]
     with ExitStack() as stack:
         left = stack.enter_context(inherited())
-        yield [stack.enter_context(closing(_bind(listen, left))) for listen in wanted]
+        bound, wrappers = (
+            [stack.enter_context(closing(_bind(listen, left))) for listen in wanted]
+            for wanted in (ours, _beside(host, settings.wrapper_port))
+        )
+        yield bound, wrappers
+
+
+def _beside(host: str, port: int) -> list[str]:
+    return [f"{host}:{port}"] if port else []
 
 
 def _bind(listen: str, left: list[socket.socket]) -> socket.socket:

@@ -40,7 +40,8 @@ def clients_folder() -> Path:
 def program(name: str) -> str:
     """The path of a client's program; the test is skipped, and says so, where it is not here."""
     folder = clients_folder()
-    places = (folder / "npm" / "node_modules" / ".bin", folder / "python" / "bin")
+    npm = folder / "npm" / "node_modules" / ".bin"
+    places = (npm, folder / "python" / "bin", folder / "openclaw" / "bin")
     found = shutil.which(name, path=os.pathsep.join(map(str, places)))
     if found is None:
         pytest.skip(f"{name} is not here: `make test-clients` installs it where that can be had")
@@ -58,26 +59,31 @@ ASKED = {
 }
 
 
-def run_told(
-    words: list[str], setting: ClientSettings, folder: Path
+def run_configured(
+    words: list[str], setting: ClientSettings, folder: Path, said: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     """A client with what `paddock run` gives it: its settings' arguments come first."""
-    return run_client([words[0], *setting.args, *words[1:]], setting.env, folder)
+    return run_client([words[0], *setting.args, *words[1:]], setting.env, folder, said=said)
 
 
 def run_client(
-    argv: list[str], told: Mapping[str, str], folder: Path, *, limit: float = 400
+    argv: list[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    *,
+    limit: float = 400,
+    said: str = "",
 ) -> "subprocess.CompletedProcess[str]":
-    """In a home of its own, with nobody's keys; `limit` in seconds."""
+    """In a home of its own, with nobody's keys; `limit` in seconds; `said` is its standard input."""
     home, work = folder / "home", folder / "work"
     home.mkdir(exist_ok=True)
     work.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **told}
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **variables}
     return subprocess.run(
         argv,
         env=env,
         cwd=work,
-        stdin=subprocess.DEVNULL,
+        input=said,
         capture_output=True,
         text=True,
         timeout=limit,

@@ -1,4 +1,4 @@
-"""Real clients, told by `paddock run`'s own settings, while the model loads longer than they wait.
+"""Real clients, configured by `paddock run`'s own settings, while the model loads longer than they wait.
 
 Each client's patience is cut to 5 s (a line in `IMPATIENT` says how); the load takes 12.
 """
@@ -14,7 +14,7 @@ from paddock.clients.known import client_named
 from paddock.clients.offer import offered
 from paddock.clients.setting import ClientSettings, OwnFile
 from paddock.clients.writing import put_aside
-from tests.agents.conftest import ASKED, SAYS, program, run_told
+from tests.agents.conftest import ASKED, SAYS, program, run_configured
 from tests.yard import Process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -80,7 +80,7 @@ def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
     setting = IMPATIENT[name](client.run(offer, tmp_path / "told"))
     for _ in put_aside(setting):
         pass
-    done = run_told(words, setting, tmp_path)
+    done = run_configured(words, setting, tmp_path)
     assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
     [instance] = daemon.status().instances
     assert instance.id == "scout.1"  # one load, whatever the client did meanwhile

@@ -30,13 +30,13 @@ def _files(home: Path) -> set[str]:
 def test_what_connect_writes_is_what_the_client_takes(name: str, quick: Process, tmp_path: Path):
     home = tmp_path / "home"
     home.mkdir()
-    told = json.loads(_connect(home, name, "--url", quick.url, "--model", "scout"))
-    words = shlex.split(told["usage"][-1])
+    printed = json.loads(_connect(home, name, "--url", quick.url, "--model", "scout"))
+    words = shlex.split(printed["usage"][-1])
     env = dict(word.split("=", 1) for word in words if "=" in word)
     command, *args = [word for word in words if "=" not in word]
     argv = [program(command), *args, *ASKED[name]]
-    done = run_client(argv, told["env"] | env, tmp_path)
+    done = run_client(argv, printed["env"] | env, tmp_path)
     assert SAYS in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
-    assert set(told["written"]) <= _files(home)
+    assert set(printed["written"]) <= _files(home)
     _connect(home, name, "--undo")
-    assert not set(told["written"]) & _files(home)
+    assert not set(printed["written"]) & _files(home)

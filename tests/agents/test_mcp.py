@@ -15,7 +15,7 @@ from paddock.clients.offer import offered
 from paddock.clients.setting import ClientSettings
 from paddock.clients.writing import put_aside
 from paddock.llama.scripted import ScriptedModel, write
-from tests.agents.conftest import MODEL, program, run_told
+from tests.agents.conftest import MODEL, program, run_configured
 from tests.yard import Process, places, process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
@@ -40,7 +40,7 @@ class Way:
 
     tool: str
     args: tuple[str, ...]
-    told: Callable[[ClientSettings, str], ClientSettings]
+    configured: Callable[[ClientSettings, str], ClientSettings]
 
 
 def _claude_code(setting: ClientSettings, url: str) -> ClientSettings:
@@ -104,9 +104,9 @@ def test_an_agent_asks_another_model(name: str, tmp_path: Path):
     with _daemon(tmp_path / "daemon", way.tool) as running:
         daemon = Client(running.url)
         offer = offered(daemon.cards(), url=running.url, key=None, wanted="agent", current=None)
-        setting = way.told(client.run(offer, tmp_path / "told"), running.url)
+        setting = way.configured(client.run(offer, tmp_path / "configured"), running.url)
         for _ in put_aside(setting):
             pass
-        done = run_told(words, setting, tmp_path)
+        done = run_configured(words, setting, tmp_path)
         assert LOOKED in done.stdout, (done.stdout[-2000:], done.stderr[-2000:])
         assert [load.outcome for load in daemon.history("scout").loads] == ["ready"]

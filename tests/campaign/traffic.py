@@ -104,16 +104,16 @@ class Traffic:
 
     def _whole(self, status: int, data: bytes, model: str, said: str) -> str:
         try:
-            told = json.loads(data)
+            parsed = json.loads(data)
         except ValueError:
             self.violations.append(f"{status} without JSON: {said}: {data[:200]!r}")
             return "no JSON"
-        if status == 200 and not (isinstance(told, dict) and told.get("error")):
-            sentence, answer = self._ground.says.get(model), _answer(told)
+        if status == 200 and not (isinstance(parsed, dict) and parsed.get("error")):
+            sentence, answer = self._ground.says.get(model), _answer(parsed)
             if sentence and answer is not None and not sentence.startswith(answer):
                 self.violations.append(f"another answer: {said}: {answer!r}")
             return "answered"
-        if not _cause(told):
+        if not _cause(parsed):
             self.violations.append(f"{status} without a cause: {said}: {data[:200]!r}")
         return f"refused {status}"
 
@@ -132,17 +132,17 @@ class Traffic:
         return "no end"
 
 
-def _answer(told: dict[str, Any]) -> str | None:
+def _answer(parsed: dict[str, Any]) -> str | None:
     """What a model said to a chat, in the shapes of OpenAI, Anthropic and Ollama."""
-    choices = told.get("choices") or [{}]
-    message = choices[0].get("message") or told.get("message")
+    choices = parsed.get("choices") or [{}]
+    message = choices[0].get("message") or parsed.get("message")
     if isinstance(message, dict):
         return str(message.get("content") or "")
-    content = told.get("content")
+    content = parsed.get("content")
     return "".join(part.get("text", "") for part in content) if isinstance(content, list) else None
 
 
-def _cause(told: Any) -> str:
+def _cause(parsed: Any) -> str:
     """The words of an error, in whichever API's shape."""
-    error = told.get("error") if isinstance(told, dict) else None
+    error = parsed.get("error") if isinstance(parsed, dict) else None
     return str(error.get("message", "")) if isinstance(error, dict) else str(error or "")

@@ -28,7 +28,7 @@ def daemon(tmp_path_factory, models: Path):
 
 
 @pytest.fixture
-def told(tmp_path: Path, daemon: Process):
+def program(tmp_path: Path, daemon: Process):
     """Runs a verb in a home of its own; programs named like the clients are there."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -51,8 +51,8 @@ def told(tmp_path: Path, daemon: Process):
     return run
 
 
-def test_a_client_is_started_with_everything_set_and_nothing_stays(told, tmp_path: Path):
-    done = told("run", "codex", "--model", "beta", "--", "exec", "--model-less", "a b")
+def test_a_client_is_started_with_everything_set_and_nothing_stays(program, tmp_path: Path):
+    done = program("run", "codex", "--model", "beta", "--", "exec", "--model-less", "a b")
     seen = (tmp_path / "seen").read_text()
     args = (tmp_path / "seen.args").read_text().splitlines()
     assert done.returncode == 7, done.stderr
@@ -66,20 +66,20 @@ def test_a_client_is_started_with_everything_set_and_nothing_stays(told, tmp_pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bin", "seen", "seen.args"]
 
 
-def test_a_file_that_a_client_is_shown_is_there_while_it_runs(told, tmp_path: Path):
-    told("run", "aider", "-m", "alpha")
+def test_a_file_that_a_client_is_shown_is_there_while_it_runs(program, tmp_path: Path):
+    program("run", "aider", "-m", "alpha")
     assert 'model: "openai/alpha"' in (tmp_path / "seen.file").read_text()
 
 
-def test_any_command_runs_with_the_usual_variables(told, daemon: Process):
-    done = told("run", "openai", "-m", "alpha", "--", "sh", "-c", 'echo "$OPENAI_BASE_URL"')
+def test_any_command_runs_with_the_usual_variables(program, daemon: Process):
+    done = program("run", "openai", "-m", "alpha", "--", "sh", "-c", 'echo "$OPENAI_BASE_URL"')
     assert (done.returncode, done.stdout) == (0, f"{daemon.url}/v1\n")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "claude-code"), "which model?"),
+        (("run", "codex"), "which model?"),
         (("run", "claude-code", "-m", "vectors"), "no model 'vectors' to talk to"),
         (("run", "opencode", "-m", "alpha"), "install it: npm install -g opencode-ai"),
         (("run", "zed", "-m", "alpha"), "`paddock connect zed` connects it"),
@@ -89,41 +89,41 @@ def test_any_command_runs_with_the_usual_variables(told, daemon: Process):
         (("connect", "codex", "--url", "http://127.0.0.1:9"), "no daemon"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(told, words, message: str):
-    done = told(*words)
+def test_what_is_wrong_is_said_with_what_to_do(program, words, message: str):
+    done = program(*words)
     assert done.returncode == 1
     assert message in done.stderr.replace("\n", " "), done.stderr
 
 
-def test_connecting_writes_and_undoing_puts_back(told, tmp_path: Path):
+def test_connecting_writes_and_undoing_puts_back(program, tmp_path: Path):
     profile = tmp_path / ".codex" / "paddock.config.toml"
-    shown = told("connect", "codex", "-m", "beta", "--dry-run")
+    shown = program("connect", "codex", "-m", "beta", "--dry-run")
     assert '+model = "beta"' in shown.stdout
     assert not profile.exists()
-    done = told("connect", "codex", "-m", "beta")
+    done = program("connect", "codex", "-m", "beta")
     assert done.stdout.strip() == "codex --profile paddock"
     assert profile.stat().st_mode & 0o777 == 0o600
-    assert "already" in told("connect", "codex", "-m", "beta").stderr
-    rows = {row["name"]: row for row in json.loads(told("connect", "--json").stdout)}
+    assert "already" in program("connect", "codex", "-m", "beta").stderr
+    rows = {row["name"]: row for row in json.loads(program("connect", "--json").stdout)}
     assert (rows["codex"]["version"], rows["codex"]["state"]) == ("1.2.3", "connected")
     assert rows["opencode"]["program"] == ""
-    assert told("connect", "codex", "--undo").returncode == 0
+    assert program("connect", "codex", "--undo").returncode == 0
     assert not profile.exists()
 
 
-def test_a_file_of_the_clients_own_comes_back_byte_for_byte(told, tmp_path: Path):
+def test_a_file_of_the_clients_own_comes_back_byte_for_byte(program, tmp_path: Path):
     settings = tmp_path / ".config" / "zed" / "settings.json"
     settings.parent.mkdir(parents=True)
     before = b'// mine\r\n{\r\n\t"theme": "x", // dark\r\n}\r\n'
     settings.write_bytes(before)
-    assert told("connect", "zed", "-m", "alpha").returncode == 0
+    assert program("connect", "zed", "-m", "alpha").returncode == 0
     assert b"// dark" in settings.read_bytes()
     assert b'"api_url"' in settings.read_bytes()
-    assert told("connect", "zed", "--undo").returncode == 0
+    assert program("connect", "zed", "--undo").returncode == 0
     assert settings.read_bytes() == before
 
 
-def test_the_usual_variables_are_lines_for_a_shell(told, daemon: Process):
-    done = told("connect", "anthropic", "-m", "alpha")
+def test_the_usual_variables_are_lines_for_a_shell(program, daemon: Process):
+    done = program("connect", "anthropic", "-m", "alpha")
     assert done.stdout.splitlines()[0] == f"export ANTHROPIC_BASE_URL={daemon.url}"
     assert all(line.startswith("export ") for line in done.stdout.splitlines())

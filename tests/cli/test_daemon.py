@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from paddock.api.types import ConfigInfo, Failure, Status
+from paddock.api.types import ConfigInfo, DeviceInfo, Failure, InstanceInfo, Status
 from paddock.daemon.instances.records import Records
 from paddock.daemon.logs.logbook import Logbook
 from paddock.errors import NoSuchThing
@@ -38,8 +38,8 @@ def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
     status = program("status")
     assert "beta" in status.out
     assert "Host" in status.out
-    told = json.loads(program("status", "--json").out)
-    assert [instance["profile"] for instance in told["instances"]] == ["beta"]
+    printed = json.loads(program("status", "--json").out)
+    assert [instance["profile"] for instance in printed["instances"]] == ["beta"]
 
     listed = json.loads(program("list", "--json").out)
     assert {one["id"]: one["state"] for one in listed} == {
@@ -180,12 +180,22 @@ def test_status_names_the_mistakes_of_a_models_conf_that_cannot_be_used(paddock,
     assert lines[1] in shown.out
 
 
-def _status(pid: int, folder: Path, error: Failure | None = None) -> bytes:
+def test_status_names_variants_and_how_hard_the_machine_works(paddock, tmp_path):
+    ready = InstanceInfo(id="a.1", profile="a", phase="ready", since="", variants=["a-think"])
+    host = DeviceInfo(name="Host", kind="host", utilization=0.31, load=2.25)
+    with answering(_status(1, tmp_path, instances=[ready], devices=[host])) as url:
+        shown = paddock("status", "--url", url)
+    assert "also as its variants a-think" in shown.out
+    assert "CPU 31%, load 2.2" in shown.out
+
+
+def _status(pid: int, folder: Path, error: Failure | None = None, **more: Any) -> bytes:
     config = ConfigInfo(path="models.conf", loaded_at="", error=error)
+    lists = {"instances": [], "devices": [], **more}
     return msgspec.json.encode(
         Status(
             version="0", pid=pid, started_at="", config=config, state_dir=str(folder),
-            current=None, instances=[], queue={}, devices=[],
+            current=None, queue={}, **lists,
         )
     )  # fmt: skip
 

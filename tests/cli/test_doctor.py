@@ -48,9 +48,11 @@ def test_a_remark_does_not_fail_the_check(paddock: Paddock, conf: Path, models: 
     big = write(conf.parent / "big.gguf", ScriptedModel(say="Hi.", vocab=50_000))
     conf.write_text(f"[p]\nMODEL = {big}\nub = 2048\n")
     result = paddock("check", conf, "--json")
-    told = json.loads(result.out)
-    assert (result.status, told["ok"], told["problems"]) == (0, True, [])
-    assert [(one["code"], one["severity"]) for one in told["advice"]] == [("large-ubatch", "info")]
+    printed = json.loads(result.out)
+    assert (result.status, printed["ok"], printed["problems"]) == (0, True, [])
+    assert [(one["code"], one["severity"]) for one in printed["advice"]] == [
+        ("large-ubatch", "info")
+    ]
 
 
 # ---- doctor, without a daemon ----
@@ -94,14 +96,16 @@ def test_findings_are_grouped_with_their_hints_and_an_error_fails(
 def test_only_the_profiles_that_are_named_are_looked_at(paddock: Paddock, conf: Path) -> None:
     conf.write_text(GOOD + DOUBTFUL + BAD)
     assert paddock("doctor", "first", "--config", conf).out == "nothing to improve\n"
-    told = json.loads(paddock("doctor", "beta", "--config", conf, "--json").out)
-    assert [(one["profile"], one["code"]) for one in told["advice"]] == [("beta", "duplicate-flag")]
+    printed = json.loads(paddock("doctor", "beta", "--config", conf, "--json").out)
+    assert [(one["profile"], one["code"]) for one in printed["advice"]] == [
+        ("beta", "duplicate-flag")
+    ]
     result = paddock("doctor", "nobody", "--config", conf)
     assert result.status == 1
     assert "no profile 'nobody'" in result.err
 
 
-def test_a_file_with_errors_is_told_as_far_as_it_goes(paddock: Paddock, conf: Path) -> None:
+def test_a_file_with_errors_is_reported_as_far_as_it_goes(paddock: Paddock, conf: Path) -> None:
     conf.write_text(GOOD + "[new]\nMODEL = alpha.gguf\nctx-sise = 5\n")
     result = paddock("doctor", "--config", conf)
     assert result.status == 1
@@ -134,7 +138,7 @@ def test_on_devices_that_are_too_small_the_doctor_says_what_to_write(
 # ---- doctor, with a daemon ----
 
 
-def test_a_daemon_is_asked_for_each_profile_and_the_machine_is_told_once(
+def test_a_daemon_is_asked_for_each_profile_and_the_machine_is_reported_once(
     paddock: Paddock, conf: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = places(conf.parent / "yard", GOOD.partition("parallel = 1\n")[2] + DOUBTFUL + BAD)

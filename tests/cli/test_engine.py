@@ -45,9 +45,9 @@ def test_an_engine_is_named_looked_at_and_taken_out(engine, tmp_path: Path):
     )
     assert (one["env"], one["flags"], one["default"]) == ({"A": "1"}, ["--threads", "2"], False)
     assert one["flags_known"] > 100
-    told = engine("list").out
-    assert "shift; our fix" in told
-    assert "https://example.org/1" in told
+    printed = engine("list").out
+    assert "shift; our fix" in printed
+    assert "https://example.org/1" in printed
     shown = engine("show", "mine").out
     assert "devices" in shown
     assert "never" in shown
@@ -92,9 +92,9 @@ def test_a_build_that_dies_on_long_prompts_is_not_promoted(engine, tmp_path: Pat
     assert "bad was not tested" in refused.err
     tried = engine("test", "bad", "--json")
     assert tried.status == 1
-    told = json.loads(tried.out)
-    assert (told["safe"], told["against"]) == (False, "good")
-    failed = {f["what"] for f in told["findings"] if f["judgement"] == "failed"}
+    printed = json.loads(tried.out)
+    assert (printed["safe"], printed["against"]) == (False, "good")
+    failed = {f["what"] for f in printed["findings"] if f["judgement"] == "failed"}
     assert failed == {"100 tokens", "2,000 tokens", "process", "tool call"}
     refused = engine("promote", "bad")
     assert (refused.status, "bad did not pass its test" in refused.err) == (1, True)
@@ -139,8 +139,8 @@ def test_the_next_switch_runs_on_what_was_promoted_and_a_rollback_goes_back(
     engine("default", "old")
     program(*home.start)
     assert switched("alpha") == {"alpha": "old"}
-    told = engine("test", "new", "--against", "old").out
-    assert "new is safe: `paddock engine promote new` makes it the default" in told
+    printed = engine("test", "new", "--against", "old").out
+    assert "new is safe: `paddock engine promote new` makes it the default" in printed
     engine("promote", "new")
     assert running() == {"alpha": "old"}, "it goes on running"
     assert switched("alpha") == {"alpha": "new"}

@@ -59,9 +59,9 @@ def test_every_problem_is_listed_with_its_line_and_the_status_is_1(
 def test_the_check_speaks_json(paddock: Paddock, conf: Path) -> None:
     conf.write_text(GOOD + "\n[bad]\n")
     result = paddock("check", conf, "--json")
-    told = json.loads(result.out)
-    assert (result.status, told["ok"]) == (1, False)
-    assert told["problems"][0]["section"] == "bad"
+    printed = json.loads(result.out)
+    assert (result.status, printed["ok"]) == (1, False)
+    assert printed["problems"][0]["section"] == "bad"
 
 
 def test_a_file_that_is_not_there_is_a_problem_and_no_traceback(
@@ -92,11 +92,11 @@ def test_show_prints_a_command_for_the_shell(paddock: Paddock, conf: Path) -> No
 
 
 def test_show_speaks_json(paddock: Paddock, conf: Path) -> None:
-    told = json.loads(paddock("show", "glm", "--config", conf, "--json").out)
-    context = next(flag for flag in told["flags"] if flag["name"] == "--ctx-size")
+    printed = json.loads(paddock("show", "glm", "--config", conf, "--json").out)
+    context = next(flag for flag in printed["flags"] if flag["name"] == "--ctx-size")
     assert context["values"] == ["4096"]
     assert context["origin"] == {"section": "glm", "key": "CTX_SIZE", "line": 8}
-    assert "--ctx-size" in told["argv"]
+    assert "--ctx-size" in printed["argv"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_list_falls_back_to_the_usual_file_and_says_so(
     assert [profile["id"] for profile in json.loads(result.out)] == ["glm", "bench-glm"]
 
 
-def test_a_settings_file_that_is_wrong_is_told(paddock: Paddock, conf: Path) -> None:
+def test_a_settings_file_that_is_wrong_is_reported(paddock: Paddock, conf: Path) -> None:
     (conf.parent / "paddock.toml").write_text("lisen = 'x'\n")
     result = paddock("check", conf)
     assert result.status == 1
@@ -177,13 +177,13 @@ def test_without_any_file_the_newcomer_is_told_what_to_do(
 
 
 @pytest.mark.parametrize("verb", [("check",), ("list",), ("show", "glm")])
-@pytest.mark.parametrize("told", ["elsewhere", "./elsewhere", "../{name}/elsewhere"])
+@pytest.mark.parametrize("printed", ["elsewhere", "./elsewhere", "../{name}/elsewhere"])
 def test_a_relative_models_dir_starts_from_the_working_folder(
     paddock: Paddock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     verb: tuple[str, ...],
-    told: str,
+    printed: str,
 ) -> None:
     conf = tmp_path / "conf"
     conf.mkdir()
@@ -192,7 +192,7 @@ def test_a_relative_models_dir_starts_from_the_working_folder(
     (here / "elsewhere").mkdir(parents=True)
     write(here / "elsewhere" / "glm.gguf", ScriptedModel(say="Hi."))
     monkeypatch.chdir(here)
-    folder = told.format(name=here.name)
+    folder = printed.format(name=here.name)
     result = paddock(*verb, "--config", conf, "--models-dir", folder)
     assert result.status == 0, result.out + result.err
     if verb[0] == "show":

@@ -130,7 +130,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[str]
 
 
 @pytest.fixture
-def told(paddock: Paddock, url: str, monkeypatch: pytest.MonkeyPatch) -> Paddock:
+def filled(paddock: Paddock, url: str, monkeypatch: pytest.MonkeyPatch) -> Paddock:
     monkeypatch.setenv("PADDOCK_URL", url)
 
     def call(*args: object) -> Any:
@@ -149,8 +149,8 @@ def cells(out: str) -> list[dict[str, str]]:
     return [{c[1]: row[c.start() : c.end()].strip() for c in columns} for row in rows]
 
 
-def test_switches_are_a_table_with_a_column_for_each_phase(told: Paddock) -> None:
-    failed, ready = cells("\n\n" + told("--switches").out)
+def test_switches_are_a_table_with_a_column_for_each_phase(filled: Paddock) -> None:
+    failed, ready = cells("\n\n" + filled("--switches").out)
     when = datetime.fromisoformat("2026-11-22T10:00:00Z").astimezone()
     assert ready == {
         "WHEN": when.strftime("%Y-%m-%d %H:%M:%S"),
@@ -165,9 +165,9 @@ def test_switches_are_a_table_with_a_column_for_each_phase(told: Paddock) -> Non
         "LEFT FOR IT": "other",
     }
     assert (failed["PROFILE"], failed["OUTCOME"], failed["STARTING"]) == ("other", "failed", "0.10")
-    [only] = cells("\n\n" + told("old", "--switches").out)
+    [only] = cells("\n\n" + filled("old", "--switches").out)
     assert only["PROFILE"] == "old"
-    found = msgspec.json.decode(told("--switches", "--json", "-n", 1).out, type=SwitchHistory)
+    found = msgspec.json.decode(filled("--switches", "--json", "-n", 1).out, type=SwitchHistory)
     assert [msgspec.structs.replace(e, id=0) for e in found.switches] == SWITCHES[1:]
 
 
@@ -202,8 +202,8 @@ def test_loads_are_of_a_profile(paddock: Paddock, url: str) -> None:
     assert "no profile is named" in result.err
 
 
-def test_the_table_tells_each_load_the_newest_first(told: Paddock) -> None:
-    newest, slow, failed, oldest = cells(told("old").out)
+def test_the_table_tells_each_load_the_newest_first(filled: Paddock) -> None:
+    newest, slow, failed, oldest = cells(filled("old").out)
     when = datetime.fromisoformat("2026-11-23T10:00:00Z").astimezone()
     assert newest == {
         "WHEN": when.strftime("%Y-%m-%d %H:%M:%S"),
@@ -226,24 +226,24 @@ def test_the_table_tells_each_load_the_newest_first(told: Paddock) -> None:
     assert (oldest["SPEED"], oldest["DIFFERS IN"]) == ("30.0 t/s", "profile, engine")
 
 
-def test_above_it_speeds_and_load_times_run_from_old_to_new(told: Paddock) -> None:
-    assert told("old").out.split("\n\n")[0].splitlines() == [
+def test_above_it_speeds_and_load_times_run_from_old_to_new(filled: Paddock) -> None:
+    assert filled("old").out.split("\n\n")[0].splitlines() == [
         "generation  ▅ ▁█  min 20.0 t/s, median 30.0 t/s, max 40.0 t/s",
         "load time   ▁ █▁  min 2.0 s, median 2.5 s, max 1 min 15 s",
     ]
 
 
-def test_where_nothing_succeeded_there_is_the_table_alone(told: Paddock) -> None:
-    assert told("broken").out.startswith("WHEN")
+def test_where_nothing_succeeded_there_is_the_table_alone(filled: Paddock) -> None:
+    assert filled("broken").out.startswith("WHEN")
 
 
-def test_as_many_as_asked_for(told: Paddock) -> None:
-    assert len(cells(told("old", "-n", 2).out)) == 2
-    assert told("old", "--limit", 1).out.startswith("generation  ▅  min 40.0")
+def test_as_many_as_asked_for(filled: Paddock) -> None:
+    assert len(cells(filled("old", "-n", 2).out)) == 2
+    assert filled("old", "--limit", 1).out.startswith("generation  ▅  min 40.0")
 
 
-def test_programs_get_the_apis_own_type(told: Paddock, url: str) -> None:
-    found = msgspec.convert(json.loads(told("old", "--json").out), History)
+def test_programs_get_the_apis_own_type(filled: Paddock, url: str) -> None:
+    found = msgspec.convert(json.loads(filled("old", "--json").out), History)
     assert found == Client(url).history("old")
     assert [entry.id for entry in found.loads] == [5, 4, 3, 2]
     assert (found.loads[0].generation, found.loads[0].samples) == (40.0, 3)
@@ -257,18 +257,18 @@ def test_a_terminal_without_block_characters_gets_ascii(url: str) -> None:
     assert done.stdout.startswith("generation  + .@  min")
 
 
-def test_a_real_load_is_found_by_its_alias(told: Paddock, url: str) -> None:
+def test_a_real_load_is_found_by_its_alias(filled: Paddock, url: str) -> None:
     assert Client(url).switch("alpha").outcome == "ready"
-    [row] = cells(told("first").out)
+    [row] = cells(filled("first").out)
     assert row["OUTCOME"] == "ready"
     assert "Host" in row["PLACEMENT"]
     assert row["ENGINE"]
 
 
 def test_what_was_never_loaded_is_said_so_and_what_is_unknown_is_an_error(
-    paddock: Paddock, told: Paddock
+    paddock: Paddock, filled: Paddock
 ) -> None:
-    assert told("quiet").out == "quiet has not been loaded yet\n"
+    assert filled("quiet").out == "quiet has not been loaded yet\n"
     unknown = paddock("history", "nobody")
     assert (unknown.status, unknown.out) == (1, "")
     assert "there is no model 'nobody'" in unknown.err

@@ -20,10 +20,10 @@ def usual(tmp_path: Path) -> Path:
     return tmp_path / ".config" / "paddock" / "models.conf"
 
 
-def notes(told: str) -> dict[str, str]:
+def notes(effective: str) -> dict[str, str]:
     """Each note's reason by the end of its place."""
     found: dict[str, str] = {}
-    for one in json.loads(told)["notes"]:
+    for one in json.loads(effective)["notes"]:
         reason = f"{one['what']}: {one['why']}".removeprefix(": ")
         found[one["where"]] = f"{found.get(one['where'], '')}; {reason}".lstrip("; ")
     return found
@@ -102,16 +102,18 @@ def test_each_manifest_of_ollama_becomes_a_profile_with_its_parameters(
     assert sorted(found) == ["hf.co/acme/Big-GGUF:Q8_0", "nomic-embed:latest", "small:1b"]
     small = found["small:1b"]
     assert sorted(small.aliases) == ["small", "small:latest"]
-    told = {flag.name: flag.values for flag in small.flags}
-    assert told["--temperature"] == ("0.6",)
-    assert told["--top-k"] == ("20",)
+    effective = {flag.name: flag.values for flag in small.flags}
+    assert effective["--temperature"] == ("0.6",)
+    assert effective["--top-k"] == ("20",)
     assert small.ctx_size == 1024
     assert small.model is not None
     assert small.model.parent == store.root / "blobs"
     assert "--embeddings" in found["nomic-embed:latest"].argv
 
 
-def test_what_ollama_has_and_llama_server_has_not_is_told(paddock: Paddock, store: Ollama) -> None:
+def test_what_ollama_has_and_llama_server_has_not_is_reported(
+    paddock: Paddock, store: Ollama
+) -> None:
     found = notes(paddock("import", "ollama", "--json").out)
     assert "no flag of llama-server" in why(found, "small:1b stop")
     assert "no such flag" in why(found, "small:1b odd")
@@ -138,16 +140,16 @@ def test_llama_swaps_commands_become_keys(paddock: Paddock, usual: Path, tmp_pat
     found = accepted(paddock, usual)
     assert sorted(found) == ["one", "relative:8b"]
     one = found["one"]
-    told = {flag.name: flag.values for flag in one.flags}
+    effective = {flag.name: flag.values for flag in one.flags}
     assert one.title == "The one"
     assert sorted(one.aliases) == ["fancy", "gpt-4o-mini", "uno"]
     assert (one.ttl, one.preload, one.client_samplers) == (60, True, ())
     assert one.ctx_size == 1024
-    assert told["--temperature"] == ("0.7",)
-    assert told["--load-mode"] == ("none",)
-    assert told["--threads"] == ("2",)
-    assert json.loads(told["--chat-template-kwargs"][0]) == {"enable_thinking": False}
-    assert "--port" not in told
+    assert effective["--temperature"] == ("0.7",)
+    assert effective["--load-mode"] == ("none",)
+    assert effective["--threads"] == ("2",)
+    assert json.loads(effective["--chat-template-kwargs"][0]) == {"enable_thinking": False}
+    assert "--port" not in effective
     other = found["relative:8b"]
     assert (other.hidden, other.concurrency, other.ttl) == (True, 3, 600)
     assert other.model == tmp_path / "one.gguf"
@@ -155,7 +157,9 @@ def test_llama_swaps_commands_become_keys(paddock: Paddock, usual: Path, tmp_pat
     assert {f.name: f.values for f in other.flags}["--n-gpu-layers"] == ("auto",)
 
 
-def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_path: Path) -> None:
+def test_what_only_llama_swap_can_is_reported_with_its_line(
+    paddock: Paddock, tmp_path: Path
+) -> None:
     found = notes(paddock("import", "llama-swap", llama_swap(tmp_path), "--json").out)
     assert "config.yaml:3 apiKeys" in found
     assert why(found, "models.docker", "/models/x.gguf", "no such file")
@@ -169,7 +173,9 @@ def test_what_only_llama_swap_can_is_told_with_its_line(paddock: Paddock, tmp_pa
     assert "sk-secret" not in str(found)
 
 
-def test_everything_that_is_wrong_in_a_command_is_told(paddock: Paddock, tmp_path: Path) -> None:
+def test_everything_that_is_wrong_in_a_command_is_reported(
+    paddock: Paddock, tmp_path: Path
+) -> None:
     shown = paddock("import", "llama-swap", llama_swap(tmp_path)).out
     for words in ("unknown flag '--nonsense'", "--nonsense 4", "--api-key", "given twice"):
         assert words in shown
@@ -299,35 +305,37 @@ def test_a_wrappers_file_is_healed_and_keeps_its_comments(
     made = paddock("import", "wrapper", folder, "--json")
     assert made.status == 0, made.err
     found, text = accepted(paddock, usual), usual.read_text()
-    assert sorted(found) == ["alpha", "beta", "json", "quoted"]
-    json_one = {flag.name: flag.values for flag in found["json"].flags}
-    assert json_one["--chat-template-kwargs"] == ('{"enable_thinking":false}',)
+    assert sorted(found) == ["alpha", "beta", "quoted"]
+    json_one = text.partition("[json]\n")[2].partition("[")[0]  # of the same file as [quoted]
+    assert json_one.startswith("variant-of = quoted\n")
+    assert 'chat-template-kwargs = {"enable_thinking":false}\n' in json_one
     assert "# === My models ===\n# [section] is a model.\n" in text
     assert "# Fast; 128K natively.\n[alpha]\n" in text
     assert "# COLOUR = blue\n" in text
     alpha, beta = found["alpha"], found["beta"]
-    told = {flag.name: flag.values for flag in alpha.flags}
+    effective = {flag.name: flag.values for flag in alpha.flags}
     assert alpha.ctx_size == 1024
-    assert told["--n-gpu-layers"] == ("auto",)
-    assert told["--fit-target"] == ("1024",)
-    assert told["--chat-template-file"] == (str(folder / "templates" / "t.jinja"),)
+    assert effective["--n-gpu-layers"] == ("auto",)
+    assert effective["--fit-target"] == ("1024",)
+    assert effective["--chat-template-file"] == (str(folder / "templates" / "t.jinja"),)
     assert beta.ctx_size == 512
     settings = load_settings(usual.with_name("paddock.toml"), {})
     assert settings.engines[alpha.engine or ""].env == {"CUDA_VISIBLE_DEVICES": "0,1"}
     assert beta.engine == alpha.engine
     assert beta.model == folder / "models" / "beta.gguf"
-    told = {flag.name: flag.values for flag in beta.flags}
-    assert told["--n-gpu-layers"] == ("99",)
-    assert told["--override-tensor"] == (r"blk\.([0-9]|1[01])\.=CPU",)
-    assert told["--load-mode"] == ("none",)
+    effective = {flag.name: flag.values for flag in beta.flags}
+    assert effective["--n-gpu-layers"] == ("99",)
+    assert effective["--override-tensor"] == (r"blk\.([0-9]|1[01])\.=CPU",)
+    assert effective["--load-mode"] == ("none",)
 
 
-def test_what_was_healed_or_lost_in_a_wrapper_is_told(paddock: Paddock, tmp_path: Path) -> None:
+def test_what_was_healed_or_lost_in_a_wrapper_is_reported(paddock: Paddock, tmp_path: Path) -> None:
     found = notes(paddock("import", "wrapper", wrapper(tmp_path / "docker"), "--json").out)
     assert "`auto` now" in why(found, "models.conf:9 [alpha] N_GPU_LAYERS")
     assert "unknown key 'COLOUR'" in why(found, "COLOUR")
     assert why(found, "[gone]", "no such file")
     assert why(found, "[alpha]", "was already given")
+    assert "a variant" in why(found, "[json]")
     assert why(found, "[quoted] EXTRA_ARGS", "would have expanded $H")
     assert why(found, ".env", "not used")
     assert why(found, "docker-compose.yml:4 services.llama-server.ports")

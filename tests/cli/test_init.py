@@ -144,7 +144,7 @@ def test_shards_projectors_and_snapshots_are_joined(
     assert [id_ for id_, profile in found.items() if profile.mmproj] == ["vision-4b-q4_0"]
 
 
-def test_what_was_found_and_left_out_is_told_and_what_comes_next(
+def test_what_was_found_and_left_out_is_reported_and_what_comes_next(
     paddock: Paddock, everything: Path, usual: Path
 ) -> None:
     made = paddock("init", everything)
@@ -153,8 +153,8 @@ def test_what_was_found_and_left_out_is_told_and_what_comes_next(
     assert "MoE" in rows["mixture-30b-a3b"]
     assert "dense, projector" in rows["vision-4b-q4_0"]
     assert f"{profiles(usual)['hybrid'].ctx_size:,}" in rows["hybrid"]
-    told = dict(line.strip().split("  ", 1) for line in left_out.splitlines()[1:])
-    why = {name: text.strip() for name, text in told.items()}
+    printed = dict(line.strip().split("  ", 1) for line in left_out.splitlines()[1:])
+    why = {name: text.strip() for name, text in printed.items()}
     assert why["cut.gguf"] == "is truncated or damaged (download it again)"
     assert why["text.gguf"] == "is not a GGUF file (download it again)"
     assert why["lost-00001-of-00003.gguf"].startswith("missing: lost-00002-of-00003.gguf")
@@ -175,7 +175,7 @@ def test_the_file_says_all_of_that_as_well_and_the_facts_of_each_model(
 ) -> None:
     paddock("init", everything)
     conf = usual.read_text()
-    assert "#   model-draft = draft-dense.gguf\n" in conf
+    assert "#   model-draft = draft-dense.gguf\n#   spec-type = draft-simple\n" in conf
     assert "#   cut.gguf: is truncated or damaged (download it again)\n" in conf
     comments = " ".join(profiles(usual)["mixture-30b-a3b"].comments)
     assert ": moe #   qwen3moe, MoE (2 of 8 experts), 13.5 M parameters, 4 layers" in comments
@@ -256,7 +256,7 @@ def test_what_was_written_in_the_meantime_is_not_overwritten(good: Path, tmp_pat
     assert (tmp_path / "paddock.toml").read_text() == "patience = 7\n"
 
 
-def test_where_nothing_can_be_written_that_is_told(good: Path) -> None:
+def test_where_nothing_can_be_written_that_is_reported(good: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
         write(draft_for(good, output=Path("/proc/paddock/models.conf")))
 
@@ -336,7 +336,7 @@ def test_a_folder_of_nothing_but_broken_files_says_what_is_wrong_with_each(
 @pytest.mark.parametrize(
     ("folder", "words"), [("nowhere", "there is no folder"), ("file", "is a file")]
 )
-def test_what_is_no_folder_is_told(
+def test_what_is_no_folder_is_reported(
     paddock: Paddock, tmp_path: Path, folder: str, words: str
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -353,15 +353,15 @@ def test_it_explains_itself(paddock: Paddock) -> None:
 
 
 def test_json_has_all_of_it(paddock: Paddock, everything: Path, usual: Path) -> None:
-    told = json.loads(paddock("init", everything, "--json").out)
-    assert told["file"] == str(usual)
-    assert told["settings"] == str(usual.with_name("paddock.toml"))
-    assert told["text"] == usual.read_text()
-    vision = next(one for one in told["profiles"] if one["id"] == "vision-4b-q4_0")
+    printed = json.loads(paddock("init", everything, "--json").out)
+    assert printed["file"] == str(usual)
+    assert printed["settings"] == str(usual.with_name("paddock.toml"))
+    assert printed["text"] == usual.read_text()
+    vision = next(one for one in printed["profiles"] if one["id"] == "vision-4b-q4_0")
     assert vision["mmproj"].endswith("mmproj-Vision-4B-F16.gguf")
     assert vision["ctx_size"] == profiles(usual)["vision-4b-q4_0"].ctx_size
     assert vision["facts"]["architecture"] == "gemma3"
-    assert {"path": str(everything / "text.gguf"), "why": "is not a GGUF file (download it again)"} in told["left_out"]  # fmt: skip
+    assert {"path": str(everything / "text.gguf"), "why": "is not a GGUF file (download it again)"} in printed["left_out"]  # fmt: skip
 
 
 @dataclass

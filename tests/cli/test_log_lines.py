@@ -75,13 +75,13 @@ async def test_the_end_of_the_process_flushes(log: logging.Logger, out: io.Strin
 
 @given(st.text(max_size=200))
 def test_what_comes_from_outside_stays_on_its_line_and_can_be_read(text: str):
-    told = plain(text)
-    assert told.isprintable()
-    assert told == text or not text.isprintable()
+    escaped = plain(text)
+    assert escaped.isprintable()
+    assert escaped == text or not text.isprintable()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "escaped"),
     [
         ("a\nERROR b", "a\\nERROR b"),
         ("\x1b[31mred", "\\x1b[31mred"),
@@ -90,8 +90,8 @@ def test_what_comes_from_outside_stays_on_its_line_and_can_be_read(text: str):
         ("M\u00fcller", "M\u00fcller"),
     ],
 )
-def test_letters_that_steer_a_terminal_or_begin_a_line_are_escaped(text: str, told: str):
-    assert plain(text) == told
+def test_letters_that_steer_a_terminal_or_begin_a_line_are_escaped(text: str, escaped: str):
+    assert plain(text) == escaped
 
 
 def test_a_word_without_end_is_cut():
@@ -120,7 +120,7 @@ def test_what_was_done_is_written_each_time():
     assert all(floods.filter(refusal("paddock.http.relay")) for _ in range(1000))
 
 
-async def test_their_number_is_told_when_no_more_come(
+async def test_their_number_is_reported_when_no_more_come(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("paddock.cli.background.floods.WHILE", 0.01)

@@ -85,7 +85,7 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
     assert "nothing to stop" in result.out
 
 
-def test_the_version_is_told_without_a_daemon(paddock: Paddock) -> None:
+def test_the_version_is_printed_without_a_daemon(paddock: Paddock) -> None:
     assert json.loads(paddock("version", "--json").out) == {"paddock": "0.1.0"}
     assert paddock("version").out == "paddock 0.1.0 (paddock-llm)\n"
 

@@ -99,13 +99,13 @@ def test_every_verb_gets_over_them_and_says_what_is_wrong_with_each(
     paths.config.write_text(paths.config.read_text() + profiles(odd))
     flags = ("--models-dir", paths.models_dir)
     checked = paddock("check", paths.config, *flags, "--json")
-    told = json.loads(checked.out)
-    assert (checked.status, told["ok"], checked.err) == (1, False, "")
-    wrong = {one["profile"] for one in told["advice"] if one["severity"] == "error"}
-    wrong |= {one["section"] for one in told["problems"]}
+    printed = json.loads(checked.out)
+    assert (checked.status, printed["ok"], checked.err) == (1, False, "")
+    wrong = {one["profile"] for one in printed["advice"] if one["severity"] == "error"}
+    wrong |= {one["section"] for one in printed["problems"]}
     assert {b.__name__ for b in BREAKERS} <= wrong
     assert "good" not in wrong
-    said = [a["message"] for a in told["advice"] if a["profile"] == "context_as_float"]
+    said = [a["message"] for a in printed["advice"] if a["profile"] == "context_as_float"]
     assert any("says: " in words and "has wrong type f32" in words for words in said)
 
     planned = paddock("plan", "--all", "--config", paths.config, *flags)

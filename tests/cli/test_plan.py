@@ -28,7 +28,7 @@ def conf(folder: Path, profiles: int) -> Path:
     return file
 
 
-def test_of_seventeen_profiles_all_pairs_are_told(paddock: Paddock, folder: Path):
+def test_of_seventeen_profiles_all_pairs_are_reported(paddock: Paddock, folder: Path):
     done = paddock("plan", "--all", "--config", conf(folder, 17))
     assert done.status == 0
     assert "any two of these 17 fit together" in done.out
@@ -47,12 +47,14 @@ def test_of_many_profiles_it_is_said_how_to_ask_for_those_beside_one(
     )
 
 
-def test_who_fits_beside_one_is_told_of_that_one_alone(paddock: Paddock, folder: Path):
+def test_who_fits_beside_one_is_printed_for_that_one_alone(paddock: Paddock, folder: Path):
     done = paddock("plan", "m03", "--pairs", "--config", conf(folder, 17))
     others = [name for name in _NAMES if name != "m03"]
     assert done.out == f"fit beside m03: {', '.join(others)}\n"
-    told = json.loads(paddock("plan", "m03", "--pairs", "--json", "--config", conf(folder, 17)).out)
-    assert [pair["other"] for pair in told["pairs"]] == others
+    printed = json.loads(
+        paddock("plan", "m03", "--pairs", "--json", "--config", conf(folder, 17)).out
+    )
+    assert [pair["other"] for pair in printed["pairs"]] == others
 
 
 @pytest.mark.parametrize("words", [(), ("m03", "--all"), ("--all", "--pairs"), ("--pairs",)])

@@ -15,7 +15,7 @@ from pathlib import Path
 from paddock.cli.verbs.run import started
 from paddock.clients.known import client_named
 from tests.clients.offers import OFFER
-sys.exit(started(client_named({client!r}), OFFER, sys.argv[1:]))
+sys.exit(started(client_named({client!r}).run, OFFER, sys.argv[1:]))
 """
 
 
@@ -23,9 +23,9 @@ sys.exit(started(client_named({client!r}), OFFER, sys.argv[1:]))
 def test_whoever_ends_it_leaves_no_folder_behind(tmp_path: Path, number: signal.Signals) -> None:
     environ = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
     argv = [sys.executable, "-c", _RUN.format(client="crush"), "sh", "-c"]
-    told = "trap 'exit 3' TERM HUP; echo here; read line; exit 4"
+    script = "trap 'exit 3' TERM HUP; echo here; read line; exit 4"
     with subprocess.Popen(
-        [*argv, told], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*argv, script], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as program:
         assert program.stdout
         assert program.stdout.readline() == "here\n"

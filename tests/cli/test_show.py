@@ -113,7 +113,7 @@ def test_a_hybrid_tells_which_layers_keep_what(paddock: Paddock, conf: Path) -> 
     assert "typed by hand" not in result.out
 
 
-def test_a_window_is_told_with_the_layers_that_slide(paddock: Paddock, conf: Path) -> None:
+def test_a_window_is_reported_with_the_layers_that_slide(paddock: Paddock, conf: Path) -> None:
     facts, _, _ = shown(paddock("show", "window", "--config", conf).out)
     assert facts["layers"] == "12, KV in 12, sliding window of 1,024 in 10"
 
@@ -123,7 +123,7 @@ def test_shards_are_counted(paddock: Paddock, conf: Path) -> None:
     assert facts["shards"] == "3"
 
 
-def test_a_projector_in_the_place_of_a_model_is_told(paddock: Paddock, conf: Path) -> None:
+def test_a_projector_in_the_place_of_a_model_is_reported(paddock: Paddock, conf: Path) -> None:
     facts, _, _ = shown(paddock("show", "picture", "--config", conf).out)
     assert facts["kind"].startswith("projector, not a model: give it as MMPROJ")
     assert "template" not in facts
@@ -144,9 +144,9 @@ def test_where_there_are_no_facts_the_reason_stands_and_the_rest_is_shown(
     assert result.status == 0
     assert what in result.out.split("\n\n")[1]
     assert f"[{profile}]" in result.out.split("\n\n")[-1]
-    told = json.loads(paddock("show", profile, "--config", conf, "--json").out)
-    assert told["facts"] is None
-    assert what in told["facts_problem"]
+    printed = json.loads(paddock("show", profile, "--config", conf, "--json").out)
+    assert printed["facts"] is None
+    assert what in printed["facts_problem"]
 
 
 def test_a_files_name_cannot_steer_the_terminal(paddock: Paddock, conf: Path) -> None:
@@ -156,11 +156,11 @@ def test_a_files_name_cannot_steer_the_terminal(paddock: Paddock, conf: Path) ->
 
 
 def test_json_has_facts_and_comments(paddock: Paddock, conf: Path) -> None:
-    told = json.loads(paddock("show", "coder", "--config", conf, "--json").out)
-    assert told["comments"] == ["# tuned by hand, a dense 30B", "; the rest is default"]
-    assert told["facts"]["experts"] == 6
-    assert told["facts"]["recurrent"] == [False] * 4
-    assert told["facts_problem"] == ""
+    printed = json.loads(paddock("show", "coder", "--config", conf, "--json").out)
+    assert printed["comments"] == ["# tuned by hand, a dense 30B", "; the rest is default"]
+    assert printed["facts"]["experts"] == 6
+    assert printed["facts"]["recurrent"] == [False] * 4
+    assert printed["facts_problem"] == ""
 
 
 def test_the_command_for_the_shell_needs_no_facts(paddock: Paddock, conf: Path) -> None:

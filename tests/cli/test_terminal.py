@@ -32,8 +32,8 @@ def test_what_a_terminal_would_obey_is_shown_instead(
 ):
     complain(f"before{order}after")
     print_table(["NAME"], [[f"before{order}after"]])
-    told = capsys.readouterr()
-    for text in (harmless(order), told.out, told.err):
+    printed = capsys.readouterr()
+    for text in (harmless(order), printed.out, printed.err):
         assert text.replace("\n", "").isprintable()
 
 

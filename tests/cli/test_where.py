@@ -40,7 +40,7 @@ def test_it_is_where_the_users_own_paddock_toml_has_it_listen(
     assert usual_url(os.environ) == address
 
 
-def test_verbs_look_there_unless_they_are_told(
+def test_verbs_look_there_unless_they_are_reported(
     paddock: Paddock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     file = tmp_path / ".config" / "paddock" / "paddock.toml"

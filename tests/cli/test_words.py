@@ -7,7 +7,7 @@ import pytest
 from paddock.api.placement import Pair
 from paddock.cli.offline.where import with_url
 from paddock.cli.output.pair_matrix import lines_of
-from paddock.cli.output.placement import in_order
+from paddock.figures.device_names import in_order
 from tests.cli.conftest import Paddock
 
 

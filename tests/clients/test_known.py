@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from paddock.clients.claude_code import claude_code_env
 from paddock.clients.known import CLIENTS, client_named
 from paddock.clients.offer import Offer, offered, output_limit
-from paddock.clients.setting import ClientFolders, ClientSettings
-from paddock.clients.writing import changes
-from paddock.errors import ModelMissing, NoSuchThing, UnknownModel
+from paddock.clients.setting import ClientFolders, ClientSettings, PrivatePlace
+from paddock.clients.writing import changes, put_aside
+from paddock.errors import ConfigError, ModelMissing, NoSuchThing, UnknownModel
 from tests.clients.offers import OFFER, SCOUT, SEER
 
 ISSUE = [
@@ -27,6 +28,7 @@ ISSUE = [
     "cline",
     "goose",
     "crush",
+    "openclaw",
     "qwen-code",
     "openai",
     "anthropic",
@@ -90,6 +92,71 @@ def test_claude_code_keeps_its_prompt_as_it_is_and_waits(tmp_path: Path):
     assert env["ANTHROPIC_API_KEY"] == ""
 
 
+def test_claude_code_with_its_picker_is_held_to_no_model_but_for_the_tiers_it_lacks():
+    env = claude_code_env(replace(OFFER, is_chosen=False))
+    assert {name: env.get(name) for name in ("ANTHROPIC_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL")} == {
+        "ANTHROPIC_MODEL": None,
+        "CLAUDE_CODE_SUBAGENT_MODEL": None,
+    }
+    assert env["ANTHROPIC_DEFAULT_OPUS_MODEL"] == "scout"
+
+
+def test_claude_code_alone_with_paddock_lives_in_its_own_folder(tmp_path: Path):
+    private = CLIENTS["claude-code"].private
+    assert private
+    place = PrivatePlace(tmp_path / "own", "corp.example")
+    setting = private(OFFER, tmp_path / "run", place)
+    assert setting.env["CLAUDE_CONFIG_DIR"] == str(place.folder)
+    assert setting.env["NO_PROXY"] == setting.env["no_proxy"] == "corp.example,127.0.0.1"
+    assert setting.env["CLAUDE_CODE_USE_BEDROCK"] == ""
+    assert json.loads(setting.files[0].text)["sandbox"]["network"]["allowedDomains"] == [
+        "127.0.0.1"
+    ]
+    models = json.loads(setting.files[1].text)["models"]
+    assert [model["id"] for model in models] == ["claude-scout", "claude-seer"]
+    for file in setting.first:
+        file.path.parent.mkdir(exist_ok=True)
+        file.path.write_text("mine")
+    list(put_aside(setting))
+    assert {file.path.read_text() for file in setting.first} == {"mine"}
+
+
+@pytest.mark.parametrize(
+    ("url", "is_here"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://127.1.2.3:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://localhost:8080", True),
+        ("http://localhost.example:8080", False),
+        ("http://127.example.org:8080", False),
+        ("http://192.168.1.2:8080", False),
+        ("https://paddock.example", False),
+    ],
+)
+def test_a_daemon_elsewhere_cannot_be_private(tmp_path: Path, url: str, is_here: bool):
+    private = CLIENTS["claude-code"].private
+    assert private
+    offer, place = replace(OFFER, url=url), PrivatePlace(tmp_path, "")
+    if is_here:
+        assert private(offer, tmp_path, place).env
+    else:
+        with pytest.raises(ConfigError, match="not on this machine"):
+            private(offer, tmp_path, place)
+
+
+def test_openclaw_knows_limits_abilities_and_one_model_for_its_titles(tmp_path: Path):
+    run = CLIENTS["openclaw"].run
+    assert run
+    [file] = run(OFFER, tmp_path).files
+    config = json.loads(file.text)
+    scout, seer = config["models"]["providers"]["paddock"]["models"]
+    assert (scout["contextWindow"], scout["reasoning"]) == (131_072, True)
+    assert (seer["maxTokens"], seer["input"]) == (512, ["text", "image"])
+    defaults = config["agents"]["defaults"]
+    assert defaults["model"]["primary"] == defaults["utilityModel"] == "paddock/scout"
+
+
 def test_codex_knows_each_models_context(tmp_path: Path):
     files = written(connected("codex", tmp_path, replace(OFFER, key="secret")))
     config, catalog = files["paddock.config.toml"], files["paddock-models.json"]
@@ -118,6 +185,7 @@ def test_qwen_code_knows_each_model_and_waits(tmp_path: Path):
     assert seer["generationConfig"]["samplingParams"] == {"max_tokens": 512}
     assert seer["generationConfig"]["timeout"] == 1_800_000
     assert settings["env"][seer["envKey"]] == OFFER.token
+    assert settings["memory"] == {"enableManagedAutoMemory": False}, "it reads every turn again"
 
 
 def test_aider_leaves_the_temperature_to_the_profile(tmp_path: Path):
@@ -145,6 +213,8 @@ def test_the_model_is_the_wanted_one_else_the_current_else_the_only_one():
     assert main(None, None, SCOUT) == "scout"
     with pytest.raises(ModelMissing, match="which model"):
         main(None, None, SCOUT, SEER)
+    free = offered((SCOUT, SEER), url="", key=None, wanted=None, current="seer", has_picker=True)
+    assert (free.main.id, free.is_chosen) == ("seer", False)
     with pytest.raises(UnknownModel, match="nope"):
         main("nope", None, SCOUT)
     with pytest.raises(ModelMissing, match="no profile"):

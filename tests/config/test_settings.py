@@ -105,3 +105,19 @@ def test_an_address(text, address):
 def test_what_is_no_address(text):
     with pytest.raises(ValueError, match="HOST:PORT"):
         listen_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ollama-port = 8080", "ollama-port and listen are both 8080"),
+        (
+            "ollama-port = 11434\nwrapper-port = 11434",
+            "wrapper-port and ollama-port are both 11434",
+        ),
+        ("wrapper-port = 80810", "wrapper-port is a port, 1 to 65535"),
+        ("ollama-port = -1", "ollama-port is a port, 1 to 65535"),
+    ],
+)
+def test_each_port_is_one_and_its_own(tmp_path, text, said):
+    assert said in complaint(written(tmp_path, text))

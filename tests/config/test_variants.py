@@ -189,3 +189,17 @@ def test_the_nearest_names_are_listed_each_once(yard, name, near):
 def test_benchmarks_are_not_in_clients_lists_unless_asked(yard, keys, unlisted):
     stable = yard.load(f"[bench-m]\nMODEL = m.gguf\n{keys}\n")
     assert stable.profiles["bench-m"].is_unlisted is unlisted
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "unlisted"),
+    [
+        ("v", "", False),
+        ("v", "hidden = on", True),
+        ("bench-v", "", True),
+        ("bench-v", "hidden = off", False),
+    ],
+)
+def test_a_variant_named_bench_is_hidden_as_a_profile_of_that_name_is(yard, name, keys, unlisted):
+    stable = yard.load(f"{BASE}[{name}]\nvariant-of = qwen\n{keys}\n")
+    assert stable.named(name).is_unlisted is unlisted

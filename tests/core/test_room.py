@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from paddock.core.eviction import Resident, leavers
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId, ProfileId, Room, Spec
 from paddock.core.room import arithmetic, fits, need, shares_device, shortage
 
 GPU, GPU2 = DeviceId("gpu0"), DeviceId("gpu1")
@@ -21,12 +21,15 @@ limits = st.sampled_from([0, 1, 2, 3])
 rooms_apart = st.builds(
     Room, capacities, limits, exclusive=st.sampled_from([frozenset(), frozenset({GPU2})])
 )
-rooms_in_ram = st.builds(  # the GPU has what the host has, and what was set aside for it
-    lambda host, aside, limit: Room(
-        {HOST: host, GPU: host + aside}, limit, in_ram=frozenset({GPU})
+rooms_in_ram = st.builds(  # what the GPU reaches may be less than the pool, or unknown
+    lambda host, aside, reach, limit: Room(
+        {HOST: host, POOL: host + aside} | ({} if reach is None else {GPU: reach}),
+        limit,
+        in_ram=frozenset({GPU}),
     ),
     st.integers(0, 20),
     st.integers(0, 5),
+    st.none() | st.integers(0, 25),
     limits,
 )
 rooms = rooms_apart | rooms_in_ram
@@ -238,7 +241,7 @@ def test_a_device_that_serves_one_at_a_time_is_not_shared_however_much_is_free()
 # ---- a GPU in RAM ----
 
 APU = DeviceId("0000:c5:00.0")
-SHARED = Room(capacity={HOST: 12_000, APU: 12_500}, in_ram=frozenset({APU}))
+SHARED = Room({HOST: 12_000, POOL: 12_500}, in_ram=frozenset({APU}), names={POOL: "RAM with APU"})
 
 
 def asks(*, stiff: bool = False, **demand: int) -> Spec:
@@ -259,7 +262,7 @@ def test_a_gpu_in_ram_and_the_host_are_booked_once():
 
 
 def test_what_was_set_aside_for_a_gpu_is_not_the_hosts():
-    much = Room(capacity={HOST: 30_000, APU: 126_000}, in_ram=frozenset({APU}))
+    much = Room(capacity={HOST: 30_000, POOL: 126_000}, in_ram=frozenset({APU}))
     assert fits({APU: 90_000, HOST: 2000}, [], much)
     assert not fits({HOST: 31_000}, [], much)
 
@@ -286,4 +289,43 @@ def test_of_two_in_ram_the_quicker_to_load_leaves(device: DeviceId):
 
 def test_the_reason_counts_all_that_lies_in_ram():
     words = arithmetic({APU: 8000, HOST: 1000}, [(InstanceId("b.1"), {APU: 4000})], SHARED)
-    assert words == f"{APU}: needs 9000 MiB of 12500, b.1 keeps 4000"
+    assert words == "RAM with APU: needs 9000 MiB of 12500, b.1 keeps 4000"
+
+
+def test_a_gpu_in_ram_has_no_more_than_it_reaches_however_much_ram_is_free():
+    room = replace(SHARED, capacity={**SHARED.capacity, APU: 6000})
+    assert fits({APU: 3000}, [{APU: 3000}], room)
+    assert not fits({APU: 3001}, [{APU: 3000}], room)
+    assert fits({HOST: 6000}, [{APU: 6000}], room), "what it does not reach is the host's"
+    assert need(asks(apu=9000), room) == {APU: 6000}
+
+
+@given(demands, st.lists(demands, max_size=4), rooms_in_ram)
+def test_no_mib_of_ram_is_booked_twice(wanted, beside, room):
+    """Whoever fits together takes no more than there is: of the GPU, of the host, and of both."""
+    if not fits(wanted, beside, room):
+        return
+    all_of_it = [wanted, *beside]
+    for devices, limit in (({GPU}, GPU), ({HOST}, HOST), ({GPU, HOST}, POOL)):
+        if limit in room.capacity and any(wanted.get(device) for device in devices):
+            taken = sum(demand.get(device, 0) for demand in all_of_it for device in devices)
+            assert taken <= room.capacity[limit]
+
+
+@given(st.integers(0, 25), st.integers(0, 25), rooms_in_ram)
+def test_what_the_pool_has_is_never_refused_for_ever(gpu, host, room):
+    """Alone, who must have all of it fits exactly where the GPU, the host and both have enough."""
+    spec = Spec(ProfileId("a"), {GPU: gpu, HOST: host}, stiff=frozenset({GPU, HOST}))
+    has_room = (
+        gpu <= room.capacity.get(GPU, gpu)
+        and host <= room.capacity[HOST]
+        and gpu + host <= room.capacity[POOL]
+    )
+    assert fits(need(spec, room), [], room) == has_room
+
+
+def test_two_gpus_in_ram_and_the_host_share_one_pool():
+    both = replace(SHARED, in_ram=frozenset({APU, GPU}))
+    assert fits({APU: 4000}, [{GPU: 4000}, {HOST: 4500}], both)
+    assert not fits({APU: 4000}, [{GPU: 4000}, {HOST: 4501}], both)
+    assert sum(need(Spec(ProfileId("a"), {APU: 9000, GPU: 9000}), both).values()) <= 12_500

@@ -38,7 +38,7 @@ from tests.clock import SetClock
 from tests.yard import places
 
 GPU = DeviceId("0000:00:06.0")
-CARD = Gpu(0, "NVIDIA H100", 81079, 8348, None, (GpuProcess(99, 72000, "hog"),), GPU, driver="580")
+CARD = Gpu(0, "NVIDIA H100", 81079, 8348, None, (GpuProcess(99, 70000, "hog"),), GPU, driver="580")
 LOG = """\
 0.1 I llama_prepare_model_devices: using device CUDA0 (NVIDIA H100) (0000:00:06.0) - 8348 MiB free
 0.2 I load_tensors: loading model tensors, this can take a while... (load_mode = mmap)
@@ -93,14 +93,14 @@ class KnownPlans:
 
 @dataclass
 class World:
-    """Profiles `a` and `b`, both on one GPU, a clock that a test moves, and what was told."""
+    """Profiles `a` and `b`, both on one GPU, a clock that a test moves, and the verdicts reached."""
 
     folder: Path
     history: HistoryStore
     gpus: MadeUpGpus = field(default_factory=MadeUpGpus)
     plans: dict[str, Plan] = field(default_factory=dict)  # by fingerprint
     profiles: dict[str, Profile] = field(default_factory=dict)
-    told: list[Verdict] = field(default_factory=list)
+    reached: list[Verdict] = field(default_factory=list)
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -137,10 +137,10 @@ class World:
         )
 
     def verdict_reached(self, _: Instance, verdict: Verdict) -> None:
-        self.told.append(verdict)
+        self.reached.append(verdict)
 
     def instance(self, name: str = "a", log: str = LOG, **known: Any) -> Instance:
-        """It is live, ready, and has told where it lies."""
+        """It is live, ready, and has reported where it lies."""
         number = self.records.next_number()
         id_ = f"{name}.{number}"
         usual: dict[str, Any] = {"argv": [], "socket": "", "size_mib": 1, "created": "", "stop_timeout": 1.0}  # fmt: skip
@@ -192,7 +192,7 @@ class World:
     async def answered(
         self, live: Instance, speed: float, tokens: int = LONG, prompt: int = 0, *, probe: bool = False
     ) -> None:  # fmt: skip
-        """Its log told of a request, of which the prompt was ten times as fast."""
+        """Its log has a request, of which the prompt was ten times as fast."""
         asked = Timing(1, "prompt", prompt / speed / 10, prompt) if prompt else None
         self.chronicle.timed(
             live, asked, Timing(1, "generation", tokens / speed, tokens), is_probe=probe

@@ -39,7 +39,7 @@ class Nothing:
 
 
 class Ward:
-    """A pulse, what it reads, and what it told."""
+    """A pulse, what it reads, and what it published."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -55,17 +55,17 @@ class Ward:
             SetClock(lambda: self.now),
             every=0.0,
         )
-        self.told: list[Activity] = []
-        self.bus.publish_volatile = self.told.append  # type: ignore[method-assign, assignment]
+        self.published: list[Activity] = []
+        self.bus.publish_volatile = self.published.append  # type: ignore[method-assign, assignment]
 
     async def tells(self) -> bool:
         """Whether the next beat has news."""
-        before = len(self.told)
+        before = len(self.published)
         await self.activity_feed.beat()
-        return len(self.told) > before
+        return len(self.published) > before
 
 
-async def test_only_news_is_told_and_a_sign_of_life_each_minute():
+async def test_only_news_is_published_and_a_sign_of_life_each_minute():
     ward = Ward()
     assert await ward.tells()
     assert not await ward.tells()
@@ -81,8 +81,8 @@ async def test_only_news_is_told_and_a_sign_of_life_each_minute():
     assert await ward.tells()
     ward.now += 61
     assert await ward.tells()
-    assert ward.told[-1].totals.requests == 1
-    assert ward.told[0].totals.requests == 0, "what was told stays as it was"
+    assert ward.published[-1].totals.requests == 1
+    assert ward.published[0].totals.requests == 0, "what was published stays as it was"
 
 
 async def test_nothing_is_read_while_nobody_looks_on():

@@ -166,11 +166,11 @@ async def test_a_record_cut_short_still_leads_to_its_process(tmp_path: Path, mod
             await (await _yard(first, http)).answer("alpha")
             first.end(signal.SIGKILL)
             record = next((paths.state_dir / "instances").glob("*/record.json"))
-            told = json.loads(record.read_text())
-            record.write_text(json.dumps({**told, "pid": 0, "started": 0, "boot": ""}))
+            known = json.loads(record.read_text())
+            record.write_text(json.dumps({**known, "pid": 0, "started": 0, "boot": ""}))
             with process(paths) as second:
                 after = await _yard(second, http)
-                assert [i.pid for i in (await after.status()).instances] == [told["pid"]]
+                assert [i.pid for i in (await after.status()).instances] == [known["pid"]]
 
 
 def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path, models: Path):
@@ -202,7 +202,7 @@ def test_an_address_that_is_taken_costs_nothing(tmp_path: Path, models: Path):
 BYSTANDER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: object) -> Path:
+def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **known: object) -> Path:
     """A record that calls this process an instance that does not answer, as one that is to be ended."""
     identity = Identity.of(process.pid)
     assert identity is not None
@@ -223,7 +223,7 @@ def accuse(paths: Paths, process: "subprocess.Popen[bytes]", **told: object) -> 
         "pid": identity.pid,
         "started": identity.started,
         "boot": identity.boot,
-        **told,
+        **known,
     }
     msgspec.convert(record, Record)
     atomic_write(folder / "record.json", msgspec.json.encode(record))
@@ -239,13 +239,13 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-@pytest.mark.parametrize("told", [{}, {"mark": "m" * 32}, {"argv": ["sleep"]}, {"pid": 0}])
+@pytest.mark.parametrize("known", [{}, {"mark": "m" * 32}, {"argv": ["sleep"]}, {"pid": 0}])
 async def test_a_process_that_only_a_record_calls_ours_is_left_alone(
-    tmp_path: Path, models: Path, bystander: subprocess.Popen[bytes], told: dict[str, object]
+    tmp_path: Path, models: Path, bystander: subprocess.Popen[bytes], known: dict[str, object]
 ):
     paths = here(tmp_path, models)
     paths.state_dir.mkdir(mode=0o700)
-    accuse(paths, bystander, **told)
+    accuse(paths, bystander, **known)
     async with aiohttp.ClientSession() as http:
         with process(paths) as daemon:
             home = await _yard(daemon, http)
@@ -253,7 +253,7 @@ async def test_a_process_that_only_a_record_calls_ours_is_left_alone(
             assert await home.answer("alpha") == "I am alpha.", "and its neighbours are served"
             assert bystander.poll() is None
             is_reported = f"process {bystander.pid} may be alpha.1" in daemon.log.read_text()
-            assert is_reported == ("pid" not in told)
+            assert is_reported == ("pid" not in known)
 
 
 @needs_root
@@ -279,14 +279,14 @@ async def test_a_model_of_an_older_daemon_is_proven_by_its_mark(tmp_path: Path, 
         with process(paths) as first:
             await (await _yard(first, http)).answer("alpha")
             [record] = (paths.state_dir / "instances").glob("*/record.json")
-            told = json.loads(record.read_text())
-            environ = Path(f"/proc/{told['pid']}/environ").read_text().split("\0")
-            assert f"PADDOCK_INSTANCE={told['mark']}" in environ
+            known = json.loads(record.read_text())
+            environ = Path(f"/proc/{known['pid']}/environ").read_text().split("\0")
+            assert f"PADDOCK_INSTANCE={known['mark']}" in environ
             first.end(signal.SIGKILL)
-            record.write_text(json.dumps({**told, "mark": "0" * 32}))
+            record.write_text(json.dumps({**known, "mark": "0" * 32}))
             with process(paths) as second:
                 assert not (await (await _yard(second, http)).status()).instances
-                assert servers(paths) == [told["pid"]]
+                assert servers(paths) == [known["pid"]]
 
 
 async def test_both_daemons_number_instances_on(tmp_path: Path, models: Path):

@@ -129,18 +129,18 @@ def test_a_line_is_whole_or_says_how_much_of_it_is_missing(text: str, most: int)
 
 @given(st.lists(st.text(max_size=3000), max_size=60), st.integers(1, 30), st.integers(0, 9000))
 def test_the_last_lines_are_the_last_and_few_and_short(lines: list[str], count: int, most: int):
-    told = excerpt.last(lines, count, most)
-    assert len(told) <= count
-    assert sum(map(len, told)) <= most
-    assert list(told) == [excerpt.line(text) for text in lines[len(lines) - len(told) :]]
+    kept = excerpt.last(lines, count, most)
+    assert len(kept) <= count
+    assert sum(map(len, kept)) <= most
+    assert list(kept) == [excerpt.line(text) for text in lines[len(lines) - len(kept) :]]
 
 
 @given(st.lists(st.text(max_size=3000), max_size=200))
 def test_the_first_lines_are_followed_by_the_number_of_the_others(lines: list[str]):
-    told = excerpt.first(lines, 10_000)
-    assert sum(map(len, told)) <= 10_100
-    if len(told) < len(lines) or (lines and told[-1] != excerpt.line(lines[-1])):
-        assert told[-1] == f"… and {len(lines) - len(told) + 1:,} lines more"
+    kept = excerpt.first(lines, 10_000)
+    assert sum(map(len, kept)) <= 10_100
+    if len(kept) < len(lines) or (lines and kept[-1] != excerpt.line(lines[-1])):
+        assert kept[-1] == f"… and {len(lines) - len(kept) + 1:,} lines more"
 
 
 @given(st.text(), st.text(), st.lists(st.text(max_size=200), max_size=50), st.integers(1, 2000))

@@ -32,7 +32,7 @@ def bus() -> Bus:
     return Bus(Still(Snapshot(status=status, profiles=[])))
 
 
-def told(waiting: int) -> QueueChanged:
+def queue_of(waiting: int) -> QueueChanged:
     return QueueChanged(profile="a", waiting=waiting)
 
 
@@ -43,31 +43,31 @@ async def take(events, count: int) -> list[Any]:
 
 async def test_a_new_reader_gets_a_snapshot_then_everything():
     b = bus()
-    b.publish(told(1))
+    b.publish(queue_of(1))
     with b.subscribe() as events:
-        b.publish(told(2))
+        b.publish(queue_of(2))
         [snapshot] = await take(events, 1)
         assert isinstance(snapshot, Snapshot)
         assert snapshot.seq == b.seq
-        b.publish(told(3))
+        b.publish(queue_of(3))
         assert [e.waiting for e in await take(events, 1)] == [3]
 
 
 async def test_a_reader_resumes_after_the_last_it_saw():
     b = bus()
     for n in range(5):
-        b.publish(told(n))
+        b.publish(queue_of(n))
     with b.subscribe(after=b.seq - 2) as events:
         assert [e.waiting for e in await take(events, 2)] == [3, 4]
-        b.publish(told(9))
+        b.publish(queue_of(9))
         assert [e.waiting for e in await take(events, 1)] == [9]
 
 
 async def test_a_reader_that_is_up_to_date_gets_only_what_follows():
     b = bus()
-    b.publish(told(1))
+    b.publish(queue_of(1))
     with b.subscribe(after=b.seq) as events:
-        b.publish(told(2))
+        b.publish(queue_of(2))
         assert [e.waiting for e in await take(events, 1)] == [2]
 
 
@@ -83,11 +83,11 @@ async def test_a_reader_that_lags_gets_a_snapshot_instead_of_what_it_missed():
     with b.subscribe() as events:
         await take(events, 1)
         for n in range(1000):
-            b.publish(told(n))
+            b.publish(queue_of(n))
         [event] = await take(events, 1)
         assert isinstance(event, Snapshot)
         assert event.seq == b.seq
-        b.publish(told(7))
+        b.publish(queue_of(7))
         assert [e.waiting for e in await take(events, 1)] == [7]
 
 
@@ -150,12 +150,12 @@ async def test_readings_go_to_those_who_want_them_after_the_facts_and_with_the_l
         await take(events, 1)
         await take(others, 1)
         b.publish_volatile(reading(1))
-        b.publish(told(2))
+        b.publish(queue_of(2))
         fact, shown = await take(events, 2)
         assert (fact.waiting, shown.totals.requests) == (2, 1)
         assert shown.seq == fact.seq == b.seq, "it may be resumed from"
         assert shown.time
-        b.publish(told(3))
+        b.publish(queue_of(3))
         assert [e.waiting for e in await take(events, 1)] == [3]
         assert [e.waiting for e in await take(others, 2)] == [2, 3]
 
@@ -167,7 +167,7 @@ async def test_a_slow_reader_misses_older_readings_but_no_fact():
         for n in range(1000):
             b.publish_volatile(reading(n))
             if n % 10 == 0:
-                b.publish(told(n))
+                b.publish(queue_of(n))
         *facts, last = await take(events, 101)
         assert [e.waiting for e in facts] == list(range(0, 1000, 10))
         assert last.totals.requests == 999
@@ -175,10 +175,10 @@ async def test_a_slow_reader_misses_older_readings_but_no_fact():
 
 async def test_readings_are_not_repeated_to_who_resumes():
     b = bus()
-    b.publish(told(1))
+    b.publish(queue_of(1))
     seen = b.seq
     b.publish_volatile(reading(1))
-    b.publish(told(2))
+    b.publish(queue_of(2))
     with b.subscribe(after=seen, readings=True) as events:
         assert [e.waiting for e in await take(events, 1)] == [2]
         b.publish_volatile(reading(5))

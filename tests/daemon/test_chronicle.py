@@ -23,7 +23,7 @@ async def test_a_load_is_written_with_where_it_lies_and_what_is_thought_of_it(wo
     assert entry.placement is not None
     assert (entry.placement.layers_offloaded, entry.placement.free) == (33, {"CUDA0": 8348})
     assert entry.verdict == Verdict(state="verified", placement="verified")
-    assert world.told == [entry.verdict]
+    assert world.reached == [entry.verdict]
     assert world.chronicle.verdict_of(live.id) == world.chronicle.verdicts[ProfileId("a")] == entry.verdict  # fmt: skip
     assert live.record.load_id == entry.id
     assert [record.load_id for record in world.records] == [entry.id]
@@ -36,27 +36,37 @@ async def test_a_load_that_came_to_nothing_is_written_with_its_cause(world: Worl
     await world.chronicle.finish()
     entry = await world.load()
     assert (entry.outcome, entry.cause, entry.verdict) == (outcome, "out of memory", None)
-    assert (world.told, world.chronicle.verdict_of(live.id)) == ([], None)
+    assert (world.reached, world.chronicle.verdict_of(live.id)) == ([], None)
 
 
-async def test_what_lies_worse_than_before_is_told_with_who_took_the_memory(world: World):
+async def test_what_lies_worse_than_before_is_reported_with_who_took_the_memory(world: World):
     del world.plans[world.profiles["a"].fingerprint]
     first = LOG.replace("8348", "80000")
     live = await world.loaded(log=first)
     world.end(live)
     await world.loaded(log=LOG.replace("33/33", "20/33"))
-    assert [verdict.state for verdict in world.told] == ["unknown", "degraded"]
+    assert [verdict.state for verdict in world.reached] == ["unknown", "degraded"]
     assert [reason.message for reason in (await world.verdict()).reasons] == [
         "20 layers on devices instead of 33",
         "CUDA0 had 70.0 GiB less free memory; other programs hold 71.0 GiB (hog)",
     ]
 
 
+async def test_a_choice_of_devices_of_which_the_engine_sees_fewer_degrades_a_load(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
+    await world.loaded()
+    [reason] = world.reached[0].reasons
+    assert reason.code == "choice-unmatched"
+    assert reason.message == "CUDA_VISIBLE_DEVICES=0,7 names 2 devices, the engine sees 1 (CUDA0)"
+
+
 async def test_of_ours_the_one_beside_is_named(world: World):
     world.instance("b")
     await world.loaded(log=LOG.replace("33/33", "20/33").replace("8348", "3000"))
-    assert [reason.code for reason in world.told[0].reasons] == ["more-in-ram", "shared-memory"]
-    assert "b is loaded there too" in world.told[0].reasons[1].message
+    assert [reason.code for reason in world.reached[0].reasons] == ["more-in-ram", "shared-memory"]
+    assert "b is loaded there too" in world.reached[0].reasons[1].message
 
 
 async def test_slots_with_their_own_caches_are_not_taken_for_a_cut_context(world: World):
@@ -78,7 +88,7 @@ async def test_one_that_has_ended_is_judged_no_more(world: World):
     await world.chronicle.finish()
     await world.answered(live, 40.0)
     assert (await world.load()).samples == 0
-    assert (world.told, world.chronicle.verdict_of(live.id)) == ([], None)
+    assert (world.reached, world.chronicle.verdict_of(live.id)) == ([], None)
 
 
 # ---- with a real daemon and a real model ----

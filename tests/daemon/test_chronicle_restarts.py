@@ -66,7 +66,7 @@ async def test_without_a_history_there_are_verdicts_all_the_same(world: World):
     await world.chronicle.recall([ProfileId("a")])
     live = await world.loaded()
     await world.answered(live, 40.0)
-    assert [verdict.state for verdict in world.told] == ["verified", "verified"]
+    assert [verdict.state for verdict in world.reached] == ["verified", "verified"]
     assert await world.history.loads("a") == []
 
 
@@ -91,7 +91,7 @@ async def test_a_full_disk_ends_neither_the_chronicle_nor_its_verdicts(
 ):
     world.chronicle.history = FullDisk(world.history)
     live = await world.loaded()
-    assert world.told[0].state == "verified"
+    assert world.reached[0].state == "verified"
     assert "unexpected error in history" in caplog.text
     world.end(live)
     world.chronicle.history = world.history

@@ -7,6 +7,7 @@ from paddock.core.events import (
     Adopted,
 )
 from paddock.core.model import InstanceId, ProfileId
+from paddock.daemon.history import observer as observer_module
 from paddock.daemon.memory import ledger as ledger_module
 from paddock.host.memory import Memory
 from tests.daemon.chronicled import LONG, SHORT, World
@@ -18,7 +19,10 @@ async def test_an_answer_of_a_few_tokens_tells_no_speed(world: World):
     live = await world.loaded()
     await world.answered(live, 40.0, tokens=SHORT)
     assert (await world.load()).samples == 0
+    assert (world.chronicle.speed_of(live.id), world.chronicle.speeds) == (None, {})
     await world.answered(live, 40.0, tokens=LONG)
+    await world.answered(live, 4.0, tokens=SHORT)
+    assert world.chronicle.speeds[live.profile].generation == 40.0
     entry = await world.load()
     assert (entry.samples, entry.generation, entry.prompt) == (1, 40.0, None)
 
@@ -43,36 +47,36 @@ async def test_of_many_requests_one_a_second_is_written_and_all_are_weighed(worl
     world.now = 10.0
     await world.answered(live, 50.0)
     assert (await world.load()).samples == 2
-    assert world.told[-1].samples == 7
-    assert world.told[-1].generation == 40.0
+    assert world.reached[-1].samples == 7
+    assert world.reached[-1].generation == 40.0
 
 
-async def test_it_is_judged_anew_every_ten_seconds_and_told_when_that_changes_anything(
+async def test_it_is_judged_anew_every_ten_seconds_and_reported_when_that_changes_anything(
     world: World,
 ):
     live = await world.loaded()
     await world.answered(live, 40.0)
-    assert [verdict.samples for verdict in world.told] == [0, 1]
+    assert [verdict.samples for verdict in world.reached] == [0, 1]
     world.now = 9.9
     await world.answered(live, 40.0)
-    assert len(world.told) == 2
+    assert len(world.reached) == 2
     world.now = 10.0
     await world.answered(live, 40.0)
-    assert [verdict.samples for verdict in world.told] == [0, 1, 3]
+    assert [verdict.samples for verdict in world.reached] == [0, 1, 3]
 
 
-async def test_the_same_verdict_is_told_once(world: World):
+async def test_the_same_verdict_is_reported_once(world: World):
     live = await world.loaded()
     world.chronicle.adopted(live)
     await world.chronicle.finish()
-    assert len(world.told) == 1
+    assert len(world.reached) == 1
 
 
 async def test_slower_than_its_owner_said_is_degraded_and_says_what_holds_it_down(world: World):
     world.define(Profile("a", 1, None, (), expected_speed=40.0))
     world.gpus.throttled = ("thermal", "power")
     live = await world.loaded()
-    assert world.told[-1].state == "verified"
+    assert world.reached[-1].state == "verified"
     await world.answered(live, 20.0)
     found = await world.verdict()
     assert (found.state, found.speed, found.expected_generation) == ("degraded", "degraded", 40.0)
@@ -178,3 +182,22 @@ async def test_an_idle_neighbour_does_not_matter_and_one_that_loads_does(world: 
     world.now = 1.0
     await world.answered(live, 20.0)
     assert (await world.load()).samples == 1
+
+
+async def test_what_waited_for_a_cpu_is_judged_by_later_requests(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """Of 10 s each the first request's instance waits 3, the others' 1."""
+    queue = {"waited": 0.0}
+    monkeypatch.setattr(observer_module, "waited", lambda _: queue["waited"])
+    world.define(Profile("a", 1, None, (), expected_speed=40.0))
+    live = await world.loaded()
+    said = []
+    for ticket, more, speed in ((1, 3.0, 6.2), (2, 1.0, 40.0), (3, 1.0, 40.0)):
+        world.ask("a", ticket)
+        world.now, queue["waited"] = world.now + 10, queue["waited"] + more
+        await world.answered(live, speed)
+        world.leave(ticket)
+        found = await world.verdict()
+        said.append((found.state, [reason.code for reason in found.reasons]))
+    assert said == [("unknown", ["machine-busy"]), ("verified", []), ("verified", [])]

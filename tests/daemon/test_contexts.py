@@ -117,15 +117,15 @@ async def test_who_waits_for_its_room_is_told_that_it_saves(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
         with home.daemon.bus.subscribe() as events:
-            await anext(events)  # the snapshot: from now on everything is told
+            await anext(events)  # the snapshot: from now on everything is reported
             await home.answer("beta")
-            told = []
+            stages = []
             async for event in events:
                 if isinstance(event, SwitchEnded):
                     break
                 if isinstance(event, SwitchProgress) and event.progress.part == "alpha":
-                    told.append(event.progress.stage)
-    assert told[:3] == ["stopping", "saving", "stopping"]
+                    stages.append(event.progress.stage)
+    assert stages[:3] == ["stopping", "saving", "stopping"]
 
 
 async def test_every_slot_has_a_file_of_its_own(paths: Paths):

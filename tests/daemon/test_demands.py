@@ -1,4 +1,4 @@
-"""What the scheduler is told of a profile and its plan."""
+"""What the scheduler knows of a profile and its plan."""
 
 from typing import Any
 
@@ -92,3 +92,12 @@ def test_the_rest_is_the_profiles_own():
     found = spec(own, plan())
     assert (found.id, found.fingerprint) == ("m", own.fingerprint)
     assert (found.pin, found.priority, found.ttl, found.concurrency) == (True, 3, 60.0, 2)
+
+
+def test_what_lies_on_one_card_through_two_backends_is_one_demand():
+    twice = [
+        DevicePlan(device=name, id=FIRST, model=1000, overhead=300, margin=margin)
+        for name, margin in (("CUDA0", 1024), ("Vulkan0", 512))
+    ]
+    found = spec(profile(), plan(devices=twice))
+    assert (found.demand, found.margin) == ({FIRST: 2600}, {FIRST: 1024})

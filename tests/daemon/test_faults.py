@@ -1,6 +1,6 @@
 """An unexpected error in any part of the daemon, made up here by a call that raises, while a model answers.
 
-It costs that piece of work: it is noted, told in status, and everything else goes on.
+It costs that piece of work: it is noted, shown in the status, and everything else goes on.
 """
 
 import asyncio

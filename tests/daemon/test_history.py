@@ -196,18 +196,18 @@ speeds = st.one_of(st.none(), st.floats(0.01, 1e5))
 
 
 @settings(max_examples=25, deadline=None)  # each writes a file
-@given(told=st.lists(st.tuples(st.integers(1, 3), speeds, speeds), max_size=40))
-def test_medians_and_bounds_hold_whatever_is_told(
-    told: list[tuple[int, float | None, float | None]],
+@given(measured=st.lists(st.tuples(st.integers(1, 3), speeds, speeds), max_size=40))
+def test_medians_and_bounds_hold_whatever_is_measured(
+    measured: list[tuple[int, float | None, float | None]],
 ) -> None:
     async def check(path: Path) -> None:
         async with opened(path, speeds=7) as history:
             for _ in range(3):
                 await history.add_load(load())
-            for number, generation, prompt in told:
+            for number, generation, prompt in measured:
                 await tell(history, number, generation, prompt)
             for entry in await history.loads("alpha"):
-                kept = [(g, p) for number, g, p in told if number == entry.id][-7:]
+                kept = [(g, p) for number, g, p in measured if number == entry.id][-7:]
                 assert entry.samples == len(kept)
                 assert entry.generation == middle([g for g, _ in kept])
                 assert entry.prompt == middle([p for _, p in kept])

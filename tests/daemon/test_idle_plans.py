@@ -92,7 +92,7 @@ class Place:
     engine_: Engine
     gpus: tuple[Gpu, ...]
     held: Demand = field(default_factory=dict)  # by an instance of ours
-    changes: int = 0  # of plans, that others were told of
+    changes: int = 0  # of plans, that others heard of
 
     def __post_init__(self) -> None:
         (self.folder / "m.gguf").write_bytes(b"GGUF")

@@ -66,9 +66,11 @@ async def test_what_runs_stays_and_everybody_is_told_why(tmp_path: Path, breaks:
         assert "leavers" not in preview
 
         advice = (await home.get("/doctor"))["advice"]
-        told = [a["message"] for a in advice if a["profile"] == "bad" and a["severity"] == "error"]
-        assert any(re.search(words, message) for message in told) or breaks is absent, advice
-        assert told
+        messages = [
+            a["message"] for a in advice if a["profile"] == "bad" and a["severity"] == "error"
+        ]
+        assert any(re.search(words, message) for message in messages) or breaks is absent, advice
+        assert messages
         assert await is_untouched(home, instance)
 
 
@@ -106,7 +108,7 @@ async def test_a_file_that_is_removed_while_it_is_not_loaded_is_missed_at_once(t
         assert (await home.ask("bad"))[1]["error"]["code"] == "cannot_load"
 
 
-async def test_what_a_load_told_of_a_file_is_known_too(tmp_path: Path):
+async def test_what_a_load_reported_of_a_file_is_known_too(tmp_path: Path):
     """No rehearsal was made: the first request finds out, the second has nobody leave."""
     without_tokenizer = next(b for b in BREAKERS if b.__name__ == "without_tokenizer")
     async with yard(here(tmp_path, without_tokenizer), **ONE) as home:
@@ -181,7 +183,7 @@ async def test_where_a_made_up_gpu_is_full_the_engine_is_asked_without_one(
 
 
 async def test_a_request_that_waits_is_refused_when_the_engine_says_no(tmp_path: Path):
-    """It waits for a busy one to run dry; by then a rehearsal has told, and nobody leaves."""
+    """It waits for a busy one to run dry; by then a rehearsal has shown it, and nobody leaves."""
     without_tokenizer = next(b for b in BREAKERS if b.__name__ == "without_tokenizer")
     paths = here(tmp_path, without_tokenizer)
     write(paths.models_dir / "good.gguf", ScriptedModel(say="On and on.", endless=True))

@@ -4,15 +4,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, DevicePlan, Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId
 from paddock.daemon.instances.registry import Booked, Holding
 from paddock.daemon.memory.ledger import Ledger
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
@@ -176,7 +179,7 @@ def test_engines_names_are_peoples_names():
     assert books.read(NOTHING).names == {FIRST: "GPU0", SECOND: "CUDA0", HOST: "Host"}
 
 
-def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
+def test_a_device_that_only_an_engine_sees_is_as_it_was_reported():
     books = ledger(gpu(0, 20000))
     books.learn(plan(DevicePlan(device="RPC0", id=FAR, available=16000, size=16384)))
     room = books.read({ALPHA: holding(7, far=5000)})
@@ -188,7 +191,7 @@ def test_a_device_that_only_an_engine_sees_is_as_it_was_told():
     assert books.device_set.endswith(f"; {FAR}")
 
 
-def test_a_made_up_card_without_a_driver_has_what_its_engine_told_and_others_use_is_unknown():
+def test_a_made_up_card_without_a_driver_has_what_its_engine_reported_and_others_use_is_unknown():
     books = ledger()
     books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=15000, size=16384)))
     room = books.read({ALPHA: holding(7, first=5000)})
@@ -224,7 +227,35 @@ def seen(size: int, **more: Any) -> Plan:
 def test_a_made_up_gpu_in_ram_has_the_machines_memory_beside_what_was_set_aside():
     room = ledger(apu()).read(NOTHING)
     assert room.in_ram == {FIRST}
-    assert room.capacity[FIRST] == room.capacity[HOST] + 460
+    assert room.capacity[POOL] == room.capacity[HOST] + 460
+    assert FIRST not in room.capacity, "nobody knows a limit of its own"
+    assert room.names[POOL] == "RAM with GPU0"
+
+
+def test_a_made_up_gpu_in_ram_reaches_what_its_driver_lends_and_an_engine_sees():
+    lent = GpuProcess(7, 50, "llama-server", ram_mib=3000)
+    books = ledger(replace(apu(lent, free=410), lendable_mib=5000))
+    assert books.read(NOTHING).capacity[FIRST] == 5410
+    assert books.read({ALPHA: holding(7, first=3050)}).capacity[FIRST] == 8460
+    for size, reach in ((6000, 6000), (7000, 7000), (6500, 7000), (90_000, 8460)):
+        books.learn(seen(size, in_ram=True))
+        assert books.read({ALPHA: holding(7, first=3050)}).capacity[FIRST] == reach
+
+
+def test_a_made_up_gpu_without_memory_of_its_own_has_what_ram_has():
+    """As Intel's are, and NVIDIA's of unified memory."""
+    books = ledger(gpu(0, None, total=None, is_in_ram=True))
+    room = books.read(NOTHING)
+    assert room.in_ram == {FIRST}
+    assert room.capacity[POOL] == room.capacity[HOST]
+
+
+def test_a_made_up_card_whose_driver_reports_no_memory_has_what_its_engine_sees():
+    books = ledger(gpu(0, None, total=None, drives_display=True))
+    assert FIRST not in books.read(NOTHING).capacity
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST, available=15000, size=16384)))
+    assert books.read({ALPHA: holding(7, first=5000)}).capacity[FIRST] == 15000
+    assert books.readings[FIRST].drives_display
 
 
 def test_ram_that_is_held_through_a_made_up_gpu_is_free_again_when_its_holder_has_left():
@@ -233,7 +264,7 @@ def test_ram_that_is_held_through_a_made_up_gpu_is_free_again_when_its_holder_ha
         alone = books.read(NOTHING).capacity
         ours = books.read({ALPHA: holding(process.pid, first=350)}).capacity
         assert ours[HOST] - alone[HOST] > 200
-        assert ours[FIRST] - alone[FIRST] > 250
+        assert ours[POOL] - alone[POOL] > 250
 
 
 def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
@@ -241,12 +272,139 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     books.learn(seen(15_800, in_ram=True))
     room = books.read(NOTHING)
     assert room.in_ram == {FIRST}
-    assert room.capacity[FIRST] == room.capacity[HOST]
+    assert (room.capacity[FIRST], room.capacity[POOL]) == (15_800, room.capacity[HOST])
+    assert books.readings[FIRST].name == "Vulkan0"
     held = books.read({ALPHA: holding(2**22, first=1000)}).capacity
     assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
 
 
-def test_a_device_of_which_an_engine_told_no_size_sets_no_limit():
+@given(
+    vram=st.integers(0, 460),
+    lent=st.integers(0, 9000),
+    foreign=st.integers(0, 52),
+    is_known=st.booleans(),
+)
+def test_what_an_instance_holds_of_the_pool_is_booked_once_wherever_the_driver_put_it(
+    vram: int, lent: int, foreign: int, is_known: bool
+):
+    """What all may take, less what is booked, is what is free now: of made-up memory set aside, and of real RAM."""
+    process = GpuProcess(2**22, vram if is_known else None, "llama-server", ram_mib=lent)
+    for listed in ((process,), ()):
+        books = ledger(apu(*listed, free=512 - vram - foreign), memory_margin=0)
+        room = books.read({ALPHA: holding(2**22, first=vram + lent)})
+        assert books.memory.available_mib is not None
+        free = books.memory.available_mib + 512 - vram - foreign
+        assert room.capacity[POOL] - (vram + lent) == free
+
+
+def test_the_row_of_a_made_up_gpu_in_ram_has_ram_and_who_holds_it_there():
+    lent = GpuProcess(7, 50, "llama-server", ram_mib=3000)
+    books = ledger(apu(lent, GpuProcess(99, 200, "Xorg", ram_mib=100), free=260))
+    books.learn(seen(8000, in_ram=True))
+    room = {ALPHA: holding(7, first=3050)}
+    books.read(room)
+    info = next(i for i in books.devices(room) if i.id == FIRST)
+    memory = books.memory
+    assert memory.total_mib is not None
+    assert memory.available_mib is not None
+    assert (info.in_ram, info.total_mib) == (True, min(8000, 512 + memory.total_mib))
+    assert info.free_mib == min(8000, 260 + memory.available_mib)
+    assert (info.used_mib, info.foreign_mib) == ({ALPHA: 3050}, 300)
+
+
+def test_the_row_of_a_made_up_gpu_in_ram_that_only_an_engine_sees_says_what_is_booked():
+    books = ledger()
+    books.learn(seen(800, in_ram=True, description="Intel(R) Iris(R) Xe Graphics"))
+    room = {ALPHA: holding(2**22, first=300)}
+    books.read(room)
+    info, _ = books.devices(room)
+    assert (info.name, info.total_mib, info.in_ram) == ("Vulkan0", 800, True)
+    assert info.description == "Intel(R) Iris(R) Xe Graphics"
+    assert (info.booked_mib, info.foreign_mib) == ({ALPHA: 300}, None)
+
+
+# ---- managed memory ----
+
+
+def test_memory_that_a_made_up_driver_counts_as_nobodys_is_the_instances_that_allocated_it():
+    """As NVML does with GGML_CUDA_ENABLE_UNIFIED_MEMORY: 586 MiB of 9223 (seen on an H200)."""
+    card = gpu(0, 2400, GpuProcess(7, 586), GpuProcess(99, 12_000, "hog"))
+    books = ledger(replace(card, used_mib=21_600))
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST, available=20000, size=24000)))
+    devices = [FitDevice("CUDA0", "RTX 4090", FIRST, 60_000)]
+    placed = Placement(buffers=[Buffer(device="CUDA0", kind="model", mib=9223.0)])
+    books.read(NOTHING)
+    held = books.measured(7, placed, devices)
+    assert held[FIRST] == 9223 + 600
+    assert books.overheads == {}, "it says nothing of what a driver takes"
+    room = {ALPHA: Holding(7, held)}
+    assert books.read(room).capacity[FIRST] == 2400 + 21_600 - 12_000
+    info = next(info for info in books.devices(room) if info.id == FIRST)
+    assert info.used_mib == {ALPHA: 9600}, "no more than is in use"
+    assert info.foreign_mib == 12_000
+
+
+@pytest.mark.parametrize("driven", [9100, 9223, 9800])
+def test_where_a_made_up_driver_counts_all_it_is_believed(driven: int):
+    card = replace(gpu(0, 2400, GpuProcess(7, driven)), used_mib=21_600)
+    books = ledger(card)
+    placed = Placement(buffers=[Buffer(device="CUDA0", kind="model", mib=9223.0)])
+    books.read(NOTHING)
+    held = books.measured(7, placed, [FitDevice("CUDA0", "RTX 4090", FIRST, 20_000)])
+    assert held[FIRST] == driven
+    room = {ALPHA: Holding(7, held)}
+    books.read(room)
+    assert books.devices(room)[0].used_mib == {ALPHA: driven}
+
+
+# ---- devices that work as one ----
+
+
+def test_made_up_cards_that_work_as_one_are_those_on_which_the_driver_lists_the_process():
+    """`--split-mode tensor` says only names, and another engine may call the second card `CUDA0`."""
+    books = ledger(gpu(0, 9000, GpuProcess(7, 14_850)), gpu(1, 9000, GpuProcess(7, 14_850)))
+    books.learn(plan(DevicePlan(device="CUDA0", id=SECOND, available=20000, size=24000)))
+    parts = [FitDevice(name, "RTX 4090", None, 0, is_part=True) for name in ("CUDA0", "CUDA1")]
+    placed = Placement(buffers=[Buffer(device=d.name, kind="model", mib=14_000.0) for d in parts])
+    books.read(NOTHING)
+    held = books.measured(7, placed, parts)
+    assert {FIRST: 14_850, SECOND: 14_850}.items() <= held.items()
+    assert books.overheads == {}, "NCCL's part is not what every process takes"
+    assert len(held) == 3
+
+
+# ---- names ----
+
+
+def test_a_made_up_card_that_two_backends_use_has_one_row_and_is_booked_once():
+    books = ledger(gpu(0, 20000))
+    for name in ("CUDA0", "Vulkan0"):
+        books.learn(plan(DevicePlan(device=name, id=FIRST, available=20000, size=24000)))
+    room = books.read(NOTHING)
+    assert (room.names[FIRST], room.capacity[FIRST]) == ("CUDA0", 20000)
+    first, host = books.devices(NOTHING)
+    assert (first.name, first.also, host.name) == ("CUDA0", ["Vulkan0"], "Host")
+    both = [FitDevice(name, "RTX 4090", FIRST, 20000) for name in ("CUDA0", "Vulkan0")]
+    placed = Placement(buffers=[Buffer(device=d.name, kind="model", mib=100.0) for d in both])
+    assert books.measured(7, placed, both)[FIRST] == 200 + 600 + 300
+    books = ledger(gpu(0, 20000, GpuProcess(7, 950)))
+    books.read({ALPHA: holding(7)})
+    assert books.measured(7, placed, both)[FIRST] == 950
+    assert books.overheads == {}, "nobody knows which backend's it is"
+
+
+def test_made_up_cards_are_listed_as_the_engine_counts_them():
+    """CUDA puts the fastest first; drivers go by PCI slots."""
+    books = ledger(gpu(0, 20000), gpu(1, 20000))
+    assert [info.name for info in (books.read(NOTHING), books.devices(NOTHING))[1]] == ["GPU0", "GPU1", "Host"]  # fmt: skip
+    books.learn(plan(DevicePlan(device="CUDA1", id=FIRST), DevicePlan(device="CUDA0", id=SECOND)))
+    books.read(NOTHING)
+    assert [info.name for info in books.devices(NOTHING)] == ["CUDA0", "CUDA1", "Host"]
+    books.learn(plan(DevicePlan(device="CUDA0", id=FIRST), DevicePlan(device="CUDA1", id=SECOND)))
+    assert books.read(NOTHING).names[FIRST] == "CUDA0", "a new order replaces the old one"
+
+
+def test_a_device_of_which_an_engine_reported_no_size_sets_no_limit():
     books = ledger()
     books.learn(plan(DevicePlan(device="RPC0", id=FAR)))
     assert FAR not in books.read(NOTHING).capacity

@@ -61,11 +61,11 @@ def past(reading: LogReading, lines: int | None = None) -> str:
 
 async def until(news: AsyncIterator[bytes], end: str) -> str:
     """What comes, up to these words."""
-    told = ""
+    received = ""
     async with asyncio.timeout(10):
-        while not told.endswith(end):
-            told += (await anext(news)).decode()
-    return told
+        while not received.endswith(end):
+            received += (await anext(news)).decode()
+    return received
 
 
 def test_several_runs_are_parted_by_a_line(place: Place):
@@ -82,8 +82,8 @@ def test_the_last_lines_reach_back_over_runs_and_over_a_cut(place: Place):
     log.with_name("log.1").write_text("one\ntwo\n")
     place.begin("b.2", "five\n")
     assert past(place.every, 1) == "── b.2, begun noon ──\nfive\n"
-    told = past(place.every, 4)
-    assert told == "── a.1, begun noon ──\ntwo\nthree\nfour\n── b.2, begun noon ──\nfive\n"
+    received = past(place.every, 4)
+    assert received == "── a.1, begun noon ──\ntwo\nthree\nfour\n── b.2, begun noon ──\nfive\n"
     assert past(place.every, 0) == ""
     assert past(place.every, 99).count("\n") == 7
 

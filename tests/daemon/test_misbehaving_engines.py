@@ -38,7 +38,7 @@ async def test_one_that_dies_while_loading_is_known_at_once(tmp_path: Path, mode
         assert failure["paddock"]["failure"]["exit_code"] == 7
 
 
-async def test_one_that_is_killed_is_told_by_its_signal(tmp_path: Path, models: Path):
+async def test_one_that_is_killed_is_reported_by_its_signal(tmp_path: Path, models: Path):
     engine = wrapper(tmp_path / "shot", "kill -9 $$")
     async with yard(here(tmp_path, models, engine)) as home:
         _, reply = await home.ask("odd")
@@ -77,7 +77,7 @@ async def test_the_crash_after_which_it_is_held_back_is_final_for_its_client(
     tmp_path: Path, models: Path
 ):
     """The clients of the crashes before it are told that asking again may help, as it does."""
-    told = []
+    errors = []
     async with yard(here(tmp_path, models, wrapper(tmp_path / "plain", ""))) as home:
         body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
         for _ in range(3):
@@ -87,11 +87,11 @@ async def test_the_crash_after_which_it_is_held_back_is_final_for_its_client(
                 for pid in servers(home.paths):
                     os.kill(pid, signal.SIGKILL)
                 last = (await reply.read()).strip().split(b"data: ")[-1]
-                told.append(json.loads(last)["error"])
+                errors.append(json.loads(last)["error"])
         status, refused = await home.ask("endless")
-    assert [error["type"] for error in told] == [*["server_error"] * 2, "invalid_request_error"]
-    assert [error["code"] for error in told][1:] == ["upstream_gone", "load_failed_recently"]
-    assert "killed by signal 9 (not tried again for" in told[-1]["message"]
+    assert [error["type"] for error in errors] == [*["server_error"] * 2, "invalid_request_error"]
+    assert [error["code"] for error in errors][1:] == ["upstream_gone", "load_failed_recently"]
+    assert "killed by signal 9 (not tried again for" in errors[-1]["message"]
     assert (status, refused["error"]["code"]) == (400, "load_failed_recently")
 
 
@@ -107,7 +107,7 @@ async def test_unloading_now_does_not_wait_for_an_open_request(tmp_path: Path, m
         await home.until(lambda s: not s.instances, within=20)
 
 
-async def test_a_crash_while_ready_is_told_and_the_next_request_loads_again(
+async def test_a_crash_while_ready_is_reported_and_the_next_request_loads_again(
     tmp_path: Path, models: Path
 ):
     engine = wrapper(tmp_path / "plain", "")

@@ -96,7 +96,7 @@ async def test_settings_with_a_slip_change_no_engine(tmp_path: Path, models: Pat
         assert engine_of(await home.status(), "alpha.1") == "old"
 
 
-async def test_a_broken_file_changes_nothing_and_is_told_everywhere(
+async def test_a_broken_file_changes_nothing_and_is_reported_everywhere(
     tmp_path: Path, models: Path, caplog
 ):
     paths = here(tmp_path, models)
@@ -105,10 +105,10 @@ async def test_a_broken_file_changes_nothing_and_is_told_everywhere(
         with home.daemon.bus.subscribe() as events:
             await anext(events)
             paths.config.write_text(HEADER + CONF + "ctxx-size = 4\n")
-            told = await anext(e async for e in events if isinstance(e, ConfigChanged))
-        assert told.config.error is not None
-        assert told.config.error.code == "config_invalid"
-        assert "ctxx-size" in str(told.config.error.log)
+            change = await anext(e async for e in events if isinstance(e, ConfigChanged))
+        assert change.config.error is not None
+        assert change.config.error.code == "config_invalid"
+        assert "ctxx-size" in str(change.config.error.log)
         error = (await home.status()).config.error
         assert error is not None
         assert "line" in str(error.log) or ":" in str(error.log)

@@ -1,4 +1,4 @@
-"""What is told of a switch while it happens: stages in their order, and how far a load is."""
+"""What is reported of a switch while it happens: stages in their order, and how far a load is."""
 
 import os
 from collections.abc import Iterable
@@ -43,31 +43,31 @@ def make_cold(path: Path) -> None:
 
 
 async def switch(home: Yard, model: str) -> list[Progress]:
-    """All that was told of one switch to `model`."""
-    told: list[Progress] = []
+    """All that was reported of one switch to `model`."""
+    reported: list[Progress] = []
     with home.daemon.bus.subscribe() as events:
-        await anext(events)  # the snapshot: from now on everything is told
+        await anext(events)  # the snapshot: from now on everything is reported
         await home.post("/switch", {"model": model, "wait": False})
         async for event in events:
             if isinstance(event, SwitchProgress) and event.profile == model:
-                told.append(event.progress)
+                reported.append(event.progress)
             if isinstance(event, SwitchEnded) and event.profile == model:
                 assert event.outcome == "ready"
-                return told
+                return reported
     raise AssertionError("the bus was closed")
 
 
-def stages(told: Iterable[Progress]) -> list[str]:
+def stages(reported: Iterable[Progress]) -> list[str]:
     """Each stage once for as long as it lasted."""
     names: list[str] = []
-    for progress in told:
+    for progress in reported:
         if not names or names[-1] != progress.stage:
             names.append(progress.stage)
     return names
 
 
-def fractions(told: list[Progress]) -> list[float]:
-    return [p.fraction for p in told if p.stage == "loading" and p.fraction is not None]
+def fractions(reported: list[Progress]) -> list[float]:
+    return [p.fraction for p in reported if p.stage == "loading" and p.fraction is not None]
 
 
 async def test_a_load_on_the_cpu_tells_how_far_it_is_and_then_how_long_it_takes(
@@ -103,8 +103,8 @@ async def test_the_stages_of_a_switch_come_in_their_order(tmp_path: Path, models
     async with yard(here(tmp_path, models, conf), max_instances=1) as home:
         first = await switch(home, "alpha")
         second = await switch(home, "beta")
-    for told in (first, second):
-        names = stages(told)
+    for reported in (first, second):
+        names = stages(reported)
         assert names == sorted(names, key=ORDER.index)
         assert names[-1] == "ready"
     assert "stopping" in stages(second)
@@ -120,9 +120,9 @@ async def test_nobody_is_told_to_wait_for_itself(tmp_path: Path, models: Path):
         await switch(home, "alpha")
         paths.config.write_text(paths.config.read_text() + "temp = 0.5\n")
         await home.until(lambda s: all(i.stale for i in s.instances))
-        told = await switch(home, "alpha")
-    assert stages(told) == sorted(stages(told), key=ORDER.index)
-    assert "alpha" not in {p.part for p in told}
+        reported = await switch(home, "alpha")
+    assert stages(reported) == sorted(stages(reported), key=ORDER.index)
+    assert "alpha" not in {p.part for p in reported}
 
 
 # ---- three voices that come in no fixed order ----

@@ -14,7 +14,7 @@ from paddock.daemon.profiles.watch import written
 from paddock.file_events import route
 
 
-class Told:
+class Heard:
     """Counts what a watch tells."""
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,7 @@ class Told:
         await asyncio.sleep(0)  # from now on it is watched
 
     async def after(self, change: Callable[[], object]) -> None:
-        """Return when it was told."""
+        """Return when that was noticed."""
         if self._next is None:
             await self.listen()
         assert self._next is not None
@@ -45,13 +45,13 @@ class Told:
 
 
 @asynccontextmanager
-async def watching(path: Path) -> AsyncIterator[Told]:
-    told = Told(path)
-    await told.listen()
+async def watching(path: Path) -> AsyncIterator[Heard]:
+    heard = Heard(path)
+    await heard.listen()
     try:
-        yield told
+        yield heard
     finally:
-        await told.close()
+        await heard.close()
 
 
 @pytest.fixture
@@ -68,29 +68,29 @@ def replace(path: Path, text: str) -> None:
 
 
 async def test_written_in_place(conf):
-    async with watching(conf) as told:
-        await told.after(lambda: conf.write_text("two"))
-        await told.after(lambda: conf.write_text("three"))
+    async with watching(conf) as heard:
+        await heard.after(lambda: conf.write_text("two"))
+        await heard.after(lambda: conf.write_text("three"))
 
 
 async def test_replaced_as_most_editors_do(conf):
-    async with watching(conf) as told:
-        await told.after(lambda: replace(conf, "two"))
-        await told.after(lambda: replace(conf, "three"))
+    async with watching(conf) as heard:
+        await heard.after(lambda: replace(conf, "two"))
+        await heard.after(lambda: replace(conf, "three"))
 
 
 async def test_removed_and_written_again(conf):
-    async with watching(conf) as told:
-        await told.after(conf.unlink)
-        await told.after(lambda: conf.write_text("two"))
+    async with watching(conf) as heard:
+        await heard.after(conf.unlink)
+        await heard.after(lambda: conf.write_text("two"))
 
 
 async def test_other_files_in_its_folder_do_not_matter(conf):
-    async with watching(conf) as told:
+    async with watching(conf) as heard:
         conf.with_name("models.conf.swp").write_text("x")
         conf.with_name("other").write_text("x")
-        await told.after(lambda: conf.write_text("two"))
-        assert not told.is_reported()
+        await heard.after(lambda: conf.write_text("two"))
+        assert not heard.is_reported()
 
 
 async def test_behind_a_link_the_file_itself_is_watched_too(conf, tmp_path):
@@ -98,9 +98,9 @@ async def test_behind_a_link_the_file_itself_is_watched_too(conf, tmp_path):
     folder.mkdir()
     link = folder / "link.conf"
     link.symlink_to(conf)
-    async with watching(link) as told:
-        await told.after(lambda: conf.write_text("two"))
-        await told.after(lambda: replace(conf, "three"))
+    async with watching(link) as heard:
+        await heard.after(lambda: conf.write_text("two"))
+        await heard.after(lambda: replace(conf, "three"))
 
 
 async def test_a_link_that_is_turned_is_followed_to_its_new_file(conf, tmp_path):
@@ -117,16 +117,16 @@ async def test_a_link_that_is_turned_is_followed_to_its_new_file(conf, tmp_path)
         fresh.symlink_to(generations[1])
         fresh.replace(link)
 
-    async with watching(link) as told:
-        await told.after(turn)
-        await told.after(lambda: generations[1].write_text("y"))
+    async with watching(link) as heard:
+        await heard.after(turn)
+        await heard.after(lambda: generations[1].write_text("y"))
 
 
 async def test_a_link_to_nowhere_is_watched_until_it_leads_somewhere(tmp_path):
     link = tmp_path / "link.conf"
     link.symlink_to(tmp_path / "nowhere" / "models.conf")
-    async with watching(link) as told:
-        await told.after(lambda: replace(link, "one"))
+    async with watching(link) as heard:
+        await heard.after(lambda: replace(link, "one"))
 
 
 async def test_a_link_onto_itself_is_watched_until_it_leads_somewhere(conf):
@@ -134,10 +134,10 @@ async def test_a_link_onto_itself_is_watched_until_it_leads_somewhere(conf):
         conf.unlink()
         conf.symlink_to(conf)
 
-    async with watching(conf) as told:
-        await told.after(circle)
-        await told.after(lambda: replace(conf, "two"))
-        await told.after(lambda: conf.write_text("three"))
+    async with watching(conf) as heard:
+        await heard.after(circle)
+        await heard.after(lambda: replace(conf, "two"))
+        await heard.after(lambda: conf.write_text("three"))
 
 
 async def test_a_folder_that_is_replaced_is_watched_again(tmp_path):
@@ -153,10 +153,10 @@ async def test_a_folder_that_is_replaced_is_watched_again(tmp_path):
         conf.parent.rename(tmp_path / f"old-{len(list(tmp_path.iterdir()))}")
         fresh.rename(conf.parent)
 
-    async with watching(conf) as told:
+    async with watching(conf) as heard:
         for _ in range(2):
-            await told.after(swap)
-            await told.after(lambda: conf.write_text("three"))
+            await heard.after(swap)
+            await heard.after(lambda: conf.write_text("three"))
 
 
 async def test_folders_that_are_not_there_yet_are_waited_for(tmp_path):
@@ -166,16 +166,16 @@ async def test_folders_that_are_not_there_yet_are_waited_for(tmp_path):
         conf.parent.mkdir(parents=True)
         conf.write_text("one")
 
-    async with watching(conf) as told:
-        await told.after(make)
-        await told.after(lambda: replace(conf, "two"))
+    async with watching(conf) as heard:
+        await heard.after(make)
+        await heard.after(lambda: replace(conf, "two"))
 
 
-async def test_a_file_that_becomes_readable_is_told_of(conf):
+async def test_a_file_that_becomes_readable_is_noticed(conf):
     """Its content is the same, but what could not be read now can."""
     conf.chmod(0)
-    async with watching(conf) as told:
-        await told.after(lambda: conf.chmod(0o600))
+    async with watching(conf) as heard:
+        await heard.after(lambda: conf.chmod(0o600))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "..", "."]), min_size=1, max_size=6))

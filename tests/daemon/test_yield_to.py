@@ -28,14 +28,14 @@ class Yielding:
     """What the daemon does at a yield, as far as the record of it goes."""
 
     def __init__(self, state: YieldState) -> None:
-        self.state, self.told = state, list[str]()
+        self.state, self.calls = state, list[str]()
 
     async def begin(self, by: str, **_: object) -> None:
-        self.told.append(f"yield to {by}")
+        self.calls.append(f"yield to {by}")
         self.state.keep(YieldRecord(since="", by=by))
 
     def end(self) -> list[str]:
-        self.told.append("resume")
+        self.calls.append("resume")
         self.state.clear()
         return []
 
@@ -53,7 +53,7 @@ class Place:
         """What was done so far, after a look that finds these."""
         self.time += after
         await self.to.follow(found)
-        return list(self.yielding.told)
+        return list(self.yielding.calls)
 
 
 @pytest.fixture

@@ -31,7 +31,11 @@ def test_every_verb_and_option_exists(name: str) -> None:
     for verb, rest in (found for line in commands(text(name)) for found in VERB.findall(line)):
         assert verb in VERBS, f"paddock {verb}"
         options = {option for parameter in VERBS[verb].params for option in parameter.opts}
-        wrong = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest)) - options - {"--help"}
+        wrong = (
+            set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest.partition(" -- ")[0]))
+            - options
+            - {"--help"}
+        )
         assert not wrong, f"paddock {verb} has no {wrong}"
 
 

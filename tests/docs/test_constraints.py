@@ -16,11 +16,14 @@ PINS = [
 
 def asked_for() -> list[Requirement]:
     """What `make venv` installs."""
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    project = told["project"]
+    project_file = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = project_file["project"]
     optional = [line for lines in project["optional-dependencies"].values() for line in lines]
     return [
-        *map(Requirement, project["dependencies"] + optional + told["dependency-groups"]["dev"])
+        *map(
+            Requirement,
+            project["dependencies"] + optional + project_file["dependency-groups"]["dev"],
+        )
     ]
 
 

@@ -12,7 +12,7 @@ from paddock.api.activity import RequestInfo
 from paddock.api.client import Client
 from paddock.errors import NoSuchThing, UnknownModel
 from tests.e2e.engines import gate
-from tests.e2e.wire import CHAT, HELLO, told
+from tests.e2e.wire import CHAT, HELLO, server_events
 from tests.yard import Yard
 
 ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 30000}
@@ -38,7 +38,7 @@ async def test_an_answer_grows_until_it_is_cancelled(home):
                 yard, lambda r: (r.generated_tokens or 0) > (first.generated_tokens or 0)
             )
             await cancel(yard, first.id)
-            *_, last = [event.data async for event in told(reply)]
+            *_, last = [event.data async for event in server_events(reply)]
         await yard.until(lambda s: not s.requests and not any(i.leases for i in s.instances))
         assert await yard.answer("endless", max_tokens=2), "its only slot is free"
         with pytest.raises(NoSuchThing):
@@ -123,7 +123,7 @@ async def test_who_looks_on_is_told_of_what_moves(home):
     async with (
         home() as yard,
         yard.http.get(yard.url + "/events") as stream,
-        aclosing(told(stream)) as events,
+        aclosing(server_events(stream)) as events,
         asyncio.timeout(60),
     ):
         body = ENDLESS | {"stream": True}
@@ -181,17 +181,17 @@ async def test_a_preview_waits_for_who_is_busy_and_refuses_as_a_switch_would(hom
 
 
 async def test_a_profile_in_full_has_its_flags_with_their_origins_and_its_files_facts(home):
-    conf = "[told]\n# 70B dense\nmodel = gamma.gguf\nctx-size = 4096\n"
+    conf = "[typed]\n# 70B dense\nmodel = gamma.gguf\nctx-size = 4096\n"
     gone = "[gone]\nmodel = nowhere.gguf\n"
     async with home(conf + gone) as yard:
         client = Client(yard.url)
-        full = await asyncio.to_thread(client.profile, "told")
+        full = await asyncio.to_thread(client.profile, "typed")
         without = await asyncio.to_thread(client.profile, "gone")
         with pytest.raises(UnknownModel):
             await asyncio.to_thread(client.profile, "nobody")
     [size] = [flag for flag in full.flags if flag.flag == "--ctx-size"]
     assert size.values == ["4096"]
-    assert size.origin.startswith("[told] ctx-size, line ")
+    assert size.origin.startswith("[typed] ctx-size, line ")
     assert full.facts["context"].endswith("4,096 asked")
     assert full.contradictions
     assert full.profile.state == "unloaded"

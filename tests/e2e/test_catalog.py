@@ -1,4 +1,4 @@
-"""The catalog of a real daemon: what is told before a load, and what after."""
+"""The catalog of a real daemon: what is known before a load, and what after."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ctx-size = 0
 """
 
 
-async def test_a_request_gets_the_context_that_it_was_told(tmp_path: Path, models: Path):
+async def test_a_request_gets_the_context_that_it_was_reported(tmp_path: Path, models: Path):
     paths = places(tmp_path / "home", CONF)
     paths.models_dir.symlink_to(models)
     async with yard(paths) as home:

@@ -70,7 +70,7 @@ def named(engine: Podman, word: str) -> list[str]:
 
 
 async def gone(home: Yard, engine: Podman, word: str) -> None:
-    """Its container is removed; that is told by nobody."""
+    """Its container is removed; nobody reports that."""
     await home.until(lambda _: not named(engine, word))
 
 
@@ -91,8 +91,8 @@ async def test_a_switch_goes_from_one_container_to_the_next(paths: Paths, engine
         assert await home.answer("beta") == "I am beta."
         await gone(home, engine, "alpha")
         assert len(named(engine, "beta")) == 1
-        told = await home.get("/history/beta")
-        assert [load["outcome"] for load in told["loads"]] == ["ready"]
+        reported = await home.get("/history/beta")
+        assert [load["outcome"] for load in reported["loads"]] == ["ready"]
     assert named(engine, "beta") == [], "it ends with its daemon"
 
 
@@ -102,8 +102,10 @@ async def test_a_container_sees_its_own_socket_and_its_models_read_only(
     async with serving(paths) as home:
         await home.answer("alpha")
         [name] = named(engine, "alpha")
-        told = engine("inspect", "--format", "{{range .Mounts}}{{.Source}} {{.RW}};{{end}}", name)
-        mounts = dict(mount.split() for mount in told.strip().split(";") if mount)
+        reported = engine(
+            "inspect", "--format", "{{range .Mounts}}{{.Source}} {{.RW}};{{end}}", name
+        )
+        mounts = dict(mount.split() for mount in reported.strip().split(";") if mount)
         assert mounts[str(paths.runtime_dir / "1")] == "true"
         assert mounts[str(paths.models_dir)] == "false"
         assert str(paths.runtime_dir) not in mounts
@@ -129,8 +131,8 @@ async def test_one_that_is_killed_from_outside_says_so(paths: Paths, engine: Pod
             async for line in events.content:
                 if b"instance-ended" in line:
                     break
-            told = await events.content.readline()
-        assert b"was killed by signal 9" in told
+            reported = await events.content.readline()
+        assert b"was killed by signal 9" in reported
         await gone(home, engine, "alpha")
         assert await home.answer("alpha") == "I am alpha.", "and it can be loaded again"
 

@@ -49,6 +49,8 @@ def test_each_route_answers_as_it_is_described(case: Any, daemon: Process):
     response = case.call(base_url=daemon.url, timeout=20)
     is_engines = "x-paddock-instance" in response.headers  # llama-server's own answer, passed on
     assert response.status_code != 500 or is_engines, response.text
+    if response.status_code < 400 and not is_engines:  # `default` describes refusals
+        assert str(response.status_code) in case.operation.definition.raw["responses"]
     held = [checks.content_type_conformance, checks.status_code_conformance]
     if response.status_code < 400 or case.operation.tags == ["management"]:
         held.append(checks.response_schema_conformance)

@@ -173,8 +173,9 @@ LARGE = {
 
 @pytest.mark.parametrize("path", LARGE)
 async def test_five_bodies_of_60_mb_at_once_stay_out_of_memory(tmp_path, herd, path):
-    content = _document(path, 60)
-    with process(paths_in(tmp_path / "yard", herd)) as daemon:
+    content, paths = _document(path, 60), paths_in(tmp_path / "yard", herd)
+    paths.settings.write_text("keep-alive-after = 600\n")  # a sign of life would begin with 200
+    with process(paths) as daemon:
         async with visitor(daemon) as yard:
 
             async def ask() -> int:
@@ -248,9 +249,9 @@ async def test_a_sampler_policy_takes_fields_out_of_a_large_body_too(home):
     async with home(keys) as yard:
         content = _document(CHAT, 5).replace(b'"model":"alpha"', b'"model":"strict","top_k":3')
         async with yard.http.post(yard.url + CHAT, data=io.BytesIO(content)) as reply:
-            told = (reply.status, reply.headers["x-paddock-overruled"])
+            answered = (reply.status, reply.headers["x-paddock-overruled"])
             document = await reply.json()
-    assert told == (200, "top_k")
+    assert answered == (200, "top_k")
     assert document["choices"][0]["message"]["content"].startswith("I am")
 
 

@@ -102,10 +102,10 @@ async def test_a_key_for_inference_loads_as_the_routers_page_does(home):
     bearer = {"Authorization": "Bearer sk-infer"}
     async with home(**KEYS) as yard:
         url = yard.url + "/models/load"
-        async with yard.http.get(yard.url + "/models/sse", headers=bearer) as told:
+        async with yard.http.get(yard.url + "/models/sse", headers=bearer) as stream:
             async with yard.http.post(url, json={"model": "alpha"}, headers=bearer) as reply:
                 assert await reply.json() == {"success": True}
-            async for line in told.content:
+            async for line in stream.content:
                 if b'"loaded"' in line:
                     break
 

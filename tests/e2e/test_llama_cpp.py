@@ -154,8 +154,8 @@ async def test_the_list_is_read_anew_where_it_is_asked_for(home):
 async def test_an_unloaded_model_is_gone_when_the_answer_comes(home):
     async with home() as yard:
         await yard.answer("alpha")
-        status, told = await yard.post("/unload", {"model": "alpha"})
-        assert (status, told) == (200, {"success": True, "models": ["alpha"]})
+        status, outcome = await yard.post("/unload", {"model": "alpha"})
+        assert (status, outcome) == (200, {"success": True, "models": ["alpha"]})
         assert not (await yard.status()).instances
 
 
@@ -164,7 +164,7 @@ async def test_one_that_still_serves_is_told_to_go_later(home):
         body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
         async with yard.http.post(yard.url + CHAT, json=body) as reply:
             await reply.content.readany()
-            status, told = await yard.post("/unload", {"model": "endless", "wait": False})
-            assert (status, told["pending"]) == (202, ["endless"])
-            status, told = await yard.post("/unload", {"model": "endless", "now": True})
-            assert (status, told.get("pending")) == (200, None)
+            status, outcome = await yard.post("/unload", {"model": "endless", "wait": False})
+            assert (status, outcome["pending"]) == (202, ["endless"])
+            status, outcome = await yard.post("/unload", {"model": "endless", "now": True})
+            assert (status, outcome.get("pending")) == (200, None)

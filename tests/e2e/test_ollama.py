@@ -102,7 +102,9 @@ async def test_a_form_is_asked_for_of_the_instance(client, shared):
         assert (reply.status, "JSON schema" in (await reply.json())["error"]) == (400, True)
 
 
-async def test_options_that_sample_are_mapped_and_those_that_would_load_are_told(client, shared):
+async def test_options_that_sample_are_mapped_and_those_that_would_load_are_reported(
+    client, shared
+):
     options = {"temperature": 0.25, "num_predict": 3, "num_ctx": 4096, "num_gpu": 99, "seed": 1}
     body = {"model": "endless", "messages": HELLO, "stream": False, "options": options}
     async with shared.http.post(shared.url + "/api/chat", json=body) as reply:

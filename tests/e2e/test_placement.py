@@ -144,7 +144,7 @@ async def test_a_part_in_ram_that_would_swap_is_refused_where_the_profile_says_s
     assert "Host: needs" in reply["error"]["message"]
 
 
-async def test_less_free_memory_than_before_is_told_as_the_cause(devices: Rig, opened: Opened):
+async def test_less_free_memory_than_before_is_reported_as_the_cause(devices: Rig, opened: Opened):
     """Made-up: the device shrinks between two loads, as it does when another program takes memory."""
     async with opened(profile("dense", devices.flag, "ctx-size = 4096")) as home:
         await home.answer("dense")
@@ -171,25 +171,25 @@ async def test_less_free_memory_than_before_is_told_as_the_cause(devices: Rig, o
     )
 
 
-async def test_a_speed_is_probed_compared_and_told_everywhere(devices: Rig, opened: Opened):
+async def test_a_speed_is_probed_compared_and_shown_everywhere(devices: Rig, opened: Opened):
     conf = profile("small", devices.only(0), "SPEED = ~900000 t/s")
     async with opened(conf, probe_after=0.05) as home:
         async with home.http.get(home.url + "/events") as stream:
             await home.post("/switch", {"model": "small"})
-            told = await anext(_degraded(stream.content))
+            judged = await anext(_degraded(stream.content))
         listed = (await home.get("/status"))["instances"][0]["verdict"]
         async with home.http.get(home.url + "/metrics") as reply:
             metrics = await reply.text()
         history = await home.get("/history/small")
-    codes = [reason["code"] for reason in told["reasons"]]
+    codes = [reason["code"] for reason in judged["reasons"]]
     assert codes == ["slower-than-expected", "nothing-to-compare"], "its first load, and no plan"
-    assert told["generation"] > 0
+    assert judged["generation"] > 0
     assert listed["state"] == "degraded"
     assert 'paddock_verdict{profile="small",state="degraded"} 1.0' in metrics
     assert 'paddock_tokens_total{kind="generated",profile="small"}' not in metrics, (
         "a probe is no use"
     )
-    assert history["loads"][0]["generation"] == pytest.approx(told["generation"], rel=0.01)
+    assert history["loads"][0]["generation"] == pytest.approx(judged["generation"], rel=0.01)
 
 
 async def _degraded(lines: Any) -> AsyncIterator[dict[str, Any]]:

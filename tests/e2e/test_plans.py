@@ -40,9 +40,9 @@ async def test_pages_of_plans_follow_one_another(many):
 async def test_all_pages_of_pairs_are_what_the_plans_come_to(many):
     client = Client(many.url)
     plans: list[Plan] = await asyncio.to_thread(lambda: list(client.plans()))
-    told = await asyncio.to_thread(lambda: list(client.pairs()))
-    assert [(p.one, p.other) for p in told] == list(combinations(_NAMES, 2))
-    assert [(p.fits, p.why) for p in told] == [(p.fits, p.why) for p in pairs(plans)]
+    found = await asyncio.to_thread(lambda: list(client.pairs()))
+    assert [(p.one, p.other) for p in found] == list(combinations(_NAMES, 2))
+    assert [(p.fits, p.why) for p in found] == [(p.fits, p.why) for p in pairs(plans)]
 
 
 async def test_who_fits_beside_one_is_asked_by_any_of_its_names(many):

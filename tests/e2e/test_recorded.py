@@ -57,6 +57,6 @@ async def test_a_client_gets_what_it_reads(home, file: Path):
             ) as reply:
                 body = await reply.read()
                 assert reply.status == 200, (exchange["request"], body)
-                told = _documents(body, reply.content_type)
-            there = set(_paths(told))
+                documents = _documents(body, reply.content_type)
+            there = set(_paths(documents))
             assert set(exchange["reads"]) - there == set(), exchange["request"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ class Router:
         """Its children, once there are some, stopped where they stand: they load for as long."""
         while True:
             by_thread = Path(f"/proc/{self.pid}/task").glob("*/children")
-            if children := [int(pid) for told in by_thread for pid in told.read_text().split()]:
+            if children := [
+                int(pid) for statuses in by_thread for pid in statuses.read_text().split()
+            ]:
                 for pid in children:
                     os.kill(pid, signal.SIGSTOP)
                 return children
@@ -91,7 +94,7 @@ async def _up(http: Any, url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _told(http: Any, url: str) -> list[Any]:
+async def _event_kinds(http: Any, url: str) -> list[Any]:
     """What the events say while `alpha` is loaded, until it is.
 
     The real router answers only with its first event, and repeats none: it is given a moment.
@@ -125,22 +128,32 @@ async def test_every_field_of_the_real_router_is_here(router: str, home):
             theirs = next(m for m in (await reply.json())["data"] if m["id"] == "alpha")
         ours = next(m for m in (await yard.get("/models"))["data"] if m["id"] == "alpha")
         assert missing(theirs, ours) == []
-        theirs, ours = await _told(yard.http, router), await _told(yard.http, yard.url)
+        theirs, ours = (
+            await _event_kinds(yard.http, router),
+            await _event_kinds(yard.http, yard.url),
+        )
         assert (theirs[0]["event"], ours[0]["event"]) == ("model_status", "model_status")
         assert (theirs[-1]["event"], ours[-1]["event"]) == ("status_change", "status_change")
         lacks = missing(theirs[-1]["data"]["info"], ours[-1]["data"]["info"])
         assert set(lacks) <= UNKNOWN
-        progress = [next(e for e in told if "progress" in e["data"]) for told in (theirs, ours)]
+        progress = [
+            next(e for e in statuses if "progress" in e["data"]) for statuses in (theirs, ours)
+        ]
         assert missing(progress[0], progress[1]) == []
+
+
+def _go_on(children: list[int]) -> None:
+    for pid in children:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _statuses(http: Any, url: str, asking: "asyncio.Task[int]") -> list[int]:
     """What is said of a conversation whose model loads: read on, stopped, read on, and to its client."""
-    told, where = [], f"{url}/v1/stream?conv_id=talk::slow"
+    statuses, where = [], f"{url}/v1/stream?conv_id=talk::slow"
     for method in ("GET", "DELETE", "GET"):
         async with http.request(method, where) as reply:
-            told.append(reply.status)
-    return [*told, await asking]
+            statuses.append(reply.status)
+    return [*statuses, await asking]
 
 
 async def _ask_slow(http: Any, url: str) -> int:
@@ -161,8 +174,7 @@ async def test_a_conversation_is_stopped_while_its_model_loads_as_by_the_real_ro
         children = await real.held()
         gone_on = asyncio.create_task(_statuses(http, real.url, asking))
         await asyncio.wait((gone_on,), timeout=2)  # it may answer its client after the load alone
-        for pid in children:
-            os.kill(pid, signal.SIGCONT)
+        _go_on(children)
         theirs = await gone_on
         asking = asyncio.create_task(_ask_slow(http, yard.url))
         await yard.until(lambda status: status.requests)
@@ -170,7 +182,7 @@ async def test_a_conversation_is_stopped_while_its_model_loads_as_by_the_real_ro
     assert theirs == ours == [503, 204, 404, 400]
 
 
-async def test_the_build_is_told_as_the_real_router_tells_it(router: str, home):
+async def test_the_build_is_reported_as_the_real_router_does(router: str, home):
     async with home() as yard:
         await _up(yard.http, router)
         async with yard.http.get(router + "/props") as reply:
@@ -189,5 +201,75 @@ async def test_a_model_that_the_body_names_is_asked_as_by_the_real_router(router
         await _up(yard.http, router)
         async with yard.http.post(router + path, json={"model": "alpha"}) as reply:
             theirs = reply.status, (await reply.json())["error"]["message"]
-        status, told = await yard.post(path, {"model": "alpha"})
-    assert (status, told["error"]["message"]) == theirs
+        status, refused = await yard.post(path, {"model": "alpha"})
+    assert (status, refused["error"]["message"]) == theirs
+
+
+async def test_an_instance_is_looked_at_as_by_the_real_router(router: str, home):
+    """Theirs loads it for that; ours where it is said so."""
+    async with home() as yard:
+        await _up(yard.http, router)
+        for path in ("/props", "/slots", "/lora-adapters"):
+            async with yard.http.get(f"{router}{path}?model=alpha") as reply:
+                theirs, status = await reply.json(), reply.status
+            ours = await yard.get(f"{path}?model=alpha&autoload=true")
+            if path == "/slots":  # it has four of them
+                theirs, ours = theirs[0], ours[0]
+            assert (status, missing(theirs, ours)) == (200, []), path
+
+
+async def test_what_a_query_names_for_a_post_is_our_own_addition(router: str, home):
+    """Without it, the scale of an adapter could be set at no model: the body is a list."""
+    async with home() as yard:
+        await _up(yard.http, router)
+        for path in (*POSTS, "/lora-adapters"):
+            body: Any = [] if path == "/lora-adapters" else {}
+            query = ("&" if "?" in path else "?") + "model=alpha"
+            async with yard.http.post(router + path + query, json=body) as reply:
+                assert (reply.status, "model name is missing" in await reply.text()) == (400, True)
+            status, _ = await yard.post(path + query, body)
+            assert status == (200 if body == [] else 501), "by the instance itself"
+
+
+async def test_the_list_is_read_anew_as_by_the_real_router(router: str, home, tmp_path, models):
+    async with home() as yard:
+        await _up(yard.http, router)
+        (tmp_path / "newer.gguf").symlink_to(models / "alpha.gguf")
+        conf = yard.paths.config
+        conf.write_text(conf.read_text() + "[newer]\nmodel = alpha.gguf\n")
+        for url in (router, yard.url):
+            async with yard.http.get(url + "/models?reload=1") as reply:
+                assert "newer" in [model["id"] for model in (await reply.json())["data"]]
+
+
+async def _found_again(http: Any, url: str, go_on: Any) -> tuple[set[int], str]:
+    """What a page finds that was reloaded while its model loads: all answers until there is a reply."""
+    where, refused = f"{url}/v1/stream?conv_id=talk::slow&from=0", set[int]()
+    while True:
+        async with http.get(where) as reply:
+            if reply.status == 200:
+                text = await reply.text()
+                parts = [json.loads(x[6:]) for x in text.split("\n") if x.startswith("data: {")]
+                choices = [choice for part in parts for choice in part["choices"]]
+                return refused, "".join(c["delta"].get("content") or "" for c in choices)
+            refused.add(reply.status)
+        go_on()
+        await asyncio.sleep(0.1)
+
+
+async def test_a_page_that_is_reloaded_while_its_model_loads_finds_its_reply_as_by_the_real_router(
+    real: Router, home, tmp_path
+):
+    held = gate(tmp_path)
+    async with home(held.profile("slow")) as yard, aiohttp.ClientSession() as http:
+        await _up(http, real.url)
+        asking = asyncio.create_task(_ask_slow(http, real.url))
+        children = await real.held()
+        asking.cancel()
+        theirs = await _found_again(http, real.url, partial(_go_on, children))
+        asking = asyncio.create_task(_ask_slow(http, yard.url))
+        await yard.until(lambda status: status.requests)
+        asking.cancel()
+        ours = await _found_again(http, yard.url, held.open)
+    assert theirs == ({503}, "I am slow.")
+    assert ours == ({503}, "I am gamma.")

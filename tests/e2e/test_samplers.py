@@ -56,3 +56,26 @@ async def test_the_profile_decides_who_sets_the_samplers(
         assert params["top_p"] == pytest.approx(top_p)
         reply.close()
         await asyncio.sleep(0)
+
+
+async def test_while_it_is_stale_the_running_instances_values_are_shown(
+    tmp_path: Path, models: Path
+):
+    conf = "[m]\nmodel = alpha.gguf\ntemp = 0.25\n"
+    paths = places(tmp_path / "home", conf)
+    paths.models_dir.symlink_to(models)
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "top_p": 0.5}
+    seen = []
+    async with yard(paths) as home:
+        for temperature in ("0.25", "0.75"):
+            text = paths.config.read_text()
+            paths.config.write_text(text.replace("temp = 0.25", f"temp = {temperature}"))
+            await home.post("/reload")
+            url = home.url + "/v1/chat/completions"
+            async with home.http.post(url, json=body) as reply:
+                seen.append(reply.headers["x-paddock-samplers"])
+        assert (await home.status()).instances[0].stale
+        await home.post("/switch", {"model": "m"})
+        async with home.http.post(home.url + "/v1/chat/completions", json=body) as reply:
+            seen.append(reply.headers["x-paddock-samplers"])
+    assert seen == [f"temperature={t}, top_p=0.5" for t in (0.25, 0.25, 0.75)]

@@ -63,9 +63,9 @@ async def test_a_key_for_inference_writes_no_file_however_it_asks(paths: Paths, 
         for profile in ("alpha", "own"):
             await post(home, "completion", {"prompt": "hi", "n_predict": 2}, "infer", profile)
             for path in SPELLINGS:
-                status, told = await post(home, path, {"filename": "x.bin"}, "infer", profile)
+                status, answer = await post(home, path, {"filename": "x.bin"}, "infer", profile)
                 assert status in {403, 404}, path
-                assert told["error"]["code"] == status
+                assert answer["error"]["code"] == status
             assert (await post(home, "slots/0?action=erase", {}, "infer", profile))[0] == 200
         assert files(paths) == {}
         assert list((tmp_path / "own").iterdir()) == []
@@ -98,8 +98,8 @@ async def test_a_manager_saves_under_a_name_of_ours_and_finds_it_again(paths: Pa
 async def test_whatever_it_is_called_it_lies_in_its_folder(paths: Paths, name: str):
     async with yard(paths) as home:
         await post(home, "completion", {"prompt": "hi", "n_predict": 1})
-        status, told = await post(home, "slots/0?action=save", {"filename": name})
-        assert (status, told["filename"]) == (200, name)
+        status, answer = await post(home, "slots/0?action=save", {"filename": name})
+        assert (status, answer["filename"]) == (200, name)
         assert all(found.startswith("hand-") for found in files(paths))
         everything = {p.name for p in paths.state_dir.rglob("*") if p.is_file()}
         assert len([found for found in everything if found.startswith("hand-")]) == 1
@@ -108,8 +108,8 @@ async def test_whatever_it_is_called_it_lies_in_its_folder(paths: Paths, name: s
 @pytest.mark.parametrize("body", [None, {}, {"filename": 5}, ["filename"]])
 async def test_without_a_name_there_is_no_file(paths: Paths, body: Any):
     async with yard(paths) as home:
-        status, told = await post(home, "slots/0?action=save", body)
-        assert (status, told["error"]["reason"]) == (400, "bad_request")
+        status, answer = await post(home, "slots/0?action=save", body)
+        assert (status, answer["error"]["reason"]) == (400, "bad_request")
         assert files(paths) == {}
 
 
@@ -133,22 +133,22 @@ async def test_one_that_is_larger_than_all_may_be_is_refused(paths: Paths):
     async with yard(paths, contexts_size=1) as home:
         long = "The horses stand in the paddock and wait for their turn. " * 60
         await post(home, "completion", {"prompt": long, "n_predict": 1})
-        status, told = await post(home, "slots/0?action=save", {"filename": "x"})
-        assert (status, told["error"]["reason"]) == (503, "cannot_fit")
-        assert "contexts-size" in told["error"]["message"]
+        status, answer = await post(home, "slots/0?action=save", {"filename": "x"})
+        assert (status, answer["error"]["reason"]) == (503, "cannot_fit")
+        assert "contexts-size" in answer["error"]["message"]
         assert files(paths) == {}
 
 
 async def test_a_folder_of_the_users_own_keeps_his_names(paths: Paths, tmp_path: Path):
     async with yard(paths) as home:
         await post(home, "completion", {"prompt": "hi", "n_predict": 1}, profile="own")
-        status, told = await post(home, "slots/0?action=save", {"filename": "x"}, profile="own")
-        assert (status, told["filename"]) == (200, "x")
+        status, answer = await post(home, "slots/0?action=save", {"filename": "x"}, profile="own")
+        assert (status, answer["filename"]) == (200, "x")
         assert (tmp_path / "own" / "x").exists()
 
 
 async def test_where_nothing_is_kept_llama_server_says_so(paths: Paths):
     async with yard(paths) as home:
-        status, told = await post(home, "slots/0?action=save", {"filename": "x"}, profile="none")
+        status, answer = await post(home, "slots/0?action=save", {"filename": "x"}, profile="none")
         assert status == 501
-        assert "slot" in told["error"]["message"]
+        assert "slot" in answer["error"]["message"]

@@ -89,7 +89,9 @@ async def test_each_client_gets_a_variant_and_nothing_is_loaded_twice(tmp_path: 
         await sampled(home, temperature=0.25)
 
         [instance] = (await home.status()).instances
-        assert instance.profile == "base"
+        assert (instance.profile, instance.variants) == ("base", ["short"])
+        [variant] = home.daemon.view.snapshot().variants
+        assert (variant.id, variant.variant_of, variant.title) == ("short", "base", "A short one")
         await llama.generate(model="short", keep_alive=0)
         await home.until(lambda status: not status.instances)
 

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.engines import tap
-from tests.e2e.wire import CHAT, HELLO, told
+from tests.e2e.wire import CHAT, HELLO, server_events
 from tests.yard import Yard
 
 # In the order in which a switch goes through them; not each is seen in each.
@@ -25,7 +26,7 @@ STAGES = [
 ]
 
 
-async def test_a_switch_is_told_step_by_step(home):
+async def test_a_switch_is_reported_step_by_step(home):
     async with home(max_instances=1, patience=0.0) as yard:
         await yard.answer("endless", max_tokens=1)
         async with yard.http.get(yard.url + "/events") as stream, asyncio.TaskGroup() as group:
@@ -44,6 +45,28 @@ async def test_a_switch_is_told_step_by_step(home):
     assert events[-1].data["outcome"] == "ready"
 
 
+async def test_who_orders_a_switch_is_no_request_that_waits(home):
+    async with (
+        home(max_instances=1, patience=0.0) as yard,
+        yard.http.get(yard.url + "/events") as stream,
+        aclosing(server_events(stream)) as events,
+        asyncio.timeout(60),
+    ):
+        await yard.answer("endless", max_tokens=1)
+        async with _generating(yard, "endless"):
+            await yard.post("/switch", {"model": "alpha", "wait": False})
+            while (await anext(events)).data.get("profile") != "alpha":
+                pass
+            assert (await yard.status()).queue == {}
+            await yard.post("/cancel", {"model": "alpha"})
+            seen: list[dict[str, Any]] = []
+            while not seen or seen[-1]["now"].get("switching"):
+                event = await anext(events)
+                seen += [event.data] if event.data.get("profile") == "alpha" else []
+    assert seen[-1]["now"]["state"] == "unloaded", "its end is published all the same"
+    assert not any(data.get("waiting") for data in seen)
+
+
 async def test_a_load_into_an_empty_stable_waits_for_nobody(home):
     async with home(max_instances=1) as yard, yard.http.get(yard.url + "/events") as stream:
         await yard.answer("alpha")
@@ -58,8 +81,8 @@ async def test_every_instance_lives_its_life_in_order(home):
         await yard.answer("alpha")
         await yard.answer("beta")
         events = await _until_ready(stream, "beta")
-    told_of = [e.data["instance"] for e in events if e.name == "instance"]
-    phases = [instance["phase"] for instance in told_of if instance["id"] == "alpha.1"]
+    seen = [e.data["instance"] for e in events if e.name == "instance"]
+    phases = [instance["phase"] for instance in seen if instance["id"] == "alpha.1"]
     before, after = phases[: phases.index("ready")], phases[phases.index("ready") + 1 :]
     assert before
     assert before == sorted(before, key=STAGES.index)
@@ -90,7 +113,7 @@ async def test_a_reader_from_another_life_of_the_daemon_begins_anew(home):
         headers = {"Last-Event-ID": "12"}
         async with (
             yard.http.get(yard.url + "/events", headers=headers) as stream,
-            aclosing(told(stream)) as events,
+            aclosing(server_events(stream)) as events,
         ):
             assert (await anext(events)).name == "snapshot"
 
@@ -101,7 +124,7 @@ async def test_a_switch_is_followed_by_who_asked_for_it(home):
         accept = {"Accept": "text/event-stream"}
         url = yard.url + "/switch"
         async with yard.http.post(url, json={"model": "beta"}, headers=accept) as stream:
-            events = [event async for event in told(stream)]
+            events = [event async for event in server_events(stream)]
         job = await yard.get(stream.headers["location"])
     assert {event.name for event in events[:-1]} == {"progress"}
     assert (events[-1].name, events[-1].data["outcome"]) == ("switch-ended", "ready")
@@ -227,7 +250,7 @@ async def _until_ready(stream, profile):
     """Everything up to the end of the switch to `profile`."""
     seen = []
     async with asyncio.timeout(60):
-        async for event in told(stream):
+        async for event in server_events(stream):
             seen.append(event)
             if event.name == "switch-ended" and event.data["profile"] == profile:
                 return seen

@@ -183,17 +183,17 @@ async def test_a_reading_that_fails_does_not_keep_the_gpus_yielded(
     async with opened() as home:
         await home.answer("gpu")
         await home.post("/yield", {})
-        told = []
+        was_yielded = []
 
         def measure() -> None:
-            told.append(home.daemon.parts.yield_state.current is not None)
+            was_yielded.append(home.daemon.parts.yield_state.current is not None)
             raise RuntimeError("made up by this test")
 
         with monkeypatch.context() as broken:
             broken.setattr(home.daemon.sampler, "measure", measure)
             status, found = await home.post("/resume")
         assert (status, found["back"]) == (200, ["gpu"])
-        assert told[0] is True, "until the devices are read it is as it was"
+        assert was_yielded[0] is True, "until the devices are read it is as it was"
         await home.until_phase("gpu", "ready")
         assert (await home.status()).yielded is None
 

@@ -104,7 +104,7 @@ def head(method: str, path: str, *headers: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class Told:
+class ServerEvent:
     """One server-sent event."""
 
     id: str
@@ -112,7 +112,7 @@ class Told:
     data: Any
 
 
-async def told(reply: aiohttp.ClientResponse) -> AsyncGenerator[Told, None]:
+async def server_events(reply: aiohttp.ClientResponse) -> AsyncGenerator[ServerEvent, None]:
     """The events of a stream as they come, comments left out."""
     fields: dict[str, str] = {}
     async for raw in reply.content:
@@ -121,5 +121,7 @@ async def told(reply: aiohttp.ClientResponse) -> AsyncGenerator[Told, None]:
             name, _, value = text.partition(": ")
             fields[name] = value
         elif not text and "data" in fields:
-            yield Told(fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"]))
+            yield ServerEvent(
+                fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"])
+            )
             fields = {}

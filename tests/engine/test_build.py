@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from paddock.engine import vulkan_kit
 from paddock.engine.build import BuildOrder, build
 from paddock.engine.build_step import done, error_lines
 from paddock.engine.source import (
@@ -21,8 +23,10 @@ from paddock.engine.source import (
     source_of,
 )
 from paddock.engine.toolchain import Toolchain, left_out, look, options, tool
+from paddock.engine.vulkan_kit import VulkanKit
 from paddock.errors import EngineError
 from tests.engine.stand_in import PATCH, source_tree
+from tests.host.trees import write
 
 
 def can_compile() -> bool:
@@ -286,13 +290,82 @@ def test_without_a_compiler_an_architecture_is_an_error_and_a_card_a_warning():
     with pytest.raises(EngineError, match="needs nvcc"):
         options(Toolchain(), ["89"])
     assert "-DGGML_CUDA=ON" not in options(Toolchain(has_nvidia=True))
-    assert len(left_out(Toolchain(has_nvidia=True, has_amd=True))) == 2
+    nvidia, amd, vulkan, remedy = left_out(Toolchain(has_nvidia=True, has_amd=True))
+    assert ("NVIDIA" in nvidia, "AMD" in amd) == (True, True)
+    assert vulkan.startswith(
+        "Vulkan, which would use a GPU of NVIDIA or AMD, is left out: no Vulkan's headers"
+    )
+    assert "apt install libvulkan-dev" in remedy
     assert left_out(Toolchain(nvcc="nvcc", has_nvidia=True)) == []
 
 
 def test_hip_is_compiled_for_cards_of_amd():
     assert "-DGGML_HIP=ON" in options(Toolchain(hipcc="hipcc", has_amd=True))
     assert "-DGGML_HIP=ON" not in options(Toolchain(hipcc="hipcc"))
+
+
+KIT = VulkanKit(
+    "/usr/bin/glslc", (1, 4, 309), has_loader=True, has_spirv=True, distribution="debian"
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_chosen"),
+    [
+        (Toolchain(has_others=True), True),
+        (Toolchain(has_amd=True), True),
+        (Toolchain(has_nvidia=True), True),
+        (Toolchain(nvcc="nvcc", has_nvidia=True, has_others=True), True),
+        (Toolchain(hipcc="hipcc", has_amd=True), False),
+        (Toolchain(), False),
+    ],
+)
+def test_vulkan_is_compiled_for_cards_that_nothing_else_is_compiled_for(
+    found: Toolchain, is_chosen: bool
+):
+    found = replace(found, vulkan=KIT)
+    assert ("-DGGML_VULKAN=ON" in options(found)) == is_chosen
+    assert left_out(found) == []
+    assert "-DGGML_VULKAN=ON" not in options(replace(found, vulkan=VulkanKit()))
+
+
+@pytest.mark.parametrize(
+    ("kit", "said", "remedy"),
+    [
+        (VulkanKit(distribution="arch"), "no Vulkan's headers, libvulkan.so, glslc, SPIR-V's headers", "pacman -S vulkan-headers"),
+        (replace(KIT, glslc=None), "no glslc", "apt install"),
+        (replace(KIT, glslc=None, distribution="fedora"), "no glslc", "dnf install"),
+        (replace(KIT, headers=(1, 3, 239)), "headers are 1.3.239, and llama.cpp needs 1.3.272", "VULKAN_SDK"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_for_vulkan_is_named_with_the_packages_that_have_it(
+    kit: VulkanKit, said: str, remedy: str
+):
+    line, hint = left_out(Toolchain(has_others=True, vulkan=kit))
+    assert said in line
+    assert remedy in hint
+
+
+def test_a_machine_is_looked_at_for_what_vulkan_needs(tmp_path: Path):
+    write(
+        tmp_path,
+        {
+            "etc/os-release": 'NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"',
+            "usr/include/vulkan/vulkan.hpp": "",
+            "usr/include/vulkan/vulkan_core.h": "#define VK_HEADER_VERSION 239\n"
+            "#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(0, 1, 3, VK_HEADER_VERSION)",
+            "usr/lib/x86_64-linux-gnu/libvulkan.so": "",
+            "usr/share/cmake/SPIRV-Headers/SPIRV-HeadersConfig.cmake": "",
+            "sdk/include/vulkan/vulkan.hpp": "",
+            "sdk/include/vulkan/vulkan_core.h": "#define VK_HEADER_VERSION 309\n"
+            "#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(0, 1, 4, VK_HEADER_VERSION)",
+        },
+    )
+    of_debian = vulkan_kit.look({}, "glslc", root=tmp_path)
+    assert of_debian == replace(KIT, glslc="glslc", headers=(1, 3, 239))
+    sdk = {"VULKAN_SDK": str(tmp_path / "sdk")}
+    assert vulkan_kit.look(sdk, "glslc", root=tmp_path).is_complete
+    assert vulkan_kit.look({}, None, root=tmp_path / "nowhere") == VulkanKit()
 
 
 def test_the_users_own_words_come_last():

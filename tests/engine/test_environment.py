@@ -1,4 +1,4 @@
-from paddock.engine.environment import engine_environment
+from paddock.engine.environment import NO_GPU, engine_environment
 
 
 def test_what_would_change_a_profile_is_taken_out():
@@ -22,3 +22,8 @@ def test_what_the_backends_need_stays():
         "LLAMA_CACHE": "/models/cache",
     }
     assert engine_environment(theirs) == theirs | {"XDG_CONFIG_HOME": "/dev/null"}
+
+
+def test_every_backend_that_has_a_choice_can_be_kept_from_its_gpus():
+    assert {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"} < set(NO_GPU)
+    assert "level_zero" in NO_GPU["ONEAPI_DEVICE_SELECTOR"], "another filter ends ggml's SYCL"

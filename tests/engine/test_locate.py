@@ -120,6 +120,18 @@ def test_a_replaced_binary_is_asked_again(tmp_path: Path, wrapper: Wrapper):
     assert wrapper.calls == ["--version", "--help"] * 2
 
 
+@pytest.mark.parametrize("library", ["libllama.so", "libggml-vulkan.so"])
+def test_another_library_beside_it_makes_it_another_engine(
+    tmp_path: Path, wrapper: Wrapper, library: str
+):
+    """A backend that is added or replaced leaves the program as it was, and its version too."""
+    first = find_engine(str(wrapper.path), cache_dir=tmp_path / "cache", environ=NOWHERE)
+    (wrapper.path.parent / library).write_bytes(b"\x7fELF")
+    second = find_engine(str(wrapper.path), cache_dir=tmp_path / "cache", environ=NOWHERE)
+    assert first.version == second.version
+    assert first.build_mark != second.build_mark
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"identity": 1}', b"\xff"])
 def test_a_broken_cache_is_as_good_as_none(tmp_path: Path, wrapper: Wrapper, damage: bytes):
     probe(candidate(wrapper), cache_dir=tmp_path / "cache", environ=NOWHERE)

@@ -138,11 +138,17 @@ OWN = TrialCase("own", Profile("own", 0, None, ()), ("short",), is_own=True)
 
 
 def outcome(
-    *, splits: int = 2, layers: int = 30, mib: float = 1000.0, speed: float = 100.0, text: str = "a"
+    *,
+    splits: int = 2,
+    layers: int = 30,
+    mib: float = 1000.0,
+    speed: float = 100.0,
+    text: str = "a",
+    device: str = "CUDA0",
 ) -> CaseOutcome:
     placement = Placement(
         graph_splits=splits, layers_offloaded=layers, layers=30,
-        buffers=[Buffer(device="CUDA0", kind="model", mib=mib)],
+        buffers=[Buffer(device=device, kind="model", mib=mib)],
     )  # fmt: skip
     answer = TrialAnswer(text=text, prompt_speed=speed, speed=speed)
     return CaseOutcome("own", 1.0, placement=placement, answers={"short": answer})
@@ -174,6 +180,31 @@ def test_what_is_better_or_the_same_is_safe():
         "load": "ok", "short": "ok", "graph splits": "changed", "prompt speed": "ok",
         "generation speed": "ok",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("device", "before", "now", "then"),
+    [
+        ("Vulkan0", "Host", "Vulkan", "the processor alone"),
+        ("Host", "CUDA0", "the processor alone", "CUDA"),
+        ("Vulkan0", "CUDA0", "Vulkan", "CUDA"),
+    ],
+)
+def test_a_build_for_other_devices_is_compared_by_its_answers_alone(
+    device: str, before: str, now: str, then: str
+):
+    """Other splits, layers, MiB and speeds are the devices', and no fault of the build."""
+    tried = outcome(splits=9, layers=20, mib=4000.0, speed=20.0, device=device)
+    found = findings([OWN], [tried], [outcome(device=before)])
+    assert is_safe(found)
+    assert by_what(found, "own") == {
+        "load": "ok", "short": "ok", "computes with": "changed", "prompt speed": "changed",
+        "generation speed": "changed",
+    }  # fmt: skip
+    [with_what] = [finding for finding in found if finding.what == "computes with"]
+    assert (with_what.now, with_what.before) == (now, then)
+    wrong = findings([OWN], [CaseOutcome("own", failure="it died")], [outcome(device=before)])
+    assert not is_safe(wrong)
 
 
 def test_vectors_are_compared_by_their_direction():

@@ -8,7 +8,7 @@ from paddock.figures import units
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("worded", "said"),
     [
         (units.mib(None), ""), (units.mib(512), "512 MiB"), (units.mib(2970), "2.9 GiB"),
         (units.seconds(None), ""), (units.seconds(12.44), "12.4 s"),
@@ -30,8 +30,8 @@ from paddock.figures import units
         (units.unix("1970-01-01T00:01:00Z"), 60.0), (units.unix(""), None),
     ],
 )  # fmt: skip
-def test_numbers_and_times_as_people_read_them(told: object, said: object) -> None:
-    assert told == said
+def test_numbers_and_times_as_people_read_them(worded: object, said: object) -> None:
+    assert worded == said
 
 
 @given(st.floats(0, 1e12))

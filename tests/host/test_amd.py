@@ -90,7 +90,7 @@ def test_the_processors_graphics_have_their_vram_and_not_what_they_may_borrow(de
     assert (own.total_mib, own.used_mib, own.free_mib) == (512, 52, 460)
 
 
-def test_what_the_processors_graphics_hold_of_ram_is_told_beside_it(desktop: Machine):
+def test_what_the_processors_graphics_hold_of_ram_is_reported_beside_it(desktop: Machine):
     """The northbridge's voltage tells them from a card; a card's use of RAM is none of its memory."""
     home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
     write(home, {"hwmon/hwmon1/in1_label": "vddnb"})
@@ -102,6 +102,15 @@ def test_what_the_processors_graphics_hold_of_ram_is_told_beside_it(desktop: Mac
     assert (own.is_in_ram, discrete.is_in_ram) == (True, False)
     assert own.processes == (GpuProcess(4242, 100, "llama-server", ram_mib=6144),)
     assert discrete.processes == (GpuProcess(4242, 1024, "llama-server"),)
+    assert own.lendable_mib == 31973, "of gtt, less what is lent; a card has memory of its own"
+    assert discrete.lendable_mib is None
+
+
+def test_of_a_driver_that_says_nothing_of_the_ram_it_lends_no_limit_is_known(desktop: Machine):
+    home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
+    write(home, {"hwmon/hwmon1/in1_label": "vddnb"})
+    (home / "mem_info_gtt_used").unlink()
+    assert amd(desktop).read()[1].lendable_mib is None
 
 
 def test_sensors_of_both(desktop: Machine):

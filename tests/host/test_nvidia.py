@@ -95,6 +95,17 @@ def test_bytes_and_capitals_are_understood_on_a_made_up_driver(machine: Machine)
     assert (read.id, read.name) == ("0001:0a:00.0", "NVIDIA GeForce RTX 3090")
 
 
+def test_a_gpu_of_unified_memory_lies_in_ram_on_a_made_up_driver(machine: Machine):
+    """DGX Spark's driver supports no question for its memory, and says what processes hold."""
+    card = MadeUpCard("0000000f:01:00.0", 0, 0, [(7, 900 << 20), (8, None)], name="NVIDIA GB10")
+    mute: dict[str, Exception] = {**NO_NAMES, "nvmlDeviceGetMemoryInfo": NOT_SUPPORTED}
+    (read,) = nvidia(MadeUpNvml([card], broken=mute), machine).read()
+    assert (read.is_in_ram, read.total_mib, read.free_mib) == (True, None, None)
+    assert read.processes == (GpuProcess(7, 0, ram_mib=900), GpuProcess(8, None))
+    lost = MadeUpNvml([card], broken={**mute, "nvmlDeviceGetMemoryInfo": LOST})
+    assert not nvidia(lost, machine).read()[0].is_in_ram, "it may have memory that nobody reads now"
+
+
 @pytest.mark.parametrize("error", [NOT_SUPPORTED, NOT_FOUND, pynvml.NVMLLibraryMismatchError()])
 def test_a_card_that_reports_nothing_is_listed_all_the_same_on_a_made_up_driver(
     machine: Machine, error: Exception

@@ -92,11 +92,12 @@ class Job:
         self.id = "job-1"
         self._stall = stall
         self.result = SwitchResult(job=self.id, model=stall.profile.id, outcome="running")
+        self.error = stall.refusal
 
     async def wait(self) -> SwitchResult:
         await self._stall.ready.wait()
         name = self._stall.profile.id
-        if error := self._stall.refusal:
+        if error := self.error:
             from paddock.http.errors import failure_of
 
             failure = failure_of(error)
@@ -219,6 +220,7 @@ class Stable:
         self.roster = Roster({stall.profile.id: stall.profile for stall in stalls})
         self.paths = Folders()
         self.askers: list[Asker] = []  # of each request for a lease
+        self.yielded_for: float | None = None  # seconds
 
     def resolve(self, model: str | None) -> Profile:
         return self.named(model).profile
@@ -253,6 +255,9 @@ class Stable:
 
     async def held_back(self, profile_id: str, instance: str) -> PaddockError | None:
         return None
+
+    def load_left(self, profile_id: str) -> float | None:
+        return self.stalls[profile_id].progress.eta
 
     def endpoints(self) -> list[Endpoint]:
         return [stall.endpoint for stall in self.stalls.values() if stall.ready.is_set()]

@@ -91,9 +91,9 @@ async def test_a_large_body_that_is_changed_keeps_its_strings(open_yard, tmp_pat
         ) as reply:
             assert reply.status == 200
     flat = {"type": "function_call", "name": "mcp__look", "arguments": call["arguments"]}
-    told = json.loads(heard.body())
-    assert told["input"] == [flat, {"image": picture}]
-    assert told["tools"] == [tool | {"name": "mcp__look"}]
+    passed_on = json.loads(heard.body())
+    assert passed_on["input"] == [flat, {"image": picture}]
+    assert passed_on["tools"] == [tool | {"name": "mcp__look"}]
 
 
 async def test_a_small_body_that_grows_when_it_is_translated_can_be_changed_again(
@@ -152,6 +152,30 @@ def test_only_the_outermost_fields_count(text, model, stream):
 def test_a_form_without_a_boundary_is_refused():
     with pytest.raises(BadRequest):
         body.wish(b"x", "multipart/form-data")
+
+
+# Each took the square of its length: 400 KB held the loop for 6 minutes.
+FORMS = {
+    "nothing but boundaries": b"\r\n--B" * 2_000_000,
+    "boundaries, and the end of a head at last": b"\r\n--B" * 2_000_000 + b"\r\n\r\n",
+    "a head without end": b"--B\r\n" + b"x: y\r\n" * 2_000_000 + b"\r\n--B--",
+    "ends of heads": b"--B" + b"\r\n\r\n" * 2_000_000 + b"\r\n--B--",
+    "half boundaries": b"--B" + b"\r\n-" * 3_000_000,
+    "names": b"--B" + b'name="model"' * 1_000_000 + b"\r\n--B--",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+@pytest.mark.timeout(20)
+def test_a_form_of_10_mb_is_read_in_a_moment_whatever_it_holds(text):
+    assert body.wish(text, "multipart/form-data; boundary=B").model is None
+
+
+def test_a_field_behind_a_large_file_is_found_and_nothing_in_that_file():
+    file = b'name="model"\r\n\r\nno' * 100_000
+    head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n\r\n'
+    field = b'\r\n--B\r\nContent-Disposition: form-data; name="model"\r\n\r\na\r\n--B--\r\n'
+    assert body.wish(head + file + field, "multipart/form-data; boundary=B").model == "a"
 
 
 def test_a_form_may_be_streamed():

@@ -124,6 +124,46 @@ async def test_a_body_that_does_not_end_holds_nothing_and_is_ended(open_yard, tm
     assert "body-timeout" in json.dumps(document)
 
 
+async def _heard_after_closing_half(yard, said):
+    async with line(yard, said) as client:
+        client.writer.write_eof()
+        return await client.reader.read()
+
+
+async def test_who_closes_his_half_after_asking_is_answered(open_yard, tmp_path):
+    async def say(writer):
+        writer.write(sockets.plain(b'{"said":1}'))
+        await writer.drain()
+
+    text = b'{"model":"a","messages":[]}'
+    ask = CHAT + b"Content-Length: %d\r\n\r\n" % len(text) + text
+    async with sockets.instance(tmp_path / "s", say):
+        yard = await open_yard({"a": tmp_path / "s"})
+        models = HEALTH.replace(b"/health", b"/v1/models")
+        for said in (HEALTH, models, ask, HEALTH + ask):
+            heard = await _heard_after_closing_half(yard, said)
+            assert heard.count(b"HTTP/1.1 200 OK") == said.count(b"Host"), heard
+            assert heard.endswith(b'{"said":1}') == said.endswith(ask)
+
+
+async def test_who_closes_his_half_and_would_have_to_wait_has_left(open_yard, tmp_path):
+    """His hang-up looks the same, and must not leave a generation that nobody reads."""
+    text = b'{"model":"a","messages":[]}'
+    yard = await open_yard({"a": tmp_path / "s"}, ready=False)
+    heard = await _heard_after_closing_half(
+        yard, CHAT + b"Content-Length: %d\r\n\r\n" % len(text) + text
+    )
+    await until(lambda: yard.stable.stalls["a"].leases == 0)
+    assert heard == b""
+
+
+@pytest.mark.parametrize("half", [CHAT, CHAT + b'Content-Length: 9\r\n\r\n{"m', b""])
+async def test_half_a_request_and_then_its_end_is_closed_at_once(open_yard, tmp_path, half):
+    yard = await open_yard({"a": tmp_path / "s"})
+    assert await _heard_after_closing_half(yard, half) == b""
+    assert yard.stable.stalls["a"].leases == 0
+
+
 async def test_a_long_prompt_over_a_slow_line_arrives(open_yard, tmp_path):
     async def say(writer):
         writer.write(sockets.plain(b'{"said":1}'))

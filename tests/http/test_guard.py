@@ -328,6 +328,6 @@ async def test_a_browser_that_asks_before_it_sends_is_answered_by_us_at_every_pa
     for path in {path_of(route) for route in ROUTES}:
         async with yard.http.options(yard.base + _filled(path), headers=asks) as reply:
             assert (path, reply.status) == (path, status)
-            told = reply.headers.get("access-control-allow-origin")
-            assert told == (origin if status == 204 else None)
+            allowed = reply.headers.get("access-control-allow-origin")
+            assert allowed == (origin if status == 204 else None)
     assert yard.stable.askers == []

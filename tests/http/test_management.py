@@ -147,7 +147,7 @@ async def test_cancel_reload_and_shutdown_reach_the_daemon(yard):
     assert (stable.cancelled, stable.reloaded, stable.ended) == (["a"], 1, [True])
 
 
-async def test_a_broken_file_is_told_with_every_problem(yard):
+async def test_a_broken_file_is_reported_with_every_problem(yard):
     yard.stable.broken = ConfigError("models.conf:3: unknown key", hint="ctx-size?", detail=("x",))
     status, text, _ = await _raw(yard, "POST", "/reload")
     error = msgspec.json.decode(text, type=ErrorBody).error
@@ -206,7 +206,7 @@ async def _loaded(past, profile, *seconds):
         await past.add_load(entry)
 
 
-async def _told(yard, path):
+async def _history_of(yard, path):
     status, text, _ = await _raw(yard, "GET", path)
     assert status == 200
     found = msgspec.json.decode(text, type=History)
@@ -215,20 +215,20 @@ async def _told(yard, path):
 
 async def test_a_history_is_found_by_id_or_alias_the_newest_first(yard, past):
     await _loaded(past, "a", 1.0, 2.0, 3.0)
-    assert await _told(yard, "/history/a") == ("a", [3.0, 2.0, 1.0])
-    assert await _told(yard, "/history/a-alias?limit=2") == ("a", [3.0, 2.0])
-    assert await _told(yard, "/history/b") == ("b", [])
+    assert await _history_of(yard, "/history/a") == ("a", [3.0, 2.0, 1.0])
+    assert await _history_of(yard, "/history/a-alias?limit=2") == ("a", [3.0, 2.0])
+    assert await _history_of(yard, "/history/b") == ("b", [])
 
 
 async def test_a_history_outlives_its_profile(yard, past):
     await _loaded(past, "org/gone", 1.0)
-    assert await _told(yard, "/history/org/gone") == ("org/gone", [1.0])
+    assert await _history_of(yard, "/history/org/gone") == ("org/gone", [1.0])
     status, body = await yard.get("/history/never")
     assert (status, body["error"]["code"]) == (404, "model_not_found")
 
 
 async def test_a_history_without_a_file_is_empty(yard):
-    assert await _told(yard, "/history/a") == ("a", [])
+    assert await _history_of(yard, "/history/a") == ("a", [])
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "", "1001", "1.5"])

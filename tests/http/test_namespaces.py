@@ -1,4 +1,4 @@
-"""Namespace tools: what an instance is told instead, and what its client hears of a call."""
+"""Namespace tools: what an instance gets instead, and what its client hears of a call."""
 
 import itertools
 import json
@@ -46,11 +46,11 @@ def test_what_wraps_nothing_keeps_its_bytes(body: bytes):
 
 
 def test_each_wrapped_tool_becomes_a_function_and_all_else_stays():
-    told, names = _flat(PLAIN, WRAPPED, {"type": "web_search"}, input="hi", stream=True)
+    sent, names = _flat(PLAIN, WRAPPED, {"type": "web_search"}, input="hi", stream=True)
     flat = ASK | {"name": "mcp__paddock__ask"}
-    assert told["tools"] == [PLAIN, flat, {"type": "web_search"}]
-    assert (told["model"], told["input"], told["stream"]) == ("m", "hi", True)
-    assert list(told) == ["model", "tools", "input", "stream"]
+    assert sent["tools"] == [PLAIN, flat, {"type": "web_search"}]
+    assert (sent["model"], sent["input"], sent["stream"]) == ("m", "hi", True)
+    assert list(sent) == ["model", "tools", "input", "stream"]
     assert names == NAMES
 
 
@@ -61,8 +61,8 @@ def test_no_two_tools_get_one_name():
         "name": "mcp",
         "tools": [{"type": "function", "name": "paddock__ask"}],
     }
-    told, names = _flat(other, WRAPPED, twin)
-    given = [tool["name"] for tool in told["tools"]]
+    sent, names = _flat(other, WRAPPED, twin)
+    given = [tool["name"] for tool in sent["tools"]]
     assert given == ["mcp__paddock__ask", "mcp__paddock__ask_", "mcp__paddock__ask__"]
     assert names == {given[1]: ("mcp__paddock", "ask"), given[2]: ("mcp", "paddock__ask")}
 
@@ -74,21 +74,21 @@ def test_the_history_and_the_choice_name_the_same_functions():
     plain = call | {"name": "exec"}
     said = {"type": "message", "role": "user", "content": "hi"}
     choice = {"type": "function", "name": "ask", "namespace": "mcp__paddock"}
-    told, _ = _flat(WRAPPED, input=[said, wrapped, gone, plain], tool_choice=choice)
-    assert told["input"] == [
+    sent, _ = _flat(WRAPPED, input=[said, wrapped, gone, plain], tool_choice=choice)
+    assert sent["input"] == [
         said,
         call | {"name": "mcp__paddock__ask"},
         call | {"name": "mcp__gone__look"},
         plain,
     ]
-    assert told["tool_choice"] == {"type": "function", "name": "mcp__paddock__ask"}
+    assert sent["tool_choice"] == {"type": "function", "name": "mcp__paddock__ask"}
 
 
 def test_names_that_are_none_are_left_to_llama_server_to_refuse():
     odd = {"type": "function", "name": ["x"]}
     call = {"type": "function_call", "namespace": {}, "name": []}
-    told, names = _flat(odd, WRAPPED, input=[call, {"namespace": "n"}])
-    assert (told["tools"][0], told["input"]) == (odd, [call, {"namespace": "n"}])
+    sent, names = _flat(odd, WRAPPED, input=[call, {"namespace": "n"}])
+    assert (sent["tools"][0], sent["input"]) == (odd, [call, {"namespace": "n"}])
     assert names == NAMES
 
 
@@ -126,11 +126,11 @@ def _wrapped(*pieces: bytes) -> bytes:
 
 
 def test_calls_in_a_stream_come_back_with_their_namespace():
-    told = _events(_wrapped(STREAM))
-    assert told[1]["item"] == BACK | {"status": "in_progress"}
-    assert [told[3]["item"], told[4]["item"]] == [BACK, OTHER]
-    assert told[5]["response"]["output"] == [BACK, OTHER]
-    assert len(told) == len(_events(STREAM))
+    sent = _events(_wrapped(STREAM))
+    assert sent[1]["item"] == BACK | {"status": "in_progress"}
+    assert [sent[3]["item"], sent[4]["item"]] == [BACK, OTHER]
+    assert sent[5]["response"]["output"] == [BACK, OTHER]
+    assert len(sent) == len(_events(STREAM))
 
 
 def test_events_without_such_a_call_keep_their_bytes_behind_the_numbers_they_lacked():
@@ -145,7 +145,7 @@ def test_it_does_not_matter_how_a_stream_is_cut(cuts: list[int]):
     assert _wrapped(*pieces) == _wrapped(STREAM)
 
 
-def test_a_reply_in_one_piece_is_told_at_its_end():
+def test_a_reply_in_one_piece_is_reported_at_its_end():
     wrapper = Wrapper(NAMES, streams=False)
     document = json.dumps({"output": [CALL, OTHER]}).encode()
     assert wrapper.hear(document[:10]) + wrapper.hear(document[10:]) == b""
@@ -157,3 +157,11 @@ def test_a_reply_that_is_none_is_left_alone(odd: bytes):
     wrapper = Wrapper(NAMES, streams=False)
     wrapper.hear(odd)
     assert wrapper.end() == odd
+
+
+@pytest.mark.timeout(20)
+def test_a_tool_that_is_there_a_hundred_thousand_times_is_one_name():
+    """Each got a name with one more `_` than the one before: the square of their number, in time and in memory."""
+    told, names = _flat(WRAPPED | {"tools": [ASK] * 100_000})
+    assert names == NAMES
+    assert {tool["name"] for tool in told["tools"]} == {"mcp__paddock__ask"}

@@ -35,11 +35,11 @@ STORY = (
 def test_every_event_names_its_place_and_all_else_keeps_its_bytes():
     numbering = Numbering()
     for number, (line, item, part) in enumerate(STORY):
-        told = numbering.line(line)
-        event = json.loads(told[6:])
+        numbered = numbering.line(line)
+        event = json.loads(numbered[6:])
         assert event["sequence_number"] == number
         assert (event.get("output_index"), event.get("content_index")) == (item, part), line
-        assert told.endswith(line[len(b"data: {") :])
+        assert numbered.endswith(line[len(b"data: {") :])
 
 
 def test_numbers_that_are_there_stay():

@@ -40,9 +40,9 @@ def test_every_reference_has_its_schema():
 def test_a_refusal_is_what_the_document_says_of_its_api(kind, surface):
     """With everything that an error can hold, and with nothing but its message."""
     for error in (kind("no"), kind("no", hint="so", detail=("E line",))):
-        told = surface.shape(error, surface.status(error, error.status))
-        kept = msgspec.json.decode(told, type=OF_SURFACE[surface.name])
-        assert msgspec.to_builtins(kept) == msgspec.json.decode(told), "a field is not described"
+        body = surface.shape(error, surface.status(error, error.status))
+        kept = msgspec.json.decode(body, type=OF_SURFACE[surface.name])
+        assert msgspec.to_builtins(kept) == msgspec.json.decode(body), "a field is not described"
 
 
 def test_every_route_names_its_apis_refusal():
@@ -52,6 +52,20 @@ def test_every_route_names_its_apis_refusal():
             default = document["paths"][path_of(route)][method]["responses"]["default"]
             schema = default["content"]["application/json"]["schema"]["$ref"]
             assert schema.endswith("/" + OF_SURFACE[route.surface.name].__name__)
+
+
+@pytest.mark.parametrize(
+    ("path", "statuses"),
+    [
+        ("/unload", {200, 202}),
+        ("/yield", {200, 202}),
+        ("/switch", {200, 202}),
+        ("/shutdown", {202}),
+    ],
+)
+def test_what_is_not_over_when_it_is_answered_says_so(path, statuses):
+    told = describe(ROUTES)["paths"][path]["post"]["responses"]
+    assert {int(status) for status in told if status != "default"} == statuses
 
 
 def test_every_route_says_what_it_is():

@@ -154,7 +154,7 @@ async def test_clients_do_not_retry_a_load_that_failed(open_yard, talker):
 
 
 @pytest.mark.parametrize("path", ["chat", "responses", "messages"])
-async def test_a_load_that_fails_late_is_told_in_band_and_the_libraries_raise(
+async def test_a_load_that_fails_late_is_reported_in_band_and_the_libraries_raise(
     open_yard, talker, path
 ):
     yard = await open_yard({"tiny": talker}, ready=False, **QUICK)

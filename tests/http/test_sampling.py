@@ -7,7 +7,7 @@ import pytest
 
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.http.body import wish
-from paddock.http.sampling import Samplers, Sampling, shaped
+from paddock.http.sampling import NOTHING_SAID, Samplers, Sampling, shaped
 
 HERE = Origin("m", "temp", 2)
 FLAGS = (Flag("--temperature", ("0.7",), HERE), Flag("--top-k", ("20",), HERE))
@@ -65,3 +65,16 @@ def test_a_changed_profile_is_read_anew():
     for flags, expected in ((FLAGS, 20.0), (FLAGS[:1], None)):
         found = samplers.ruled(Profile("m", 1, None, flags), wish(content, ""))
         assert found.in_effect.get("top_k") == expected
+
+
+def test_of_a_stale_instance_its_own_flags_are_shown():
+    """It has --temperature 0.2 and no --top-k, whatever models.conf says since."""
+    _, sampling = ruled(None, {"model": "m", "min_p": 0.1})
+    assert sampling.served_by({"temperature": 0.2}).in_effect == {"temperature": 0.2, "min_p": 0.1}
+    assert sampling.served_by({"temperature": 0.7, "top_k": 20.0}) is sampling
+    _, forced = ruled((), ASKS)
+    found = forced.served_by({"temperature": 0.2})
+    assert (found.in_effect, found.overruled) == ({"temperature": 0.2}, forced.overruled)
+    nothing = Samplers().ruled(Profile("m", 1, None, ()), wish(b"{}", ""))
+    assert nothing.served_by({"temperature": 0.2}).in_effect == {"temperature": 0.2}
+    assert NOTHING_SAID.served_by({"temperature": 0.2}).in_effect == {}  # it counts tokens

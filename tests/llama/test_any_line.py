@@ -1,5 +1,6 @@
 """Whatever an engine writes, reading it ends nobody: recorded lines, and what could become of them."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from paddock.llama.output import (
     parse_timing,
 )
 from paddock.llama.placement_log import PlacementReader
+from paddock.llama.slots import parse_reuse
 
 HERE = Path(__file__).parent
 RECORDED = sorted(
@@ -65,14 +67,23 @@ def spoilt(draw: st.DrawFn) -> str:
 LINES = st.lists(spoilt() | st.sampled_from(RECORDED) | st.text(max_size=80), max_size=30)
 
 
-def read(lines: list[str]) -> None:
-    """As an instance's run, a rehearsal and a look at an engine's help do."""
+PARSERS = (parse_state, parse_server, parse_timing, parse_task, parse_reuse, load_hint)
+
+
+def read_quickly(lines: list[str]) -> tuple[PlacementReader, FitReader]:
+    """As an instance's run does, line by line while it goes on."""
     placement, fit = PlacementReader(), FitReader()
     for line in lines:
         placement.feed(line)
         fit.feed(line)
-        for parse in (parse_state, parse_server, parse_timing, parse_task, load_hint):
+        for parse in PARSERS:
             parse(line)
+    return placement, fit
+
+
+def read(lines: list[str]) -> None:
+    """As an instance's run, a rehearsal and a look at an engine's help do."""
+    placement, fit = read_quickly(lines)
     assert isinstance(failure_reason(lines), str)
     fit.fit()
     parse_help("\n".join(lines))
@@ -88,3 +99,17 @@ def test_every_line_is_read_or_passed_over(lines: list[str]):
 @pytest.mark.parametrize("letter", ["x", " ", "1", "a:", "0.", "[", "= "])
 def test_a_line_as_long_as_any_is_read_too(letter: str):
     read([letter * ((1 << 16) // len(letter))])
+
+
+SHAPES = {re.sub(r"[\d.]+", "0", line)[:60]: line for line in RECORDED if line[:1].isdecimal()}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("run", [" ", "9", "| ", "a ("])
+def test_no_line_is_read_for_long_whatever_it_is_blown_up_with(run: str):
+    """64 KiB of blanks in a row of fit's table took a minute; a number of 5,000 digits was an error of ours."""
+    blown = run * ((1 << 16) // len(run))
+    for line in SHAPES.values():
+        for gap in itertools.islice(re.finditer(r"(?<=\d)|[ |(=]", line[12:]), 8):
+            at = 12 + gap.start()
+            read_quickly([line[:at] + blown + line[at:]])

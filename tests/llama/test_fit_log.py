@@ -7,7 +7,7 @@ the middle of a long search were taken out, and lines that tell nothing.
 
 from pathlib import Path
 
-from paddock.llama.fit_log import Fit, FitReader, Sizes
+from paddock.llama.fit_log import Elsewhere, Fit, FitReader, Sizes
 
 HERE = Path(__file__).parent
 
@@ -132,3 +132,22 @@ def test_a_made_up_vulkan_device_that_shares_ram_is_known_as_such():
     ]
     fitted = [line.replace("CUDA", "Vulkan") for line in lines("h100-fits")]
     assert [device.is_in_ram for device in fit_of(listed + fitted).devices] == [True, False]
+
+
+# Printed by build 11434 on an RPC device, whose layers all lie there.
+AS_USUAL = (
+    "0.00.019.568 D done_getting_tensors: tensor 'token_embd.weight' (f16) (and 0 others) cannot be "
+    "used with preferred buffer type CPU_REPACK, using CPU instead"
+)
+
+
+def test_tensors_that_lie_elsewhere_are_counted_and_the_first_is_named():
+    rows = [*lines("h100-fits")]
+    at = next(i for i, line in enumerate(rows) if "memory_breakdown" in line)
+    found = fit_of([*rows[:at], AS_USUAL, *rows[at:]]).trial.elsewhere
+    assert found == Elsewhere("token_embd.weight", "f16", 0, "CPU_REPACK", "CPU")
+    assert not found.is_refusal
+    refused = AS_USUAL.replace("CPU_REPACK", "Vulkan0").replace("0 others", "17 others")
+    found = fit_of([*rows[:at], refused, *rows[at:]]).trial.elsewhere
+    assert found is not None
+    assert (found.is_refusal, found.others) == (True, 17)

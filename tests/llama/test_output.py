@@ -135,7 +135,7 @@ def test_a_build_that_reports_no_speed_of_the_last_seconds_gives_the_mean():
 # ---- failures ----
 
 
-def test_memory_that_was_refused_is_told_from_other_ends():
+def test_memory_that_was_refused_is_distinguished_from_other_ends():
     refused = "0.1 E ggml_gallocr_reserve_n_impl: failed to allocate RPC0[127.0.0.1:1] buffer of size 213573632"
     assert lacked_memory(lines("log-cuda-out-of-memory"))
     assert lacked_memory([refused])

@@ -1,10 +1,12 @@
 """Where a model lies, from the lines that real servers printed.
 
 `log-11434-*.txt` were written by build 11434 on a CPU, with RPC devices in `-rpc`; `-h100-spilled` on
-two H100 of which another program held nearly all. Lines that tell nothing were taken out.
+two H100 of which another program held nearly all, `-h200-tensor` on two H200. Lines that tell nothing were taken out.
 """
 
 from pathlib import Path
+
+import pytest
 
 from paddock.api.placement import Placement
 from paddock.llama.placement_log import PlacementReader
@@ -151,6 +153,29 @@ def test_weights_in_another_order_are_counted_once():
         "0.3 I load_tensors:   CPU_REPACK model buffer size =   394.00 MiB",
     ]
     assert sizes(log) == {("Host", "model"): 399.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "context"),
+    [
+        ("log-11434-h200-tensor", 9114.39, 4096.0),
+        ("log-11434-h200-tensor-3-1", 13670.36, 6144.0),
+    ],
+)
+def test_devices_that_work_as_one_have_the_largest_part_each(name, weights, context):
+    """Of two H200: the driver counted 14850 MiB on each; where one got three quarters, 21454 and 8246."""
+    reader = PlacementReader()
+    for line in lines(name):
+        reader.feed(line)
+    found = {(b.device, b.kind): b.mib for b in reader.placement.buffers}
+    for device in ("CUDA0", "CUDA1"):
+        assert found[device, "model"] == weights
+        assert found[device, "context"] == context
+        assert found[device, "compute"] == 234.01
+    assert {device for device, _ in found} == {"CUDA0", "CUDA1", "Host"}
+    assert list(reader.devices) == ["CUDA0", "CUDA1"]
+    assert not reader.placement.free, "only the sum is reported"
+    assert not reader.placement.warnings, "that fit does nothing here is no fault of this load"
 
 
 def test_devices_are_reported_with_their_slots():

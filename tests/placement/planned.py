@@ -9,6 +9,7 @@ from paddock.api.placement import Plan
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
 from paddock.engine.locate import find_engine
+from paddock.llama.gguf import Facts
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
 from tests.placement.ground import ALONE, Loaded, beside, profile, really
@@ -33,9 +34,15 @@ class Ground:
         conf = f"model = {self.shapes}/{model}.gguf\n{self.rig.flag}{alone}{flags}"
         return profile(conf, self.folder, self.engine)
 
-    def plan(self, model: str, flags: str = "", here: Circumstances | None = None) -> Plan:
+    def plan(
+        self,
+        model: str,
+        flags: str = "",
+        here: Circumstances | None = None,
+        facts: Facts | None = None,
+    ) -> Plan:
         here = here or beside(self.rig, *self.mib)
-        return Planner().plan(self.profile(model, flags), self.engine, None, here)
+        return Planner().plan(self.profile(model, flags), self.engine, facts, here)
 
     def planned_and_loaded(self, model: str, flags: str = "") -> Plan:
         """The plan, which a real load is found to keep to."""

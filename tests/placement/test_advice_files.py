@@ -105,6 +105,20 @@ def test_multi_token_prediction_wants_layers_for_it(clinic: Clinic):
     assert codes(clinic.facts("spec-type = ngram-mod")) == []
 
 
+def test_a_draft_model_drafts_only_where_it_is_said_how(clinic: Clinic):
+    draft = clinic.folder / "models" / "d.gguf"
+    clinic.model(ScriptedModel(say="Hi."), "d")
+    advice = found(clinic.facts("model-draft = d.gguf"), "draft-without-type")
+    assert (advice.severity, advice.line) == ("warning", 5)
+    assert advice.hint == "write spec-type = draft-simple"
+    for keys in ("spec-type = draft-simple\n", "spec-type = none\n"):
+        assert codes(clinic.facts(keys + "model-draft = d.gguf")) == []
+    header(draft, "gemma4-assistant", {"block_count": 1})
+    assert codes(clinic.facts("model-draft = d.gguf")) == []
+    header(draft, "glm4moe", {"block_count": 3, "nextn_predict_layers": 1})
+    assert codes(clinic.facts("model-draft = d.gguf")) == []
+
+
 def test_where_the_layers_are_the_header_is_believed(clinic: Clinic):
     keys = {"block_count": 3, "nextn_predict_layers": 1, "attention.head_count": 4}
     header(clinic.folder / "models" / "n.gguf", "glm4moe", keys)

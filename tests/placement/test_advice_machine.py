@@ -103,6 +103,15 @@ def test_gpus_that_are_used_or_missing_or_unknown_to_every_engine_on_made_up_rea
     assert advise_machine(MachineFacts(readings={remote.id: remote}, plans=(_plan("Host"),))) == []
 
 
+def test_the_processors_own_graphics_are_not_missed_beside_a_card_on_made_up_readings():
+    own = Reading(DeviceId("0000:00:02.0"), "GPU0", 0, 0, is_in_ram=True)
+    both = {H200.id: H200, own.id: own, HOST: RAM}
+    found = only(MachineFacts(readings=both, plans=(_plan("Host"),)), "gpus-unseen")
+    assert "(NVIDIA H200)" in found.message
+    alone = {own.id: own, HOST: RAM}
+    assert "(GPU0)" in only(MachineFacts(readings=alone, plans=(_plan("Host"),)), "gpus-unseen").message  # fmt: skip
+
+
 # ---- swap ----
 
 

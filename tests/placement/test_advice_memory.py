@@ -7,6 +7,7 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
+from paddock.placement.advice import advise
 from paddock.placement.devices import Reading, Taker
 from paddock.placement.profile_facts import ProfileFacts
 from tests.placement.clinic import DENSE, MOE, Clinic, codes, found
@@ -98,6 +99,28 @@ def test_a_profile_that_fits_is_not_mentioned(clinic: Clinic, tmp_path: Path):
 # ---- margins ----
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("SPLIT_MODE = tensor", ["write CTX_SIZE"]),
+        ("SPLIT_MODE = tensor\nCTX_SIZE = 2048", []),
+        (
+            "SPLIT_MODE = tensor\nFIT_TARGET = 256",
+            ["write CTX_SIZE", "write a CTX_SIZE that leaves room, and no FIT_TARGET"],
+        ),
+        ("SPLIT_MODE = layer\nFIT_TARGET = 256", []),
+    ],
+)
+def test_what_fit_does_not_do_for_tensors_is_said(clinic: Clinic, keys: str, said: list[str]):
+    advice = [a for a in advise(clinic.facts(keys)) if a.code == "tensor-split-not-fitted"]
+    assert [a.hint for a in advice] == said
+
+
+def test_a_margin_of_all_is_not_held_against_one_that_splits_tensors(clinic: Clinic):
+    facts = clinic.facts("SPLIT_MODE = tensor\nCTX_SIZE = 2048", shared="FIT_TARGET = 256")
+    assert "tensor-split-not-fitted" not in codes(facts)
+
+
 @needs_rig
 @pytest.mark.parametrize(
     ("given", "what", "right"),
@@ -149,6 +172,20 @@ def test_a_key_that_a_hint_names_counts_as_shared_too_on_a_made_up_plan(clinic: 
     )
 
 
+def test_a_card_that_two_backends_would_fill_twice_on_a_made_up_plan(clinic: Clinic):
+    devices = [
+        DevicePlan(device=name, id="0000:01:00.0", model=9000, available=16_000)
+        for name in ("CUDA0", "Vulkan0")
+    ]
+    plan = Plan(profile="p", source="engine", fits=False, devices=devices)
+    advice = found(replace(clinic.facts(), plan=plan), "does-not-fit")
+    assert (
+        advice.message
+        == "it does not fit: CUDA0 and Vulkan0 would have to hold 17.6 GiB of 15.6 GiB"
+    )
+    assert advice.hint.startswith("write DEVICE = CUDA0: ")
+
+
 @needs_rig
 def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
     with rig(tmp_path, 200, 200, 200) as devices:
@@ -156,7 +193,45 @@ def test_fewer_margins_than_devices(clinic: Clinic, tmp_path: Path):
             clinic.planned("FIT_TARGET = 10,20", shared=devices.flag), "margins-miscounted"
         )
     assert "2 margins for 3 devices (RPC0, RPC1, RPC2): the rest gets 1024 each" in advice.message
-    assert advice.hint == "write FIT_TARGET = 10,20,1024"
+    assert advice.hint == "write FIT_TARGET = 10,20,50", "what it can keep"
+
+
+@needs_rig
+def test_a_margin_that_is_all_that_a_device_has(clinic: Clinic, tmp_path: Path):
+    with rig(tmp_path, 260, 180) as devices:
+        one = clinic.planned("FIT_TARGET = 200", shared=devices.flag)
+        usual = clinic.planned("CTX_SIZE = 2048", shared=devices.flag)
+        off = clinic.planned("FIT_TARGET = 1024\nFIT = off", shared=devices.flag)
+    advice = found(one, "margin-too-large")
+    assert advice.severity == "warning"
+    assert advice.message == "RPC1 is to keep 200 MiB free and has 180 MiB: nothing can lie there"
+    assert advice.hint == "write FIT_TARGET = 200,45 (in the order RPC0, RPC1)"
+    assert one.plan is not None
+    assert "RPC1 is to keep 200 MiB free and has 180 MiB: nothing lies there" in one.plan.notes
+    assert found(usual, "margin-too-large").hint.startswith("write FIT_TARGET = 64,45 ")
+    assert "margin-too-large" not in codes(off)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_said"),
+    [
+        ("FIT_TARGET = 24000", True),
+        ("FIT_TARGET = 512,30000", True),
+        ("FIT_TARGET = 12000", False),
+        ("FIT_TARGET = 24000\nFIT = off", False),
+        ("FIT_TARGET = 24000\nrpc = far:50052", False),
+        ("", False),
+    ],
+)
+def test_without_a_plan_a_margin_is_compared_with_the_largest_gpu_on_made_up_readings(
+    clinic: Clinic, keys: str, is_said: bool
+):
+    cards = {
+        DeviceId(i): Reading(DeviceId(i), i, mib, mib) for i, mib in (("a", 24_000), ("b", 8000))
+    }
+    facts = replace(clinic.facts(keys), readings=cards)
+    assert ("margin-too-large" in codes(facts)) == is_said
+    assert "margin-too-large" not in codes(replace(facts, readings={}))
 
 
 @needs_rig

@@ -168,6 +168,14 @@ def test_what_an_engine_sees_beyond_a_drivers_own_memory_is_ram():
     assert not is_in_ram(APU, None)
 
 
+def test_what_has_to_the_mib_what_the_machine_has_lies_there():
+    """As CUDA counts on integrated GPUs, of which it prints no mark."""
+    assert is_in_ram(APU, None, ram_mib=15_800)
+    assert not is_in_ram(APU, None, ram_mib=15_801)
+    assert not is_in_ram(APU, reading_of(16_000), ram_mib=15_800), "a card of that size"
+    assert not is_in_ram(replace(APU, name="RPC0"), None, ram_mib=15_800), "another machine"
+
+
 def test_an_engine_or_a_driver_may_say_so_itself():
     assert is_in_ram(replace(APU, is_in_ram=True), None)
     assert is_in_ram(APU, reading_of(96_000, is_in_ram=True))

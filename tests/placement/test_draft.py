@@ -116,6 +116,13 @@ def test_what_the_engine_does_not_use_has_no_margin_and_what_only_it_knows_has_o
     assert (found.target, found.idle) == ("1024", (CALLED[DISPLAY.id],))
 
 
+def test_graphics_in_ram_are_a_gpu_only_where_there_is_no_other():
+    own = replace(DISPLAY, name="Vulkan0", total_mib=0, free_mib=0, is_in_ram=True)
+    assert [card.reading.name for card in machine(own, QUIET).cards] == ["CUDA1"]
+    assert machine(own, QUIET, plan=planned(("CUDA1", QUIET.id))).idle == ()
+    assert [card.reading.name for card in machine(own).cards] == ["Vulkan0"]
+
+
 # ---- contexts ----
 
 BOTH = machine(DISPLAY, QUIET)
@@ -184,6 +191,44 @@ def test_profiles_are_sorted_by_use_and_id():
     assert [entry.id for entry in found] == ["y", "z", "a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("size", "display", "margin"),
+    [
+        (24_000, None, 1024),
+        (24_000, False, 256),
+        (2048, None, 512),
+        (512, None, 128),
+        (512, False, 128),
+        (90, None, 22),
+    ],
+)
+def test_no_margin_is_more_than_a_quarter_of_what_a_device_has(
+    size: int, display: bool | None, margin: int
+):
+    """One of 1024 MiB on a GPU of 512 kept every model off it."""
+    card = Reading(DeviceId("Vulkan0"), "Vulkan0", size, size, drives_display=display)
+    on = machine(card)
+    assert on.target == str(margin)
+
+
+def test_a_small_model_on_a_made_up_small_device_is_not_said_to_lie_in_ram():
+    engine_only = planned(("RPC0", "RPC0[far:50052]"), size=1012)
+    on = machine(plan=engine_only)
+    assert on.target == "192"
+    assert context_for(model(sized(3 / 1024)), on).reason not in ("layers", "ram")
+
+
+def test_a_made_up_gpu_in_ram_has_what_the_engine_sees_not_what_was_set_aside():
+    apu = Reading(DeviceId("0000:c5:00.0"), "GPU0", 512, 460)
+    seen = planned(("Vulkan0", apu.id), size=15_800)
+    seen.devices[0].in_ram = True
+    on = machine(apu, plan=seen)
+    assert (on.target, on.cards[0].has_mib) == ("1024", 15_800)
+    assert context_for(model(sized(4)), on).reason in ("trained", "enough", "memory")
+    tight = machine(apu, plan=seen, ram=4000)
+    assert context_for(model(sized(4)), tight).reason not in ("trained", "enough", "memory")
+
+
 @needs_rig
 @pytest.mark.parametrize("kind", ["dense", "moe", "jamba", "gemma3"])
 def test_what_was_drafted_lies_on_the_devices_by_the_engines_own_plan(
@@ -191,9 +236,9 @@ def test_what_was_drafted_lies_on_the_devices_by_the_engines_own_plan(
 ):
     """Models of 192 MiB on two devices that leave little room: no layer goes to RAM."""
     facts = msgspec.structs.replace(read_facts(shapes / f"{kind}.gguf"), n_ctx_train=131072)
-    sizes = (400, 500)  # less the large margins: displays are unknown
-    with rig(tmp_path, *(size + 1024 for size in sizes)) as devices:
-        here = beside(devices, *(size + 1024 for size in sizes))
+    sizes = (528, 628)  # of which 128 each are to stay free
+    with rig(tmp_path, *sizes) as devices:
+        here = beside(devices, *sizes)
         near = {DeviceId(f"0000:0{i}:00.0"): r for i, r in enumerate(here.readings.values())}
         on = machine(*(replace(r, id=id_) for id_, r in near.items() if r.id != HOST))
         chosen = context_for(model(facts, name=kind), on)
@@ -346,10 +391,13 @@ def test_drafts_and_what_was_left_out_stand_at_the_end_and_in_no_section(tmp_pat
     left_out = [
         LeftOut(Path("/models/a/broken.gguf"), "is truncated or damaged (download it again)")
     ]
-    conf = draft([model()], drafts=[model(name="mtp-m")], left_out=left_out)
+    ahead = model(msgspec.structs.replace(A, nextn_layers=1), name="mtp-m")
+    conf = draft([model()], drafts=[ahead, model(name="draft-m")], left_out=left_out)
     assert conf.endswith(
-        "\n\n# Draft models make another model faster: write the line into that one's section.\n"
+        "\n\n# Draft models make another model faster: write the lines into that one's section.\n"
         "#   model-draft = mtp-m.gguf\n"
+        "#   model-draft = draft-m.gguf\n"
+        "#   spec-type = draft-simple\n"
         "\n# Left out:\n#   a/broken.gguf: is truncated or damaged (download it again)\n"
     )
     (only,) = stable(conf, tmp_path).profiles.values()

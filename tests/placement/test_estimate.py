@@ -31,6 +31,16 @@ A = Facts(  # 8B llama, Q8_0: 128 KiB per token
 H200 = gpu("CUDA0", 143155)
 
 
+BLOCK = (3 * 5120 * 27648 + 2 * 5120 * 5120 + 2 * 5120 * 1024) * 18 // 32  # bytes, Q4_0
+B = Facts(  # 32B, Q4_0: 256 KiB per token
+    architecture="llama", n_layers=64, kv_layers=64, n_ctx_train=131072, n_embd=5120, heads=40,
+    kv_heads=(8,) * 64, key_length=128, value_length=128, n_vocab=151936, n_params=32_700_000_000,
+    size_bytes=20_670_000_000, shards=("b.gguf",), types={"Q4_0": 17_550_000_000, "F16": 3_111_000_000},
+    layer_bytes=(BLOCK,) * 64, expert_bytes=(0,) * 64,
+    input_bytes=151936 * 5120 * 2, output_bytes=151936 * 5120 * 2,
+)  # fmt: skip
+
+
 def plan(*flags: str, facts: Facts | None = A, on: tuple[Reading, ...] = (H200,), **rest: Any) -> Plan:  # fmt: skip
     return estimated(written(*flags, **rest), facts, around(*on))
 
@@ -293,3 +303,35 @@ def test_without_facts_the_files_are_spread_by_free_memory(tmp_path: Path):
     assert [d.model for d in found.devices] == [600, 300, 0]
     assert (found.n_ctx, found.layers, found.fits, found.source) == (None, None, True, "estimate")
     assert plan(facts=None, model=model, on=()).devices[0].model == 900
+
+
+# ---- split by tensors: a part of every layer on every device ----
+
+TWO = (gpu("CUDA0", 142627, id_="a"), gpu("CUDA1", 142627, id_="b"))
+
+
+@pytest.mark.parametrize(
+    ("split", "parts", "truth"),
+    [
+        ((), (1 / 2, 1 / 2), (14850, 14850)),
+        (("--tensor-split 3,1",), (3 / 4, 1 / 4), (21454, 8246)),
+    ],
+)
+def test_split_by_tensors_each_device_has_its_part_of_all(split, parts, truth):
+    """The truth is what the driver counted of two H200 (32B, 32768 tokens, build 11434)."""
+    found = plan("--split-mode tensor", "--ctx-size 32768", "--parallel 1", *split, facts=B, on=TWO)
+    for device, part, mib in zip(("CUDA0", "CUDA1"), parts, truth, strict=True):
+        assert used(found, device).model == pytest.approx(18228.8 * part, rel=0.01)
+        assert used(found, device).context == pytest.approx(8192 * part, rel=0.01)
+        assert mib <= used(found, device).total <= mib * 1.1
+    assert (found.layers, found.layers_on_devices, found.fits) == (65, 65, True)
+
+
+def test_split_by_tensors_nothing_gives_way_where_a_device_is_too_small():
+    small = (gpu("CUDA0", 24000, id_="a"), gpu("CUDA1", 11000, id_="b"))
+    found = plan("--split-mode tensor", "--ctx-size 8192", "--fit-target 1024", facts=B, on=small)
+    assert not found.fits
+    assert not found.steps
+    assert {device.margin for device in found.devices} == {0}
+    uneven = plan("--split-mode tensor", "--ctx-size 8192", "--tensor-split 2,1", facts=B, on=small)
+    assert uneven.fits

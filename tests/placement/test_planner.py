@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from paddock.core.model import HOST, DeviceId
+from paddock.llama.gguf_read import read_facts
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
 from tests.placement.ground import beside, profile, really
@@ -170,3 +171,26 @@ def test_it_is_planned_as_if_ours_had_left(ground: Ground):
     assert (crowded.layers_on_devices, alone.layers_on_devices) == (10, 13)
     ground.rig.resize(0, 520)
     assert alone.devices == ground.plan("dense", CTX, Circumstances(readings, {}, {})).devices
+
+
+# ---- split by tensors: fit cannot measure it, so the plan is an estimate ----
+
+
+@needs_rig
+@on(600, 500)
+@pytest.mark.parametrize("split", ["", "tensor-split = 3,1\n"])
+def test_split_by_tensors_a_device_gets_no_more_than_the_estimate_says(ground: Ground, split: str):
+    keys = f"{CTX}split-mode = tensor\n{split}"
+    plan = ground.plan("dense", keys, facts=read_facts(ground.shapes / "dense.gguf"))
+    assert (plan.source, plan.fits) == ("estimate", True)
+    assert "does not work with SPLIT_MODE = tensor" in plan.notes[0]
+    placed = really(ground.profile("dense", keys), ground.engine, ground.folder).reader.placement
+    assert placed.layers_offloaded == placed.layers == plan.layers_on_devices
+    # Of all devices the log has what the largest part is; the first is planned with that.
+    sizes = {(b.device, b.kind): b.mib for b in placed.buffers}
+    first = plan.device("RPC0")
+    assert first is not None
+    for device in ("RPC0", "RPC1"):
+        assert sizes[device, "model"] == pytest.approx(first.model, rel=0.05, abs=2)
+        assert sizes[device, "context"] == pytest.approx(first.context, rel=0.05, abs=2)
+        assert sizes[device, "compute"] <= first.compute

@@ -1,20 +1,32 @@
 """Whether a load is as it should be: literal loads, beside their plans and what was before."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from paddock.api.placement import (
+    Buffer,
     Placement,
+    Plan,
     Verdict,
     VerdictState,
 )
-from paddock.placement.verify import CAUSES, FINDINGS, Pace, _partly_elsewhere
+from paddock.placement.verify import CAUSES, FINDINGS, Pace, _partly_elsewhere, verdict
 from tests.placement.verified import before, codes, judged, load, placement, plan
 
 GAVE_UP = (
     "failed to fit params to free device memory: n_gpu_layers already set by user to 99, abort"
 )
 SLOW = Pace((30.0, 10.0, 31.0), (500.0,))
+
+
+def on(device: str, **changes: Any) -> Placement:
+    """All of it on this device."""
+    buffers = [Buffer(device=device, kind="model", mib=9000)]
+    usual: dict[str, Any] = {"buffers": buffers, "free": {}, "layers_overflowing": None}
+    return placement(**usual | changes)
+
 
 # What happened, and all that is said of it.
 HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
@@ -37,6 +49,18 @@ HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
     "experts overflow of which none did before": (
         judged(load(), last=before(placement(layers_overflowing=None))),
         ["more-in-ram"],
+    ),
+    "a device refuses weights, as planned": (
+        judged(load(), plan(refused_mib=1200, refused="output.weight (q6_K) and 8 others")),
+        ["weights-refused"],
+    ),
+    "what was chosen is not there": (
+        judged(load(unmatched_choice="CUDA_VISIBLE_DEVICES=7 matches no device"), plan()),
+        ["choice-unmatched"],
+    ),
+    "more was placed on a device than it has": (
+        judged(load(overcommitted="9.0 GiB were placed on CUDA0, which had 4.4 GiB"), plan()),
+        ["gpu-overcommitted"],
     ),
     "the context was cut further than planned": (
         judged(load(placement(n_ctx=16384)), plan()),
@@ -90,6 +114,10 @@ HISTORIES: dict[str, tuple[Verdict, list[str]]] = {
             last=before(engine_version="b11000", fingerprint="g", devices="nvidia 570: H100"),
         ),
         ["more-splits", "engine-changed", "profile-changed", "devices-changed"],
+    ),
+    "the same version computes with other backends than before": (
+        judged(load(on("Vulkan0")), plan(devices=[]), SLOW, before(on("Host")), expected=40.0),
+        ["slower-than-expected", "engine-changed"],
     ),
     "the context was raised": (
         judged(load(placement(layers_overflowing=14)), last=before(placement(n_ctx=8192))),
@@ -178,11 +206,23 @@ def test_in_words():
     assert words("a device holds more than planned") == [
         "CUDA0 holds 10.7 GiB instead of the planned 9.8 GiB"
     ]
+    assert words("the same version computes with other backends than before")[1] == (
+        "the engine is b11434 with Vulkan, it was b11434 with the processor alone"
+    )
     assert words("the context was raised")[1] == "the context is 32768 tokens, it was 8192"
     assert words("others worked beside it")[1] == "others worked on its devices too: b"
 
 
 # ---- states ----
+
+
+@pytest.mark.parametrize("planned", [plan(devices=[], graph_splits=2), None])
+def test_what_another_backend_did_is_no_measure(planned: Plan | None):
+    """From the processor to Vulkan: one split more, and layers that the processor never counts."""
+    now = load(on("Vulkan0", graph_splits=2))
+    then = before(on("Host", graph_splits=1, layers_offloaded=99), generation=90.0)
+    found = verdict(now, planned, SLOW, last=then, comparable=[then], expected=None)
+    assert (found.state, found.speed) == ("verified" if planned else "unknown", "unknown")
 
 
 @pytest.mark.parametrize(
@@ -243,3 +283,14 @@ def test_causes_are_reported_only_where_something_is_wrong():
         best=40.0,
     )  # fmt: skip
     assert (found.state, found.reasons) == ("verified", [])
+
+
+@pytest.mark.parametrize("speed", [6.2, 40.0])
+def test_a_speed_taken_while_others_had_the_cpu_is_neither_verified_nor_slow(speed: float):
+    found = judged(load(), plan(), Pace((speed,), was_starved=True), best=40.0, expected=40.0)
+    assert (found.state, found.placement, found.speed) == ("unknown", "verified", "unknown")
+    assert codes(found) == ["machine-busy"]
+    elsewhere = judged(
+        load(placement(layers_overflowing=14)), plan(), Pace((6.2,), was_starved=True)
+    )
+    assert (elsewhere.state, codes(elsewhere)) == ("degraded", ["more-in-ram", "machine-busy"])

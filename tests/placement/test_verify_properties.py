@@ -39,6 +39,7 @@ paces = st.builds(
     throttled=st.frozensets(st.sampled_from(["thermal", "power", "hardware"])),
     pages_swapped_in=st.integers(0, 9),
     was_shared=st.booleans(),
+    was_starved=st.booleans(),
 )
 speeds = st.none() | st.floats(0.1, 1000)
 
@@ -76,7 +77,9 @@ def test_nothing_is_found_twice_and_nothing_unheard_of(
 ):
     found = judged(load(now), planned(meant), pace, before(last), best, expected)
     assert {*codes(found)} <= {*FINDINGS, *CAUSES, *DOUBTS}
-    assert bool({*codes(found)} & {*DOUBTS}) == (found.placement == "unknown")
+    doubts = {*codes(found)} & {*DOUBTS}
+    assert bool(doubts - {"machine-busy"}) == (found.placement == "unknown")
+    assert ("machine-busy" in doubts) == (pace.was_starved and bool(pace.generation))
     said = Counter((reason.code, reason.message) for reason in found.reasons)
     assert max(said.values(), default=1) == 1
     alone = Counter(codes(found))

@@ -130,8 +130,8 @@ def failing() -> list[AnyEvent]:
         SwitchEnded(profile=GLM, outcome="ready", seconds=9.1, instance=f"{GLM}.3"),
         after=4.4,
     )
-    told = VerdictReached(profile=GLM, instance=f"{GLM}.3", verdict=VERIFIED)
-    tale.tell(told, after=0.1)
+    reached = VerdictReached(profile=GLM, instance=f"{GLM}.3", verdict=VERIFIED)
+    tale.tell(reached, after=0.1)
     return tale.tell(
         activity([cuda0(glm_again=21764), cuda1(), host(glm_again=262)]), after=0.9
     ).events

@@ -7,6 +7,7 @@ from paddock.api.types import (
     InstanceInfo,
     ProfileInfo,
     State,
+    VariantInfo,
 )
 from tests.tui.machine import BENCH, GLM, INSTANCES, MISTRAL, OSS, QWEN, time_at
 
@@ -84,6 +85,11 @@ PROFILES = {
         ),
     )
 }
+
+
+REVIEWS = VariantInfo(
+    id="coder-review", variant_of=QWEN, title="Reviews at temperature 0.2", line=14
+)
 
 
 def instance(name: str, **changes: object) -> InstanceInfo:

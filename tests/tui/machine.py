@@ -83,6 +83,8 @@ def host(**used_mib: int) -> DeviceInfo:
         booked_mib=used,
         swap_total_mib=8192,
         swap_used_mib=0,
+        utilization=0.31,
+        load=2.42,
     )
 
 

@@ -1,10 +1,10 @@
-"""A dashboard without a daemon: told a recorded history at its own pace, and read off as text."""
+"""A dashboard without a daemon: given a recorded history at its own pace, and read off as text."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -12,11 +12,12 @@ from textual.pilot import Pilot
 from paddock.api.activity import Preview
 from paddock.api.connection import HangUp
 from paddock.api.events import AnyEvent
-from paddock.api.placement import DevicePlan, History, Plan
+from paddock.api.placement import DevicePlan, History, LoadEntry, Placement, Plan, Reason, Verdict
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
-from paddock.api.types import ModelResult, ProfileInfo, SwitchResult
+from paddock.api.types import Failure, ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
+from paddock.errors import ConfigError
 from paddock.tui.app import PaddockApp
 from paddock.tui.feed import NewsReader
 from tests.tui import histories
@@ -48,11 +49,14 @@ class Deaf:
     url: str = "http://127.0.0.1:8080"
     asked: list[tuple[object, ...]] = field(default_factory=list)
     log: bytes = LOG
+    refusal: Failure | None = None  # of a switch
+    mistakes: tuple[str, ...] = ()  # of models.conf, when it is read again
     over: Event = field(default_factory=Event)  # set: nobody looks on any more
 
     def switch(self, model: str, wait: bool = True) -> SwitchResult:
         self.asked.append(("switch", model))
-        return SwitchResult(job="1", model=model, outcome="running")
+        outcome: Literal["failed", "running"] = "failed" if self.refusal else "running"
+        return SwitchResult(job="1", model=model, outcome=outcome, failure=self.refusal)
 
     def unload(self, model: str | None = None, *, wait: bool = True) -> ModelResult:
         self.asked.append(("unload", model))
@@ -72,6 +76,15 @@ class Deaf:
 
     def cancel_request(self, request: int) -> None:
         self.asked.append(("cancel_request", request))
+
+    def reload(self) -> list[str]:
+        self.asked.append(("reload",))
+        if self.mistakes:
+            raise ConfigError("models.conf: 1 problem", detail=self.mistakes)
+        return []
+
+    def shutdown(self, *, keep: bool = False) -> None:
+        self.asked.append(("shutdown", keep))
 
     def preview(self, model: str) -> Preview:
         summary = f"unloads glm-flash-q4 (idle 3 min), needs 13.4 of 22.1 GiB on CUDA0 for {model}"
@@ -137,7 +150,22 @@ class Deaf:
         )  # fmt: skip
 
     def history(self, profile: str, limit: int | None = None) -> History:
-        return History(profile=profile, loads=[])
+        """The two switches' loads, and one of the day before."""
+        ready = LoadEntry(
+            profile=profile, fingerprint="f", instance="x.4", ended_at="2026-11-25T09:14:09.002Z", outcome="ready", seconds=5.3,
+            generation=105.3, placement=Placement(n_ctx=65536, graph_splits=2, replayed=True),
+            verdict=Verdict(state="verified"),
+        )  # fmt: skip
+        failed = LoadEntry(
+            profile=profile, fingerprint="f", instance="x.3", ended_at="2026-11-25T09:12:44.871Z", outcome="failed", seconds=4.4,
+            cause="exited with code 1: out of memory",
+        )  # fmt: skip
+        older = LoadEntry(
+            profile=profile, fingerprint="f", instance="x.1", ended_at="2026-11-24T21:03:51.640Z", outcome="ready", seconds=12.4,
+            generation=98.7, placement=Placement(n_ctx=65536, graph_splits=5),
+            verdict=Verdict(state="degraded", reasons=[Reason(code="more-splits", message="5 graph splits instead of 2")]),
+        )  # fmt: skip
+        return History(profile=profile, loads=[ready, failed, older][:limit])
 
     def logs(
         self,
@@ -176,15 +204,15 @@ class Tale:
 
 @asynccontextmanager
 async def shown(
-    events: Sequence[AnyEvent], size: tuple[int, int] = (80, 24)
+    events: Sequence[AnyEvent], size: tuple[int, int] = (80, 24), *, messages: bool = False
 ) -> AsyncIterator[tuple[PaddockApp, Pilot[None], Deaf]]:
-    """The dashboard after this history, and the keys to it."""
+    """The dashboard after this history, and the keys to it; `messages`: with what keys are answered with."""
     tale, daemon = Tale(events), Deaf()
     tale.now = end_of(events)
     app = PaddockApp(daemon, tale, clock=tale.clock)
     app.animation_level = "none"
     try:
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=messages) as pilot:
             await settled(pilot)
             yield app, pilot, daemon
     finally:
@@ -192,7 +220,7 @@ async def shown(
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Everything that was told is drawn."""
+    """Everything that has happened is drawn."""
     await pilot.pause()
     # A picker waits in the default group for a choice that only the test makes.
     asking = [worker for worker in pilot.app.workers if worker.group != "default"]

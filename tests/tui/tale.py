@@ -19,7 +19,7 @@ from paddock.api.types import (
 from paddock.figures.units import unix
 from paddock.tui.reducer import reduce
 from paddock.tui.state import View
-from tests.tui.inhabitants import PROFILES, profile, profiles_with, ready_glm
+from tests.tui.inhabitants import PROFILES, REVIEWS, profile, profiles_with, ready_glm
 from tests.tui.machine import (
     CLOCK,
     FIRST_SEQ,
@@ -41,10 +41,10 @@ TOTALS = Totals(requests=318, failed=3, prompt_tokens=2_417_300, generated_token
 
 
 def clock_of(event: AnyEvent) -> float:
-    """When it is told, by the dashboard's clock."""
-    told = unix(event.time)
-    assert told is not None
-    return CLOCK + told - START.timestamp()
+    """When it happens, by the dashboard's clock."""
+    moment = unix(event.time)
+    assert moment is not None
+    return CLOCK + moment - START.timestamp()
 
 
 def end_of(events: Sequence[AnyEvent]) -> float:
@@ -64,7 +64,7 @@ def seen(events: Iterable[AnyEvent], view: View | None = None) -> View:
 
 
 class Tale:
-    """Numbers and dates what is told."""
+    """Numbers and dates what happens."""
 
     def __init__(self, seq: int = FIRST_SEQ) -> None:
         self.events: list[AnyEvent] = []
@@ -110,6 +110,7 @@ def snapshot(
             totals=TOTALS,
         ),
         profiles=list(profiles if profiles is not None else map(profile, PROFILES)),
+        variants=[REVIEWS],
     )
 
 
@@ -127,8 +128,8 @@ def progress(
     name: str, stage: Stage, elapsed: float, part: str = "", **more: object
 ) -> SwitchProgress:
     model = INSTANCES[name].rpartition(".")[0]
-    told = with_fields(Progress(stage=stage, elapsed=elapsed, part=part), **more)
-    return SwitchProgress(profile=model, progress=told)
+    moment = with_fields(Progress(stage=stage, elapsed=elapsed, part=part), **more)
+    return SwitchProgress(profile=model, progress=moment)
 
 
 def loaded(

@@ -1,4 +1,4 @@
-"""The feed against real daemons: events arrive, losses are told and made good, and it stops at once."""
+"""The feed against real daemons: events arrive, losses are shown and made good, and it stops at once."""
 
 import signal
 import socket
@@ -37,7 +37,7 @@ class Hearer:
     """Takes what a feed tells, from its thread, and keeps all of it."""
 
     def __init__(self) -> None:
-        self.told: list[News] = []
+        self.news_so_far: list[News] = []
         self._new: Queue[News] = Queue()
 
     def hear(self, news: News) -> None:
@@ -46,7 +46,7 @@ class Hearer:
     def until(self, true: Callable[[News], bool]) -> News:
         """The next news of which this holds."""
         while True:
-            self.told.append(news := self._new.get(timeout=60))
+            self.news_so_far.append(news := self._new.get(timeout=60))
             if true(news):
                 return news
 
@@ -55,11 +55,11 @@ class Hearer:
 
     @property
     def links(self) -> list[str]:
-        return [news.link for news in self.told if isinstance(news, LinkChanged)]
+        return [news.link for news in self.news_so_far if isinstance(news, LinkChanged)]
 
     @property
     def numbers(self) -> list[int]:
-        return [news.seq for news in self.told if not isinstance(news, LinkChanged)]
+        return [news.seq for news in self.news_so_far if not isinstance(news, LinkChanged)]
 
 
 @contextmanager
@@ -97,11 +97,11 @@ def test_a_switch_is_heard_from_its_beginning_to_its_end(tmp_path: Path, models:
         assert Client(home.url).switch("alpha").outcome == "ready"
         ended = hearer.until_a(SwitchEnded)
         after = Client(home.url).status()
-    assert hearer.told[:2] == [CONNECTING, LIVE]
+    assert hearer.news_so_far[:2] == [CONNECTING, LIVE]
     assert isinstance(ended, SwitchEnded)
     assert (ended.profile, ended.outcome) == ("alpha", "ready")
     assert hearer.numbers == sorted(hearer.numbers)
-    view = seen(hearer.told)
+    view = seen(hearer.news_so_far)
     model = view.model("alpha")
     assert model is not None
     assert (model.state, model.instance, view.current) == ("ready", "alpha.1", after.current)
@@ -121,7 +121,7 @@ def test_what_was_folded_is_what_a_fresh_snapshot_tells(tmp_path: Path, models: 
         while True:
             feed.refresh()
             snapshot = hearer.until_a(Snapshot)
-            before = seen(hearer.told[:-1])
+            before = seen(hearer.news_so_far[:-1])
             if isinstance(snapshot, Snapshot) and snapshot.seq == before.last_seq:
                 break  # nothing happened in between
     after = seen([snapshot])
@@ -134,9 +134,9 @@ def test_what_was_folded_is_what_a_fresh_snapshot_tells(tmp_path: Path, models: 
     assert comparable(before) | gauges == comparable(after) | gauges
 
 
-def seen(told: list[News]) -> View:
+def seen(news_so_far: list[News]) -> View:
     view = View()
-    for moment, news in enumerate(told):
+    for moment, news in enumerate(news_so_far):
         view = reduce_news(view, news, float(moment))
     return view
 
@@ -201,11 +201,11 @@ def test_an_order_to_refresh_ends_the_pause(tmp_path: Path, models: Path, addres
 
 
 def test_it_can_be_stopped_by_its_own_callback(tmp_path: Path, models: Path) -> None:
-    told: list[News] = []
+    news_so_far: list[News] = []
 
     class Once:
         def hear(self, news: News) -> None:
-            told.append(news)
+            news_so_far.append(news)
             if isinstance(news, Snapshot):
                 feed.stop()
 
@@ -213,7 +213,7 @@ def test_it_can_be_stopped_by_its_own_callback(tmp_path: Path, models: Path) -> 
         feed = Feed(Client(home.url))
         feed.start(Once())
         assert feed.join(30)
-    assert [type(news) for news in told] == [LinkChanged, LinkChanged, Snapshot]
+    assert [type(news) for news in news_so_far] == [LinkChanged, LinkChanged, Snapshot]
 
 
 def test_it_can_be_stopped_while_its_callback_waits_for_whoever_stops_it(
@@ -257,7 +257,7 @@ def test_who_comes_back_asks_for_what_came_after_the_last_event() -> None:
         hearer.until(lambda news: getattr(news, "seq", 0) == 42)
     assert asked[:2] == [None, "41"]
     assert hearer.numbers == [40, 41, 41, 42]
-    assert LinkChanged("lost", "the daemon has ended") in hearer.told
+    assert LinkChanged("lost", "the daemon has ended") in hearer.news_so_far
 
 
 def test_what_is_not_understood_is_not_asked_for_again() -> None:
@@ -275,7 +275,7 @@ def test_what_is_not_understood_is_not_asked_for_again() -> None:
     assert asked[:2] == [None, None]
 
 
-def test_a_refusal_is_told_as_it_is() -> None:
+def test_a_refusal_is_reported_as_it_is() -> None:
     refusal = {"error": {"code": "unauthorized", "message": "this daemon wants a key"}}
     with daemon(lambda h: h.reply(refusal, 401)) as client, feeding(client.url) as (_, hearer):
         assert hearer.until(lost_link) == LinkChanged("lost", "this daemon wants a key")

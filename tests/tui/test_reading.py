@@ -1,15 +1,19 @@
 """What screens show of a view: words, rows, lines, and bars that are exactly as wide as asked for."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
-from paddock.api.placement import Speed, Verdict
+from paddock.api.placement import Buffer, Placement, Speed, Verdict
 from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
 from paddock.tui import reading
-from paddock.tui.bars import cells, device_bar, device_bars, facts
+from paddock.tui.bars import cells, device_bar, device_bars, facts, short_name
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
+from paddock.tui.notices import not_applied
+from paddock.tui.problems import warnings
 from paddock.tui.reducer import lost
 from paddock.tui.state import Switch, View
 from tests.tui import histories
@@ -56,10 +60,10 @@ def test_what_a_model_does_just_now_is_noted() -> None:
     retried.tell(progress("oss", "memory", 1.0, GLM))
     view = seen(retried.events)
     note = {row.id: row.note for row in reading.model_rows(view, end_of(retried.events))}[OSS]
-    assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer told"
+    assert note == "waiting for memory of glm-flash-q4", "the old failure is no longer shown"
 
 
-def test_benchmarks_come_last_and_hidden_profiles_only_if_asked_for_or_loaded() -> None:
+def test_benchmarks_come_last_and_hidden_profiles_only_if_loaded() -> None:
     profiles = [
         model(bench=True),
         ProfileInfo(id="h", state="unloaded", hidden=True),
@@ -68,8 +72,6 @@ def test_benchmarks_come_last_and_hidden_profiles_only_if_asked_for_or_loaded() 
     ]
     view = View(models=tuple(profiles))
     assert [row.id for row in reading.model_rows(view, 0.0)] == ["live", "plain", "m"]
-    shown = reading.model_rows(view, 0.0, hidden=True)
-    assert [row.id for row in shown] == ["h", "live", "plain", "m"]
     assert rows(histories.idle)[BENCH].is_bench
 
 
@@ -94,7 +96,7 @@ def test_the_context_is_what_was_loaded_not_what_was_asked_for() -> None:
     assert (found[MISTRAL], found[QWEN]) == ("32k", "64k")
 
 
-def test_ages_are_told_by_the_daemons_clock() -> None:
+def test_ages_are_reported_by_the_daemons_clock() -> None:
     """The dashboard may run on another machine whose time of day is wrong."""
     events = histories.idle()
     view = seen(events)
@@ -275,7 +277,9 @@ def test_every_stage_has_its_words(progress: Progress, said: str, fraction: floa
         ((0.0, 100), 1100, 100.0),
     ],
 )
-def test_the_rate_is_told_once_enough_was_seen(first, done: int | None, rate: float | None) -> None:
+def test_the_rate_is_reported_once_enough_was_seen(
+    first, done: int | None, rate: float | None
+) -> None:
     progress = Progress(stage="loading", mib_done=done)
     assert reading.loading_rate(Switch("m", progress, 0.0, 10.0, first=first)) == rate
 
@@ -332,13 +336,62 @@ def test_the_header_says_who_is_looked_at_and_what_is_wrong() -> None:
     )
     refused = with_glm()
     refused.status.config = broken
-    told = reading.header(seen(Tale().tell(refused).events))
-    assert told.problem == "models.conf was not applied: line 3: unknown key"
+    head = reading.header(seen(Tale().tell(refused).events))
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key"]
     broken.error = Failure(
         code="x", message="2 problems", log=["line 3: unknown key", "line 5: no"]
     )
-    told = reading.header(seen(Tale().tell(refused).events))
-    assert told.problem.endswith("applied: line 3: unknown key, and 1 more: paddock check")
+    head = reading.header(seen(Tale().tell(refused).events))
+    assert [problem.text for problem in head.mistakes] == ["line 3: unknown key", "line 5: no"]
+    assert not_applied(head.mistakes).endswith("applied: line 3: unknown key, and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("said", "line", "words"),
+    [
+        ("/a/models.conf:46: [x] unknown key", 46, "[x] unknown key"),
+        ("models.conf:46: [x] at 3:4: no", 46, "[x] at 3:4: no"),
+        ("/a/paddock.toml:3: no such setting", None, "/a/paddock.toml:3: no such setting"),
+        ("it cannot be read", None, "it cannot be read"),
+    ],
+)
+def test_a_problem_is_known_by_its_line(said: str, line: int | None, words: str) -> None:
+    [problem] = warnings(ConfigInfo(path="/a/models.conf", loaded_at="", warnings=[said]))
+    assert (problem.line, problem.words) == (line, words)
+
+
+@pytest.mark.parametrize(
+    ("described", "short"),
+    [
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA H200", "H200"),
+        ("AMD Radeon RX 7900 XTX", "RX 7900 XTX"),
+        ("Intel(R) Arc(TM) A770 Graphics", "Arc A770"),
+        ("AMD Radeon Graphics", "AMD Radeon Graphics"),
+        ("RAM", "RAM"),
+        ("", ""),
+    ],
+)
+def test_a_device_is_called_by_what_tells_it_from_others(described: str, short: str) -> None:
+    assert short_name(described) == short
+
+
+def test_the_header_says_that_there_is_no_engine_or_that_it_uses_no_gpu() -> None:
+    view = seen(histories.idle())
+    assert reading.header(replace(view, engine="")).problem.startswith("no llama-server was found")
+    gpu = DeviceInfo(name="GPU0", kind="gpu", id="0000:03:00.0", description="Arc B580")
+    ram = DeviceInfo(name="Host", kind="host")
+
+    def problem(device: DeviceInfo, place: str) -> str:
+        placement = Placement(buffers=[Buffer(device=place, kind="model", mib=100.0)])
+        [one, *_] = seen(histories.two_resident()).instances.values()
+        live = {one.id: with_fields(one, placement=placement)}
+        return reading.header(replace(view, devices=(device, ram), instances=live)).problem
+
+    assert "uses none of the GPUs (Arc B580)" in problem(gpu, "Host")
+    assert problem(gpu, "Vulkan0") == ""
+    assert problem(with_fields(gpu, name="CUDA0"), "Host") == "", "its engine named it"
+    assert reading.header(replace(view, devices=(gpu, ram), instances={})).problem == ""
 
 
 def test_totals_in_one_line() -> None:
@@ -368,7 +421,7 @@ def test_a_trace_fills_its_width_from_the_right() -> None:
     assert reading.trace(view, "generation", 0) == ()
 
 
-def test_how_hard_a_device_works_is_told_as_far_as_it_is_known() -> None:
+def test_how_hard_a_device_works_is_reported_as_far_as_it_is_known() -> None:
     busy = DeviceInfo(
         name="CUDA0", kind="gpu", utilization=0.97, temperature_c=61, power_w=310.4,
         power_limit_w=450, clock_mhz=2520, throttled=["power"],

@@ -116,7 +116,7 @@ def test_a_model_that_does_not_lie_as_it_should() -> None:
 
 def test_a_machine_without_a_gpu() -> None:
     view = seen(histories.no_gpu())
-    assert set(view.traces) == {"generation", "requests", "used:Host"}
+    assert set(view.traces) == {"generation", "requests", "used:Host", "util:Host"}
 
 
 def test_who_answers_is_busy_though_no_instance_tells_so() -> None:

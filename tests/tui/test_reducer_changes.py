@@ -44,7 +44,7 @@ def test_a_switch_that_nobody_waits_for_any_more_is_forgotten_unless_its_load_ha
     assert QWEN in seen(begun.events).switches
 
 
-def test_a_model_that_crashes_while_it_serves_is_told_of_once() -> None:
+def test_a_model_that_crashes_while_it_serves_is_reported_once() -> None:
     failure = Failure(code="crashed", message=f"{GLM} was killed by signal 9")
     tale = Tale().tell(with_glm())
     tale.tell(

@@ -13,7 +13,7 @@ from tests.tui.tale import Tale, end_of, loaded, progress, seen, snapshot, with_
 from tests.tui.views import lines, states
 
 
-def test_a_lost_link_is_told_once_and_what_was_known_stays() -> None:
+def test_a_lost_link_is_shown_once_and_what_was_known_stays() -> None:
     before, now = seen(histories.two_resident()), end_of(histories.two_resident())
     view = lost(before, "the daemon has ended", now)
     for attempt in range(5):
@@ -28,14 +28,14 @@ def test_a_lost_link_is_told_once_and_what_was_known_stays() -> None:
 
 
 def test_a_feeds_news_of_the_link_come_the_same_way_as_events() -> None:
-    told = [
+    story = [
         LinkChanged("connecting"),
         LinkChanged("live"),
         *histories.idle(),
         LinkChanged("lost", "the daemon has ended"),
     ]
     view = View()
-    for news in told:
+    for news in story:
         view = reduce_news(view, news, CLOCK)
     assert (view.link, view.link_error, view.current) == ("lost", "the daemon has ended", GLM)
 

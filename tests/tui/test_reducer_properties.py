@@ -204,9 +204,9 @@ def test_no_history_upsets_it_and_all_stays_bounded(history) -> None:
     view, now = View(), 100.0
     for seq, (one, pause) in enumerate(history, 1):
         now = max(now + pause, 0.0)
-        told = one if isinstance(one, LinkChanged) else numbered(one, seq)
-        view = reduce_news(view, told, now)
-        assert reduce_news(view, told, now) == view, "told twice, it is known once"
+        arrived = one if isinstance(one, LinkChanged) else numbered(one, seq)
+        view = reduce_news(view, arrived, now)
+        assert reduce_news(view, arrived, now) == view, "reported twice, it is known once"
     assert len(view.notices) <= notices.KEPT
     assert all(0 < len(known.values) <= LENGTH for known in view.traces.values())
     assert len(view.traces) <= 2 + 2 * 3
@@ -218,7 +218,7 @@ def test_no_history_upsets_it_and_all_stays_bounded(history) -> None:
 
 @given(st.lists(events, min_size=1, max_size=20), st.data())
 @settings(deadline=None)
-def test_what_was_told_before_is_not_folded_again(history, data) -> None:
+def test_what_was_reported_before_is_not_folded_again(history, data) -> None:
     """A feed that resumes one event too early does no harm; a reading is always new."""
     view = View()
     for seq, event in enumerate(history, 1):
@@ -241,16 +241,16 @@ steps = st.one_of(
 
 @given(st.lists(steps, max_size=15), st.lists(steps, min_size=1, max_size=25))
 @settings(max_examples=200, deadline=None)
-def test_a_snapshot_tells_what_the_events_before_it_told(before, after) -> None:
+def test_a_snapshot_tells_what_the_events_before_it_reported(before, after) -> None:
     world = World(PROFILES)
     for step in before:
         getattr(world, step[0])(*step[1:])
     late = reduce(View(), world.snapshot(), 100.0)
-    world.told.clear()
+    world.published.clear()
     for step in after:
         getattr(world, step[0])(*step[1:])
     world.read()
-    for event in world.told:
+    for event in world.published:
         late = reduce(late, event, 100.0)
     fresh = reduce(View(), world.snapshot(), 100.0)
     assert comparable(late) == comparable(fresh)

@@ -16,7 +16,7 @@ CONF = "[alpha]\nmodel = alpha.gguf\n[beta]\nmodel = beta.gguf\n"
 
 class Hearer:
     def __init__(self) -> None:
-        self.told: list[str | None] = []
+        self.received: list[str | None] = []
         self._new: Queue[str | None] = Queue()
 
     def hear(self, line: str | None) -> None:
@@ -24,7 +24,7 @@ class Hearer:
 
     def until(self, true: Callable[[str], bool]) -> str:
         while True:
-            self.told.append(line := self._new.get(timeout=60))
+            self.received.append(line := self._new.get(timeout=60))
             if line is not None and true(line):
                 return line
 
@@ -48,9 +48,9 @@ def test_it_goes_on_over_switches_and_restarts(tmp_path: Path, models: Path):
         heard.until(lambda line: "no daemon answers" in line)
         again = Process(paths, "--listen", daemon.url.removeprefix("http://"))
         try:
-            heard.told.clear()
+            heard.received.clear()
             heard.until(begins("── beta.2,"))
-            assert None in heard.told, "it began anew"
+            assert None in heard.received, "it began anew"
             client.switch("alpha")
             heard.until(begins("── alpha.3,"))
         finally:

@@ -113,7 +113,13 @@ def test_a_day_with_the_dashboard(tmp_path: Path, models: Path):
     listen = f"127.0.0.1:{free_port()}"
     daemon = Process(paths, "--listen", listen)
     client = Client(f"http://{listen}")
-    dashboard = [sys.executable, "-m", "paddock", "dashboard", "--url", client.url]
+    editor = tmp_path / "editor"
+    editor.write_text(
+        '#!/bin/sh\necho "edits $1 of $2"; echo "ttl = 3 parsecs" >> "$2"; read go_on\n'
+    )
+    editor.chmod(0o755)
+    dashboard = ["env", f"VISUAL={editor}", sys.executable, "-m", "paddock", "dashboard"]
+    dashboard += ["--url", client.url]
     try:
         with terminal(tmp_path) as screen:
             screen.open(*dashboard)
@@ -141,8 +147,12 @@ def test_a_day_with_the_dashboard(tmp_path: Path, models: Path):
 
             client.switch("alpha")
             screen.until("alpha is ready after")
+            screen.press("e")
+            screen.until(f"edits +{paths.config.read_text().splitlines().index('[alpha]') + 1} of")
+            screen.press("Enter")
+            screen.until_like(r"line \d+: \[big\] ttl takes seconds")
             screen.press("a")
-            screen.until("slots are idle")
+            screen.until_like(r"all models +following[^╭]+slots are idle")
             screen.press("g")
             screen.until("── big.1, begun")
             screen.press("/")

@@ -41,7 +41,7 @@ def test_nothing_sought_is_nowhere():
     assert (made.found(), made.next_after(0), made.next_after(-1, step=-1)) == ([], None, None)
 
 
-def test_each_place_in_a_line_is_told():
+def test_each_place_in_a_line_is_reported():
     made = transcript()
     made.seek("ab")
     assert list(made.spans("abAB-ab")) == [(0, 2), (2, 4), (5, 7)]

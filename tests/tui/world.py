@@ -50,7 +50,7 @@ class World:
     """Profiles and at most one instance of each."""
 
     profiles: list[str]
-    told: list[AnyEvent] = field(default_factory=list)
+    published: list[AnyEvent] = field(default_factory=list)
     live: dict[str, InstanceInfo] = field(default_factory=dict)  # by profile
     waiting: dict[str, int] = field(default_factory=dict)
     underway: set[str] = field(default_factory=set)
@@ -148,7 +148,7 @@ class World:
 
     def read(self) -> None:
         """What goes on just now: a second after events the real one says it anew."""
-        self.told.append(
+        self.published.append(
             Activity(
                 seq=self.seq,
                 time=_TIME,
@@ -272,7 +272,7 @@ class World:
             now = self._now(event.profile)
             state: State = "ready" if now.state == "busy" else now.state
             event = with_fields(event, now=with_fields(now, state=state))
-        self.told.append(with_fields(event, seq=self.seq, time=_TIME))
+        self.published.append(with_fields(event, seq=self.seq, time=_TIME))
 
 
 def _stage(phase: Phase) -> Stage:
@@ -285,9 +285,9 @@ def _request(number: int, profile: str, instance: str) -> RequestInfo:
 
 def comparable(view: View) -> dict[str, object]:
     """What both tell: not who is the current one, nor what only one of them can know."""
-    told = ("waiting", "requests", "devices", "totals", "last_seq")
+    published = ("waiting", "requests", "devices", "totals", "last_seq")
     known: dict[str, object] = {
-        f.name: getattr(view, f.name) for f in fields(view) if f.name in told
+        f.name: getattr(view, f.name) for f in fields(view) if f.name in published
     }
     known["models"] = [with_fields(m, last_used=None, last_load_seconds=None) for m in view.models]
     known["instances"] = {

@@ -18,6 +18,7 @@ from paddock.api.types import (
     Progress,
     State,
     Status,
+    VariantInfo,
 )
 from paddock.api.yielding import YieldInfo
 
@@ -42,6 +43,7 @@ class Snapshot(Event, tag="snapshot", kw_only=True):
 
     status: Status
     profiles: list[ProfileInfo]
+    variants: list[VariantInfo] = []
 
 
 class InstanceChanged(ProfileEvent, tag="instance", kw_only=True):

@@ -46,6 +46,9 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     device: str
     id: str = ""  # the ledger's own name: a PCI address, `RPC0[host:port]`, `host`
+    description: str = (
+        ""  # as its engine calls it: `NVIDIA H100 80GB HBM3`; of RPC devices the endpoint
+    )
     model: int = 0
     context: int = 0
     compute: int = 0
@@ -68,6 +71,12 @@ class DevicePlan(msgspec.Struct, kw_only=True, omit_defaults=True):
         """MiB that stay free, margin included; negative where it does not fit."""
         return None if self.available is None else self.available - self.total
 
+    @property
+    def is_all_margin(self) -> bool:
+        """Whether nothing lies on it, as all that it has is to stay free; it may compute for what lies in RAM."""
+        is_too_small = self.available is not None and 0 < self.available <= self.margin
+        return is_too_small and not self.model and not self.context
+
 
 class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where a profile's bytes will lie, before anything is loaded."""
@@ -86,6 +95,8 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     layers: int | None = None
     layers_on_devices: int | None = None
     experts_in_ram: int = 0  # layers of which experts lie in host memory
+    refused_mib: int = 0  # weights of layers on devices that these refuse, and that lie in RAM
+    refused: str = ""  # which, where llama.cpp names one of them
     graph_splits: int | None = None
     steps: list[str] = []  # what fit had to do, in words
     notes: list[str] = []  # why, in words: who takes the memory, what goes where
@@ -100,7 +111,7 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Speed(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Of the last finished request, tokens/s."""
+    """Of the last requests that were long enough and had their devices for themselves, tokens/s."""
 
     prompt: float | None = None
     generation: float | None = None

@@ -73,6 +73,7 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
 class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     profile: str
+    variants: list[str] = []  # of its profile: other names that it answers to
     phase: Phase
     since: str  # when this phase began
     engine: str = ""
@@ -97,6 +98,7 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
 class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     state: State
+    line: int | None = None  # of its section in models.conf
     title: str = ""
     description: str = ""
     aliases: list[str] = []
@@ -124,6 +126,19 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     last_load_seconds: float | None = None
     failure: Failure | None = None  # of the last load, until one succeeds
     args: list[str] = []
+
+
+class VariantInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Another name for a profile's instance. How it stands is how its profile does."""
+
+    id: str
+    variant_of: str
+    line: int | None = None  # of its section in models.conf
+    title: str = ""
+    description: str = ""
+    aliases: list[str] = []
+    hidden: bool = False
+    settings: dict[str, Any] = {}  # what it changes in a request, by the keys of models.conf
 
 
 class ProfileNow(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -162,7 +177,11 @@ class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str  # `CUDA0`, where an engine has named it; else `GPU0`, `Host`
     kind: Literal["gpu", "host"]
     id: str = ""  # stable: a PCI address, `RPC0[host:port]`, `host`
-    description: str = ""
+    description: str = ""  # of a GPU its maker and model
+    also: list[str] = []  # what the same device is called by other backends of engines: `Vulkan0`
+    in_ram: bool = (
+        False  # a GPU in the machine's memory, whose sizes count that: the host's row has it, too
+    )
     total_mib: int | None = None
     free_mib: int | None = None
     booked_mib: dict[str, int] = {}  # by instance: what the scheduler counts on
@@ -170,7 +189,10 @@ class DeviceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     foreign_mib: int | None = None  # taken by programs that are none of ours
     foreign: list[ForeignUse] = []  # the largest of them
     drives_display: bool | None = None
-    utilization: float | None = None  # 0 to 1
+    utilization: float | None = None  # 0 to 1; of the host: of all processors
+    load: float | None = (
+        None  # of the host: how many tasks ran or wanted to, mean of the last minute
+    )
     temperature_c: int | None = None
     power_w: float | None = None
     power_limit_w: float | None = None

@@ -177,6 +177,10 @@ ForModel = Annotated[
         autocompletion=profile_names,
     ),
 ]
+NoStart = Annotated[
+    bool,
+    typer.Option("--no-start", help="Do not start a daemon where none answers; fail instead."),
+]
 MaybeFolder = Annotated[
     Path | None, typer.Argument(help="The folder; default: the usual one.", show_default=False)
 ]

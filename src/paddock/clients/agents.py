@@ -1,60 +1,16 @@
-"""Agents in the terminal, configured for one run: Claude Code, Codex, opencode, Qwen Code."""
+"""Agents in the terminal, configured for one run: Codex, opencode, Qwen Code; Claude Code is in `claude_code.py`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from paddock.api.models import ModelCard
+from paddock.clients.claude_code import CLAUDE_CODE
 from paddock.clients.offer import TIMEOUT, Offer, output_limit, title
 from paddock.clients.setting import ClientFolders, ClientProgram, ClientSettings, OwnFile
 
 _TIMEOUT_MS = TIMEOUT * 1000
 _KEY_VARIABLE = "PADDOCK_API_KEY"
-
-# ---- Claude Code: code.claude.com/docs (settings, llm-gateway) ----
-
-
-def claude_code_env(offer: Offer) -> dict[str, str]:
-    """All its jobs on one model, long time-outs, and no text in its prompts that changes by itself.
-
-    The attribution header and the token reminder differ from request to request, and a prompt
-    whose beginning differs is read anew.
-    """
-    main = offer.main
-    jobs = ("ANTHROPIC_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL", "ANTHROPIC_SMALL_FAST_MODEL")
-    tiers = [f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE")]
-    context = {"CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(main.context)} if main.context else {}
-    return {
-        "ANTHROPIC_BASE_URL": offer.url,
-        "ANTHROPIC_AUTH_TOKEN": offer.token,
-        "ANTHROPIC_API_KEY": "",  # one from elsewhere would be sent instead
-        **dict.fromkeys((*jobs, *tiers), main.id),
-        **context,
-        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(output_limit(main)),
-        "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
-        "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
-        "CLAUDE_CODE_TOTAL_TOKENS_REMINDER": "off",
-        # After an error in a stream it would send the same request again, without streaming.
-        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
-        "API_TIMEOUT_MS": str(_TIMEOUT_MS),
-        "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
-        "CLAUDE_ENABLE_BYTE_WATCHDOG": "0",
-    }
-
-
-def _claude_code_run(offer: Offer, folder: Path) -> ClientSettings:
-    return ClientSettings(env=claude_code_env(offer))
-
-
-def _claude_code(offer: Offer, folders: ClientFolders) -> ClientSettings:
-    path = folders.own / "settings.json"
-    text = json.dumps({"env": claude_code_env(offer)}, indent=2) + "\n"
-    return ClientSettings(
-        files=(OwnFile(path, text),),
-        usage=(f"claude --settings {path}",),
-        notes=("all profiles are in /model, under names that begin with claude-",),
-    )
-
 
 # ---- Codex: developers.openai.com/codex (config reference), codex 0.171 ----
 
@@ -206,6 +162,9 @@ def qwen_settings(offer: Offer) -> str:
         "modelProviders": {"openai": [_qwen_model(card, offer) for card in offer.cards]},
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": offer.main.id},
+        # After each turn a second agent would read all of it with a prompt of its own: 26,000 tokens
+        # for a "hi", and what the slot held is lost.
+        "memory": {"enableManagedAutoMemory": False},
         "env": _qwen_env(offer),
     }
     return json.dumps(settings, indent=2) + "\n"
@@ -253,14 +212,7 @@ def _qwen(offer: Offer, folders: ClientFolders) -> ClientSettings:
 
 
 AGENTS = (
-    ClientProgram(
-        "claude-code",
-        "Claude Code",
-        "claude",
-        "npm install -g @anthropic-ai/claude-code",
-        _claude_code,
-        _claude_code_run,
-    ),
+    CLAUDE_CODE,
     ClientProgram("codex", "Codex", "codex", "npm install -g @openai/codex", _codex, _codex_run),
     ClientProgram(
         "opencode", "opencode", "opencode", "npm install -g opencode-ai", _opencode, _opencode_run

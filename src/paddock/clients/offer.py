@@ -19,6 +19,7 @@ class Offer:
     key: str
     cards: tuple[ModelCard, ...]
     main: ModelCard  # for all that a client does, side jobs included
+    is_chosen: bool = True  # else `main` is only what the client begins with
 
     @property
     def token(self) -> str:
@@ -37,20 +38,26 @@ def offered(
     key: str | None,
     wanted: str | None,
     current: str | None,
+    has_picker: bool = False,
 ) -> Offer:
     """With the wanted model first; if none is named, with the current one, else with the only one.
 
-    Raises UnknownModel, or ModelMissing where none is named and there are several.
+    Raises UnknownModel, or ModelMissing where none is named and there are several, unless the client
+    `has_picker`: then it begins with the current one or the first.
     """
     fit = tuple(
         card for card in cards if "chat" in card.abilities or "completion" in card.abilities
     )
     if not fit:
         raise ModelMissing("no profile is a chat model", hint="`paddock list` shows what there is")
-    return Offer(url.rstrip("/"), key or "", fit, _main(fit, wanted, current))
+    main = _main(fit, wanted, current, has_picker=has_picker)
+    is_chosen = bool(wanted) or not has_picker or len(fit) == 1
+    return Offer(url.rstrip("/"), key or "", fit, main, is_chosen)
 
 
-def _main(cards: Sequence[ModelCard], wanted: str | None, current: str | None) -> ModelCard:
+def _main(
+    cards: Sequence[ModelCard], wanted: str | None, current: str | None, *, has_picker: bool
+) -> ModelCard:
     names = ", ".join(card.id for card in cards)
     if wanted:
         for card in cards:
@@ -60,7 +67,7 @@ def _main(cards: Sequence[ModelCard], wanted: str | None, current: str | None) -
     for card in cards:
         if card.id == current:
             return card
-    if len(cards) == 1:
+    if len(cards) == 1 or has_picker:
         return cards[0]
     raise ModelMissing("which model?", hint=f"name it with --model: {names}")
 

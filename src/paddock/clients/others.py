@@ -1,4 +1,4 @@
-"""Goose, Crush, Open WebUI, and all that read the usual variables of OpenAI's or Anthropic's library."""
+"""Goose, Crush, OpenClaw, Open WebUI, and all that read the usual variables of OpenAI's or Anthropic's library."""
 
 import json
 from pathlib import Path
@@ -105,6 +105,57 @@ def _crush(offer: Offer, folders: ClientFolders) -> ClientSettings:
     return ClientSettings(edits=(Edit(path, change),), usage=("crush",), notes=notes)
 
 
+# ---- OpenClaw 2026.9: docs/gateway/local-models.md of its package, and `openclaw config validate` ----
+
+
+def openclaw_provider(offer: Offer) -> dict[str, Any]:
+    """A provider of its `models.providers`. Its time-out also covers silence in a stream, 120 s by default."""
+    return {
+        "baseUrl": offer.openai_url,
+        "apiKey": offer.token,
+        "api": "openai-completions",
+        "timeoutSeconds": TIMEOUT,
+        "models": [_openclaw_model(card) for card in offer.cards],
+    }
+
+
+def _openclaw_model(card: ModelCard) -> dict[str, Any]:
+    return {
+        "id": card.id,
+        "name": title(card),
+        "reasoning": "thinking" in card.abilities,
+        "input": ["text", *(["image"] if "vision" in card.abilities else [])],
+        "contextWindow": card.context or 32_768,
+        "maxTokens": output_limit(card),
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "compat": {"supportsTemperature": False},  # so the profile's own is used
+    }
+
+
+def _openclaw_run(offer: Offer, folder: Path) -> ClientSettings:
+    """A configuration in place of the user's own; `utilityModel` writes its titles."""
+    chosen = f"paddock/{offer.main.id}"
+    defaults = {"model": {"primary": chosen}, "utilityModel": chosen, "timeoutSeconds": TIMEOUT}
+    config = {
+        "models": {"mode": "replace", "providers": {"paddock": openclaw_provider(offer)}},
+        "agents": {"defaults": defaults},
+    }
+    file = OwnFile(folder / "openclaw.json", json.dumps(config, indent=2) + "\n")
+    return ClientSettings(env={"OPENCLAW_CONFIG_PATH": str(file.path)}, files=(file,))
+
+
+def _openclaw(offer: Offer, folders: ClientFolders) -> ClientSettings:
+    def change(text: str) -> str:
+        return jsonc.put(text, ("models", "providers", "paddock"), openclaw_provider(offer))
+
+    chosen = f"paddock/{offer.main.id}"
+    return ClientSettings(
+        edits=(Edit(folders.home / ".openclaw" / "openclaw.json", change),),
+        usage=(f"openclaw agent exec --model {chosen}",),
+        notes=(f"`openclaw models set {chosen}` makes it the model of all its agents",),
+    )
+
+
 # ---- Open WebUI: docs.openwebui.com, environment variables ----
 
 
@@ -174,6 +225,14 @@ def _anthropic_run(offer: Offer, folder: Path) -> ClientSettings:
 OTHERS = (
     ClientProgram("goose", "Goose", "goose", "https://github.com/block/goose", _goose, _goose_run),
     ClientProgram("crush", "Crush", "crush", "npm install -g @charmland/crush", _crush, _crush_run),
+    ClientProgram(
+        "openclaw",
+        "OpenClaw",
+        "openclaw",
+        "npm install -g openclaw",
+        _openclaw,
+        _openclaw_run,
+    ),
     ClientProgram(
         "open-webui",
         "Open WebUI",

@@ -28,12 +28,18 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """All settings for one client. `usage`: what to type then; `notes`: what the user should know."""
+    """All settings for one client. `usage`: what to type then; `notes`: what the user should know.
+
+    `first`: files that are written where there are none, and the user's from then on. `needs`: programs
+    without which it does less.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
     files: tuple[OwnFile, ...] = ()
+    first: tuple[OwnFile, ...] = ()
     edits: tuple[Edit, ...] = ()
+    needs: tuple[str, ...] = ()
     usage: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -47,7 +53,16 @@ class ClientFolders:
     config: Path  # $XDG_CONFIG_HOME
 
 
+@dataclass(frozen=True, slots=True)
+class PrivatePlace:
+    """Where a client lives that is to be alone with Paddock."""
+
+    folder: Path  # this user's alone, and stays
+    no_proxy: str  # hosts that the user has asked without a proxy so far, with commas between
+
+
 Run = Callable[[Offer, Path], ClientSettings]  # the folder is ours, and goes when the client ends
+RunPrivately = Callable[[Offer, Path, PrivatePlace], ClientSettings]
 Connect = Callable[[Offer, ClientFolders], ClientSettings]
 
 
@@ -61,6 +76,8 @@ class ClientProgram:
     install: str  # the command that installs it, or its download page
     connect: Connect
     run: Run | None = None
+    private: RunPrivately | None = None
+    has_picker: bool = False  # it shows all models by itself, so that none need be named
 
 
 def exports(env: Mapping[str, str]) -> tuple[str, ...]:

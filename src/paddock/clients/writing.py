@@ -138,8 +138,9 @@ class WrittenFiles:
 
 
 def put_aside(setting: ClientSettings) -> Iterator[Path]:
-    """Write the files that one run needs; returns their paths."""
-    for file in setting.files:
+    """Write the files that one run needs, of those that are the user's only what is missing; returns their paths."""
+    missing = [file for file in setting.first if not file.path.exists()]
+    for file in (*setting.files, *missing):
         _write(file.path, file.text.encode())
         yield file.path
 

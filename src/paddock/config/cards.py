@@ -61,7 +61,7 @@ def variant_card(base: ModelCard, variant: Variant) -> ModelCard:
         title=variant.title or variant.id,
         description=variant.description,
         aliases=list(variant.aliases),
-        hidden=variant.hidden,
+        hidden=variant.is_unlisted,
         variant_of=variant.base,
         max_output=min(lengths, default=None),
         abilities=[one for one in base.abilities if thinks or one != "thinking"],

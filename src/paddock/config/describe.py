@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from paddock.api.types import ProfileInfo
+from paddock.api.types import ProfileInfo, VariantInfo
 from paddock.config.profile import Profile
 from paddock.config.variant import Variant
 from paddock.llama.gguf import shards
@@ -19,6 +19,7 @@ def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
     return ProfileInfo(
         id=profile.id,
         state="unloaded",
+        line=profile.line,
         title=profile.title,
         description=profile.description,
         aliases=list(profile.aliases),
@@ -41,13 +42,28 @@ def described_variant(base: ProfileInfo, variant: Variant) -> ProfileInfo:
     return structs.replace(
         base,
         id=variant.id,
+        line=variant.line,
         title=variant.title,
         description=variant.description,
         aliases=list(variant.aliases),
-        hidden=variant.hidden,
-        bench=False,
+        hidden=bool(variant.hidden),
+        bench=variant.is_bench,
         variants=[],
         variant_of=variant.base,
+        settings=variant.settings,
+    )
+
+
+def variant_info(variant: Variant) -> VariantInfo:
+    """The variant alone, without how its profile stands."""
+    return VariantInfo(
+        id=variant.id,
+        variant_of=variant.base,
+        line=variant.line,
+        title=variant.title,
+        description=variant.description,
+        aliases=list(variant.aliases),
+        hidden=variant.is_unlisted,
         settings=variant.settings,
     )
 

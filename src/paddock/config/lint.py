@@ -53,6 +53,9 @@ def _named(flag: Flag) -> str:
 def _fit(profile: Profile, flags: FlagSet | None, file: str) -> Iterator[Problem]:
     if not flags or not flags.find("fit") or _is_off(profile.flag("--fit")):
         return
+    split = profile.flag("--split-mode")
+    if split and split.values == ("tensor",):
+        return  # fit does nothing there anyway
     layers = profile.flag("--n-gpu-layers")
     if layers and layers.values[0] not in FITTABLE:
         message = f"{' '.join(layers.argv)} keeps --fit from moving layers"

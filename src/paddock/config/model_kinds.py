@@ -25,7 +25,7 @@ EMBEDDERS = frozenset(
 )  # fmt: skip
 _EMBEDS = re.compile(r"embed(?!ded)", re.IGNORECASE)
 _RERANKS = re.compile(r"re-?rank", re.IGNORECASE)
-_DRAFTERS = frozenset({"dflash", "eagle3", "gemma4-assistant"})  # architectures
+DRAFTERS = frozenset({"dflash", "eagle3", "gemma4-assistant"})  # architectures that only draft
 _DRAFTS = re.compile(r"(?:mtp|dflash|dspark)-|(?:.*[-_. ])?draft(?:[-_. ]|$)", re.IGNORECASE)
 _WHAT_FOR = {
     "adapter": "a LoRA adapter: give it as `lora` to the model that it was made for",
@@ -35,6 +35,14 @@ _WHAT_FOR = {
 }
 # Which of several projectors: the exact ones that are half as large, then the exact one.
 _PREFERRED = ("F16", "BF16", "F32", "Q8_0")
+
+
+def needs_spec_type(draft: Facts) -> bool:
+    """Whether llama-server (build 11434) leaves a draft model idle unless `--spec-type` says how to use it.
+
+    It infers the type from layers for multi-token prediction and from architectures that only draft.
+    """
+    return draft.architecture not in DRAFTERS and not draft.nextn_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def _use(file: ModelFile, facts: Facts) -> Use:
 
 
 def _is_draft(model: UsableModel) -> bool:
-    return model.facts.architecture in _DRAFTERS or bool(_DRAFTS.match(model.file.name))
+    return model.facts.architecture in DRAFTERS or bool(_DRAFTS.match(model.file.name))
 
 
 # ---- projectors ----

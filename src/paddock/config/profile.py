@@ -199,7 +199,7 @@ class NamedModel:
     @property
     def is_unlisted(self) -> bool:
         """Whether clients' lists leave it out."""
-        return self.variant.hidden if self.variant else self.profile.is_unlisted
+        return self.variant.is_unlisted if self.variant else self.profile.is_unlisted
 
 
 May = Callable[[NamedModel], bool] | None  # what somebody may ask, None: all

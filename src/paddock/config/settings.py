@@ -25,6 +25,8 @@ class Settings(
 
     listen: str = "127.0.0.1:8080"
     ollama_port: int = 0  # a second port of the same host, for clients of Ollama; 0 = none
+    # A third one, on which a hand-made wrapper's management API is spoken; 0 = none
+    wrapper_port: int = 0
     models_dir: str | None = None  # default: `models/` beside models.conf
     engine: str | None = (
         None  # a name of `engines`, `native`, `embedded`, a path or container:IMAGE
@@ -81,6 +83,7 @@ class Paths(msgspec.Struct, kw_only=True, frozen=True):
 
 _FIELDS = {f.encode_name: f for f in msgspec.structs.fields(Settings)}
 _KEYS = ("api-keys", "management-keys")
+_PORTS, _MOST_PORT = ("ollama-port", "wrapper-port"), 65535
 _FLAGS = ("config", "state-dir")  # of `paddock serve`, with no setting beside them
 _LISTEN = 'the address is `listen = "127.0.0.1:8080"`, host and port in one'
 _OTHER_NAMES = dict.fromkeys(
@@ -113,6 +116,7 @@ def load_settings(
         problems += _readable_by_others(path)
     _refuse(problems, path)
     settings = msgspec.convert({**written, **over}, Settings)
+    _refuse(list(_same_ports(settings)), path)
     if not is_keyed:
         _refuse(list(_exposed(settings)), path)
     return settings
@@ -177,6 +181,8 @@ def _complaint(key: str, value: object) -> str:
         msgspec.convert(value, _FIELDS[key].type)
     except msgspec.ValidationError as error:
         return f"is wrong: {error}"
+    if key in _PORTS and not 0 <= int(str(value)) <= _MOST_PORT:
+        return f"is a port, 1 to {_MOST_PORT}, or 0 for none, not {value}"
     least = _LEAST.get(key, 0)
     if isinstance(value, int | float) and value < least:
         return f"must be {least} or more, not {value}"
@@ -209,6 +215,20 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
     message = f"listen = {settings.listen!r} lets other machines in, and there are no keys"
     hint = "run `paddock key add NAME`, set api-keys or management-keys, listen on 127.0.0.1, or set insecure = true if that is meant"
     yield Problem("error", message, hint, key="listen")
+
+
+def _same_ports(settings: Settings) -> Iterator[Problem]:
+    """Two sockets may be bound to one port before either listens; then nobody would know why it failed."""
+    ports = {
+        "listen": listen_address(settings.listen)[1],
+        "ollama-port": settings.ollama_port,
+        "wrapper-port": settings.wrapper_port,
+    }
+    taken: dict[int, str] = {}
+    for name, port in ports.items():
+        if port and (other := taken.setdefault(port, name)) != name:
+            message = f"{name} and {other} are both {port}"
+            yield Problem("error", message, "give each a port of its own", key=name)
 
 
 def _refuse(problems: list[Problem], path: Path | None) -> None:

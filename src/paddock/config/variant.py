@@ -15,7 +15,7 @@ class Variant:
     title: str = ""
     description: str = ""
     aliases: tuple[str, ...] = ()
-    hidden: bool = False
+    hidden: bool | None = None  # None: as its name says, see `is_unlisted`
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     samplers: Mapping[str, float] = field(default_factory=dict)  # in requests' words
     template_arguments: Mapping[str, Any] = field(default_factory=dict)  # chat_template_kwargs
@@ -27,6 +27,15 @@ class Variant:
     max_tokens: int | None = None  # of an answer, where the client names no number
     max_tokens_limit: int | None = None  # whatever the client says
     stop: tuple[str, ...] = ()
+
+    @property
+    def is_bench(self) -> bool:
+        return self.id.startswith("bench-")
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether clients' lists leave it out, as a profile of that name would be."""
+        return self.is_bench if self.hidden is None else self.hidden
 
     @property
     def is_forced(self) -> bool:

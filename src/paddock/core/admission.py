@@ -21,7 +21,8 @@ def objection(books: Books, asked: Asked, now: float) -> Cause | None:
         return cause
     queued = sum(1 for waiter in books.waiting.values() if waiter.profile == profile)
     if queued >= books.rules.queue_limit:
-        return Cause("queue_full", f"{queued} requests already wait for {profile}")
+        wait = "1 request already waits" if queued == 1 else f"{queued} requests already wait"
+        return Cause("queue_full", f"{wait} for {profile}")
     return None
 
 

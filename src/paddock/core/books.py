@@ -92,6 +92,7 @@ class Waiter:
     insist: bool
     force: bool = False
     asker: Asker = UNKNOWN
+    is_order: bool = False  # for the load alone: no request
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Asked:
     """A client wants this profile and waits.
 
     `insist`: a person asked for the switch itself. `force`: also where it is known to fail. `asker`:
-    whose request it is, as far as that is known.
+    whose request it is, as far as that is known. `is_order`: no request waits, but whoever ordered the load.
     """
 
     ticket: Ticket
@@ -42,6 +42,7 @@ class Asked:
     insist: bool = False
     force: bool = False
     asker: Asker = UNKNOWN
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

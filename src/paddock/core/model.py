@@ -17,6 +17,8 @@ UNKNOWN = Asker("")  # counts as somebody else than everybody
 Demand = Mapping[DeviceId, int]  # MiB by device
 
 HOST = DeviceId("host")  # the machine's own memory
+# The host's memory and what was set aside in it for GPUs, as one: a sum in `Room.capacity`, and no device.
+POOL = DeviceId("ram-pool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Room:
     )  # MiB; unlisted devices: no limit
     max_instances: int = 0  # 0 = no limit
     exclusive: frozenset[DeviceId] = frozenset()  # they serve one instance at a time
-    # GPUs that lie in RAM: each one's capacity is of all of these and the host together.
+    # GPUs that lie in RAM: what lies on any of these and on the host is limited by `capacity[POOL]`, too.
+    # What one of them has in `capacity` is all that it can reach of that.
     in_ram: frozenset[DeviceId] = frozenset()
     names: Mapping[DeviceId, str] = field(default_factory=dict)  # for people: `CUDA0`
 

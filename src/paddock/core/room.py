@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room, Spec
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId, Room, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,25 @@ def _lack(device: DeviceId, mib: int, others: Sequence[Demand], room: Room) -> i
 def need(spec: Spec, room: Room) -> Demand:
     """What must be free for `spec`: demand and margin, cut to the devices where fit would shrink it."""
     needed = {device: _need_of(device, spec, room) for device in spec.demand}
-    for device in room.in_ram & needed.keys():
-        _cut_to_pool(needed, device, spec, room)
+    if POOL in room.capacity:
+        _cut_to_pool(needed, spec, room)
     return needed
 
 
-def _cut_to_pool(needed: dict[DeviceId, int], device: DeviceId, spec: Spec, room: Room) -> None:
-    """Cut the GPU's part, else the host's, to the memory that both share."""
-    if device not in room.capacity:
-        return
-    for part, other in ((device, HOST), (HOST, device)):
-        if part in needed and part not in spec.stiff:
-            left = room.capacity[device] - needed.get(other, 0)
-            needed[part] = max(0, min(needed[part], left))
+def _cut_to_pool(needed: dict[DeviceId, int], spec: Spec, room: Room) -> None:
+    """Cut what GPUs in RAM need, then the host's part, to the memory that all of these share."""
+    parts = [device for device in (*sorted(room.in_ram), HOST) if device in needed]
+    for part in parts:
+        if part not in spec.stiff:
+            others = sum(needed[device] for device in parts if device != part)
+            needed[part] = max(0, min(needed[part], room.capacity[POOL] - others))
 
 
 def _pooled(demand: Demand, room: Room) -> Demand:
-    """As it is booked: a GPU in RAM with all that lies there, the host's part included."""
-    in_ram = sum(demand.get(device, 0) for device in (*room.in_ram, HOST))
-    return {**demand, **dict.fromkeys(room.in_ram, in_ram)} if room.in_ram else demand
+    """As it is booked: with the sum of all that lies in RAM, where GPUs lie there, too."""
+    if not room.in_ram:
+        return demand
+    return {**demand, POOL: sum(demand.get(device, 0) for device in (*room.in_ram, HOST))}
 
 
 def _need_of(device: DeviceId, spec: Spec, room: Room) -> int:

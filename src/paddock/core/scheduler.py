@@ -4,6 +4,7 @@
 that a decision never depends on the order in which the facts arrived.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import assert_never
 
@@ -144,12 +145,13 @@ class Scheduler:
         """Whether it may not be started now, because the GPUs are yielded."""
         return yielding.is_held(self._books, profile)
 
-    def waiting(self) -> dict[ProfileId, int]:
+    def waiting(self) -> Counter[ProfileId]:
+        """Who waits, by profile: requests, and orders for the load itself."""
+        return Counter(waiter.profile for waiter in self._books.waiting.values())
+
+    def queue(self) -> Counter[ProfileId]:
         """Requests that wait, by profile."""
-        counts: dict[ProfileId, int] = {}
-        for waiter in self._books.waiting.values():
-            counts[waiter.profile] = counts.get(waiter.profile, 0) + 1
-        return counts
+        return Counter(w.profile for w in self._books.waiting.values() if not w.is_order)
 
     def in_the_way(self, profile: ProfileId) -> list[Live]:
         """Whom a waiting profile waits for: those that are leaving, else those that would have to."""
@@ -212,7 +214,13 @@ class Scheduler:
             return
         books = self._books
         books.waiting[event.ticket] = Waiter(
-            event.ticket, event.profile, now, event.insist, event.force, event.asker
+            event.ticket,
+            event.profile,
+            now,
+            event.insist,
+            event.force,
+            event.asker,
+            event.is_order,
         )
         if event.profile in books.restoring:
             books.restoring.remove(event.profile)

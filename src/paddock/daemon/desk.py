@@ -8,7 +8,7 @@ from paddock.api.contexts import Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import LoadMode, Plan
 from paddock.config.profile import Profile
-from paddock.core.model import InstanceId
+from paddock.core.model import InstanceId, ProfileId
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.reports.catalog import catalog, model_card
 from paddock.daemon.turns import in_turns
@@ -48,6 +48,10 @@ class Desk:
         """Seconds until the GPUs are ours again; None: nobody knows, or they are."""
         record = self.parts.yield_state.current
         return record.left if record else None
+
+    def load_left(self, profile: str) -> float | None:
+        """Seconds until its load is over, by what the last one took; None: nobody knows, or it does not load."""
+        return self.parts.switches.progress(ProfileId(profile)).eta
 
     def status(self) -> wire.Status:
         return self.view.status()

@@ -16,7 +16,9 @@ _KEPT = 100  # ended jobs that can still be asked for
 
 
 class Lessor(Protocol):
-    def lease(self, profile: str, *, insist: bool = False, force: bool = False) -> Lease: ...
+    def lease(
+        self, profile: str, *, insist: bool = False, force: bool = False, is_order: bool = False
+    ) -> Lease: ...
 
 
 class Job:
@@ -26,6 +28,7 @@ class Job:
         self.id = job_id
         self.profile = profile
         self.result = SwitchResult(job=job_id, model=profile, outcome="running")
+        self.error: PaddockError | None = None  # that it ended with
         self.task: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
 
@@ -64,7 +67,7 @@ class Jobs:
         self._forget()
         begun = self._clock.now()
         try:
-            lease = self._lessor.lease(profile, insist=insist, force=force)
+            lease = self._lessor.lease(profile, insist=insist, force=force, is_order=True)
         except PaddockError as error:
             self._note(job, error, begun)
             job.finish()
@@ -92,7 +95,7 @@ class Jobs:
 
     def _note(self, job: Job, error: PaddockError, begun: float) -> None:
         job.result.outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
-        job.result.failure = failure_of(error)
+        job.error, job.result.failure = error, failure_of(error)
         job.result.seconds = round(self._clock.now() - begun, 3)
 
     def note_restored(self, profile: ProfileId, restored: list[str]) -> None:

@@ -127,12 +127,13 @@ class Loop:
         insist: bool = False,
         force: bool = False,
         asker: Asker = UNKNOWN,
+        is_order: bool = False,
     ) -> Lease:
-        """A lease on this profile, granted already or to be waited for. `insist`, `force`, `asker`: as in
-        `events.Asked`. Raises the PaddockError of an immediate refusal."""
+        """A lease on this profile, granted already or to be waited for. The rest: as in `events.Asked`.
+        Raises the PaddockError of an immediate refusal."""
         lease = Lease(self, Ticket(next(self._tickets)), profile)
         self._leases[lease.ticket] = lease
-        asked = ev.Asked(lease.ticket, profile, insist, force, asker)
+        asked = ev.Asked(lease.ticket, profile, insist, force, asker, is_order)
         self.feed(asked)
         if lease.refusal is not None:
             self.give_back(lease)

@@ -108,12 +108,13 @@ class Orders:
         insist: bool = False,
         force: bool = False,
         asker: Asker = UNKNOWN,
+        is_order: bool = False,
     ) -> Lease:
         """Ask for it now. Raises the PaddockError of an immediate refusal.
 
         `insist`: a person asked for the switch itself, so it is tried whatever failed before; with
         `force` also where it is known that it cannot be loaded, and where the GPUs are yielded, which
-        ends that. `asker`: whose request it is.
+        ends that. `asker`: whose request it is; `is_order`: it is none.
         """
         name = ProfileId(profile)
         if force and self._parts.scheduler.is_held(name):
@@ -121,7 +122,7 @@ class Orders:
         if not self._parts.scheduler.is_up(name):
             self._records.reserve.hold()  # before anybody leaves for a load that could not be begun
         self.examine(name)
-        return self._loop.ask(name, insist=insist, force=force, asker=asker)
+        return self._loop.ask(name, insist=insist, force=force, asker=asker, is_order=is_order)
 
     def loaded(self, profile: str, *, asker: Asker = UNKNOWN) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""

@@ -20,8 +20,14 @@ _TAKEN_OUT = ("LLAMA_", "AIP_", "PADDOCK_")
 _KEPT = frozenset({"LLAMA_CACHE"})
 
 # What keeps a server from every GPU. With `--device none` alone a CUDA build still took 527 MiB of an
-# H100 (build 11434): its context.
-NO_GPU = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "-1")
+# H100 (build 11434): its context. Vulkan's is a list of numbers, which may be empty. SYCL's backend lives
+# on without any device, but not with the processor's alone (ggml-sycl/dpct/helper.hpp).
+NO_GPU = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_VK_VISIBLE_DEVICES": "",
+    "ONEAPI_DEVICE_SELECTOR": "level_zero:99",
+}
 
 
 def engine_environment(base: Mapping[str, str]) -> dict[str, str]:

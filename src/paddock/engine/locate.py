@@ -104,8 +104,9 @@ def _binary(name: str, path: Path) -> Candidate:
 
 
 def _own_libraries(path: Path) -> Iterator[Path]:
-    """A shared build has the server itself in a library, which can change alone."""
-    yield from sorted(Path(os.path.realpath(path)).parent.glob("libllama*.so"))
+    """A shared build has the server itself and its backends in libraries, which can change alone."""
+    beside = Path(os.path.realpath(path)).parent
+    yield from sorted([*beside.glob("libllama*.so"), *beside.glob("libggml*.so")])
 
 
 def _embedded() -> Candidate | None:

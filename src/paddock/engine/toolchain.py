@@ -4,10 +4,14 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from paddock.engine import vulkan_kit
+from paddock.engine.vulkan_kit import VulkanKit
 from paddock.errors import EngineError
+from paddock.host import kernel
+from paddock.host.kernel import SYS
 
 # What a server needs and no more; nothing is fetched while it is compiled. One program without
 # libraries of its own: it cannot meet those of another build. With RPC, for devices elsewhere.
@@ -34,6 +38,18 @@ class Toolchain:
     hipcc: str | None = None
     has_nvidia: bool = False  # a GPU of theirs, with its driver
     has_amd: bool = False
+    has_others: bool = False  # a GPU that only Vulkan can use here, such as one of Intel's
+    vulkan: VulkanKit = field(default_factory=VulkanKit)
+
+    @property
+    def left_to_vulkan(self) -> list[str]:
+        """The GPUs that no other backend is compiled for, by maker."""
+        makers = {
+            "NVIDIA": self.has_nvidia and not self.nvcc,
+            "AMD": self.has_amd and not self.hipcc,
+            "another maker": self.has_others,
+        }
+        return [maker for maker, is_left in makers.items() if is_left]
 
 
 def look(environ: Mapping[str, str] = os.environ) -> Toolchain:
@@ -46,7 +62,18 @@ def look(environ: Mapping[str, str] = os.environ) -> Toolchain:
         hipcc=_program("hipcc", rocm, environ),
         has_nvidia=Path("/dev/nvidiactl").exists(),
         has_amd=Path("/dev/kfd").exists(),
+        has_others=_has_others(),
+        vulkan=vulkan_kit.look(
+            environ, _program("glslc", [environ.get("VULKAN_SDK", "")], environ)
+        ),
     )
+
+
+def _has_others(sys: Path = SYS) -> bool:
+    """Whether there is a card that neither CUDA nor ROCm computes with, and that has a render node."""
+    own = {"0x10de", "0x1002"}
+    nodes = (sys / "class" / "drm").glob("renderD*/device/vendor")
+    return any((kernel.text(vendor) or "") not in own for vendor in nodes)
 
 
 def options(found: Toolchain, cuda_arch: Sequence[str] = (), own: Sequence[str] = ()) -> list[str]:
@@ -60,6 +87,8 @@ def options(found: Toolchain, cuda_arch: Sequence[str] = (), own: Sequence[str] 
         chosen["CMAKE_CUDA_ARCHITECTURES"] = ";".join(cuda_arch)
     if found.hipcc and found.has_amd:
         chosen["GGML_HIP"] = "ON"
+    if found.left_to_vulkan and found.vulkan.is_complete:
+        chosen["GGML_VULKAN"] = "ON"
     if found.ninja:
         chosen["CMAKE_MAKE_PROGRAM"] = found.ninja
     generator = ["-G", "Ninja"] if found.ninja else []
@@ -68,12 +97,19 @@ def options(found: Toolchain, cuda_arch: Sequence[str] = (), own: Sequence[str] 
 
 def left_out(found: Toolchain) -> list[str]:
     """What this machine could use but cannot compile for, a line each."""
+    if found.vulkan.is_complete or not found.left_to_vulkan:
+        return []
     lines = []
     if found.has_nvidia and not found.nvcc:
-        lines.append("there is an NVIDIA GPU but no nvcc: this build cannot use it")
+        lines.append("there is a GPU of NVIDIA but no nvcc (the CUDA toolkit)")
     if found.has_amd and not found.hipcc:
-        lines.append("there is an AMD GPU but no hipcc: this build cannot use it")
-    return lines
+        lines.append("there is a GPU of AMD but no hipcc (ROCm)")
+    vulkan = found.vulkan
+    return [
+        *lines,
+        f"Vulkan, which would use a GPU of {' or '.join(found.left_to_vulkan)}, is left out: {vulkan.missing}",
+        f"    {vulkan.remedy}",
+    ]
 
 
 def tool(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from paddock.api.placement import Placement
 from paddock.engine.trial import CaseOutcome, TrialAnswer
 from paddock.engine.trial_cases import Question, TrialCase
+from paddock.llama.backends import backends, named
 
 Judgement = Literal["ok", "changed", "worse", "failed"]
 _SLOWER = 0.8  # of the other's speed; less is worse (of profiles only; small models say nothing about speed)
@@ -59,9 +60,7 @@ def _of_case(
     if now.failure:
         yield TrialFinding(case.name, "process", "failed", now.failure)
     if before and not before.failure:
-        yield from _of_placement(case.name, now.placement, before.placement)
-        if case.is_own:
-            yield from _of_speed(case, now, before)
+        yield from _of_lying(case, now, before)
 
 
 def _load_text(outcome: CaseOutcome | None) -> str:
@@ -94,6 +93,18 @@ def _is_same(now: TrialAnswer, before: TrialAnswer) -> bool:
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
     product = sum(x * y for x, y in zip(a, b, strict=True))
     return product / (math.hypot(*a) * math.hypot(*b))
+
+
+def _of_lying(case: TrialCase, now: CaseOutcome, before: CaseOutcome) -> Iterator[TrialFinding]:
+    """Where it lies and how fast it is. With other backends the splits, layers and MiB are others by
+    nature, and a speed says which device is the faster one, not that the build is worse."""
+    computing, then = backends(now.placement), backends(before.placement)
+    if is_alike := computing == then:
+        yield from _of_placement(case.name, now.placement, before.placement)
+    else:
+        yield TrialFinding(case.name, "computes with", "changed", named(computing), named(then))
+    if case.is_own:
+        yield from _of_speed(case, now, before, slower="worse" if is_alike else "changed")
 
 
 def _of_placement(case: str, now: Placement, before: Placement) -> Iterator[TrialFinding]:
@@ -131,14 +142,16 @@ def _of_memory(
             yield TrialFinding(case, device, "changed", f"{new:.0f} MiB", f"{old:.0f} MiB")
 
 
-def _of_speed(case: TrialCase, now: CaseOutcome, before: CaseOutcome) -> Iterator[TrialFinding]:
+def _of_speed(
+    case: TrialCase, now: CaseOutcome, before: CaseOutcome, *, slower: Judgement
+) -> Iterator[TrialFinding]:
     for what, question, name in (
         ("prompt", case.questions[-1], "prompt_speed"),
         ("generation", case.questions[0], "speed"),
     ):
         new, old = _speed(now, question, name), _speed(before, question, name)
         if new and old:
-            judgement: Judgement = "worse" if new < _SLOWER * old else "ok"
+            judgement = slower if new < _SLOWER * old else "ok"
             yield TrialFinding(
                 case.name, f"{what} speed", judgement, f"{new:.1f} t/s", f"{old:.1f} t/s"
             )

@@ -79,6 +79,7 @@ class Amd:
             driver=self._driver(),
             drives_display=card.drives_display,
             is_in_ram=is_in_ram,
+            lendable_mib=_lendable(card.device) if is_in_ram else None,
         )
 
     def _name(self, device: Path) -> str:
@@ -99,6 +100,13 @@ class Amd:
 def _is_in_ram(device: Path) -> bool:
     """Whether it is a part of the processor: only such have the northbridge's voltage (amdgpu_pm.c)."""
     return any(kernel.text(label) == "vddnb" for label in device.glob("hwmon/hwmon*/in1_label"))
+
+
+def _lendable(device: Path) -> int | None:
+    """MiB of RAM that the driver would still map for it: half of all, unless somebody set another limit."""
+    total = kernel.number(device / "mem_info_gtt_total")
+    used = kernel.number(device / "mem_info_gtt_used")
+    return None if total is None or used is None else _mib(max(0, total - used))
 
 
 def _telemetry(device: Path) -> Telemetry:

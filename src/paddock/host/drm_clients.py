@@ -1,16 +1,19 @@
-"""Which process holds how much of AMD's VRAM, and of RAM through a card: from its open files, and from
-ROCm's own records.
+"""Which process holds how much of a card's memory, and of RAM through a card: from its open files, and of AMD's
+from ROCm's own records.
 
-Each open file of a card shows its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst),
-for the processes that we may look into: our own user's, or all for root. ROCm's driver keeps records
-of its own for everybody to read, /sys/class/kfd/kfd/proc/PID/vram_GPU in bytes (the rocm-smi library
-reads them: rocm_smi_kfd.cc). A process in both is counted once, with the larger figure.
+Each open file of a card shows its memory in /proc/PID/fdinfo (Documentation/gpu/drm-usage-stats.rst; the regions
+are named in i915.rst, xe's drm_client.c and amdgpu's documents), for the processes that we may look into: our own
+user's, or all for root. ROCm's driver keeps records of its own for everybody to read,
+/sys/class/kfd/kfd/proc/PID/vram_GPU in bytes (the rocm-smi library reads them: rocm_smi_kfd.cc). A process in
+both is counted once, with the larger figure.
 """
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from paddock.host import kernel
@@ -19,19 +22,42 @@ from paddock.host.processes import pids
 Usage = dict[str, dict[int, int]]  # MiB, by PCI address and pid
 
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}
-# What lies in VRAM now; the same in kernels before 6.13, which know no other; what was asked for.
-_KEYS = ("drm-resident-vram", "drm-memory-vram", "drm-total-vram")
-_RAM_KEYS = ("drm-resident-gtt", "drm-memory-gtt", "drm-total-gtt")  # the same of RAM
+# What lies there now; the same in kernels before 6.13, which know no other; what was asked for.
+_KINDS = ("resident", "memory", "total")
+_KEY = re.compile(r"drm-(resident|memory|total)-(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Where a driver's buffers lie, as its files name it."""
+
+    drivers: frozenset[str]
+    of_card: frozenset[str]
+    of_ram: frozenset[str]
+
+
+AMD = Regions(frozenset({"amdgpu"}), frozenset({"vram"}), frozenset({"gtt"}))
+# A card of several tiles has a region for each. What of RAM is mapped for the GPU is `gtt` to xe, `system` what is not.
+INTEL = Regions(
+    frozenset({"xe", "i915"}),
+    frozenset(f"{name}{tile}" for name in ("vram", "local") for tile in range(4)),
+    frozenset({"system", "gtt", "system0"}),
+)
 
 
 def vram(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Usage:
-    """Who holds at least a MiB of a card. Never raises."""
-    return _most((*_by_files(proc, _KEYS), *_by_rocm(sys)))
+    """Who holds at least a MiB of a card of AMD. Never raises."""
+    return _most((*_by_files(proc, AMD, AMD.of_card), *_by_rocm(sys)))
 
 
 def ram(*, proc: Path = kernel.PROC) -> Usage:
-    """Who holds at least a MiB of RAM through a card, as its files tell. Never raises."""
-    return _most(_by_files(proc, _RAM_KEYS))
+    """Who holds at least a MiB of RAM through a card of AMD, as its files tell. Never raises."""
+    return _most(_by_files(proc, AMD, AMD.of_ram))
+
+
+def of_intel(*, proc: Path = kernel.PROC) -> tuple[Usage, Usage]:
+    """Who holds at least a MiB of a card of Intel, and who of RAM through one. Never raises."""
+    return _most(_by_files(proc, INTEL, INTEL.of_card)), _most(_by_files(proc, INTEL, INTEL.of_ram))
 
 
 def _most(uses: Iterable[tuple[str, int, int]]) -> Usage:
@@ -43,24 +69,33 @@ def _most(uses: Iterable[tuple[str, int, int]]) -> Usage:
     return found
 
 
-def _by_files(proc: Path, keys: tuple[str, ...]) -> Iterator[tuple[str, int, int]]:
+def _by_files(proc: Path, of: Regions, regions: frozenset[str]) -> Iterator[tuple[str, int, int]]:
     for pid in pids(proc):
-        for address, size in _held(proc / str(pid), keys).items():
+        for address, size in _held(proc / str(pid), of, regions).items():
             yield address, pid, size
 
 
-def _held(process: Path, keys: tuple[str, ...]) -> dict[str, int]:
+def _held(process: Path, of: Regions, regions: frozenset[str]) -> dict[str, int]:
     """Bytes by card. A file opened once and duplicated is one client with one figure."""
     clients: dict[tuple[str, str], int] = {}
     for number in _nodes(process):
         facts = _facts(process / "fdinfo" / number)
-        listed = next((facts[key] for key in keys if key in facts), None)
-        if listed is not None and facts.get("drm-driver") == "amdgpu":
-            clients[facts.get("drm-pdev", ""), facts.get("drm-client-id", number)] = _bytes(listed)
+        if facts.get("drm-driver") in of.drivers:
+            client = facts.get("drm-pdev", ""), facts.get("drm-client-id", number)
+            clients[client] = _lying(facts, regions)
     held: dict[str, int] = defaultdict(int)
     for (address, _), size in clients.items():
         held[address] += size
     return held
+
+
+def _lying(facts: Mapping[str, str], regions: frozenset[str]) -> int:
+    """Bytes in these regions; of each the first kind of figure that there is."""
+    sizes: dict[str, dict[str, int]] = defaultdict(dict)
+    for key, said in facts.items():
+        if (found := _KEY.fullmatch(key)) and found[2] in regions:
+            sizes[found[2]][found[1]] = _bytes(said)
+    return sum(next(kinds[k] for k in _KINDS if k in kinds) for kinds in sizes.values())
 
 
 def _nodes(process: Path) -> Iterator[str]:

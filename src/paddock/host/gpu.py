@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Vendor = Literal["nvidia", "amd"]
+Vendor = Literal["nvidia", "amd", "intel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Gpu:
     vendor: Vendor = "nvidia"
     driver: str = ""  # its version
     drives_display: bool | None = None
-    # It takes RAM, too; the memory above is what was set aside for it alone.
+    # It takes RAM, too; the memory above is what was set aside for it alone, if anything.
     is_in_ram: bool = False
+    lendable_mib: int | None = None  # of one in RAM: what its driver would still give it of RAM
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """All GPUs of the machine, of all vendors; an empty list where there are none.
 
-`read` takes 0.3 ms for one H100 (driver 580) and `telemetry` 1 ms. AMD's processes are found by
+`read` takes 0.3 ms for one H100 (driver 580) and `telemetry` 1 ms. AMD's and Intel's processes are found by
 looking through all open files of all processes: some ms, the more the busier the desktop.
 """
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from paddock.host.amd import Amd
 from paddock.host.gpu import Gpu, GpuDriver, GpuProcess, Telemetry
+from paddock.host.intel import Intel
 from paddock.host.nvidia import Nvidia
 
 
@@ -16,7 +17,7 @@ class Gpus:
     """The drivers, opened once and kept. Safe to read from several threads, as they are."""
 
     def __init__(self, drivers: Sequence[GpuDriver] | None = None) -> None:
-        self._drivers = (Nvidia(), Amd()) if drivers is None else tuple(drivers)
+        self._drivers = (Nvidia(), Amd(), Intel()) if drivers is None else tuple(drivers)
 
     def read(self) -> list[Gpu]:
         """Memory and processes of all GPUs now, [] where there is no driver or it fails. Never raises."""

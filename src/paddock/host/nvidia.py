@@ -7,6 +7,7 @@ the binding does not answer is None, and the rest is read all the same.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -109,17 +110,29 @@ class Nvidia:
 
     def _gpu(self, index: int, handle: Any, displays: dict[str, bool]) -> Gpu:
         memory, address = self._memory(handle), self._address(handle)
+        name = _text(self._ask("nvmlDeviceGetName", handle))
+        is_in_ram = memory is None and bool(name) and self._has_none_of_its_own(handle)
+        processes = self._processes(handle)
         return Gpu(
             index=index,
-            name=_text(self._ask("nvmlDeviceGetName", handle)) or "GPU",
+            name=name or "GPU",
             total_mib=memory and memory.total // _MIB,
             free_mib=memory and memory.free // _MIB,
             used_mib=memory and memory.used // _MIB,
-            processes=self._processes(handle),
+            processes=tuple(map(_in_ram, processes)) if is_in_ram else processes,
             id=address,
             driver=_text(self._ask("nvmlSystemGetDriverVersion")),
             drives_display=self._drives_display(handle, displays.get(address)),
+            is_in_ram=is_in_ram,
         )
+
+    def _has_none_of_its_own(self, handle: Any) -> bool:
+        """Whether it has unified memory: of such (DGX Spark) NVML says that the question is not supported."""
+        try:
+            self._nvml.nvmlDeviceGetMemoryInfo(handle)
+        except self._silence as error:
+            return bool(getattr(error, "value", None) == pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return False
 
     def _memory(self, handle: Any) -> Any:
         """The second version leaves what the driver reserves out of `used` (480 MiB on an H100)."""
@@ -177,6 +190,13 @@ class Nvidia:
         names = (f"nvmlDeviceGetCurrentClocks{name}" for name in functions)
         reasons = self._first(names, handle) or 0
         return tuple(word for word, bits in _THROTTLED.items() if reasons & bits)
+
+
+def _in_ram(process: GpuProcess) -> GpuProcess:
+    """Of a GPU without memory of its own."""
+    if process.used_mib is None:
+        return process
+    return replace(process, used_mib=0, ram_mib=process.used_mib)
 
 
 def _text(said: str | bytes | None) -> str:

@@ -96,7 +96,8 @@ class Guard:
         holder = self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
         if holder is None:
             problem = "this API key is not known here" if key else "an API key is needed"
-            raise Unauthorized(problem, hint="send it as `Authorization: Bearer …` or `x-api-key`")
+            # Not a word of x-api-key: Claude Code (2.1.197) then says to log in, and nothing else.
+            raise Unauthorized(problem, hint="send it as `Authorization: Bearer …`")
         if scope is Scope.MANAGEMENT and not holder.manages:
             raise Forbidden(
                 "this key is for inference only",

@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"  # llama-server skips it, too
 _SHORT = 1 << 10  # bytes; no number that samples is longer
+_SCHEMA = 1 << 16  # bytes; of a field with a schema in it that are kept
 _LONGEST_NAME = 1 << 10  # letters of a model's name
+_PARTS, _PART_HEAD = 1000, 1 << 13  # of a form: parts that are looked at, bytes of the head of one
 
 
 class Wish(msgspec.Struct):
@@ -39,42 +41,62 @@ class _Form:
     boundary: bytes
 
     def field(self, name: str) -> str | None:
-        """The text of the first part of this name."""
+        """The text of the first part of this name, among the first thousand.
+
+        Each byte is looked at a few times only: whatever is searched for, it is within one part.
+        """
         marker = f'name="{name}"'.encode()
         start = self.body.find(self.boundary)
-        while start >= 0:
+        for _ in range(_PARTS):
+            if start < 0:
+                break
             start += len(self.boundary)
-            head_end = self.body.find(b"\r\n\r\n", start)
             end = self.body.find(b"\r\n" + self.boundary, start)
-            if head_end < 0 or end < 0:
-                return None
-            if marker in self.body[start:head_end].replace(b"filename=", b"") and head_end < end:
+            if end < 0:
+                break
+            head_end = self.body.find(b"\r\n\r\n", start, min(end, start + _PART_HEAD))
+            if marker in self.body[start : max(start, head_end)].replace(b"filename=", b""):
                 return self.body[head_end + 4 : end].decode(errors="replace").strip()
             start = end + 2
         return None
 
 
-# The samplers as they stand in the body, so that one that is no number is llama-server's to refuse.
+# The samplers as they stand in the body, so that one that is no number is llama-server's to refuse;
+# and the fields that llama-server may read otherwise than they are meant (`mending.py`).
 _UNSAID = msgspec.Raw()
+_SAMPLERS = (*FLAG_OF, "samplers")
+_PICKED = (
+    *("stop", "stop_sequences", "tool_choice", "thinking", "text"),
+    *("output_config", "output_format"),
+)
 _Body = msgspec.defstruct(
     "_Body",
-    [(name, msgspec.Raw, _UNSAID) for name in (*FLAG_OF, "samplers")],
+    [(name, msgspec.Raw, _UNSAID) for name in (*_SAMPLERS, *_PICKED)],
     bases=(Wish,),
     kw_only=True,
 )
 _OWN = len(Wish.__struct_fields__)
-_SAMPLERS = _Body.__struct_fields__[_OWN:]
+_END = _OWN + len(_SAMPLERS)
 _NOTHING_SAID = (_UNSAID,) * len(_SAMPLERS)
+_NOTHING_PICKED = (_UNSAID,) * len(_PICKED)
 _wish: msgspec.json.Decoder[Wish] = msgspec.json.Decoder(_Body)
 _NO_NUMBER = msgspec.Raw(b"[]")
 
 
 def samplers_in(wish: Wish) -> list[tuple[str, msgspec.Raw]]:
     """What the body says of sampling, by name. On the hot path: one look at all that it could say."""
-    said = msgspec.structs.astuple(wish)[_OWN:]
+    said = msgspec.structs.astuple(wish)[_OWN:_END]
     if said == _NOTHING_SAID:  # nearly always, and found by identity
         return []
     return [(name, raw) for name, raw in zip(_SAMPLERS, said, strict=False) if raw is not _UNSAID]
+
+
+def picked(wish: Wish) -> dict[str, msgspec.Raw]:
+    """Those fields that llama-server may read otherwise than they are meant. On the hot path as well."""
+    said = msgspec.structs.astuple(wish)[_END:]
+    if said == _NOTHING_PICKED:
+        return {}
+    return {name: raw for name, raw in zip(_PICKED, said, strict=False) if raw is not _UNSAID}
 
 
 def wish(body: Buffer, content_type: str) -> Wish:
@@ -94,6 +116,8 @@ def owned(found: Wish) -> Wish:
     """The same, without a hold on the bytes that it was read from."""
     for name, raw in samplers_in(found):
         setattr(found, name, raw.copy() if len(raw) <= _SHORT else _NO_NUMBER)
+    for name, raw in picked(found).items():
+        setattr(found, name, raw.copy() if len(raw) <= _SCHEMA else _NO_NUMBER)
     return found
 
 

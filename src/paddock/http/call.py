@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from paddock.http import resent, sampling, variants
+from paddock.http import mending, resent, sampling, variants
+from paddock.http.body import decoded
 from paddock.http.content import Content
 from paddock.http.front import Front
 from paddock.http.interpreter import Interpreter
@@ -50,18 +51,31 @@ async def prompt(
     `path`: as the instance is asked.
     """
     ruled = front.samplers.ruled(named.profile, wish, named.variant, path)
-    body = await shaped(bodies, named, ruled, body, path)
+    body = await shaped(bodies, named, wish, ruled, body, path)
     mark = resent.mark_of(request, named.profile.id, body)
     await resent.supersede(front, request, mark)
     return Prompt(body, ruled, mark)
 
 
 async def shaped(
-    bodies: HeldBodies, named: "NamedModel", ruled: Sampling, body: Content, path: str
+    bodies: HeldBodies,
+    named: "NamedModel",
+    wish: "Wish",
+    ruled: Sampling,
+    body: Content,
+    path: str,
 ) -> Content:
-    """The body as its model's name wants it asked; the same where that changes nothing."""
+    """The body as its model's name wants it asked, and as llama-server reads it rightly.
+
+    The same where that changes nothing.
+    """
     variant = named.variant if variants.is_shaped(path) else None
-    if not variant and not ruled.overruled:
+    is_kept = not variant and not ruled.overruled
+    if is_kept and not mending.may_need(body, wish, path):
         return body
     async with bodies.outlined(body) as view:
-        return await bodies.changed(body, sampling.shaped(view, ruled, variant, path))
+        said = decoded(view, sampling.FIELDS)
+        fields = mending.mended(said, path)
+        if is_kept and fields is said:
+            return body
+        return await bodies.changed(body, sampling.written(fields, ruled, variant, path))

@@ -18,6 +18,9 @@ else:
 
 ACCEPTED = "gzip, deflate, zstd"
 _PIECE = 1 << 16  # bytes, of what is decoded at a time
+_PARTS = (
+    1000  # gzip members or zstd frames of one body; empty ones would cost minutes and give nothing
+)
 _GZIP, _ZLIB, _BARE = 31, 15, -15  # zlib's names of its formats
 _WINDOW = {
     int(zstd.DecompressionParameter.window_log_max): 23
@@ -72,6 +75,7 @@ class _Inflater:
         self._kind = kind
         self._inside = zlib.decompressobj(kind)
         self._has_begun = False
+        self._parts = 1
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         self._look_at(data)
@@ -79,6 +83,7 @@ class _Inflater:
             if self._inside.eof:
                 if self._kind != _GZIP:
                     raise _broken("behind its end comes more")
+                self._parts = _next_part(self._parts)
                 self._inside = zlib.decompressobj(self._kind)  # gzip may have several members
             yield self._piece(data)
             data = self._inside.unconsumed_tail or self._inside.unused_data
@@ -107,11 +112,13 @@ class _Zstd:
     def __init__(self) -> None:
         self._inside: Any = zstd.ZstdDecompressor(options=_WINDOW)
         self._has_begun = False
+        self._parts = 1
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         self._has_begun = self._has_begun or bool(data)
         while data or not (self._inside.needs_input or self._inside.eof):
             if self._inside.eof:
+                self._parts = _next_part(self._parts)
                 self._inside = zstd.ZstdDecompressor(options=_WINDOW)  # there may be several frames
             yield self._piece(data)
             data = self._inside.unused_data if self._inside.eof else b""
@@ -133,6 +140,12 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
     "deflate": lambda: _Inflater(_ZLIB),
     "zstd": _Zstd,
 }
+
+
+def _next_part(before: int) -> int:
+    if before >= _PARTS:
+        raise _broken(f"it has more than {_PARTS} parts")
+    return before + 1
 
 
 def _broken(why: str) -> BadRequest:

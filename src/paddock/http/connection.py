@@ -21,6 +21,7 @@ from paddock.http import errors, malformed
 from paddock.http.one_task import OneTask
 
 _log = logging.getLogger(__name__)
+_HALF_CLOSED = 0.5  # seconds in which a client that will ask nothing more is still answered
 
 
 class Times(NamedTuple):
@@ -120,6 +121,17 @@ class Connection(OneTask):
             self._body = self._messages[-1][1]
         elif data and self._head_began is None:
             self._head_began = self._loop.time()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's, which aiohttp narrows
+        """Its half is closed. Mostly it has left, which looks the same; who has not (`nc -N`) gets what is ready soon.
+
+        RFC 9112, 9.5: a server looks out for that signal, and responds as is appropriate. False closes at once.
+        """
+        super().eof_received()
+        if self.state is not State.SERVED or not self._body.is_eof():
+            return False
+        self._loop.call_later(_HALF_CLOSED, self.force_close)
+        return True
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # aiohttp's
         """Nothing where nothing was paused: aiohttp would parse once more, for every body that is read."""

@@ -43,6 +43,7 @@ class Downstream:
         "last",
         "listed",
         "response",
+        "sampling",
     )
 
     def __init__(
@@ -52,6 +53,7 @@ class Downstream:
         self.is_open = False  # for a reply that is poured before its handler knows of it
         self.last = b""  # what was relayed last
         self.listed: Request | None = None  # once it was let in
+        self.sampling = call.prompt.sampling  # as its instance has it, once that is known
         self._call = call
         self._account = account
         self._has_heard, self._hear_on = False, account.usage.hear_on
@@ -82,7 +84,7 @@ class Downstream:
     def headers_of(self, reply: Reply) -> CIMultiDict[str]:
         """What the client sees of the reply's headers, and who gave it."""
         headers = upstream.reply_headers(reply, self._call.profile, self._account.instance)
-        headers.update(self._call.prompt.sampling.headers)
+        headers.update(self.sampling.headers)
         return headers
 
     async def begin(self, status: int, headers: CIMultiDict[str], *, alone: bool = True) -> None:
@@ -125,7 +127,7 @@ class Downstream:
         call, account = self._call, self._account
         kind = "text/event-stream" if call.streams else "application/json"
         headers = {"content-type": call.interpreter.media if call.interpreter else kind}
-        headers |= {"x-paddock-profile": call.profile, **call.prompt.sampling.headers}
+        headers |= {"x-paddock-profile": call.profile, **self.sampling.headers}
         if account.instance:
             headers["x-paddock-instance"] = account.instance
         if call.ignored:

@@ -33,7 +33,7 @@ _ANTHROPIC_TYPES = {
 _LLAMA_TYPES = _OPENAI_TYPES | {501: "not_supported_error", 503: "unavailable_error"}
 
 
-_SOON = 300.0  # seconds that a program may well wait
+SOON = 300.0  # seconds that a program may well wait
 
 
 class EngineRefusedError(PaddockError):
@@ -65,7 +65,9 @@ def openai(error: PaddockError, status: int) -> bytes:
 
 def responses(error: PaddockError, status: int) -> bytes:
     """OpenAI's without log lines: Codex shows the whole document, to people."""
-    return openai(type(error)(error.message, hint=error.hint), status)
+    short = type(error)(error.message, hint=error.hint)
+    short.passes_in = error.passes_in
+    return openai(short, status)
 
 
 def llama(error: PaddockError, status: int) -> bytes:
@@ -96,9 +98,14 @@ def ollama(error: PaddockError, status: int) -> bytes:
     return msgspec.json.encode(body) + b"\n"
 
 
+def wrapper(error: PaddockError, status: int) -> bytes:
+    """A hand-made wrapper's: `{"error": "…"}`, our code, hint and log lines beside it."""
+    return ollama(error, status)
+
+
 def rpc(error: PaddockError, status: int) -> bytes:
     """JSON-RPC's, for what is refused before any message was read."""
-    data = {"reason": error.code, "status": status}
+    data = {"reason": error.code, "status": status} | _when(error)
     return mcp.refused(mcp.Refusal(mcp.REFUSED, _sentence(error), data=data))
 
 
@@ -114,7 +121,7 @@ def refusal(error: PaddockError, shape: Shape, status: int | None = None) -> web
         status=status,
         body=shape(error, status),
         content_type="application/json",
-        headers=_headers(error),
+        headers=advice(error),
     )
 
 
@@ -151,15 +158,20 @@ def _extras(error: PaddockError) -> dict[str, Any]:
         extras["hint"] = error.hint
     if error.detail:
         extras["log"] = list(error.detail)
-    return extras
+    return extras | _when(error)
 
 
-def _headers(error: PaddockError) -> dict[str, str]:
-    """Whether to ask again, and when: what the libraries of OpenAI and Anthropic heed."""
+def _when(error: PaddockError) -> dict[str, int]:
+    """What `Retry-After` says, for those who hear of it inside a reply."""
+    return {} if error.passes_in is None else {"retry_after": round(error.passes_in)}
+
+
+def advice(error: PaddockError) -> dict[str, str]:
+    """Headers: whether to ask again, and when, which the libraries of OpenAI and Anthropic heed."""
     if error.passes_in is not None:
-        later = {"retry-after": f"{error.passes_in:.0f}"}
+        later = {"retry-after": str(round(error.passes_in))}
         # Libraries take no notice of a long time, and ask again after some seconds.
-        return later if error.passes_in <= _SOON else later | {"x-should-retry": "false"}
+        return later if error.passes_in <= SOON else later | {"x-should-retry": "false"}
     more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
     more |= {"accept-encoding": coding.ACCEPTED} if isinstance(error, UnknownCoding) else {}
     return {"x-should-retry": "false", **more}

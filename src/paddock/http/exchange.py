@@ -126,4 +126,7 @@ class Exchange:
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.downstream is not None and self.downstream.response is not None:
             return await self.downstream.break_off(error, error.status)
-        return refusing.refusal(error, self.route.surface, self.account)
+        response = refusing.refusal(error, self.route.surface, self.request)
+        if self.account.profile:
+            response.headers["x-paddock-profile"] = self.account.profile
+        return response

@@ -1,5 +1,7 @@
 """The gateway's own handler: a POST whose body names the model, made ready for llama-server, relayed."""
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from paddock.http import body, call, namespaces
@@ -9,10 +11,15 @@ from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
 from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
+from paddock.http.interpreter import Interpreter
 from paddock.http.namespaces import Wrapper
 from paddock.http.relay import Relay
 from paddock.http.sampling import NOTHING_SAID
-from paddock.http.surfaces import RESPONSES
+from paddock.http.stop_reasons import StopReasons
+from paddock.http.surfaces import ANTHROPIC, RESPONSES
+
+if TYPE_CHECKING:
+    from paddock.config.profile import NamedModel
 
 
 async def generate(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -35,18 +42,28 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
     named = front.asked(request, wish.model)
     profile = named.profile
     exchange.begin(profile.id)
-    prompt, wrapper = Prompt(content), None
+    wrapper: Interpreter | None = None
     streams = bool(wish.stream) and route.streams
     if route.streams:  # it generates
         prompt = await call.prompt(
             front, request, exchange.bodies, named, wish, content, request.path
         )
-    elif named.variant:  # it is counted, or put into the template, as it would be asked
-        content = await call.shaped(exchange.bodies, named, NOTHING_SAID, content, request.path)
+    else:  # it is counted, or put into the template, as it would be asked
+        content = await call.shaped(
+            exchange.bodies, named, wish, NOTHING_SAID, content, request.path
+        )
         prompt = Prompt(content)
     if route.surface is RESPONSES:
         prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
+    elif route.surface is ANTHROPIC and route.streams and _has_stops(wish, named):
+        wrapper = StopReasons(streams=streams)
     return RelayedCall(profile.id, request.path_qs, prompt, streams, wrapper)
+
+
+def _has_stops(wish: Wish, named: "NamedModel") -> bool:
+    """Whether a stop sequence may end the reply: one of the request's, or of its variant's."""
+    said = bytes(body.picked(wish).get("stop_sequences", b"[]"))
+    return said not in {b"[]", b"null"} or bool(named.variant and named.variant.stop)
 
 
 async def _large_wish(exchange: Exchange, content: Content, media: str) -> Wish:

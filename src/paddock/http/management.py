@@ -20,7 +20,7 @@ from paddock.daemon.reports.preview import previewed
 from paddock.daemon.reports.profile_detail import profile_detail
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, NoSuchThing, NotLoaded, UnknownModel
-from paddock.http import body, router, sse
+from paddock.http import body, errors, refusing, router, sse
 from paddock.http.departure import PATIENCE, departed
 from paddock.http.errors import status_of
 from paddock.http.front import Front, Route
@@ -83,6 +83,9 @@ async def switch(front: Front, request: web.Request, route: Route) -> web.Stream
     if not wanted.wait:
         return reply(job.result, status=202, headers=where)
     result = await job.wait()
+    if job.error:
+        refusing.timed(job.error, front.daemon, profile)
+        where |= errors.advice(job.error)
     return reply(result, status=_status_of(result), headers=where)
 
 

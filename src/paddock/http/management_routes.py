@@ -25,8 +25,11 @@ def _get(path: str, handler: Handler, gives: Any, summary: str, *, acts: bool = 
     return Route("GET", path, handler, summary, gives=gives, acts=acts)
 
 
-def _do(path: str, handler: Handler, takes: Any, gives: Any, summary: str) -> Route:
-    return Route("POST", path, handler, summary, takes=takes, gives=gives)
+def _do(path: str, handler: Handler, takes: Any, gives: Any, summary: str, *statuses: int) -> Route:
+    """`statuses`: of success, 200 where none is named."""
+    return Route(
+        "POST", path, handler, summary, takes=takes, gives=gives, statuses=statuses or (200,)
+    )
 
 
 MANAGEMENT = (
@@ -146,13 +149,23 @@ MANAGEMENT = (
         query=("model",),
         acts=True,
     ),
-    _do("/unload", management.unload, types.ModelRequest, types.ModelResult, "Unload one or all"),
+    _do(
+        "/unload",
+        management.unload,
+        types.ModelRequest,
+        types.ModelResult,
+        "Unload one or all; 202 where an instance still has to end: `pending`",
+        200,
+        202,
+    ),
     _do(
         "/yield",
         yielding.begin,
         yield_types.YieldRequest,
         yield_types.YieldResult,
-        "Leave all GPUs to other programs, until `/resume` or for `seconds`",
+        "Leave all GPUs to other programs, until `/resume` or for `seconds`; 202 where one has yet to leave",
+        200,
+        202,
     ),
     _do("/resume", yielding.resume, None, yield_types.YieldResult, "Take the GPUs back"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
@@ -163,6 +176,7 @@ MANAGEMENT = (
         types.ShutdownRequest,
         types.ModelResult,
         "End the daemon; `keep` leaves the instances running",
+        202,
     ),
     Route(
         "GET",

@@ -78,7 +78,7 @@ def _names(tools: list[Any]) -> Names:
     given = (tool.get("name") for tool in tools if isinstance(tool, dict))
     taken = {name for name in given if isinstance(name, str)}
     names: Names = {}
-    for namespace, tool in _wrapped(tools):
+    for namespace, tool in dict.fromkeys(_wrapped(tools)):  # one that is there twice is one
         name = f"{namespace}__{tool}"
         while name in taken:
             name += "_"

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from paddock.daemon.instances.endpoint import Endpoint
     from paddock.daemon.lease import Lease
 
+_FAULT, _LONG = 500, 1 << 12  # bytes; what llama-server says of a fault is shorter
+_POOL_IS_FULL = b"Context size has been exceeded"
+_TURNS = 3  # tries of a request alone; others may come in between
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
 
 
@@ -50,14 +53,34 @@ class Relay:
         try:
             with endpoint.in_use():
                 reply = await self._asked(lease, endpoint)
-                pulse.may_begin = bool(self._call.interpreter) and reply.status < 400
-                self._listed.source = reply
-                try:
-                    return await self._relayed(endpoint, reply)
-                finally:
-                    reply.close()  # where it was read to its end, its connection is kept
+                for _ in range(_TURNS):
+                    if not await self._is_crowded_out(endpoint, reply):
+                        break
+                    async with endpoint.turn:
+                        reply = await self._asked(lease, endpoint)
+                        if not await self._is_crowded_out(endpoint, reply):
+                            return await self._said(endpoint, reply, pulse)
+                return await self._said(endpoint, reply, pulse)
         finally:
             pulse.stop()
+
+    async def _said(self, endpoint: "Endpoint", reply: Reply, pulse: Pulse) -> web.StreamResponse:
+        pulse.may_begin = bool(self._call.interpreter) and reply.status < 400
+        self._listed.source = reply
+        try:
+            return await self._relayed(endpoint, reply)
+        finally:
+            reply.close()  # where it was read to its end, its connection is kept
+
+    async def _is_crowded_out(self, endpoint: "Endpoint", reply: Reply) -> bool:
+        """Whether it failed only because others were served beside it.
+
+        Slots share one pool of tokens by default, and where it is full llama-server (11434, 11549) ends all
+        that it serves. One after the other they fit.
+        """
+        if reply.status != _FAULT or not endpoint.is_shared or (reply.length or _LONG) >= _LONG:
+            return False
+        return _POOL_IS_FULL in await upstream.peek(reply, endpoint)
 
     def _pulse(self, lease: "Lease") -> Pulse:
         """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
@@ -88,6 +111,8 @@ class Relay:
         if self._call.interpreter:
             self._call.interpreter.granted()
         self._account.instance = listed.instance = endpoint.instance
+        ruled = self.downstream.sampling = self.downstream.sampling.served_by(endpoint.samplers)
+        listed.samplers = ruled.in_effect
         return endpoint
 
     def _enter(self) -> "Request":

@@ -117,6 +117,7 @@ AGENTS = (
         "One message of the Model Context Protocol; tools that steer need a key for management",
         MCP,
         Scope.INFERENCE,
+        statuses=(200, 202),
     ),
     _end("/mcp", mcp.delete, "Ends a session: there are none", MCP),
 )

@@ -5,13 +5,13 @@ fields that do not count are taken out, and everything else keeps its bytes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from paddock.config.profile import Profile
 from paddock.config.variant import Variant
-from paddock.http import variants
+from paddock.http import mending, variants
 from paddock.http.body import Wish, decoded, samplers_in
 from paddock.http.content import Buffer
 from paddock.http.outline import Piece
@@ -19,7 +19,7 @@ from paddock.llama.samplers import samplers_of
 
 # Fields that steer sampling besides those that have a number: the order in which samplers come.
 _OTHERS = ("samplers",)
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+FIELDS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
 
 
@@ -30,6 +30,16 @@ class Sampling:
     in_effect: Mapping[str, float] = field(default_factory=dict)
     overruled: tuple[str, ...] = ()  # what the request said in vain
     added: Mapping[str, float] = field(default_factory=dict)  # what its variant says for it
+    unheard: tuple[str, ...] = ()  # what llama-server drops at this API, samplers and schemas
+    # What of `in_effect` its profile says; None: nothing is sampled.
+    own: Mapping[str, float] | None = field(default=None, compare=False)
+    said: Mapping[str, float] = field(default_factory=dict, compare=False)  # the rest of it
+
+    def served_by(self, running: Mapping[str, float]) -> "Sampling":
+        """What holds where the instance has these flags for sampling: an older profile's, where it is stale."""
+        if self.own is None or self.own == running:
+            return self
+        return replace(self, in_effect={**running, **self.said}, own=running)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -39,6 +49,8 @@ class Sampling:
             shown["x-paddock-samplers"] = self.text
         if self.overruled:
             shown["x-paddock-overruled"] = ", ".join(self.overruled)
+        if self.unheard:
+            shown["x-paddock-ignored"] = ", ".join(self.unheard)
         return shown
 
     @property
@@ -47,7 +59,8 @@ class Sampling:
         return ", ".join(f"{name}={value:g}" for name, value in self.in_effect.items())
 
 
-NOTHING_SAID = Sampling()
+NOTHING_SAID = Sampling()  # nor anything sampled, as far as is known
+_LEFT_ALONE = Sampling(own={})
 
 
 class Samplers:
@@ -61,19 +74,26 @@ class Samplers:
     ) -> Sampling:
         """What holds for this request, and what it said in vain; `path`: as llama-server is asked."""
         own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
+        unheard = mending.unheard(wish, path)
+        if said and (heard := variants.heard(path)) is not None:
+            unheard = (*(name for name, _ in said if name not in heard), *unheard)
+            said = [(name, raw) for name, raw in said if name in heard]
         mine: Mapping[str, float] = {}
         if variant:
             mine, allowed = variants.samplers(variant, path), variant.client_samplers
-        if not own and not said and not mine:
-            return NOTHING_SAID
+        if not own and not said and not mine and not unheard:
+            return _LEFT_ALONE
         asked = dict(_numbers(said)) if said else {}
         if allowed is None:
-            return Sampling({**own, **mine, **asked}, added=_unsaid(mine, said))
+            given = {**mine, **asked}
+            added = _unsaid(mine, said)
+            return Sampling({**own, **given}, added=added, unheard=unheard, own=own, said=given)
         others = [name for name, _ in said if name in _OTHERS]
         vain = tuple(name for name in (*asked, *others) if name not in allowed)
         counts = {name: value for name, value in asked.items() if name in allowed}
         added = _unsaid(mine, [(name, raw) for name, raw in said if name in allowed])
-        return Sampling({**own, **mine, **counts}, vain, added)
+        given = {**mine, **counts}
+        return Sampling({**own, **given}, vain, added, unheard, own, given)
 
     def _own(self, profile: Profile) -> dict[str, float]:
         known = self._known.get(profile.id)
@@ -90,7 +110,14 @@ def shaped(
 
     Every value that is not changed keeps its bytes.
     """
-    said = decoded(content, _FIELDS)
+    said = decoded(content, FIELDS)
+    return written(said, ruled, variant, path)
+
+
+def written(
+    said: Mapping[str, msgspec.Raw], ruled: Sampling, variant: Variant | None, path: str
+) -> Iterator[Piece]:
+    """The same of a body's fields."""
     kept = {name: raw for name, raw in said.items() if name not in ruled.overruled}
     if variant:
         return variants.joined(variants.applied(variant, kept, path, ruled.added))

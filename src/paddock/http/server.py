@@ -9,13 +9,14 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import istr
 
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
-from paddock.http import errors, malformed
+from paddock.http import errors, malformed, refusing
 from paddock.http.auth import HOLDER, Guard, Scope
 from paddock.http.content import Store
 from paddock.http.door import RESERVE, Door, most_connections
@@ -23,7 +24,9 @@ from paddock.http.front import Front, Route
 from paddock.http.receiving import MIB, Receiver
 from paddock.http.routes import ROUTES
 from paddock.http.short_way import ShortWay
+from paddock.http.surfaces import WRAPPER
 from paddock.http.web_page import WebPage
+from paddock.http.wrapper_port import WRAPPER_API
 
 if TYPE_CHECKING:
     from paddock.daemon.daemon import Daemon
@@ -40,6 +43,7 @@ _OPTIONS: dict[str, Any] = {  # aiohttp's, of each connection
     "auto_decompress": False,  # see `coding.py`
     "lingering_time": 2.0,  # seconds in which the rest of a refused body is read before it closes
 }
+WRAPPER_CLIENTS = 32  # at once at `wrapper-port`
 _GRACE = 5.0  # how long requests may go on once the end has come
 _POLICY, _FRAMES = istr("Content-Security-Policy"), istr("X-Frame-Options")
 _PREFLIGHT = {
@@ -54,10 +58,20 @@ def build_app(daemon: "Daemon") -> web.Application:
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
     receiver = Receiver(store, daemon.settings)
     front = Front(daemon, Guard(daemon.settings, daemon.keyring), ROUTES, page, receiver)
+    return _app_of(front, _stray(front))
+
+
+def wrapper_app(app: web.Application) -> web.Application:
+    """Of the same daemon and behind the same guard, what `wrapper-port` serves and nothing else."""
+    front = replace(app[_FRONT], routes=WRAPPER_API)
+    return _app_of(front, _stranger(front))
+
+
+def _app_of(front: Front, stray: "_Handle") -> web.Application:
+    """Its routes; whatever else is asked for goes to `stray`."""
     app = web.Application()
     app[_FRONT], app[_POSTS] = front, {}
-    stray = _stray(front)
-    for route in ROUTES:
+    for route in front.routes:
         handle, expect = _handle(front, route), _expect(front, route)
         if route.method == "*":
             handle = _but_preflights(handle, stray)
@@ -108,11 +122,16 @@ def _resolved(listen: str) -> tuple[socket.AddressFamily, Any]:
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, *bound: socket.socket, grace: float = _GRACE, reserve: int = RESERVE
+    app: web.Application,
+    *bound: socket.socket,
+    grace: float = _GRACE,
+    reserve: int = RESERVE,
+    most: int | None = None,
 ) -> AsyncIterator[list[str]]:
     """Serve on these sockets inside the block; gives their `host:port`s, in the same order.
 
-    At the end, requests have `grace` seconds. `reserve`: descriptors that clients may not take.
+    At the end, requests have `grace` seconds. `reserve`: descriptors that clients may not take;
+    `most`: clients at once, None: as the settings and that reserve allow.
     """
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=grace)
     await runner.setup()
@@ -124,7 +143,7 @@ async def serving(
     door = Door(
         runner.server,
         settings,
-        most=most_connections(settings.max_connections, reserve),
+        most=most or most_connections(settings.max_connections, reserve),
         options=_OPTIONS,
     )
     loop = asyncio.get_running_loop()
@@ -167,7 +186,7 @@ def _handle(front: Front, route: Route) -> _Handle:
         except PaddockError as error:
             why = malformed.shown(str(error))
             log.info("refused %s %s: %s", request.method, malformed.shown(request.path), why)
-            return _closing(error, errors.refusal(error, surface.shape))
+            return _closing(error, refusing.refusal(error, surface, request))
 
     return handle
 
@@ -218,6 +237,24 @@ def _stray(front: Front) -> _Handle:
             return errors.refusal(error, malformed.surface_of(request.path).shape)
 
     return stray
+
+
+def _stranger(front: Front) -> _Handle:
+    """Preflights, and whatever a wrapper does not have either."""
+
+    async def stranger(request: web.Request) -> web.StreamResponse:
+        try:
+            front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
+            if request.method == "OPTIONS":
+                return _preflight(request)
+            raise NoSuchThing(
+                f"there is no {request.method} {malformed.shown(request.path)} at the wrapper's port",
+                hint=f"here are /models, /status and /switch; the rest is at http://{front.daemon.listen[0]}",
+            )
+        except PaddockError as error:
+            return errors.refusal(error, WRAPPER.shape)
+
+    return stranger
 
 
 async def _nothing(request: web.Request) -> web.Response:

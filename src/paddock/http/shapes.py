@@ -16,6 +16,7 @@ class _Reason(msgspec.Struct, kw_only=True):
     message: str
     hint: str | msgspec.UnsetType = msgspec.UNSET
     log: list[str] | msgspec.UnsetType = msgspec.UNSET  # the last lines of an instance that failed
+    retry_after: int | msgspec.UnsetType = msgspec.UNSET  # seconds; absent: asking again is in vain
 
 
 class OpenAIReason(_Reason, kw_only=True):
@@ -58,6 +59,7 @@ class OllamaError(msgspec.Struct, kw_only=True):
     code: str
     hint: str | msgspec.UnsetType = msgspec.UNSET
     log: list[str] | msgspec.UnsetType = msgspec.UNSET
+    retry_after: int | msgspec.UnsetType = msgspec.UNSET  # seconds
 
 
 class RpcReason(msgspec.Struct, kw_only=True):
@@ -82,6 +84,7 @@ OF_SURFACE: dict[str, type[msgspec.Struct]] = {
     "upstream": LlamaError,
     "router": LlamaError,
     "ollama": OllamaError,
+    "wrapper": OllamaError,
     "mcp": RpcError,
     "management": ErrorBody,
 }

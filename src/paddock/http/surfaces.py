@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import msgspec
 
 from paddock.api.types import Progress
-from paddock.errors import PaddockError
+from paddock.errors import InstanceHangs, PaddockError, UpstreamGone
 from paddock.http import errors
 
 _FINAL = "invalid_request_error"  # the type of an error after which nobody asks again
+_BROKEN = {UpstreamGone.code, InstanceHangs.code}  # asked again at once: nothing is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Surface:
     final: int | None = (
         None  # the status that ends a turn, in place of a 5xx that waiting never mends
     )
+    in_events: bool = False  # who accepts nothing but events is refused by one: see `refusing.py`
 
     def status(self, error: PaddockError, status: int) -> int:
         """The status with which clients of this API hear of the error that has this one."""
@@ -81,15 +83,19 @@ def _error_event(document: bytes) -> bytes:
 def _responses_error(document: bytes) -> bytes:
     """Flat, as the reference has it, with `error` besides: the Python client looks for that, and stops.
 
-    Codex does not know this event. It ends its turn at a `response.failed` with the code
-    `invalid_prompt`, and asks again after one with any other code.
+    Codex (0.171) does not know this event. It ends its turn at a `response.failed` with the code
+    `invalid_prompt`; at `rate_limit_exceeded` it waits as long as the message says, five times at most,
+    and shows it; after any other it asks again soon.
     """
     error = msgspec.json.decode(document)["error"]
     flat = {"type": "error", "sequence_number": 0, "param": error.get("param")}
     flat |= {"code": error.get("code"), "message": error.get("message"), "error": error}
-    is_final = error["type"] == _FINAL
-    failure = {"code": "invalid_prompt" if is_final else "server_error"}
-    failure["message"] = error["message"]
+    failure = {"code": "invalid_prompt", "message": error["message"]}
+    if (seconds := error.get("retry_after")) is not None and seconds <= errors.SOON:
+        failure["code"] = "server_error"
+        if error.get("code") not in _BROKEN:
+            failure["code"] = "rate_limit_exceeded"
+            failure["message"] += f". Please try again in {seconds}s."
     response = {"id": "", "object": "response", "status": "failed", "output": [], "error": failure}
     failed = {"type": "response.failed", "sequence_number": 1, "response": response}
     return (
@@ -104,11 +110,14 @@ def _line(document: bytes) -> bytes:
 
 
 OPENAI = Surface("openai", errors.openai, _comment, _chunk_error, final=400)
-RESPONSES = Surface("responses", errors.responses, _keepalive, _responses_error, final=400)
+RESPONSES = Surface(
+    "responses", errors.responses, _keepalive, _responses_error, final=400, in_events=True
+)
 ANTHROPIC = Surface("anthropic", errors.anthropic, _ping, _error_event, translates=True, final=400)
 LLAMA = Surface("llama", errors.llama, _comment, _data)
 UPSTREAM = Surface("upstream", errors.llama, _comment, _data)
 OLLAMA = Surface("ollama", errors.ollama, _comment, _line, translates=True, gap=b"\n")
 ROUTER = Surface("router", errors.llama, _comment, _data)
+WRAPPER = Surface("wrapper", errors.wrapper, _comment, _line)
 MCP = Surface("mcp", errors.rpc, _comment, _data)
 MANAGEMENT = Surface("management", errors.management, _comment, _error_event)

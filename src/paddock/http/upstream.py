@@ -131,6 +131,14 @@ async def whole(reply: Reply, endpoint: "Endpoint") -> bytes:
         raise gone(endpoint, error) from error
 
 
+async def peek(reply: Reply, endpoint: "Endpoint") -> bytes:
+    """All of a short reply's body, which stays to be read; UpstreamGone if torn."""
+    try:
+        return await reply.peek()
+    except OSError as error:
+        raise gone(endpoint, error) from error
+
+
 async def pour(reply: Reply, endpoint: "Endpoint", outlet: Outlet) -> bool:
     """Whether there is more for the outlet, once it takes more; UpstreamGone if torn."""
     try:

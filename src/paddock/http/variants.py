@@ -76,6 +76,12 @@ def is_shaped(path: str) -> bool:
     return _api(path) is not None
 
 
+def heard(path: str) -> frozenset[str] | None:
+    """The samplers that llama-server takes over from a request to this path; None: all."""
+    api = _api(path)
+    return api.samplers if api else None
+
+
 def samplers(variant: Variant, path: str) -> Mapping[str, float]:
     """Those of the variant that a request to this path can set."""
     api = _api(path)

@@ -16,6 +16,11 @@ _DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) 
 _UMA = re.compile(r"ggml_vulkan: (\d+) = .*\| uma: 1 \|")
 _LAYER = re.compile(r"load_tensors: layer\s+(\d+) assigned to device ([^\s,]+), is_swa = (\d)")
 _MOVED = re.compile(r"tensor (blk\.\d+\.\S+) \(.*\) buffer type overridden to (\S+)")
+_MOVED_MIB = re.compile(r"tensor \S+ \((\d+) MiB .*\) buffer type overridden to (\S+)")
+_ELSEWHERE = re.compile(
+    r"tensor '(?P<tensor>\S+)' \((?P<type>\S+)\) \(and (?P<others>\d+) others\) cannot be used with "
+    r"preferred buffer type (?P<wanted>\S+), using (?P<used>\S+) instead"
+)
 _N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
 _SPLITS = re.compile(r"sched_reserve: graph.*?splits = (\d+)(?: / (\d+))?,")
 _ROW = re.compile(
@@ -54,6 +59,9 @@ class FitDevice:
     free_mib: int
     total_mib: int | None = None
     is_in_ram: bool = False  # the engine says that it shares the machine's memory
+    is_part: bool = (
+        False  # of several that work as one: neither its address nor its memory is known
+    )
 
 
 def device_of(line: str) -> FitDevice | None:
@@ -83,6 +91,26 @@ class Sizes:
         return self.model + self.context + self.compute
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a load says of tensors that lie in another buffer than the first one of their list (done_getting_tensors).
+
+    It names the first of them alone. That is nearly always the token embedding, which is in RAM anyway: what a device
+    refuses is then one of the others, as are all tensors of layers in RAM.
+    """
+
+    tensor: str
+    type: str  # `q4_K`
+    others: int
+    wanted: str  # `Vulkan0`, `CPU_REPACK`
+    used: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a device refused the one that is named."""
+        return not is_host(self.wanted) and is_host(self.used)
+
+
 @dataclass(slots=True)
 class FitTrial:
     """One placement that fit measured without allocating it."""
@@ -93,6 +121,8 @@ class FitTrial:
     layers: dict[str, int] = field(default_factory=dict)  # by device; `Host` for the CPU
     windowed: int = 0  # layers with a sliding window
     moved: dict[str, list[str]] = field(default_factory=dict)  # tensors by the buffer they went to
+    moved_mib: int = 0  # of these, what went to RAM, each tensor rounded down
+    elsewhere: Elsewhere | None = None
     splits: int | None = None
     splits_tg: int | None = None
     shape: dict[int, int] = field(default_factory=dict)  # layers by the device's place
@@ -143,10 +173,13 @@ class FitReader:
 
     def feed(self, line: str) -> None:
         """Take note of one line of the log."""
+        line = line[: excerpt.PARSED]
         if "load_tensors: layer" in line:
             self._hear_layer(line)
         elif " overridden to " in line:
             self._hear_move(line)
+        elif " preferred buffer type " in line:
+            self._hear_elsewhere(line)
         elif "common_memory_breakdown_print" in line:
             self._hear_table(line)
         elif "data for the extra model" in line:  # of a lambda, which calls itself `operator()`
@@ -213,7 +246,16 @@ class FitReader:
             trial.layers[name] = trial.layers.get(name, 0) + 1
             trial.windowed += found[3] == "1"
 
+    def _hear_elsewhere(self, line: str) -> None:
+        if found := _ELSEWHERE.search(line):
+            tensor, type_, others, *buffers = found.groups()
+            wanted, used = map(excerpt.name, buffers)
+            said = Elsewhere(excerpt.name(tensor), excerpt.name(type_), int(others), wanted, used)
+            self._trial().elsewhere = said
+
     def _hear_move(self, line: str) -> None:
+        if (size := _MOVED_MIB.search(line)) and is_host(size[2]):
+            self._trial().moved_mib += int(size[1])
         if found := _MOVED.search(line):
             moved = self._trial().moved
             if found[2] not in moved and len(moved) >= _MOST:

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from paddock import excerpt
+
 STATE_PREFIX = "cmd_child_to_router:state:"
 EXIT_COMMAND = "cmd_router_to_child:exit\n"
 SERVER_PREFIX = (
@@ -62,7 +64,7 @@ def parse_state(line: str) -> StateLine | None:
 
 def parse_server(line: str) -> int | None:
     """The process of the llama-server itself, where the program that we started only runs it."""
-    number = line.removeprefix(SERVER_PREFIX)
+    number = line.removeprefix(SERVER_PREFIX)[: excerpt.NAME]
     return int(number) if line.startswith(SERVER_PREFIX) and number.isdecimal() else None
 
 
@@ -88,7 +90,7 @@ class Timing:
 
 def parse_timing(line: str) -> Timing | None:
     """The timing in a log line; one line for the prompt, one for the generation."""
-    if "print_timing" not in line or not (found := _TIMING.search(line)):
+    if "print_timing" not in line or not (found := _TIMING.search(line, 0, excerpt.PARSED)):
         return None
     kind = "prompt" if found[2] == "prompt eval" else "generation"
     return Timing(int(found[1]), kind, float(found[3]) / 1000, int(found[4]))
@@ -121,7 +123,7 @@ class TaskLine:
 def parse_task(line: str) -> TaskLine | None:
     """What a log line reports of a running task: each batch of its prompt, the answer every 3 s."""
     at = line.find(_TASK_MARK)
-    if at < 0 or not (found := _TASK.match(line, at + len(_TASK_MARK))):
+    if at < 0 or not (found := _TASK.match(line, at + len(_TASK_MARK), excerpt.PARSED)):
         return None
     task, launched, cached, read, prompt, generated, mean, now = found.groups()
     if launched:

@@ -12,12 +12,15 @@ from typing import Literal
 from paddock import excerpt
 from paddock.api.placement import Buffer, Placement
 from paddock.llama.fit_log import DONE, HOST, FitDevice, device_of, is_host
+from paddock.llama.tensor_split import tensor_parts
 
 _MIB = r"\s*=\s*([\d.]+) MiB"
 _BUFFER = re.compile(
     r"(?:load_tensors|llama_kv_cache\w*|llama_memory_recurrent|sched_reserve|llama_context):"
     r"\s+(\S+)\s+(model|KV|RS|compute|output) buffer size" + _MIB
 )
+_JOINED = "llama_prepare_model_devices: creating a Meta device"
+_MEMBER = re.compile(r"llama_prepare_model_devices: - device \d+: (\S+)(?: \((.*)\))?")
 _OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers to GPU")
 _OVERFLOWING = re.compile(
     r"common_params_fit_impl:\s+- (.*?):\s+\d+ layers \(\s*(\d+) overflowing\)"
@@ -26,6 +29,7 @@ _SPLITS = re.compile(r"sched_reserve: graph.*?splits = (\d+)(?: / (\d+))?,")
 _SPLITS_PLAIN = re.compile(r"graph splits = (\d+)")
 _N_CTX = re.compile(r"llama_context: n_ctx\s+= (\d+)")
 _N_CTX_SLOT = re.compile(r"n_ctx_slot = (\d+)")
+_NO_FIT = "llama_params_fit is not implemented for SPLIT_MODE_TENSOR"
 _COMPLAINT = re.compile(r"common_fit_params: (failed to fit .*)")
 _LOAD_MODE = re.compile(r"load_tensors: loading model tensors.*\(load_mode = ([\w+]{1,32})\)")
 _FILE_SIZE = re.compile(r"print_info: file size\s+= ([\d.]+) (MiB|GiB)")
@@ -38,7 +42,7 @@ _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
 }
 # Bounds on what a log may name, so that an endless log cannot fill the memory.
 _MOST_DEVICES, _MOST_PARTS, _MOST_BUFFERS, _MOST_COMPLAINTS = 64, 64, 1024, 8
-_LONGEST = 4_096  # characters of a line; longer ones are no lines of ours
+_META = "Meta("  # how the devices are called that are one
 
 
 @dataclass(slots=True)
@@ -74,15 +78,21 @@ class PlacementReader:
     again for a draft model. Only a context's own compute and output buffers may be printed anew.
     Fit's trials print buffers from `-lv 5` on; they are forgotten when fit is done.
 
+    With `--split-mode tensor` all devices are one, `Meta()`, and a line has what the one with the largest part of
+    the model gets (ggml-backend-meta.cpp); the others have as much less as `--tensor-split` says.
+
     Two lines must not be taken at their word. `CPU_Mapped` is the span of the mapped file, layers on
     GPUs included: what lies in RAM is the file less what the devices hold. `CPU_REPACK` holds the
     same weights as the mapped ones once more, in another order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tensor_split: str = "") -> None:
+        """`tensor_split`: the numbers that it was started with."""
+        self._tensor_split = tensor_split
         self._parts: list[_Part] = []
         self._loads = self._contexts = 0
         self._overflowing: dict[str, int] = {}  # layers by device
+        self._members: list[str] = []  # devices that are one, by their names
         self._file_mib: float | None = None  # of the weights, as the header adds them up
         self.devices: dict[str, FitDevice] = {}  # by name, with what was free before this load
         self._found = Placement()
@@ -101,9 +111,11 @@ class PlacementReader:
 
     def feed(self, line: str) -> bool:
         """Take note of a line; whether it was about the placement."""
-        line = line[:_LONGEST]
+        line = line[: excerpt.PARSED]
         if found := _BUFFER.search(line):
             self._add_buffer(found[1], found[2], float(found[3]))
+            return True
+        if self._feed_joined(line):
             return True
         if device := device_of(line):
             if device.name in self.devices or len(self.devices) < _MOST_DEVICES:
@@ -111,6 +123,23 @@ class PlacementReader:
                 self._found.free[device.name] = device.free_mib
             return True
         return self._feed_chapter(line) or self._feed_fit(line) or self._feed_counts(line)
+
+    def _feed_joined(self, line: str) -> bool:
+        """Whether the line is about devices that work as one; they are known by their names only."""
+        if "llama_prepare_model_devices" not in line:
+            return False
+        if _JOINED in line:
+            self._members = []
+        elif found := _MEMBER.search(line):
+            name = excerpt.name(found[1])
+            if len(self._members) < _MOST_DEVICES and len(self.devices) < _MOST_DEVICES:
+                self._members.append(name)
+                self.devices[name] = FitDevice(
+                    name, excerpt.name(found[2] or ""), None, 0, is_part=True
+                )
+        else:
+            return bool(self._members) and f"using device {_META}" in line
+        return True
 
     def _add_buffer(self, name: str, kind: str, mib: float) -> None:
         if not self._parts:
@@ -127,12 +156,21 @@ class PlacementReader:
         for part in self._parts:
             for (buffer, what), size in part.sizes.items():
                 if not part.is_in_mapped_sum(buffer, what):
-                    place = self._device(buffer), what
-                    sums[place] = sums.get(place, 0.0) + size
+                    for device, share in self._devices(buffer, what):
+                        sums[device, what] = sums.get((device, what), 0.0) + size * share
             if part.is_mapped:
                 place = HOST, "model"
                 sums[place] = sums.get(place, 0.0) + part.mapped_in_ram()
         return sums
+
+    def _devices(self, buffer: str, kind: str) -> list[tuple[str, float]]:
+        """The devices that have such a buffer, and how much of its size each."""
+        if not self._members or not buffer.startswith(_META):
+            return [(self._device(buffer), 1.0)]
+        parts = tensor_parts(self._tensor_split, len(self._members))
+        is_split = kind in ("model", "KV", "RS")  # each computes with all of what it is given
+        shares = [part / max(parts) if is_split else 1.0 for part in parts]
+        return list(zip(self._members, shares, strict=True))
 
     def _device(self, buffer: str) -> str:
         """The device behind a buffer's name.
@@ -176,6 +214,8 @@ class PlacementReader:
             if len(self._overflowing) < _MOST_DEVICES:
                 self._overflowing[excerpt.name(found[1])] = int(found[2])
             placement.layers_overflowing = sum(self._overflowing.values())
+        elif _NO_FIT in line:
+            pass  # as ever with `--split-mode tensor`, and no fault of this load
         elif found := _COMPLAINT.search(line):
             placement.warnings = [*placement.warnings, excerpt.line(found[1])][:_MOST_COMPLAINTS]
         else:

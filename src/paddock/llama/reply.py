@@ -114,6 +114,12 @@ class Reply:
             pieces.append(await self.some())
         return b"".join((*pieces, self._taken()))
 
+    async def peek(self) -> bytes:
+        """All of its body, which stays to be taken. For short ones. Raises Torn."""
+        content = await self.whole()
+        self._pieces, self._held = [content] if content else [], len(content)
+        return content
+
     async def pour(self, outlet: Outlet) -> bool:
         """Have the outlet take the body as it comes, within the very call that reads it.
 

@@ -3,7 +3,8 @@
 Source: `tools/server/server-task.cpp` (params_from_json_cmpl) and `--help` of build 11434.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 FLAG_OF = {
     "temperature": "--temperature",
@@ -35,6 +36,11 @@ def samplers_of(flags: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, float
     given = {name: values[0] for name, values in flags if values}
     found = {word: _number(given.get(flag)) for word, flag in FLAG_OF.items()}
     return {word: number for word, number in found.items() if number is not None}
+
+
+def samplers_in(argv: Sequence[str]) -> dict[str, float]:
+    """What a command line of ours sets, which has each flag by its canonical name and its value behind it."""
+    return samplers_of((name, (value,)) for name, value in pairwise(argv))
 
 
 def _number(text: str | None) -> float | None:

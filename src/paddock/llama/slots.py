@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import aiohttp
 
+from paddock import excerpt
 from paddock.llama.client import BASE_URL
 
 
@@ -101,8 +102,8 @@ _REUSED = re.compile(r"id +(\d+) \| task (\d+) \| cached n_tokens = (\d+)")
 def parse_reuse(line: str) -> Chosen | Reused | None:
     """What a log line says of a slot that a prompt goes to."""
     if "selected slot by" in line:
-        found = _CHOSEN.search(line)
+        found = _CHOSEN.search(line, 0, excerpt.PARSED)
         return Chosen(int(found[1]), float(found[2])) if found else None
-    if "cached n_tokens" in line and (found := _REUSED.search(line)):
+    if "cached n_tokens" in line and (found := _REUSED.search(line, 0, excerpt.PARSED)):
         return Reused(int(found[1]), int(found[3]), int(found[2]))
     return None

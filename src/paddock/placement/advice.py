@@ -15,6 +15,7 @@ from paddock.placement.advice_files import (
     cache_type_refused,
     cannot_load,
     context_shift_recurrent,
+    draft_without_type,
     large_ubatch,
     speculation_without_layers,
     unreadable_file,
@@ -28,12 +29,13 @@ from paddock.placement.advice_machine import (
     llama_config_file,
     swapped_out,
 )
-from paddock.placement.advice_memory import (
-    does_not_fit,
+from paddock.placement.advice_margins import (
+    margin_too_large,
     margins_miscounted,
     one_margin_for_all,
-    ram_exceeded,
+    tensor_split_not_fitted,
 )
+from paddock.placement.advice_memory import does_not_fit, ram_exceeded
 from paddock.placement.advice_speed import dense_in_ram, overrides_not_needed, speed_contradicted
 from paddock.placement.profile_facts import Finding, MachineFacts, ProfileFacts
 
@@ -42,14 +44,17 @@ RULES: tuple[Callable[[ProfileFacts], Iterator[Finding]], ...] = (
     cannot_load,
     wrong_kind_of_file,
     speculation_without_layers,
+    draft_without_type,
     v_cache_without_flash_attention,
     cache_type_refused,
     does_not_fit,
     ram_exceeded,
     dense_in_ram,
     overrides_not_needed,
+    margin_too_large,
     one_margin_for_all,
     margins_miscounted,
+    tensor_split_not_fitted,
     large_ubatch,
     context_shift_recurrent,
     speed_contradicted,

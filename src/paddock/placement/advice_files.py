@@ -6,7 +6,7 @@ What llama.cpp refuses is read from `llama_init_from_model` in src/llama-context
 from collections.abc import Iterator
 
 from paddock.api.placement import Plan
-from paddock.config.model_kinds import EMBEDDERS
+from paddock.config.model_kinds import EMBEDDERS, needs_spec_type
 from paddock.llama.gguf import Facts, Fault, GgufError
 from paddock.placement.estimate import logits_mib
 from paddock.placement.profile_facts import Finding, ProfileFacts, Severity, number, value
@@ -66,6 +66,19 @@ def speculation_without_layers(facts: ProfileFacts) -> Iterator[Finding]:
         which = "the draft model" if draft else "the model"
         message = f"draft-mtp is set, but {which} has no layers for multi-token prediction"
         yield Finding("error", message, "leave draft-mtp out, or take a file that has them", asked)
+
+
+def draft_without_type(facts: ProfileFacts) -> Iterator[Finding]:
+    """llama-server loads such a draft model, gives it its memory, and drafts nothing (build 11434)."""
+    draft, gguf = facts.profile.flag("--model-draft"), facts.files.get("--model-draft")
+    if draft is None or not isinstance(gguf, Facts) or gguf.kind != "model":
+        return
+    knows = facts.flags is not None and facts.flags.find("spec-type")  # older builds drafted so
+    if knows and not facts.profile.flag("--spec-type") and needs_spec_type(gguf):
+        message = (
+            f"{draft.origin.key}: the draft model is loaded and drafts nothing without a spec-type"
+        )
+        yield Finding("warning", message, "write spec-type = draft-simple", draft)
 
 
 def _drafts_only(gguf: Facts, facts: ProfileFacts) -> bool:

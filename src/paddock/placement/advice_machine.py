@@ -7,7 +7,7 @@ from paddock.api.placement import Plan
 from paddock.config.vocabulary import WELL_KNOWN, WRAPPER_FLAGS
 from paddock.core.model import HOST
 from paddock.llama.flags import FlagSet
-from paddock.placement.devices import Reading, Readings
+from paddock.placement.devices import Reading, Readings, candidates
 from paddock.placement.profile_facts import Finding, MachineFacts
 from paddock.placement.words import gib, on_gpus
 
@@ -74,7 +74,7 @@ def gpus_unseen(machine: MachineFacts) -> Iterator[Finding]:
 
 def _of_drivers(readings: Readings) -> list[Reading]:
     """The GPUs that drivers report; those behind RPC only the engine knows."""
-    return [r for id_, r in readings.items() if id_ != HOST and not id_.startswith("RPC")]
+    return candidates(r for id_, r in readings.items() if id_ != HOST and not id_.startswith("RPC"))
 
 
 def _by_engine(plans: tuple[Plan, ...]) -> Mapping[str, list[Plan]]:

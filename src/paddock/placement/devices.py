@@ -1,12 +1,13 @@
 """Devices as plans see them: the memory of each when all our own instances have left. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from paddock.config.profile import Profile
-from paddock.core.model import HOST, DeviceId
+from paddock.core.model import HOST, POOL, DeviceId
 from paddock.llama.fit_log import FitDevice
+from paddock.placement.tensor_parallel import is_tensor_parallel
 
 DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)
 
@@ -39,6 +40,7 @@ class Reading:
     takers: tuple[Taker, ...] = ()
     drives_display: bool | None = None
     is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
+    reach_mib: int | None = None  # of one in RAM: what it can have of that and of RAM at most
     is_reported: bool = False  # no driver reads it: it is as an engine saw it when it planned last
 
     @property
@@ -79,9 +81,10 @@ def margins_of(profile: Profile) -> Margins:
 
 
 def fits_itself(profile: Profile) -> bool:
-    """Whether llama.cpp may change what does not fit: the default, unless the profile says no."""
+    """Whether llama.cpp may change what does not fit: the default, unless the profile says no, or splits tensors."""
     flag = profile.flag("--fit")
-    return flag is None or flag.values != ("off",)
+    is_on = flag is None or flag.values != ("off",)
+    return is_on and not is_tensor_parallel(profile)
 
 
 def overhead_of(device: str, measured: Mapping[str, int]) -> int:
@@ -95,7 +98,8 @@ def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, Device
 
     A GPU is its PCI address, whatever an engine calls it; without one (an old build) the only GPU
     of that size. An RPC device is its place among those of its endpoint, as llama.cpp names its
-    buffers.
+    buffers. One that is a part of several says only its name, which stands for another card with another engine: it is
+    left out.
     """
     ids: dict[str, DeviceId] = {}
     seen: dict[str, int] = {}  # RPC devices by endpoint
@@ -106,6 +110,8 @@ def ids_of(devices: Sequence[FitDevice], readings: Readings) -> dict[str, Device
             ids[device.name] = DeviceId(f"RPC{place}[{device.description}]")
         elif device.address:
             ids[device.name] = DeviceId(device.address)
+        elif device.is_part:
+            continue
         else:
             ids[device.name] = _by_size(device, readings) or DeviceId(device.name)
     return ids
@@ -121,39 +127,67 @@ def _by_size(device: FitDevice, readings: Readings) -> DeviceId | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def is_in_ram(device: FitDevice, reading: Reading | None) -> bool:
-    """Whether it shares the machine's memory: as the engine or its driver says, or as it follows.
+def is_in_ram(device: FitDevice, reading: Reading | None, ram_mib: int | None = None) -> bool:
+    """Whether it shares the machine's memory, of `ram_mib`: as the engine or its driver says, or as it follows.
 
     What an engine sees beyond a driver's own memory can only be RAM; they count differently within
-    a few hundred MiB.
+    a few hundred MiB. Of what no driver reads, one that has to the MiB what the machine has is in RAM, as
+    CUDA counts on integrated GPUs.
     """
     if device.is_in_ram or (reading and reading.is_in_ram):
         return True
-    own = reading.total_mib if reading else None
-    return own is not None and (device.total_mib or 0) > own * 1.25 + 1024
+    own = reading.total_mib if reading and not reading.is_reported else None
+    if own is None:
+        is_near = not device.name.startswith("RPC") and ram_mib is not None
+        return is_near and device.total_mib == ram_mib
+    return (device.total_mib or 0) > own * 1.25 + 1024
 
 
-def pooled(capacity: dict[DeviceId, int], in_ram: Collection[DeviceId]) -> dict[DeviceId, int]:
-    """Of GPUs in RAM, what they have together with the host: its memory, and what was set aside."""
+def pooled(capacity: Mapping[DeviceId, int], readings: Readings) -> dict[DeviceId, int]:
+    """What instances may take together, where GPUs lie in RAM: each its reach, all and the host the pool."""
+    in_ram = {id_: reading for id_, reading in readings.items() if reading.is_in_ram}
+    if not in_ram:
+        return dict(capacity)
+    apart = {id_: mib for id_, mib in capacity.items() if id_ not in in_ram}
     if HOST not in capacity:
-        return {id_: mib for id_, mib in capacity.items() if id_ not in in_ram}
+        return apart
+    reaches = {id_: r.reach_mib for id_, r in in_ram.items() if r.reach_mib is not None}
     aside = sum(capacity.get(id_, 0) for id_ in in_ram)
-    return capacity | dict.fromkeys(in_ram, capacity[HOST] + aside)
+    return apart | reaches | {POOL: capacity[HOST] + aside}
 
 
 def with_ram(reading: Reading, readings: Readings) -> Reading:
-    """A GPU as an engine sees it: one in RAM has that, too."""
+    """A GPU as an engine sees it: one in RAM has that, too, as far as it reaches."""
     host = readings.get(HOST)
     if not reading.is_in_ram or host is None:
         return reading
-    total = (reading.total_mib or 0) + (host.total_mib or 0)
+    total = _at_most((reading.total_mib or 0) + (host.total_mib or 0), reading.reach_mib)
     available = host.available_mib
-    free = None if available is None else (reading.free_mib or 0) + available
-    return replace(reading, total_mib=total, free_mib=free)
+    free = None if available is None else (reading.available_mib or 0) + available
+    return replace(reading, total_mib=total, free_mib=_at_most(free, reading.reach_mib), ours_mib=0)
+
+
+def free_now(reading: Reading, readings: Readings) -> int | None:
+    """MiB that a process could take of it while ours stay; of a GPU in RAM, what RAM has, too."""
+    host = readings.get(HOST)
+    if not reading.is_in_ram or host is None or host.free_mib is None:
+        return reading.free_mib
+    return _at_most((reading.free_mib or 0) + host.free_mib, reading.reach_mib)
+
+
+def _at_most(mib: int | None, limit: int | None) -> int | None:
+    return mib if mib is None or limit is None else min(mib, limit)
 
 
 def gpus(readings: Readings) -> list[Reading]:
     return [reading for id_, reading in readings.items() if id_ != HOST]
+
+
+def candidates(readings: Iterable[Reading]) -> list[Reading]:
+    """The GPUs that an engine would take: those in RAM only where there is no other (llama.cpp build 11434,
+    `llama_prepare_model_devices`)."""
+    found = list(readings)
+    return [reading for reading in found if not reading.is_in_ram] or found
 
 
 def gpu_ids(readings: Readings) -> list[str]:

@@ -17,8 +17,9 @@ from paddock.config.model_names import profile_id, unique
 from paddock.config.profile import Flag, Origin, Profile
 from paddock.placement.draft_machine import Machine
 from paddock.placement.estimate import estimated
+from paddock.placement.plan_sums import ram_left
 from paddock.placement.sizes import Needs
-from paddock.placement.words import layers_in_ram, on_gpus, on_host, spills
+from paddock.placement.words import layers_in_ram, on_gpus, spills
 
 STEP = 4096  # tokens
 LONGEST = 131_072  # more than most tools ever send
@@ -127,7 +128,9 @@ class _DraftCase:
         margins = [card.margin for card in self.machine.cards]
         rooms = [device.left for device in on_gpus(plan)]
         is_tight = any(r is not None and r < m for r, m in zip(rooms, margins, strict=False))
-        return plan.fits and not spills(plan) and not is_tight
+        takes_ram = any(device.in_ram for device in on_gpus(plan))
+        is_in_memory = plan.fits and (not takes_ram or _has_ram(plan))
+        return is_in_memory and not spills(plan) and not is_tight
 
     def has_only_experts_in_ram(self, tokens: int) -> bool:
         plan = self._plan(tokens)
@@ -167,5 +170,5 @@ class _DraftCase:
 
 
 def _has_ram(plan: Plan) -> bool:
-    host = on_host(plan)
-    return host is None or host.left is None or host.left >= _RAM_LEFT
+    left = ram_left(plan)
+    return left is None or left >= _RAM_LEFT

@@ -11,8 +11,8 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.figures.drivers import DRIVER_MIB
 from paddock.placement.advice_machine import BUILD_ONE
-from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
-from paddock.placement.devices import Reading, Readings, gpus, held_by
+from paddock.placement.advice_margins import BUSY_MARGIN, QUIET_MARGIN, most_margin
+from paddock.placement.devices import Reading, Readings, candidates, gpus, held_by, with_ram
 from paddock.placement.planning import Circumstances
 from paddock.placement.words import gib, on_gpus
 
@@ -28,14 +28,16 @@ class DraftCard:
     reading: Reading  # under the engine's name for it
     model: str = ""  # `NVIDIA GeForce RTX 4090`; "" where only the engine knows it
     use: str = ""  # what else it does, in words
+    has_mib: int | None = None  # as an engine sees it: with RAM, where it lies there
 
     @property
     def margin(self) -> int:
-        """MiB to leave free."""
-        return BUSY_MARGIN if self.use else QUIET_MARGIN
+        """MiB to leave free: none that it cannot keep."""
+        wanted, most = BUSY_MARGIN if self.use else QUIET_MARGIN, most_margin(self.has_mib)
+        return wanted if most is None else min(wanted, most)
 
     def __str__(self) -> str:
-        size = gib(self.reading.total_mib) if self.reading.total_mib else ""
+        size = gib(self.has_mib) if self.has_mib else ""
         what = ", ".join(filter(None, (self.model, size)))
         return f"{self.reading.name}  {what or 'a GPU'}: {self.use or 'only computes'}"
 
@@ -83,11 +85,14 @@ def machine_of(
     fits: bool = True,
 ) -> Machine:
     """`models`: what the cards are called; `plan`: of any model, made by the engine, else a `problem`."""
-    near = [_relieved(reading) for reading in gpus(readings)]
+    near = [_relieved(reading) for reading in candidates(gpus(readings))]
     used = _as_planned(near, on_gpus(plan)) if plan else near
     names = {reading.id for reading in used}
     return Machine(
-        cards=tuple(DraftCard(r, models.get(r.id, ""), _use(r)) for r in used),
+        cards=tuple(
+            DraftCard(r, models.get(r.id, ""), _use(r), with_ram(r, readings).total_mib)
+            for r in used
+        ),
         host=readings.get(HOST, Reading(HOST, "Host", None, None)),
         engine=f"{plan.engine} {plan.engine_version}".strip() if plan else "",
         problem=problem,
@@ -109,12 +114,19 @@ def _relieved(reading: Reading) -> Reading:
 def _as_planned(readings: Iterable[Reading], devices: Iterable[DevicePlan]) -> list[Reading]:
     """In the plan's order, under the engine's names; what only the engine knows is as it says."""
     known = {reading.id: reading for reading in readings}
-    return [
-        replace(known[id_], name=device.device)
-        if (id_ := DeviceId(device.id)) in known
-        else Reading(id_, device.device, device.size, device.available)
-        for device in devices
-    ]
+    return [_as_seen(device, known.get(DeviceId(device.id))) for device in devices]
+
+
+def _as_seen(device: DevicePlan, reading: Reading | None) -> Reading:
+    """One device: by its driver, else by its engine."""
+    if reading and device.in_ram:
+        return replace(reading, name=device.device, is_in_ram=True, reach_mib=device.size)
+    if reading:
+        return replace(reading, name=device.device)
+    id_ = DeviceId(device.id)
+    if device.in_ram:
+        return Reading(id_, device.device, None, None, is_in_ram=True, reach_mib=device.size)
+    return Reading(id_, device.device, device.size, device.available)
 
 
 def _use(reading: Reading) -> str:

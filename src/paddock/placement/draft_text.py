@@ -9,10 +9,10 @@ from pathlib import Path
 
 from paddock.config.claims import billions
 from paddock.config.model_folder import LeftOut
-from paddock.config.model_kinds import UsableModel
+from paddock.config.model_kinds import UsableModel, needs_spec_type
 from paddock.figures.units import count
 from paddock.llama.gguf import Facts
-from paddock.placement.advice_memory import BUSY_MARGIN, QUIET_MARGIN
+from paddock.placement.advice_margins import BUSY_MARGIN, QUIET_MARGIN
 from paddock.placement.draft import DraftEntry
 from paddock.placement.draft_machine import Machine
 from paddock.placement.words import gib
@@ -115,9 +115,11 @@ def _no_gpu(machine: Machine) -> str:
 def _margins(machine: Machine) -> str:
     if not machine.cards[1:]:
         return "MiB that llama.cpp leaves free on the GPU when it loads a model."
+    small = any(card.margin not in (QUIET_MARGIN, BUSY_MARGIN) for card in machine.cards)
+    less = " A small GPU keeps a quarter of what it has." if small else ""
     return (
         f"MiB that llama.cpp leaves free on each GPU when it loads a model: {QUIET_MARGIN} do where a GPU "
-        f"only computes, {BUSY_MARGIN} leave room for windows and other programs."
+        f"only computes, {BUSY_MARGIN} leave room for windows and other programs.{less}"
     )
 
 
@@ -215,9 +217,11 @@ def _bytes(facts: Facts) -> Iterator[str]:
 
 def _drafts(outline: DraftOutline) -> Iterator[str]:
     if outline.drafts:
-        yield "# Draft models make another model faster: write the line into that one's section."
+        yield "# Draft models make another model faster: write the lines into that one's section."
     for model in outline.drafts:
         yield f"#   model-draft = {outline.place(model.file.path)}"
+        if needs_spec_type(model.facts):
+            yield "#   spec-type = draft-simple"
 
 
 def _left_out(outline: DraftOutline) -> Iterator[str]:

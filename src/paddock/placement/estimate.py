@@ -18,15 +18,18 @@ from paddock.placement.devices import (
     HOST_OVERHEAD,
     Margins,
     Reading,
+    candidates,
     fits_itself,
     gpus,
     margins_of,
     overhead_of,
     with_ram,
 )
+from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.planning import Circumstances
 from paddock.placement.shares import LayerSizes, Share, spread, squeeze
 from paddock.placement.sizes import STEP, Needs, context_mib, logits_mib, number, value
+from paddock.placement.tensor_parallel import exchange_mib, is_tensor_parallel, parts
 from paddock.placement.words import explain
 
 __all__ = ["context_mib", "estimated", "logits_mib"]
@@ -41,6 +44,8 @@ def estimated(profile: Profile, facts: Facts | None, around: Circumstances) -> P
     if facts is None:
         return _by_size(profile, devices, around)
     case = _EstimateCase(Needs(profile, facts), devices, around)
+    if devices and is_tensor_parallel(profile):
+        return case.plan(case.in_parallel())
     layout = case.as_asked(case.needs.tokens)
     if layout.is_over_full and fits_itself(profile):
         layout = case.fitted(layout)
@@ -54,6 +59,7 @@ class _Layout:
     tokens: int
     shares: list[Share]
     rest: list[LayerSizes]  # in RAM, the first ones
+    is_parallel: bool = False  # every device has a part of every layer
 
     @property
     def used(self) -> float:
@@ -74,6 +80,8 @@ class _Layout:
     @property
     def copies(self) -> int:
         """Of a graph's inputs; one where anything lies in RAM (`pipeline_parallel` in llama.cpp)."""
+        if self.is_parallel:
+            return 1
         is_whole = not self.rest and not any(share.slim for share in self.shares)
         return _COPIES if is_whole and len(self.shares) > 1 else 1
 
@@ -98,6 +106,14 @@ class _EstimateCase:
         self._keep_experts(shares, len(rest))
         return self._with_compute(_Layout(tokens, shares, rest))
 
+    def in_parallel(self) -> _Layout:
+        """The layout of a split by tensors."""
+        layers = self.needs.layers(self.needs.tokens)
+        shares = [self._share(place) for place in range(len(self.devices))]
+        for share, part in zip(shares, parts(self.needs.profile, len(shares)), strict=True):
+            share.whole = [layer.part(part) for layer in layers]
+        return self._with_compute(_Layout(self.needs.tokens, shares, [], is_parallel=True))
+
     def fitted(self, layout: _Layout) -> _Layout:
         """The layout after fit: it cuts the context if it may, then moves layers if it may."""
         needs = self.needs
@@ -118,8 +134,14 @@ class _EstimateCase:
     def _share(self, place: int) -> Share:
         reading = self.devices[place]
         available = _PLENTY if reading.available_mib is None else reading.available_mib
-        taken = overhead_of(reading.name, self.around.overheads) + self._beside(place)
+        taken = self._overhead(place) + self._beside(place)
         return Share(available - taken, self._margin(place), 0.0)
+
+    def _overhead(self, place: int) -> int:
+        name, devices = self.devices[place].name, len(self.devices)
+        is_parallel = is_tensor_parallel(self.needs.profile)
+        more = exchange_mib(name, devices) if is_parallel else 0
+        return overhead_of(name, self.around.overheads) + more
 
     def _beside(self, place: int) -> int:
         return 0 if place else self.needs.beside
@@ -160,7 +182,7 @@ class _EstimateCase:
 
     def plan(self, layout: _Layout) -> Plan:
         devices = [self._device(layout, place) for place in range(len(self.devices))]
-        count = len(layout.layers)
+        count = len(layout.shares[0].layers) if layout.is_parallel else len(layout.layers)
         plan = Plan(
             profile=self.needs.profile.id,
             fingerprint=self.needs.profile.fingerprint,
@@ -171,9 +193,13 @@ class _EstimateCase:
             layers=count,
             layers_on_devices=count - len(layout.rest),
             experts_in_ram=sum(device.overflowing for device in devices),
-            fits=not any(d.left is not None and d.left < 0 for d in devices),
+            fits=True,
         )
+        over = [m for m in sums(plan) if m.left is not None and m.left < 0]
+        plan.fits = not any(m.name != HOST_ALONE for m in over)
         explain(plan, self.around.readings)
+        if layout.is_parallel:
+            plan.notes.append("a part of every layer lies on each device")
         return plan
 
     def _device(self, layout: _Layout, place: int) -> DevicePlan:
@@ -186,12 +212,13 @@ class _EstimateCase:
             model=ceil(weights) + beside,
             context=ceil(sum(layer.context for layer in share.layers)),
             compute=ceil(share.compute) if share.layers else 0,
-            overhead=overhead_of(reading.name, self.around.overheads) if is_used else 0,
+            overhead=self._overhead(place) if is_used else 0,
             margin=self._margin(place),
             available=reading.available_mib,
             size=reading.total_mib,
             in_ram=reading.is_in_ram,
-            layers=len(share.layers),
+            set_aside=_set_aside(reading, self.around),
+            layers=0 if layout.is_parallel else len(share.layers),
             overflowing=sum(1 for layer in share.slim if layer.experts),
         )
 
@@ -214,19 +241,23 @@ class _EstimateCase:
 
 
 def _by_size(profile: Profile, devices: Sequence[Reading], around: Circumstances) -> Plan:
-    """Only the files' sizes are known: spread them by free memory."""
+    """Only the files' sizes are known: spread them by free memory, or as tensors are split."""
     size = size_mib(profile)
-    total = sum(max(1, reading.available_mib or 1) for reading in devices)
+    free = [max(1, reading.available_mib or 1) for reading in devices]
+    spread_by = [mib / sum(free) for mib in free]
+    if is_tensor_parallel(profile):
+        spread_by = parts(profile, len(devices))
     plans = [
         DevicePlan(
             device=reading.name,
             id=reading.id,
-            model=ceil(size * max(1, reading.available_mib or 1) / total),
+            model=ceil(size * spread_by[place]),
             overhead=overhead_of(reading.name, around.overheads),
             margin=margins_of(profile).at(place),
             available=reading.available_mib,
             size=reading.total_mib,
             in_ram=reading.is_in_ram,
+            set_aside=_set_aside(reading, around),
         )
         for place, reading in enumerate(devices)
     ]
@@ -271,10 +302,17 @@ def _devices(profile: Profile, around: Circumstances) -> list[Reading]:
         return []
     endpoints = value(profile, "--rpc", "").split(",")
     readings = around.readings
-    near = [with_ram(r, readings) for r in gpus(readings) if not r.id.startswith("RPC")]
+    own = candidates(r for r in gpus(readings) if not r.id.startswith("RPC"))
+    near = [with_ram(reading, readings) for reading in own]
     far = [r for r in gpus(around.readings) if any(r.id.endswith(f"[{e}]") for e in endpoints)]
     named = [reading for reading in (*far, *near) if reading.name in chosen]
     return named or [*far, *near]
+
+
+def _set_aside(seen: Reading, around: Circumstances) -> int | None:
+    """Of RAM, for this GPU alone; `seen` is as an engine sees it."""
+    read = around.readings.get(seen.id)
+    return read.available_mib if read and seen.is_in_ram else None
 
 
 def _is_fixed(profile: Profile) -> bool:

@@ -6,7 +6,8 @@ Of n profiles there are n (n - 1) / 2 pairs: a caller asks for a page of them, n
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from paddock.api.placement import DevicePlan, Pair, Plan
+from paddock.api.placement import Pair, Plan
+from paddock.placement.plan_sums import MemorySum, sums
 from paddock.placement.words import gib
 
 
@@ -38,11 +39,7 @@ def places(profiles: int, offset: int, limit: int) -> Iterator[tuple[int, int]]:
 
 def pair(one: Plan, other: Plan) -> Pair:
     """Whether these two fit together; where not, the sum that does not work out."""
-    reasons = [
-        reason
-        for device in one.devices
-        if (twin := _by_id(other, device.id)) and (reason := _clash(device, twin))
-    ]
+    reasons = [reason for memory in sums(one, other) if (reason := _clash(memory))]
     return Pair(
         one=one.profile,
         other=other.profile,
@@ -51,18 +48,14 @@ def pair(one: Plan, other: Plan) -> Pair:
     )
 
 
-def _by_id(plan: Plan, id_: str) -> DevicePlan | None:
-    return next((device for device in plan.devices if device.id == id_), None)
-
-
-def _clash(one: DevicePlan, other: DevicePlan) -> str:
-    """The sum that does not work out on a device that both use; empty where it does."""
-    if not one.total or not other.total or one.available is None:
+def _clash(memory: MemorySum) -> str:
+    """The sum that does not work out in a memory that both use; empty where it does."""
+    if not all(memory.needed) or memory.left is None:
         return ""
-    if one.id.startswith("RPC"):
+    if memory.name.startswith("RPC"):
         return "they share an RPC server, which answers one client at a time"
-    margin = max(one.margin, other.margin)
-    if one.total + other.total + margin <= one.available:
+    if memory.left >= memory.margin:
         return ""
-    spare = f", {gib(margin)} to spare" if margin else ""
-    return f"{one.device}: {gib(one.total)} and {gib(other.total)}{spare}, of {gib(one.available)}"
+    one, other = map(gib, memory.needed)
+    spare = f", {gib(memory.margin)} to spare" if memory.margin else ""
+    return f"{memory.name}: {one} and {other}{spare}, of {gib(memory.available or 0)}"

@@ -21,7 +21,8 @@ from paddock.llama.facts import stamps
 from paddock.llama.gguf import shards
 from paddock.placement.devices import Readings, gpu_ids
 
-_FORMAT = 3  # 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM
+# 2: with the flags that replay it; 3: with what was set aside for GPUs in RAM; 4: with what devices refuse
+_FORMAT = 4
 # Variables that say to backends which devices there are, in which order, and with which memory.
 _CHOOSES = re.compile(
     r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"

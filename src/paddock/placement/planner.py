@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,13 +25,17 @@ from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.fit_log import Fit
-from paddock.llama.gguf import Facts, is_there
-from paddock.placement.devices import fits_itself, ids_of, margins_of
+from paddock.llama.gguf import Facts, GgufError, is_there
+from paddock.llama.gguf_read import read_facts
+from paddock.placement.choice import choices, unmatched
+from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
 from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
+from paddock.placement.refused import note_refused, refused
 from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
 from paddock.placement.replay import checked, replay_of, without_fit
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.scratch import scratch
 
 _SPLIT_IS_SET = "tensor_split already set by user"
@@ -72,6 +77,8 @@ class Planner:
             plan.fits = plan.fits and not outcome.refusal
         else:
             plan = plan_of(profile, outcome.fit, around)
+            note_refused(plan, refused(outcome.fit, partial(_header, profile, facts)))
+            plan.warnings += self._unmatched(profile, engine, outcome.fit, around)
             plan.replay = list(outcome.replay)
             plan.notes += [f"each load searches anew: {why}" for why in outcome.notes]
         plan.engine, plan.engine_version = engine.name, engine.version
@@ -85,6 +92,13 @@ class Planner:
         """Have it planned anew, whatever is remembered."""
         if self._cache:
             self._cache.drop(self._key(profile, engine))
+
+    def _unmatched(
+        self, profile: Profile, engine: Engine, fit: Fit, around: Circumstances
+    ) -> list[str]:
+        has_gpus = bool(gpu_ids(around.readings))
+        chosen = choices(self._environ, dict(engine.env), has_gpus=has_gpus)
+        return list(filter(None, [unmatched(profile, chosen, {d.name for d in fit.devices})]))
 
     def _key(self, profile: Profile, engine: Engine) -> str:
         return key_of(profile, engine, {**self._environ, **dict(engine.env)})
@@ -169,6 +183,14 @@ class Planner:
                 self._current = None
 
 
+def _header(profile: Profile, known: Facts | None) -> Facts | None:
+    """What the model's header says, read now where nobody has read it."""
+    if known is None and profile.model:
+        with suppress(GgufError, OSError):
+            return read_facts(profile.model)
+    return known
+
+
 def quoted(engine: Engine, words: str) -> str:
     """An engine's message, with the name of the engine."""
     return f"{engine.name} {engine.version} says: {words}" if words else ""
@@ -240,6 +262,8 @@ def _unaskable(profile: Profile, engine: Engine) -> str:
         return "llama-server fetches the model itself"
     if not is_there(profile.model):
         return f"there is no {profile.model}"
+    if is_tensor_parallel(profile):
+        return "llama.cpp's fit, which would measure it, does not work with SPLIT_MODE = tensor"
     if engine.flags.find("fit") is None:
         return f"{engine.name} {engine.version} has no --fit"
     return ""

@@ -19,6 +19,7 @@ from paddock.placement.devices import (
     margins_of,
     overhead_of,
 )
+from paddock.placement.plan_sums import HOST_ALONE, sums
 from paddock.placement.words import explain
 
 
@@ -30,6 +31,11 @@ class Circumstances:
     overheads: Mapping[str, int]  # measured ones, MiB by the engine's device name
     ours: Mapping[DeviceId, int]  # MiB that will be free as well when our instances have left
 
+    def is_in_ram(self, device: FitDevice, id_: DeviceId) -> bool:
+        """Whether this GPU has the machine's memory."""
+        host = self.readings.get(HOST_ID)
+        return is_in_ram(device, self.readings.get(id_), host.total_mib if host else None)
+
     def available(self, device: FitDevice, id_: DeviceId) -> int:
         """MiB for the process as a whole, its driver's context included.
 
@@ -37,7 +43,7 @@ class Circumstances:
         """
         reading = self.readings.get(id_)
         is_read = reading is not None and not reading.is_reported and not id_.startswith("RPC")
-        is_the_drivers = is_read and not is_in_ram(device, reading)
+        is_the_drivers = is_read and not self.is_in_ram(device, id_)
         if reading and reading.available_mib is not None and is_the_drivers:
             return reading.available_mib
         free = device.free_mib + self.ours.get(id_, 0)
@@ -65,8 +71,9 @@ def plan_of(profile: Profile, fit: Fit, around: Circumstances) -> Plan:
         experts_in_ram=len(fit.trial.layers_moved_to_host),
         graph_splits=fit.trial.splits,
         gpus=gpu_ids(around.readings),
-        fits=not fit.complaint and (fits_itself(profile) or not _is_over_full(devices)),
+        fits=not fit.complaint,
     )
+    plan.fits &= not _is_over_full(plan, is_fixed=not fits_itself(profile))
     explain(plan, around.readings, complaint=fit.complaint)
     return plan
 
@@ -75,10 +82,11 @@ def _device_plan(
     fit: Fit, device: FitDevice, id_: DeviceId, margin: int, around: Circumstances
 ) -> DevicePlan:
     sizes, reading = _sizes(fit, device.name), around.readings.get(id_)
-    is_used, shares_ram = sizes.total > 0, is_in_ram(device, reading)
+    is_used, shares_ram = sizes.total > 0, around.is_in_ram(device, id_)
     return DevicePlan(
         device=device.name,
         id=id_,
+        description=device.description,
         model=sizes.model,
         context=sizes.context,
         compute=sizes.compute,
@@ -118,10 +126,12 @@ def _sizes(fit: Fit, name: str) -> Sizes:
     return sizes
 
 
-def _is_over_full(devices: list[DevicePlan]) -> bool:
-    """Whether a GPU would be over-full; the host swaps instead, which is a warning.
+def _is_over_full(plan: Plan, *, is_fixed: bool) -> bool:
+    """Whether a GPU would be over-full, or RAM by what lies on GPUs there; the host alone swaps, which is a warning.
 
     Where fit is content, so is llama.cpp: what its last trial is over the target, for inputs of
-    devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp).
+    devices that work in turn, it does without if it must (`pipeline_parallel` in llama-context.cpp). But a card
+    that two backends use it takes for two.
     """
-    return any(d.left is not None and d.left < 0 for d in devices if d.device != HOST)
+    over = [m for m in sums(plan) if m.left is not None and m.left < 0 and m.name != HOST_ALONE]
+    return any(is_fixed or len(memory.devices) > 1 for memory in over)

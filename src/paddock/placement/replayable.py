@@ -78,7 +78,8 @@ def _available(plan: Plan, device: DevicePlan, readings: Readings) -> int | None
         return now
     host = plan.device(HOST_NAME)
     ram = _change(host.available if host else None, readings, HOST)
-    aside = 0 if reading is None else _change(device.set_aside, readings, reading.id)
+    is_apart = reading is not None and reading.total_mib is not None
+    aside = _change(device.set_aside, readings, DeviceId(device.id)) if is_apart else 0
     if device.available is None or ram is None or aside is None:
         return None
     return min(device.available + ram + aside, device.size or device.available + ram + aside)

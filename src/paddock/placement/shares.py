@@ -19,6 +19,10 @@ class LayerSizes:
     experts: float
     context: float
 
+    def part(self, share: float) -> "LayerSizes":
+        """So large a part of it."""
+        return LayerSizes(self.weights * share, self.experts * share, self.context * share)
+
     @property
     def slim(self) -> float:
         """Without its experts."""

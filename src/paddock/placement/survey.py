@@ -12,14 +12,15 @@ from paddock.placement.devices import Reading, Taker
 _TAKERS_TOLD = 5  # programs
 
 
-def survey() -> dict[DeviceId, Reading]:
-    """All devices as they are now, for a caller without instances."""
+def survey(*, with_takers: bool = True) -> dict[DeviceId, Reading]:
+    """All devices as they are now, for a caller without instances. Who takes RAM is slow to find out."""
     drivers = Gpus()
     try:
         readings = [gpu_reading(gpu) for gpu in drivers.read()]
     finally:
         drivers.close()
-    readings.append(host_reading(read_memory(), takers=host_takers()))
+    takers = host_takers() if with_takers else ()
+    readings.append(host_reading(read_memory(), takers=takers))
     return {reading.id: reading for reading in readings}
 
 
@@ -63,7 +64,7 @@ def of_session(gpu: Gpu | None, pid: int) -> list[GpuProcess]:
 
 def borrowed_mib(gpu: Gpu | None, pid: int, booked_mib: int) -> int:
     """MiB of RAM that an instance holds through a GPU: as its driver says, else as it was booked."""
-    own = of_session(gpu, pid)
+    own = [p for p in of_session(gpu, pid) if p.used_mib is not None]
     return sum(p.ram_mib for p in own) if own else booked_mib
 
 

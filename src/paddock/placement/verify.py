@@ -10,7 +10,9 @@ from statistics import median
 
 from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
 from paddock.figures.units import count, plural
+from paddock.llama.backends import backends, named
 from paddock.llama.fit_log import HOST
+from paddock.placement.verify_devices import device_findings
 from paddock.placement.words import gib
 
 _SLOW = 0.85  # of what was expected; single runs of one load differ by up to 10 % (benchmarks.md)
@@ -21,6 +23,9 @@ _TELLING = 256  # MiB of free memory that are missing
 FINDINGS = (
     "fit-gave-up",
     "more-in-ram",
+    "weights-refused",
+    "choice-unmatched",
+    "gpu-overcommitted",
     "context-smaller",
     "more-splits",
     "placement-differs",
@@ -39,8 +44,8 @@ CAUSES = (
     "swapping",
     "device-shared",
 )
-# Why nothing can be said of where it lies.
-DOUBTS = ("nothing-logged", "nothing-to-compare")
+# Why nothing can be said of where it lies, or of how fast it is.
+DOUBTS = ("nothing-logged", "nothing-to-compare", "machine-busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,9 @@ class Load:
     placement: Placement
     ctx_asked: int | None = None  # tokens; None where the profile leaves it open
     streams: int = 1  # caches that have their part of the context each: the placement has one's
+    # What variables choose and the engine does not see, in words: `choice.unmatched`.
+    unmatched_choice: str = ""
+    overcommitted: str = ""  # what a GPU cannot hold of what was placed there, in words
     has_projector: bool = False  # no line of a log says where that lies
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
@@ -67,6 +75,7 @@ class Pace:
     prompt: Sequence[float] = ()
     throttled: frozenset[str] = frozenset()  # of its devices while it worked: `thermal`, `power`
     pages_swapped_in: int = 0  # while it worked
+    was_starved: bool = False  # whether all were taken while other programs had the CPU
     was_shared: bool = False  # whether requests were left out because others worked there too
 
 
@@ -80,11 +89,14 @@ def verdict(
     expected: float | None,
 ) -> Verdict:
     """`last`: the ready load before this one; `comparable`: earlier ones of the same profile hash,
-    engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s."""
+    engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s. Of these only loads
+    with the same backends are a measure."""
+    comparable = [entry for entry in comparable if _is_alike(load, entry)]
     lies = list(_placement_findings(load, plan, last))
     goal = expected or _best(comparable)
     generation = median(pace.generation) if pace.generation else None
-    runs = list(_speed_findings(generation, expected, _best(comparable)))
+    is_starved = pace.was_starved and generation is not None
+    runs = [] if is_starved else list(_speed_findings(generation, expected, _best(comparable)))
     causes: list[Reason] = []
     if lies or runs:
         causes += _causes(load, plan, last)
@@ -92,11 +104,12 @@ def verdict(
         causes += _speed_causes(pace, load)
     placement = _placement_state(load, plan, last, lies)
     speed: VerdictState = "unknown"
-    if generation is not None and goal is not None:
+    if generation is not None and goal is not None and not is_starved:
         speed = "degraded" if runs else "verified"
     doubts = [_doubt(load)] if placement == "unknown" else []
+    doubts += [_BUSY] if is_starved else []
     return Verdict(
-        state=_worst(placement, speed),
+        state=_worst(placement, speed, is_doubtful=is_starved),
         reasons=[*lies, *runs, *causes, *doubts],
         placement=placement,
         speed=speed,
@@ -115,10 +128,11 @@ def by_device(placement: Placement) -> dict[str, float]:
     return sums
 
 
-def _worst(placement: VerdictState, speed: VerdictState) -> VerdictState:
+def _worst(placement: VerdictState, speed: VerdictState, *, is_doubtful: bool) -> VerdictState:
+    """`is_doubtful`: its speed was measured, and says nothing: that is not called verified."""
     if "degraded" in (placement, speed):
         return "degraded"
-    return placement
+    return "unknown" if is_doubtful else placement
 
 
 def _rounded(value: float | None) -> float | None:
@@ -133,8 +147,16 @@ def _placement_state(
 ) -> VerdictState:
     if found:
         return "degraded"
-    has_measure = plan is not None or (last is not None and last.placement is not None)
+    before = last.placement if last and _is_alike(load, last) else None
+    has_measure = plan is not None or before is not None
     return "verified" if load.placement.buffers and has_measure else "unknown"
+
+
+_BUSY = Reason(
+    code="machine-busy",
+    message="other programs had the CPU while its speed was measured",
+    hint="it is measured again with the next requests; `paddock plan` and builds take it for a while, too",
+)
 
 
 def _doubt(load: Load) -> Reason:
@@ -152,13 +174,16 @@ def _doubt(load: Load) -> Reason:
 
 
 def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
-    now, before = load.placement, last.placement if last else None
+    now, before = load.placement, last.placement if last and _is_alike(load, last) else None
     if now.warnings:
         yield Reason(
             code="fit-gave-up",
             message=f"llama.cpp gave up fitting it: {now.warnings[0].rpartition(': ')[2]}",
             hint="leave N_GPU_LAYERS at auto and out of the way of --fit, or write FIT = off",
         )
+    yield from device_findings(
+        now, plan, unmatched=load.unmatched_choice, overcommitted=load.overcommitted
+    )
     found = [*_in_ram(now, plan, before), *_context(load, plan), *_splits(now, plan, before)]
     yield from found
     if not found and plan is not None:
@@ -275,11 +300,7 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
     yield from _memory_causes(load, plan, last)
     if last is None:
         return
-    if last.engine_version != load.engine_version:
-        yield Reason(
-            code="engine-changed",
-            message=f"the engine is {load.engine_version}, it was {last.engine_version}",
-        )
+    yield from _engine_causes(load, last)
     if last.fingerprint != load.fingerprint:
         yield Reason(code="profile-changed", message="the profile's flags have changed since")
     if last.devices and last.devices != load.devices:
@@ -291,6 +312,27 @@ def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[R
     if before is not None and before < (load.placement.n_ctx or 0):
         message = f"the context is {load.placement.n_ctx} tokens, it was {before}"
         yield Reason(code="context-grown", message=message)
+
+
+def _engine_causes(load: Load, last: LoadEntry) -> Iterator[Reason]:
+    """Another version, or other backends of the same one."""
+    now, then = load.engine_version, last.engine_version
+    if last.placement and not _is_alike(load, last):
+        now = f"{now} with {named(backends(load.placement))}"
+        then = f"{then} with {named(backends(last.placement))}"
+    if now != then:
+        yield Reason(code="engine-changed", message=f"the engine is {now}, it was {then}")
+
+
+def _is_alike(load: Load, other: LoadEntry) -> bool:
+    """Whether it was computed with the same backends: splits, layers and speeds are comparable then.
+
+    True where a log does not say.
+    """
+    now, then = load.placement, other.placement
+    if then is None or not then.buffers or not now.buffers:
+        return True
+    return backends(then) == backends(now)
 
 
 def _memory_causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:

@@ -1,9 +1,12 @@
 """A plan in words: what fit had to do, who takes the memory, what its owner should know. Pure."""
 
+from collections.abc import Sequence
+
 from paddock.api.placement import DevicePlan, Plan
 from paddock.core.model import HOST, DeviceId
 from paddock.figures.units import count, plural
 from paddock.placement.devices import Readings, held_by
+from paddock.placement.plan_sums import HOST_ALONE, sums
 
 _WORTH_TELLING = 256  # MiB of foreign use; less is what an idle driver takes
 
@@ -40,6 +43,14 @@ def spills(plan: Plan) -> bool:
     return layers_in_ram(plan) > 0 or plan.experts_in_ram > 0
 
 
+def margin_names(devices: Sequence[DevicePlan]) -> str:
+    """Devices that cannot keep their margin: `Vulkan0 is to keep 1.0 GiB free and has 512 MiB`."""
+    return ", ".join(
+        f"{d.device} is to keep {gib(d.margin)} free and has {gib(d.available or 0)}"
+        for d in devices
+    )
+
+
 def _steps(plan: Plan) -> list[str]:
     steps = []
     if plan.n_ctx and plan.n_ctx_wanted and plan.n_ctx < plan.n_ctx_wanted:
@@ -59,6 +70,14 @@ def _notes(plan: Plan, readings: Readings) -> list[str]:
         if reading and reading.takers and foreign and foreign >= _WORTH_TELLING:
             names = held_by(reading.takers)
             notes.append(f"{device.device} has {gib(foreign)} taken by other programs ({names})")
+    for memory in sums(plan):
+        if memory.is_ram and memory.name != HOST_ALONE and (memory.left or 0) >= 0:
+            taken, available = gib(sum(memory.needed)), gib(memory.available or 0)
+            notes.append(
+                f"{memory.name} is one memory: all of it together takes {taken} of {available}"
+            )
+    if over := [device for device in on_gpus(plan) if device.is_all_margin]:
+        notes.append(f"{margin_names(over)}: nothing lies there")
     if plan.experts_in_ram:
         notes.append(
             f"{count(plan.experts_in_ram, 'expert layer')} {plural(plan.experts_in_ram, 'goes', 'go')} to RAM"
@@ -72,13 +91,9 @@ def _warnings(plan: Plan, complaint: str) -> list[str]:
     warnings = []
     if complaint:
         warnings.append(f"llama.cpp gives up fitting it: {complaint.rpartition(': ')[2]}")
-    for device in on_gpus(plan):
-        if device.left is not None and device.left < 0:
-            have = gib(device.available or 0)
-            warnings.append(f"{device.device}: needs {gib(device.total)} of {have}")
-    host = on_host(plan)
-    if host and host.left is not None and host.left < 0:
-        warnings.append(
-            f"RAM: needs {gib(host.total)} of {gib(host.available or 0)}; the machine would swap"
-        )
+    for memory in sums(plan):
+        if memory.left is not None and memory.left < 0:
+            swaps = "; the machine would swap" if memory.is_ram else ""
+            have = gib(memory.available or 0)
+            warnings.append(f"{memory.name}: needs {gib(sum(memory.needed))} of {have}{swaps}")
     return warnings

@@ -5,29 +5,41 @@ second. What keys do is asked of the daemon in worker threads; quitting touches 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from rich.text import Text
 from textual import work
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.message import Message
+from textual.screen import Screen
 
-from paddock.api.types import ProfileInfo
+from paddock.api.connection import error_of
+from paddock.api.types import ProfileInfo, VariantInfo
 from paddock.errors import PaddockError
+from paddock.figures.units import count
 from paddock.tui import paint, reading
+from paddock.tui.arrangement import families
 from paddock.tui.calls import DaemonCalls
+from paddock.tui.commands import SwitchCommands
+from paddock.tui.confirmation import Confirmation
 from paddock.tui.dashboard import Dashboard, ModelChosen
 from paddock.tui.detail import Detail
+from paddock.tui.editing import command, editor, run_on_terminal
 from paddock.tui.feed import NewsReader
 from paddock.tui.guide import Guide
 from paddock.tui.logs import Logs
 from paddock.tui.picker import Picker
+from paddock.tui.problems import mistakes
+from paddock.tui.problems_page import problems_page
 from paddock.tui.reducer import dismissed, reduce_news, ticked
 from paddock.tui.state import News, View
+from paddock.tui.verbs import VERBS
 
+_MISTAKES = 5  # of a refusal that are shown
 _DRAW_AFTER = 0.1  # seconds: what comes within them is drawn at once
 _WANDER = 0.25  # seconds between two steps of a bar of which nobody knows how far it is
 
@@ -54,6 +66,7 @@ class PaddockApp(App[None]):
     TITLE = "Paddock"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {SwitchCommands}
 
     def __init__(
         self,
@@ -121,17 +134,41 @@ class PaddockApp(App[None]):
     @work
     async def action_pick(self, only: str = "") -> None:
         """Choose a model and switch to it; `only` is asked for by its row."""
-        models = [m for m in self.view.models if not only or m.id == only]
+        if only and (model := self.view.named(only)):
+            models: list[ProfileInfo | VariantInfo] = [model]
+        else:
+            models = list(families(self.view))
         chosen = await self.push_screen_wait(Picker(models, self._daemon, self))
         if chosen:
-            self._order(f"switching to {chosen}", lambda: self._daemon.switch(chosen, wait=False))
+            self.switch_to(chosen)
 
-    def choice(self, model: ProfileInfo) -> Text:
-        """One profile in one line of the picker."""
-        return paint.choice(reading.model_row(self.view, model, self._clock()))
+    def switch_to(self, model: str) -> None:
+        """Make it ready; what comes of it comes as news, and a refusal is shown."""
+        self._order(f"switching to {model}", partial(self._switch, model))
+
+    def _switch(self, model: str) -> None:
+        if failure := self._daemon.switch(model, wait=False).failure:
+            raise error_of(failure)
+
+    def choices(self, models: Sequence[ProfileInfo | VariantInfo], width: int) -> list[Text]:
+        """The lines of the picker."""
+        return paint.choices([self._row(model) for model in models], width)
+
+    def _row(self, model: ProfileInfo | VariantInfo) -> reading.ModelRow:
+        now = self._clock()
+        if isinstance(model, ProfileInfo):
+            return reading.model_row(self.view, model, now)
+        [base] = [m for m in self.view.models if m.id == model.variant_of]
+        return reading.variant_row(reading.model_row(self.view, base, now), model)
+
+    @property
+    def _chosen_profile(self) -> str | None:
+        """The one under the cursor; of a variant the one that runs."""
+        name = self._dashboard.chosen
+        return self.view.profile_of(name) if name else None
 
     def action_unload(self) -> None:
-        if model := self._dashboard.chosen:
+        if model := self._chosen_profile:
             self._order(f"unloading {model}", lambda: self._daemon.unload(model, wait=False))
 
     def action_yield_gpus(self) -> None:
@@ -145,7 +182,7 @@ class PaddockApp(App[None]):
     def action_cancel_switch(self) -> None:
         """The load under way, or the one of the row under the cursor where there are several."""
         names = [name for name, switch in self.view.switches.items() if not switch.failure]
-        chosen = self._dashboard.chosen
+        chosen = self._chosen_profile
         name = chosen if chosen in names else names[0] if names else None
         if name:
             self._order(f"cancelling {name}", lambda: self._daemon.cancel(name))
@@ -162,7 +199,7 @@ class PaddockApp(App[None]):
         self._draw_soon()
 
     def action_logs(self) -> None:
-        if model := self._dashboard.chosen:
+        if model := self._chosen_profile:
             self.push_screen(Logs(self._daemon, model))
 
     def action_every_log(self) -> None:
@@ -172,12 +209,71 @@ class PaddockApp(App[None]):
         self.push_screen(Logs(self._daemon, "daemon"))
 
     def action_detail(self) -> None:
-        if (model := self._dashboard.chosen) and (profile := self.view.model(model)):
+        if (model := self._chosen_profile) and (profile := self.view.model(model)):
             instance = self.view.instance_of(model)
             self.push_screen(Detail(self._daemon, profile, instance))
 
     def action_help(self) -> None:
         self.push_screen(Guide())
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """Ctrl-P: what our keys do, and what Textual itself offers."""
+        if screen is self._dashboard:
+            for verb in VERBS:
+                act = partial(self.run_action, verb.action, screen)
+                yield SystemCommand(verb.title, f"{verb.shown}: {verb.help}", act)
+        ours = {verb.title for verb in VERBS}
+        yield from (c for c in super().get_system_commands(screen) if c.title not in ours)
+
+    # ---- models.conf and the daemon itself ----
+
+    def action_problems(self) -> None:
+        self.push_screen(problems_page(self.view.config))
+
+    def action_reload(self) -> None:
+        self._order("reading models.conf again", self._reload)
+
+    def action_edit(self) -> None:
+        """The section under the cursor, in the user's editor; then have the daemon read it."""
+        file = Path(self.view.config.path) if self.view.config else None
+        if file is None or not file.is_file():
+            where = file or "models.conf"
+            self._complain(f"{where} is not on this machine: edit it where the daemon runs")
+            return
+        argv = command(editor(), file, self._line_to_edit())
+        if fault := run_on_terminal(self, argv):
+            self._complain(fault)
+        else:
+            self._order("checking models.conf", self._reload)
+
+    def _line_to_edit(self) -> int | None:
+        """Of the first mistake, where models.conf is not applied for one; else of the section under the cursor."""
+        for mistake in mistakes(self.view.config):
+            if mistake.line:
+                return mistake.line
+        found = self.view.named(self._dashboard.chosen or "")
+        return found.line if found else None
+
+    def _complain(self, words: str) -> None:
+        self.notify(words, severity="error", markup=False)
+
+    def _reload(self) -> None:
+        self._daemon.reload()
+        self.call_from_thread(self.notify, "models.conf has no mistakes and is applied")
+
+    @work
+    async def action_stop_daemon(self) -> None:
+        served = [f"{i.profile} ({count(i.leases, 'request')})" if i.leases else i.profile
+                  for i in self.view.instances.values()]  # fmt: skip
+        loaded = f"Loaded: {', '.join(served)}." if served else "No model is loaded."
+        answers = [("y", "stop it and end its models; requests that run are finished")]
+        answers += (
+            [("k", "stop it and keep them: the next daemon takes them over")] if served else []
+        )
+        words = f"Stop the daemon at {self._daemon.url}?\n{loaded}"
+        if chosen := await self.push_screen_wait(Confirmation(words, answers)):
+            stop = partial(self._daemon.shutdown, keep=chosen == "k")
+            self._order("stopping the daemon", stop)
 
     @work(thread=True, group="orders")
     def _order(self, doing: str, order: Callable[[], object]) -> None:
@@ -186,6 +282,5 @@ class PaddockApp(App[None]):
         try:
             order()
         except PaddockError as error:
-            hint = f"\n{error.hint}" if error.hint else ""
-            words = f"{error.message}{hint}"
+            words = "\n".join(filter(None, (error.message, *error.detail[:_MISTAKES], error.hint)))
             self.call_from_thread(self.notify, words, severity="error", markup=False)

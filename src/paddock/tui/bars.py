@@ -1,15 +1,21 @@
 """The memory of each device as a bar of cells: whose it is, what must stay free, what is free. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from paddock.api.types import DeviceInfo
+from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib
 from paddock.tui.state import View
 
 SegmentKind = Literal["instance", "foreign", "margin", "free", "unknown"]
+_TRADE_MARKS = re.compile(r"\((?:R|TM|C)\)", re.IGNORECASE)
+_SAY_NOTHING = frozenset(
+    {"nvidia", "geforce", "amd", "ati", "radeon", "intel", "graphics", "corporation"}
+)
 _NAMES_TOLD = 2  # of foreign programs
 _WORTH_NAMING = 64  # MiB of foreign use; less is what an idle driver takes
 
@@ -30,11 +36,13 @@ class Bar:
     """One device. The cells of its segments are together exactly as many as were asked for."""
 
     name: str  # `CUDA0`
-    description: str  # `NVIDIA GeForce RTX 4090`
+    description: str  # `RTX 4090`, `RAM`
+    detail: str  # with its maker: `NVIDIA GeForce RTX 4090, also Vulkan0`; nothing of RAM
     segments: tuple[Segment, ...]
     total: str  # `24.0 GiB`, empty where nobody knows
     free: str
     facts: str  # `61 °C, 310 of 450 W, 2520 MHz, power limit`
+    brief: str = ""  # the first of them: `98 %, 61 °C, 310 W`
 
     @property
     def legend(self) -> str:
@@ -57,12 +65,20 @@ def device_bar(view: View, device: DeviceInfo, width: int) -> Bar:
     )
     return Bar(
         name=device.name,
-        description=device.description,
+        description=short_name(device.description),
+        detail=_detail(device),
         segments=tuple(segments),
         total=mib(device.total_mib),
         free=mib(device.free_mib),
         facts=facts(device),
+        brief=facts(device, is_brief=True),
     )
+
+
+def _detail(device: DeviceInfo) -> str:
+    if device.kind == "host":
+        return ""
+    return detailed(device.description, device.also, in_ram=device.in_ram)
 
 
 def cells(amounts: Sequence[float], width: int) -> list[int]:
@@ -78,17 +94,27 @@ def cells(amounts: Sequence[float], width: int) -> list[int]:
     return counts
 
 
-def facts(device: DeviceInfo) -> str:
+def short_name(description: str) -> str:
+    """`RTX 4090` of `NVIDIA GeForce RTX 4090`: without maker, trade marks and what all of them are."""
+    words = _TRADE_MARKS.sub("", description).split()
+    kept = [word for word in words if word.lower() not in _SAY_NOTHING]
+    return " ".join(kept) or description
+
+
+def facts(device: DeviceInfo, *, is_brief: bool = False) -> str:
     """How hard it works, each where it is known."""
     parts = []
     if device.utilization is not None:
-        parts.append(f"{device.utilization * 100:.0f} %")
+        whose = "CPU " if device.kind == "host" else ""
+        parts.append(f"{whose}{device.utilization * 100:.0f} %")
+    if device.load is not None:
+        parts.append(f"load {device.load:.1f}")
     if device.temperature_c is not None:
         parts.append(f"{device.temperature_c} °C")
     if device.power_w is not None:
-        limit = f" of {device.power_limit_w:.0f}" if device.power_limit_w else ""
+        limit = f" of {device.power_limit_w:.0f}" if device.power_limit_w and not is_brief else ""
         parts.append(f"{device.power_w:.0f}{limit} W")
-    if device.clock_mhz:
+    if device.clock_mhz and not is_brief:
         parts.append(f"{device.clock_mhz} MHz")
     parts += [f"{why} limit" for why in device.throttled]
     if device.swap_used_mib:
@@ -149,5 +175,7 @@ def _foreign(device: DeviceInfo, mib_taken: float) -> str:
 
 def _margin(view: View, device: DeviceInfo) -> float:
     """MiB that the most careful resident wants to stay free here."""
-    plans = [i.plan.device(device.name) for i in view.instances.values() if i.plan]
-    return max((plan.margin for plan in plans if plan and plan.total), default=0)
+    plans = [i.plan for i in view.instances.values() if i.plan]
+    names = {device.name, *device.also}
+    own = [d for plan in plans for d in plan.devices if d.device in names and d.total]
+    return max((planned.margin for planned in own), default=0)

@@ -2,29 +2,16 @@
 
 from rich.table import Table
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from paddock.tui import paint, reading
+from paddock.tui.leaflet import Leaflet
+from paddock.tui.verbs import VERBS
 
-_KEYS = (
-    ("m or /", "pick a model: type to filter, (Alt+)number or arrows to choose, Enter switches"),
+_MORE = (
     ("Enter", "switch to the model under the cursor, after a look at what that will do"),
-    ("u", "unload it; requests that run are finished"),
-    ("c", "cancel the load under way; what had to leave for it comes back"),
-    ("y", "yield all GPUs to other programs, and take them back"),
-    ("x", "end the request under the cursor (Tab moves to the requests)"),
-    ("l", "its log, over all its runs: / searches, n N go on, & filters, f follows, y copies"),
-    ("a", "what all models write, one after another"),
-    ("L", "the log of the daemon itself"),
-    ("d", "its detail: plan, placement, history, facts, flags"),
-    ("b", "show or fold benchmark profiles"),
-    ("Backspace", "dismiss the failures that are shown"),
-    ("Ctrl-P", "commands and themes"),
-    ("q", "quit; no model is touched"),
+    ("Tab", "from the models to the requests and back"),
+    ("Ctrl-P", "all of this as commands to type, a switch to each model, themes"),
 )
 _BARS = (
     ("█ ▓", "a model"),
@@ -34,26 +21,27 @@ _BARS = (
 )
 
 
-class Guide(ModalScreen[None]):
-    BINDINGS = [Binding("escape,q,question_mark", "leave", "Back")]
+class Guide(Leaflet):
+    BINDINGS = [Binding("question_mark", "leave", "Back")]
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(id="guide"):
-            yield Static(_page())
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
+    def __init__(self) -> None:
+        super().__init__("Help", _page())
 
 
 def _page() -> Table:
     page = Table.grid(padding=(0, 2))
-    for key, what in _KEYS:
-        page.add_row(Text(key, "bold"), what)
+    first, *rest = [(verb.shown, verb.help) for verb in VERBS]
+    for key, what in (first, *_MORE, *rest):
+        page.add_row(Text(key, "bold", no_wrap=True), what)
     page.add_row("", "")
     for signs in (reading.STATES.values(), reading.VERDICTS.values()):
         for found in signs:
             page.add_row(paint.mark_symbol(found), found.word)
         page.add_row("", "")
+    page.add_row("▸", "answers requests that name no model")
+    page.add_row(
+        "↳", "a variant: another name for the model above it, with request settings of its own"
+    )
     for sign, what in _BARS:
         page.add_row(sign, what)
     return page

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from paddock.tui.calls import DaemonCalls
 from paddock.tui.tail import Tail
-from paddock.tui.transcript import KEPT, Transcript
+from paddock.tui.transcript import HEADING, KEPT, Transcript
 
 _LATE = 0.05  # seconds: what comes within them is taken in at once
 _AT_ONCE = 2_000  # lines taken in at a time, so that a flood leaves room for keys
@@ -84,6 +84,8 @@ class LogView(ScrollView, can_focus=True):
             del batch[: len(batch) - batch[::-1].index(None)]
         lines = [line.translate(_CONTROL) for line in batch if line is not None]
         gone = self.transcript.add(lines)
+        if any(line.startswith(HEADING) for line in lines):
+            self.post_message(self.Changed())
         self._width = max(self._width, min(max(map(len, lines), default=0), _WIDEST))
         self._measure(gone)
         if self._fresh and not self._is_due:
@@ -109,11 +111,18 @@ class LogView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self._turn(follows=round(new_value) >= self.max_scroll_y)
+            self.post_message(self.Changed())
 
     def _turn(self, *, follows: bool) -> None:
         if follows != self.follows:
             self.follows = follows
             self.post_message(self.Changed())
+
+    @property
+    def speaker(self) -> str:
+        """The model whose line the last one in sight is; empty where no heading says so."""
+        last = min(self.scroll_offset.y + self.size.height, len(self.transcript.shown))
+        return self.transcript.speaker_before(len(self.transcript.shown) if self.follows else last)
 
     # ---- what is drawn ----
 
@@ -166,6 +175,6 @@ class LogView(ScrollView, can_focus=True):
 
 
 def _style_of(line: str) -> str:
-    if line.startswith("── "):
+    if line.startswith(HEADING):
         return "bold"
     return "red" if _ERROR.search(line[:60]) else ""

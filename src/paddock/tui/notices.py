@@ -1,6 +1,6 @@
 """The lines at the foot of the screen: what happened, worded once, when it happened. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from paddock import excerpt
@@ -8,6 +8,7 @@ from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
 from paddock.api.types import Failure
 from paddock.figures.units import plural, seconds
+from paddock.tui.problems import ConfProblem, mistakes
 from paddock.tui.state import Notice, NoticeKind, View
 
 KEPT = 50
@@ -17,6 +18,8 @@ _VERIFIED = ", verified"
 def noted(view: View, kind: NoticeKind, text: str, now: float, *, profile: str = "") -> View:
     """With one more line; of the oldest ones the last fifty are kept."""
     line = excerpt.line(" ".join(text.split()))
+    if view.notices and (view.notices[-1].kind, view.notices[-1].text) == (kind, line):
+        view = replace(view, notices=view.notices[:-1])  # said a moment ago: it is as new as this
     return replace(view, notices=(*view.notices, Notice(kind, line, now, profile))[-KEPT:])
 
 
@@ -49,16 +52,15 @@ def yield_noted(view: View, now: float) -> View:
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What was applied, or why nothing was."""
-    if error := event.config.error:
-        return noted(view, "config", not_applied(error), now)
+    if found := mistakes(event.config):
+        return noted(view, "config", not_applied(found), now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)
 
 
-def not_applied(error: Failure) -> str:
+def not_applied(found: Sequence[ConfProblem]) -> str:
     """Why models.conf, as it is now, changes nothing: its first mistake, and how many more there are."""
-    first, *others = error.log or [error.message]
-    more = f", and {len(others)} more: paddock check" if others else ""
-    return f"models.conf was not applied: {first}{more}"
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"models.conf was not applied: {found[0].text}{more}"
 
 
 def changes(event: ConfigChanged) -> str:

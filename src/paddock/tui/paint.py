@@ -1,10 +1,11 @@
 """From what a view reads like to styled text. Colours carry nothing that a word or symbol does not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from paddock.figures.sparkline import sparkline
+from paddock.figures.units import count
 from paddock.tui.bars import Bar, Segment
 from paddock.tui.reading import Header, Mark, ModelRow, NoticeLine, RequestRow, SwitchLine, Tone
 
@@ -23,8 +24,9 @@ _FILLS = {
     "free": ("─", "dim"),
     "unknown": ("?", "dim"),
 }
-_NAME, _STATE = 20, 18  # cells of 80 columns
-_WIDE_STATE = 30
+_STATE, _WIDE_STATE = 18, 30  # cells
+_LEAST_NAME = 12  # of the picker
+_MISTAKES = 3  # of models.conf that are shown at once
 _INSTANCES = (("█", "green"), ("▓", "cyan"), ("█", "blue"), ("▓", "yellow"))
 
 
@@ -33,33 +35,68 @@ def mark(found: Mark | None) -> Text:
 
 
 def model_cells(row: ModelRow, *, is_wide: bool) -> list[Text]:
-    """One row of the table of models, what matters most first; cut to 80 columns unless `is_wide`."""
-    style = "bold" if row.is_current else ""
-    name = Text(f"{'▸' if row.is_current else ' '} {row.id}", style)
-    if row.is_pinned:
-        name.append(" ⚲", "dim")
+    """One row of the table of models; the table cuts what its columns have no room for."""
     state = mark(row.state)
+    if row.variant_of:
+        state = Text(f"↳ variant of {row.variant_of}" if is_wide else "↳ variant", "dim")
     if row.note:
         state.append(f" {row.note}", "dim")
-    verdict = mark(row.verdict) if is_wide or row.verdict is None else mark_symbol(row.verdict)
-    if not is_wide:
-        name.truncate(_NAME, overflow="ellipsis")
     # A reason takes no place from the columns behind it; the whole of it stands below.
     state.truncate(_WIDE_STATE if is_wide else _STATE, overflow="ellipsis")
-    speed, size, context = (Text(t, justify="right") for t in (row.speed, row.size, row.context))
-    return [name, state, speed, verdict, size, context, Text(row.last_used, "dim")]
+    verdict = mark(row.verdict) if is_wide or row.verdict is None else mark_symbol(row.verdict)
+    speed = (row.speed if is_wide else row.measured).removesuffix(" t/s")  # as its heading says
+    used = row.last_used if is_wide else row.used_ago
+    figures = (Text(t, justify="right") for t in (speed, row.size, row.context))
+    cells = [_name(row), state, *figures, Text(used, "dim")]
+    return [*cells[:3], verdict, *cells[3:]]
 
 
-def choice(row: ModelRow) -> Text:
-    """One line of the picker."""
-    facts = "  ".join(filter(None, (row.size, row.context, row.speed)))
-    return Text.assemble(f"{row.id:<28.28} ", mark(row.state), (f"  {facts}", "dim"))
+def _name(row: ModelRow) -> Text:
+    """Its id, and as much of its title as there is room for."""
+    sign = "▸" if row.is_current else "  ↳" if row.variant_of else " "
+    name = Text(f"{sign} {row.id}", "bold" if row.is_current else "")
+    if row.is_pinned:
+        name.append(" ⚲", "dim")
+    if row.title:
+        name.append(f"  {row.title}", "dim")
+    return name
+
+
+def choices(rows: Sequence[ModelRow], width: int) -> list[Text]:
+    """The lines of the picker, in columns: the name has what the others leave of so many cells."""
+    columns = [[mark(row.state) for row in rows]]
+    columns += [[Text(text, "dim") for text in texts] for texts in (
+        [row.size for row in rows], [row.context for row in rows], [row.measured for row in rows],
+    )]  # fmt: skip
+    widths = [max((cell.cell_len for cell in column), default=0) for column in columns]
+    names = [_choice_name(row) for row in rows]
+    longest = max((name.cell_len for name in names), default=0)
+    room = max(min(longest, width - sum(widths) - 2 * len(widths)), _LEAST_NAME)
+    lines = []
+    for name, state, *figures in zip(names, *columns, strict=True):
+        name.truncate(room, overflow="ellipsis", pad=True)
+        state.truncate(widths[0], pad=True)
+        parts = [name, state]
+        for cell, wide in zip(figures, widths[1:], strict=True):
+            cell.pad_left(wide - cell.cell_len)
+            parts.append(cell)
+        lines.append(Text("  ").join(parts))
+    return lines
+
+
+def _choice_name(row: ModelRow) -> Text:
+    name = Text(f"↳ {row.id}" if row.variant_of else row.id)
+    title = f"{row.title} (variant of {row.variant_of})" if row.variant_of else row.title
+    if title.strip():
+        name.append(f"  {title.strip()}", "dim")
+    return name
 
 
 def request_cells(row: RequestRow) -> list[Text]:
     """One row of the table of requests."""
     cells = [Text(row.client), Text(row.surface, "dim"), Text(row.model), Text(row.phase)]
-    return [*cells, *(Text(text, justify="right") for text in (row.tokens, row.speed, row.age))]
+    speed = row.speed.removesuffix(" t/s")  # as its heading says
+    return [*cells, *(Text(text, justify="right") for text in (row.tokens, speed, row.age))]
 
 
 def header_line(found: Header) -> Text:
@@ -68,29 +105,38 @@ def header_line(found: Header) -> Text:
         line.append(f"  {found.engine}", "dim")
     if found.problem:
         line.append(f"\n{found.problem}", "bold red")
+    if found.mistakes:
+        line.append("\nmodels.conf was not applied (p: all of it, e: edit)", "bold red")
+        for problem in found.mistakes[:_MISTAKES]:
+            line.append(f"\n  {problem.text}", "red")
+    elif found.warnings:
+        line.append(f"\n▲ models.conf, {count(len(found.warnings), 'warning')} (p): ", "yellow")
+        line.append(found.warnings[0].text, "yellow")
     return line
 
 
-def switch_text(line: SwitchLine, width: int, spin: int) -> Text:
+def switch_text(line: SwitchLine, width: int, spin: int, *, log_lines: int = 3) -> Text:
     """A switch under way in two lines, or a failed one with the last lines of its log."""
     if line.failure:
-        return _failed(line)
+        return _failed(line, log_lines)
     facts = " · ".join(
         filter(None, (line.percent, line.amount, line.rate, line.elapsed, line.left))
     )
-    text = Text.assemble((line.profile, "bold"), f"  {line.stage}", (f"  {facts}\n", "dim"))
+    text = Text.assemble((line.profile, "bold"), f"  {line.stage}", (f"  {facts}", "dim"))
+    text.append("  c: cancel\n", "dim")
     return text.append_text(progress(line.fraction, max(width - 4, 10), spin))
 
 
-def _failed(line: SwitchLine) -> Text:
+def _failed(line: SwitchLine, log_lines: int) -> Text:
     text = Text.assemble(("✗ ", "bold red"), (line.profile, "bold"), f"  {line.failure}")
     if line.hint:
         text.append(f"\n  {line.hint}", "yellow")
-    for said in line.log[-3:]:
+    said_something = [said for said in line.log if said.strip()]
+    for said in said_something[-log_lines:]:
         text.append(f"\n  {said}", "dim")
     if line.restored:
         text.append(f"\n  back again: {', '.join(line.restored)}", "green")
-    return text.append("\n  Backspace: dismiss", "dim")
+    return text.append("\n  Backspace: dismiss, l: the whole log", "dim")
 
 
 def progress(fraction: float | None, width: int, spin: int) -> Text:
@@ -105,16 +151,18 @@ def progress(fraction: float | None, width: int, spin: int) -> Text:
     return Text.assemble(("━" * done, "green"), ("─" * (width - done), "dim"))
 
 
-def device_text(bar: Bar, used: Iterable[float | None], *, is_wide: bool) -> Text:
-    """A device: its bar, and with room for it the legend and the last minutes."""
-    text = Text.assemble((f"{bar.name:<6} ", "bold"), _cells(bar), f" {bar.free} free")
+def device_text(bar: Bar, used: Iterable[float | None], *, is_wide: bool, label: int) -> Text:
+    """A device: its bar, and with room for it the legend and the last minutes. `label`: cells of its name."""
+    name = Text.assemble((bar.name, "bold"), f" {bar.description}")
+    name.truncate(label, overflow="ellipsis", pad=True)
+    text = Text.assemble(name, " ", _cells(bar), f" {bar.free:>8} free")
     if not is_wide:
-        return text.append(f"  {bar.facts}", "dim") if bar.facts else text
-    if bar.total:
-        text.append(f" of {bar.total}", "dim")
-    for line in filter(None, (bar.legend, bar.facts)):
-        text.append(f"\n       {line}", "dim")
-    return text.append(f"\n       {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
+        return text.append(f"  {bar.brief}", "dim") if bar.brief else text
+    whole = ", ".join(filter(None, (bar.total, bar.facts)))
+    what = " · ".join(filter(None, (bar.detail, whole)))
+    for line in filter(None, (bar.legend, what)):
+        text.append(f"\n  {line}", "dim")
+    return text.append(f"\n  {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
 
 
 def _cells(bar: Bar) -> Text:

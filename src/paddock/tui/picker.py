@@ -13,24 +13,28 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from paddock.api.types import ProfileInfo
+from paddock.api.types import ProfileInfo, VariantInfo
 from paddock.errors import PaddockError
+from paddock.tui.arrangement import matches
 from paddock.tui.calls import DaemonCalls
 
 _NUMBERED = 9
 
 
-class RowPainter(Protocol):
-    """Whatever knows how each profile looks now: the dashboard."""
+Model = ProfileInfo | VariantInfo
 
-    def choice(self, model: ProfileInfo) -> Text:
-        """One profile in one line."""
+
+class RowPainter(Protocol):
+    """Whatever knows how each model looks now: the dashboard."""
+
+    def choices(self, models: Sequence[Model], width: int) -> list[Text]:
+        """Each in one line of at most so many cells, in columns."""
 
 
 class Filter(Input):
     """Leaves a first digit to the picker, unless a name begins so; later ones are part of a name."""
 
-    def __init__(self, models: Sequence[ProfileInfo]) -> None:
+    def __init__(self, models: Sequence[Model]) -> None:
         super().__init__(placeholder="type to filter, or a number (Alt+number)", id="filter")
         self._beginnings = {name[:1] for m in models for name in (m.id, m.title, *m.aliases)}
 
@@ -53,13 +57,11 @@ class Picker(ModalScreen[str | None]):
         *(Binding(f"alt+{n}", f"number({n})", show=False, priority=True) for n in range(1, 10)),
     ]
 
-    def __init__(
-        self, models: Sequence[ProfileInfo], daemon: DaemonCalls, painter: RowPainter
-    ) -> None:
+    def __init__(self, models: Sequence[Model], daemon: DaemonCalls, painter: RowPainter) -> None:
         super().__init__()
         self._models = [m for m in models if not m.hidden]
         self._daemon, self._painter = daemon, painter
-        self._shown: list[ProfileInfo] = []
+        self._shown: list[Model] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
@@ -75,18 +77,29 @@ class Picker(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
-        words = event.value.lower().split()
-        self._list([m for m in self._models if all(word in _haystack(m) for word in words)])
+        self._list([m for m in self._models if matches(m, event.value)])
 
-    def _list(self, models: Sequence[ProfileInfo]) -> None:
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._list_anew)
+
+    def _list_anew(self) -> None:
+        """As wide as there is room now."""
+        chosen = self.query_one(OptionList).highlighted
+        self._list(self._shown)
+        self.query_one(OptionList).highlighted = chosen
+
+    def _list(self, models: Sequence[Model]) -> None:
         """Ordinary profiles first, then those for benchmarks."""
-        self._shown = sorted(models, key=lambda m: m.bench)
+        self._shown = sorted(models, key=lambda m: isinstance(m, ProfileInfo) and m.bench)
         choices = self.query_one(OptionList)
         choices.clear_options()
+        # All of them, so that the columns stay where they are while somebody types.
+        lines = self._painter.choices(self._models, choices.scrollable_content_region.width - 4)
+        by_id = {model.id: line for model, line in zip(self._models, lines, strict=True)}
         for place, model in enumerate(self._shown, 1):
             number = f"{place} " if place <= _NUMBERED else "  "
             choices.add_option(
-                Option(Text(number, "bold") + self._painter.choice(model), id=model.id)
+                Option(Text.assemble((number, "bold"), by_id[model.id]), id=model.id)
             )
         if self._shown:
             choices.highlighted = 0
@@ -114,7 +127,7 @@ class Picker(ModalScreen[str | None]):
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
-    def _chosen(self) -> ProfileInfo | None:
+    def _chosen(self) -> Model | None:
         place = self.query_one(OptionList).highlighted
         return self._shown[place] if place is not None and place < len(self._shown) else None
 
@@ -140,7 +153,3 @@ class Picker(ModalScreen[str | None]):
 
     def _say(self, words: str) -> None:
         self.query_one("#preview", Static).update(Text(words))
-
-
-def _haystack(model: ProfileInfo) -> str:
-    return " ".join([model.id, *model.aliases, model.title, model.description]).lower()

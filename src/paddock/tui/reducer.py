@@ -138,6 +138,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         config=status.config,
         yielded=status.yielded,
         models=tuple(event.profiles),
+        variants=tuple(event.variants),
         instances={},
         devices=tuple(status.devices),
         requests=tuple(status.requests),

@@ -10,7 +10,15 @@ from typing import Literal
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.events import AnyEvent
-from paddock.api.types import ConfigInfo, DeviceInfo, Failure, InstanceInfo, ProfileInfo, Progress
+from paddock.api.types import (
+    ConfigInfo,
+    DeviceInfo,
+    Failure,
+    InstanceInfo,
+    ProfileInfo,
+    Progress,
+    VariantInfo,
+)
 from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
@@ -71,6 +79,7 @@ class View:
     config: ConfigInfo | None = None
     yielded: YieldInfo | None = None
     models: tuple[ProfileInfo, ...] = ()  # in the file's order
+    variants: tuple[VariantInfo, ...] = ()  # likewise
     instances: Mapping[str, InstanceInfo] = field(default_factory=dict)  # by id, live ones
     switches: Mapping[str, Switch] = field(default_factory=dict)  # by profile
     devices: tuple[DeviceInfo, ...] = ()
@@ -88,6 +97,15 @@ class View:
 
     def model(self, profile: str) -> ProfileInfo | None:
         return next((m for m in self.models if m.id == profile), None)
+
+    def named(self, name: str) -> ProfileInfo | VariantInfo | None:
+        """The profile or variant of this id."""
+        return self.model(name) or next((v for v in self.variants if v.id == name), None)
+
+    def profile_of(self, name: str) -> str:
+        """The profile that this is another name for; else the name itself."""
+        found = self.named(name)
+        return found.variant_of if isinstance(found, VariantInfo) else name
 
     def instance_of(self, profile: str) -> InstanceInfo | None:
         """Its live instance; the newest, if an old one is still leaving."""

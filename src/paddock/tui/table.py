@@ -14,11 +14,20 @@ class Rows(DataTable[Text]):
     Widths are set here: left to itself, the table measures them some draws later.
     """
 
-    def __init__(self, columns: Sequence[str], *, id: str) -> None:  # noqa: A002  # Textual's word
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        id: str,  # noqa: A002  # Textual's word
+        elastic: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        """`elastic`: what to shorten where the columns are wider than the table, in this order, each down
+        to so many cells; all others keep theirs."""
         super().__init__(id=id, cursor_type="row", show_row_labels=False)
-        self._headings = columns
+        self._headings, self._elastic = columns, elastic
         self._rows_shown: dict[str, Cells] = {}
-        self._widths: list[int] = []
+        self._widths: list[int] = []  # that the cells need
+        self._fitted: list[int] = []  # that they have
 
     @property
     def chosen(self) -> str | None:
@@ -26,39 +35,64 @@ class Rows(DataTable[Text]):
         names = list(self._rows_shown)
         return names[self.cursor_row] if 0 <= self.cursor_row < len(names) else None
 
+    def measure_anew(self) -> None:
+        """The next rows may be narrower: the terminal's size is another."""
+        self._widths = []
+
     def show(self, rows: Mapping[str, Cells]) -> None:
         """These rows, in this order. Only cells that differ are written, unless a column must grow."""
         is_same = bool(self._widths) and list(rows) == list(self._rows_shown)
-        widths = self._measured(rows, self._widths if is_same else [])
-        if is_same and widths == self._widths:
+        widths = self._measured(rows, self._widths)
+        fitted = self._fit(widths)
+        if is_same and fitted == self._fitted:
+            self._widths = widths
             for name, cells in rows.items():
                 if cells is not self._rows_shown[name]:
                     self._rewrite(name, cells)
         else:
-            self._widths = widths
+            self._widths, self._fitted = widths, fitted
             self._rebuild(rows)
         self._rows_shown = dict(rows)
 
     def _measured(self, rows: Mapping[str, Cells], least: Sequence[int]) -> list[int]:
-        """What each column must have; none shrinks while its rows stay."""
+        """What each column must have; none shrinks by itself, so that rows come and go in the same columns."""
         columns = zip(self._headings, *rows.values(), strict=True)
         widths = [max(len(head), *(c.cell_len for c in cells), 0) for head, *cells in columns]
         return [max(pair) for pair in zip(widths, least or widths, strict=True)]
 
+    def _fit(self, widths: Sequence[int]) -> list[int]:
+        """Within the table: no column is pushed out of it by another."""
+        fitted = list(widths)
+        # With room for the scroll bar, so that its coming and going moves nothing.
+        room = self.size.width - self.styles.scrollbar_size_vertical
+        over = sum(fitted) + 2 * self.cell_padding * len(fitted) - room if self.size else 0
+        for name, least in self._elastic:
+            place = self._headings.index(name)
+            spare = min(max(fitted[place] - least, 0), max(over, 0))
+            fitted[place] -= spare
+            over -= spare
+        return fitted
+
     def _rewrite(self, name: str, cells: Cells) -> None:
         for column, old, new in zip(self._headings, self._rows_shown[name], cells, strict=True):
             if old != new or old.spans != new.spans:
-                self.update_cell(name, column, new)
+                self.update_cell(name, column, _one_line(new))
 
     def _rebuild(self, rows: Mapping[str, Cells]) -> None:
         chosen, place = self.chosen, self.cursor_row
         self.clear(columns=True)
-        for heading, width in zip(self._headings, self._widths, strict=True):
+        for heading, width in zip(self._headings, self._fitted, strict=True):
             self.add_column(heading, key=heading, width=width)
         for name, cells in rows.items():
-            self.add_row(*cells, key=name)
+            self.add_row(*map(_one_line, cells), key=name)
         names = list(rows)
         if chosen in names:
             place = names.index(chosen)
         if names:
             self.move_cursor(row=min(place, len(names) - 1), animate=False)
+
+
+def _one_line(cell: Text) -> Text:
+    """Cut where its column ends; else whole words would go to a second line that nobody sees."""
+    cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell

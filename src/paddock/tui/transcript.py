@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 KEPT = 20_000  # lines: more than anybody scrolls, few MB
+HEADING = "── "  # a line that says whose lines follow: `── glm.3, begun 2026-11-25T09:12:40Z ──`
 _SPARE = 2_000  # more than `KEPT` until the oldest go, so that they go seldom
 
 
@@ -66,6 +67,13 @@ class Transcript:
         while begin >= 0:
             yield begin, begin + length
             begin = lowered.find(self.sought, begin + length)
+
+    def speaker_before(self, row: int) -> str:
+        """Whose line that before this row is: of the nearest heading `glm`, without the instance's number."""
+        for line in reversed(self.shown[:row]):
+            if line.startswith(HEADING) and ", begun " in line:
+                return line.removeprefix(HEADING).partition(", begun ")[0].rpartition(".")[0]
+        return ""
 
     def _is_wanted(self, line: str) -> bool:
         return not self.wanted or self.wanted in line.lower()

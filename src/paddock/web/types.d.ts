@@ -46,6 +46,7 @@ export interface AnthropicReason {
     message: string;
     hint?: string;
     log?: (string)[];
+    retry_after?: number;
     type: string;
     code: string;
 }
@@ -119,6 +120,8 @@ export interface DeviceInfo {
     kind: "gpu" | "host";
     id?: string;
     description?: string;
+    also?: (string)[];
+    in_ram?: boolean;
     total_mib?: number | null;
     free_mib?: number | null;
     booked_mib?: Record<string, number>;
@@ -127,6 +130,7 @@ export interface DeviceInfo {
     foreign?: (ForeignUse)[];
     drives_display?: boolean | null;
     utilization?: number | null;
+    load?: number | null;
     temperature_c?: number | null;
     power_w?: number | null;
     power_limit_w?: number | null;
@@ -139,6 +143,7 @@ export interface DeviceInfo {
 export interface DevicePlan {
     device: string;
     id?: string;
+    description?: string;
     model?: number;
     context?: number;
     compute?: number;
@@ -250,6 +255,7 @@ export interface InstanceEnded {
 export interface InstanceInfo {
     id: string;
     profile: string;
+    variants?: (string)[];
     phase: "busy" | "draining" | "failed" | "fitting" | "loading" | "ready" | "starting" | "stopping" | "warming";
     since: string;
     engine?: string;
@@ -300,6 +306,7 @@ export interface LlamaReason {
     message: string;
     hint?: string;
     log?: (string)[];
+    retry_after?: number;
     code: number;
     type: string;
     reason?: string;
@@ -429,6 +436,7 @@ export interface OllamaError {
     code: string;
     hint?: string;
     log?: (string)[];
+    retry_after?: number;
 }
 
 export interface OpenAIError {
@@ -439,6 +447,7 @@ export interface OpenAIReason {
     message: string;
     hint?: string;
     log?: (string)[];
+    retry_after?: number;
     type: string;
     code: string | number | null;
     param?: string | null;
@@ -488,6 +497,8 @@ export interface Plan {
     layers?: number | null;
     layers_on_devices?: number | null;
     experts_in_ram?: number;
+    refused_mib?: number;
+    refused?: string;
     graph_splits?: number | null;
     steps?: (string)[];
     notes?: (string)[];
@@ -534,6 +545,7 @@ export interface ProfileDetail {
 export interface ProfileInfo {
     id: string;
     state: "busy" | "draining" | "failed" | "loading" | "queued" | "ready" | "stopping" | "unloaded";
+    line?: number | null;
     title?: string;
     description?: string;
     aliases?: (string)[];
@@ -679,6 +691,7 @@ export interface Snapshot {
     time?: string;
     status: Status;
     profiles: (ProfileInfo)[];
+    variants?: (VariantInfo)[];
 }
 
 export interface Spared {
@@ -836,6 +849,17 @@ export interface UsageRow {
     answer_tokens?: number;
     seconds?: number;
     uncounted?: number;
+}
+
+export interface VariantInfo {
+    id: string;
+    variant_of: string;
+    line?: number | null;
+    title?: string;
+    description?: string;
+    aliases?: (string)[];
+    hidden?: boolean;
+    settings?: Record<string, unknown>;
 }
 
 export interface Verdict {

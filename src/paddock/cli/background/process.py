@@ -6,6 +6,7 @@ Its log and its pid file lie in the state folder: `daemon.log` (the one before: 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from paddock import handover
 from paddock.atomic_write import atomic_write
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 0.05  # seconds; a listening socket gives no notice of itself
 _HEALTHY_SECONDS = 60.0  # enough to adopt instances and to ask an engine for its flags
+_ANOTHER_SECONDS = (
+    10.0  # for one that was started at the same moment; an older one answers elsewhere
+)
 _GONE_SECONDS = 120.0  # models are stopped in this time, each with its own deadline
 _LAST_LINES = 15
 
@@ -68,18 +72,58 @@ def spawn(
     return process
 
 
-def wait_healthy(process: subprocess.Popen[bytes], client: Client, state_dir: Path) -> None:
+class Watcher(Protocol):
+    """Who is shown how long a start takes."""
+
+    def waited(self, seconds: float) -> None: ...
+
+
+def wait_healthy(
+    process: subprocess.Popen[bytes],
+    client: Client,
+    state_dir: Path,
+    watcher: Watcher | None = None,
+) -> None:
     """Return once it answers; raise with its last log lines when it ends or takes too long."""
-    deadline = time.monotonic() + _HEALTHY_SECONDS
+    begun = time.monotonic()
     while process.poll() is None:
         if client.health():
             return
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if watcher:
+            watcher.waited(waited)
+        if waited > _HEALTHY_SECONDS:
             end(process)
             raise _failed(f"the daemon did not answer within {_HEALTHY_SECONDS:.0f} s", state_dir)
         time.sleep(_LOOK_EVERY)
     pid_file(state_dir).unlink(missing_ok=True)
     raise _failed(f"the daemon ended at once, exit status {process.returncode}", state_dir)
+
+
+def wait_for_another(client: Client, state_dir: Path, watcher: Watcher | None = None) -> bool:
+    """Whether somebody else's daemon on this folder comes to answer: two may be started at once."""
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < _ANOTHER_SECONDS:
+        if client.health():
+            return True
+        if not _is_locked(state_dir / "daemon.lock"):
+            return False
+        if watcher:
+            watcher.waited(waited)
+        time.sleep(_LOOK_EVERY)
+    return False
+
+
+def _is_locked(file: Path) -> bool:
+    """Whether a daemon holds it."""
+    try:
+        with file.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def shut_down(client: Client, *, keep: bool) -> int:

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.api.client import Client
-from paddock.cli.background.process import serve_command, spawn, wait_healthy
+from paddock.cli.background.process import (
+    Watcher,
+    end,
+    pid_file,
+    serve_command,
+    spawn,
+    wait_for_another,
+    wait_healthy,
+)
 from paddock.cli.offline.files import open_files
 from paddock.cli.offline.where import url_of
 from paddock.config.paths import daemon_log
@@ -29,6 +37,11 @@ class Order:
     engine: str | None = None
     insecure: bool = False
     key: str | None = None  # for asking whether it answers
+
+    @property
+    def url(self) -> str:
+        """Where the daemon that is wanted answers, from this machine."""
+        return _url(self.files().settings.listen)
 
     def files(self) -> Files:
         return open_files(
@@ -70,8 +83,8 @@ class Running:
         return f"already running at {self.url} (pid {self.pid})"
 
 
-def ensure_running(order: Order) -> Running:
-    """Start the daemon that is wanted, unless it runs.
+def ensure_running(order: Order, watcher: Watcher | None = None) -> Running:
+    """Start the daemon that is wanted, unless it runs. One that does not come to answer is ended again.
 
     Raises DaemonAlreadyRuns where another one has its address, and PaddockError with the last lines
     of its log where it does not come to answer.
@@ -83,7 +96,16 @@ def ensure_running(order: Order) -> Running:
     files.must_exist()
     state = files.paths.state_dir
     process = spawn(serve_command(*order.words()), state)
-    wait_healthy(process, client, state)
+    try:
+        wait_healthy(process, client, state, watcher)
+    except PaddockError:
+        if not wait_for_another(client, state, watcher):
+            raise
+        return _found(client, files, is_sure=order.config is None)
+    except BaseException:  # Ctrl-C: nobody uses it yet, and nobody would know of it
+        end(process)
+        pid_file(state).unlink(missing_ok=True)
+        raise
     return Running(client.url, process.pid, daemon_log(state), is_new=True)
 
 

@@ -14,13 +14,14 @@ from paddock.cli.offline.import_headers import header_problems
 from paddock.config.model_files import at_home
 from paddock.config.models_conf import read_as
 from paddock.errors import ConfigError
+from paddock.importing.alike import with_variants
 from paddock.importing.healing import healed
 from paddock.importing.page import Page, PageLine, plain
 
 if TYPE_CHECKING:
     from paddock.cli.import_options import Target
     from paddock.config.model_places import Places
-    from paddock.config.profile import Problem
+    from paddock.config.profile import Problem, Stable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +50,40 @@ def healed_page(imported: Import, files: Files) -> Page:
     """Read as the daemon would, with the engines that there will be, and corrected until it passes."""
     flags = files.engines.flags(None)
     page = healed(imported.page, lambda text: _problems(text, imported, files), flags)
+    page = _with_variants(page, imported, files)
     page.lines[:0] = _head(imported.source)
     return page
 
 
+def _with_variants(page: Page, imported: Import, files: Files) -> Page:
+    """Profiles that differ only in request settings become variants, where that is as good a file."""
+    stable, problems = _read(page.text, imported, files)
+    if stable is None:
+        return page
+    new = with_variants(page, stable)
+    failing = [
+        [problem for problem in found if problem.fails_check]
+        for found in (problems, _read(new.text, imported, files)[1])
+    ]
+    return new if len(failing[1]) <= len(failing[0]) else page
+
+
 def _problems(text: str, imported: Import, files: Files) -> tuple[Problem, ...]:
+    stable, problems = _read(text, imported, files)
+    if stable is None or any(problem.fails_check for problem in problems):
+        return problems
+    return (*problems, *header_problems(files, imported.engines.found, stable, text))
+
+
+def _read(text: str, imported: Import, files: Files) -> tuple[Stable | None, tuple[Problem, ...]]:
     known = imported.engines.beside(files.engines)
-    stable, problems = read_as(
+    return read_as(
         text,
         files.paths.config,
         models_dir=imported.places.folders.models if imported.places else files.paths.models_dir,
         flags_for=known.flags,
         defaults_for=known.defaults,
     )
-    if stable is None or any(problem.fails_check for problem in problems):
-        return problems
-    return (*problems, *header_problems(files, imported.engines.found, stable, text))
 
 
 def draft_of(page: Page, imported: Import, files: Files) -> Draft:

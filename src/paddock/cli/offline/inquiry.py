@@ -11,6 +11,7 @@ from paddock.config.model_folder import ModelFile
 from paddock.config.model_kinds import sort_out
 from paddock.core.model import HOST, DeviceId
 from paddock.errors import PaddockError
+from paddock.host.gpu import Vendor
 from paddock.host.gpus import Gpus
 from paddock.host.memory import read_memory
 from paddock.llama.facts import read_each
@@ -80,11 +81,14 @@ def _readings() -> tuple[Readings, dict[DeviceId, str]]:
     return readings | {HOST: host_reading(read_memory())}, {gpu_id(g): g.name for g in gpus}
 
 
+_BACKENDS: dict[Vendor, str] = {"nvidia": "CUDA", "amd": "ROCm", "intel": "Vulkan"}
+
+
 def engine_names(gpus: Sequence[Gpu]) -> dict[DeviceId, str]:
-    """The names that CUDA and ROCm would give them in the drivers' order."""
+    """The names that CUDA, ROCm and Vulkan would give them in the drivers' order."""
     counts, names = Counter[str](), dict[DeviceId, str]()
     for gpu in gpus:
-        kind = "CUDA" if gpu.vendor == "nvidia" else "ROCm"
+        kind = _BACKENDS[gpu.vendor]
         names[gpu_id(gpu)] = f"{kind}{counts[kind]}"
         counts[kind] += 1
     return names

@@ -14,6 +14,7 @@ from paddock.placement import examination
 from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
 from paddock.placement.profile_facts import MachineFacts, ProfileFacts
+from paddock.placement.survey import survey
 
 if TYPE_CHECKING:
     from paddock.api.placement import Plan
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 
 def facts_of(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
-    """With what their files say, without plans."""
+    """With what their files say and, where margins are written, what the GPUs have; without plans."""
     wanted = list(profiles)
+    has_margins = any(profile.flag("--fit-target") for profile in wanted)
+    readings = survey(with_takers=False) if has_margins else {}
     found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
     flags = {name: _flags(files, name) for name in {profile.engine for profile in wanted}}
     return [
-        ProfileFacts(profile=profile, flags=flags[profile.engine], files=own)
+        ProfileFacts(profile=profile, flags=flags[profile.engine], files=own, readings=readings)
         for profile, own in zip(wanted, found, strict=True)
     ]
 

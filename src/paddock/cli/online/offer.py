@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from paddock.clients.offer import Offer
 
 
-def offer_of(url: str, key: str | None, model: str | None) -> Offer:
-    """What the daemon has to offer. Raises DaemonUnreachable, UnknownModel, ModelMissing."""
+def offer_of(url: str, key: str | None, model: str | None, *, has_picker: bool = False) -> Offer:
+    """What the daemon has to offer. Raises DaemonUnreachable, UnknownModel, ModelMissing (unless
+    the client `has_picker`)."""
     from paddock.clients.offer import offered
 
     daemon = Client(url, key)
     cards = daemon.cards()
     current = None if model else _current(daemon)
-    return offered(cards, url=url, key=key, wanted=model, current=current)
+    return offered(cards, url=url, key=key, wanted=model, current=current, has_picker=has_picker)
 
 
 def _current(daemon: Client) -> str | None:

@@ -10,6 +10,7 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.api.client import Client
+from paddock.cli.offline.where import usual_url
 from paddock.errors import PaddockError
 from paddock.figures.units import count
 
@@ -20,28 +21,27 @@ def open_dashboard(url: str, key: str | None, config: Path | None, *, is_compact
         raise PaddockError(
             "the dashboard needs a terminal", hint="`paddock status --watch` prints lines instead"
         )
-    client = Client(url, key)
-    if not client.health():
-        _start(url, config)
+    url = _running(url, key, config)
     from paddock.tui.app import PaddockApp
     from paddock.tui.feed import Feed
 
-    app = PaddockApp(client, Feed(Client(url, key)), is_compact=is_compact)
+    app = PaddockApp(Client(url, key), Feed(Client(url, key)), is_compact=is_compact)
     app.run()
 
 
-def _start(url: str, config: Path | None) -> None:
-    """A daemon in the background; at another address somebody else must have meant one."""
-    from paddock.cli.background.start import Order, ensure_running
-    from paddock.cli.offline.files import open_files
-    from paddock.cli.offline.where import usual_url
+def _running(url: str, key: str | None, config: Path | None) -> str:
+    """Where a daemon answers; one is started if need be, at another address only by somebody else."""
+    from paddock.cli.background.start import Order
+    from paddock.cli.output.starting import daemon_at
 
-    if url not in (DEFAULT_URL, usual_url(os.environ)):
+    if not Client(url, key).health():
+        found = Order(config=config).files().paths.config
+        if url in (DEFAULT_URL, usual_url(os.environ)) and not found.exists():
+            _offer(found)
+    where = daemon_at(url, key, config, may_start=True)
+    if not Client(where, key).health():
         raise PaddockError(f"no daemon answers at {url}", hint="start it there, or leave out --url")
-    found = open_files(config).paths.config
-    if not found.exists():
-        _offer(found)
-    print(ensure_running(Order(config=config)))
+    return where
 
 
 def _offer(config: Path) -> None:

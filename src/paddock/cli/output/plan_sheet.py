@@ -63,7 +63,8 @@ def _summary(found: Plan) -> str:
         asked = f" of {wanted}" if wanted > found.n_ctx else ""
         parts.append(f"context {found.n_ctx}{asked} tokens")
     if found.layers:
-        parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices")
+        partly = f", {mib(found.refused_mib)} of their weights in RAM" if found.refused_mib else ""
+        parts.append(f"{found.layers_on_devices} of {found.layers} layers on devices{partly}")
     if found.graph_splits:
         parts.append(count(found.graph_splits, "graph split"))
     return ", ".join(parts)

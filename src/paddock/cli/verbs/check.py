@@ -13,7 +13,7 @@ import typer
 
 from paddock.cli.options import Config, EngineName, Json, ModelsDir, SettingsFile
 from paddock.cli.output.terminal import paint, print_json
-from paddock.figures.units import count_or_no
+from paddock.figures.units import count, count_or_no
 
 if TYPE_CHECKING:
     from paddock.api.placement import Advice
@@ -57,7 +57,7 @@ def check(
         _print(problems, advice, files.paths.config)
         counts = Counter[str](p.severity for p in problems)
         counts.update(one.severity for one in advice)
-        print(_verdict(files.paths.config, len(stable.profiles) if stable else None, counts))
+        print(_verdict(files.paths.config, stable, counts))
     if not is_good:
         sys.exit(1)
 
@@ -90,7 +90,8 @@ def _print_line(severity: str, text: str) -> None:
     print(f"{paint(f'{severity}:', _COLOURS[severity])} {text}")
 
 
-def _verdict(file: Path, profiles: int | None, counts: Counter[str]) -> str:
-    parts = [count_or_no(profiles, "profile")] if profiles is not None else []
+def _verdict(file: Path, stable: Stable | None, counts: Counter[str]) -> str:
+    parts = [count_or_no(len(stable.profiles), "profile")] if stable else []
+    parts += [count(len(stable.variants), "variant")] if stable and stable.variants else []
     parts += [count_or_no(counts["error"], "error"), count_or_no(counts["warning"], "warning")]
     return f"{file}: {', '.join(parts)}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.api.address import DEFAULT_URL
-from paddock.cli.options import ForModel, Json, Key, Url, client_names
+from paddock.cli.options import Config, ForModel, Json, Key, NoStart, Url, client_names
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 
 if TYPE_CHECKING:
@@ -55,21 +55,27 @@ def connect(
     model: ForModel = None,
     dry_run: DryRun = False,
     undo: Undo = False,
+    config: Config = None,
+    no_start: NoStart = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Point a client at Paddock: all profiles with their contexts, long patience, one model for its side jobs.
 
-    Files of the client's own are touched only where it knows no other way; then only our entry is written, and the version from before is kept. `paddock run` starts a client without writing anything. For programs that read the usual variables: eval "$(paddock connect openai)".
+    Files of the client's own are touched only where it knows no other way; then only our entry is written, and the version from before is kept. Where no daemon runs, one is started in the background first. `paddock run` starts a client without writing anything. For programs that read the usual variables: eval "$(paddock connect openai)".
     """
     if client is None:
         return _show_all(as_json=as_json)
+    from paddock.cli.background.child import exit_on_signals
+    from paddock.cli.output.starting import daemon_at
     from paddock.clients.known import client_named
 
     chosen = client_named(client)
     if undo:
         return _undo(chosen)
+    exit_on_signals()  # so that a daemon that is being started goes
+    url = daemon_at(url, key, config, may_start=not no_start)
     setting = _setting(chosen, url, key, model)
     return _told(chosen, setting) if dry_run else _done(chosen, setting, as_json=as_json)
 
@@ -81,9 +87,8 @@ def _setting(client: ClientProgram, url: str, key: str | None, model: str | None
     home = Path.home()
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     own = config / "paddock" / "clients" / client.name
-    return client.connect(
-        offer_of(url, key, model), ClientFolders(own=own, home=home, config=config)
-    )
+    offer = offer_of(url, key, model, has_picker=client.has_picker)
+    return client.connect(offer, ClientFolders(own=own, home=home, config=config))
 
 
 def _ledger() -> WrittenFiles:

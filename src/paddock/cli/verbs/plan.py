@@ -23,10 +23,10 @@ from paddock.cli.options import (
     connect,
 )
 from paddock.cli.output.pair_matrix import lines_of
-from paddock.cli.output.placement import in_order
 from paddock.cli.output.plan_sheet import print_plan
 from paddock.cli.output.terminal import complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
+from paddock.figures.device_names import in_order
 from paddock.figures.units import mib
 
 if TYPE_CHECKING:

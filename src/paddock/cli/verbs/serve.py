@@ -66,5 +66,5 @@ def serve(
         raise PaddockError(
             f"cannot serve{where}: {error.strerror or error}",
             hint="another program may have the address; --listen HOST:PORT chooses another "
-            "(and ollama-port in paddock.toml, where that is set)",
+            "(and ollama-port and wrapper-port in paddock.toml, where these are set)",
         ) from error

@@ -11,6 +11,7 @@ from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
 from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
 from paddock.cli.output.yielded import lines_of
+from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
 from paddock.figures.units import mib, seconds, speed
 
@@ -96,7 +97,8 @@ def _phase(instance: InstanceInfo) -> str:
 
 
 def _notes(instance: InstanceInfo) -> list[str]:
-    notes = ["models.conf has changed since it was started"] if instance.stale else []
+    notes = [f"also as its variants {', '.join(instance.variants)}"] if instance.variants else []
+    notes += ["models.conf has changed since it was started"] if instance.stale else []
     notes += ["adopted"] if instance.adopted else []
     if instance.placement and instance.placement.replayed:
         notes.append("replayed fit")
@@ -130,7 +132,8 @@ def _devices(devices: list[DeviceInfo]) -> None:
 def _device_row(device: DeviceInfo) -> list[str]:
     booked = ", ".join(f"{name} {mib(held)}" for name, held in device.booked_mib.items())
     free, total = mib(device.free_mib) or "unknown", mib(device.total_mib) or "unknown"
-    return [device.name, free, total, booked, _others(device), _now(device), device.description]
+    what = detailed(device.description, device.also, in_ram=device.in_ram)
+    return [device.name, free, total, booked, _others(device), _now(device), what]
 
 
 def _others(device: DeviceInfo) -> str:
@@ -147,7 +150,9 @@ def _now(device: DeviceInfo) -> str:
     """How hard it works."""
     parts = []
     if device.utilization is not None:
-        parts.append(f"{device.utilization:.0%}")
+        parts.append(f"{'CPU ' if device.kind == 'host' else ''}{device.utilization:.0%}")
+    if device.load is not None:
+        parts.append(f"load {device.load:.1f}")
     if device.temperature_c is not None:
         parts.append(f"{device.temperature_c} °C")
     if device.power_w is not None:

@@ -10,6 +10,7 @@ from paddock.placement.verify import Load, Pace, verdict
 
 # Shorter ones are mostly overhead of their start.
 _LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
+_STARVED = 0.2  # of a request's time
 _SAMPLES = 50  # the last ones count
 
 
@@ -26,6 +27,9 @@ class LoadCase:
     comparable: list[LoadEntry] = field(default_factory=list)
     generation: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     prompt: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    # Of requests in which others had the CPU: they count only while there are no better ones.
+    starved: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    asked_at: tuple[float, float] | None = None  # the clock at its request, and the wait till then
     throttled: set[str] = field(default_factory=set)
     swapped_before: int | None = None  # the machine's counter of pages when it got ready
     was_shared: bool = False
@@ -34,21 +38,34 @@ class LoadCase:
     judged_at: float = float("-inf")
     verdict: Verdict | None = None
 
-    def take(self, speed: Speed) -> None:
-        """One more measurement."""
+    def asked(self, now: float, waited: float | None) -> None:
+        """A request begins; `waited`: seconds that the instance has waited for a CPU so far."""
+        self.asked_at = None if waited is None else (now, waited)
+
+    def take(self, speed: Speed, now: float, waited: float | None) -> None:
+        """One more measurement, of the request that ends now."""
         if speed.generation:
-            self.generation.append(speed.generation)
+            is_starved = self._was_starved(now, waited)
+            (self.starved if is_starved else self.generation).append(speed.generation)
         if speed.prompt:
             self.prompt.append(speed.prompt)
+
+    def _was_starved(self, now: float, waited: float | None) -> bool:
+        """Whether others had the CPU for much of the time since it was asked."""
+        if self.asked_at is None or waited is None:
+            return False
+        at, before = self.asked_at
+        return waited - before > _STARVED * (now - at)
 
     def judged(self, swapped: int) -> Verdict:
         """Whether it lies and runs as it should. `swapped`: pages read from swap since it got ready."""
         pace = Pace(
-            generation=tuple(self.generation),
+            generation=tuple(self.generation or self.starved),
             prompt=tuple(self.prompt),
             throttled=frozenset(self.throttled),
             pages_swapped_in=swapped,
             was_shared=self.was_shared,
+            was_starved=bool(self.starved) and not self.generation,
         )
         return verdict(
             self.load,
@@ -60,13 +77,6 @@ class LoadCase:
         )
 
 
-def whole(prompt: Timing | None, answer: Timing) -> Speed | None:
-    """The speeds of one request of any length, tokens/s; an answer of one token has none."""
-    if answer.speed is None:
-        return None
-    return Speed(prompt=prompt.speed if prompt else None, generation=answer.speed)
-
-
 def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
     """The speeds of one request, tokens/s; None where it was too short to measure any."""
     is_long = answer.tokens >= _LEAST_GENERATED
@@ -76,4 +86,14 @@ def measured(prompt: Timing | None, answer: Timing) -> Speed | None:
     return Speed(
         prompt=reads_long.speed if reads_long else None,
         generation=answer.speed if is_long else None,
+    )
+
+
+def together(before: Speed | None, now: Speed) -> Speed:
+    """What one instance's requests measured: a short prompt or answer leaves an earlier figure as it is."""
+    if before is None:
+        return now
+    return Speed(
+        prompt=now.prompt if now.prompt is not None else before.prompt,
+        generation=now.generation if now.generation is not None else before.generation,
     )

@@ -9,7 +9,7 @@ from paddock.api.placement import LoadEntry, Speed, Verdict
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.case import LoadCase, measured, whole
+from paddock.daemon.history.case import LoadCase, measured, together
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.prompt_pace import PromptPace
 from paddock.daemon.history.store import HistoryStore
@@ -169,27 +169,32 @@ class Chronicle:
                 case.is_crowded = True
             elif case.instance.id == instance:
                 case.is_crowded = False
+                case.asked(self._clock.now(), self._observer.waited(case.instance))
 
     def timed(
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> Speed | None:
-        """A request has ended: its speed, None where that says nothing, as others worked beside it."""
+        """A request has ended: the speeds as they are now known, None where it says nothing of them.
+
+        It was too short, or others worked beside it. What the history leaves out is shown nowhere.
+        """
         case, speed = self._cases.get(instance.id), measured(prompt, answer)
         if (case and case.is_crowded) or not self._observer.is_alone(instance):
             if case and speed:
                 case.was_shared = True
             return None
-        latest = whole(prompt, answer)
-        if latest:
-            self.speeds[instance.profile] = self._latest[instance.id] = latest
-        if case and speed:
+        if speed is None:
+            return None
+        if case:
             self._measured(case, speed, prompt, answer, is_probe=is_probe)
+        latest = together(self._latest.get(instance.id), speed)
+        self.speeds[instance.profile] = self._latest[instance.id] = latest
         return latest
 
     def _measured(
         self, case: LoadCase, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
-        case.take(speed)
+        case.take(speed, self._clock.now(), self._observer.waited(case.instance))
         if prompt and speed.prompt:
             self._paces.setdefault(case.instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)

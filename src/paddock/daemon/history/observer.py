@@ -1,6 +1,8 @@
 """Describes loads for the history: where each lies, beside whom, and who else works on its devices."""
 
-from paddock.api.placement import LoadEntry
+import os
+
+from paddock.api.placement import LoadEntry, Placement
 from paddock.config.profile import Profile
 from paddock.core.books import Live, Serving
 from paddock.core.model import HOST, Cause, DeviceId
@@ -11,7 +13,12 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
-from paddock.placement.devices import held_by, ids_of
+from paddock.errors import PaddockError
+from paddock.host.run_queue import waited
+from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.placement.choice import choices, unmatched
+from paddock.placement.devices import gpu_ids, held_by
+from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
 from paddock.placement.verify import Load
 
@@ -60,7 +67,8 @@ class Observer:
     def _load(self, instance: Instance, profile: Profile | None) -> Load:
         record, reader = instance.record, instance.placement
         known = self._ledger.readings
-        ids = ids_of(list(reader.devices.values()), known)
+        devices = list(reader.devices.values())
+        ids = self._ledger.ids(record.worker, [d.name for d in devices], devices)
         readings = {name: known[id_] for name, id_ in ids.items() if id_ in known}
         is_same = profile is not None and profile.fingerprint == record.fingerprint
         own = profile if is_same else None
@@ -72,6 +80,12 @@ class Observer:
             placement=reader.placement,
             ctx_asked=own.ctx_size if own else None,
             streams=streams_of(own) if own else 1,
+            unmatched_choice=self._unmatched(own, reader.placement) if own else "",
+            overcommitted=overcommitted(
+                reader.placement,
+                readings,
+                {name: self._of_others(instance, r.id) for name, r in readings.items()},
+            ),
             has_projector=own is not None and own.mmproj is not None,
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
@@ -79,10 +93,25 @@ class Observer:
             },
         )
 
+    def _unmatched(self, profile: Profile, placement: Placement) -> str:
+        """What is chosen for its engine and not there, in words."""
+        try:
+            own = dict(self._roster.engine(profile).env)
+        except PaddockError:
+            return ""
+        chosen = choices(os.environ, own, has_gpus=bool(gpu_ids(self._ledger.readings)))
+        used = {buffer.device for buffer in placement.buffers} - {HOST_NAME}
+        return unmatched(profile, chosen, {*placement.free, *used}) if placement.buffers else ""
+
     def _beside(self, instance: Instance, device: DeviceId) -> str:
         """Who else of ours lies on this device."""
         others = [x for x in self._scheduler.live.values() if x.id != instance.id]
         return ", ".join(sorted(x.profile for x in others if x.demand.get(device)))
+
+    def _of_others(self, instance: Instance, device: DeviceId) -> int:
+        """MiB of this device that others of ours hold."""
+        others = [x for x in self._scheduler.live.values() if x.id != instance.id]
+        return sum(x.demand.get(device, 0) for x in others)
 
     # ---- how it works ----
 
@@ -96,6 +125,10 @@ class Observer:
             return True
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
         return not any(live.demand.get(device) for live in busy for device in devices)
+
+    def waited(self, instance: Instance) -> float | None:
+        """Seconds that it has waited for a CPU so far; None where nobody knows."""
+        return waited(instance.record.worker)
 
     def note_throttling(self, case: LoadCase) -> None:
         """Note whether its GPUs are throttled just now, right after a request."""

@@ -1,12 +1,15 @@
 """Where an instance is reached, and who is using it at the moment."""
 
 import asyncio
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
 from paddock.llama import client
 from paddock.llama.pool import Pool
+
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Endpoint:
@@ -21,15 +24,26 @@ class Endpoint:
         "instance",
         "pool",
         "profile",
+        "samplers",
         "session",
+        "turn",
     )
 
-    def __init__(self, instance: InstanceId, profile: ProfileId, socket: str) -> None:
+    def __init__(
+        self,
+        instance: InstanceId,
+        profile: ProfileId,
+        socket: str,
+        samplers: Mapping[str, float] = NONE,
+    ) -> None:
+        """`samplers`: what its command line sets, by the requests' words."""
+        self.samplers = samplers
         self.instance = instance
         self.profile = profile
         self.base_url = client.BASE_URL
         self.pool = Pool(socket)  # for what is relayed
         self.session = client.connect(socket)  # for what Paddock itself asks
+        self.turn = asyncio.Lock()  # for those whom its slots' one pool did not hold together
         self.gone = False
         self._why: str | None = None  # it was stopped; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
@@ -38,6 +52,11 @@ class Endpoint:
     def in_use(self) -> "EndpointUse":
         """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
         return EndpointUse(self, self._users)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several requests use it now."""
+        return len(self._users) > 1
 
     def stopped(self) -> PaddockError:
         """What its users hear once it is gone. Who asks again after an eviction waits for it anew."""

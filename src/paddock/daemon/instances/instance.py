@@ -24,6 +24,7 @@ from paddock.llama.output import (
 )
 from paddock.llama.placement_log import PlacementReader
 from paddock.llama.process import Child
+from paddock.llama.samplers import samplers_in
 
 _SILENT_AT_FIRST = 30.0  # seconds in which a starting server need not listen yet (CUDA's start)
 
@@ -73,7 +74,7 @@ class Instance:
         self._records, self._listener, self._clock = records, listener, clock
         self._faults = faults
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
-        self.report = LoadReport(record.replay, record.load_mode)
+        self.report = LoadReport(record.replay, record.load_mode, record.argv)
         self.timings = Timings()
         self.fell_short = False  # of the memory that its plan counted with: fit has to search
         self.is_early = False  # its process was begun before its turn
@@ -121,7 +122,8 @@ class Instance:
     @property
     def endpoint(self) -> Endpoint:
         if self._endpoint is None:
-            self._endpoint = Endpoint(self.id, self.profile, self.record.socket)
+            own = samplers_in(self.record.argv)
+            self._endpoint = Endpoint(self.id, self.profile, self.record.socket, own)
         return self._endpoint
 
     # ---- orders ----

@@ -1,13 +1,14 @@
 """What a server reported of its load: its phases, its context, where it lies, which protocol it speaks."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from paddock.api.placement import LoadMode, Placement
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.stages import Stages
 from paddock.llama.output import StateLine, load_hint
 from paddock.llama.placement_log import PlacementReader
+from paddock.llama.tensor_split import split_of
 from paddock.placement.replayable import Replay
 
 # As printed by build 11434 from `-lv 4` on. A draft model's comes later.
@@ -17,9 +18,11 @@ _ARCHITECTURE = re.compile(r"print_info: arch\s+= ([\w.-]{1,64})")
 class LoadReport:
     """Filled from the lines of one instance's log and standard output, until it is ready."""
 
-    def __init__(self, replay: Replay | None = None, mode: LoadMode | None = None) -> None:
+    def __init__(
+        self, replay: Replay | None = None, mode: LoadMode | None = None, argv: Sequence[str] = ()
+    ) -> None:
         """`replay`: what the load was given of its plan; `mode`: the load mode that was chosen for it."""
-        self.reader = PlacementReader()
+        self.reader = PlacementReader(split_of(argv))
         self._replay = replay
         if replay:
             self.reader.placement = replay.placement

@@ -33,17 +33,21 @@ def _demand(plan: Plan, stiff: frozenset[DeviceId]) -> Demand:
     Who takes all or fails is refused by this sum, so there it counts only what llama.cpp itself
     allocates: the driver's share is known roughly until it was measured.
     """
-    demand = {}
+    demand: dict[DeviceId, int] = {}
     for device in plan.devices:
         id_ = DeviceId(device.id)
         mib = device.total - (device.overhead if id_ in stiff and id_ != HOST else 0)
-        if mib > 0:
-            demand[id_] = mib
+        if mib > 0:  # an engine may use one card through two backends
+            demand[id_] = demand.get(id_, 0) + mib
     return demand
 
 
 def _margin(plan: Plan) -> Demand:
-    return {DeviceId(d.id): d.margin for d in plan.devices if d.margin and _is_used(d)}
+    margins: dict[DeviceId, int] = {}
+    for device in filter(_is_used, plan.devices):
+        if device.margin:
+            margins[DeviceId(device.id)] = max(device.margin, margins.get(DeviceId(device.id), 0))
+    return margins
 
 
 def _is_used(device: DevicePlan) -> bool:

@@ -9,22 +9,30 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from paddock.api.placement import DevicePlan, Placement, Plan
+from paddock.api.placement import Placement, Plan
 from paddock.api.types import DeviceInfo
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Settings
-from paddock.core.model import HOST, Demand, DeviceId, InstanceId, Room
+from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId, Room
 from paddock.daemon.instances.registry import Booked
-from paddock.daemon.memory.device_info import add_telemetry, gpu_info, host_info
+from paddock.daemon.memory.device_info import (
+    add_telemetry,
+    gpu_info,
+    host_info,
+    identified,
+)
+from paddock.daemon.memory.engine_devices import EngineDevices, is_remote
+from paddock.figures.device_names import in_order
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib, session_of
+from paddock.host.processor import Processors
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.llama.fit_log import FitDevice
 from paddock.placement.devices import (
@@ -57,22 +65,8 @@ class Kept(Protocol):
     def taken_mib(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _ReportedDevice:
-    """A device that only an engine can see, MiB."""
-
-    name: str
-    total: int | None
-    available: int  # when all of our instances have left
-
-
-@dataclass(slots=True)
-class _Known:
-    """What engines reported."""
-
-    names: dict[DeviceId, str] = field(default_factory=dict)
-    reported: dict[DeviceId, _ReportedDevice] = field(default_factory=dict)
-    in_ram: frozenset[DeviceId] = frozenset()  # GPUs that share the machine's memory
+# Of what an engine's log adds up to, the least part that a driver counts where it counts all.
+_COUNTED = 0.9
 
 
 class Ledger:
@@ -91,12 +85,16 @@ class Ledger:
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
         self._driver = driver or Gpus()
+        self._processors = Processors()
         self._gpus: tuple[Gpu, ...] = ()
         self._memory: Memory | None = None
-        self._known = _Known()
+        self._known = EngineDevices()
         self._file = memory_file
         self.overheads: dict[str, int] = _remembered(memory_file)  # MiB by the engine's name
         self.readings: dict[DeviceId, Reading] = {}
+        self._uncounted: frozenset[int] = (
+            frozenset()
+        )  # processes of whom a driver does not count all
 
     # ---- reading ----
 
@@ -104,31 +102,30 @@ class Ledger:
         """Read everything; what all instances together may take."""
         self._gpus, self._memory = tuple(self._driver.read()), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
-        reported = {i: device for i, device in self._known.reported.items() if not self._gpu(i)}
-        readings += [
-            self._reported_reading(id_, device, booked) for id_, device in reported.items()
-        ]
-        in_ram = self._in_ram()
+        listed = {gpu_id(gpu) for gpu in self._gpus}
+        readings += self._known.readings(booked, listed)
+        in_ram = frozenset(reading.id for reading in readings if reading.is_in_ram)
         readings.append(self._host_reading(booked, in_ram))
         self.readings = {reading.id: reading for reading in readings}
         return Room(
-            capacity=pooled(dict(self._capacities()), in_ram),
+            capacity=pooled(dict(self._capacities()), self.readings),
             max_instances=self._max_instances,
-            exclusive=frozenset(
-                filter(_is_remote, reported)
-            ),  # ggml-rpc-server answers one client at a time
+            # ggml-rpc-server answers one client at a time.
+            exclusive=frozenset(filter(is_remote, self.readings)),
             in_ram=in_ram,
-            names=self._known.names | {reading.id: reading.name for reading in readings},
+            names=self._names(),
         )
+
+    def _names(self) -> dict[DeviceId, str]:
+        names = self._known.names | {reading.id: reading.name for reading in self.readings.values()}
+        sharers = [reading.name for reading in self.readings.values() if reading.is_in_ram]
+        return names | ({POOL: f"RAM with {', '.join(sharers)}"} if sharers else {})
 
     def _capacities(self) -> Iterable[tuple[DeviceId, int]]:
         for reading in self.readings.values():
             if reading.available_mib is not None:
                 kept = self._margin if reading.id == HOST else 0
                 yield reading.id, max(0, reading.available_mib - kept)
-
-    def _in_ram(self) -> frozenset[DeviceId]:
-        return self._known.in_ram | {gpu_id(gpu) for gpu in self._gpus if gpu.is_in_ram}
 
     def _gpu(self, id_: DeviceId) -> Gpu | None:
         return next((gpu for gpu in self._gpus if gpu_id(gpu) == id_), None)
@@ -140,28 +137,51 @@ class Ledger:
             ours={holding.pid for holding in booked.values()},
             ours_mib=sum(self._shares(gpu, booked).values()),
         )
-        return replace(reading, is_in_ram=reading.is_in_ram or reading.id in self._known.in_ram)
+        if not reading.is_in_ram and reading.id not in self._known.in_ram:
+            return self._known.completed(reading, booked)
+        return replace(reading, is_in_ram=True, reach_mib=self._reach(gpu, reading, booked))
+
+    def _reach(self, gpu: Gpu, reading: Reading, booked: Booked) -> int | None:
+        """MiB that it can have of RAM and of what was set aside, when all of our instances have left.
+
+        The least of what engines see of it and what its driver would map; None where neither is known.
+        """
+        limits = [self._known.in_ram.get(reading.id)]
+        if gpu.lendable_mib is not None and reading.available_mib is not None:
+            lent = (p.ram_mib for h in booked.values() for p in of_session(gpu, h.pid))
+            limits.append(reading.available_mib + gpu.lendable_mib + sum(lent))
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
         """MiB of each instance: of its process and those of its session, a wrapper's child included.
 
-        What a driver does not report, as in some containers, is taken to be what was booked.
+        What a driver does not report, as in some containers, is taken to be what was booked: of a GPU in RAM
+        that is counted as RAM.
         """
+        lies_in_ram = gpu.is_in_ram or gpu_id(gpu) in self._known.in_ram
         if not gpu.processes:
-            return _hidden(gpu, booked)
+            return {} if lies_in_ram else _hidden(gpu, booked)
         sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
         shares: dict[InstanceId, int] = {}
         for instance, holding in booked.items():
             own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
             if own:
                 used = [p.used_mib for p in own if p.used_mib is not None]
-                shares[instance] = sum(used) if used else holding.demand.get(gpu_id(gpu), 0)
-        return shares
+                assumed = 0 if lies_in_ram else holding.demand.get(gpu_id(gpu), 0)
+                shares[instance] = sum(used) if used else assumed
+        return self._with_uncounted(gpu, booked, shares)
 
-    def _reported_reading(self, id_: DeviceId, device: _ReportedDevice, booked: Booked) -> Reading:
-        ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
-        free = device.available - ours
-        return Reading(id_, device.name, device.total, free, ours, is_reported=True)
+    def _with_uncounted(
+        self, gpu: Gpu, booked: Booked, shares: dict[InstanceId, int]
+    ) -> dict[InstanceId, int]:
+        """With what is in use and no process's, for those of whom a driver does not count all."""
+        spare = (gpu.used_mib or 0) - sum(p.used_mib or 0 for p in gpu.processes)
+        for instance, mib in shares.items():
+            holding = booked[instance]
+            if holding.pid in self._uncounted and spare > 0:
+                more = min(spare, max(0, holding.demand.get(gpu_id(gpu), 0) - mib))
+                shares[instance], spare = mib + more, spare - more
+        return shares
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -187,24 +207,11 @@ class Ledger:
     @property
     def knowledge(self) -> object:
         """Names, devices that only engines see, overheads: equal for as long as nothing new was reported."""
-        known = self._known
-        return dict(known.names), dict(known.reported), known.in_ram, dict(self.overheads)
+        return self._known.copy(), dict(self.overheads)
 
     def learn(self, plan: Plan) -> None:
         """An engine named its devices, and those that only it can see."""
-        for device in plan.devices:
-            id_ = DeviceId(device.id)
-            self._known.names[id_] = device.device
-            if device.available is not None and self._is_told(id_, device):
-                self._known.reported[id_] = _ReportedDevice(
-                    device.device, device.size, device.available
-                )
-            if device.in_ram:
-                self._known.in_ram |= {id_}
-
-    def _is_told(self, id_: DeviceId, device: DevicePlan) -> bool:
-        """Whether nobody but the engine knows what it has; of what lies in RAM the kernel does."""
-        return _is_remote(id_) or not (id_ == HOST or device.in_ram or self._gpu(id_))
+        self._known.learn(plan, {gpu_id(gpu) for gpu in self._gpus if gpu.total_mib is not None})
 
     def measured(
         self,
@@ -216,27 +223,41 @@ class Ledger:
     ) -> Demand:
         """What an instance holds of each device, MiB: by its driver, else by its own log.
 
-        A projector is in no line of the log: then what the driver counts more is not its overhead.
+        A projector is in no line of the log: then what the driver counts more is not its overhead; nor is what devices
+        that work as one take to exchange results. Managed memory
+        (GGML_CUDA_ENABLE_UNIFIED_MEMORY) the driver counts as nobody's: then its log is believed.
         """
         held = {HOST_NAME: 0.0}
         for buffer in placement.buffers:
             held[buffer.device] = held.get(buffer.device, 0.0) + buffer.mib
         demand: dict[DeviceId, int] = {HOST: round(held.pop(HOST_NAME)) + HOST_OVERHEAD}
-        ids = self._ids(pid, list(held), list(devices))
-        for name, mib in held.items():
-            if mib:
-                driven = self._used_by_driver(ids[name], pid)
-                if driven is not None and not has_projector:
-                    self._note_overhead(name, max(0, driven - round(mib)))
-                overhead = overhead_of(name, self.overheads)
-                demand[ids[name]] = round(mib) + overhead if driven is None else driven
+        devices = list(devices)
+        parts = {device.name for device in devices if device.is_part}
+        ids = self.ids(pid, list(held), devices)
+        for id_ in dict.fromkeys(ids.values()):  # one card may be used through two backends
+            names = [name for name, mib in held.items() if mib and ids[name] == id_]
+            if names:
+                mib = round(sum(held[name] for name in names))
+                driven = self._used_by_driver(id_, pid)
+                if driven is not None and driven < _COUNTED * mib:
+                    self._uncounted |= {pid}
+                    driven = None
+                elif driven is not None and not (has_projector or parts or names[1:]):
+                    self._note_overhead(names[0], max(0, driven - mib))
+                overhead = sum(overhead_of(name, self.overheads) for name in names)
+                demand[id_] = mib + overhead if driven is None else driven
         return demand
 
-    def _ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
-        """The identities of these devices; where its log has lost its beginning, by its driver."""
+    def ids(self, pid: int, names: list[str], devices: list[FitDevice]) -> dict[str, DeviceId]:
+        """The identities of these devices of an instance.
+
+        By the driver, which lists the process, where its log does not say them: it may have lost its beginning, and of
+        devices that work as one (`--split-mode tensor`) it has no more than names.
+        """
         ids = ids_of(devices, self.readings)
-        self._known.names |= {id_: name for name, id_ in ids.items()}
-        known = {name: id_ for id_, name in self._known.names.items()}
+        for name, id_ in ids.items():
+            self._known.note_name(id_, name)
+        known = self._known.ids
         own = [gpu_id(gpu) for gpu in self._gpus if self._used_by_driver(gpu_id(gpu), pid)]
         gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
         if len(gpus) == len(own):
@@ -300,7 +321,9 @@ class Ledger:
     def devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as last read, with what is booked on it, used by whom, and how hard it works."""
         telemetry = self.telemetry()
-        infos = [self._info(reading, booked) for reading in self.readings.values()]
+        order = in_order(reading.name for reading in self.readings.values())
+        readings = sorted(self.readings.values(), key=lambda r: (r.id == HOST, order.index(r.name)))
+        infos = [self._info(reading, booked) for reading in readings]
         for info in infos:
             if found := telemetry.get(DeviceId(info.id)):
                 add_telemetry(info, found)
@@ -308,26 +331,23 @@ class Ledger:
 
     def _info(self, reading: Reading, booked: Booked) -> DeviceInfo:
         if reading.id == HOST:
-            return host_info(reading, booked, self.memory)
+            return host_info(reading, booked, self.memory, self._processors.read())
         gpu = self._gpu(reading.id)
-        return gpu_info(reading, booked, gpu, self._shares(gpu, booked) if gpu else {})
+        shares = self._shares(gpu, booked) if gpu else {}
+        info = gpu_info(reading, self.readings, booked, gpu, shares)
+        described = self._known.descriptions.get(reading.id, "")
+        return identified(info, gpu, described, self._known.other_names(reading.id))
 
     def twin(self) -> "Ledger":
         """One that knows the same, for a thread to read with: no decision sees what it reads."""
         twin = copy.copy(self)
-        twin._known = _Known(
-            dict(self._known.names), dict(self._known.reported), self._known.in_ram
-        )
+        twin._known = self._known.copy()
         return twin
 
     def read_devices(self, booked: Booked) -> list[DeviceInfo]:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
-
-
-def _is_remote(id_: DeviceId) -> bool:
-    return id_.startswith("RPC")
 
 
 def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:

@@ -22,7 +22,7 @@ from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.engine import Engine
 from paddock.errors import PaddockError
-from paddock.placement.devices import Readings
+from paddock.placement.devices import Readings, free_now
 from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
@@ -89,9 +89,10 @@ class Rehearsals:
     def _has_room(self) -> bool:
         """Whether every GPU can take a driver's context beside what is resident."""
         return all(
-            reading.free_mib is None or reading.free_mib >= _ROOM_TO_REHEARSE
+            free is None or free >= _ROOM_TO_REHEARSE
             for id_, reading in self._ledger.readings.items()
             if id_ != HOST and not id_.startswith("RPC")
+            for free in [free_now(reading, self._ledger.readings)]
         )
 
     async def settle(self) -> None:

@@ -14,6 +14,7 @@ from paddock.daemon.memory.ledger import Ledger
 
 _EVERY, _AT_LEAST_EVERY = 1.0, 60.0  # seconds
 _VISIBLE = 32  # MiB: less is the breathing of an idle machine
+_BREATHING = 0.1  # of all processors' time: as well
 
 
 class Standing(Protocol):
@@ -103,7 +104,7 @@ def _visible(device: DeviceInfo) -> object:
     return (
         device.id,
         _rounded(device.free_mib, _VISIBLE),
-        _rounded(device.utilization, 0.01),
+        _rounded(device.utilization, 0.01 if device.kind == "gpu" else _BREATHING),
         device.temperature_c,
         _rounded(device.power_w, 1.0),
     )

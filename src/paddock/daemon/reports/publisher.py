@@ -136,12 +136,13 @@ class Publisher:
     @_survived
     def queue_changed(self) -> None:
         """Publish what changed for those who wait: how many they are, and for whom they wait."""
-        before, self._waiting = self._waiting, self._scheduler.waiting()
-        for profile in {**before, **self._waiting}:
-            if before.get(profile) != self._waiting.get(profile):
-                waiting = self._waiting.get(profile, 0)
-                self._publish(wire_events.QueueChanged(profile=profile, waiting=waiting))
+        before, self._waiting = self._waiting, self._scheduler.queue()
         underway = self._switches.underway
+        given_up = self._stages.keys() - set(underway)  # their ends were not published as switches'
+        for profile in {**before, **self._waiting, **dict.fromkeys(given_up)}:
+            waiting = self._waiting.get(profile, 0)
+            if profile in given_up or before.get(profile, 0) != waiting:
+                self._publish(wire_events.QueueChanged(profile=profile, waiting=waiting))
         self._stages = {name: stage for name, stage in self._stages.items() if name in underway}
         for profile in underway:
             self._stage_changed(profile)

@@ -8,7 +8,7 @@ from paddock import __version__
 from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.yielding import YieldInfo
-from paddock.config.describe import described
+from paddock.config.describe import described, variant_info
 from paddock.config.profile import Profile
 from paddock.core.books import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
@@ -35,7 +35,7 @@ class StatusView:
             started_at=parts.started_at,
             current=parts.usage.current(),
             instances=[self.instance(instance) for instance in parts.registry.values()],
-            queue={str(profile): n for profile, n in parts.scheduler.waiting().items()},
+            queue={str(profile): n for profile, n in parts.scheduler.queue().items()},
             devices=parts.ledger.devices(parts.registry.booked()),
             config=parts.roster.info,
             engine=engine.name if engine else "",
@@ -59,6 +59,7 @@ class StatusView:
         return wire.InstanceInfo(
             id=instance.id,
             profile=instance.profile,
+            variants=[v.id for v in parts.roster.stable.variants_of(instance.profile)],
             phase=_phase(instance, live),
             since=since,
             engine=instance.record.engine,
@@ -94,18 +95,22 @@ class StatusView:
 
     def snapshot(self) -> wire_events.Snapshot:
         """Status and all profiles, for a reader of events who begins."""
-        return wire_events.Snapshot(status=self.status(), profiles=list(self.profiles()))
+        return wire_events.Snapshot(
+            status=self.status(),
+            profiles=list(self.profiles()),
+            variants=[variant_info(v) for v in self._parts.roster.stable.variants.values()],
+        )
 
     def profiles(self) -> Iterator[wire.ProfileInfo]:
         """Every profile, in the order of models.conf; each made when it is taken."""
-        waiting = self._parts.scheduler.waiting()
+        waiting = self._parts.scheduler.queue()
         profiles = self._parts.roster.stable.profiles
         if len(self._known) > len(profiles):  # some are gone from models.conf
             self._known = {name: known for name, known in self._known.items() if name in profiles}
         return (self._profile(p, waiting.get(ProfileId(p.id), 0)) for p in profiles.values())
 
     def profile(self, profile: Profile) -> wire.ProfileInfo:
-        waiting = self._parts.scheduler.waiting()
+        waiting = self._parts.scheduler.queue()
         return self._profile(profile, waiting.get(ProfileId(profile.id), 0))
 
     def _profile(self, profile: Profile, waiting: int) -> wire.ProfileInfo:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from paddock.daemon.lease import Lease
 
 T = TypeVar("T")
-_SAID = {"stream", *FLAG_OF}
+_SAID = {"stream", "stop", *FLAG_OF}
 KeepAlive = float | str | None
 
 

@@ -30,6 +30,7 @@ EMBEDDINGS = "/v1/embeddings"
 
 _OPTIONS = {name: name for name in FLAG_OF} | {"seed": "seed", "stop": "stop", "num_keep": "n_keep"}
 _ENDLESS = -1  # `num_predict`: until it stops by itself
+_LONGEST = 400  # letters of a duration
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -136,6 +137,8 @@ def seconds(keep_alive: float | str) -> float:
     if isinstance(keep_alive, int | float):
         return float(keep_alive)
     text = keep_alive.strip()
+    if len(text) > _LONGEST:
+        raise BadRequest(f"no keep_alive has more than {_LONGEST} letters")
     if _NUMBER.fullmatch(text):
         return float(text)
     sign, bare = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)

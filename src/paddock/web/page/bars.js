@@ -31,7 +31,8 @@ export function segments(view, device) {
 /** How hard it works, each where it is known. @param {DeviceInfo} device @returns {string[]} */
 export function facts(device) {
     const found = [];
-    if (device.utilization != null) found.push(`${whole(device.utilization * 100)} %`);
+    if (device.utilization != null) found.push(`${device.kind === "host" ? "CPU " : ""}${whole(device.utilization * 100)} %`);
+    if (device.load != null) found.push(`load ${device.load.toLocaleString(undefined, { maximumFractionDigits: 1 })}`);
     if (device.temperature_c != null) found.push(`${device.temperature_c} °C`);
     if (device.power_w != null) {
         found.push(`${whole(device.power_w)}${device.power_limit_w ? ` of ${whole(device.power_limit_w)}` : ""} W`);
@@ -73,7 +74,8 @@ function foreigners(device, mibTaken) {
 /** MiB that the most careful resident wants to stay free here. @param {View} view @param {DeviceInfo} device */
 function widestMargin(view, device) {
     const plans = Object.values(view.instances).flatMap((i) => i.plan?.devices ?? []);
-    const margins = plans.filter((plan) => plan.device === device.name && taken(plan)).map((plan) => plan.margin ?? 0);
+    const names = new Set([device.name, ...(device.also ?? [])]);
+    const margins = plans.filter((plan) => names.has(plan.device) && taken(plan)).map((plan) => plan.margin ?? 0);
     return Math.max(0, ...margins);
 }
 

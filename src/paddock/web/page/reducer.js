@@ -19,6 +19,8 @@
  * @typedef {import("./state.js").Verdict} Verdict
  */
 
+import { notice as worded } from "./words.js";
+
 export const KEPT_NOTICES = 50;
 const ENDED_WITHOUT_PROGRESS = "failed";
 
@@ -116,6 +118,7 @@ function snapshot(view, event, now) {
         yielded: status.yielded ?? null,
         faults: status.faults ?? [],
         models: profiles,
+        variants: event.variants ?? [],
         instances: {},
         devices: status.devices,
         requests: status.requests ?? [],
@@ -336,7 +339,9 @@ function withSwitch(view, one) {
     return { ...view, switches: { ...view.switches, [one.profile]: one } };
 }
 
-/** With one more; of the oldest ones the last fifty are kept. @param {View} view @param {Notice} notice @returns {View} */
+/** With one more; of the oldest ones the last fifty are kept. What was said a moment ago is as new as this. @param {View} view @param {Notice} notice @returns {View} */
 function noted(view, notice) {
-    return { ...view, notices: [...view.notices, notice].slice(-KEPT_NOTICES) };
+    const last = view.notices.at(-1);
+    const isSaid = last?.kind === notice.kind && worded(last) === worded(notice);
+    return { ...view, notices: [...(isSaid ? view.notices.slice(0, -1) : view.notices), notice].slice(-KEPT_NOTICES) };
 }

@@ -42,6 +42,7 @@
  * @property {import("../types").YieldInfo | null} yielded
  * @property {import("../types").FaultInfo[]} faults
  * @property {ProfileInfo[]} models  in the file's order
+ * @property {import("../types").VariantInfo[]} variants  likewise
  * @property {Record<string, InstanceInfo>} instances  by id, live ones
  * @property {Record<string, Switch>} switches  by profile
  * @property {DeviceInfo[]} devices
@@ -69,6 +70,7 @@ export function nothing() {
         yielded: null,
         faults: [],
         models: [],
+        variants: [],
         instances: {},
         switches: {},
         devices: [],

@@ -177,8 +177,8 @@ export function back(names) {
 
 /** Who yielded the GPUs, and until when. @param {import("../types").YieldInfo} yielded */
 export function yieldedBy(yielded) {
-    const until = yielded.until ? ` until ${moment(yielded.until)}` : "";
-    return `the GPUs are yielded by ${yielded.by} since ${moment(yielded.since)}${until}`;
+    const until = yielded.until ? ` until ${moment(yielded.until) || yielded.until}` : "";
+    return `the GPUs are yielded by ${yielded.by} since ${moment(yielded.since) || yielded.since}${until}`;
 }
 
 /** A notice in one line. @param {Notice} notice */

@@ -19,6 +19,7 @@ from paddock.errors import EngineError
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
     from paddock.engine.build import BuildOrder
+    from paddock.engine.engine import Engine
 
 EXAMPLE = (
     "Example: paddock engine build --ref b11549 --cuda-arch 89,120 --name next "
@@ -116,9 +117,20 @@ def build(
     _write_down(files, order, path, note=note or f"built from {source or wanted.name}", url=url)
     print(f"built {order.name}: {engine.version}")
     print(f"    {path}")
+    _print_devices(engine)
     print(
         f"`paddock engine test {order.name}` tries it, `paddock engine promote {order.name}` makes it the default"
     )
+
+
+def _print_devices(engine: Engine) -> None:
+    """What it sees here, or that it sees nothing."""
+    from paddock.engine.probe import devices
+
+    for line in (seen := devices(engine, environ=os.environ)):
+        print(f"    {line}")
+    if not seen:
+        print("    it sees no GPU: models will run on the processor")
 
 
 def _write_down(files: Files, order: BuildOrder, path: Path, *, note: str, url: str) -> None:

@@ -17,6 +17,8 @@ import { lastUsed, speeds } from "./models.js";
 export function Model({ view, name }) {
     const model = modelOf(view, name), instance = instanceOf(view, name), now = useClock(10);
     const { order, error, isBusy } = useOrder();
+    const variant = view.variants.find((one) => one.id === name);
+    if (!model && variant) return html`<${Variant} variant=${variant} />`;
     if (!model) {
         return html`<h1 tabindex="-1">${name}</h1><p class="dim">${view.models.length ? "models.conf has no such profile" : "nothing known yet"}</p>`;
     }
@@ -42,7 +44,7 @@ export function Model({ view, name }) {
                     <dt>last used</dt><dd>${lastUsed(view, model, now) || html`<span class="dim">not since the daemon began</span>`}</dd>
                     ${model.last_load_seconds != null && html`<dt>last load</dt><dd>${words.seconds(model.last_load_seconds)}</dd>`}
                     ${model.aliases?.length ? html`<dt>aliases</dt><dd>${model.aliases.join(", ")}</dd>` : null}
-                    ${model.variants?.length ? html`<dt>variants</dt><dd>${model.variants.join(", ")}</dd>` : null}
+                    ${model.variants?.length ? html`<dt>variants</dt><dd>${model.variants.map((id, i) => html`${i > 0 && ", "}<a href=${addressOf("models", id)}>${id}</a>`)}</dd>` : null}
                     ${model.engine && html`<dt>engine</dt><dd>${model.engine}</dd>`}
                     ${instance && html`<dt>instance</dt><dd>${instance.id}, ${instance.phase} since ${words.moment(instance.since)}${instance.pid ? `, process ${instance.pid}` : ""}, ${instance.engine} ${instance.engine_version}</dd>`}
                     ${instance?.context && html`<dt>kept context</dt><dd>${keptContext(instance.context)}</dd>`}
@@ -55,6 +57,14 @@ export function Model({ view, name }) {
         </div>
         <${Past} view=${view} name=${name} />
         <${Flags} name=${name} />`;
+}
+
+/** Another name for a profile's instance: what it changes in a request. @param {{variant: import("../../types").VariantInfo}} props */
+function Variant({ variant }) {
+    return html`<h1 tabindex="-1">${variant.id}</h1>
+        <p class="dim">${[variant.title, variant.description].filter(Boolean).join(": ")}</p>
+        <p>Another name for <a href=${addressOf("models", variant.variant_of)}>${variant.variant_of}</a>, with these settings of its own:</p>
+        <dl class="facts">${Object.entries(variant.settings ?? {}).map(([key, value]) => html`<dt>${key}</dt><dd><code>${String(value)}</code></dd>`)}</dl>`;
 }
 
 /** Saved contexts in words. @param {import("../../types").KeptContext} kept */
