@@ -58,6 +58,26 @@ test("a lost link is a gap at once", () => {
     assert.deepEqual(series.read(["used:CUDA0"])[1].slice(1), [null, null, null, null, null]);
 });
 
+test("eight hours of events leave no more than a minute of them", async () => {
+    const { reduceNews } = await load("reducer.js");
+    const series = new Series();
+    let view = nothing(), afterAMinute = 0;
+    const size = () => JSON.stringify(view).length;
+    for (let second = 1; second <= 8 * 3600; second++) {
+        const kinds = [
+            { type: "switch-ended", profile: `p${second % 3}`, outcome: "ready", seconds: 1 + second % 7, now: { state: "ready" } },
+            { type: "instance", instance: { id: `p.${second}`, profile: "p", phase: "ready", since: "" }, state: "ready", now: { state: "ready" } },
+            { type: "instance-ended", instance: `p.${second - 1}`, profile: "p", now: { state: "unloaded" } },
+            { type: "activity", requests: [{ id: second, profile: "p", phase: "generating", speed: 9 }], devices: [GPU], totals: { requests: second } },
+        ];
+        kinds.forEach((event, i) => (view = reduceNews(view, { ...event, seq: second * 4 + i }, second)));
+        series.sample(view, second);
+        if (second === 60) afterAMinute = size();
+    }
+    assert.ok(size() < 1.2 * afterAMinute, `${size()} after ${afterAMinute}`);
+    assert.ok([...series._rings.values()].every((ring) => ring.length === LENGTH));
+});
+
 test("a transcript shows, finds and forgets", () => {
     const log = new Transcript({ kept: 4, spare: 1 });
     log.showOnly("LOAD");

@@ -69,9 +69,9 @@ class Replay(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, events: Sequence[AnyEvent], last: int = 0) -> None:
+    def __init__(self, events: Sequence[AnyEvent], last: int, pause: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.last = last
+        self.last, self.pause, self.played = last, pause, 0
         self.pieces = [encode(event) for event in events]
         self.over = threading.Event()
         self.posted: list[str] = []
@@ -82,9 +82,9 @@ class Replay(ThreadingHTTPServer):
 
 
 @contextmanager
-def replayed(events: Sequence[AnyEvent], last: int = 0) -> Iterator[Replay]:
-    """One that plays these, for the length of the block: at once, but the `last` ones one a second."""
-    server = Replay(events, last)
+def replayed(events: Sequence[AnyEvent], last: int = 0, pause: float = 1.0) -> Iterator[Replay]:
+    """One that plays these, for the length of the block: at once, but the `last` ones one each `pause` seconds."""
+    server = Replay(events, last, pause)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -134,10 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         at_once = len(pieces) - last
         self.wfile.write(b"".join(pieces[:at_once]))
+        self.server.played = at_once
         for piece in pieces[at_once:]:
-            if self.server.over.wait(1.0):
+            if self.server.over.wait(self.server.pause):
                 return
             self.wfile.write(piece)
+            self.server.played += 1
         self.server.over.wait()
 
     def log_message(self, *args: Any) -> None:

@@ -89,6 +89,7 @@ def _faults(tab: Any) -> list[str]:
 
 
 def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
     with opened(browser, resident.url + "/dashboard") as tab:
         tab.locator(VIEWS[""]).wait_for()
         tab.keyboard.press("/")
@@ -115,6 +116,27 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         tab.keyboard.press("ArrowDown")
         tab.get_by_role("option", selected=True).wait_for()
     assert resident.posted == [], "no address and no key but Switch has anything done"
+
+
+@pytest.mark.parametrize(
+    ("view", "button", "path"),
+    [
+        ("/devices", "Leave the GPUs to other programs", "/yield"),
+        (f"/models/{GLM}", "Unload", "/unload"),
+        ("/requests", "Cancel request", "/requests/340/cancel"),
+        (f"/switch/{QWEN}", "Switch", "/switch"),
+    ],
+)
+def test_each_button_gives_its_order_once(
+    browser: Any, resident: Replay, view: str, button: str, path: str
+) -> None:
+    resident.posted.clear()
+    with (
+        opened(browser, f"{resident.url}/dashboard{view}") as tab,
+        tab.expect_response(lambda answer: answer.request.method == "POST"),
+    ):
+        tab.locator("main").get_by_role("button", name=button).click()
+    assert resident.posted == [path]
 
 
 def test_what_a_log_says_is_text(browser: Any, resident: Replay) -> None:

@@ -3,7 +3,7 @@
 import { key } from "./api.js";
 import { onMove } from "./history.js";
 import { KEYS, onKey } from "./keys.js";
-import { fraction, Mark } from "./parts.js";
+import { fraction, Mark, Order } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
@@ -78,7 +78,7 @@ function Problems({ view, isOnline }) {
             <button onClick=${() => store.feed.retry()}>Try now</button>`);
     }
     if (view.config?.error) found.push(words.notApplied(view.config.error));
-    if (view.yielded) found.push(words.yieldedBy(view.yielded));
+    if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
     for (const fault of view.faults) found.push(`an unexpected error in ${fault.part}: ${fault.message}`);
     return html`<div class="problems" role="alert">${found.map((one) => html`<p>${one}</p>`)}</div>`;
 }

@@ -33,6 +33,12 @@ export function FailureOf({ failure, profile, restored = [] }) {
     </div>`;
 }
 
+/** A button that gives an order, and says why it was refused. @param {{path: string, body?: unknown, text: string}} props */
+export function Order({ path, body, text }) {
+    const { order, error, isBusy } = useOrder();
+    return html`<button disabled=${isBusy} onClick=${() => order(path, body)}>${text}</button><${Refused} error=${error} />`;
+}
+
 // ---- switches ----
 
 /** How far a switch's bar is. @param {import("./state.js").Progress} progress */

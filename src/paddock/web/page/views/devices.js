@@ -1,6 +1,6 @@
 /** Devices: whose their memory is, and the last hour as this page saw it. */
 
-import { DeviceBar } from "../parts.js";
+import { DeviceBar, Order } from "../parts.js";
 import { Plot } from "../plot.js";
 import { store, useClock } from "../store.js";
 import { html, useMemo } from "../vendor/htm-preact.js";
@@ -18,7 +18,9 @@ const PLOTS = [
 export function Devices({ view }) {
     const now = useClock(2), names = view.devices.map((device) => device.name);
     return html`<section aria-labelledby="devices-title">
-        <h1 id="devices-title" tabindex="-1">Devices</h1>
+        <header class="bar-of-tools"><h1 id="devices-title" tabindex="-1">Devices</h1>
+            ${!view.yielded && html`<${Order} path="/yield" body=${{ wait: false, by: "the dashboard" }} text="Leave the GPUs to other programs" />`}
+        </header>
         ${view.devices.map((device) => html`<${DeviceBar} key=${device.name} view=${view} device=${device} />`)}
         <h2>Since this page was opened, at most an hour</h2>
         <div class="plots">

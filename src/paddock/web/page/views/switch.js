@@ -58,7 +58,8 @@ export function SwitchTo({ view, name }) {
 
 /** What a switch would do now, the way to do it, and what came of it. @param {{view: View, name: string}} props */
 export function Ahead({ view, name }) {
-    const since = `${view.last_seq} ${view.requests.length}`;
+    // What a preview depends on; not each event, of which a load sends ten a second.
+    const since = [...Object.values(view.instances).map((i) => i.id + i.phase), view.requests.length].join();
     const { value, error } = /** @type {import("../asking.js").Answer<Preview>} */ (useAnswer(`/preview/${encodeURIComponent(name)}`, since));
     const { order, error: refusal, isBusy } = useOrder();
     const one = view.switches[name], isComing = one !== undefined && !one.failure;
