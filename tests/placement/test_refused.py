@@ -16,6 +16,8 @@ FACTS = Facts(
 )  # fmt: skip
 USUAL = Elsewhere("token_embd.weight", "q4_K", 0, "Vulkan_Host", "CPU")
 OTHERS = Elsewhere("token_embd.weight", "q4_K", 12, "Vulkan_Host", "CPU")
+EXPERTS = "blk.0.ffn_up_exps.weight"
+MOVED = Elsewhere(EXPERTS, "q8_0", 8, "CUDA0", "CPU")  # as of 34 layers of a 30B-A3B on an H200
 NAMED = Elsewhere("output.weight", "q6_K", 8, "Vulkan0", "CPU")
 
 
@@ -39,12 +41,15 @@ def fit(said: Elsewhere | None, in_ram: int, splits: int = 2, **more: Any) -> Fi
         (fit(OTHERS, 500, splits=4, layers={"Host": 2, "Vulkan0": 3}), None),
         (fit(OTHERS, 700, splits=9, layers={"Host": 2, "Vulkan0": 3}), 200),
         (fit(OTHERS, 1050, splits=9, layers={"Host": 5}), None),
-        (fit(OTHERS, 500, splits=9, moved_mib=400, moved={"CPU": ["blk.0.ffn_up_exps.weight"] * 9}), None),
+        (fit(OTHERS, 500, splits=9, moved_mib=400, moved={"CPU": [EXPERTS] * 9}), None),
+        (fit(MOVED, 500, splits=9, moved_mib=400, moved={"CPU": [EXPERTS] * 9}), None),
+        (fit(MOVED, 800, splits=9, moved_mib=400, moved={"CPU": [EXPERTS] * 9}), 300),
     ],
     ids=[
         "more in RAM than belongs there, in many splits", "a tensor that llama.cpp names", "the embedding alone",
         "nothing said", "an embedding with its like", "no splits", "two layers in RAM", "and more than these",
-        "nothing on devices", "experts that fit moved",
+        "nothing on devices", "experts that fit moved", "experts that fit moved and llama.cpp names",
+        "and more than these, beside them",
     ],
 )  # fmt: skip
 def test_what_devices_refuse_is_what_ram_has_beyond_what_belongs_there(found: Fit, mib: int | None):

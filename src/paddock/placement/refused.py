@@ -14,10 +14,8 @@ from paddock.llama.gguf import Facts
 from paddock.placement.words import gib
 
 _MIB = 1 << 20
-_CLOSE, _SHARE = (
-    16,
-    0.02,
-)  # MiB, and of what lies in RAM: by so much a sum of the header may be wrong
+# MiB, and of what lies in RAM: by so much a sum of the header may be wrong.
+_CLOSE, _SHARE = 16, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,19 @@ def refused(fit: Fit, header: Callable[[], Facts | None]) -> Refused | None:
         return None
     used = sum(1 for device in fit.devices if fit.trial.layers.get(device.name))
     is_split = (fit.trial.splits or 0) > used + 1
-    if not said.is_refusal and not (said.others and is_split):
+    is_named = said.is_refusal and not _was_moved(said, fit)
+    if not is_named and not (said.others and is_split):
         return None
     facts = header()
     more = _unexpected_mib(fit, facts) if facts else 0
-    if said.is_refusal:
+    if is_named:
         return Refused(max(0, more), _named(said))
     return Refused(more) if more > _slack(fit) else None
+
+
+def _was_moved(said: Elsewhere, fit: Fit) -> bool:
+    """Whether fit or the profile put the tensor that is named where it is, as with experts in RAM."""
+    return any(said.tensor in names for names in fit.trial.moved.values())
 
 
 def note_refused(plan: Plan, found: Refused | None) -> None:
