@@ -209,6 +209,31 @@ def test_a_made_up_card_without_a_driver_has_what_its_engine_reported_and_others
     ] == [{ALPHA: 5000}]
 
 
+@pytest.mark.parametrize(
+    ("free", "beside", "capacity"),
+    [
+        (9_000, {}, 9_000),
+        (4_000, {}, 5_000),  # less is no news: or who is refused for it would be so for ever
+        (5_064, {}, 5_000),
+        (90_000, {}, 16_384),
+        # Of 4,300 MiB that are booked 300 are reckoned, and may be no memory at all.
+        (5_000, {ALPHA: holding(7, first=4_300)}, 9_000),
+    ],
+)
+def test_a_made_up_card_without_a_driver_has_what_a_load_saw_of_it(
+    free: int, beside: Booked, capacity: int
+):
+    books = ledger()
+    books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=5000, size=16384)))
+    books.saw({"Vulkan0": free, "CUDA3": 1}, {"Vulkan0": FIRST}, beside)
+    room = books.read(NOTHING)
+    assert room.capacity[FIRST] == capacity
+    assert books.readings[FIRST].loads_seen == (capacity != 5_000)
+    books.saw({"Vulkan0": free}, {"Vulkan0": FIRST}, beside)
+    books.read(NOTHING)
+    assert books.readings[FIRST].loads_seen == (capacity != 5_000), "the same again is no news"
+
+
 def test_a_made_up_card_that_a_driver_reads_is_not_taken_at_its_engines_word():
     books = ledger(gpu(0, 20000))
     books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=15000, size=16384)))

@@ -213,6 +213,17 @@ class Ledger:
         """An engine named its devices, and those that only it can see."""
         self._known.learn(plan, {gpu_id(gpu) for gpu in self._gpus if gpu.total_mib is not None})
 
+    def saw(self, free: Mapping[str, int], ids: Mapping[str, DeviceId], beside: Booked) -> None:
+        """An engine saw so much free before its load, MiB by its own names; `beside`: who of ours was there.
+
+        Of theirs only what their logs add up to is counted: what is reckoned beside that may be less in truth.
+        """
+        for name, mib in free.items():
+            if id_ := ids.get(name):
+                own = [h.demand[id_] for h in beside.values() if h.demand.get(id_)]
+                overhead = overhead_of(name, self.overheads)
+                self._known.saw(id_, mib + sum(max(0, held - overhead) for held in own))
+
     def measured(
         self,
         pid: int,
