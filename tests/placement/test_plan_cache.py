@@ -168,6 +168,23 @@ def test_a_plan_is_for_the_devices_that_its_engine_was_to_see():
     assert len({one, *others}) == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "chooses"),
+    [
+        *((name, True) for name in (
+            "VK_ICD_FILENAMES", "VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_LOADER_DRIVERS_SELECT",
+            "VK_LOADER_DRIVERS_DISABLE", "VK_LOADER_DEVICE_SELECT", "VK_LOADER_DEVICE_ID_FILTER",
+            "MESA_VK_DEVICE_SELECT", "MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE", "DRI_PRIME",
+            "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR",
+        )),
+        *((name, False) for name in ("VK_LOADER_DEBUG", "PATH", "MESA_SHADER_CACHE_DIR", "DISPLAY")),
+    ],
+)  # fmt: skip
+def test_variables_that_choose_devices_make_another_plan_and_no_others(name: str, *, chooses: bool):
+    engine = Engine("native", "native", ("llama-server",), "1", 1, FlagSet.of(()), "1")
+    assert (key_of(written(), engine, {name: "1"}) != key_of(written(), engine, {})) is chooses
+
+
 # ---- how they are kept ----
 
 

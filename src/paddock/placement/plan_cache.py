@@ -27,6 +27,9 @@ _FORMAT = 4
 _CHOOSES = re.compile(
     r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"
     r"|ZE_AFFINITY_MASK|HSA_OVERRIDE_GFX_VERSION"
+    # The Vulkan loader's and Mesa's: which drivers there are, and which of their devices come first.
+    r"|VK_(ADD_)?DRIVER_FILES|VK_ICD_FILENAMES|VK_LOADER_DRIVERS_(SELECT|DISABLE)"
+    r"|VK_LOADER_DEVICE_(SELECT|ID_FILTER|TYPE_FILTER|VENDOR_ID_FILTER)|MESA_VK_DEVICE_SELECT.*|DRI_PRIME"
 )
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
