@@ -18,6 +18,7 @@ from paddock.config.settings import Settings
 from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId
 from paddock.daemon.instances.registry import Booked, Holding
 from paddock.daemon.memory.ledger import Ledger
+from paddock.host.gpu import Vendor
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import read_memory
 from paddock.llama.fit_log import FitDevice
@@ -554,20 +555,23 @@ async def test_a_made_up_driver_that_never_lets_go_is_waited_for_only_so_long():
     assert books.readings[FIRST].free_mib == 1000
 
 
-async def test_a_made_up_amd_card_is_waited_for_after_the_process_is_gone():
+@pytest.mark.parametrize(("vendor", "reads"), [("amd", 5), ("intel", 5), ("nvidia", 2)])
+async def test_a_made_up_card_is_waited_for_after_the_process_is_gone_where_its_driver_needs_it(
+    vendor: Vendor, reads: int
+):
     class Slow(MadeUpGpus):
         reads = 0
 
         def read(self) -> list[Gpu]:
             self.reads += 1
             listed = (GpuProcess(7, 9000),) if self.reads == 1 else ()
-            return [gpu(0, 1000 if self.reads < 5 else 9900, *listed, vendor="amd")]
+            return [gpu(0, 1000 if self.reads < 5 else 9900, *listed, vendor=vendor)]
 
     driver = Slow()
     books = Ledger(Settings(), driver=driver)
     books.read(NOTHING)
     await books.freed(7, within=30.0)
-    assert driver.reads == 5
+    assert driver.reads == reads
 
 
 async def test_without_a_gpu_nothing_is_waited_for():
