@@ -12,7 +12,7 @@ import pytest
 
 from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Settings
-from paddock.core.model import Demand, InstanceId
+from paddock.core.model import Demand, DeviceId, InstanceId
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.registry import Holding
 from paddock.daemon.memory.ledger import Ledger
@@ -192,6 +192,27 @@ async def test_a_plan_is_made_anew_when_made_up_memory_is_given_back(place: Any)
     await here.look()
     assert here.starts > first
     assert here.plans.of(here.profile).devices[0].model == 8_000
+
+
+@pytest.mark.parametrize(("name", "address"), [("Vulkan0", CARD), ("Vulkan0", "unknown id")])
+async def test_a_plan_cut_to_a_made_up_card_that_only_engines_read_is_made_anew_once_after_a_load_saw_more(
+    place: Any, name: str, address: str
+):
+    here: Place = place(log(name, address, free=5_000, total=16_000, cut=True))
+    await here.look()
+    first = here.starts
+    id_ = DeviceId(address if address == CARD else name)
+    here.ledger.saw({name: 5_000}, {name: id_}, {})
+    await here.idle()
+    assert here.starts == first, "that is nothing new"
+    here.ledger.saw({name: 15_000}, {name: id_}, {})
+    await here.idle()  # and its engine says what it said: another engine's load saw more
+    assert first < here.starts <= 2 * first
+    assert here.plans.current(here.profile.fingerprint) is not None
+    (here.folder / "said").write_text(log(name, address, free=15_000, total=16_000))
+    here.ledger.saw({name: 15_000}, {name: id_}, {})
+    await here.idle()
+    assert here.plans.of(here.profile).layers_on_devices == 10
 
 
 async def test_where_it_cannot_be_made_anew_what_was_cut_counts_no_more(place: Any):

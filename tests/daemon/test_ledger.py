@@ -18,6 +18,7 @@ from paddock.config.settings import Settings
 from paddock.core.model import HOST, POOL, Demand, DeviceId, InstanceId
 from paddock.daemon.instances.registry import Booked, Holding
 from paddock.daemon.memory.ledger import Ledger
+from paddock.host.gpu import Vendor
 from paddock.host.gpus import Gpu, GpuProcess, Telemetry
 from paddock.host.memory import read_memory
 from paddock.llama.fit_log import FitDevice
@@ -207,6 +208,31 @@ def test_a_made_up_card_without_a_driver_has_what_its_engine_reported_and_others
         for info in books.devices({ALPHA: holding(7, first=5000)})
         if info.id == FIRST
     ] == [{ALPHA: 5000}]
+
+
+@pytest.mark.parametrize(
+    ("free", "beside", "capacity"),
+    [
+        (9_000, {}, 9_000),
+        (4_000, {}, 5_000),  # less is no news: or who is refused for it would be so for ever
+        (5_064, {}, 5_000),
+        (90_000, {}, 16_384),
+        # Of 4,300 MiB that are booked 300 are reckoned, and may be no memory at all.
+        (5_000, {ALPHA: holding(7, first=4_300)}, 9_000),
+    ],
+)
+def test_a_made_up_card_without_a_driver_has_what_a_load_saw_of_it(
+    free: int, beside: Booked, capacity: int
+):
+    books = ledger()
+    books.learn(plan(DevicePlan(device="Vulkan0", id=FIRST, available=5000, size=16384)))
+    books.saw({"Vulkan0": free, "CUDA3": 1}, {"Vulkan0": FIRST}, beside)
+    room = books.read(NOTHING)
+    assert room.capacity[FIRST] == capacity
+    assert books.readings[FIRST].loads_seen == (capacity != 5_000)
+    books.saw({"Vulkan0": free}, {"Vulkan0": FIRST}, beside)
+    books.read(NOTHING)
+    assert books.readings[FIRST].loads_seen == (capacity != 5_000), "the same again is no news"
 
 
 def test_a_made_up_card_that_a_driver_reads_is_not_taken_at_its_engines_word():
@@ -529,20 +555,23 @@ async def test_a_made_up_driver_that_never_lets_go_is_waited_for_only_so_long():
     assert books.readings[FIRST].free_mib == 1000
 
 
-async def test_a_made_up_amd_card_is_waited_for_after_the_process_is_gone():
+@pytest.mark.parametrize(("vendor", "reads"), [("amd", 5), ("intel", 5), ("nvidia", 2)])
+async def test_a_made_up_card_is_waited_for_after_the_process_is_gone_where_its_driver_needs_it(
+    vendor: Vendor, reads: int
+):
     class Slow(MadeUpGpus):
         reads = 0
 
         def read(self) -> list[Gpu]:
             self.reads += 1
             listed = (GpuProcess(7, 9000),) if self.reads == 1 else ()
-            return [gpu(0, 1000 if self.reads < 5 else 9900, *listed, vendor="amd")]
+            return [gpu(0, 1000 if self.reads < 5 else 9900, *listed, vendor=vendor)]
 
     driver = Slow()
     books = Ledger(Settings(), driver=driver)
     books.read(NOTHING)
     await books.freed(7, within=30.0)
-    assert driver.reads == 5
+    assert driver.reads == reads
 
 
 async def test_without_a_gpu_nothing_is_waited_for():

@@ -157,6 +157,25 @@ async def test_memory_that_another_program_took_meanwhile_is_seen_and_fit_search
     assert "using device RPC0" in earlier, "what the first attempt said can still be read"
 
 
+@needs_rig
+async def test_memory_that_another_program_gave_back_is_seen_and_fit_searches(
+    devices: Rig, opened: Opened
+):
+    """Made-up: the device grows after the plan was cut to it; no driver reads it."""
+    devices.resize(0, 90)
+    async with opened(profile("dense", devices.flag.strip(), "ctx-size = 4096")) as home:
+        cut = await home.get("/plans/dense")
+        devices.resize(0, 200)
+        instance = await loaded(home, "dense")
+        await left(home, "dense")
+        whole = await home.get("/plans/dense")
+    assert cut["replay"]
+    assert instance["id"] == "dense.1", "the same load goes on"
+    held = sum(b["mib"] for b in instance["placement"]["buffers"] if b["device"] == "RPC0")
+    assert held > 90
+    assert whole["devices"][0]["available"] == 200
+
+
 OUT_OF_MEMORY = "0.1 E ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9 MiB on device 0: cudaMalloc failed: out of memory"  # fmt: skip
 
 

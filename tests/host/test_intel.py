@@ -98,6 +98,8 @@ def test_the_tiles_of_a_card_count_together(machine: Machine):
 
 def test_a_card_under_i915_shows_no_capacity_and_is_left_to_its_engine(machine: Machine):
     machine.card(0, CARD, A770)
+    machine.program(7, "llama-server")
+    machine.opens(7, 3, "/dev/dri/renderD128", **i915(1, CARD, local0="4096 MiB"))
     assert intel(machine).read() == []
     assert intel(machine).telemetry() == {CARD: Telemetry()}
 

@@ -45,3 +45,18 @@ def test_what_others_of_ours_hold_is_not_there_either(ours: int):
 )
 def test_nothing_is_said_where_it_has_room_or_nobody_knows(reading: Reading):
     assert not overcommitted(PLACED, {"CUDA0": reading}, {})
+
+
+def test_a_card_behind_two_backends_has_one_memory():
+    """Each holds less than it had; both together do not."""
+    half = Buffer(device="CUDA0", kind="model", mib=3_000.0)
+    both = Placement(buffers=[half, Buffer(device="Vulkan0", kind="model", mib=3_000.0)])
+    readings = {"CUDA0": FULL, "Vulkan0": replace(FULL)}
+    assert overcommitted(both, readings, {"CUDA0": 0, "Vulkan0": 0}).startswith(
+        "5.9 GiB were placed on CUDA0 and Vulkan0, which had 5.0 GiB"
+    )
+    roomy = replace(FULL, takers=(Taker("python3", 130_000),))
+    held = {"CUDA0": 7_000, "Vulkan0": 7_000}  # of others of ours, who hold that once
+    assert not overcommitted(both, dict.fromkeys(readings, roomy), held)
+    apart = {"CUDA0": FULL, "Vulkan0": replace(FULL, id=DeviceId("b"))}
+    assert not overcommitted(both, apart, {})

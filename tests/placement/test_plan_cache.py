@@ -82,6 +82,36 @@ def test_a_device_that_no_driver_sees_is_taken_to_be_as_it_was():
     assert not holds(plan(device(FAR, 9000, 24000)), now(far=9000))
 
 
+@pytest.mark.parametrize("id_", [FAR, "Vulkan0"])
+@pytest.mark.parametrize("how", [{"steps": ["4 of 10 layers to RAM"]}, {"fits": False}])
+def test_what_was_cut_to_a_device_that_nobody_knows_now_is_found_out_anew(
+    id_: str, how: dict[str, Any]
+):
+    """As after a restart: the plan on the disk is of a moment that nobody remembers."""
+    assert not holds(plan(device(id_, 9000, 10_000), **how), now(first=24000))
+
+
+SEEN = Reading(DeviceId("Vulkan0"), "Vulkan0", 16_000, 5_000, is_reported=True)
+MORE = replace(SEEN, free_mib=15_000, loads_seen=1)
+
+
+@pytest.mark.parametrize(
+    ("then", "at", "is_more"),
+    [
+        (SEEN, MORE, True),
+        (SEEN, replace(MORE, loads_seen=0), False),  # another plan says so: engines may differ
+        (MORE, MORE, False),  # the plan was made after that load
+        (SEEN, replace(MORE, free_mib=5_064), False),
+    ],
+)
+def test_of_a_made_up_card_that_only_engines_read_a_load_that_saw_more_is_news_once(
+    then: Reading, at: Reading, is_more: bool
+):
+    cut = plan(device("Vulkan0", 4_000, 5_000), steps=["4 of 10 layers to RAM"])
+    before, after = around(then).readings, around(at).readings
+    assert is_news(cut, before, after) == is_outgrown(cut, before, after) == is_more
+
+
 def test_nothing_is_concluded_of_a_device_that_reports_nothing():
     assert holds(ONE, now(first=None))
     assert holds(plan(device(FIRST, 9000, None)), now(first=0))
@@ -94,16 +124,16 @@ def test_ram_does_not_count_as_it_changes_all_the_time():
 @pytest.mark.parametrize(("available", "has"), [(24064, False), (24065, True), (20000, False)])
 def test_what_was_cut_is_outgrown_when_memory_has_been_given_back(available: int, has: bool):
     cut = plan(device(FIRST, 22976, 24000), steps=["context cut from 131072 to 28416 tokens"])
-    assert is_outgrown(cut, now(first=available)) == has
-    assert not is_outgrown(ONE, now(first=available)), "as asked for, it takes what it takes"
+    assert is_outgrown(cut, {}, now(first=available)) == has
+    assert not is_outgrown(ONE, {}, now(first=available)), "as asked for, it takes what it takes"
 
 
 def test_what_was_cut_to_a_made_up_gpu_in_ram_is_outgrown_by_ram():
     shared = DevicePlan(device=FIRST, id=FIRST, model=9000, available=15_800, in_ram=True)
     cut = plan(shared, steps=["context cut from 131072 to 28416 tokens"])
     reading = Reading(DeviceId(FIRST), "GPU0", 512, 460, is_in_ram=True)
-    assert not is_outgrown(cut, around(reading, ram=75_000).readings)
-    assert is_outgrown(cut, around(reading, ram=75_001).readings)
+    assert not is_outgrown(cut, {}, around(reading, ram=75_000).readings)
+    assert is_outgrown(cut, {}, around(reading, ram=75_001).readings)
 
 
 @pytest.mark.parametrize(("first", "is_new"), [(24064, False), (24065, True), (23935, True), (None, True)])  # fmt: skip
@@ -136,6 +166,23 @@ def test_a_plan_is_for_the_devices_that_its_engine_was_to_see():
         key_of(written(), replace(engine, env=(("A", "1"),)), {"CUDA_VISIBLE_DEVICES": "0"})
     )
     assert len({one, *others}) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "chooses"),
+    [
+        *((name, True) for name in (
+            "VK_ICD_FILENAMES", "VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_LOADER_DRIVERS_SELECT",
+            "VK_LOADER_DRIVERS_DISABLE", "VK_LOADER_DEVICE_SELECT", "VK_LOADER_DEVICE_ID_FILTER",
+            "MESA_VK_DEVICE_SELECT", "MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE", "DRI_PRIME",
+            "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR",
+        )),
+        *((name, False) for name in ("VK_LOADER_DEBUG", "PATH", "MESA_SHADER_CACHE_DIR", "DISPLAY")),
+    ],
+)  # fmt: skip
+def test_variables_that_choose_devices_make_another_plan_and_no_others(name: str, *, chooses: bool):
+    engine = Engine("native", "native", ("llama-server",), "1", 1, FlagSet.of(()), "1")
+    assert (key_of(written(), engine, {name: "1"}) != key_of(written(), engine, {})) is chooses
 
 
 # ---- how they are kept ----

@@ -1,5 +1,6 @@
 """When a plan's flags may be given to a load, and when fit has to search anew."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,8 +145,8 @@ def far(available: int, *, model: int = 100, margin: int = 16, overflowing: int 
 def test_of_a_device_behind_rpc_the_engine_must_see_enough():
     given_ = replay(far(500), {})
     assert given_.needs == {"RPC0": 116}
-    assert given_.shortage({"RPC0": 116}) == given_.shortage({}) == ""
-    assert given_.shortage({"RPC0": 90}) == "RPC0 has 90 MiB free, its plan needs 116 MiB"
+    assert given_.misfit({"RPC0": 116}) == given_.misfit({}) == ""
+    assert given_.misfit({"RPC0": 90}) == "RPC0 has 90 MiB free, its plan needs 116 MiB"
 
 
 def test_what_filled_its_device_needs_no_more_than_its_plan_counted_with():
@@ -154,7 +155,27 @@ def test_what_filled_its_device_needs_no_more_than_its_plan_counted_with():
 
 
 def test_of_a_gpu_here_the_ledger_is_asked():
-    assert replay(plan(), having(20_000)).needs == {}
+    given_ = replay(plan(steps=["2 of 33 layers to RAM"]), having(20_000))
+    assert given_.needs == given_.cut_to == {}
+
+
+@pytest.mark.parametrize(("free", "is_more"), [(564, False), (565, True), (106, False)])
+def test_what_was_cut_to_a_device_behind_rpc_is_fitted_anew_where_its_engine_sees_more(
+    free: int, is_more: bool
+):
+    cut = far(500, model=90)
+    cut.steps = ["4 of 10 layers to RAM"]
+    said = f"RPC0 has {free} MiB free, its plan was cut to 500 MiB" if is_more else ""
+    assert replay(cut, {}).misfit({"RPC0": free}) == said
+    assert replay(far(500, model=80), {}).misfit({"RPC0": free}) == "", (
+        "as asked for, it takes no more"
+    )
+
+
+def test_a_made_up_gpu_in_ram_that_no_driver_reads_is_not_compared_with_what_it_was_cut_to():
+    """RAM changes all the time: `obstacle` compares it."""
+    told = {DeviceId(CARD): Reading(DeviceId(CARD), "Vulkan0", None, None, is_in_ram=True, is_reported=True)}  # fmt: skip
+    assert replay(shared(steps=["cut"]), told).cut_to == {}
 
 
 def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():

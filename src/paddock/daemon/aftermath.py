@@ -57,6 +57,8 @@ class Aftermath:
         self._loop.feed(ev.BecameReady(instance.id))  # first: others wait for that
         with self._faults.caught("aftermath"):
             self._flaws.forget(instance.record.fingerprint)
+            with self._faults.caught("memory"):
+                self._sampler.learn(instance)
             self.taken_over(instance)
 
     def taken_over(self, instance: Instance) -> None:

@@ -168,7 +168,7 @@ class Supervisor:
 
         In what memory there is now, where its plan counted with more; in its turn, where it began early.
         """
-        searches = "what its plan counted with is gone, fit searches anew"
+        searches = "the memory is not what its plan counted with, fit searches anew"
         _log.warning(
             "%s: %s", short.id, searches if short.fell_short else f"again: {cause.message}"
         )

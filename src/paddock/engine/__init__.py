@@ -1,7 +1,8 @@
 """Engines: the programs that can run a profile, where they come from, and what each can do.
 
 Start with `engines.py` (a name becomes an engine) and `launch.py` (a profile becomes a command line
-and an environment). `locate.py` finds programs and `probe.py` asks them once for version and flags;
+and an environment). `locate.py` finds programs and `probe.py` asks them once for version and flags,
+`compiled.py` finds out which GPU backends they have;
 `build*.py`, `source.py` and `toolchain.py` compile one; `trial*.py` try one outside of the daemon;
 `container_*.py` and `embedded_server.py` are programs that behave as llama-server does.
 It must never decide which profile runs, and never run anything through a shell.

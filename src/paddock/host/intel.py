@@ -2,7 +2,7 @@
 
 A card's capacity is in the device memory of the control groups (Documentation/admin-guide/cgroup-v2.rst, DMEM: xe
 registers `drm/PCI/vram0`, Linux 6.14 or newer), else in xe's `tile0/physical_vram_size_bytes`. i915 shows none: such
-a card is left out here, and counted by what its engine reports. Sensors: Documentation/ABI/testing/
+a card is left out here with what its processes hold, and counted by what its engine reports. Sensors: Documentation/ABI/testing/
 sysfs-driver-intel-xe-hwmon and -i915-hwmon; clocks: Documentation/gpu/xe/xe_gt_freq.rst.
 
 No such machine was at hand: this was written from the kernel's documents and sources.

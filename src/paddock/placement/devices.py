@@ -41,7 +41,8 @@ class Reading:
     drives_display: bool | None = None
     is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
     reach_mib: int | None = None  # of one in RAM: what it can have of that and of RAM at most
-    is_reported: bool = False  # no driver reads it: it is as an engine saw it when it planned last
+    is_reported: bool = False  # no driver reads it: it is as an engine saw it last
+    loads_seen: int = 0  # of such a one: loads that saw more than was known, each a new fact
 
     @property
     def available_mib(self) -> int | None:

@@ -19,14 +19,17 @@ def overcommitted(
 ) -> str:
     """What was placed where it cannot be, in words; empty where all can.
 
-    `readings` and `ours`, MiB of our other instances, by the engine's name of the device.
+    `readings` and `ours`, MiB of our other instances, by the engine's name of the device: a card that it uses through two
+    backends has two, and one memory.
     """
-    for name, reading in readings.items():
+    for reading in {reading.id: reading for reading in readings.values()}.values():
         if reading.total_mib is None or reading.is_in_ram or reading.is_reported:
             continue
-        others = sum(taker.mib or 0 for taker in reading.takers) + ours.get(name, 0)
+        names = [name for name, other in readings.items() if other.id == reading.id]
+        others = sum(t.mib or 0 for t in reading.takers) + max(ours.get(n, 0) for n in names)
         had = max(0, reading.total_mib - others)
-        placed = round(sum(b.mib for b in placement.buffers if b.device == name))
+        placed = round(sum(b.mib for b in placement.buffers if b.device in names))
         if placed > had + _TELLING:
-            return f"{gib(placed)} were placed on {name}, which had {gib(had)}: the rest is fetched from RAM for each token"
+            where = " and ".join(names)
+            return f"{gib(placed)} were placed on {where}, which had {gib(had)}: the rest is fetched from RAM for each token"
     return ""

@@ -27,6 +27,9 @@ _FORMAT = 4
 _CHOOSES = re.compile(
     r".*VISIBLE_DEVICES|GGML_.*|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|ONEAPI_DEVICE_SELECTOR"
     r"|ZE_AFFINITY_MASK|HSA_OVERRIDE_GFX_VERSION"
+    # The Vulkan loader's and Mesa's: which drivers there are, and which of their devices come first.
+    r"|VK_(ADD_)?DRIVER_FILES|VK_ICD_FILENAMES|VK_LOADER_DRIVERS_(SELECT|DISABLE)"
+    r"|VK_LOADER_DEVICE_(SELECT|ID_FILTER|TYPE_FILTER|VENDOR_ID_FILTER)|MESA_VK_DEVICE_SELECT.*|DRI_PRIME"
 )
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
@@ -103,6 +106,7 @@ def holds(plan: Plan, readings: Readings) -> bool:
     A plan that fit had to change is void when a device's memory changes. A plan as asked for holds while
     it fits; over several devices its shares depend on their free memory.
     A GPU in RAM has what RAM has, which changes all the time: a quarter of it makes a difference.
+    What was cut to a device of which nothing is known now, as after a restart, is found out anew.
     """
     if not _ram_holds(plan, readings):
         return False
@@ -110,6 +114,8 @@ def holds(plan: Plan, readings: Readings) -> bool:
     known = {d.id: readings[DeviceId(d.id)] for d in devices if DeviceId(d.id) in readings}
     if any(":" in d.id and not d.id.startswith("RPC") and d.id not in known for d in devices):
         return False  # a card is gone
+    if _is_cut(plan) and len(known) < len(devices):
+        return False
     return all(
         _device_holds(device, known[device.id].available_mib, plan, len(devices))
         for device in devices
@@ -117,10 +123,20 @@ def holds(plan: Plan, readings: Readings) -> bool:
     )
 
 
-def is_outgrown(plan: Plan, readings: Readings) -> bool:
-    """Whether it was cut to less than there is now: what it says it needs, it would take no more."""
-    if not plan.steps and plan.fits:
+def _is_cut(plan: Plan) -> bool:
+    """Whether more memory would make another plan of it."""
+    return bool(plan.steps) or not plan.fits
+
+
+def is_outgrown(plan: Plan, then: Readings, readings: Readings) -> bool:
+    """Whether it was cut to less than there is now: what it says it needs, it would take no more.
+
+    `then`: what the devices had when it was made.
+    """
+    if not _is_cut(plan):
         return False
+    if _was_seen_larger(plan, then, readings):
+        return True
     shares_ram = any(device.in_ram for device in plan.devices)
     read = {*gpu_ids(readings), *([HOST] if shares_ram and HOST in readings else [])}
     return any(
@@ -128,6 +144,21 @@ def is_outgrown(plan: Plan, readings: Readings) -> bool:
         for device in plan.devices
         if device.id in read and not device.in_ram
     )
+
+
+def _was_seen_larger(plan: Plan, then: Readings, now: Readings) -> bool:
+    """Whether a load after this plan saw more of a device that only engines read.
+
+    Each such load counts once: a plan made after it is a later look than that load's.
+    """
+    for device in plan.devices:
+        id_ = DeviceId(device.id)
+        if device.in_ram or id_ not in now or not now[id_].is_reported:
+            continue
+        seen = then[id_].loads_seen if id_ in then else 0
+        if now[id_].loads_seen > seen and _has_more(device, now[id_].available_mib):
+            return True
+    return False
 
 
 def _has_more(device: DevicePlan, now: int | None) -> bool:
@@ -144,9 +175,9 @@ def _tolerance(device: DevicePlan) -> int:
 def is_news(plan: Plan, then: Readings, now: Readings) -> bool:
     """Whether the devices have something else than they had then, as far as this plan depends on it.
 
-    What lies behind RPC is read by nobody: it is as the plan itself said.
+    What no driver reads is as the plan itself said, until a load sees more of it.
     """
-    if gpu_ids(then) != gpu_ids(now):
+    if gpu_ids(then) != gpu_ids(now) or _was_seen_larger(plan, then, now):
         return True
     shares_ram = any(device.in_ram for device in plan.devices)
     ids = [DeviceId(id_) for id_ in gpu_ids(now)] + ([HOST] if shares_ram else [])
@@ -165,7 +196,7 @@ def _has_changed(then: int | None, now: int | None, *, is_ram: bool) -> bool:
 
 def _ram_holds(plan: Plan, readings: Readings) -> bool:
     """Whether GPUs in RAM have about what they had when a plan was cut to it."""
-    if not (plan.steps or not plan.fits) or not any(device.in_ram for device in plan.devices):
+    if not _is_cut(plan) or not any(device.in_ram for device in plan.devices):
         return True
     then = next((d.available for d in plan.devices if d.id == HOST), None)
     now = readings[HOST].available_mib if HOST in readings else None
@@ -176,7 +207,7 @@ def _device_holds(device: DevicePlan, available: int | None, plan: Plan, count: 
     if available is None or device.available is None:
         return True
     change = available - device.available
-    if plan.steps or not plan.fits:
+    if _is_cut(plan):
         return abs(change) <= _CLOSE
     if count > 1 and abs(change) > max(_CLOSE, device.available // 50):
         return False

@@ -21,13 +21,14 @@ from pathlib import Path
 
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile
+from paddock.engine.compiled import gpu_backends
 from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, GgufError, is_there
 from paddock.llama.gguf_read import read_facts
-from paddock.placement.choice import choices, unmatched
+from paddock.placement.choice import mismatch
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
 from paddock.placement.plan_cache import PlanCache, holds, key_of
@@ -97,8 +98,10 @@ class Planner:
         self, profile: Profile, engine: Engine, fit: Fit, around: Circumstances
     ) -> list[str]:
         has_gpus = bool(gpu_ids(around.readings))
-        chosen = choices(self._environ, dict(engine.env), has_gpus=has_gpus)
-        return list(filter(None, [unmatched(profile, chosen, {d.name for d in fit.devices})]))
+        own, seen = dict(engine.env), {device.name for device in fit.devices}
+        compiled = partial(gpu_backends, engine)
+        found = mismatch(profile, self._environ, own, seen, has_gpus=has_gpus, compiled=compiled)
+        return [found] if found else []
 
     def _key(self, profile: Profile, engine: Engine) -> str:
         return key_of(profile, engine, {**self._environ, **dict(engine.env)})

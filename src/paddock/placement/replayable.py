@@ -19,30 +19,42 @@ class Replay(msgspec.Struct, kw_only=True):
     flags: list[str]  # the end of its command line
     overflowing: int = 0  # layers of which parts lie elsewhere: only fit prints that
     needs: dict[str, int] = {}  # MiB that must be free of each device that only an engine can read
+    cut_to: dict[str, int] = {}  # MiB of each such device that a plan had to be cut to
 
     @property
     def placement(self) -> Placement:
         """What is known of where it lies before its log says anything."""
         return Placement(replayed=True, layers_overflowing=self.overflowing or None)
 
-    def shortage(self, free: Mapping[str, int]) -> str:
-        """What the engine sees too little of, MiB by its own names; empty where that suffices."""
+    def misfit(self, free: Mapping[str, int]) -> str:
+        """What the engine sees too little of, or far more than it was cut to; empty where neither.
+
+        `free`: MiB by its own names, what others of ours hold not included.
+        """
         for device, needed in self.needs.items():
             if free.get(device, needed) < needed:
                 return f"{device} has {gib(free[device])} free, its plan needs {gib(needed)}"
+        for device, then in self.cut_to.items():
+            if free.get(device, 0) > then + _CLOSE:
+                return f"{device} has {gib(free[device])} free, its plan was cut to {gib(then)}"
         return ""
 
 
 def replay(plan: Plan, readings: Readings) -> Replay:
     """What a load is given of this plan."""
     reported = {id_ for id_, reading in readings.items() if reading.is_reported}
+    unread = [d for d in on_gpus(plan) if d.id.startswith("RPC") or d.id in reported]
     return Replay(
         flags=plan.replay,
         overflowing=sum(device.overflowing for device in plan.devices),
         needs={
             device.device: min(device.available or 0, device.total + device.margin)
-            for device in on_gpus(plan)
-            if device.id.startswith("RPC") or device.id in reported
+            for device in unread
+        },
+        cut_to={
+            device.device: device.available
+            for device in unread
+            if plan.steps and not device.in_ram and device.available is not None
         },
     )
 

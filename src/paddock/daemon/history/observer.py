@@ -1,6 +1,7 @@
 """Describes loads for the history: where each lies, beside whom, and who else works on its devices."""
 
 import os
+from functools import partial
 
 from paddock.api.placement import LoadEntry, Placement
 from paddock.config.profile import Profile
@@ -13,10 +14,11 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.daemon.profiles.roster import Roster
+from paddock.engine.compiled import gpu_backends
 from paddock.errors import PaddockError
 from paddock.host.run_queue import waited
 from paddock.llama.fit_log import HOST as HOST_NAME
-from paddock.placement.choice import choices, unmatched
+from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
@@ -96,12 +98,15 @@ class Observer:
     def _unmatched(self, profile: Profile, placement: Placement) -> str:
         """What is chosen for its engine and not there, in words."""
         try:
-            own = dict(self._roster.engine(profile).env)
+            engine = self._roster.engine(profile)
         except PaddockError:
             return ""
-        chosen = choices(os.environ, own, has_gpus=bool(gpu_ids(self._ledger.readings)))
-        used = {buffer.device for buffer in placement.buffers} - {HOST_NAME}
-        return unmatched(profile, chosen, {*placement.free, *used}) if placement.buffers else ""
+        seen = {*placement.free, *(buffer.device for buffer in placement.buffers)} - {HOST_NAME}
+        has_gpus = bool(gpu_ids(self._ledger.readings))
+        compiled, own = partial(gpu_backends, engine), dict(engine.env)
+        if not placement.buffers:
+            return ""
+        return mismatch(profile, os.environ, own, seen, has_gpus=has_gpus, compiled=compiled)
 
     def _beside(self, instance: Instance, device: DeviceId) -> str:
         """Who else of ours lies on this device."""

@@ -76,7 +76,7 @@ class Instance:
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
         self.report = LoadReport(record.replay, record.load_mode, record.argv)
         self.timings = Timings()
-        self.fell_short = False  # of the memory that its plan counted with: fit has to search
+        self.fell_short = False  # the memory was not what its plan counted with: fit has to search
         self.is_early = False  # its process was begun before its turn
         self.failed_early = False  # and it failed before it was ready: once more, in its turn
         self.restored_tokens = 0

@@ -51,7 +51,7 @@ class Life:
         self._faults, self._clock, self._stall_timeout = faults, clock, stall_timeout
         self._output, self._report = instance.output, instance.report
         self._order, self._slots = instance.order, instance.slots
-        self._is_short = False  # of memory: see `_compare_memory`
+        self._is_misfit = False  # its plan, to the memory that there is: see `_compare_memory`
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
 
     async def run(self, start: Callable[[], Child]) -> Cause:
@@ -157,11 +157,11 @@ class Life:
             self._listener.request_timed(self._instance, *both)
 
     def _compare_memory(self) -> None:
-        """End a replayed load whose engine sees less than its plan needs, before it takes any."""
+        """End a replayed load whose engine sees less than its plan needs, or far more, before it takes any."""
         instance = self._instance
-        if self._is_short or instance.adopted or not self._report.shortage:
+        if self._is_misfit or instance.adopted or not self._report.misfit:
             return
-        self._is_short = True
+        self._is_misfit = True
         if instance.child:
             instance.child.end_quietly()
 
@@ -277,7 +277,7 @@ class Life:
         was_replayed = instance.record.replay is not None and not instance.adopted
         if not was_replayed or not ph.is_loading(instance.phase):
             return False
-        return self._is_short or lacked_memory(cause.log)
+        return self._is_misfit or lacked_memory(cause.log)
 
     def _save_identity(self, child: Child) -> None:
         identity = child.identity
@@ -293,8 +293,8 @@ class Life:
             return Cause("stopped", f"stopped: {order.why}", exit_code=code)
         if order.is_stalled:
             return stalled(self._instance.profile, self._stall_timeout, code, lines)
-        if self._is_short:
-            return Cause("load_failed", f"too little memory: {self._report.shortage}")
+        if self._is_misfit:
+            return Cause("load_failed", f"not the memory of its plan: {self._report.misfit}")
         if code and code > 0 and self._instance.record.load_seconds is None:
             self._instance.refusal = unloadable(lines)
         return failed(self._instance.profile, self._instance.id, code, lines)

@@ -65,9 +65,9 @@ class LoadReport:
         self.note_context(self.n_ctx)
 
     @property
-    def shortage(self) -> str:
-        """What its engine saw too little of, by its plan; empty where that suffices or fit searched."""
-        return self._replay.shortage(self.placement.free) if self._replay else ""
+    def misfit(self) -> str:
+        """Where what its engine saw free is not what its plan was made for; empty where it is, or fit searched."""
+        return self._replay.misfit(self.placement.free) if self._replay else ""
 
     def read_past_state(self, state: StateLine) -> None:
         """A line of the child protocol from before this daemon."""

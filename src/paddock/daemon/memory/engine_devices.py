@@ -7,6 +7,8 @@ from paddock.core.model import HOST, DeviceId
 from paddock.daemon.instances.registry import Booked
 from paddock.placement.devices import Reading
 
+_CLOSE = 64  # MiB: what comes and goes from minute to minute
+
 
 @dataclass(frozen=True, slots=True)
 class _ReportedDevice:
@@ -15,6 +17,7 @@ class _ReportedDevice:
     name: str
     total: int | None
     available: int  # when all of our instances have left
+    loads_seen: int = 0  # loads that saw more than was known before
 
 
 @dataclass(slots=True)
@@ -65,10 +68,26 @@ class EngineDevices:
             if device.description and not is_remote(id_):
                 self.descriptions[id_] = device.description
             if device.available is not None and _is_told(id_, device, read):
-                self.reported[id_] = _ReportedDevice(device.device, device.size, device.available)
+                seen = self.reported[id_].loads_seen if id_ in self.reported else 0
+                self.reported[id_] = _ReportedDevice(
+                    device.device, device.size, device.available, seen
+                )
             if device.in_ram:
-                seen = (self.in_ram.get(id_), device.size)
-                self.in_ram[id_] = max((mib for mib in seen if mib is not None), default=None)
+                sizes = (self.in_ram.get(id_), device.size)
+                self.in_ram[id_] = max((mib for mib in sizes if mib is not None), default=None)
+
+    def saw(self, id_: DeviceId, available: int) -> None:
+        """A load's engine saw at least so much, what ours held beside it included: more than known is news.
+
+        Less is not: a profile that is refused for want of memory loads never, so nothing would see that it is back.
+        """
+        known = self.reported.get(id_)
+        if known is None:
+            return
+        mib = available if known.total is None else min(available, known.total)
+        if mib > known.available + _CLOSE:
+            seen = known.loads_seen + 1
+            self.reported[id_] = replace(known, available=mib, loads_seen=seen)
 
     def readings(self, booked: Booked, known: set[DeviceId]) -> list[Reading]:
         """Of the devices that no driver lists; `known`: those that one does."""
@@ -86,7 +105,10 @@ class EngineDevices:
         device = self.reported[id_]
         ours = sum(holding.demand.get(id_, 0) for holding in booked.values())
         free = device.available - ours
-        return Reading(id_, device.name, device.total, free, ours, is_reported=True)
+        seen = device.loads_seen
+        return Reading(
+            id_, device.name, device.total, free, ours, is_reported=True, loads_seen=seen
+        )
 
     def _in_ram(self, id_: DeviceId) -> Reading:
         """It has what RAM has, as far as engines say that it reaches."""

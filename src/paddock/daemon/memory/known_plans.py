@@ -73,7 +73,11 @@ class KnownPlans:
 
     def note_outgrown(self, now: Readings) -> bool:
         """See which were cut to less than there is now; whether these are others than before."""
-        found = {f for f, plan in self._made.items() if is_outgrown(plan, now)}
+        found = {
+            f
+            for f, plan in self._made.items()
+            if is_outgrown(plan, self._made_with.get(f, {}), now)
+        }
         before, self._outgrown = self._outgrown, found
         return found != before
 

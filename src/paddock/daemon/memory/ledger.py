@@ -213,6 +213,17 @@ class Ledger:
         """An engine named its devices, and those that only it can see."""
         self._known.learn(plan, {gpu_id(gpu) for gpu in self._gpus if gpu.total_mib is not None})
 
+    def saw(self, free: Mapping[str, int], ids: Mapping[str, DeviceId], beside: Booked) -> None:
+        """An engine saw so much free before its load, MiB by its own names; `beside`: who of ours was there.
+
+        Of theirs only what their logs add up to is counted: what is reckoned beside that may be less in truth.
+        """
+        for name, mib in free.items():
+            if id_ := ids.get(name):
+                own = [h.demand[id_] for h in beside.values() if h.demand.get(id_)]
+                overhead = overhead_of(name, self.overheads)
+                self._known.saw(id_, mib + sum(max(0, held - overhead) for held in own))
+
     def measured(
         self,
         pid: int,
@@ -285,24 +296,25 @@ class Ledger:
     async def freed(self, pid: int, *, within: float) -> None:
         """Return when no GPU holds memory for this ended process any more, at most after `within` s.
 
-        NVIDIA lists a process until its memory is free. AMD's driver may give it back after the
-        process is gone; there the free memory itself is looked at, against the last reading.
+        NVIDIA lists a process until its memory is free. AMD's driver may give it back after the process is gone, and
+        Intel's is taken to: there the free memory itself is looked at, against the last reading. Of a card that no driver
+        reads nobody can tell: the next load's engine sees what is free there (`Replay.misfit`).
         """
         if not self._gpus:
             return  # the kernel has taken host memory back before the exit is known
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                held = self._held_on_amd(pid)
+                held = self._given_back(pid)
                 while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver has no event for it
                     await asyncio.sleep(0.02)
 
-    def _held_on_amd(self, pid: int) -> dict[DeviceId, int]:
+    def _given_back(self, pid: int) -> dict[DeviceId, int]:
         """MiB that must be free of each card before its share counts as given back."""
         return {
             gpu_id(gpu): gpu.free_mib + round(0.8 * process.used_mib)
             for gpu in self._gpus
             for process in gpu.processes
-            if gpu.vendor == "amd" and process.pid == pid
+            if gpu.vendor != "nvidia" and process.pid == pid
             if gpu.free_mib is not None and process.used_mib is not None
         }
 

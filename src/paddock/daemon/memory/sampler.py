@@ -37,6 +37,15 @@ class Sampler:
                 self._measure(instance)
         self.has_news.set()
 
+    def learn(self, instance: Instance) -> None:
+        """Take what its engine saw free before this load for a reading of what no driver reads."""
+        reader, number = instance.placement, instance.record.number
+        older = {other.id for other in self._registry.values() if other.record.number < number}
+        beside = {id_: held for id_, held in self._registry.booked().items() if id_ in older}
+        devices = list(reader.devices.values())
+        ids = self._ledger.ids(instance.record.worker, [d.name for d in devices], devices)
+        self._ledger.saw(reader.placement.free, ids, beside)
+
     def _measure(self, instance: Instance) -> None:
         live = self._scheduler.live.get(instance.id)
         if live is None or not isinstance(live.state, Serving) or not instance.is_placed:
