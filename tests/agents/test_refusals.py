@@ -225,7 +225,8 @@ SITUATIONS = {
 }
 
 
-def _place(situation: Situation, folder: Path) -> Paths:
+def place(situation: Situation, folder: Path) -> Paths:
+    """The files of a daemon in which this is wrong."""
     paths = places(folder / "daemon", "")
     engine = wrapper(
         folder / "engine", situation.engine.replace("{folder}", str(folder / "daemon"))
@@ -268,7 +269,7 @@ def _prompt(name: str, size: int) -> tuple[tuple[str, ...], str]:
 
 def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, int]:
     """What the client's user reads, how many requests came, how many loads of it were begun."""
-    client, paths = client_named(name), _place(situation, folder)
+    client, paths = client_named(name), place(situation, folder)
     assert client.run is not None
     asked, said = _prompt(name, situation.said)
     words = [program(client.program), *asked]
@@ -281,12 +282,17 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
         done = run_configured(words, setting, folder, said)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
-    logs = [*running.log.parent.glob("daemon-*.log"), *paths.state_dir.glob("daemon.log")]
+    return done.stdout + done.stderr, *counted(running)
+
+
+def counted(running: Process) -> tuple[int, int]:
+    """How many requests came to a daemon that has ended, how many loads of the model were begun."""
+    state = running.paths.state_dir
+    logs = [*running.log.parent.glob("daemon-*.log"), *state.glob("daemon.log")]
     logged = "".join(log.read_text() for log in logs)
-    records = (paths.state_dir / "instances").glob("*/record.json")
+    records = (state / "instances").glob("*/record.json")
     loads = sum('"profile":"scout"' in record.read_text() for record in records)
-    asks = logged.count(" request api=") + logged.count(" refused POST ")
-    return done.stdout + done.stderr, asks, loads
+    return logged.count(" request api=") + logged.count(" refused POST "), loads
 
 
 CASES = [(situation, name) for situation, it in SITUATIONS.items() for name in it.asks]
