@@ -82,7 +82,7 @@ def _changed(old: str, new: str) -> Callable[[Process, int, ExitStack], None]:
 
 
 def _when_asked(
-    then: Callable[[Process], None], running: Process, asks: int, end: ExitStack
+    then: Callable[[Process], object], running: Process, asks: int, end: ExitStack
 ) -> None:
     """In a thread, once so many requests wait; it is over at the end, whatever its client did."""
 
@@ -103,6 +103,11 @@ def _when_asked(
 def _stopped(running: Process, asks: int, end: ExitStack) -> None:
     """The daemon ends for good while its client waits."""
     _when_asked(lambda daemon: daemon.popen.send_signal(signal.SIGTERM), running, asks, end)
+
+
+def _cancelled(running: Process, asks: int, end: ExitStack) -> None:
+    """A person cancels the load for which its client waits."""
+    _when_asked(lambda daemon: Client(daemon.url).cancel("scout"), running, asks, end)
 
 
 def _restarted(running: Process, asks: int, end: ExitStack) -> None:
@@ -214,6 +219,16 @@ SITUATIONS = {
         ctx=4_194_304,
         said=1_100_000,
         settings="max-body = 1\n",
+    ),
+    "cancelled": Situation("cancelled", ONCE, engine="sleep 60", happens=_cancelled),
+    "hang": Situation(
+        "scout hung: it was asked",
+        # opencode had asked five times in a minute, and showed nothing yet.
+        {name: 4 for name in ASKED if name != "opencode"},
+        loads=3,
+        engine="(sleep 4; kill -STOP $$) &",
+        settings="hang-timeout = 5\n",
+        endless=True,
     ),
     "crash": Situation(
         "went away: its reply broke off|in the middle of the reply|killed by signal 9",
