@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.agents.conftest import SAYS, program
-from tests.yard import Process
+from tests.agents.test_refusals import SITUATIONS, counted, place
+from tests.yard import Process, process
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(420)]
 
@@ -64,3 +66,15 @@ def test_it_finds_what_run_and_connect_write_valid_and_lists_the_models(
     assert "paddock/scout" in listed.stdout, (listed.stdout, listed.stderr)
     assert _run(_paddock("connect", "openclaw", "--undo"), env, tmp_path).returncode == 0
     assert own.read_text() == before
+
+
+def test_a_failed_load_is_asked_for_once_and_its_reason_is_read(tmp_path: Path) -> None:
+    paths = place(SITUATIONS["load fails"], tmp_path)
+    with process(paths) as running:
+        env = _env(tmp_path, running.url)
+        words = ("agent", "exec", "hi")
+        done = _run(_paddock("run", "openclaw", "-m", "scout", "--", *words), env, tmp_path)
+        running.end(signal.SIGTERM)
+    asks, loads = counted(running)
+    assert "scout exited with code 3" in done.stdout + done.stderr, (done.stdout, done.stderr)
+    assert (asks, loads) == (1, 1)

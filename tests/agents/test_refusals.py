@@ -82,7 +82,7 @@ def _changed(old: str, new: str) -> Callable[[Process, int, ExitStack], None]:
 
 
 def _when_asked(
-    then: Callable[[Process], None], running: Process, asks: int, end: ExitStack
+    then: Callable[[Process], object], running: Process, asks: int, end: ExitStack
 ) -> None:
     """In a thread, once so many requests wait; it is over at the end, whatever its client did."""
 
@@ -103,6 +103,11 @@ def _when_asked(
 def _stopped(running: Process, asks: int, end: ExitStack) -> None:
     """The daemon ends for good while its client waits."""
     _when_asked(lambda daemon: daemon.popen.send_signal(signal.SIGTERM), running, asks, end)
+
+
+def _cancelled(running: Process, asks: int, end: ExitStack) -> None:
+    """A person cancels the load for which its client waits."""
+    _when_asked(lambda daemon: Client(daemon.url).cancel("scout"), running, asks, end)
 
 
 def _restarted(running: Process, asks: int, end: ExitStack) -> None:
@@ -215,6 +220,16 @@ SITUATIONS = {
         said=1_100_000,
         settings="max-body = 1\n",
     ),
+    "cancelled": Situation("cancelled", ONCE, engine="sleep 60", happens=_cancelled),
+    "hang": Situation(
+        "scout hung: it was asked",
+        # opencode had asked five times in a minute, and showed nothing yet.
+        {name: 4 for name in ASKED if name != "opencode"},
+        loads=3,
+        engine="(sleep 4; kill -STOP $$) &",
+        settings="hang-timeout = 5\n",
+        endless=True,
+    ),
     "crash": Situation(
         "went away: its reply broke off|in the middle of the reply|killed by signal 9",
         dict.fromkeys(ASKED, 3) | {"opencode": 6},
@@ -225,7 +240,8 @@ SITUATIONS = {
 }
 
 
-def _place(situation: Situation, folder: Path) -> Paths:
+def place(situation: Situation, folder: Path) -> Paths:
+    """The files of a daemon in which this is wrong."""
     paths = places(folder / "daemon", "")
     engine = wrapper(
         folder / "engine", situation.engine.replace("{folder}", str(folder / "daemon"))
@@ -268,7 +284,7 @@ def _prompt(name: str, size: int) -> tuple[tuple[str, ...], str]:
 
 def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, int]:
     """What the client's user reads, how many requests came, how many loads of it were begun."""
-    client, paths = client_named(name), _place(situation, folder)
+    client, paths = client_named(name), place(situation, folder)
     assert client.run is not None
     asked, said = _prompt(name, situation.said)
     words = [program(client.program), *asked]
@@ -281,12 +297,17 @@ def measured(name: str, situation: Situation, folder: Path) -> tuple[str, int, i
         done = run_configured(words, setting, folder, said)
         if running.popen.poll() is None:  # its last lines are written then
             running.end(signal.SIGTERM)
-    logs = [*running.log.parent.glob("daemon-*.log"), *paths.state_dir.glob("daemon.log")]
+    return done.stdout + done.stderr, *counted(running)
+
+
+def counted(running: Process) -> tuple[int, int]:
+    """How many requests came to a daemon that has ended, how many loads of the model were begun."""
+    state = running.paths.state_dir
+    logs = [*running.log.parent.glob("daemon-*.log"), *state.glob("daemon.log")]
     logged = "".join(log.read_text() for log in logs)
-    records = (paths.state_dir / "instances").glob("*/record.json")
+    records = (state / "instances").glob("*/record.json")
     loads = sum('"profile":"scout"' in record.read_text() for record in records)
-    asks = logged.count(" request api=") + logged.count(" refused POST ")
-    return done.stdout + done.stderr, asks, loads
+    return logged.count(" request api=") + logged.count(" refused POST "), loads
 
 
 CASES = [(situation, name) for situation, it in SITUATIONS.items() for name in it.asks]

@@ -49,8 +49,8 @@ def digest(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
-def ring(*keys: NamedKey, **settings: object) -> Keyring:
-    found = Keyring(Settings(**settings), Path("none"), day=SetDay())  # type: ignore[arg-type]
+def ring(*keys: NamedKey, day: Day | None = None, **settings: object) -> Keyring:
+    found = Keyring(Settings(**settings), Path("none"), day=day or SetDay())  # type: ignore[arg-type]
     found.take(keys)
     return found
 
@@ -145,6 +145,42 @@ def test_what_was_used_before_the_daemon_began_counts():
     assert found
     with pytest.raises(TokensSpent):
         found.admit()
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+@pytest.mark.parametrize("where", ["here", "before the daemon began"])
+def test_one_added_anew_on_another_day_has_that_days_tokens(days, where):
+    day, anna = SetDay(), named("anna", tokens_per_day=10)
+    keys = ring(day=day)
+    if where == "here":
+        keys.take([anna])
+        found = keys.find(digest("anna-secret"))
+        assert found
+        found.spend(10)
+        keys.take([])
+    else:
+        keys.recall({"anna": 10})
+    day.time += timedelta(days=days)
+    keys.take([anna])
+    again = keys.find(digest("anna-secret"))
+    assert again
+    again.admit()
+    again.spend(10)
+    with pytest.raises(TokensSpent):
+        again.admit()
+
+
+def test_one_removed_and_added_while_it_is_answered_counts_what_it_uses_then():
+    keys, anna = ring(named("anna", tokens_per_day=10)), named("anna", tokens_per_day=10)
+    gone = keys.find(digest("anna-secret"))
+    assert gone
+    keys.take([])
+    gone.spend(10)  # its last request, which is finished
+    keys.take([anna])
+    again = keys.find(digest("anna-secret"))
+    assert again
+    with pytest.raises(TokensSpent):
+        again.admit()
 
 
 def test_tokens_of_a_day_come_back_at_midnight_and_until_then_it_is_said_how_long():

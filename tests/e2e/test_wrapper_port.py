@@ -56,17 +56,25 @@ async def test_a_wrappers_script_lists_switches_and_reads_the_state(home, unused
         status, variant = await _post(yard, old + "/switch", {"model": "alpha-cool"})
         assert (status, variant["model_name"]) == (200, "Alpha, cool")
         assert [i.id for i in (await yard.status()).instances] == ["alpha.1"]
+        found = await _get(yard, old + "/status")  # which a script asks until it is what it wants
+        assert (found["model"], found["model_name"]) == ("alpha-cool", "Alpha, cool")
+        [active] = [r["id"] for r in (await _get(yard, old + "/models"))["models"] if r["active"]]
+        assert active == "alpha-cool"
+
+        assert (await _post(yard, old + "/switch", {"model": "alpha"}))[0] == 200
+        assert (await _get(yard, old + "/status"))["model"] == "alpha"
 
 
 async def test_a_switch_under_way_is_starting_and_one_that_fails_says_why(
     home, tmp_path, unused_tcp_port, old
 ):
     held = gate(tmp_path, then="echo 'E the disk is on fire' >&2; exit 3")
-    async with home(held.profile("slow"), wrapper_port=unused_tcp_port) as yard:
-        asked = asyncio.ensure_future(_post(yard, old + "/switch", {"model": "slow"}))
+    more = held.profile("slow") + "\n[slow-cool]\nvariant-of = slow\ntemp = 0.1\n"
+    async with home(more, wrapper_port=unused_tcp_port) as yard:
+        asked = asyncio.ensure_future(_post(yard, old + "/switch", {"model": "slow-cool"}))
         await yard.until(lambda status: status.instances)
         found = await _get(yard, old + "/status")
-        assert (found["model"], found["state"]) == ("slow", "starting")
+        assert (found["model"], found["state"]) == ("slow-cool", "starting")
         held.open()
         status, failed = await asked
     assert (status, failed["success"], failed["state"]) == (200, False, "idle")

@@ -29,6 +29,7 @@ from paddock.daemon.clock import Clock
 from paddock.daemon.history.store import HistoryStore, NullHistoryStore
 from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.endpoint import Endpoint
+from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.keyring import Keyring
 from paddock.daemon.logs.log_reading import LogReading, Run
 from paddock.engine.engine import Engine
@@ -221,6 +222,7 @@ class Stable:
         self.paths = Folders()
         self.askers: list[Asker] = []  # of each request for a lease
         self.yielded_for: float | None = None  # seconds
+        self.hand: HandSaved | None = None
 
     def resolve(self, model: str | None) -> Profile:
         return self.named(model).profile
@@ -268,8 +270,9 @@ class Stable:
     async def chosen_modes(self, _: str) -> list[LoadMode]:
         return []
 
-    def hand_saved(self, instance: str) -> None:
-        """None of these keeps contexts."""
+    def hand_saved(self, instance: str) -> HandSaved | None:
+        """Where an instance keeps contexts: in no folder, if no test gives one."""
+        return self.hand
 
     def status(self) -> Status:
         instances = [

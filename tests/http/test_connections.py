@@ -238,6 +238,14 @@ async def test_who_is_served_is_never_sent_away_and_the_next_hears_why(open_yard
             status, document = await client.reply()
             assert await client.ended()
         assert (status, document[name]["code"]) == (503, "too_many_connections")
+    events = b"POST /v1/responses HTTP/1.1\r\nHost: h\r\naccept: text/event-stream\r\n\r\n"
+    async with line(yard, events) as codex:  # which asks 30 times after a 503
+        head, _, stream = (await codex.reader.read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"content-type: text/event-stream" in head.lower()
+    assert b"content-length: %d\r\n" % len(stream) in head.lower()
+    assert b"rate_limit_exceeded" in stream
+    assert b"Please try again in 1s" in stream
     assert stall.leases == 8
     waiting.pop()[1].close()
     await until(lambda: stall.leases == 7)

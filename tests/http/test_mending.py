@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paddock.config.profile import Profile
-from paddock.http import mending
+from paddock.errors import BadRequest
+from paddock.http import mending, namespaces
 from paddock.http.body import decoded, wish
 from paddock.http.sampling import FIELDS, NOTHING_SAID, written
 from paddock.http.sampling import Samplers as Rules
@@ -110,6 +113,25 @@ def test_a_tool_in_a_namespace_is_named_with_it():
     assert found["tools"] == [response_tool("b")]
 
 
+@pytest.mark.parametrize("kind", ["custom", "web_search", None, 7, ["function"]])
+def test_a_tool_that_llama_server_skips_takes_no_function_away(kind: Any):
+    patch = {"type": kind, "name": "patch"}
+    choice: dict[str, Any] = {"type": "custom", "name": "patch"}
+    tools = [patch, response_tool("one"), response_tool("two")]
+    assert mended(RESPONSES, {"tools": tools, "tool_choice": choice}) is None
+    allowed = [choice, {"type": "function", "name": "two"}]
+    choice = {"type": "allowed_tools", "mode": "required", "tools": allowed}
+    found = mended(RESPONSES, {"tools": tools, "tool_choice": choice})
+    assert found == {"tools": [response_tool("two")], "tool_choice": "required"}
+
+
+@pytest.mark.parametrize("name", [[1], {"a": 1}, 7, None])
+def test_a_namespace_whose_name_is_no_text_has_no_tool_that_could_be_named(name: Any):
+    space = {"type": "namespace", "name": name, "tools": [{"type": "function", "name": "x"}]}
+    choice = {"type": "function", "name": "x", "namespace": "home"}
+    assert mended(RESPONSES, {"tools": [space], "tool_choice": choice}) is None
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -199,6 +221,7 @@ THOUGHTS = [{"type": "reasoning_text", "text": "Well."}]
     ("items", "asked"),
     [
         ([QUESTION, ANSWER], [QUESTION, {"type": "message"} | ANSWER]),
+        ([QUESTION, ANSWER | {"type": None}], [QUESTION, {"type": "message"} | ANSWER]),
         ([QUESTION, THOUGHT, FULL], [QUESTION, FULL]),
         ([QUESTION, THOUGHT | {"content": None}, FULL], [QUESTION, FULL]),
         (
@@ -263,3 +286,71 @@ def test_what_messages_cannot_say_is_not_in_effect_and_the_client_hears_of_it():
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/rerank", "/tokenize", "/v1/audio"])
 def test_elsewhere_nothing_is_looked_at(path: str):
     assert mended(path, {"stop": "", "thinking": {"type": "disabled"}, "input": [ANSWER]}) is None
+
+
+# The words that this module looks for, at every place and with every value, so that few are in vain.
+KEYS = st.sampled_from(
+    [
+        *("type", "name", "function", "tools", "namespace", "allowed_tools", "mode", "format"),
+        *("role", "content", "summary", "text", "schema", "enable_thinking"),
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        *("", "x", "function", "custom", "namespace", "allowed_tools", "tool", "none", "disabled"),
+        *("tool_result", "assistant", "reasoning", "json_schema", "json_object"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=2), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+TOOLS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["function", "namespace", "custom"]) | JSON, "name": WORDS | JSON},
+    optional={"namespace": WORDS | JSON, "function": JSON, "tools": JSON},
+)
+ITEMS = st.fixed_dictionaries(
+    {"type": WORDS | JSON, "role": WORDS | JSON},
+    optional={"content": JSON, "summary": JSON},
+)
+NESTED = st.fixed_dictionaries(
+    {"type": st.just("namespace"), "name": JSON, "tools": st.lists(TOOLS, min_size=1, max_size=2)}
+)
+OFFERED = {"tools": st.lists(TOOLS | NESTED, max_size=3) | JSON, "tool_choice": TOOLS | JSON}
+TURNS = st.lists(ITEMS, max_size=3) | JSON
+FIELDS_OF: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    CHAT: OFFERED | {"stop": JSON},
+    TEXT: {"stop": JSON},
+    RESPONSES: OFFERED
+    | dict.fromkeys(["stop", "text", "response_format"], JSON)
+    | {"input": TURNS},
+    MESSAGES: OFFERED
+    | dict.fromkeys(["stop_sequences", "thinking", "chat_template_kwargs", "output_config"], JSON)
+    | {"messages": TURNS},
+}
+ASKED = st.one_of(
+    *(st.tuples(st.just(path), st.fixed_dictionaries(f)) for path, f in FIELDS_OF.items()),
+    st.tuples(st.sampled_from(list(FIELDS_OF)), JSON),
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(ASKED, st.integers(0, 1200) | st.none())
+def test_any_body_is_mended_left_alone_or_refused(asked: tuple[str, Any], depth: int | None):
+    """Nothing that a client sends is a fault of ours; what it is made into is JSON as well."""
+    path, body = asked
+    content = json.dumps(body).encode()
+    if depth is not None:  # somewhere in it, as far as can be read and farther
+        content = content.replace(b'"x"', b"[" * depth + b"]" * depth)
+    try:
+        said = decoded(content, FIELDS)
+        if mending.may_need(content, wish(content, "application/json"), path):
+            fields = mending.mended(said, path)
+            json.loads(content := b"".join(written(fields, NOTHING_SAID, None, path)))
+        mending.unheard(wish(content, "application/json"), path)
+        namespaces.flattened(content)
+    except BadRequest:
+        pass

@@ -113,7 +113,8 @@ class Keyring:
                 NamedKey(name=MANAGEMENT_KEYS, digest="", scope="manage"), self._day
             ),
         }
-        self._spent: dict[str, int] = {}  # today, by name, before this daemon began
+        self._gone: dict[str, Holder] = {}  # whose keys were taken away: one may come back
+        self._recalled: tuple[str, Mapping[str, int]] = "", {}  # the day on which this daemon began
         self._all: tuple[tuple[bytes, Holder], ...] = ()
         self._met: dict[bytes, Holder] = {}  # those that were presented: no more than there are
         self.take(())
@@ -154,15 +155,15 @@ class Keyring:
         """These are the named ones from now on."""
         before, self._named = self._named, {}
         for key in keys:
-            old = before.get(key.name)
+            old = before.get(key.name) or self._gone.pop(key.name, None)
             if old is None:
                 old = Holder(key, self._day)
-                old.spend(self._spent.get(key.name, 0))
-            old.key = key  # what it may is changed, what it uses is not
+                old.spend(self._spent_before(key.name))
+            old.key, old.is_gone = key, False  # what it may is changed, what it uses is not
             self._named[key.name] = old
-        for name, gone in before.items():  # a new one of its name has not another day's tokens
+        for name, gone in before.items():
             if name not in self._named:
-                gone.is_gone, self._spent[name] = True, gone.spent
+                gone.is_gone, self._gone[name] = True, gone
         named = [(bytes.fromhex(one.key.digest), one) for one in self._named.values()]
         lists = [(digest, self._lists[name]) for digest, name in self._of_settings]
         both = [*named, *lists]
@@ -171,9 +172,14 @@ class Keyring:
 
     def recall(self, spent: Mapping[str, int]) -> None:
         """What each had used today before this daemon began."""
-        self._spent = dict(spent)
+        self._recalled = self._day.today(), dict(spent)
         for name, holder in self._named.items():
             holder.spend(spent.get(name, 0))
+
+    def _spent_before(self, name: str) -> int:
+        """Today, before this daemon began."""
+        day, spent = self._recalled
+        return spent.get(name, 0) if day == self._day.today() else 0
 
     async def run(self) -> None:
         """Read their file again after each change, for ever. One with a fault changes nothing."""

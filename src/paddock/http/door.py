@@ -139,7 +139,7 @@ class Turned(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(_LINGER, self.end)
 
     def data_received(self, data: bytes) -> None:
-        """What its first line asks for says how to answer; the rest is thrown away."""
+        """What its head asks for and accepts says how to answer; the rest is thrown away."""
         if self._is_answered or self._transport is None:
             return
         self._is_answered = True
@@ -147,7 +147,8 @@ class Turned(asyncio.Protocol):
             "too many clients are being served at once",
             hint="try again in a moment; max-connections and the limit of open files bound them",
         )
-        self._transport.write(malformed.raw(error, malformed.surface_of(malformed.target_of(data))))
+        surface = malformed.surface_of(malformed.target_of(data))
+        self._transport.write(malformed.raw(error, surface, malformed.accepted_in(data)))
         self._transport.write_eof()
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -39,6 +39,7 @@ class Front:
     calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     samplers: Samplers = field(default_factory=Samplers)
+    switched_to: str | None = None  # the profile or variant named last at the wrapper's port
     created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))
 
     @property

@@ -17,10 +17,11 @@ from paddock.errors import (
     NoSuchThing,
     PaddockError,
 )
-from paddock.http import errors
+from paddock.http import errors, refusing
 from paddock.http.routes import ROUTES
 from paddock.http.surfaces import LLAMA, Surface
 
+_LINES = 100  # of a head that are looked at
 _SHOWN = 200  # letters of a path that are repeated to its sender, or written to the log
 
 
@@ -71,12 +72,23 @@ def is_ours(error: BaseException | None) -> bool:
     return isinstance(reason(error), InternalFault)
 
 
-def raw(error: PaddockError, surface: Surface) -> bytes:
+def accepted_in(head: bytes) -> str | None:
+    """What a client accepts, by as much as is here of its request's head."""
+    lines = head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:_LINES]
+    named = (line.partition(b":") for line in lines)
+    found = (value for name, _, value in named if name.lower() == b"accept")
+    return next((value.strip().decode("latin-1") for value in found), None)
+
+
+def raw(error: PaddockError, surface: Surface, accept: str | None = None) -> bytes:
     """The whole reply as it goes over the line, for a connection that serves nothing further."""
-    response = errors.refusal(error, surface.shape)
-    content = surface.shape(error, error.status)
+    if refusing.is_of_events(surface, accept):
+        response = refusing.to_a_reader_of_events(error, surface)
+    else:
+        response = errors.refusal(error, surface.shape)
+    content = response.body if isinstance(response.body, bytes) else b""
     lines = (
-        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
         *(f"{name}: {value}" for name, value in response.headers.items()),
         f"Content-Length: {len(content)}",
         "Connection: close",

@@ -82,7 +82,10 @@ def _stop_words(name: str) -> Callable[[Fields], None]:
 
 
 def _chosen(fields: Fields) -> None:
-    """The tools that a choice names, and no others, of which one has to be called."""
+    """The tools that a choice names, and no others, of which one has to be called.
+
+    Of functions only: llama-server skips tools of other types, so that none would be left.
+    """
     choice, tools = _read(fields, "tool_choice", dict[str, Any]), _read(fields, "tools", list[Any])
     if not choice or not tools:
         return
@@ -94,7 +97,7 @@ def _chosen(fields: Fields) -> None:
         if not isinstance(named, list):
             return
         mode = "required" if allowed.get("mode") == "required" else "auto"
-    if kept := list(_named(tools, named)):
+    if kept := list(_named([tool for tool in tools if _is_called(tool)], named)):
         fields["tools"], fields["tool_choice"] = _raw(kept), _raw(mode)
 
 
@@ -108,6 +111,11 @@ def _chosen_in_messages(fields: Fields) -> None:
         fields["tools"] = _raw(kept)
 
 
+def _is_called(tool: Any) -> bool:
+    """Whether a model sees it, or what is in it."""
+    return isinstance(tool, dict) and tool.get("type") in ("function", "namespace")
+
+
 def _named(tools: list[Any], choices: list[Any]) -> Iterator[Any]:
     wanted = {name for choice in choices if (name := _name(choice))[1]}
     for tool in tools:
@@ -115,7 +123,7 @@ def _named(tools: list[Any], choices: list[Any]) -> Iterator[Any]:
             continue
         inner = tool.get("tools")
         if tool.get("type") == "namespace" and isinstance(inner, list):
-            space = tool.get("name")
+            space = tool.get("name") if isinstance(tool.get("name"), str) else None
             if mine := [one for one in inner if (space, _name(one)[1]) in wanted]:
                 yield tool | {"tools": mine}
         elif _name(tool) in wanted:
@@ -210,7 +218,7 @@ def _known(item: msgspec.Raw) -> Iterator[msgspec.Raw]:
     """An item as llama-server knows it; none where it says nothing."""
     found = _decoded(item, _PastItem) if _ANSWERS.search(item) else None
     if found and found.type is None and found.role == "assistant":
-        yield _raw({"type": "message"} | (_decoded(item, _RAWS) or {}))
+        yield _raw((_decoded(item, _RAWS) or {}) | {"type": "message"})
     elif found and found.type == "reasoning" and not _decoded(found.content, list[_Thought]):
         if thoughts := _decoded(found.summary, list[_Thought]):
             parts = [{"type": "reasoning_text", "text": thought.text} for thought in thoughts]

@@ -37,12 +37,17 @@ def timed(error: PaddockError, daemon: "Daemon", profile: str) -> None:
 
 def refusal(error: PaddockError, surface: Surface, request: web.Request) -> web.Response:
     """Paddock says no to a client that has heard nothing yet."""
-    if surface.in_events and request.headers.get("Accept") == _EVENTS:
-        return _to_a_reader_of_events(error, surface)
+    if is_of_events(surface, request.headers.get("Accept")):
+        return to_a_reader_of_events(error, surface)
     return errors.refusal(error, surface.shape, surface.status(error, error.status))
 
 
-def _to_a_reader_of_events(error: PaddockError, surface: Surface) -> web.Response:
+def is_of_events(surface: Surface, accept: str | None) -> bool:
+    """Whether a client of this surface that accepts this hears a refusal as an event."""
+    return surface.in_events and accept == _EVENTS
+
+
+def to_a_reader_of_events(error: PaddockError, surface: Surface) -> web.Response:
     """Codex ends its turn at 400 alone, and asks 30 times after a 5xx and 6 times after a 429 without a
     word of the reason. The events of a stream have it wait, and show it."""
     if error.passes_in is None or error.passes_in > errors.SOON:

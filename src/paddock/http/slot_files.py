@@ -12,6 +12,7 @@ from aiohttp import web
 
 from paddock.errors import BadRequest
 from paddock.http import upstream
+from paddock.http.body import decoded
 from paddock.http.steering import SlotFile
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _JSON = {"Content-Type": "application/json"}
 
 class _SlotFile(msgspec.Struct):
     filename: str
+
+
+_SLOT_FILE = msgspec.json.Decoder(_SlotFile)
 
 
 async def obey(
@@ -41,9 +45,9 @@ async def obey(
 
 def _named(content: bytes) -> str:
     try:
-        return msgspec.json.decode(content, type=_SlotFile).filename
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the file's name is missing: {error}") from error
+        return decoded(content, _SLOT_FILE).filename
+    except BadRequest as error:
+        raise BadRequest(f"the file's name is missing: {error.message}") from error
 
 
 async def _renamed(endpoint: "Endpoint", order: SlotFile, name: str, named: str) -> web.Response:

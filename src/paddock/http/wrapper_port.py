@@ -46,7 +46,10 @@ class WrapperModels(msgspec.Struct, kw_only=True):
 
 
 class WrapperStatus(msgspec.Struct, kw_only=True):
-    """The model that loads, else the one that a request without a model gets."""
+    """The model that loads, else the one that a request without a model gets.
+
+    By the variant's name where it was switched to as this.
+    """
 
     model: str | None
     model_name: str
@@ -94,7 +97,10 @@ async def switch(front: Front, request: web.Request, route: Route) -> web.Stream
     """Make a model ready, and answer when it is, or has failed: `success` says which."""
     wanted = await read(front, request, WrapperWish)
     named = front.named(request, wanted.model)
+    before, front.switched_to = front.switched_to, named.id
     result = await front.daemon.switch(named.profile.id).wait()
+    if result.failure and front.switched_to == named.id:
+        front.switched_to = before
     return reply(_switched(front, named, result))
 
 
@@ -122,15 +128,25 @@ def now(front: Front) -> WrapperStatus:
         by_state["running"] = current
     for state in _FIRST:
         if one := by_state.get(state):
-            title = _title(front, one.profile)
+            name = _name(front, one.profile)
+            title = _title(front, name)
             return WrapperStatus(
-                model=one.profile, model_name=title, state=state, status=_said(one, title)
+                model=name, model_name=title, state=state, status=_said(one, title)
             )
     return WrapperStatus(model=None, model_name="", state="idle", status="nothing is loaded")
 
 
 def _said(instance: InstanceInfo, title: str) -> str:
     return describe(title, instance.progress) if instance.progress else f"{title}: {instance.phase}"
+
+
+def _name(front: Front, profile: str) -> str:
+    """As which it was switched to last: scripts wait for the name that they gave."""
+    try:
+        found = front.daemon.named(front.switched_to) if front.switched_to else None
+    except UnknownModel:  # models.conf has it no more
+        return profile
+    return found.id if found and found.profile.id == profile else profile
 
 
 def _title(front: Front, name: str) -> str:
