@@ -161,6 +161,13 @@ def test_who_answers_to_strange_names_is_for_the_key_too(
         assert _found(orders, name, *models) is None
 
 
+def test_a_stand_in_that_is_not_there_is_not_what_the_refusal_names(tmp_path):
+    orders = _orders(tmp_path, unknown="gemma-99")
+    with pytest.raises(UnknownModel, match="'strange'") as refusal:
+        orders.asked("strange")
+    assert "gemma-99" not in f"{refusal.value.message} {refusal.value.hint}"
+
+
 @pytest.mark.parametrize("everybody", ["refuse", "loaded", "other"])
 @pytest.mark.parametrize(
     ("own", "answers"),
