@@ -75,6 +75,11 @@ class Files:
         stable = self.stable()
         if found := stable.meant(name):
             return found
+        if wrong := stable.left_out(name):
+            raise UnknownModel(
+                f"[{name}] is left out, because of an error: {wrong}",
+                hint="`paddock check` shows all",
+            )
         near = ", ".join(stable.near(name))
         hint = f"nearest: {near}" if near else "`paddock list` shows all"
         raise UnknownModel(f"{self.paths.config} has no profile {name!r}", hint=hint)
