@@ -37,6 +37,11 @@ NAME = Scout
 [second]
 model = second.gguf
 NAME = The other one
+[brief]
+variant-of = second
+NAME = The brief one
+reasoning = off
+max-tokens = 5
 [caller]
 model = caller.gguf
 """
@@ -154,8 +159,9 @@ def test_its_picker_shows_all_models_and_nothing_leaves_while_it_is_open(
     with terminal(place.paddock("--private"), place) as screen:
         screen.through_the_pages()
         screen.send("/model\r")
-        screen.until("Theotherone")
+        screen.until("Thebriefone")
         assert "Scout" in screen.text
+        assert "Theotherone" in screen.text
         time.sleep(_STARTED)  # there is no event for what does not happen
     assert recorder.lines == []
 

@@ -97,9 +97,10 @@ def test_a_file_from_elsewhere_is_named_in_full_and_moves_no_other(
         ("first.gguf", [], "[first] has"),
         ("first.gguf", ["--name", "first"], "section [first]"),
         ("first.gguf", ["--name", "dense-1b-q8_0"], "dense-1b-q8_0"),
-        ("first.gguf", ["--name", "*"], "section [*]"),
-        ("first.gguf", ["--name", "a\nb"], "left as it is"),
-        ("first.gguf", ["--name", ""], "left as it is"),
+        ("first.gguf", ["--name", "*"], "cannot be called '*'"),
+        ("first.gguf", ["--name", "a\nb"], "cannot be called 'a\\nb'"),
+        ("first.gguf", ["--name", ""], "cannot be called ''"),
+        ("first.gguf", ["--name", "x]y"], "cannot be called 'x]y'"),
         ("text.gguf", [], "is not a GGUF file"),
         ("draft-dense.gguf", [], "model-draft"),
         ("acme/Vision-4B-GGUF/mmproj-F16.gguf", [], "the projector of"),
@@ -150,3 +151,7 @@ def test_init_offers_what_is_new_and_adds_it_when_told_to(
     nothing = paddock("init", models, "-o", conf)
     assert nothing.status == 0
     assert "has a profile for every model" in nothing.out
+    (conf.parent / "empty").mkdir()
+    empty = paddock("init", conf.parent / "empty", "-o", conf)
+    assert (empty.status, empty.out) == (1, "")
+    assert f"there is no GGUF file in {conf.parent}/empty" in empty.err

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.cli.conftest import Paddock
+
 DEMO = (sys.executable, "-m", "paddock", "demo", "--dir")
 
 
@@ -45,6 +47,14 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "is not empty" in refused.stderr
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_nothing_is_written_where_there_is_no_engine(paddock: Paddock, tmp_path: Path) -> None:
+    refused = paddock("demo", "--dir", tmp_path / "demo", "--engine", "/no/such/llama-server")
+    assert refused.status == 1
+    assert "wrote" not in refused.err
+    assert "`paddock engine build`" in refused.err
+    assert not (tmp_path / "demo").exists()
 
 
 def _runs(pid: int) -> bool:

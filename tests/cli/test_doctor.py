@@ -116,6 +116,7 @@ def test_an_engine_that_is_not_there_leaves_estimates(paddock: Paddock, conf: Pa
     result = paddock("doctor", "--config", conf, "--engine", "/no/such/llama-server")
     assert result.status == 1
     assert "[no-engine]" in result.out
+    assert "`paddock engine build`" in result.out
 
 
 @needs_rig

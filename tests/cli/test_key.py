@@ -68,6 +68,17 @@ def test_what_cannot_be_is_refused(paddock: Paddock, tmp_path, words, status, sa
     assert said in result.err
 
 
+def test_a_model_that_is_not_there_yet_is_named(paddock: Paddock, tmp_path):
+    conf = tmp_path / "models.conf"
+    conf.write_text("[alpha]\nMODEL = alpha.gguf\naliases = a\n")
+    where = ("--config", conf, "--state-dir", tmp_path / "state")
+    assert "no such model" not in paddock("key", "add", "good", "-m", "a", *where).err
+    made = paddock("key", "add", "x", "-m", "alhpa", "--unknown-model", "foo", *where)
+    assert made.status == 0
+    assert "may ask 'alhpa': there is no such model (nearest: alpha)" in made.err
+    assert "unknown-model = 'foo': there is no such model" in made.err
+
+
 def row(day: str, key: str, model: str, tokens: int) -> UsageRow:
     return UsageRow(
         day=day,

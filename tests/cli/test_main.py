@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,8 +87,22 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
 
 
 def test_the_version_is_printed_without_a_daemon(paddock: Paddock) -> None:
-    assert json.loads(paddock("version", "--json").out) == {"paddock": "0.1.0"}
-    assert paddock("version").out == "paddock 0.1.0 (paddock-llm)\n"
+    found = json.loads(paddock("version", "--json").out)
+    assert found["paddock"] == "0.1.0"
+    assert paddock("version").out == f"paddock 0.1.0 (paddock-llm)\nengine {found['engine']}\n"
+
+
+def test_version_says_that_there_is_no_engine_and_how_to_get_one(
+    paddock: Paddock, tmp_path: Path
+) -> None:
+    settings = tmp_path / ".config" / "paddock" / "paddock.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('engine = "/no/such/llama-server"\n')
+    assert json.loads(paddock("version", "--json").out)["engine"] == ""
+    shown = paddock("version")
+    assert shown.status == 0
+    assert "engine none: there is no program /no/such/llama-server" in shown.out
+    assert "`paddock engine build`" in shown.out
 
 
 @pytest.mark.parametrize("command", ["statsu", "switch", "status --nonsense", "logs -n -1"])

@@ -57,6 +57,36 @@ def test_who_fits_beside_one_is_printed_for_that_one_alone(paddock: Paddock, fol
     assert [pair["other"] for pair in printed["pairs"]] == others
 
 
-@pytest.mark.parametrize("words", [(), ("m03", "--all"), ("--all", "--pairs"), ("--pairs",)])
-def test_a_profile_or_all_of_them_must_be_named(paddock: Paddock, folder: Path, words):
-    assert paddock("plan", *words, "--config", conf(folder, 17)).status != 0
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "name a profile, or say --all"),
+        (("m03", "--all"), "leave out one of the two"),
+        (("--all", "--pairs"), "leave out one of the two"),
+        (("--pairs",), "name a profile"),
+    ],
+)
+def test_a_profile_or_all_of_them_must_be_named(paddock: Paddock, folder: Path, words, said):
+    refused = paddock("plan", *words, "--config", conf(folder, 17))
+    assert refused.status != 0
+    assert said in refused.err
+
+
+def test_a_model_file_that_is_missing_cannot_be_loaded(paddock: Paddock, folder: Path):
+    file = folder / "gone.conf"
+    file.write_text("[gone]\nMODEL = gone.gguf\n")
+    for words in (("gone",), ("--all",)):
+        done = paddock("plan", *words, "--config", file)
+        assert done.status == 1
+        assert "gone.gguf" in done.out
+        assert "as asked for" not in done.out
+
+
+def test_a_variant_that_is_left_out_is_no_strange_name(paddock: Paddock, folder: Path):
+    file = folder / "variant.conf"
+    file.write_text("[p]\nMODEL = m.gguf\n[v3]\nvariant-of = p\nctx-size = 9\n")
+    for verb in ("plan", "show"):
+        refused = paddock(verb, "v3", "--config", file)
+        assert refused.status == 1
+        assert f"[v3] is left out, because of an error: {file}:5: " in refused.err
+        assert "ctx-size is a launch flag" in refused.err

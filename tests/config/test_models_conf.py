@@ -231,6 +231,7 @@ def test_without_any_engine_flags_pass_unchecked_with_a_word_about_it(yard):
     assert [w.message for w in stable.warnings] == [
         "no engine is installed: flags and their values were not checked"
     ]
+    assert "`paddock engine build`" in stable.warnings[0].hint
 
 
 def test_an_empty_file_is_an_empty_stable(yard):

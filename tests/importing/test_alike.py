@@ -55,10 +55,9 @@ def test_what_only_a_request_would_say_becomes_a_variant(
         "MODEL = a.gguf\nCTX_SIZE = 8192\nEXTRA_ARGS = --jinja --temp 0.6 --top-p 0.95",
         "MODEL = b.gguf\nCTX_SIZE = 4096\nEXTRA_ARGS = --jinja --temp 0.6 --top-p 0.95",
         "MODEL = a.gguf\nCTX_SIZE = 4096\nttl = 5m\nEXTRA_ARGS = --jinja --temp 0.6 --top-p 0.95",
-        "MODEL = a.gguf\nCTX_SIZE = 4096\nEXTRA_ARGS = --jinja --temp 1.0 --top-p 0.95",  # the same
     ],
 )
-def test_what_is_another_instance_or_the_same_stays(tmp_path: Path, section: str) -> None:
+def test_what_is_another_instance_stays(tmp_path: Path, section: str) -> None:
     text = f"{BASE}\n[other]\n{section}\n"
     page, _ = converted(text, tmp_path)
     assert (page.text, page.notes) == (text, [])
@@ -71,9 +70,52 @@ def test_the_profile_that_says_least_is_the_one_that_runs(tmp_path: Path) -> Non
     assert wrong == ""
 
 
-def test_settings_that_a_variant_could_not_take_back_keep_both(tmp_path: Path) -> None:
-    other = (
-        "[other]\nMODEL = a.gguf\nCTX_SIZE = 4096\nEXTRA_ARGS = --jinja --temp 0.5 --min-p 0.1\n"
+def test_twins_are_one_instance_with_two_names(tmp_path: Path) -> None:
+    page, wrong = converted(
+        f"{BASE}\n[twin]\nNAME = Twin\n{BASE.partition(']')[2].strip()}\n", tmp_path
     )
-    page, _ = converted(f"{BASE}\n{other}", tmp_path)
-    assert "variant-of" not in page.text
+    assert page.text == f"{BASE}\n[twin]\nvariant-of = think\nNAME = Twin\n"
+    assert wrong == ""
+    [note] = page.notes
+    assert "the same settings" in note.why
+
+
+def test_a_hidden_profile_is_the_base_only_where_all_are(tmp_path: Path) -> None:
+    plain = "MODEL = a.gguf\nCTX_SIZE = 4096\nEXTRA_ARGS = --jinja --temp 1.0 --top-p 0.95\n"
+    first, wrong = converted(f"[bench-a]\n{plain}\n[think]\n{plain}", tmp_path)
+    assert "[bench-a]\nvariant-of = think\n" in first.text
+    less, _ = converted(
+        f"[bench-a]\n{plain.replace(' --temp 1.0', '')}\n[think]\n{plain}", tmp_path
+    )
+    assert "variant-of" not in less.text
+    both, _ = converted(f"[bench-a]\n{plain}\n[bench-b]\n{plain}", tmp_path)
+    assert "[bench-b]\nvariant-of = bench-a\n" in both.text
+    assert wrong == ""
+
+
+@pytest.mark.parametrize("key", ["temp", "temperature"])
+def test_a_setting_keeps_the_key_that_the_file_has(tmp_path: Path, key: str) -> None:
+    one = f"MODEL = a.gguf\n{key} = "
+    page, wrong = converted(f"[a]\n{one}1.0\n\n[b]\n{one}0.6\n", tmp_path)
+    assert page.text == f"[a]\n{one}1.0\n\n[b]\nvariant-of = a\n{key} = 0.6\n"
+    assert wrong == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "unsaid"),
+    [
+        ("--temp 0.5 --min-p 0.1", "top-p"),
+        ("--min-p 0.1 --top-k 5 --xtc-threshold 0.1", "temp, top-p"),
+        ("""--temp 0.5 --top-p 0.9 --chat-template-kwargs '{"a": 1'""", "chat-template-kwargs"),
+        ("--temp 0.5 --top-p 0.9 --reasoning auto", "reasoning"),
+    ],
+)
+def test_what_a_variant_could_not_take_back_is_named_where_both_stay(
+    tmp_path: Path, other: str, unsaid: str
+) -> None:
+    text = f"{BASE}\n[other]\nMODEL = a.gguf\nCTX_SIZE = 4096\nEXTRA_ARGS = --jinja {other}\n"
+    page, _ = converted(text, tmp_path)
+    assert page.text == text
+    [note] = page.notes
+    assert note.kind == "look"
+    assert f" leaves out {unsaid} of [" in note.what

@@ -11,6 +11,11 @@ from paddock.config.profile import Problem
 from paddock.near import nearest
 
 CONTAINER = "container:"  # before the name of an image, where an engine is named by it alone
+# How to get an engine where there is none.
+GET_ENGINE = (
+    "`paddock engine build` compiles one for this machine and its GPUs, "
+    "pip install 'paddock-llm[embedded]' gives a ready-made one for the CPU"
+)
 BUILT_IN = ("native", "embedded")
 _NAME = re.compile(r"[\w][\w.+-]*")
 _SOURCES = ("path", "image", "package")

@@ -232,6 +232,10 @@ class Stable:
         for variant in self.variants.values():
             yield NamedModel(self.profiles[variant.base], variant)
 
+    def left_out(self, name: str) -> Problem | None:
+        """The first error of the variant of this name, which is why it is not there."""
+        return next((p for p in self.warnings if p.kind == "variant" and p.section == name), None)
+
     def variants_of(self, profile: str) -> list[Variant]:
         """In the file's order."""
         return self._variants_of.get(profile, [])

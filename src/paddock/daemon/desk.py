@@ -15,6 +15,7 @@ from paddock.daemon.turns import in_turns
 from paddock.daemon.wiring import Rooms
 from paddock.errors import EngineError
 from paddock.llama.gguf import Facts
+from paddock.placement.missing_files import with_missing_files
 
 
 class Desk:
@@ -82,11 +83,11 @@ class Desk:
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""
-        return await self.plans.make(profile)
+        return with_missing_files(await self.plans.make(profile), profile)
 
     async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
         """One for each of these: its engine's, or an estimate until that was asked."""
-        return [self.plans.of(profile) async for profile in in_turns(profiles)]
+        return [with_missing_files(self.plans.of(p), p) async for p in in_turns(profiles)]
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""

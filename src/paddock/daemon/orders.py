@@ -56,17 +56,15 @@ class Orders:
             return stand_in
 
     def _stand_in(self, other: str, may: May) -> NamedModel | None:
-        """Who answers to strange names; nobody where that is not for whoever asks. Raises UnknownModel."""
+        """Who answers to strange names; nobody where that is not for whoever asks, or is strange itself."""
         roster = self._parts.roster
         if other == "refuse":
             return None
         if other == "loaded":
             current = self._current(may)
             return roster.named(current, may) if current else None
-        if may is None:
-            return roster.named(other)
         found = roster.stable.meant(other)
-        return found if found and may(found) else None
+        return found if found and (may is None or may(found)) else None
 
     def named(self, model: str | None, may: May = None) -> NamedModel:
         """What this name stands for; without one, the current profile. Raises UnknownModel, ModelMissing.

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from paddock.config.engines import CONTAINER
+from paddock.config.engines import CONTAINER, GET_ENGINE
 from paddock.engine import containers, embedded_flags
 from paddock.engine.engine import Engine
 from paddock.engine.probe import Candidate, probe
@@ -17,9 +17,7 @@ from paddock.errors import EngineError
 
 _EMBEDDED = "paddock.engine.embedded_server"
 _INSTALL = (
-    "put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; "
-    "pip install 'paddock-llm[embedded]' gives a ready-made one, "
-    "`paddock engine build` compiles one for this machine and its GPUs"
+    f"put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; {GET_ENGINE}"
 )
 
 

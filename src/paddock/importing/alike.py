@@ -1,4 +1,4 @@
-"""Profiles of one file that differ only in what a request can say become variants of one of them. Pure.
+"""Profiles of one file that differ only in settings that a request can carry become variants of one of them. Pure.
 
 As profiles, each would be loaded anew in the other's place. A variant cannot take back what its
 profile sets, so each must say at least what that one says.
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from paddock.config.profile import Profile, Stable
+from paddock.config.profile import Flag, Profile, Stable
+from paddock.config.vocabulary import VARIANT_FLAGS
 from paddock.importing.page import Page, PageLine
 from paddock.llama.samplers import FLAG_OF
 
@@ -24,39 +25,52 @@ _KEYS = {
     },
 }
 _KEPT = frozenset({"name", "description", "aliases", "alias", "hidden", "sampler-policy"})
-_WHY = "of the same file, and other only in what a request can say: a variant, so that nothing is reloaded between the two"
+_WHY = "of the same file, and differs only in settings that a request can carry: a variant, so that nothing is reloaded between the two"
+_SAME = "of the same file, with the same settings: a variant, which is another name for the same instance, so that nothing is reloaded between the two"
+_STAYS = "of the same file, and stays a profile, so that a change between the two reloads the file: a variant cannot take back what its profile sets. With that setting it can be a variant"
 
 Settings = Mapping[str, str]  # by flag
 
 
 def with_variants(page: Page, stable: Stable) -> Page:
-    """The page, which `stable` was read from, with variants in place of such profiles; a note for each."""
-    found = dict(_variants(tuple(stable.profiles.values())))
-    if not found:
-        return page
+    """The page, which `stable` was read from, with variants in place of such profiles.
+
+    A note for each, and for each that stays a profile only because it leaves something out.
+    """
+    bases = dict(_bases(tuple(stable.profiles.values())))
     lines: list[PageLine] = []
     notes = list(page.notes)
     new = Page(lines, notes)
     for section in _sections(page.lines):
         name = section[0].text[1:-1] if section and section[0].is_header else ""
-        if base := found.get(name):
-            new.note(section[0].source or name, _WHY, "changed", f"of [{base.id}]")
-            lines += _rewritten(section, base, stable.profiles[name])
-        else:
+        base = bases.get(name)
+        if base is None:
             lines += section
+            continue
+        source, profile = section[0].source or name, stable.profiles[name]
+        if unsaid := _unsaid(_settings(profile), _settings(base)):
+            new.note(source, _STAYS, "look", f"[{name}] leaves out {unsaid} of [{base.id}]")
+            lines += section
+        else:
+            why = _SAME if _settings(profile) == _settings(base) else _WHY
+            new.note(source, why, "changed", f"of [{base.id}]")
+            lines += _rewritten(section, base, profile)
     return new
 
 
-def _variants(profiles: Sequence[Profile]) -> Iterator[tuple[str, Profile]]:
-    """The name of each that can be one, and the profile that it is of."""
+def _bases(profiles: Sequence[Profile]) -> Iterator[tuple[str, Profile]]:
+    """Each that another one could run for, and that other profile."""
     alike: dict[Profile, list[Profile]] = defaultdict(list)
     for profile in profiles:
         alike[_instance(profile)].append(profile)
     for group in alike.values():
-        base = min(group, key=lambda one: len(_settings(one)))  # the first of those that say least
-        for one in group:
-            if one is not base and _says_more(_settings(one), _settings(base)):
-                yield one.id, base
+        base = min(group, key=_rank)
+        yield from ((one.id, base) for one in group if one is not base)
+
+
+def _rank(profile: Profile) -> tuple[bool, int]:
+    """The base is the first of those that say least; a hidden one, such as a benchmark, only if all are."""
+    return profile.is_unlisted, len(_settings(profile))
 
 
 def _instance(profile: Profile) -> Profile:
@@ -82,12 +96,20 @@ def _settings(profile: Profile) -> Settings:
     return {flag.name: flag.values[0] for flag in profile.flags if flag.name in _KEYS}
 
 
-def _says_more(own: Settings, base: Settings) -> bool:
-    """Whether these are other settings than the base's, with none of the base's left unsaid."""
-    if own == base or not own.keys() >= base.keys() or own.get(_REASONING) == "auto":
-        return False
+def _unsaid(own: Settings, base: Settings) -> str:
+    """What the base sets and these settings leave to llama-server, by its keys; "" where that is nothing."""
+    if own == base:
+        return ""
+    if missing := [_KEYS[flag] for flag in base if flag not in own]:
+        return ", ".join(missing)
+    if own.get(_REASONING) == "auto" != base.get(_REASONING):
+        return _KEYS[_REASONING]
+    if own.get(_KWARGS) == base.get(_KWARGS):
+        return ""
     mine, theirs = (_arguments(one.get(_KWARGS, "{}")) for one in (own, base))
-    return mine is not None and theirs is not None and mine.keys() >= theirs.keys()
+    if mine is None or theirs is None or theirs.keys() - mine.keys():
+        return _KEYS[_KWARGS]
+    return ""
 
 
 def _arguments(text: str) -> dict[str, Any] | None:
@@ -116,9 +138,16 @@ def _rewritten(section: Sequence[PageLine], base: Profile, profile: Profile) -> 
 
 def _said(base: Profile, profile: Profile) -> Iterator[str]:
     theirs = _settings(base)
-    for flag, value in _settings(profile).items():
-        if theirs.get(flag) != value:
-            yield f"{_KEYS[flag]} = {value}"
+    for flag in profile.flags:
+        if flag.name in _KEYS and theirs.get(flag.name) != flag.values[0]:
+            yield f"{_key(flag)} = {flag.values[0]}"
+
+
+def _key(flag: Flag) -> str:
+    """As the file has it, so that one import writes it in one way; else the usual key."""
+    own = flag.origin.key.lower()
+    found = VARIANT_FLAGS.find(own)
+    return own if found and not found[1] and found[0].name == flag.name else _KEYS[flag.name]
 
 
 def _sections(lines: Sequence[PageLine]) -> Iterator[list[PageLine]]:

@@ -126,6 +126,13 @@ def empty_folder(folder: Path | None, *, keep: bool) -> Iterator[Path]:
         shutil.rmtree(place)
 
 
+def must_have_engine(folder: Path, engine: str | None) -> None:
+    """Raise EngineError where the daemon would find no engine, or a broken one."""
+    from paddock.engine.locate import find_engine
+
+    find_engine(engine, cache_dir=state_dir(folder))
+
+
 def write_models(folder: Path) -> list[DemoModel]:
     """The models and the configuration, in a folder that is empty."""
     from paddock.llama.scripted import write

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.atomic_write import atomic_write
+from paddock.cli.offline.draft import nothing_to_serve
 from paddock.cli.offline.inquiry import machine_for, read_headers
 from paddock.cli.offline.planning import Local
 from paddock.cli.offline.profile_facts import facts_of, with_refusals
@@ -69,6 +70,8 @@ def addition_of_file(
     refuse what came of it.
     """
     target = _Target.of(files)
+    if name is not None:
+        _must_be_a_name(name)
     path = _model_file(model)
     if profile := target.profile_of(path):
         hint = "--name NAME adds another profile of the same file"
@@ -85,10 +88,16 @@ def addition_of_file(
 
 
 def addition_of_folder(folder: Path, files: Files, progress: InquiryProgress) -> Addition | None:
-    """A profile for each model of the folder that models.conf does not have; None where it has them all."""
+    """A profile for each model of the folder that models.conf does not have; None where it has them all.
+
+    ConfigError where the folder has no model that can be served.
+    """
     target = _Target.of(files)
     contents = look_into(folder)
     found = sort_out(read_headers(contents.files, files.paths.state_dir, progress))
+    if not found.models:
+        found.left_out = sorted([*contents.left_out, *found.left_out], key=lambda one: one.path)
+        raise nothing_to_serve(folder, found)
     new = [model for model in found.models if not target.profile_of(model.file.path)]
     if not new:
         return None
@@ -196,6 +205,16 @@ def _joined(before: str, sections: str) -> str:
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     text = gap + sections
     return text.replace("\n", "\r\n") if "\r\n" in before else text
+
+
+def _must_be_a_name(name: str) -> None:
+    """Raise where no section can be called so, or `[*]` would be meant."""
+    is_plain = name.isprintable() and name == name.strip() and not set(name) & set("[]")
+    if not name or name == "*" or not is_plain:
+        raise ConfigError(
+            f"a profile cannot be called {name!r}",
+            hint="choose another --name: letters and digits, and signs but [ ] within it",
+        )
 
 
 # ---- the model ----

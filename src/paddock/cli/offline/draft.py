@@ -74,7 +74,7 @@ def draft_for(
     found = sort_out(read_headers(contents.files, files.paths.state_dir, progress))
     found.left_out = sorted([*contents.left_out, *found.left_out], key=lambda one: one.path)
     if not found.models:
-        raise _nothing(folder, found)
+        raise nothing_to_serve(folder, found)
     return _drafted(folder, files, found, machine_for(files, found.models, progress))
 
 
@@ -146,7 +146,8 @@ def looked_into(folder: Path) -> Path:
     return path
 
 
-def _nothing(folder: Path, found: Sorted) -> ConfigError:
+def nothing_to_serve(folder: Path, found: Sorted) -> ConfigError:
+    """The error for a folder that gives no profile, with what was found instead."""
     from paddock.placement.draft_text import plain_path
 
     reasons = [f"{plain_path(one.path, folder)}: {one.why}" for one in found.left_out]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import msgspec
 
 from paddock.config.keys import read_keys
 from paddock.config.models_conf import load, read
+from paddock.config.names_elsewhere import strange_names
 from paddock.config.paths import keys_file, paths
 from paddock.config.profile import NamedModel, Problem, Profile, Stable
 from paddock.config.settings import Paths, Settings, load_settings
@@ -30,12 +32,23 @@ class Files:
     settings: Settings
 
     def read(self) -> tuple[Stable | None, tuple[Problem, ...]]:
-        """The stable, None if the file has errors, and all problems."""
-        return read(
+        """The stable, None if the file has errors, and all problems, also of the names that other files hold."""
+        stable, problems = read(
             self.paths.config,
             models_dir=self.paths.models_dir,
             flags_for=self.engines.flags,
             defaults_for=self.engines.defaults,
+        )
+        return stable, (*problems, *self._strange_names(stable)) if stable else problems
+
+    def _strange_names(self, stable: Stable) -> Iterator[Problem]:
+        keys = keys_file(self.paths.state_dir)
+        return strange_names(
+            stable,
+            unknown_model=self.settings.unknown_model,
+            settings_file=self.paths.settings,
+            keys=read_keys(keys),
+            keys_file=keys,
         )
 
     def stable(self) -> Stable:
@@ -62,6 +75,11 @@ class Files:
         stable = self.stable()
         if found := stable.meant(name):
             return found
+        if wrong := stable.left_out(name):
+            raise UnknownModel(
+                f"[{name}] is left out, because of an error: {wrong}",
+                hint="`paddock check` shows all",
+            )
         near = ", ".join(stable.near(name))
         hint = f"nearest: {near}" if near else "`paddock list` shows all"
         raise UnknownModel(f"{self.paths.config} has no profile {name!r}", hint=hint)

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from paddock.config.keys import NamedKey, read_keys
+from paddock.config.models_conf import read
+from paddock.config.names_elsewhere import strange_to_key
 from paddock.config.paths import keys_file, paths
 from paddock.config.settings import Settings, load_settings
 
@@ -20,6 +22,7 @@ class KnownKeys:
 
     file: Path
     settings: Settings
+    config: Path  # models.conf
 
     @property
     def named(self) -> tuple[NamedKey, ...]:
@@ -38,6 +41,13 @@ class KnownKeys:
             "management-keys": self.settings.management_keys,
         }
         return [f"{name} in paddock.toml: {len(keys)}" for name, keys in lists.items() if keys]
+
+    def words_about_models(self, key: NamedKey) -> list[str]:
+        """Names in it that nothing in models.conf has; none where that cannot be read now."""
+        if not self.config.exists():
+            return []
+        stable, _ = read(self.config, models_dir=self.config.parent, flags_for=lambda _: None)
+        return list(strange_to_key(stable, key)) if stable else []
 
     def words_after_adding(self) -> list[str]:
         """What the user must know: who is locked out now."""
@@ -68,5 +78,5 @@ class KnownKeys:
 def open_keys(config: Path | None, settings: Path | None, state_dir: Path | None) -> KnownKeys:
     """Those of the daemon that `paddock serve` with the same options would be. Raises ConfigError."""
     found = paths(config, None, state_dir, os.environ)
-    read = load_settings(settings or found.settings, {}, is_keyed=True)
-    return KnownKeys(keys_file(found.state_dir), read)
+    chosen = load_settings(settings or found.settings, {}, is_keyed=True)
+    return KnownKeys(keys_file(found.state_dir), chosen, found.config)

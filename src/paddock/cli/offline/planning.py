@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from paddock.errors import PaddockError
 from paddock.llama.facts import read
 from paddock.placement.estimate import estimated
+from paddock.placement.missing_files import with_missing_files
 from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
 from paddock.placement.planning import Circumstances
@@ -39,8 +40,8 @@ class Local:
             plan = estimated(profile, facts, self.around)
             hint = f" ({error.hint})" if error.hint else ""
             plan.notes = [f"an estimate: {error.message}{hint}", *plan.notes]
-            return plan
-        return self._planner.plan(profile, engine, facts, self.around)
+            return with_missing_files(plan, profile)
+        return with_missing_files(self._planner.plan(profile, engine, facts, self.around), profile)
 
     def facts(self, profile: Profile) -> Facts | None:
         """None where the file is missing or broken; `paddock check` says why."""

@@ -24,6 +24,8 @@ def print_plan(found: Plan) -> None:
         print(f"  {note}")
     if found.replay:
         print(f"  loads get it as flags: {shlex.join(found.replay)}")
+    if found.refusal:
+        print(paint(f"cannot be loaded: {found.refusal}", "red"))
     for warning in found.warnings:
         print(paint(f"warning: {warning}", "yellow"))
 

@@ -49,10 +49,16 @@ def demo(folder: Folder = None, keep: Keep = False, engine: EngineName = None) -
     Starts a daemon of its own and asks each model by name, through the OpenAI API and the Anthropic
     API. Needs up to 700 MB of disk for half a minute. Ctrl-C ends it and cleans up.
     """
-    from paddock.cli.background.demo_stage import empty_folder, running, write_models
+    from paddock.cli.background.demo_stage import (
+        empty_folder,
+        must_have_engine,
+        running,
+        write_models,
+    )
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its end, too, cleans up
     with empty_folder(folder, keep=keep) as place:
+        must_have_engine(place, engine)  # before half a gigabyte is written
         models = write_models(place)
         for model in models:
             complain(f"wrote {model.path} ({mib(model.size_mib)})")

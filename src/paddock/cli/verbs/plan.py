@@ -59,15 +59,16 @@ def plan(
 
     Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own
     instances hold, and plans as if they had left. Without one, or with --config, this machine is
-    read here. Exit status 1 if the plan cannot be loaded.
+    read here. Exit status 1 if the plan, or one of all, cannot be loaded.
     """
-    if (model is None) != show_all or (beside and show_all):
-        raise BadRequest("name a profile, or say --all", hint=EXAMPLE)
+    if wrong := _contradiction(model, show_all=show_all, beside=beside):
+        raise BadRequest(wrong, hint=EXAMPLE)
     ask = _source(url, key, config, settings, models_dir, engine)
     if model is None:
         found = ask.every()
         pairs = _pairs_of_few(found)
         print_json({"plans": found, "pairs": pairs}) if as_json else _print_all(found, pairs)
+        sys.exit(0 if all(plan.fits for plan in found) else 1)
     elif beside:
         pairs = list(ask.beside(model))
         print_json({"pairs": pairs}) if as_json else _print_beside(model, pairs)
@@ -75,6 +76,17 @@ def plan(
         one = ask.one(model)
         print_json(one) if as_json else print_plan(one)
         sys.exit(0 if one.fits else 1)
+
+
+def _contradiction(model: str | None, *, show_all: bool, beside: bool) -> str:
+    """What is wrong with these words together; "" where nothing is."""
+    if model is not None and show_all:
+        return f"{model!r} is one profile and --all is every one: leave out one of the two"
+    if beside and show_all:
+        return (
+            "--pairs is for one profile, and --all shows the pairs of all: leave out one of the two"
+        )
+    return "" if model is not None or show_all else "name a profile, or say --all"
 
 
 def _pairs_of_few(found: Sequence[Plan]) -> list[Pair]:

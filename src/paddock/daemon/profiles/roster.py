@@ -70,6 +70,12 @@ class Roster:
         raise self._unknown(name, may)
 
     def _unknown(self, name: str, may: May = None) -> UnknownModel:
+        wrong = self.stable.left_out(name) if may is None else None
+        if wrong:
+            return UnknownModel(
+                f"[{wrong.section}] is left out, because of an error: {wrong}",
+                hint="`paddock check` shows all",
+            )
         near = ", ".join(self.stable.near(name, may))
         hint = f"nearest: {near}" if near else "`paddock list` and GET /v1/models list all"
         return UnknownModel(f"there is no model {name[:_SHOWN]!r}", hint=hint)

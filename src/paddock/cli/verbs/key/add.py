@@ -113,5 +113,5 @@ def add(
         complain(f"added {name!r} to {keys.file}; this is its secret, which is not shown again:")
         print(secret)
         sys.stdout.flush()
-    for word in keys.words_after_adding():
+    for word in (*keys.words_about_models(key), *keys.words_after_adding()):
         complain(word)
