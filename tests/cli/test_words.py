@@ -1,10 +1,15 @@
 """Other programs' words for our verbs, hints that name the daemon that was asked, and pairs of many profiles."""
 
+import re
+from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from paddock.api.placement import Pair
+from paddock.cli.main import app
 from paddock.cli.offline.where import with_url
 from paddock.cli.output.pair_matrix import lines_of
 from paddock.figures.device_names import in_order
@@ -36,6 +41,25 @@ def test_the_version_is_an_option_too(paddock: Paddock) -> None:
     shown = paddock("--version")
     assert (shown.status, shown.err) == (0, "")
     assert shown.out.strip() == paddock("version").out.splitlines()[0]
+
+
+def _helps(command: Any, name: str = "paddock") -> Iterator[tuple[str, str]]:
+    """The text of each verb's help, and of those of two words."""
+    yield name, command.help or ""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from _helps(inner, f"{name} {word}")
+
+
+@pytest.mark.parametrize(("name", "text"), list(_helps(get_command(app))))
+def test_no_line_of_help_ends_within_a_sentence(name: str, text: str) -> None:
+    """Typer prints the lines of a docstring as they are, and breaks those that the terminal cannot hold."""
+    assert text, f"{name} has no help"
+    assert not re.findall(r"[^.:\n]\n(?!\n|$)", text.strip()), f"{name} --help"
+
+
+def test_each_verb_has_its_help_tested() -> None:
+    names = [name for name, _ in _helps(get_command(app))]
+    assert {"paddock run", "paddock key add", "paddock engine build"} <= set(names)
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,7 @@ def plan(
 ) -> None:
     """Show where a profile's weights, context and buffers would lie, as llama.cpp would place them now.
 
-    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own
-    instances hold, and plans as if they had left. Without one, or with --config, this machine is
-    read here. Exit status 1 if the plan cannot be loaded.
+    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own instances hold, and plans as if they had left. Without one, or with --config, this machine is read here. Exit status 1 if the plan cannot be loaded.
     """
     if (model is None) != show_all or (beside and show_all):
         raise BadRequest("name a profile, or say --all", hint=EXAMPLE)
