@@ -120,10 +120,11 @@ bench/bin/%: bench/%.rs
 	@mkdir -p bench/bin
 	rustc -O --edition 2021 -o $@ $<
 
-pictures: $(STAMP) ## Take the pictures of the documents anew, from real runs (needs tmux)
+pictures: $(STAMP) ## Take the pictures of the documents anew, from real runs (needs tmux and a Chromium)
 	$(BIN)/python tools/picture.py docs/pictures/demo.svg $(BIN)/paddock demo
 	PYTHONPATH=. $(BIN)/python tools/screens.py
 	$(BIN)/python tools/plots.py
+	PYTHONPATH=. $(BIN)/python tools/web_pictures.py
 
 venv: $(STAMP) ## The environment for development, in .venv
 

@@ -78,6 +78,13 @@ async def held(paths: Paths) -> int:
     return pid
 
 
+async def ordered(home: Yard, name: str) -> None:
+    """A switch to this one waits for others to leave."""
+    await home.until(
+        lambda _: any(p.id == name and p.state == "queued" for p in home.daemon.profiles())
+    )
+
+
 def has_model(pid: int) -> bool:
     """Whether it has its model's file, or takes as much memory as that would."""
     proc = Path(f"/proc/{pid}")
@@ -204,7 +211,7 @@ async def test_whatever_an_engine_makes_of_it_the_switch_ends_as_in_the_plain_or
     async with yard(paths, max_instances=1) as home:
         async with busy(home):
             switch = asyncio.create_task(home.post("/switch", {"model": "odd"}))
-            await home.until(lambda s: s.queue)
+            await ordered(home, "odd")
             if kind == "early":
                 await held(paths)
         status, job = await switch
@@ -223,7 +230,7 @@ async def test_overlap_off_begins_nothing_early(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         async with busy(home):
             switch = asyncio.create_task(home.post("/switch", {"model": "next"}))
-            await home.until(lambda s: s.queue)
+            await ordered(home, "next")
         assert (await switch)[0] == 200
         [pid] = servers(paths)
         assert not is_behind_gate(pid)

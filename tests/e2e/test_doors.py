@@ -168,7 +168,9 @@ def test_a_link_that_has_our_page_ask_something_opens_the_page_alone(world: Worl
     assert world.instances == ["alpha.1"]
 
 
-@pytest.mark.parametrize("path", ["/", "/upstream/alpha/", "/status", "/openapi.json", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/upstream/alpha/", "/status", "/openapi.json", "/nothing", "/dashboard"]
+)
 def test_nothing_of_ours_is_shown_within_another_page(world: World, path: str):
     with world.tab() as tab:
         world.sent(tab, BY_GET["a frame"], world.at("0.0.0.0") + path)
@@ -182,7 +184,7 @@ def test_another_site_does_not_start_an_engine_for_the_page(world: World, way: s
     assert world.asked(way, BY_GET[way], "127.0.0.1", {"/nothing.js": ""}) == {"/nothing.js": 403}
 
 
-@pytest.mark.parametrize("path", ["/", "/upstream/beta/health", "/v1/models"])
+@pytest.mark.parametrize("path", ["/", "/upstream/beta/health", "/v1/models", "/dashboard"])
 def test_a_name_that_others_lead_to_us_is_not_ours(world: World, path: str):
     with world.tab() as tab:
         assert tab.goto(world.at("rebound.example") + path).status == 403
@@ -192,7 +194,7 @@ def test_a_name_that_others_lead_to_us_is_not_ours(world: World, path: str):
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_what_is_typed_by_hand_works(world: World, address: str):
     with world.tab() as tab:
-        for path in ("/", "/props?model=alpha", "/upstream/alpha/health", "/plans/alpha"):
+        for path in ("/dashboard", "/props?model=alpha", "/upstream/alpha/health", "/plans/alpha"):
             assert tab.goto(world.at(address) + path).status == 200
 
 
@@ -204,7 +206,9 @@ def test_a_browser_that_begins_elsewhere_reads_what_to_open_first(world: World):
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_the_web_page_works_and_asks_what_was_typed(world: World, address: str):
+def test_the_web_page_works_asks_what_was_typed_and_leads_to_the_dashboard(
+    world: World, address: str
+):
     refused: list[str] = []
     with world.tab() as tab:
         tab.on("response", lambda a: refused.append(a.url) if a.status >= 400 else None)
@@ -212,6 +216,8 @@ def test_the_web_page_works_and_asks_what_was_typed(world: World, address: str):
         tab.locator("textarea").wait_for()
         tab.goto(world.at(address) + "/?q=hi&model=alpha")
         tab.get_by_text("I am alpha.").wait_for()
+        tab.get_by_role("link", name="Paddock's dashboard").click()
+        tab.get_by_text("● live").wait_for()  # its calls too are known as ours
     # Its own tools, which llama.cpp's router has switched off as well.
     assert set(refused) == {world.at(address) + "/tools"}
     assert world.instances == ["alpha.1"]

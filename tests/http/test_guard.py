@@ -39,6 +39,7 @@ async def test_a_key_is_good_for_its_scope(open_yard, tmp_path, key, listing, st
 # What a route is good for follows from its API; these alone differ.
 APART = {
     **dict.fromkeys(("/", "/health", "/v1/health", "/tools", "/cors-proxy"), Scope.OPEN),
+    **dict.fromkeys(("/dashboard", "/dashboard/files/{file}", "/dashboard/{view}"), Scope.OPEN),
     "/openapi.json": Scope.INFERENCE,
     "POST /props": Scope.MANAGEMENT,
     "POST /slots/{slot}": Scope.MANAGEMENT,
@@ -241,6 +242,9 @@ HARMLESS = {
     "/api/version",
     "/catalog",
     "/cors-proxy",
+    "/dashboard",
+    "/dashboard/files/{file}",
+    "/dashboard/{view}",
     "/health",
     "/history/{model}",
     "/jobs/{job}",

@@ -38,6 +38,7 @@ This is Paddock {version}: llama.cpp models behind one address.
   POST /switch        {{"model": "…"}} makes it ready
   GET  /events        everything that happens, as it happens
   GET  /openapi.json  every call
+  GET  /dashboard     all of it in a browser
 
 OpenAI clients: base URL http://{host}/v1    Anthropic's and Ollama's: http://{host}
 """

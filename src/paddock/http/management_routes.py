@@ -6,6 +6,7 @@ from paddock.api import activity, events, placement, profiles, stats, types, usa
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
+    dashboard,
     logs,
     management,
     openapi,
@@ -39,6 +40,14 @@ MANAGEMENT = (
         "Where to look; for a browser, llama-server's own web page",
         scope=Scope.OPEN,
         media="text/plain",
+    ),
+    *(
+        Route("GET", path, handler, what, scope=Scope.OPEN, media=media)
+        for path, handler, media, what in (
+            ("/dashboard", dashboard.page, "text/html", "The dashboard, a page for browsers"),
+            ("/dashboard/files/{file:.+}", dashboard.file, "*/*", "One of its files"),
+            ("/dashboard/{view:.*}", dashboard.page, "text/html", "The same page: a view of it"),
+        )
     ),
     Route("GET", "/health", management.health, "The daemon lives", scope=Scope.OPEN),
     Route("GET", "/v1/health", management.health, "The daemon lives", scope=Scope.OPEN),

@@ -50,6 +50,11 @@ def names_sender(headers: Headers) -> bool:
     return "Sec-Fetch-Site" in headers or not _is_browser(headers)
 
 
+def is_visit(headers: Headers) -> bool:
+    """A link was followed: what comes fills the tab, and is out of the other site's hands."""
+    return headers.get("Sec-Fetch-Dest") == "document"
+
+
 def _is_of(origin: str, host: str) -> bool:
     """Whether the page came from the very address that it asks; behind a TLS proxy its scheme differs."""
     _, mark, authority = origin.partition("://")

@@ -22,7 +22,8 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.engine.engine import Engine
 from paddock.engine.web_page import INDEX, Page, PageFile, take
 from paddock.errors import EngineError, Forbidden
-from paddock.http.sender import VISITED_COOKIE, Sender, names_sender
+from paddock.http.dashboard_link import linked
+from paddock.http.sender import VISITED_COOKIE, Sender, is_visit, names_sender
 
 _log = logging.getLogger(__name__)
 _KEPT = "web-page.msgpack"
@@ -55,7 +56,7 @@ class WebPage:
         is_index = request.path == INDEX and "text/html" in request.headers.get("Accept", "")
         if not is_index and not PurePosixPath(request.path).suffix:
             return None
-        if sender is Sender.ELSEWHERE and not _is_visit(request):
+        if sender is Sender.ELSEWHERE and not is_visit(request.headers):
             raise Forbidden("a web page of another site may not use the files of this one")
         if is_index and request.query_string and sender in _STRANGERS:
             return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": INDEX})
@@ -67,7 +68,8 @@ class WebPage:
         builds = [engine.build_mark for engine in engines]
         async with self._taking:
             if self._kept.builds != builds:
-                self._kept = await self._read(builds) or await self._taken(engines)
+                kept = await self._read(builds) or await self._taken(engines)
+                self._kept = _Kept(kept.builds, linked(kept.page))
         return self._kept.page
 
     async def _read(self, builds: list[str]) -> _Kept | None:
@@ -93,11 +95,6 @@ class WebPage:
             with suppress(OSError):
                 await asyncio.to_thread(atomic_write, self._file, msgspec.msgpack.encode(kept))
         return kept
-
-
-def _is_visit(request: web.Request) -> bool:
-    """A link was followed: what comes fills the tab, and is out of the other site's hands."""
-    return request.headers.get("Sec-Fetch-Dest") == "document"
 
 
 def _response(file: PageFile, request: web.Request) -> web.Response:

@@ -1,0 +1,127 @@
+/** The frame of all views: where one can go, how the link is, what the title and the icon say. */
+
+import { key } from "./api.js";
+import { onMove } from "./history.js";
+import { KEYS, onKey } from "./keys.js";
+import { fraction, Mark, Order } from "./parts.js";
+import { addressOf, placeOf } from "./route.js";
+import { store, useView } from "./store.js";
+import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Devices } from "./views/devices.js";
+import { Key } from "./views/key.js";
+import { Logs } from "./views/logs.js";
+import { Model } from "./views/model.js";
+import { Models } from "./views/models.js";
+import { Requests } from "./views/requests.js";
+import { SwitchTo } from "./views/switch.js";
+import { Past } from "./views/switches.js";
+import { Usage } from "./views/usage.js";
+import * as words from "./words.js";
+
+/** @typedef {import("./state.js").View} View */
+/** @typedef {import("./route.js").Place} Place */
+
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", key: "Key" };
+
+export function App() {
+    const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
+    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
+    useEffect(() => onMove(() => setPlace(placeOf(location))), []);
+    useEffect(() => {
+        const act = onKey({ help: () => help.current?.showModal() });
+        const change = () => setIsOnline(navigator.onLine);
+        addEventListener("keydown", act);
+        addEventListener("online", change);
+        addEventListener("offline", change);
+        return () => {
+            removeEventListener("keydown", act);
+            removeEventListener("online", change);
+            removeEventListener("offline", change);
+        };
+    }, []);
+    const where = place.view === "switch" ? place.view : `${place.view}/${place.name}`, wasAt = useRef(where);
+    useEffect(() => { // a screen reader hears where it is; a field that took the focus keeps it
+        if (wasAt.current === where) return;
+        wasAt.current = where;
+        const isTaken = main.current?.contains(document.activeElement);
+        if (!isTaken) /** @type {HTMLElement | null | undefined} */ (main.current?.querySelector("h1"))?.focus({ preventScroll: true });
+        if (place.view !== "switch") scrollTo(0, 0);
+    }, [where]);
+    useEffect(() => entitle(view, place));
+    return html`
+        <a class="unseen" href="#main">to the content</a>
+        <header class="top">
+            <a class="brand" href=${addressOf("models")}><span aria-hidden="true">◧</span> Paddock</a>
+            <nav aria-label="views">${Object.entries(LINKS).map(([name, text]) => html`<a href=${addressOf(name)}
+                aria-current=${place.view === name ? "page" : undefined}>${text}</a>`)}<a href="/">Chat</a></nav>
+            <span class="link" role="status"><${Mark} mark=${isOnline ? words.LINKS[view.link] : words.LINKS.offline} /></span>
+            <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
+        </header>
+        <${Problems} view=${view} isOnline=${isOnline} />
+        <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
+        <footer class="dim">${[view.version && `paddock ${view.version}`, view.engine, view.current && `current: ${view.current}`].filter(Boolean).join(" · ")}</footer>
+        <dialog ref=${help} aria-labelledby="keys-title">
+            <h2 id="keys-title">Keys</h2>
+            <dl class="facts">${KEYS.map(([keyName, what]) => html`<dt><kbd>${keyName}</kbd></dt><dd>${what}</dd>`)}</dl>
+            <form method="dialog"><button>Close</button></form>
+        </dialog>`;
+}
+
+/** What stands in the way of all views. @param {{view: View, isOnline: boolean}} props */
+function Problems({ view, isOnline }) {
+    const found = [];
+    if (view.refused) {
+        found.push(html`${view.refused === 401 ? (key() ? "The key is not known here." : "This daemon wants a key.") : view.link_error}
+            <a href=${addressOf("key")}>Type a key</a>`);
+    } else if (view.link === "lost") {
+        found.push(html`${isOnline ? `${view.link_error}; trying again` : "This device is offline; waiting for it"}. What is shown is how it was.
+            <button onClick=${() => store.feed.retry()}>Try now</button>`);
+    }
+    if (view.config?.error) found.push(words.notApplied(view.config.error));
+    if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
+    for (const fault of view.faults) found.push(`an unexpected error in ${fault.part}: ${fault.message}`);
+    return html`<div class="problems" role="alert">${found.map((one) => html`<p>${one}</p>`)}</div>`;
+}
+
+/** The view of the place; an error in one does not take the others. @param {{view: View, place: Place}} props */
+function Shown({ view, place }) {
+    const [error] = useErrorBoundary((problem) => console.error(problem));
+    if (error) return html`<h1 tabindex="-1">This view failed</h1><p class="refused" role="alert">${String(error)}</p>`;
+    switch (place.view) {
+        case "models":
+            return place.name ? html`<${Model} view=${view} name=${place.name} />` : html`<${Models} view=${view} />`;
+        case "switch":
+            return html`<${SwitchTo} view=${view} name=${place.name} />`;
+        case "devices":
+            return html`<${Devices} view=${view} />`;
+        case "requests":
+            return html`<${Requests} view=${view} />`;
+        case "logs":
+            return html`<${Logs} view=${view} name=${place.name} />`;
+        case "switches":
+            return html`<${Past} view=${view} query=${place.query} />`;
+        case "usage":
+            return html`<${Usage} />`;
+        case "key":
+            return html`<${Key} view=${view} />`;
+        default:
+            return html`<h1 tabindex="-1">There is no such view</h1><p><a href=${addressOf("models")}>All models</a></p>`;
+    }
+}
+
+let icon = "";
+
+/** The title and the icon say what loads, what failed, and that there is no connection. @param {View} view @param {Place} place */
+function entitle(view, place) {
+    const all = Object.values(view.switches), coming = all.find((one) => !one.failure), failed = all.find((one) => one.failure);
+    const here = `${place.name ? `${place.name} · ` : place.view === "models" ? "" : `${LINKS[/** @type {keyof typeof LINKS} */ (place.view)] ?? "Switch"} · `}Paddock`;
+    /** @type {[string, string]} */
+    let [sign, said] = ["", ""];
+    if (view.link === "lost") [sign, said] = ["failed", "✗ no connection"];
+    else if (coming) [sign, said] = ["loading", `◐ ${words.percent(fraction(coming.progress)) || words.stage(coming.progress.stage)} ${coming.profile}`];
+    else if (failed) [sign, said] = ["failed", `✗ ${failed.profile} failed`];
+    document.title = said ? `${said} · ${here}` : here;
+    if (sign === icon) return;
+    icon = sign;
+    document.querySelector("link[rel=icon]")?.setAttribute("href", `/dashboard/files/icon${sign && `-${sign}`}.svg`);
+}

@@ -1,0 +1,72 @@
+/** The keys of the terminal, where they mean the same; never while something is typed. */
+
+import { addressOf, placeOf } from "./route.js";
+import { go } from "./history.js";
+
+export const KEYS = [
+    ["m", "pick a model: type to filter, arrows to choose, Enter to the button that switches"],
+    ["/", "to the field that filters or finds, where there is one; else pick a model"],
+    ["↑ ↓", "from row to row in a list; Enter opens"],
+    ["l", "the log of the model that the row or the view is about"],
+    ["a", "what all models write, one after another"],
+    ["L", "the log of the daemon itself"],
+    ["d", "devices"],
+    ["r", "requests"],
+    ["h", "the first view: all models"],
+    ["?", "these keys"],
+    ["Esc", "leaves a field or these keys"],
+];
+
+/** @param {{help: () => void}} does @returns {(event: KeyboardEvent) => void} */
+export function onKey({ help }) {
+    /** @type {Record<string, () => void>} */
+    const keys = {
+        m: () => go(addressOf("switch", modelInHand())),
+        "/": toField,
+        "?": help,
+        l: () => go(addressOf("logs", modelInHand())),
+        a: () => go(addressOf("logs")),
+        L: () => go(addressOf("logs", "daemon")),
+        d: () => go(addressOf("devices")),
+        r: () => go(addressOf("requests")),
+        h: () => go(addressOf("models")),
+        ArrowDown: () => step(1),
+        ArrowUp: () => step(-1),
+    };
+    return (event) => {
+        const target = /** @type {HTMLElement} */ (event.target);
+        if (event.key === "Escape" && target.matches("input")) target.blur();
+        if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || isTyped(target)) return;
+        const isArrow = event.key.startsWith("Arrow");
+        if (isArrow && (!document.querySelector(".table .row") || target.closest("[tabindex='0']"))) return;
+        const does = keys[event.key];
+        if (!does) return;
+        event.preventDefault();
+        does();
+    };
+}
+
+/** @param {HTMLElement} target */
+function isTyped(target) {
+    return target.isContentEditable || target.matches("input, select, textarea, dialog *");
+}
+
+function toField() {
+    const field = /** @type {HTMLElement | null} */ (document.querySelector("main input[type=search]"));
+    if (field) field.focus();
+    else go(addressOf("switch"));
+}
+
+/** The model of the row with the focus, else of the view. */
+function modelInHand() {
+    const row = document.activeElement?.closest("[data-model]");
+    const place = placeOf(location);
+    return row?.getAttribute("data-model") ?? (["models", "switch", "logs"].includes(place.view) && place.name !== "daemon" ? place.name : "");
+}
+
+/** The focus goes from row to row, by each one's first link. @param {1 | -1} by */
+function step(by) {
+    const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".table .row")].map((row) => row.querySelector("a")).filter(Boolean));
+    const here = links.findIndex((link) => link.closest(".row")?.contains(document.activeElement));
+    links[Math.min(Math.max(here + by, 0), links.length - 1)]?.focus();
+}

@@ -1,0 +1,22 @@
+/** Where the page begins. */
+
+import { App } from "./app.js";
+import { go } from "./history.js";
+import { store } from "./store.js";
+import { html, render } from "./vendor/htm-preact.js";
+
+/** Links to views are followed within the page. @param {MouseEvent} event */
+function follow(event) {
+    const link = /** @type {HTMLElement} */ (event.target).closest("a");
+    const address = link?.getAttribute("href") ?? "";
+    const isElsewhere = event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (isElsewhere || event.defaultPrevented || !/^\/dashboard([/?]|$)/.test(address)) return;
+    event.preventDefault();
+    go(address);
+}
+
+addEventListener("click", follow);
+addEventListener("online", () => store.feed.retry());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && store.feed.retry());
+void store.feed.run();
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("page")));

@@ -1,0 +1,130 @@
+/** Plots by uPlot, which is fetched when the first one is drawn. Each also says its numbers in words. */
+
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import * as words from "./words.js";
+
+const HEIGHT = 140; // CSS pixels
+const COLOURS = ["--n0", "--n1", "--n2", "--n3", "--n4", "--n5", "--n6", "--n7"];
+const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]]; // so that colour is not the only carrier
+
+/** @typedef {[number[], ...(number | null)[][]]} Table  seconds of Unix time, then one list for each line */
+
+/**
+ * @param {object} props
+ * @param {string} props.title
+ * @param {string[]} props.lines  their names
+ * @param {Table} props.table
+ * @param {string} [props.unit]
+ * @param {number} [props.most]  of the vertical axis
+ * @param {boolean} [props.points]  single values, not a line over time
+ * @param {{at: number, text: string}[]} [props.marks]  lines upwards, each with a word
+ */
+export function Plot({ title, lines, table, unit = "", most, points = false, marks = [] }) {
+    const place = useRef(/** @type {HTMLElement | null} */ (null)), plot = useRef(/** @type {any} */ (null));
+    const [theme, setTheme] = useState(0);
+    const newest = useRef(table);
+    newest.current = table;
+    useEffect(() => {
+        const dark = matchMedia("(prefers-color-scheme: dark)"), change = () => setTheme((n) => n + 1);
+        dark.addEventListener("change", change);
+        return () => dark.removeEventListener("change", change);
+    }, []);
+    useEffect(() => {
+        let isOver = false;
+        const watch = new ResizeObserver(([entry]) => plot.current?.setSize({ width: entry.contentRect.width, height: HEIGHT }));
+        import("./vendor/uplot.js").then(({ default: UPlot }) => {
+            const inside = place.current;
+            if (isOver || !inside) return;
+            plot.current = new UPlot(options(inside, { lines, most, points, marks }), newest.current, inside);
+            watch.observe(inside);
+        });
+        return () => {
+            isOver = true;
+            watch.disconnect();
+            plot.current?.destroy();
+            plot.current = null;
+        };
+    }, [theme, lines.join("\n"), marks.length, most]);
+    useEffect(() => plot.current?.setData(table), [table]);
+    return html`<figure class="plot">
+        <figcaption>${title}</figcaption>
+        <div ref=${place} role="img" aria-label=${`${title}: ${lines.map((_, i) => said(table[i + 1], unit)).join("; ")}`}></div>
+        <ul class="legend">${lines.map((name, i) => html`<li>
+            <span class=${`swatch line n${i % 8} d${i % 4}`}></span>${name} <span class="dim">${said(table[i + 1], unit)}</span>
+        </li>`)}</ul>
+    </figure>`;
+}
+
+/** The newest value, and from where to where. @param {(number | null)[] | undefined} values @param {string} unit */
+function said(values, unit) {
+    const known = (values ?? []).filter((value) => value !== null);
+    if (!known.length) return "nothing known yet";
+    const [low, high] = known.reduce(([l, h], v) => [Math.min(l, v), Math.max(h, v)], [Infinity, -Infinity]);
+    return `${short(known[known.length - 1])} ${unit} (${short(low)} to ${short(high)})`;
+}
+
+/** @param {number} value */
+const short = (value) => (Math.abs(value) < 10 && value % 1 ? value.toLocaleString(undefined, { maximumFractionDigits: 1 }) : words.whole(value));
+
+/** @param {HTMLElement} inside @param {{lines: string[], most?: number, points: boolean, marks: {at: number, text: string}[]}} wanted */
+function options(inside, { lines, most, points, marks }) {
+    const style = getComputedStyle(inside);
+    const axis = { stroke: resolved(inside, "--dim"), grid: { stroke: resolved(inside, "--line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
+    const isDays = points;
+    return {
+        width: inside.clientWidth,
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { show: false },
+        scales: { y: { range: (/** @type {unknown} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), most ?? Math.max(1, (high ?? 0) * (marks.length ? 1.4 : 1.1))] } },
+        axes: [
+            { ...axis, values: (/** @type {unknown} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => label(t, isDays, ticks)), space: 90 },
+            { ...axis, values: (/** @type {unknown} */ _, /** @type {number[]} */ ticks) => ticks.map(short), size: 54 },
+        ],
+        series: [{}, ...lines.map((name, i) => ({
+            label: name,
+            stroke: resolved(inside, COLOURS[i % 8]),
+            width: 1.5,
+            dash: DASHES[i % 4],
+            points: { show: points, size: 6 },
+        }))],
+        hooks: { draw: [(/** @type {any} */ u) => drawMarks(u, marks, resolved(inside, "--dim"))] },
+    };
+}
+
+/** A colour of the style sheet as a canvas knows it. @param {HTMLElement} inside @param {string} name */
+function resolved(inside, name) {
+    const probe = document.createElement("span");
+    probe.style.color = `var(${name})`;
+    inside.append(probe);
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+}
+
+/** With seconds only where the labels are less than a minute apart. @param {number} unix @param {boolean} isDays @param {number[]} ticks */
+function label(unix, isDays, ticks) {
+    const at = new Date(unix * 1000), isFine = ticks.length > 1 && ticks[1] - ticks[0] < 60;
+    return isDays
+        ? at.toLocaleString(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" })
+        : at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...(isFine ? { second: "2-digit" } : {}) });
+}
+
+/** @param {any} u @param {{at: number, text: string}[]} marks @param {string} colour */
+function drawMarks(u, marks, colour) {
+    const { ctx, bbox } = u, scale = devicePixelRatio;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = colour;
+    ctx.font = `${11 * scale}px sans-serif`;
+    ctx.setLineDash([3 * scale, 3 * scale]);
+    for (const { at, text } of marks) {
+        const x = u.valToPos(at, "x", true);
+        if (x < bbox.left || x > bbox.left + bbox.width) continue;
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top);
+        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.stroke();
+        ctx.fillText(text, x + 3 * scale, bbox.top + 11 * scale);
+    }
+    ctx.restore();
+}

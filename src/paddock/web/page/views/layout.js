@@ -1,0 +1,74 @@
+/** Where a model lies: its layers over the devices, and each device's MiB as planned beside as reported. */
+
+import { taken } from "../bars.js";
+import { html } from "../vendor/htm-preact.js";
+import * as words from "../words.js";
+
+/** @typedef {import("../../types").Plan} Plan */
+/** @typedef {import("../../types").Placement} Placement */
+
+const KINDS = ["model", "context", "compute", "output", "overhead"];
+
+/** @param {{plan?: Plan | null, placement?: Placement | null}} props */
+export function Layout({ plan, placement }) {
+    const rows = compared(plan, placement);
+    return html`
+        ${plan && html`<${Layers} plan=${plan} />`}
+        <table>
+            <thead><tr><th>device</th><th>of it</th>${plan && html`<th class="number">planned</th>`}${placement && html`<th class="number">reported</th>`}</tr></thead>
+            <tbody>${rows.map((row) => html`<tr class=${row.kind === "all" ? "sum" : ""}>
+                <td>${row.kind === "all" ? row.device : ""}</td><td>${row.kind}</td>
+                ${plan && html`<td class="number">${words.mib(row.planned)}</td>`}${placement && html`<td class="number">${words.mib(row.reported)}</td>`}
+            </tr>`)}</tbody>
+        </table>
+        ${placement && html`<p class="dim">${[
+            placement.layers != null ? `${placement.layers_offloaded ?? 0} of ${placement.layers} layers on devices` : "",
+            placement.graph_splits != null ? words.count(placement.graph_splits, "graph split") : "",
+            placement.load_mode ? `read by ${placement.load_mode}` : "",
+        ].filter(Boolean).join(", ")}</p>`}
+        ${(plan?.notes ?? []).map((note) => html`<p class="dim">${note}</p>`)}`;
+}
+
+/** Each layer as a cell, in the model's order: those in RAM come first. @param {{plan: Plan}} props */
+function Layers({ plan }) {
+    const runs = layerRuns(plan);
+    if (!runs.length) return null;
+    const said = runs.map((run) => `${run.from} to ${run.from + run.count - 1} on ${run.device}`).join(", ");
+    return html`<div class="layers" role="img" aria-label=${`layers as planned: ${said}`}>
+            ${runs.map((run, i) => html`<div class=${`part own n${i % 8}`} style=${{ flexGrow: run.count }} title=${run.device}>
+                <span>${run.device} · ${run.count}</span></div>`)}
+        </div><p class="dim">layers ${said}${plan.experts_in_ram ? `; experts of ${plan.experts_in_ram} of them in RAM` : ""}</p>`;
+}
+
+/** Which layers lie where, by the plan. Pure. @param {Plan} plan @returns {{device: string, from: number, count: number}[]} */
+export function layerRuns(plan) {
+    const devices = (plan.devices ?? []).filter((device) => device.layers);
+    const placed = devices.reduce((sum, device) => sum + (device.layers ?? 0), 0);
+    const left = Math.max((plan.layers ?? placed) - placed, 0);
+    const runs = [...(left ? [{ device: "Host", layers: left }] : []), ...devices];
+    let from = 0;
+    return runs.map(({ device, layers }) => {
+        const run = { device, from, count: layers ?? 0 };
+        from += run.count;
+        return run;
+    });
+}
+
+/** Rows by device and kind, MiB. Pure. @param {Plan | null | undefined} plan @param {Placement | null | undefined} placement */
+export function compared(plan, placement) {
+    const buffers = placement?.buffers ?? [], plans = plan?.devices ?? [];
+    const devices = new Set([...plans.map((one) => one.device), ...buffers.map((one) => one.device)]);
+    return [...devices].flatMap((device) => {
+        const planned = plans.find((one) => one.device === device);
+        const reported = buffers.filter((one) => one.device === device);
+        const sum = (/** @type {string} */ kind) => reported.filter((one) => one.kind === kind).reduce((total, one) => total + one.mib, 0);
+        const rows = KINDS.map((kind) => ({
+            device,
+            kind,
+            planned: planned ? (/** @type {Record<string, any>} */ (planned)[kind] || null) : null,
+            reported: sum(kind) || null,
+        }));
+        const all = { device, kind: "all", planned: planned ? taken(planned) : null, reported: reported.reduce((t, one) => t + one.mib, 0) || null };
+        return [all, ...rows].filter((row) => row.planned || row.reported);
+    });
+}

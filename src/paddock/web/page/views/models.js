@@ -1,0 +1,151 @@
+/** The first view, as the terminal's: switches under way, all models, devices, requests, what happened. */
+
+import { DeviceBar, fraction, Mark, Switches } from "../parts.js";
+import { addressOf } from "../route.js";
+import { instanceOf } from "../state.js";
+import { useClock } from "../store.js";
+import { Component, html, useState } from "../vendor/htm-preact.js";
+import * as words from "../words.js";
+import { RequestTable } from "./requests.js";
+
+/** @typedef {import("../state.js").View} View */
+/** @typedef {import("../state.js").ProfileInfo} ProfileInfo */
+
+/** @param {{view: View}} props */
+export function Models({ view }) {
+    const [wanted, setWanted] = useState("");
+    const now = useClock(30);
+    const shown = view.models.filter((model) => !model.hidden || model.state !== "unloaded");
+    const matching = shown.filter((model) => matches(model, wanted));
+    const ordered = [...matching.filter((m) => !m.bench), ...matching.filter((m) => m.bench)];
+    return html`
+        <${Switches} view=${view} />
+        <div class="columns">
+            <section class="main" aria-labelledby="models-title">
+                <header class="bar-of-tools">
+                    <h1 id="models-title" tabindex="-1">Models</h1>
+                    <input type="search" placeholder="filter ( / )" aria-label="filter models" value=${wanted}
+                        onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
+                    <a class="button" href=${addressOf("switch")}>Switch…</a>
+                </header>
+                <div role="table" class="table models" aria-label="models" aria-rowcount=${ordered.length}>
+                    <div role="row" class="head">
+                        ${["model", "state", "speed", "context", "size", "verdict", "last used"].map((name) => html`<span role="columnheader">${name}</span>`)}
+                    </div>
+                    ${ordered.map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
+                        used=${lastUsed(view, model, now)} isCurrent=${view.current === model.id} />`)}
+                </div>
+                ${!ordered.length && html`<p class="dim">${empty(view, wanted)}</p>`}
+            </section>
+            <div class="aside">
+                <section aria-labelledby="devices-title">
+                    <h2 id="devices-title"><a href=${addressOf("devices")}>Devices</a></h2>
+                    ${view.devices.map((device) => html`<${DeviceBar} key=${device.name} view=${view} device=${device} />`)}
+                </section>
+                <section aria-labelledby="requests-title">
+                    <h2 id="requests-title"><a href=${addressOf("requests")}>Requests</a></h2>
+                    <${RequestTable} view=${view} />
+                    <p class="dim">${totals(view)}</p>
+                </section>
+                <${Notices} view=${view} />
+            </div>
+        </div>`;
+}
+
+/** One profile; drawn anew only when something of it is another, also among a thousand. */
+class Row extends Component {
+    /** @param {Record<string, unknown>} next */
+    shouldComponentUpdate(next) {
+        const props = /** @type {Record<string, unknown>} */ (this.props);
+        return Object.keys(next).some((name) => next[name] !== props[name]);
+    }
+
+    /** @param {any} props */
+    render({ model, note, context, used, isCurrent }) {
+        const { verdict } = model;
+        const why = verdict?.state === "degraded" ? (verdict.reasons ?? []).map((/** @type {{message: string}} */ r) => r.message).join("; ") : "";
+        return html`<div role="row" class="row" data-model=${model.id}>
+            <span role="cell" class="name">
+                <a href=${addressOf("models", model.id)}>${model.id}</a>
+                ${isCurrent && html`<span class="tag">current</span>`}${model.pin && html`<span class="tag">pinned</span>`}
+                ${model.bench && html`<span class="tag">bench</span>`}
+                ${model.title && html`<span class="dim title">${model.title}</span>`}
+                ${model.variants?.length > 0 && html`<span class="dim title">also as ${model.variants.join(", ")}</span>`}
+                ${note && html`<span class="note">${note}</span>`}
+            </span>
+            <span role="cell" data-label="state"><${Mark} mark=${words.STATES[model.state]} /></span>
+            <span role="cell" data-label="speed" class="number">${speeds(model)}</span>
+            <span role="cell" data-label="context" class="number">${words.tokens(context)}</span>
+            <span role="cell" data-label="size" class="number">${words.mib(model.size_mib)}</span>
+            <span role="cell" data-label="verdict">${verdict && html`<${Mark} mark=${words.VERDICTS[verdict.state]} />`}
+                ${why && html`<span class="note">${why}</span>`}</span>
+            <span role="cell" data-label="last used" class="number">${used}</span>
+        </div>`;
+    }
+}
+
+/** What of a row comes from elsewhere: plain values, so that they can be compared. @param {View} view @param {ProfileInfo} model */
+function live(view, model) {
+    const one = view.switches[model.id], isComing = one !== undefined && !one.failure;
+    const parts = [];
+    if (isComing) parts.push(words.percent(fraction(one.progress)) || words.stage(one.progress.stage, one.progress.part));
+    if (model.waiting) parts.push(`${words.whole(model.waiting)} waiting`);
+    if (model.failure && !isComing) parts.push(words.reason(model.id, model.failure));
+    if (model.stale) parts.push("models.conf has changed since");
+    if (model.yielded) parts.push("the GPUs are yielded");
+    const loaded = instanceOf(view, model.id)?.placement?.n_ctx;
+    return { note: parts.join(", "), context: loaded || model.ctx_size };
+}
+
+/** Measured, and what is promised: `105 of ~112 t/s`; else the file's own words. @param {ProfileInfo} model */
+export function speeds(model) {
+    const measured = model.speed?.generation, promised = model.expected_speed;
+    if (measured != null && promised != null) return `${words.speed(measured).replace(" t/s", "")} of ~${words.speed(promised)}`;
+    if (measured != null) return words.speed(measured);
+    return promised != null ? `~${words.speed(promised)}` : (model.speed_text ?? "");
+}
+
+/** @param {View} view @param {ProfileInfo} model @param {number} now */
+export function lastUsed(view, model, now) {
+    if (model.state === "busy") return "now";
+    const at = Date.parse(model.last_used ?? "") / 1000;
+    return Number.isNaN(at) || view.epoch === null ? "" : words.ago(view.epoch + now - at);
+}
+
+/** Whether all of these words are of its names. @param {ProfileInfo} model @param {string} wanted */
+export function matches(model, wanted) {
+    const names = [model.id, ...(model.aliases ?? []), ...(model.variants ?? []), model.title, model.description];
+    const text = names.join(" ").toLowerCase();
+    return wanted.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/** @param {View} view @param {string} wanted */
+function empty(view, wanted) {
+    if (view.models.length) return wanted ? "no model has such a name" : "all models are hidden";
+    return view.link === "live" ? "models.conf has no profile: `paddock add MODEL.gguf` adds one" : "nothing known yet";
+}
+
+/** What was served since the daemon began, and what waits now. @param {View} view */
+function totals({ totals: t, waiting, pressure }) {
+    const waits = Object.values(waiting).reduce((a, b) => a + b, 0);
+    return [
+        words.count(t.requests ?? 0, "request"),
+        t.failed ? `${words.whole(t.failed)} failed` : "",
+        `${words.amount(t.prompt_tokens ?? 0)} tokens read`,
+        `${words.amount(t.generated_tokens ?? 0)} written`,
+        waits ? `${words.whole(waits)} waiting` : "",
+        (pressure ?? 0) >= 1 ? `memory pressure ${words.whole(pressure)} %` : "",
+    ].filter(Boolean).join(" · ");
+}
+
+/** What happened since the page was opened. @param {{view: View}} props */
+function Notices({ view }) {
+    if (!view.notices.length) return null;
+    return html`<section aria-labelledby="notices-title">
+        <h2 id="notices-title">What happened</h2>
+        <ol class="notices" aria-live="polite">${view.notices.slice(-8).reverse().map((notice) => html`<li>
+            <time>${view.epoch === null ? "" : words.clock(view.epoch + notice.at)}</time>
+            <span class=${words.OUTCOMES[notice.kind].tone} aria-hidden="true">${words.OUTCOMES[notice.kind].symbol}</span> ${words.notice(notice)}
+        </li>`)}</ol>
+    </section>`;
+}

@@ -1,0 +1,111 @@
+// What the page reckons by itself: bars, rings of readings, logs, addresses, layers, sums.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const page = new URL("../../src/paddock/web/page/", import.meta.url);
+const load = (name) => import(new URL(name, page));
+
+const { segments, facts } = await load("bars.js");
+const { Series, LENGTH } = await load("series.js");
+const { Transcript } = await load("transcript.js");
+const { placeOf, addressOf } = await load("route.js");
+const { nothing } = await load("state.js");
+const words = await load("words.js");
+
+const GPU = { name: "CUDA0", kind: "gpu", total_mib: 24000, free_mib: 2000 };
+const residents = {
+    ...nothing(),
+    link: "live",
+    instances: { "glm.1": { id: "glm.1", profile: "glm", plan: { devices: [{ device: "CUDA0", model: 9, margin: 1024 }] } } },
+};
+
+test("a bar's parts are whose the memory is, the margin, and what is free", () => {
+    const device = { ...GPU, used_mib: { "glm.1": 20000, "gone.2": 500 }, foreign: [{ pid: 1, name: "Xorg", mib: 900 }] };
+    assert.deepEqual(
+        segments(residents, device).map(({ kind, label, mib }) => [kind, label, mib]),
+        [["instance", "glm", 20000], ["instance", "gone", 500], ["foreign", "Xorg", 1500], ["margin", "margin", 1024], ["free", "free", 976]],
+    );
+});
+
+test("what nobody holds on an idle card is the driver's", () => {
+    const device = { ...GPU, free_mib: 23500 };
+    assert.equal(segments(nothing(), device)[0].label, "driver");
+    assert.equal(segments(nothing(), { ...device, free_mib: 20000 })[0].label, "others");
+});
+
+test("of a device that says nothing nothing is said", () => {
+    assert.equal(segments(nothing(), { name: "RPC0", kind: "gpu" })[0].kind, "unknown");
+    assert.deepEqual(facts({ name: "RPC0", kind: "gpu" }), []);
+});
+
+test("a ring keeps an hour, holds what did not change, and has gaps where nothing was heard", () => {
+    const series = new Series(), view = { ...residents, devices: [GPU] };
+    series.sample(view, 10);
+    series.advance(100, true);
+    let [at, used] = series.read(["used:CUDA0"]);
+    assert.deepEqual([at[0], at.at(-1), used[0] > 91, used[65], used[66]], [10, 100, true, used[0], null]);
+    for (let second = 101; second < 3 * LENGTH; second++) series.sample(view, second);
+    [at, used] = series.read(["used:CUDA0"]);
+    assert.deepEqual([at.length, used.length, at[0]], [LENGTH, LENGTH, 2 * LENGTH]);
+    assert.equal(series._rings.get("used:CUDA0").length, LENGTH);
+});
+
+test("a lost link is a gap at once", () => {
+    const series = new Series();
+    series.sample({ ...residents, devices: [GPU] }, 10);
+    series.advance(15, false);
+    assert.deepEqual(series.read(["used:CUDA0"])[1].slice(1), [null, null, null, null, null]);
+});
+
+test("eight hours of events leave no more than a minute of them", async () => {
+    const { reduceNews } = await load("reducer.js");
+    const series = new Series();
+    let view = nothing(), afterAMinute = 0;
+    const size = () => JSON.stringify(view).length;
+    for (let second = 1; second <= 8 * 3600; second++) {
+        const kinds = [
+            { type: "switch-ended", profile: `p${second % 3}`, outcome: "ready", seconds: 1 + second % 7, now: { state: "ready" } },
+            { type: "instance", instance: { id: `p.${second}`, profile: "p", phase: "ready", since: "" }, state: "ready", now: { state: "ready" } },
+            { type: "instance-ended", instance: `p.${second - 1}`, profile: "p", now: { state: "unloaded" } },
+            { type: "activity", requests: [{ id: second, profile: "p", phase: "generating", speed: 9 }], devices: [GPU], totals: { requests: second } },
+        ];
+        kinds.forEach((event, i) => (view = reduceNews(view, { ...event, seq: second * 4 + i }, second)));
+        series.sample(view, second);
+        if (second === 60) afterAMinute = size();
+    }
+    assert.ok(size() < 1.2 * afterAMinute, `${size()} after ${afterAMinute}`);
+    assert.ok([...series._rings.values()].every((ring) => ring.length === LENGTH));
+});
+
+test("a transcript shows, finds and forgets", () => {
+    const log = new Transcript({ kept: 4, spare: 1 });
+    log.showOnly("LOAD");
+    assert.equal(log.add(["load a", "other", "Load b", "load c", "load d"]), 0);
+    assert.equal(log.add(["load e"]), 1, "of six two are forgotten, one of them was shown");
+    assert.deepEqual(log.shown, ["Load b", "load c", "load d", "load e"]);
+    log.seek("c");
+    assert.deepEqual([log.nextAfter(0, 1), log.nextAfter(1, 1), log.nextAfter(0, -1), log.found], [1, 1, 1, 1]);
+    assert.deepEqual(log.pieces("load c, cc"), ["load ", "c", ", ", "c", "", "c", ""]);
+    log.seek("nowhere");
+    assert.equal(log.nextAfter(0, 1), null);
+});
+
+test("each address leads to its view and back, whatever a name holds", () => {
+    for (const name of ["qwen3-0.6b", "a/b c", "100 %", "<b>", "ä?&#"]) {
+        const [pathname, search = ""] = addressOf("models", name).split("?");
+        assert.deepEqual([placeOf({ pathname, search }).view, placeOf({ pathname, search }).name], ["models", name]);
+    }
+    assert.equal(placeOf({ pathname: "/dashboard", search: "" }).view, "models");
+    assert.equal(placeOf({ pathname: "/dashboard/nothing", search: "" }).view, "nowhere");
+    assert.equal(placeOf({ pathname: "/dashboard/models/100%", search: "" }).name, "100%");
+    assert.equal(addressOf("switches", "", { model: "a b" }), "/dashboard/switches?model=a+b");
+});
+
+test("numbers are read as people read them", () => {
+    assert.deepEqual([words.percent(0.999), words.percent(1), words.percent(null)], ["99 %", "100 %", ""]);
+    assert.deepEqual([words.tokens(131072), words.seconds(185), words.age(7300)], ["128k", "3 min 05 s", "2 h"]);
+    assert.equal(words.stage("memory", "glm"), "waiting for memory of glm");
+    assert.equal(words.reason("glm", { message: "glm exited with code 1" }), "exited with code 1");
+    assert.equal(words.moment("yesterday"), "");
+});

@@ -1,0 +1,269 @@
+"""A server that plays recorded histories to the page: its files are the real ones, the daemon is none.
+
+For what needs more machine than there is: two GPUs, a thousand profiles, eight hours of events.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.events import AnyEvent
+from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
+from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
+from paddock.api.types import ErrorBody, Failure
+from paddock.api.usage import UsageReport, UsageRow
+from paddock.http.sse import encode
+from paddock.web import INDEX, assets
+from tests.tui.histories import OUT_OF_MEMORY
+from tests.tui.inhabitants import PROFILES, VERIFIED, ready_glm
+from tests.tui.machine import GLM, OSS, QWEN, time_at
+
+PHASES = [
+    SwitchPhase(name="draining", seconds=0.8, part=GLM),
+    SwitchPhase(name="saving", seconds=0.21, part=GLM),
+    SwitchPhase(name="stopping", seconds=0.5, part=GLM),
+    SwitchPhase(name="memory", seconds=0.12),
+    SwitchPhase(name="starting", seconds=0.35),
+    SwitchPhase(name="fitting", seconds=0.9),
+    SwitchPhase(name="loading", seconds=5.4, part="text_model"),
+    SwitchPhase(name="warming", seconds=0.4),
+    SwitchPhase(name="restoring", seconds=0.3),
+    SwitchPhase(name="first-token", seconds=0.6),
+]
+PLAN = Plan(
+    profile=GLM,
+    source="engine",
+    fits=True,
+    devices=[
+        DevicePlan(
+            device="CUDA0", model=10_400, context=2_048, compute=806, overhead=420, layers=28
+        ),
+        DevicePlan(
+            device="CUDA1", model=5_300, context=1_280, compute=402, overhead=390, layers=15
+        ),
+        DevicePlan(device="Host", model=1_964),
+    ],
+    layers=48,
+    layers_on_devices=43,
+    notes=["Xorg and firefox take 1.4 GiB of CUDA1"],
+)
+LOG = [
+    "── glm-flash-q4.1, native b11434 ──",
+    "load_model: loading model '/models/GLM-4.7-Flash-Q4_K_M.gguf'",
+    *(f"load_tensors: layer {n} assigned to device CUDA{n % 2}" for n in range(48)),
+    "E srv    load_model: failed to load a <b>draft</b> model",
+    "main: model loaded",
+]
+
+
+class Replay(ThreadingHTTPServer):
+    """Serves the page, and these events to whoever asks for events."""
+
+    daemon_threads = True
+
+    def __init__(self, events: Sequence[AnyEvent], last: int, pause: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.last, self.pause, self.played = last, pause, 0
+        self.pieces = [encode(event) for event in events]
+        self.over = threading.Event()
+        self.posted: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def replayed(events: Sequence[AnyEvent], last: int = 0, pause: float = 1.0) -> Iterator[Replay]:
+    """One that plays these, for the length of the block: at once, but the `last` ones one each `pause` seconds."""
+    server = Replay(events, last, pause)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Replay
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        if path.startswith("/dashboard"):
+            asset = assets()[path.removeprefix("/dashboard/files/") if "/files/" in path else INDEX]
+            self._answer(200, asset.media, asset.plain())
+        elif path == "/events":
+            self._stream("text/event-stream", self.server.pieces, self.server.last)
+        elif path.startswith("/logs"):
+            self._stream("text/plain", [f"{line}\n".encode() for line in LOG])
+        elif (found := answer(path)) is not None:
+            self._answer(200, "application/json", msgspec.json.encode(found))
+        else:
+            nothing = ErrorBody(error=Failure(code="not_found", message=f"there is no {path}"))
+            self._answer(404, "application/json", msgspec.json.encode(nothing))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.posted.append(self.path)
+        self._answer(200, "application/json", json.dumps({"success": True}).encode())
+
+    def _answer(self, status: int, media: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, media: str, pieces: Sequence[bytes], last: int = 0) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", media)
+        self.end_headers()
+        at_once = len(pieces) - last
+        self.wfile.write(b"".join(pieces[:at_once]))
+        self.server.played = at_once
+        for piece in pieces[at_once:]:
+            if self.server.over.wait(self.server.pause):
+                return
+            self.wfile.write(piece)
+            self.server.played += 1
+        self.server.over.wait()
+
+    def log_message(self, *args: Any) -> None:
+        """Not into the test's output."""
+
+
+def answer(path: str) -> Any:
+    """What the daemon of the histories would say here; None where it has nothing."""
+    _, call, *rest = path.split("/")
+    name = "/".join(rest)
+    match call:
+        case "preview":
+            return _preview(name)
+        case "plans":
+            return Plans(plans=[msgspec.structs.replace(PLAN, profile=QWEN)], total=len(PROFILES))
+        case "history":
+            return _history(name)
+        case "switches":
+            return _switches()
+        case "usage":
+            return _usage()
+        case "profiles" if name in PROFILES:
+            return _detail(name)
+        case _:
+            return None
+
+
+def _preview(name: str) -> Preview:
+    if name == OSS:
+        failure = OUT_OF_MEMORY.message
+        return Preview(profile=name, state="failed", unloadable=failure, summary=failure)
+    return Preview(
+        profile=name,
+        state="unloaded",
+        leavers=[Leaver(profile=GLM, idle=185.0)],
+        needs=[Need(device="CUDA0", mib=21_914, of=22_630)],
+        seconds=14.0,
+        size_mib=17_664,
+        cached_mib=9_000,
+        eta=6.2,
+        verdict="verified",
+        summary=f"unloads {GLM} (idle 3 min, its context kept), needs 21.4 of 22.1 GiB on CUDA0, about 6 s",
+    )
+
+
+def _history(name: str) -> History:
+    glm = ready_glm()
+    loads = [
+        LoadEntry(
+            id=number,
+            instance=f"{name}.{number}",
+            profile=name,
+            fingerprint="f",
+            engine="native",
+            engine_version="b11434" if number > 9 else "b11201",
+            ended_at=time_at(-86_400.0 * (20 - number)),
+            seconds=12.0 + (number * 7) % 5,
+            outcome="failed" if number == 5 else "ready",
+            cause="out of memory" if number == 5 else "",
+            placement=glm.placement,
+            verdict=VERIFIED,
+            generation=(105.0 if number > 9 else 97.0) + (number * 3) % 4,
+            samples=4,
+        )
+        for number in range(18, 0, -1)
+    ]
+    return History(profile=name, loads=loads)
+
+
+def _switches() -> SwitchHistory:
+    entries = [
+        SwitchEntry(
+            id=number,
+            profile=(QWEN, GLM, OSS)[number % 3],
+            instance="x.1",
+            ended_at=time_at(-3600.0 * number),
+            seconds=9.0,
+            outcome="failed" if number % 3 == 2 else "ready",
+            phases=PHASES[number % 3 :],
+            left=[GLM],
+            read_again=1700 * (number % 2),
+        )
+        for number in range(1, 6)
+    ]
+    return SwitchHistory(switches=entries)
+
+
+def _usage() -> UsageReport:
+    rows = [
+        UsageRow(
+            day=f"2026-11-{day}",
+            key=key,
+            model=model,
+            requests=12 * day,
+            prompt_tokens=123_456 * day,
+            answer_tokens=4_321 * day,
+            seconds=65.0 * day,
+        )
+        for day in (25, 24, 23)
+        for key in ("anna", "ci", "")
+        for model in (GLM, QWEN)
+    ]
+    return UsageReport(since="2026-11-01", until="2026-11-25", rows=rows)
+
+
+def _detail(name: str) -> ProfileDetail:
+    flags = [
+        FlagInfo(
+            flag="--model",
+            values=["/models/GLM-4.7-Flash-Q4_K_M.gguf"],
+            origin=f"[{name}] MODEL, line 7",
+        ),
+        FlagInfo(
+            flag="--ctx-size",
+            values=["131072"],
+            origin=f"[{name}] CTX_SIZE, line 9",
+            overridden=["4096 ([*] CTX_SIZE, line 2)"],
+        ),
+        FlagInfo(flag="--fit-target", values=["1024"], origin="[*] FIT_TARGET, line 3"),
+    ]
+    facts = {
+        "architecture": "glm4moe",
+        "layers": "48",
+        "quantisation": "Q4_K, medium",
+        "trained context": "131072",
+    }
+    return ProfileDetail(profile=PROFILES[name], flags=flags, facts=facts)

@@ -1,0 +1,92 @@
+"""The page's reducer beside the terminal's: after each step of any history both know the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from paddock.api.events import AnyEvent
+from paddock.tui.reducer import reduce_news
+from paddock.tui.state import LinkChanged, News, View
+from tests.tui import histories
+from tests.tui.machine import CLOCK
+from tests.tui.tale import clock_of
+from tests.tui.test_reducer_properties import news, numbered, pauses
+from tests.web.node import run
+
+# The page words notices where it shows them, and keeps an hour of readings elsewhere.
+APART = {"traces", "traced", "url", "notices", "faults", "refused"}
+TALES = ("idle", "loading", "failing", "two_resident", "degraded", "no_gpu", "busy", "restarted")
+Step = tuple[News, float]
+
+
+def test_every_recorded_history() -> None:
+    _compare({name: _told(getattr(histories, name)()) for name in TALES})
+
+
+def test_a_loss_a_restart_and_a_return() -> None:
+    lost = [(LinkChanged("connecting"), CLOCK + 90), (LinkChanged("lost", "gone"), CLOCK + 91)]
+    before = _told(histories.failing())
+    _compare({"all": [*before, *lost, *lost, *_told(histories.restarted())]})
+
+
+def test_histories_that_no_daemon_would_tell() -> None:
+    found: list[list[Step]] = []
+
+    @settings(max_examples=150, phases=[Phase.generate], database=None, derandomize=True)
+    @given(st.lists(st.tuples(news, pauses), max_size=30))
+    def draw(history: list[tuple[News, float]]) -> None:
+        steps, now = [], 100.0
+        for seq, (one, pause) in enumerate(history, 1):
+            now += max(pause, 0.0)  # a page has a clock that never goes back
+            steps.append((one if isinstance(one, LinkChanged) else numbered(one, seq), now))
+        found.append(steps)
+
+    draw()
+    assert len(found) == 150
+    _compare({str(number): steps for number, steps in enumerate(found)})
+
+
+def _told(events: Sequence[AnyEvent]) -> list[Step]:
+    return [(event, clock_of(event)) for event in events]
+
+
+def _compare(tales: Mapping[str, Sequence[Step]]) -> None:
+    on_the_wire = {
+        name: [(msgspec.to_builtins(one), now) for one, now in steps]
+        for name, steps in tales.items()
+    }
+    pages = run("reduce.mjs", on_the_wire)
+    for name, steps in tales.items():
+        view = View()
+        for (one, now), page in zip(steps, pages[name], strict=True):
+            view = reduce_news(view, one, now)
+            assert _known(page) == _known(_plain(view)), (name, one)
+            assert [_notice(n) for n in page["notices"]] == [
+                (n.kind, n.at, n.profile) for n in view.notices
+            ]
+
+
+def _plain(view: View) -> dict[str, Any]:
+    return {f.name: msgspec.to_builtins(getattr(view, f.name)) for f in fields(view)}
+
+
+def _notice(notice: Mapping[str, Any]) -> tuple[str, float, str]:
+    return notice["kind"], notice["at"], notice["profile"]
+
+
+def _known(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _bare(value) for name, value in view.items() if name not in APART and value}
+
+
+def _bare(value: Any) -> Any:
+    """Without what is left out on the wire: what is empty says nothing. Seconds to the microsecond."""
+    if isinstance(value, dict):
+        bare = {name: _bare(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in bare.items() if inner or name == "first"}
+    if isinstance(value, list | tuple):
+        return [_bare(inner) for inner in value]
+    return round(value, 6) if isinstance(value, float) else value

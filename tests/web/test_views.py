@@ -1,0 +1,180 @@
+"""Each view in a real browser over recorded histories: for keyboards, screen readers, phones and crowds."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as with_fields
+
+from paddock.api.events import Snapshot
+from tests.browser import chromium
+from tests.tui import histories
+from tests.tui.inhabitants import profile
+from tests.tui.machine import GLM, QWEN
+from tests.web.packages import AXE, package
+from tests.web.replay import Replay, replayed
+
+pytestmark = pytest.mark.timeout(120)
+
+LONGEST = 60_000  # milliseconds, on a busy machine
+# Each view, with something that is there when all of it is.
+VIEWS = {
+    "": f"[data-model='{GLM}']",
+    f"/models/{GLM}": "tbody tr code",
+    "/devices": ".plot canvas",
+    "/requests": "[data-request]",
+    "/logs": ".log .lines > div",
+    "/switches": ".waterfall li",
+    "/usage": "tbody tr",
+    f"/switch/{QWEN}": ".summary + dl, .facts dd",
+    "/key": "form",
+    "/nowhere": "h1",
+}
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def resident() -> Iterator[Replay]:
+    with replayed(histories.two_resident()) as server:
+        yield server
+
+
+@contextmanager
+def opened(browser: Any, url: str, **options: Any) -> Iterator[Any]:
+    """A tab of its own at this address, on which nothing goes wrong."""
+    wrong: list[str] = []
+    with closing(browser.new_context(**options)) as context:
+        context.set_default_timeout(LONGEST)
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        tab.goto(url)
+        yield tab
+    assert wrong == []
+
+
+def test_each_view_is_for_everybody_light_and_dark_on_every_screen(
+    browser: Any, resident: Replay
+) -> None:
+    """No serious fault by axe's rules, and nothing wider than the screen."""
+    axe = (package(*AXE) / "axe.min.js").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {view: [] for view in VIEWS}
+    with opened(browser, resident.url + "/dashboard") as tab:
+        for view, sign in VIEWS.items():
+            tab.goto(f"{resident.url}/dashboard{view}")
+            tab.locator(sign).first.wait_for()
+            tab.evaluate(axe + "; 0")
+            for scheme in ("light", "dark"):
+                tab.emulate_media(color_scheme=scheme)
+                found[view] += _faults(tab)
+            for width in (3840, 1280, 800, 360):
+                tab.set_viewport_size({"width": width, "height": 800})
+                if (wide := tab.evaluate("document.documentElement.scrollWidth")) > width:
+                    found[view].append(f"{wide} pixels on {width}")
+    assert found == {view: [] for view in VIEWS}
+
+
+def _faults(tab: Any) -> list[str]:
+    problems = tab.evaluate("axe.run().then((result) => result.violations)")
+    serious = [problem for problem in problems if problem["impact"] in SERIOUS]
+    return [f"{p['id']}: {node['html']}" for p in serious for node in p["nodes"][:3]]
+
+
+def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(VIEWS[""]).wait_for()
+        tab.keyboard.press("/")
+        tab.keyboard.type("qwen")
+        assert tab.locator(".models .row").count() == 1
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("Enter")
+        tab.get_by_role("heading", name=QWEN, exact=True).wait_for()
+        assert tab.evaluate("document.activeElement.tagName") == "H1", "a screen reader hears where"
+        tab.keyboard.press("l")
+        tab.get_by_role("heading", name="Log").wait_for()
+        assert tab.url.endswith(f"/dashboard/logs/{QWEN}")
+        tab.keyboard.press("d")
+        tab.get_by_role("heading", name="Devices").wait_for()
+        tab.keyboard.press("?")
+        tab.get_by_role("dialog").wait_for()
+        tab.keyboard.press("Escape")
+        for ending in (f"/logs/{QWEN}", f"/models/{QWEN}", "/dashboard"):
+            tab.go_back()
+            assert tab.url.endswith(ending)
+        tab.keyboard.press("m")
+        tab.get_by_role("combobox").wait_for()
+        tab.keyboard.press("ArrowDown")
+        tab.get_by_role("option", selected=True).wait_for()
+    assert resident.posted == [], "no address and no key but Switch has anything done"
+
+
+@pytest.mark.parametrize(
+    ("view", "button", "path"),
+    [
+        ("/devices", "Leave the GPUs to other programs", "/yield"),
+        (f"/models/{GLM}", "Unload", "/unload"),
+        ("/requests", "Cancel request", "/requests/340/cancel"),
+        (f"/switch/{QWEN}", "Switch", "/switch"),
+    ],
+)
+def test_each_button_gives_its_order_once(
+    browser: Any, resident: Replay, view: str, button: str, path: str
+) -> None:
+    resident.posted.clear()
+    with (
+        opened(browser, f"{resident.url}/dashboard{view}") as tab,
+        tab.expect_response(lambda answer: answer.request.method == "POST"),
+    ):
+        tab.locator("main").get_by_role("button", name=button).click()
+    assert resident.posted == [path]
+
+
+def test_what_a_log_says_is_text(browser: Any, resident: Replay) -> None:
+    with opened(browser, resident.url + "/dashboard/logs") as tab:
+        tab.get_by_text("a <b>draft</b> model").wait_for()
+        assert tab.locator(".log b").count() == 0
+
+
+def test_a_load_and_a_failure_are_said_by_title_and_icon(browser: Any) -> None:
+    for tale, title, icon in (
+        (histories.loading, "^◐ 43 %", "icon-loading"),
+        (histories.failing, "^✗ gpt-oss-120b failed", "icon-failed"),
+    ):
+        with replayed(tale()) as server, opened(browser, server.url + "/dashboard") as tab:
+            sync = pytest.importorskip("playwright.sync_api")
+            sync.expect(tab).to_have_title(re.compile(title), timeout=LONGEST)
+            assert icon in tab.locator("link[rel=icon]").get_attribute("href")
+
+
+def test_a_thousand_profiles_are_shown_and_filtered(browser: Any) -> None:
+    [first, *_] = histories.idle()
+    assert isinstance(first, Snapshot)
+    many = [with_fields(profile(GLM), id=f"model-{n:04}", title="") for n in range(1000)]
+    with (
+        replayed([with_fields(first, profiles=many)]) as server,
+        opened(browser, server.url + "/dashboard") as tab,
+    ):
+        tab.locator("[data-model='model-0999']").wait_for(state="attached")
+        tab.keyboard.press("/")
+        tab.keyboard.type("0777")
+        tab.locator("[data-model='model-0776']").wait_for(state="detached")
+        assert tab.locator(".models .row").count() == 1
+
+
+def test_a_device_that_is_off_line_is_said(browser: Any, resident: Replay) -> None:
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(VIEWS[""]).wait_for()
+        tab.context.set_offline(True)
+        tab.get_by_text("this device is offline").wait_for()
+        tab.context.set_offline(False)
+        tab.get_by_text("● live").wait_for()
