@@ -52,6 +52,27 @@ def output(*args: object) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def test_words_outside_of_the_package_have_a_line_of_their_own(tmp_path: Path):
+    for name, text in PACKAGE.items():
+        file = tmp_path / "src" / "paddock" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text(
+        "def test_who_is_told(): ...\n# in force by now\n"
+    )
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("untold\n")
+    printed = output("--source", tmp_path / "src", "--list").splitlines()
+    assert "words outside: 3 in tests, 0 in docs" in printed
+    assert {"tests/test_a.py:1 told", "tests/test_a.py:2 in force"} <= set(printed)
+
+
+def test_nobody_is_told_anything_outside_of_the_package_either():
+    printed = output("--list").splitlines()
+    assert [line for line in printed if line.endswith(" told") and ":" in line.split()[0]] == []
+
+
 def figures(source: Path) -> dict[str, Any]:
     rooms: dict[str, Any] = json.loads(output("--json", "--source", source))["now"]
     return rooms

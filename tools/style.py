@@ -12,7 +12,7 @@ single modules beside them count as one room. The columns:
 - circles: of imports between modules, wherever they stand: at the top, in a function, under
   `TYPE_CHECKING`.
 - doubled: class names that stand in two modules or more.
-- words: occurrences of WORDS.
+- words: occurrences of WORDS. Those in tests, bench, tools and docs have a line of their own.
 """
 
 import argparse
@@ -34,6 +34,8 @@ from circles import circles
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "paddock"
 WORDS = ("told", "tells", "in force", "by now")  # each has a plainer one
+OUTSIDE = ("tests", "bench", "tools", "docs")  # beside src
+LISTS = ("tools/style.py", "tests/test_style.py")  # they name the words
 LONG = 30  # lines of a function
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -220,6 +222,25 @@ def _count(word: str, text: str) -> int:
     return len(re.findall(rf"\b{word}\b", text))
 
 
+def outside(root: Path) -> dict[str, list[str]]:
+    """Where WORDS stand in each folder of OUTSIDE: `tests/x.py:3 told`."""
+    return {folder: list(_places(root, folder)) for folder in OUTSIDE if (root / folder).is_dir()}
+
+
+def _places(root: Path, folder: str) -> Iterator[str]:
+    kinds = (".py", ".md", ".sh")
+    for path in sorted(one for one in (root / folder).rglob("*") if one.suffix in kinds):
+        name = path.relative_to(root).as_posix()
+        if name in LISTS:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            # Names of tests and of variables are words with underscores.
+            text = line.replace("_", " ")
+            yield from (
+                f"{name}:{number} {word}" for word in WORDS for _ in range(_count(word, text))
+            )
+
+
 # ---- what is printed ----
 
 HEADS = (
@@ -280,8 +301,13 @@ def main() -> None:
         return
     for name, survey in surveys.items():
         print(f"{name}\n{shown(survey)}\n")
+    places = outside(wanted.source.resolve().parent)
+    if places:
+        print(
+            "words outside:", ", ".join(f"{len(found)} in {name}" for name, found in places.items())
+        )
     if wanted.list:
-        print(*listed(surveys["now"]), sep="\n")
+        print(*listed(surveys["now"]), *(p for found in places.values() for p in found), sep="\n")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def _declared(name: str, schema: dict[str, Any]) -> str:
 
 
 def _mark(key: str, schema: dict[str, Any], required: list[str]) -> str:
-    """The tag of an event is always there: by it the events are told apart."""
+    """The tag of an event is always there: by it the events are distinguished."""
     return "" if key in required or len(schema.get("enum", [])) == 1 else "?"
 
 

@@ -77,7 +77,7 @@ def test_a_client_gets_its_answer_after_a_load_longer_than_its_patience(
     daemon = Client(slow.url)
     offer = offered(daemon.cards(), url=slow.url, key=None, wanted="scout", current=None)
     assert client.run is not None
-    setting = IMPATIENT[name](client.run(offer, tmp_path / "told"))
+    setting = IMPATIENT[name](client.run(offer, tmp_path / "settings"))
     for _ in put_aside(setting):
         pass
     done = run_configured(words, setting, tmp_path)

@@ -36,7 +36,7 @@ BRIDGE = (sys.executable, "-m", "paddock", "mcp")
 
 @dataclass(frozen=True)
 class Way:
-    """How one client is told of the server, what it calls our tool, and how it is asked."""
+    """How one client learns of the server, what it calls our tool, and how it is asked."""
 
     tool: str
     args: tuple[str, ...]

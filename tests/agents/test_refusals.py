@@ -70,7 +70,7 @@ class Situation:
 
 
 def _changed(old: str, new: str) -> Callable[[Process, int, ExitStack], None]:
-    """models.conf is changed after the client was told of its models."""
+    """models.conf is changed after the client learned its models."""
 
     def change(running: Process, asks: int, end: ExitStack) -> None:
         text = running.paths.config.read_text()

@@ -27,7 +27,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
 
 
 class Traffic:
-    """Some clients that ask until they are told to stop."""
+    """Some clients that ask until they are stopped."""
 
     def __init__(self, ground: Ground, rng: random.Random, *, clients: int) -> None:
         self._ground, self._rng, self._count = ground, rng, clients

@@ -136,7 +136,7 @@ def test_a_file_that_was_changed_in_the_meantime_is_left_alone(conf: Path, model
     assert conf.read_text() == "# another\n"
 
 
-def test_init_offers_what_is_new_and_adds_it_when_told_to(
+def test_init_offers_what_is_new_and_adds_it_on_request(
     paddock: Paddock, conf: Path, models: Path
 ) -> None:
     refused = paddock("init", models, "-o", conf)

@@ -102,7 +102,7 @@ def test_show_speaks_json(paddock: Paddock, conf: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"), [("gml", "nearest: glm"), ("qwen", "`paddock list` shows all")]
 )
-def test_an_unknown_profile_is_told_with_the_nearest_names(
+def test_an_unknown_profile_is_refused_with_the_nearest_names(
     paddock: Paddock, conf: Path, name: str, hint: str
 ) -> None:
     result = paddock("show", name, "--config", conf)
@@ -163,7 +163,7 @@ def test_a_settings_file_that_is_wrong_is_reported(paddock: Paddock, conf: Path)
 
 
 @pytest.mark.parametrize("verb", ["serve", "start", "list"])
-def test_without_any_file_the_newcomer_is_told_what_to_do(
+def test_without_any_file_the_newcomer_reads_what_to_do(
     paddock: Paddock, tmp_path: Path, verb: str
 ) -> None:
     missing = tmp_path / "models.conf"

@@ -32,9 +32,9 @@ def test_of_seventeen_profiles_all_pairs_are_reported(paddock: Paddock, folder: 
     done = paddock("plan", "--all", "--config", conf(folder, 17))
     assert done.status == 0
     assert "any two of these 17 fit together" in done.out
-    told = json.loads(paddock("plan", "--all", "--json", "--config", conf(folder, 17)).out)
-    assert [plan["profile"] for plan in told["plans"]] == _NAMES
-    assert [(p["one"], p["other"]) for p in told["pairs"]] == list(combinations(_NAMES, 2))
+    printed = json.loads(paddock("plan", "--all", "--json", "--config", conf(folder, 17)).out)
+    assert [plan["profile"] for plan in printed["plans"]] == _NAMES
+    assert [(p["one"], p["other"]) for p in printed["pairs"]] == list(combinations(_NAMES, 2))
 
 
 def test_of_many_profiles_it_is_said_how_to_ask_for_those_beside_one(

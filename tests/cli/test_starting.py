@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from paddock.api.client import Client
+from tests.ports import free_port
 
 CONF = "[*]\nctx-size = 512\nparallel = 1\n[alpha]\nmodel = alpha.gguf\n[beta]\nmodel = beta.gguf\n"
 SHOW = '#!/bin/sh\necho "$ANTHROPIC_BASE_URL"\nexit 7\n'
@@ -44,8 +44,7 @@ def fresh(tmp_path: Path, models: Path) -> Iterator[Fresh]:
         folder.mkdir(parents=True)
     (programs / "claude").write_text(SHOW)
     (programs / "claude").chmod(0o755)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listen = f"127.0.0.1:{listener.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     (own / "models.conf").write_text(CONF)
     (own / "paddock.toml").write_text(f'listen = "{listen}"\nmodels-dir = "{models}"\n')
     env = {name: value for name, value in os.environ.items() if "XDG" not in name}

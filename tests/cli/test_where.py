@@ -27,7 +27,7 @@ def test_an_address_to_listen_at_is_one_to_be_reached_at(listen: str, url: str):
     [
         (None, "http://127.0.0.1:8080"),
         ('listen = "127.0.0.1:2"', "http://127.0.0.1:2"),
-        ("listen = 7", "http://127.0.0.1:8080"),  # broken; whoever starts the daemon is told
+        ("listen = 7", "http://127.0.0.1:8080"),  # broken; whoever starts the daemon reads why
     ],
 )
 def test_it_is_where_the_users_own_paddock_toml_has_it_listen(

@@ -1,13 +1,19 @@
 """Other programs' words for our verbs, hints that name the daemon that was asked, and pairs of many profiles."""
 
+import re
+from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from paddock.api.placement import Pair
+from paddock.api.placement import DevicePlan, Pair, Plan
+from paddock.cli.main import app
 from paddock.cli.offline.where import with_url
 from paddock.cli.output.pair_matrix import lines_of
 from paddock.figures.device_names import in_order
+from paddock.placement.pairs import too_large
 from tests.cli.conftest import Paddock
 
 
@@ -36,6 +42,25 @@ def test_the_version_is_an_option_too(paddock: Paddock) -> None:
     shown = paddock("--version")
     assert (shown.status, shown.err) == (0, "")
     assert shown.out.strip() == paddock("version").out.splitlines()[0]
+
+
+def _helps(command: Any, name: str = "paddock") -> Iterator[tuple[str, str]]:
+    """The text of each verb's help, and of those of two words."""
+    yield name, command.help or ""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from _helps(inner, f"{name} {word}")
+
+
+@pytest.mark.parametrize(("name", "text"), list(_helps(get_command(app))))
+def test_no_line_of_help_ends_within_a_sentence(name: str, text: str) -> None:
+    """Typer prints the lines of a docstring as they are, and breaks those that the terminal cannot hold."""
+    assert text, f"{name} has no help"
+    assert not re.findall(r"[^.:\n]\n(?!\n|$)", text.strip()), f"{name} --help"
+
+
+def test_each_verb_has_its_help_tested() -> None:
+    names = [name for name, _ in _helps(get_command(app))]
+    assert {"paddock run", "paddock key add", "paddock engine build"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +105,50 @@ def test_pairs_of_a_few_are_sentences() -> None:
     assert lines[5] == "a + c  CUDA0: 9.0 GiB and 9.0 GiB, of 16.0 GiB"
 
 
-@pytest.mark.parametrize("count", [5, 17, 24, 60])
-def test_pairs_of_many_are_a_matrix_that_fits_a_screen(count: int) -> None:
+@pytest.mark.parametrize(("count", "most"), [(5, 10), (12, 17), (17, 14), (24, 17), (60, 66)])
+def test_pairs_of_many_are_a_matrix_that_fits_a_screen(count: int, most: int) -> None:
     names = [f"model-{n}" for n in range(count)]
     lines = list(lines_of(pairs_of(names, {"model-3"})))
-    assert max(map(len, lines)) < 100
-    assert len(lines) <= count + 8
-    rows = {line.split()[1]: line.split(maxsplit=2)[2] for line in lines if " model-" in line[:9]}
-    marks = {name: "".join(row.split()) for name, row in rows.items()}
+    assert max(map(len, lines[:-1])) <= 100
+    assert len(lines) <= most
+    rows = re.findall(r"\d+ (model-\d+)([●· ]+)", "\n".join(lines[:-1]))
+    marks = {name: "".join(row.split()) for name, row in rows}
+    assert set(marks) == set(names)
     assert marks["model-0"] == "●●·" + "●" * (count - 4)
     assert marks["model-3"] == "·" * (count - 1)
-    assert lines[-1] == "`paddock plan model-3 --pairs` shows the sums of model-3"
-    assert "CUDA0: 9.0 GiB" in lines[-2]
+    assert lines[-1] == (
+        "for example model-0 + model-3: CUDA0: 9.0 GiB and 9.0 GiB, of 16.0 GiB"
+        " (`paddock plan model-3 --pairs` shows all of model-3)"
+    )
+
+
+def test_profiles_that_do_not_fit_alone_exclude_nobody() -> None:
+    names = [f"m{n}" for n in range(9)]
+    why = "CUDA0: 20.0 GiB, of 16.0 GiB"
+    one = list(lines_of(pairs_of(names, {"m3"}), {"m3": why}))
+    assert one == ["", f"too large by itself: m3 ({why})", "", "any two of these 8 fit together"]
+    several = list(lines_of(pairs_of(names, {"m3", "m4", "m5"}), dict.fromkeys(names[3:6], why)))
+    assert several[1:3] == ["too large by themselves: m3, m4, m5", f"for example m3: {why}"]
+    assert several[-1] == "any two of these 6 fit together"
+    assert list(lines_of(pairs_of(names[:2], {"m0"}), dict.fromkeys(names[:2], why)))[3:] == []
+
+
+@pytest.mark.parametrize(
+    ("takes", "margin", "available", "why"),
+    [
+        (9, 0, 16, ""),
+        (9, 7, 16, ""),
+        (9, 8, 16, "CUDA0: 9.0 GiB, 8.0 GiB to spare, of 16.0 GiB"),
+        (17, 0, 16, "CUDA0: 17.0 GiB, of 16.0 GiB"),
+        (0, 20, 16, ""),
+        (17, 0, None, ""),
+    ],
+)
+def test_what_is_too_large_by_itself(takes, margin, available, why) -> None:
+    there = None if available is None else available << 10
+    device = DevicePlan(device="CUDA0", model=takes << 10, margin=margin << 10, available=there)
+    plan = Plan(profile="m", source="engine", fits=True, devices=[device])
+    assert too_large(plan) == why
 
 
 def test_where_all_pairs_are_alike_one_line_says_so() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from paddock.config.describe import described, described_variant, variant_info
 from paddock.config.explain import compare
 from paddock.config.variant import Variant
 from tests.config.stables import no_engine
@@ -203,3 +204,15 @@ def test_benchmarks_are_not_in_clients_lists_unless_asked(yard, keys, unlisted):
 def test_a_variant_named_bench_is_hidden_as_a_profile_of_that_name_is(yard, name, keys, unlisted):
     stable = yard.load(f"{BASE}[{name}]\nvariant-of = qwen\n{keys}\n")
     assert stable.named(name).is_unlisted is unlisted
+
+
+@pytest.mark.parametrize("keys", ["", "hidden = on", "hidden = off"])
+@pytest.mark.parametrize("name", ["v", "bench-v"])
+def test_a_variant_alone_and_with_its_profile_is_described_alike(yard, name, keys):
+    stable = yard.load(f"{BASE}[{name}]\nvariant-of = qwen\n{keys}\n")
+    variant = stable.variants[name]
+    alone = variant_info(variant)
+    assert (alone.bench, alone.hidden) == (name == "bench-v", keys == "hidden = on")
+    whole = described_variant(described(stable.profiles["qwen"], mib=1), variant)
+    shared = set(alone.__struct_fields__) & set(whole.__struct_fields__)
+    assert {f: getattr(alone, f) for f in shared} == {f: getattr(whole, f) for f in shared}

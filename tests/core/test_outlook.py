@@ -36,7 +36,7 @@ def test_a_busy_one_would_be_waited_for():
     assert s(AT, asked(2, "b", insist=True)) == []
 
 
-def test_who_was_told_to_go_is_no_leaver_but_is_waited_for():
+def test_who_is_stopping_is_no_leaver_but_is_waited_for():
     s = Story(A, B, C)
     s.used(0, "a", "a.1")
     s(1, unload("a"))

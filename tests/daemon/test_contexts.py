@@ -113,7 +113,7 @@ async def test_an_engine_that_is_asked_whether_it_is_ready_serves_once_all_is_re
     assert "warming" in during
 
 
-async def test_who_waits_for_its_room_is_told_that_it_saves(paths: Paths):
+async def test_who_waits_for_its_room_sees_that_it_saves(paths: Paths):
     async with yard(paths, max_instances=1) as home:
         await cached(home)
         with home.daemon.bus.subscribe() as events:

@@ -195,7 +195,7 @@ async def test_a_probe_that_fails_is_a_fault_and_costs_the_model_nothing(
         assert await home.answer("alpha") == "I am alpha."
 
 
-async def test_whoever_waits_for_what_could_not_be_done_is_told(
+async def test_whoever_waits_for_what_could_not_be_done_gets_an_answer(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
     paths = msgspec.structs.replace(places(tmp_path / "yard", CONF), models_dir=models)

@@ -42,7 +42,7 @@ async def is_untouched(home: Yard, instance: str) -> bool:
 
 
 @breakers
-async def test_what_runs_stays_and_everybody_is_told_why(tmp_path: Path, breaks: Breaker):
+async def test_what_runs_stays_and_everybody_learns_why(tmp_path: Path, breaks: Breaker):
     async with yard(here(tmp_path, breaks), **ONE) as home:
         plan = await known(home)
         words = BREAKERS[breaks]

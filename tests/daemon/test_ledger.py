@@ -32,7 +32,7 @@ XORG = GpuProcess(99, 300, "Xorg")
 
 
 class MadeUpGpus:
-    """A driver that says what it was told to say."""
+    """A driver that says what the test wants."""
 
     def __init__(self, *gpus: Gpu, telemetry: dict[str, Telemetry] | None = None) -> None:
         self.gpus, self._telemetry = gpus, telemetry or {}
@@ -60,7 +60,7 @@ def holding(pid: int, **demand: int) -> Holding:
 
 @contextmanager
 def running(code: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that leads a session of its own, as instances do, and has done what it was told."""
+    """A process that leads a session of its own, as instances do, and has done its work."""
     argv, pipe = [sys.executable, "-c", code], subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:
         yield process

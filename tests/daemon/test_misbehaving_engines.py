@@ -76,7 +76,7 @@ async def test_one_that_ignores_sigterm_is_killed(tmp_path: Path, models: Path):
 async def test_the_crash_after_which_it_is_held_back_is_final_for_its_client(
     tmp_path: Path, models: Path
 ):
-    """The clients of the crashes before it are told that asking again may help, as it does."""
+    """The clients of the crashes before it read that asking again may help, as it does."""
     errors = []
     async with yard(here(tmp_path, models, wrapper(tmp_path / "plain", ""))) as home:
         body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
@@ -103,7 +103,7 @@ async def test_unloading_now_does_not_wait_for_an_open_request(tmp_path: Path, m
             assert await reply.content.readline()
             await home.post("/unload", {"model": "endless", "now": True})
             text = (await reply.read()).decode()
-            assert '"error"' in text, "the client is told inside its stream"
+            assert '"error"' in text, "the error stands inside its stream"
         await home.until(lambda s: not s.instances, within=20)
 
 

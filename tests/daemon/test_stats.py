@@ -131,7 +131,7 @@ async def test_two_that_fit_are_kept_apart_by_a_setting_or_were_by_somebody_else
 async def test_two_that_share_an_rpc_server_get_no_advice_on_contexts():
     async def on_rpc(found: Profile) -> Plan:
         plan = await planned(found)
-        plan.devices[0].id = "RPC0[127.0.0.1:50052]"
+        plan.devices[0].device, plan.devices[0].id = "RPC0", "RPC0[127.0.0.1:50052]"
         return plan
 
     row = Alternation(one="big", other="small", times=2)

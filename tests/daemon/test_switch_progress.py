@@ -112,7 +112,7 @@ async def test_the_stages_of_a_switch_come_in_their_order(tmp_path: Path, models
     assert not any(p.part for p in first if p.stage != "loading")
 
 
-async def test_nobody_is_told_to_wait_for_itself(tmp_path: Path, models: Path):
+async def test_nobody_waits_for_itself_by_its_progress(tmp_path: Path, models: Path):
     """Its profile was changed while it ran: the old instance leaves, the new one is started."""
     conf = "[alpha]\nmodel = alpha.gguf\n"
     paths = here(tmp_path, models, conf)

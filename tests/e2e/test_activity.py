@@ -57,7 +57,7 @@ async def test_an_answer_grows_until_it_is_cancelled(home):
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/completion"])
-async def test_who_does_not_stream_is_told_that_it_was_cancelled(home, path):
+async def test_who_does_not_stream_reads_that_it_was_cancelled(home, path):
     async with home() as yard, TaskGroup() as group:
         body = ENDLESS | {"prompt": "hi", "n_predict": 30000}
         asking = group.create_task(yard.post(path, body))
@@ -99,7 +99,7 @@ async def test_who_waits_for_a_load_is_queued_and_may_be_cancelled(home, tmp_pat
     assert [r.id for r in status.requests] == [second.id]
 
 
-async def test_two_at_once_are_told_apart_by_the_order_in_which_they_came(home):
+async def test_two_at_once_are_distinguished_by_the_order_in_which_they_came(home):
     conf = "[pair]\nmodel = endless.gguf\nctx-size = 8192\nparallel = 2\n"
     async with home(conf) as yard, TaskGroup() as group:
         body = {"model": "pair", "prompt": "a", "n_predict": 30000, "stream": True}
@@ -119,7 +119,7 @@ async def test_two_at_once_are_told_apart_by_the_order_in_which_they_came(home):
     assert [r.prompt_tokens for r in status.requests] == [one.prompt_tokens, two.prompt_tokens]
 
 
-async def test_who_looks_on_is_told_of_what_moves(home):
+async def test_who_looks_on_sees_what_moves(home):
     async with (
         home() as yard,
         yard.http.get(yard.url + "/events") as stream,

@@ -198,7 +198,7 @@ def test_what_is_typed_by_hand_works(world: World, address: str):
             assert tab.goto(world.at(address) + path).status == 200
 
 
-def test_a_browser_that_does_not_tell_is_told_what_to_do_first(world: World):
+def test_a_browser_that_begins_elsewhere_reads_what_to_open_first(world: World):
     with world.tab() as tab:
         answer = tab.goto(world.at("box.lan") + "/upstream/alpha/health")
         assert answer.status == 403

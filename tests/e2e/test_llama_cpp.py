@@ -123,7 +123,7 @@ async def test_what_changes_an_instance_is_passed_on_to_the_one_that_is_named(ho
         assert [i.profile for i in (await yard.status()).instances] == ["alpha"]
 
 
-async def test_what_changes_an_instance_may_be_told_to_load_none(home):
+async def test_what_changes_an_instance_may_be_kept_from_loading_one(home):
     async with home() as yard:
         status, refused = await yard.post("/slots/0?action=erase&model=alpha&autoload=false", {})
         assert (status, refused["error"]["reason"]) == (409, "model_not_loaded")
@@ -159,7 +159,7 @@ async def test_an_unloaded_model_is_gone_when_the_answer_comes(home):
         assert not (await yard.status()).instances
 
 
-async def test_one_that_still_serves_is_told_to_go_later(home):
+async def test_one_that_still_serves_is_stopped_later(home):
     async with home() as yard:
         body = {"model": "endless", "messages": HELLO, "stream": True, "max_tokens": -1}
         async with yard.http.post(yard.url + CHAT, json=body) as reply:

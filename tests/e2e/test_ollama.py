@@ -57,7 +57,7 @@ async def test_a_stream_is_lines_of_json_and_says_who_gave_it(client, shared):
     assert [json.loads(line)["done"] for line in lines][-1] is True
 
 
-async def test_thinking_is_told_apart(client, shared):
+async def test_thinking_is_kept_apart(client, shared):
     whole = await client.chat("thinker", HELLO, think=True)
     parts = [part async for part in await client.chat("thinker", HELLO, stream=True)]
     assert (whole.message.thinking.strip(), whole.message.content) == ("Two and two.", "Four.")

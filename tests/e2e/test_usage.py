@@ -38,7 +38,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _told(text: str) -> tuple[int, int]:
+def _counted(text: str) -> tuple[int, int]:
     """What a reply says for its client, by each API's own words: whole prompt and answer."""
     found: dict[str, Any] = {}
     for line in text.splitlines():
@@ -72,7 +72,7 @@ async def test_what_the_reply_tells_its_client_is_what_is_counted(shared, asked)
         text = await reply.text()
         assert reply.status == 200, text
     after = await _row(shared, body["model"])
-    prompt, answer = _told(text)
+    prompt, answer = _counted(text)
     assert prompt > 0
     assert after["requests"] - before["requests"] == 1
     assert after["prompt_tokens"] - before["prompt_tokens"] == prompt

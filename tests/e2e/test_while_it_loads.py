@@ -1,4 +1,4 @@
-"""A client whose patience is shorter than the load: kept alive, answered, or told why not."""
+"""A client whose patience is shorter than the load: kept alive, answered, or refused with the reason."""
 
 import asyncio
 import json
@@ -145,7 +145,7 @@ async def test_a_load_that_fails_at_once_is_a_400_that_no_client_tries_again(hom
     assert 'requests_total{profile="broken",status="503",surface="anthropic"} 1.0' in counted
 
 
-async def test_a_cancelled_load_is_told_to_those_who_wait(home, tmp_path):
+async def test_a_cancelled_load_is_reported_to_those_who_wait(home, tmp_path):
     held = gate(tmp_path)
     async with home(held.profile("slow")) as yard, TaskGroup() as group:
         asking = group.create_task(yard.ask("slow"))

@@ -101,7 +101,7 @@ async def test_a_request_is_refused_where_nobody_is_to_wait(opened: Opened):
 
 
 async def _retry_after(home: Yard) -> int:
-    """When a refused client is told to ask again, in seconds."""
+    """When a refused client shall ask again, in seconds."""
     body = {"model": "gpu", "messages": []}
     async with home.http.post(f"{home.url}/v1/chat/completions", json=body) as reply:
         return int(reply.headers["Retry-After"])

@@ -1,4 +1,4 @@
-"""Who asks: one session is one, whatever it asks for; programs are told apart by what is known of them."""
+"""Who asks: one session is one, whatever it asks for; programs are distinguished by what is known of them."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ async def asked(yard: Yard, headers: dict[str, str], path: str = "/v1/chat/compl
         "Mcp-Session-Id",
     ],
 )
-async def test_sessions_of_one_program_are_told_apart(yard, session):
+async def test_sessions_of_one_program_are_distinguished(yard, session):
     first = await asked(yard, TERMINAL | {session: "one"})
     assert first == await asked(yard, TERMINAL | {session: "one"}, "/v1/messages")
     assert first == await asked(yard, {"User-Agent": "its/side-job", session: "one"})

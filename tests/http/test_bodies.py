@@ -33,7 +33,7 @@ async def test_a_body_that_announces_too_much_is_refused_unread(open_yard, tmp_p
     assert head.startswith(b"HTTP/1.1 413")
 
 
-async def test_a_client_that_asks_first_is_told_to_go_on_or_not(open_yard, tmp_path):
+async def test_a_client_that_asks_first_gets_100_or_the_refusal(open_yard, tmp_path):
     yard = await open_yard({"a": tmp_path / "s"}, max_body=1)
     expect = HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
     assert (await _reply_to(yard, expect % 2)).startswith(b"HTTP/1.1 100")

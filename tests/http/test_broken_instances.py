@@ -1,4 +1,4 @@
-"""What a client is told when an instance misbehaves, and what an instance is told of its client."""
+"""What a client reads when an instance misbehaves, and what an instance learns of its client."""
 
 import asyncio
 import json

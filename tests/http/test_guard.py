@@ -107,10 +107,10 @@ async def test_by_no_route_a_key_hears_of_a_model_that_is_not_for_it(open_yard, 
         path = re.sub("{[a-z]+}", "secret", path_of(route).replace("{path}", "secret/x"))
         url, key = f"{yard.base}{path}?model=secret&autoload=true", {"x-api-key": "narrow"}
         async with yard.http.request(method, url, headers=key, json=asks) as reply:
-            told = await reply.text()
-            assert reply.status >= 400 or "secret" not in told, (method, path, told)
-            assert "secret-alias" not in told, (method, path)
-            assert reply.status < 500 or reply.status == 501, (method, path, told)
+            text = await reply.text()
+            assert reply.status >= 400 or "secret" not in text, (method, path, text)
+            assert "secret-alias" not in text, (method, path)
+            assert reply.status < 500 or reply.status == 501, (method, path, text)
     assert yard.stable.askers == []
     assert yard.stable.stalls[profile].loads == 0
 

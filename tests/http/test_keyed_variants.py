@@ -64,8 +64,8 @@ async def test_each_list_has_what_is_for_the_key(open_yard, tmp_path, models, sh
     assert [card["id"] for card in cards["models"]] == shown
     _, tags = await yard.get("/api/tags", **ANNA)
     assert [row["model"] for row in tags["models"]] == [f"{name}:latest" for name in shown]
-    _, told = await yard.post("/mcp", MCP, **ANNA, Accept="application/json, text/event-stream")
-    assert [row["id"] for row in told["result"]["structuredContent"]["models"]] == shown
+    _, answer = await yard.post("/mcp", MCP, **ANNA, Accept="application/json, text/event-stream")
+    assert [row["id"] for row in answer["result"]["structuredContent"]["models"]] == shown
     _, loaded = await yard.get("/api/ps", **ANNA)  # instances: of profiles, not of variants
     names = {row["model"].removesuffix(":latest") for row in loaded["models"]}
     assert names == {"base", "secret"} & set(shown)
@@ -116,6 +116,6 @@ async def test_who_may_ask_a_variant_may_have_its_model_loaded(open_yard, tmp_pa
     yard = await _open(open_yard, tmp_path / "s", "brief")
     assert (await yard.post("/models/load", {"model": "brief"}, **ANNA))[0] == 200
     for name in ("base", "long", "private", "secret"):
-        status, told = await yard.post("/models/load", {"model": name}, **ANNA)
+        status, answer = await yard.post("/models/load", {"model": name}, **ANNA)
         assert status == 404
-        assert "nearest" not in told["error"]["message"]
+        assert "nearest" not in answer["error"]["message"]

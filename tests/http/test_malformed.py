@@ -230,7 +230,7 @@ async def test_what_is_no_number_or_too_large_a_one_is_refused(open_yard, tmp_pa
 
 
 @pytest.mark.usefixtures("quiet")
-async def test_a_request_for_https_is_told_what_this_is(open_yard, tmp_path):
+async def test_a_request_for_https_is_answered_with_what_this_is(open_yard, tmp_path):
     yard = await open_yard({"a": tmp_path / "s"})
     reader, writer = await asyncio.open_connection(*yard.address)
     writer.write(bytes.fromhex("16030100c8010000c40303") + b"\x00" * 100)

@@ -75,7 +75,7 @@ async def test_a_model_that_is_not_for_it_is_none(open_yard, tmp_path, api):
 
 
 @pytest.mark.parametrize("models", [(), ("a",)])
-async def test_who_keeps_the_memory_is_told_to_keys_of_all_models(open_yard, tmp_path, models):
+async def test_only_keys_of_all_models_see_who_keeps_the_memory(open_yard, tmp_path, models):
     yard = await open_yard({"a": tmp_path / "s"}, keys=(anna(models=models),))
     yard.stable.stalls["a"].refusal = CannotFit("a cannot fit: secret.1 keeps 9 GiB", hint="secret")
     question = {"name": "ask_model", "arguments": {"model": "a", "prompt": "hi"}}
@@ -86,9 +86,9 @@ async def test_who_keeps_the_memory_is_told_to_keys_of_all_models(open_yard, tmp
             asks = body | ({"stream": True} if streams else {})
             accept = {"Accept": "application/json, text/event-stream"}
             async with yard.http.post(yard.base + path, json=asks, headers=ANNA | accept) as reply:
-                told = await reply.text()
-                assert "cannot fit" in told, (path, told)
-                assert ("secret" in told) is (not models), (path, told)
+                text = await reply.text()
+                assert "cannot fit" in text, (path, text)
+                assert ("secret" in text) is (not models), (path, text)
 
 
 @pytest.mark.parametrize("api", ["openai", "anthropic", "ollama"])

@@ -162,6 +162,6 @@ def test_a_reply_that_is_none_is_left_alone(odd: bytes):
 @pytest.mark.timeout(20)
 def test_a_tool_that_is_there_a_hundred_thousand_times_is_one_name():
     """Each got a name with one more `_` than the one before: the square of their number, in time and in memory."""
-    told, names = _flat(WRAPPED | {"tools": [ASK] * 100_000})
+    flat, names = _flat(WRAPPED | {"tools": [ASK] * 100_000})
     assert names == NAMES
-    assert {tool["name"] for tool in told["tools"]} == {"mcp__paddock__ask"}
+    assert {tool["name"] for tool in flat["tools"]} == {"mcp__paddock__ask"}

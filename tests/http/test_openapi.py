@@ -64,8 +64,8 @@ def test_every_route_names_its_apis_refusal():
     ],
 )
 def test_what_is_not_over_when_it_is_answered_says_so(path, statuses):
-    told = describe(ROUTES)["paths"][path]["post"]["responses"]
-    assert {int(status) for status in told if status != "default"} == statuses
+    described = describe(ROUTES)["paths"][path]["post"]["responses"]
+    assert {int(status) for status in described if status != "default"} == statuses
 
 
 def test_every_route_says_what_it_is():

@@ -89,10 +89,10 @@ def test_who_reads_nothing_but_events_hears_in_one_how_long_to_wait(kind: type[P
         return
     assert (answer.status, answer.content_type) == (200, "text/event-stream")
     assert isinstance(answer.body, bytes)
-    told = answer.body.decode()
+    text = answer.body.decode()
     if kind.code not in {"upstream_gone", "instance_hangs"}:
-        assert f'"no. Please try again in {error.passes_in:.0f}s."' in told
-    assert told.count("event: ") == 2
+        assert f'"no. Please try again in {error.passes_in:.0f}s."' in text
+    assert text.count("event: ") == 2
     assert answer.headers["retry-after"] == f"{error.passes_in:.0f}"
 
 

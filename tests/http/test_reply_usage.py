@@ -30,7 +30,7 @@ NUMBERS = b"0.25," * 2000
 
 
 @pytest.mark.parametrize(
-    ("pieces", "told"),
+    ("pieces", "counted"),
     [
         ([b"{" + USAGE + b',"id":"x",' + TIMINGS + b"}"], Tokens(21, 3)),
         ([b"{" + USAGE + b"}"], Tokens(21, 3)),
@@ -53,8 +53,8 @@ NUMBERS = b"0.25," * 2000
         ([b'{"tokens":[1,2]}'], None),
     ],
 )
-def test_the_tokens_are_those_that_the_reply_tells(pieces, told):
+def test_the_tokens_are_those_that_the_reply_tells(pieces, counted):
     tokens = ReplyUsage()
     for piece in pieces:
         tokens.hear(piece)
-    assert tokens.read() == told
+    assert tokens.read() == counted

@@ -115,7 +115,7 @@ async def test_what_is_passed_on_as_it_is_gets_none(open_yard, tmp_path, path):
         assert await asking == (200, {})
 
 
-async def test_a_refusal_after_signs_of_life_is_told_in_band(open_yard, tmp_path):
+async def test_a_refusal_after_signs_of_life_comes_in_band(open_yard, tmp_path):
     go_on = asyncio.Event()
     no = sockets.plain(b'{"error":{"code":400,"message":"no such talk"}}', "400 Bad Request")
     async with sockets.instance(tmp_path / "s", speech(before=b"", after=no, go_on=go_on)):

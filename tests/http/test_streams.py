@@ -23,8 +23,8 @@ class Reply:
 def _outliving(reply: Any, *, gone: bool = False, **listed: Any) -> "asyncio.Task[None]":
     request: Any = SimpleNamespace(transport=None)
     endpoint: Any = SimpleNamespace(gone=gone)
-    told: Any = SimpleNamespace(**{"cancelled": "", "conversation": "a::b", **listed})
-    return asyncio.create_task(outlive(request, told, endpoint, reply, ReplyUsage()))
+    traits: Any = SimpleNamespace(**{"cancelled": "", "conversation": "a::b", **listed})
+    return asyncio.create_task(outlive(request, traits, endpoint, reply, ReplyUsage()))
 
 
 async def _step() -> None:

@@ -33,7 +33,7 @@ def test_advice_for_a_dense_model_that_spills_names_the_context_that_would_fit(
             r"3 of 13 layers lie in RAM, and each token of a dense model", advice.message
         )
         assert "85 tokens/s became 6" in advice.message
-        line = re.match(r"write (CTX_SIZE = (\d+)) \((\d+) tokens fewer\)", advice.hint)
+        line = re.match(r"write (CTX_SIZE = (\d+)) \((\d+) tokens less than now\)", advice.hint)
         assert line
         assert int(line[2]) + int(line[3]) == 16384
         better = keys.replace("CTX_SIZE = 16384", line[1])

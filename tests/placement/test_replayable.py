@@ -180,8 +180,8 @@ def test_a_made_up_gpu_in_ram_that_no_driver_reads_is_not_compared_with_what_it_
 
 def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():
     card = DeviceId(CARD)
-    told = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_reported=True)}
-    assert replay(plan(), told).needs == {"CUDA0": 9_024}
+    readings = {card: Reading(card, "Vulkan0", 24_000, 20_000, is_reported=True)}
+    assert replay(plan(), readings).needs == {"CUDA0": 9_024}
 
 
 def test_layers_that_lie_in_part_elsewhere_are_known_without_fits_word():

@@ -33,8 +33,8 @@ LOG = """\
 0.00.001 I srv  llama_server: initializing ...
 0.01.198 I common_params_fit_impl: getting device memory data for initial parameters:
 0.02.030 I load_tensors: offloaded 48/48 layers to GPU
-0.02.031 I load_tensors:        CUDA0 model buffer size = 16042.31 MiB
-0.09.442 I llama_kv_cache:      CUDA0 KV buffer size =  4896.00 MiB
+0.02.031 I load_tensors:        CUDA0 model buffer size = 17210.00 MiB
+0.09.442 I llama_kv_cache:      CUDA0 KV buffer size =  3328.00 MiB
 0.09.516 I llama_context: graph splits = 2
 0.09.600 I srv  llama_server: model loaded
 0.09.601 I srv  llama_server: server is listening on unix:///run/user/1000/paddock/4.sock
@@ -96,7 +96,7 @@ class Deaf:
             flags=[
                 FlagInfo(flag="--model", values=[f"/models/{model}.gguf"], origin="[*] MODEL, line 2"),
                 FlagInfo(
-                    flag="--ctx-size", values=["65536"], origin=f"[{model}] CTX_SIZE, line 9",
+                    flag="--ctx-size", values=["131072"], origin=f"[{model}] CTX_SIZE, line 9",
                     overridden=["8192 ([*] CTX_SIZE, line 3)"],
                 ),
                 FlagInfo(flag="--jinja", origin="[*] EXTRA_ARGS, line 4"),
@@ -104,7 +104,7 @@ class Deaf:
             facts={
                 "architecture": "glm4moe, MoE, 8 of 128 experts",
                 "layers": "48, KV in 48",
-                "context": "131,072 trained, 65,536 asked",
+                "context": "131,072 trained, 131,072 asked",
             },
             comments=["# dense and fast"],
             contradictions=["the file says MoE, not dense"],
@@ -132,28 +132,23 @@ class Deaf:
         return SwitchHistory(switches=[newest, failed][:limit])
 
     def plan(self, profile: str) -> Plan:
+        """That of the instance which holds it: see `ready_glm`."""
         cuda0 = DevicePlan(
-            device="CUDA0", id="0000:01:00.0", model=14200, context=4096, compute=304, overhead=600,
-            margin=256, available=23500, layers=34,
+            device="CUDA0", id="00000000:01:00.0", model=17210, context=3328, compute=806, overhead=420,
+            margin=1024, available=24098, layers=48,
         )  # fmt: skip
-        cuda1 = DevicePlan(
-            device="CUDA1", id="0000:02:00.0", model=7100, context=1800, compute=260, overhead=600,
-            margin=1024, available=13200, layers=15, overflowing=3,
-        )  # fmt: skip
-        ram = DevicePlan(
-            device="Host", id="host", model=2900, compute=60, available=52000, layers=0
-        )
+        ram = DevicePlan(device="Host", id="host", model=198, available=55204, layers=0)
         return Plan(
-            profile=profile, source="engine", fits=True, devices=[cuda0, cuda1, ram], n_ctx=65536,
-            layers=49, layers_on_devices=49, experts_in_ram=3, graph_splits=9,
-            notes=["CUDA1 has 2.9 GiB taken by other programs (Xorg, firefox)"],
+            profile=profile, source="engine", fits=True, devices=[cuda0, ram], n_ctx=131072,
+            layers=48, layers_on_devices=48, graph_splits=2,
+            notes=["CUDA1 drives the display, and is left free"],
         )  # fmt: skip
 
     def history(self, profile: str, limit: int | None = None) -> History:
         """The two switches' loads, and one of the day before."""
         ready = LoadEntry(
             profile=profile, fingerprint="f", instance="x.4", ended_at="2026-11-25T09:14:09.002Z", outcome="ready", seconds=5.3,
-            generation=105.3, placement=Placement(n_ctx=65536, graph_splits=2, replayed=True),
+            generation=105.3, placement=Placement(n_ctx=131072, graph_splits=2, replayed=True),
             verdict=Verdict(state="verified"),
         )  # fmt: skip
         failed = LoadEntry(
@@ -162,7 +157,7 @@ class Deaf:
         )  # fmt: skip
         older = LoadEntry(
             profile=profile, fingerprint="f", instance="x.1", ended_at="2026-11-24T21:03:51.640Z", outcome="ready", seconds=12.4,
-            generation=98.7, placement=Placement(n_ctx=65536, graph_splits=5),
+            generation=98.7, placement=Placement(n_ctx=131072, graph_splits=5),
             verdict=Verdict(state="degraded", reasons=[Reason(code="more-splits", message="5 graph splits instead of 2")]),
         )  # fmt: skip
         return History(profile=profile, loads=[ready, failed, older][:limit])

@@ -161,7 +161,7 @@ async def test_the_detail_shows_where_each_flag_was_written_and_what_the_file_sa
         await settled(pilot)
         lines = text(app).splitlines()
     [flag] = [line for line in lines if "--ctx-size" in line]
-    assert "65536" in flag
+    assert "131072" in flag
     assert "[glm-flash-q4] CTX_SIZE, line 9, instead of 8192 ([*] CTX_SIZE, line 3)" in flag
     assert any("layers" in line and "48, KV in 48" in line for line in lines)
     assert any("▲ the file says MoE, not dense" in line for line in lines)

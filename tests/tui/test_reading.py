@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
 from paddock.api.placement import Buffer, Placement, Speed, Verdict
-from paddock.api.types import ConfigInfo, DeviceInfo, Failure, ForeignUse, ProfileInfo, Progress
+from paddock.api.types import (
+    ConfigInfo,
+    DeviceInfo,
+    Failure,
+    ForeignUse,
+    ProfileInfo,
+    Progress,
+    VariantInfo,
+)
 from paddock.tui import reading
 from paddock.tui.bars import cells, device_bar, device_bars, facts, short_name
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
@@ -73,6 +81,27 @@ def test_benchmarks_come_last_and_hidden_profiles_only_if_loaded() -> None:
     view = View(models=tuple(profiles))
     assert [row.id for row in reading.model_rows(view, 0.0)] == ["live", "plain", "m"]
     assert rows(histories.idle)[BENCH].is_bench
+
+
+@pytest.mark.parametrize(
+    ("profile", "variant", "shown"),
+    [
+        ({}, {}, {"m": False, "v": False}),
+        ({}, {"bench": True}, {"m": False, "v": True}),
+        ({}, {"hidden": True}, {"m": False}),
+        ({}, {"bench": True, "hidden": True}, {"m": False}),
+        ({"bench": True}, {}, {"m": True, "v": False}),
+        ({"bench": True}, {"bench": True}, {"m": True, "v": True}),
+        ({"hidden": True}, {}, {"v": False}),
+        ({"hidden": True}, {"hidden": True}, {}),
+        ({"hidden": True, "bench": True}, {"bench": True}, {"v": True}),
+    ],
+)
+def test_a_variant_is_hidden_and_folded_by_its_own_section_alone(profile, variant, shown) -> None:
+    view = View(
+        models=(model(**profile),), variants=(VariantInfo(id="v", variant_of="m", **variant),)
+    )
+    assert {row.id: row.is_bench for row in reading.model_rows(view, 0.0)} == shown
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class World:
         self._forget(profile, failure)
 
     def stop(self, profile: str) -> None:
-        """It is told to go, or has gone."""
+        """It is stopped, or has gone."""
         known = self.live.get(profile)
         if known and known.phase == "ready":
             self._move(known, "stopping")

@@ -24,13 +24,13 @@ Step = tuple[News, float]
 
 
 def test_every_recorded_history() -> None:
-    _compare({name: _told(getattr(histories, name)()) for name in TALES})
+    _compare({name: _steps_of(getattr(histories, name)()) for name in TALES})
 
 
 def test_a_loss_a_restart_and_a_return() -> None:
     lost = [(LinkChanged("connecting"), CLOCK + 90), (LinkChanged("lost", "gone"), CLOCK + 91)]
-    before = _told(histories.failing())
-    _compare({"all": [*before, *lost, *lost, *_told(histories.restarted())]})
+    before = _steps_of(histories.failing())
+    _compare({"all": [*before, *lost, *lost, *_steps_of(histories.restarted())]})
 
 
 def test_histories_that_no_daemon_would_tell() -> None:
@@ -50,7 +50,7 @@ def test_histories_that_no_daemon_would_tell() -> None:
     _compare({str(number): steps for number, steps in enumerate(found)})
 
 
-def _told(events: Sequence[AnyEvent]) -> list[Step]:
+def _steps_of(events: Sequence[AnyEvent]) -> list[Step]:
     return [(event, clock_of(event)) for event in events]
 
 

@@ -137,6 +137,7 @@ class VariantInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     title: str = ""
     description: str = ""
     aliases: list[str] = []
+    bench: bool = False
     hidden: bool = False
     settings: dict[str, Any] = {}  # what it changes in a request, by the keys of models.conf
 

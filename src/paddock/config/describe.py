@@ -63,7 +63,8 @@ def variant_info(variant: Variant) -> VariantInfo:
         title=variant.title,
         description=variant.description,
         aliases=list(variant.aliases),
-        hidden=variant.is_unlisted,
+        bench=variant.is_bench,
+        hidden=bool(variant.hidden),
         settings=variant.settings,
     )
 

@@ -5,8 +5,9 @@ puts the parts together, `daemon.py` is their life, `desk.py` what clients know 
 for, `supervisor.py` runs the instances.
 
 The rooms, imports pointing down (checked by import-linter):
-daemon → desk → wiring → orders → aftermath | configuration → reports → parts → supervisor | history → starter → memory →
-loop | jobs → activity | logs | lease → profiles | instances → what needs nothing of these.
+daemon → desk → wiring → orders | yield_to → aftermath | configuration | yielding → reports → parts → supervisor | history →
+early_starts → early_start | starter → memory → loop | jobs → activity | logs | lease | keyring → profiles | instances |
+yield_state → alarm | faults | refusals → what needs nothing of these (aside, clock, collector, heap, lock, turns).
 
 Never: wait inside `Loop.feed`; call `Scheduler.handle` elsewhere; pass the daemon to a part.
 To add something that goes on all the time: a class with `async run`, built in `wiring.py`, and a line in `Daemon._tasks`.

@@ -51,7 +51,7 @@ def _cure(facts: ProfileFacts, gguf: Facts, plan: Plan) -> str:
 
 def _shorter(plan: Plan, n_ctx: int) -> str:
     fewer = (plan.n_ctx or n_ctx) - n_ctx
-    return f"write CTX_SIZE = {n_ctx} ({fewer} tokens fewer): then all layers fit"
+    return f"write CTX_SIZE = {n_ctx} ({fewer} tokens less than now): then all layers fit"
 
 
 def _planned_context(unbound: Plan | None) -> int | None:

@@ -48,6 +48,17 @@ def pair(one: Plan, other: Plan) -> Pair:
     )
 
 
+def too_large(plan: Plan) -> str:
+    """Which memory is too small for this one by itself, margin included; empty where none is."""
+    short = (m for m in sums(plan) if m.left is not None and any(m.needed) and m.left < m.margin)
+    reasons = []
+    for memory in short:
+        spare = f", {gib(memory.margin)} to spare" if memory.margin else ""
+        [needed] = memory.needed
+        reasons.append(f"{memory.name}: {gib(needed)}{spare}, of {gib(memory.available or 0)}")
+    return "; ".join(dict.fromkeys(reasons))
+
+
 def _clash(memory: MemorySum) -> str:
     """The sum that does not work out in a memory that both use; empty where it does."""
     if not all(memory.needed) or memory.left is None:

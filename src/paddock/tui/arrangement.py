@@ -68,18 +68,19 @@ def model_rows(
 ) -> tuple[ModelRow, ...]:
     """Profiles, each followed by its variants, benchmarks last; hidden ones where they are loaded.
 
-    What a filter leaves of variants stands without the profile that it does not leave.
+    A variant that is not hidden is shown also where its profile is hidden or left out by a filter.
     """
     arrangement = arrangement or Arrangement()
-    shown = [m for m in view.models if not m.hidden or m.state != "unloaded"]
+    variants: dict[str, list[VariantInfo]] = {}
+    for variant in view.variants:
+        if not variant.hidden:
+            variants.setdefault(variant.variant_of, []).append(variant)
+    shown = [m for m in view.models if _is_shown(m) or m.id in variants]
     if arrangement.order != "file":
         shown.sort(key=_KEYS[arrangement.order])
     if arrangement.is_reversed:
         shown.reverse()
     shown.sort(key=lambda profile: profile.bench)
-    variants: dict[str, list[VariantInfo]] = {}
-    for variant in view.variants:
-        variants.setdefault(variant.variant_of, []).append(variant)
     return tuple(
         row
         for profile in shown
@@ -98,11 +99,15 @@ def _family(
     view: View, profile: ProfileInfo, variants: list[VariantInfo], now: float, words: str
 ) -> Iterator[ModelRow]:
     base = model_row(view, profile, now)
-    if matches(profile, words):
+    if _is_shown(profile) and matches(profile, words):
         yield base
     for variant in variants:
-        if not variant.hidden and matches(variant, words):
+        if matches(variant, words):
             yield variant_row(base, variant)
+
+
+def _is_shown(profile: ProfileInfo) -> bool:
+    return not profile.hidden or profile.state != "unloaded"
 
 
 def _speed(profile: ProfileInfo) -> float:

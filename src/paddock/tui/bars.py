@@ -45,11 +45,16 @@ class Bar:
     brief: str = ""  # the first of them: `98 %, 61 °C, 310 W`
 
     @property
-    def legend(self) -> str:
+    def taken(self) -> list[tuple[str, str]]:
         """Every part with its size, in the bar's order; what is free stands beside the bar."""
         taken = (part for part in self.segments if part.mib >= 1 and part.kind != "free")
-        parts = " · ".join(f"{part.label} {mib(part.mib)}" for part in taken)
-        return parts if parts or self.total else "unknown"
+        parts = [(part.label, mib(part.mib)) for part in taken]
+        return parts if parts or self.total else [("unknown", "")]
+
+    @property
+    def legend(self) -> str:
+        """All of `taken` in one line."""
+        return " · ".join(" ".join(filter(None, part)) for part in self.taken)
 
 
 def device_bars(view: View, width: int) -> tuple[Bar, ...]:

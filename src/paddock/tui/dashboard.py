@@ -18,6 +18,7 @@ from paddock.tui import paint, reading
 from paddock.tui.arrangement import ORDERS, Arrangement
 from paddock.tui.bars import device_bars
 from paddock.tui.calls import DaemonCalls
+from paddock.tui.fitting import whole_parts
 from paddock.tui.log_view import LogView
 from paddock.tui.state import View
 from paddock.tui.table import Rows
@@ -36,6 +37,7 @@ _MODELS_ELASTIC = (
     ("model", 8),
 )
 _REQUESTS_ELASTIC = (("client", 14), ("model", 16), ("client", 8), ("phase", 8), ("model", 8))
+_WORDED = ("state", "phase")  # columns in which figures stand among words
 _ROOMY = 92  # columns from which on verdicts are words and states may be long
 _LOGGED = 100, 28  # columns and lines from which on the log stands below the models
 _LABEL = 22  # cells of a device's name at most
@@ -77,11 +79,11 @@ class Dashboard(Screen[None]):
         yield Static(id="header")
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield Rows(_MODELS, id="models", elastic=_MODELS_ELASTIC)
+                yield Rows(_MODELS, id="models", elastic=_MODELS_ELASTIC, worded=_WORDED)
                 yield Static(id="arrangement")
                 yield Input(placeholder="show only models with …", id="row-filter")
                 yield Static(id="switches")
-                yield Rows(_REQUESTS, id="requests", elastic=_REQUESTS_ELASTIC)
+                yield Rows(_REQUESTS, id="requests", elastic=_REQUESTS_ELASTIC, worded=_WORDED)
                 yield Static(id="totals")
                 yield LogView(self._daemon, lines=_LOG_LINES, id="log-panel")
             with Vertical(id="right"):
@@ -137,10 +139,13 @@ class Dashboard(Screen[None]):
         self._draw_switches(view, now)
         rows = {str(row.id): paint.request_cells(row) for row in reading.request_rows(view, now)}
         self.query_one("#requests", Rows).show(rows)
-        self._put("totals", Text(reading.totals_line(view), "dim"))
+        served = self.query_one("#totals").content_size.width
+        totals = whole_parts(reading.totals_line(view).split(" · "), served, " · ")
+        self._put("totals", Text(totals, "dim"))
         self._draw_devices(view)
         lines = reading.notice_lines(view, now, most=3 if self.has_class("narrow") else 8)
-        self._put("notices", paint.notice_text(lines))
+        room = self.query_one("#notices").content_size.width
+        self._put("notices", paint.notice_text(lines, room))
 
     def _draw_models(self, view: View, now: float) -> None:
         found = reading.model_rows(view, now, self._arrangement)
@@ -191,6 +196,7 @@ class Dashboard(Screen[None]):
                 reading.trace(view, f"used:{bar.name}", max(panel.content_size.width - 3, 10)),
                 is_wide=is_wide,
                 label=label,
+                room=panel.content_size.width,
             )
             for bar in device_bars(view, width)
         ]

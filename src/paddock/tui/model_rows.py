@@ -64,7 +64,7 @@ def variant_row(base: ModelRow, variant: VariantInfo) -> ModelRow:
         last_used="",
         is_current=False,
         is_pinned=False,
-        is_bench=base.is_bench,
+        is_bench=variant.bench,
         variant_of=variant.variant_of,
     )
 

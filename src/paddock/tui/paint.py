@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from paddock.figures.sparkline import sparkline
 from paddock.figures.units import count
 from paddock.tui.bars import Bar, Segment
+from paddock.tui.fitting import cut, name_within, names_within, whole_parts
 from paddock.tui.reading import Header, Mark, ModelRow, NoticeLine, RequestRow, SwitchLine, Tone
 
 TONES: dict[Tone, str] = {
@@ -25,7 +27,7 @@ _FILLS = {
     "unknown": ("?", "dim"),
 }
 _STATE, _WIDE_STATE = 18, 30  # cells
-_LEAST_NAME = 12  # of the picker
+_LEAST_NAME = 12  # cells of a name in the picker and of what is loading
 _MISTAKES = 3  # of models.conf that are shown at once
 _INSTANCES = (("█", "green"), ("▓", "cyan"), ("█", "blue"), ("▓", "yellow"))
 
@@ -42,7 +44,7 @@ def model_cells(row: ModelRow, *, is_wide: bool) -> list[Text]:
     if row.note:
         state.append(f" {row.note}", "dim")
     # A reason takes no place from the columns behind it; the whole of it stands below.
-    state.truncate(_WIDE_STATE if is_wide else _STATE, overflow="ellipsis")
+    state = cut(state, _WIDE_STATE if is_wide else _STATE)
     verdict = mark(row.verdict) if is_wide or row.verdict is None else mark_symbol(row.verdict)
     speed = (row.speed if is_wide else row.measured).removesuffix(" t/s")  # as its heading says
     used = row.last_used if is_wide else row.used_ago
@@ -117,18 +119,37 @@ def header_line(found: Header) -> Text:
 
 def switch_text(line: SwitchLine, width: int, spin: int, *, log_lines: int = 3) -> Text:
     """A switch under way in two lines, or a failed one with the last lines of its log."""
+    room = max(width - 4, 10)
     if line.failure:
-        return _failed(line, log_lines)
-    facts = " · ".join(
-        filter(None, (line.percent, line.amount, line.rate, line.elapsed, line.left))
-    )
-    text = Text.assemble((line.profile, "bold"), f"  {line.stage}", (f"  {facts}", "dim"))
-    text.append("  c: cancel\n", "dim")
-    return text.append_text(progress(line.fraction, max(width - 4, 10), spin))
+        return _failed(line, room, log_lines)
+    text = _under_way(line, room).append("\n")
+    return text.append_text(progress(line.fraction, room, spin))
 
 
-def _failed(line: SwitchLine, log_lines: int) -> Text:
+def _under_way(line: SwitchLine, room: int) -> Text:
+    """In so many cells: without its size, the key, its rate, if it must be; then the names are shortened."""
+    key = "c: cancel"
+    ways = [
+        ((line.percent, line.amount, line.rate, line.elapsed, line.left), key),
+        ((line.percent, line.rate, line.elapsed, line.left), key),
+        ((line.percent, line.rate, line.elapsed, line.left), ""),
+        ((line.percent, line.elapsed, line.left), ""),
+    ]
+    name, stage, behind, over = line.profile, line.stage, "", 0
+    for facts, hint in ways:
+        behind = "  ".join(filter(None, (" · ".join(filter(None, facts)), hint)))
+        over = cell_len(f"{name}  {stage}  {behind}") - room
+        if over <= 0:
+            break
+    if over > 0:
+        name = name_within(name, max(cell_len(name) - over, _LEAST_NAME))
+        stage = name_within(stage, room - cell_len(f"{name}    {behind}"))
+    return Text.assemble((name, "bold"), f"  {stage}", (f"  {behind}", "dim"))
+
+
+def _failed(line: SwitchLine, room: int, log_lines: int) -> Text:
     text = Text.assemble(("✗ ", "bold red"), (line.profile, "bold"), f"  {line.failure}")
+    text = cut(text, room)
     if line.hint:
         text.append(f"\n  {line.hint}", "yellow")
     said_something = [said for said in line.log if said.strip()]
@@ -151,18 +172,30 @@ def progress(fraction: float | None, width: int, spin: int) -> Text:
     return Text.assemble(("━" * done, "green"), ("─" * (width - done), "dim"))
 
 
-def device_text(bar: Bar, used: Iterable[float | None], *, is_wide: bool, label: int) -> Text:
-    """A device: its bar, and with room for it the legend and the last minutes. `label`: cells of its name."""
+def device_text(
+    bar: Bar, used: Iterable[float | None], *, is_wide: bool, label: int, room: int
+) -> Text:
+    """A device: its bar, and with room for it the legend and the last minutes. `label`: cells of its name;
+    `room`: of each line."""
     name = Text.assemble((bar.name, "bold"), f" {bar.description}")
     name.truncate(label, overflow="ellipsis", pad=True)
     text = Text.assemble(name, " ", _cells(bar), f" {bar.free:>8} free")
     if not is_wide:
-        return text.append(f"  {bar.brief}", "dim") if bar.brief else text
-    whole = ", ".join(filter(None, (bar.total, bar.facts)))
-    what = " · ".join(filter(None, (bar.detail, whole)))
-    for line in filter(None, (bar.legend, what)):
+        brief = whole_parts(bar.brief.split(", "), room - text.cell_len - 2)
+        return text.append(f"  {brief}", "dim") if brief else text
+    for line in (*names_within(bar.taken, room - 2), _about(bar, room - 2)):
         text.append(f"\n  {line}", "dim")
     return text.append(f"\n  {sparkline(list(used), within=(0.0, 1.0))}", "cyan")
+
+
+def _about(bar: Bar, room: int) -> str:
+    """What it is and how hard it works; its name is shortened first, then its size left out."""
+    facts = ", ".join(filter(None, (bar.total, bar.facts)))
+    if cell_len(facts) > room:
+        return whole_parts(bar.facts.split(", "), room)
+    left = room - cell_len(facts) - 3
+    detail = name_within(bar.detail, left) if left >= min(cell_len(bar.detail), _LEAST_NAME) else ""
+    return " · ".join(filter(None, (detail, facts)))
 
 
 def _cells(bar: Bar) -> Text:
@@ -179,12 +212,13 @@ def _fill(segment: Segment) -> tuple[str, str]:
     return _FILLS[segment.kind]
 
 
-def notice_text(lines: Iterable[NoticeLine]) -> Text:
-    """The newest last."""
+def notice_text(lines: Iterable[NoticeLine], room: int) -> Text:
+    """The newest last, each in so many cells."""
     text = Text()
     for line in lines:
         text.append_text(mark_symbol(line.mark))
-        text.append(f" {line.text}")
+        text.append(" ")
+        text.append_text(cut(Text(line.text), room - cell_len(line.when) - 4))
         text.append(f"  {line.when}\n", "dim")
     text.rstrip()
     return text

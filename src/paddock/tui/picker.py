@@ -89,8 +89,8 @@ class Picker(ModalScreen[str | None]):
         self.query_one(OptionList).highlighted = chosen
 
     def _list(self, models: Sequence[Model]) -> None:
-        """Ordinary profiles first, then those for benchmarks."""
-        self._shown = sorted(models, key=lambda m: isinstance(m, ProfileInfo) and m.bench)
+        """Ordinary models first, then those for benchmarks."""
+        self._shown = sorted(models, key=lambda m: m.bench)
         choices = self.query_one(OptionList)
         choices.clear_options()
         # All of them, so that the columns stay where they are while somebody types.

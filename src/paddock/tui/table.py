@@ -1,9 +1,11 @@
 """A table whose rows have names: shown anew without losing the place, and without flicker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.text import Text
 from textual.widgets import DataTable
+
+from paddock.tui.fitting import cut
 
 Cells = Sequence[Text]
 
@@ -20,11 +22,12 @@ class Rows(DataTable[Text]):
         *,
         id: str,  # noqa: A002  # Textual's word
         elastic: Sequence[tuple[str, int]] = (),
+        worded: Collection[str] = (),
     ) -> None:
         """`elastic`: what to shorten where the columns are wider than the table, in this order, each down
-        to so many cells; all others keep theirs."""
+        to so many cells; all others keep theirs. `worded`: of these, those that have figures among words."""
         super().__init__(id=id, cursor_type="row", show_row_labels=False)
-        self._headings, self._elastic = columns, elastic
+        self._headings, self._elastic, self._worded = columns, elastic, worded
         self._rows_shown: dict[str, Cells] = {}
         self._widths: list[int] = []  # that the cells need
         self._fitted: list[int] = []  # that they have
@@ -74,9 +77,12 @@ class Rows(DataTable[Text]):
         return fitted
 
     def _rewrite(self, name: str, cells: Cells) -> None:
-        for column, old, new in zip(self._headings, self._rows_shown[name], cells, strict=True):
+        before = self._rows_shown[name]
+        for column, width, old, new in zip(
+            self._headings, self._fitted, before, cells, strict=True
+        ):
             if old != new or old.spans != new.spans:
-                self.update_cell(name, column, _one_line(new))
+                self.update_cell(name, column, self._one_line(column, new, width))
 
     def _rebuild(self, rows: Mapping[str, Cells]) -> None:
         chosen, place = self.chosen, self.cursor_row
@@ -84,15 +90,16 @@ class Rows(DataTable[Text]):
         for heading, width in zip(self._headings, self._fitted, strict=True):
             self.add_column(heading, key=heading, width=width)
         for name, cells in rows.items():
-            self.add_row(*map(_one_line, cells), key=name)
+            self.add_row(*map(self._one_line, self._headings, cells, self._fitted), key=name)
         names = list(rows)
         if chosen in names:
             place = names.index(chosen)
         if names:
             self.move_cursor(row=min(place, len(names) - 1), animate=False)
 
-
-def _one_line(cell: Text) -> Text:
-    """Cut where its column ends; else whole words would go to a second line that nobody sees."""
-    cell.no_wrap, cell.overflow = True, "ellipsis"
-    return cell
+    def _one_line(self, heading: str, cell: Text, width: int) -> Text:
+        """Cut where its column ends; else whole words would go to a second line that nobody sees."""
+        if heading in self._worded:
+            cell = cut(cell, width)
+        cell.no_wrap, cell.overflow = True, "ellipsis"
+        return cell

@@ -858,6 +858,7 @@ export interface VariantInfo {
     title?: string;
     description?: string;
     aliases?: (string)[];
+    bench?: boolean;
     hidden?: boolean;
     settings?: Record<string, unknown>;
 }

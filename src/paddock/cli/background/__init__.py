@@ -6,4 +6,6 @@ when the file is begun anew. `demo_stage.py` is the daemon of `paddock demo`. `c
 is for verbs that run a command of the user's.
 
 It never imports the daemon's code: it starts `paddock serve` and speaks to it over HTTP.
+To add something that is done with the daemon's process: a function here that takes paths and a client, and leaves words to
+`output/`. What the daemon itself must do for it is an endpoint.
 """

@@ -5,4 +5,5 @@ Start at `files.py`: models.conf and paddock.toml as the daemon would read them.
 `import_page.py` one from another program's files. Most of it is blocking.
 
 It prints nothing, and what it decides it asks `placement/`, `config/` and `importing/`.
+To add something that verbs find out: a function that takes `Files` and returns values, which a file in `output/` prints.
 """

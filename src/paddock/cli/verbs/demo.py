@@ -46,8 +46,7 @@ class Turn:
 def demo(folder: Folder = None, keep: Keep = False, engine: EngineName = None) -> None:
     """See it work, with three small models of its own making.
 
-    Starts a daemon of its own and asks each model by name, through the OpenAI API and the Anthropic
-    API. Needs up to 700 MB of disk for half a minute. Ctrl-C ends it and cleans up.
+    Starts a daemon of its own and asks each model by name, through the OpenAI API and the Anthropic API. Needs up to 700 MB of disk for half a minute. Ctrl-C ends it and cleans up.
     """
     from paddock.cli.background.demo_stage import (
         empty_folder,

@@ -55,9 +55,7 @@ def doctor(
 ) -> None:
     """Find what could be better: in models.conf, in the model files, and on this machine.
 
-    Asks each profile's engine for a plan, which loads nothing. A daemon that answers is asked; it
-    knows measured speeds too. Without one, or with --config, this machine is read here. Each code is
-    explained in docs/troubleshooting.md. Exit status 1 if there is an error among the findings.
+    Asks each profile's engine for a plan, which loads nothing. A daemon that answers is asked; it knows measured speeds too. Without one, or with --config, this machine is read here. Each code is explained in docs/troubleshooting.md. Exit status 1 if there is an error among the findings.
     """
     from paddock.cli.offline.files import open_files
 

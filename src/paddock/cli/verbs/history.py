@@ -59,8 +59,7 @@ def history(
 
     DIFFERS IN: what was not yet as at the newest load. Speeds are medians.
 
-    With --switches: what each switch spent its time on, in seconds, from the first wish to the first
-    token; of all profiles where none is named.
+    With --switches: what each switch spent its time on, in seconds, from the first wish to the first token; of all profiles where none is named.
     """
     client = connect(url, key)
     if switches:

@@ -57,9 +57,7 @@ def plan(
 ) -> None:
     """Show where a profile's weights, context and buffers would lie, as llama.cpp would place them now.
 
-    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own
-    instances hold, and plans as if they had left. Without one, or with --config, this machine is
-    read here. Exit status 1 if the plan, or one of all, cannot be loaded.
+    Asks the engine itself, which loads nothing. A daemon that answers is asked; it knows what its own instances hold, and plans as if they had left. Without one, or with --config, this machine is read here. Exit status 1 if the plan, or one of all, cannot be loaded.
     """
     if wrong := _contradiction(model, show_all=show_all, beside=beside):
         raise BadRequest(wrong, hint=EXAMPLE)
@@ -198,7 +196,8 @@ def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
         print(paint(note, "yellow"))
     available = [_available(found, name) for name in names]
     print(f"\navailable: {', '.join(text for text in available if text)}")
-    _print_pairs(pairs)
+    for line in lines_of(pairs, _too_large(found)):
+        print(line)
     if len(found) > _FEW:
         print(
             f"\n{len(found):,} profiles: `paddock plan PROFILE --pairs` shows which of them fit beside one"
@@ -209,6 +208,8 @@ def _row(found: Plan, names: Sequence[str]) -> list[str]:
     held = [device.total if (device := found.device(name)) else 0 for name in names]
     layers = f"{found.layers_on_devices}/{found.layers}" if found.layers else ""
     steps = "; ".join(found.steps) or "as asked for"
+    if _too_large([found]):
+        steps = paint(f"{steps}, too large by itself", "yellow")
     return [
         found.profile,
         str(found.n_ctx or ""),
@@ -231,9 +232,11 @@ def _available(plans: Sequence[Plan], name: str) -> str:
     return f"{name} {mib(known[0])}" if known else ""
 
 
-def _print_pairs(pairs: Sequence[Pair]) -> None:
-    for line in lines_of(pairs):
-        print(line)
+def _too_large(found: Sequence[Plan]) -> dict[str, str]:
+    """Why some do not fit even alone: their pairs say nothing."""
+    from paddock.placement.pairs import too_large
+
+    return {plan.profile: why for plan in found if (why := too_large(plan))}
 
 
 def _print_beside(model: str, pairs: Sequence[Pair]) -> None:

@@ -20,8 +20,7 @@ EXAMPLE = "Example: pip install --upgrade paddock-llm && paddock restart"
 def restart(url: Url = DEFAULT_URL, key: Key = None) -> None:
     """Restart the daemon, not its models.
 
-    The new one has the old one's command line, and adopts the models that run on meanwhile.
-    Clients that connect meanwhile wait for it.
+    The new one has the old one's command line, and adopts the models that run on meanwhile. Clients that connect meanwhile wait for it.
     """
     from paddock.cli.background.process import shut_down, spawn, wait_healthy
     from paddock.handover import SocketTaker

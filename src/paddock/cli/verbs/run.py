@@ -43,7 +43,7 @@ Private = Annotated[
     bool,
     typer.Option(
         "--private",
-        help="In a folder of its own, apart from the client's usual one, with nothing that leaves this machine.",
+        help="For claude-code alone: in a folder of its own, apart from the usual one, with nothing that leaves this machine.",
     ),
 ]
 
@@ -59,6 +59,8 @@ def run(
     key: Key = None,
 ) -> None:
     """Start a client on one of the models, with its real context, long patience and one model for all its jobs.
+
+    Without --model, claude-code gets all models, and its picker (`/model`) chooses among them. Any other client gets the model that was used last, or the only one.
 
     Where no daemon runs, one is started in the background first, and goes on when the client has ended.
 

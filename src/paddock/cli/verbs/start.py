@@ -28,8 +28,7 @@ def start(
 ) -> None:
     """Start the daemon in the background.
 
-    Waits until it answers, and shows the end of its log if it does not. One that runs already is
-    left alone.
+    Waits until it answers, and shows the end of its log if it does not. One that runs already is left alone.
     """
     from paddock.cli.background.start import Order, ensure_running
 

@@ -38,9 +38,9 @@ _HEADERS = (
 def stats(
     since: Since = "7d", url: Url = DEFAULT_URL, key: Key = None, as_json: Json = False
 ) -> None:
-    """Show what switches cost: who waited, what was read again, who made whom leave by turns.
+    """Show what switches cost: who waited, what was read again, which two models kept making each other leave.
 
-    Under a pair that alternates stands the change that would end it, as far as plans say so; plans that are missing are made, which takes seconds and loads nothing.
+    For two models that keep making each other leave, it names the change that would let both stay, where plans show one. Plans that are missing are made, which takes seconds and loads nothing.
     """
     from paddock.cli.times import since as time_of
 

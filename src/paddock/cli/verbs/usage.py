@@ -54,7 +54,7 @@ def usage(
 ) -> None:
     """Show what was used: requests, tokens of prompts and answers, and the time that models took for them.
 
-    Days are those of the daemon's machine. UNCOUNTED: requests whose reply did not report its tokens, as those of clients that hung up; of these only what the model had logged by then is counted.
+    Days are those of the daemon's machine. UNCOUNTED is the number of requests whose reply did not say how many tokens it took, for example because the client hung up. Their tokens are counted as far as the model's log had reported them, so the sums may be too small.
     """
     from datetime import datetime
 
@@ -74,7 +74,9 @@ def usage(
         [[*place, *_figures(row)] for place, row in _summed(found.rows, parts)],
     )
     if any(row.uncounted for row in found.rows):
-        complain("of requests that are UNCOUNTED, the tokens are at least these")
+        complain(
+            "the sums may be too small: the replies to UNCOUNTED requests did not say how many tokens they took"
+        )
 
 
 def _chosen(by: str) -> list[str]:

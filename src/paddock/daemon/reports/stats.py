@@ -1,4 +1,4 @@
-"""What past switches cost together, and who made whom leave by turns. Pure."""
+"""What past switches cost together, and which two profiles kept making each other leave. Pure."""
 
 from collections.abc import Iterable, Sequence
 

@@ -59,7 +59,12 @@ PatchFiles = Annotated[
 ]
 NewName = Annotated[
     str | None,
-    typer.Option("--name", metavar="NAME", help="The engine's name.", show_default=False),
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The engine's name; default: --ref, else the name of the source.",
+        show_default=False,
+    ),
 ]
 CMakeWords = Annotated[
     list[str] | None,
@@ -92,8 +97,9 @@ def build(
 ) -> None:
     """Compile a llama-server for this machine, and give it a name in paddock.toml.
 
-    It goes into a folder of its own; nothing that works is touched, and the default stays. The same
-    command again goes on where one was broken off.
+    With CUDA or HIP where their compilers are here; with Vulkan for GPUs that neither of them can serve. What is left out for want of a package is named, with the command that installs it.
+
+    It goes into a folder of its own; nothing that works is touched, and the default stays. The same command again goes on where one was broken off.
     """
     from paddock.cli.offline.files import open_files
     from paddock.engine.build import BuildOrder

@@ -62,8 +62,7 @@ def try_engine(
 ) -> None:
     """Try an engine: does it load, answer, call tools and embed as it should, and as another one does?
 
-    On small models of each architecture, made for it, and on profiles of yours: a short, a 100-token
-    and a 2,000-token prompt, greedy answers, where the model lies, how fast it is. Exit status 0: safe; 1: not.
+    On small models of each architecture, made for it, and on profiles of yours: a short, a 100-token and a 2,000-token prompt, greedy answers, where the model lies, how fast it is. Exit status 0: safe; 1: not.
     """
     from paddock.cli.offline.files import open_files
 

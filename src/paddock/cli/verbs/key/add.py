@@ -88,8 +88,7 @@ def add(
 ) -> None:
     """Add a key, and show its secret: this once, as only its digest is kept.
 
-    Only the secret goes to stdout. Clients send it as `Authorization: Bearer …` or `x-api-key`; for
-    paddock itself it goes into PADDOCK_API_KEY. With the first key a key is needed for everything.
+    Only the secret goes to stdout. Clients send it as `Authorization: Bearer …` or `x-api-key`; for paddock itself it goes into PADDOCK_API_KEY. With the first key a key is needed for everything.
     """
     from paddock.cli.offline.keys import open_keys
     from paddock.config.keys import NamedKey, add_key, digest_of, new_secret
