@@ -11,6 +11,7 @@ from paddock.placement.verify import Load, Pace, verdict
 # Shorter ones are mostly overhead of their start.
 _LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens
 _STARVED = 0.2  # of a request's time
+_LOOK_EVERY = 1.0  # seconds between two looks at what a process has waited
 _SAMPLES = 50  # the last ones count
 
 
@@ -29,6 +30,8 @@ class LoadCase:
     prompt: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     # Of requests in which others had the CPU: they count only while there are no better ones.
     starved: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    looked_at: float = float("-inf")  # the clock when it was last read what its process has waited
+    is_starved: bool = False  # others had the CPU then
     asked_at: tuple[float, float] | None = None  # the clock at its request, and the wait till then
     throttled: set[str] = field(default_factory=set)
     swapped_before: int | None = None  # the machine's counter of pages when it got ready
@@ -38,8 +41,13 @@ class LoadCase:
     judged_at: float = float("-inf")
     verdict: Verdict | None = None
 
+    def needs_look(self, now: float) -> bool:
+        """Whether what its process has waited is to be read anew; not for each of many short requests."""
+        return now - self.looked_at >= _LOOK_EVERY
+
     def asked(self, now: float, waited: float | None) -> None:
         """A request begins; `waited`: seconds that the instance has waited for a CPU so far."""
+        self.looked_at = now
         self.asked_at = None if waited is None else (now, waited)
 
     def take(self, speed: Speed, now: float, waited: float | None) -> None:
@@ -51,11 +59,13 @@ class LoadCase:
             self.prompt.append(speed.prompt)
 
     def _was_starved(self, now: float, waited: float | None) -> bool:
-        """Whether others had the CPU for much of the time since it was asked."""
+        """Whether others had the CPU for much of the time since it was asked; without a new look, as of the last."""
         if self.asked_at is None or waited is None:
-            return False
+            return self.is_starved
         at, before = self.asked_at
-        return waited - before > _STARVED * (now - at)
+        self.is_starved = waited - before > _STARVED * (now - at)
+        self.asked(now, waited)
+        return self.is_starved
 
     def judged(self, swapped: int) -> Verdict:
         """Whether it lies and runs as it should. `swapped`: pages read from swap since it got ready."""

@@ -169,7 +169,8 @@ class Chronicle:
                 case.is_crowded = True
             elif case.instance.id == instance:
                 case.is_crowded = False
-                case.asked(self._clock.now(), self._observer.waited(case.instance))
+                if case.needs_look(now := self._clock.now()):
+                    case.asked(now, self._observer.waited(case.instance))
 
     def timed(
         self, instance: Instance, prompt: Timing | None, answer: Timing, *, is_probe: bool
@@ -194,7 +195,9 @@ class Chronicle:
     def _measured(
         self, case: LoadCase, speed: Speed, prompt: Timing | None, answer: Timing, *, is_probe: bool
     ) -> None:
-        case.take(speed, self._clock.now(), self._observer.waited(case.instance))
+        now = self._clock.now()
+        waited = self._observer.waited(case.instance) if case.needs_look(now) else None
+        case.take(speed, now, waited)
         if prompt and speed.prompt:
             self._paces.setdefault(case.instance.profile, PromptPace()).note(prompt)
         self._note(case, speed, prompt, answer, is_probe=is_probe)
