@@ -109,3 +109,11 @@ test("numbers are read as people read them", () => {
     assert.equal(words.reason("glm", { message: "glm exited with code 1" }), "exited with code 1");
     assert.equal(words.moment("yesterday"), "");
 });
+
+test("a hidden profile is listed for the sake of a variant that is not", async () => {
+    const { isListed } = await load("views/models.js");
+    const view = { ...nothing(), variants: [{ id: "brief", variant_of: "base" }, { id: "long", variant_of: "other", hidden: true }] };
+    assert.equal(isListed(view, { id: "base", hidden: true }), true);
+    assert.equal(isListed(view, { id: "other", hidden: true }), false);
+    assert.equal(isListed(view, { id: "other" }), true);
+});

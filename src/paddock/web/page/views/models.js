@@ -15,7 +15,7 @@ import { RequestTable } from "./requests.js";
 export function Models({ view }) {
     const [wanted, setWanted] = useState("");
     const now = useClock(30);
-    const shown = view.models.filter((model) => !model.hidden || model.state !== "unloaded");
+    const shown = view.models.filter((model) => isListed(view, model) || model.state !== "unloaded");
     const matching = shown.filter((model) => matches(model, wanted));
     const ordered = [...matching.filter((m) => !m.bench), ...matching.filter((m) => m.bench)];
     return html`
@@ -110,6 +110,11 @@ export function lastUsed(view, model, now) {
     if (model.state === "busy") return "now";
     const at = Date.parse(model.last_used ?? "") / 1000;
     return Number.isNaN(at) || view.epoch === null ? "" : words.ago(view.epoch + now - at);
+}
+
+/** Whether it, or a variant of it, is for everybody to see. @param {View} view @param {ProfileInfo} model */
+export function isListed(view, model) {
+    return !model.hidden || view.variants.some((variant) => variant.variant_of === model.id && !variant.hidden);
 }
 
 /** Whether all of these words are of its names. @param {ProfileInfo} model @param {string} wanted */

@@ -7,7 +7,7 @@ import { go } from "../history.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { modelOf } from "../state.js";
 import * as words from "../words.js";
-import { matches, speeds } from "./models.js";
+import { isListed, matches, speeds } from "./models.js";
 
 const MOST = 100; // rows: more are found by typing
 
@@ -19,7 +19,7 @@ export function SwitchTo({ view, name }) {
     const [wanted, setWanted] = useState("");
     const input = useRef(/** @type {HTMLInputElement | null} */ (null));
     useEffect(() => input.current?.focus({ preventScroll: true }), []);
-    const models = view.models.filter((model) => !model.hidden && matches(model, wanted));
+    const models = view.models.filter((model) => isListed(view, model) && matches(model, wanted));
     const ordered = [...models.filter((m) => !m.bench), ...models.filter((m) => m.bench)];
     const chosen = modelOf(view, name) ? name : "";
     const place = ordered.findIndex((model) => model.id === chosen);
