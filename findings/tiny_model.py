@@ -113,3 +113,32 @@ def write_speaker(path, chain, template, more=()):
         output[then] += embedding[now] * (30 / 64)
     add_layer(writer)
     finish(writer, embedding, output)
+
+
+def write_wide(path, width, inner, layers, heads):
+    """A model of some size that llama.cpp loads and that has nothing to say: F16, all zeros."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "a"]
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(4096)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([2, 3, 3, *[6] * 256, 1])
+    square, words = np.zeros((width, width), np.float16), np.zeros((len(tokens), width), np.float16)
+    up, down = np.zeros((inner, width), np.float16), np.zeros((width, inner), np.float16)
+    shapes = {"ffn_gate": up, "ffn_up": up, "ffn_down": down}
+    for number in range(layers):
+        for name in SQUARES:
+            writer.add_tensor(f"blk.{number}.{name}.weight", shapes.get(name, square))
+        for name in ("attn_norm", "ffn_norm"):
+            writer.add_tensor(f"blk.{number}.{name}.weight", np.ones(width, np.float32))
+    writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
+    writer.add_tensor("token_embd.weight", words)
+    writer.add_tensor("output.weight", words)
+    close(writer)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from paddock.host import drm, drm_clients, kernel
 from paddock.host.drm import Card
-from paddock.host.gpu import Gpu, GpuProcess, Telemetry
+from paddock.host.gpu import Gpu, Telemetry
 from paddock.host.kernel import PROC, SYS
-from paddock.host.processes import program
 
 _VENDOR = "0x1002"
 _MIB = 1 << 20
@@ -65,14 +64,8 @@ class Amd:
             total_mib=_mib(total),
             free_mib=None if total is None or used is None else _mib(max(0, total - used)),
             used_mib=_mib(used),
-            processes=tuple(
-                GpuProcess(
-                    pid,
-                    users.get(pid, 0),
-                    program(pid, proc=self._proc),
-                    borrowers.get(pid, 0) if is_in_ram else 0,
-                )
-                for pid in sorted(holders)
+            processes=drm_clients.as_processes(
+                holders, users, borrowers if is_in_ram else {}, proc=self._proc
             ),
             id=card.id,
             vendor="amd",

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddock.host import kernel
-from paddock.host.processes import pids
+from paddock.host.gpu import GpuProcess
+from paddock.host.processes import pids, program
 
 Usage = dict[str, dict[int, int]]  # MiB, by PCI address and pid
 
@@ -43,6 +44,20 @@ INTEL = Regions(
     frozenset(f"{name}{tile}" for name in ("vram", "local") for tile in range(4)),
     frozenset({"system", "gtt", "system0"}),
 )
+
+
+def as_processes(
+    held_by: Iterable[int],
+    own: Mapping[int, int],
+    lent: Mapping[int, int],
+    *,
+    proc: Path = kernel.PROC,
+) -> tuple[GpuProcess, ...]:
+    """These processes, by their pids, with what they hold of the card's own memory and of RAM through it, MiB."""
+    return tuple(
+        GpuProcess(pid, own.get(pid, 0), program(pid, proc=proc), lent.get(pid, 0))
+        for pid in sorted(held_by)
+    )
 
 
 def vram(*, proc: Path = kernel.PROC, sys: Path = kernel.SYS) -> Usage:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from paddock.host import drm, drm_clients, kernel
 from paddock.host.drm import Card
-from paddock.host.gpu import Gpu, GpuProcess, Telemetry
+from paddock.host.gpu import Gpu, Telemetry
 from paddock.host.kernel import PROC, SYS
-from paddock.host.processes import program
 
 _VENDOR = "0x8086"
 _DRIVERS = ("xe", "i915")
@@ -68,14 +67,8 @@ class Intel:
             total_mib=total_mib,
             free_mib=max(0, total_mib - used_mib),
             used_mib=used_mib,
-            processes=tuple(
-                GpuProcess(
-                    pid,
-                    users.get(pid, 0),
-                    program(pid, proc=self._proc),
-                    borrowers.get(pid, 0) if is_in_ram else 0,
-                )
-                for pid in sorted(holders)
+            processes=drm_clients.as_processes(
+                holders, users, borrowers if is_in_ram else {}, proc=self._proc
             ),
             id=card.id,
             vendor="intel",
