@@ -15,12 +15,14 @@ _MOST = 4096  # bytes of a piece that are looked at
 _USAGE_BEGINS, _TIMINGS_BEGIN = b'"usage":{', b'"timings":{'
 _USAGE_LENGTH = 512  # bytes from its beginning, within which what is looked for stands
 
-_TIMINGS = re.compile(rb'"timings":\{"cache_n":(\d+),"prompt_n":(\d+),[^{}]*?"predicted_n":(\d+)')
+_TIMINGS = re.compile(rb'"timings":\{"cache_n":(\d+),"prompt_n":(\d+),')
+_PREDICTED = b'"predicted_n":'
 # OpenAI's words (embeddings have no answer), then those of Anthropic and of OpenAI's Responses.
-_PROMPT, _ANSWER = re.compile(rb'"prompt_tokens":(\d+)'), re.compile(rb'"completion_tokens":(\d+)')
-_INPUT, _OUTPUT = re.compile(rb'"input_tokens":(\d+)'), re.compile(rb'"output_tokens":(\d+)')
+_PROMPT, _ANSWER = b'"prompt_tokens":', b'"completion_tokens":'
+_INPUT, _OUTPUT = b'"input_tokens":', b'"output_tokens":'
 # Anthropic counts what was cached apart; in OpenAI's Responses it is part of the input.
-_CACHED = re.compile(rb'"cache_read_input_tokens":(\d+)')
+_CACHED = b'"cache_read_input_tokens":'
+_DIGITS = re.compile(rb"\d+")
 
 
 class Tokens(NamedTuple):
@@ -54,12 +56,22 @@ class ReplyUsage:
         last = self._last
         end = last[0][-_MOST:] if len(last) == 1 else b"".join([piece[-_MOST:] for piece in last])
         usage, timings = end.rfind(_USAGE_BEGINS), end.rfind(_TIMINGS_BEGIN)
-        if timings > usage and (found := _TIMINGS.match(end, timings)):
-            cached, prompt, answer = found.groups()
-            return Tokens(int(cached) + int(prompt), int(answer))
+        if timings > usage and (tokens := _timed(end, timings)):
+            return tokens
         return _both(end, usage, end, usage) or _both(
             self._first, self._first.find(_USAGE_BEGINS), end, usage
         )
+
+
+def _timed(end: bytes, at: int) -> Tokens | None:
+    """As the `timings` that begin there have it."""
+    if (found := _TIMINGS.match(end, at)) is None:
+        return None
+    begins = found.end()
+    closes = end.find(b"}", begins)
+    predicted = end.find(_PREDICTED, begins, closes if closes >= 0 else len(end))
+    answer = _DIGITS.match(end, predicted + len(_PREDICTED)) if predicted >= 0 else None
+    return Tokens(int(found[1]) + int(found[2]), int(answer[0])) if answer else None
 
 
 def _both(beginning: bytes, at: int, end: bytes, end_at: int) -> Tokens | None:
@@ -76,7 +88,8 @@ def _both(beginning: bytes, at: int, end: bytes, end_at: int) -> Tokens | None:
     return Tokens(prompt + (_number(_CACHED, beginning, at) or 0), answer)
 
 
-def _number(pattern: re.Pattern[bytes], text: bytes, at: int) -> int | None:
-    """The first that there is in the `usage` that begins at `at`; -1: there is none."""
-    found = pattern.search(text, at, at + _USAGE_LENGTH) if at >= 0 else None
-    return int(found[1]) if found else None
+def _number(name: bytes, text: bytes, at: int) -> int | None:
+    """The first of this name in the `usage` that begins at `at`; -1: there is none."""
+    place = text.find(name, at, at + _USAGE_LENGTH) if at >= 0 else -1
+    found = _DIGITS.match(text, place + len(name)) if place >= 0 else None
+    return int(found[0]) if found else None
