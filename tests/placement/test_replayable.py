@@ -174,8 +174,8 @@ def test_what_was_cut_to_a_device_behind_rpc_is_fitted_anew_where_its_engine_see
 
 def test_a_made_up_gpu_in_ram_that_no_driver_reads_is_not_compared_with_what_it_was_cut_to():
     """RAM changes all the time: `obstacle` compares it."""
-    told = {DeviceId(CARD): Reading(DeviceId(CARD), "Vulkan0", None, None, is_in_ram=True, is_reported=True)}  # fmt: skip
-    assert replay(shared(steps=["cut"]), told).cut_to == {}
+    shared_one = {DeviceId(CARD): Reading(DeviceId(CARD), "Vulkan0", None, None, is_in_ram=True, is_reported=True)}  # fmt: skip
+    assert replay(shared(steps=["cut"]), shared_one).cut_to == {}
 
 
 def test_of_a_card_that_no_driver_reads_the_engine_must_see_enough_too():
