@@ -256,6 +256,8 @@ class Stable:
         `may`: whatever it refuses is as if it were not there.
         """
         [names] = self._names
+        if (found := names.exact(name)) and (may is None or may(found)):  # nearly always
+            return found
         exact = filter(None, map(names.exact, spellings(name)))
         if found := next((one for one in exact if may is None or may(one)), None):
             return found
