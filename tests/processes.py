@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 import pytest
 
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
-_NAMES = {"fork", "forkpty", "create_subprocess_exec"}
+_NAMES = {"fork", "forkpty", "create_subprocess_exec", "sync_playwright"}
 _OURS = ("tests.", "paddock.")
 _REASON = "starts a process: `make test` runs it"
 
