@@ -23,7 +23,7 @@ import msgspec
 from paddock.atomic_write import atomic_write
 from paddock.llama.gguf import Facts, GgufError, HeaderAnswer, absent, shards
 
-_FORMAT = 2  # raise it when a fact is added, or found in another way
+_FORMAT = 3  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
 _COMMAND = ("-P", "-m", "paddock.llama.gguf_child")
 

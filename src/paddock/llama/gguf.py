@@ -63,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int  # of all shards
     file_type: str | None = None  # `MOSTLY_Q4_K_M`
     shards: tuple[str, ...]  # paths; one where the file is not split
+    header_bytes: tuple[int, ...] = ()  # per shard: where its header ends
 
     name: str = ""  # general.name
     size_label: str = ""  # general.size_label: `30B-A3B`

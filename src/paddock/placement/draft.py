@@ -52,6 +52,7 @@ class DraftEntry:
     id: str
     model: UsableModel
     context: Context
+    source: str = ""  # where its file was fetched from
 
     @property
     def ubatch(self) -> int:

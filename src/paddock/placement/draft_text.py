@@ -151,6 +151,9 @@ def _section(entry: DraftEntry, outline: DraftOutline) -> Iterator[str]:
             "Its recurrent state cannot forget: leave context-shift off, as it is by itself."
         )
     yield f"MODEL = {outline.place(model.file.path)}"
+    if entry.source:
+        yield "# Where it is from: `paddock pull --check` looks for a newer one."
+        yield f"source = {entry.source}"
     if model.projector:
         yield "# Its projector, for pictures or sound."
         yield f"MMPROJ = {outline.place(model.projector.path)}"

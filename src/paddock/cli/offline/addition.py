@@ -62,9 +62,9 @@ class Addition:
 
 
 def addition_of_file(
-    model: Path, files: Files, *, name: str | None, progress: InquiryProgress
+    model: Path, files: Files, *, name: str | None, progress: InquiryProgress, source: str = ""
 ) -> Addition:
-    """A profile for one GGUF file, with the projector that lies beside it.
+    """A profile for one GGUF file, with the projector that lies beside it. `source`: where it was fetched from.
 
     ConfigError where the file is no model that can be served, models.conf has it already, or `paddock check` would
     refuse what came of it.
@@ -81,8 +81,7 @@ def addition_of_file(
     found = sort_out(read_headers(_beside(path, top), files.paths.state_dir, progress))
     machine = machine_for(files, [_served(path, found)], progress)
     [entry] = entries([_served(path, found)], machine, taken=target.names)
-    if name is not None:
-        entry = replace(entry, id=name)
+    entry = replace(entry, id=name or entry.id, source=source)
     outline = _outline(top, files, machine=machine, new=[entry])
     return target.with_sections(draft_text.sections(outline), [entry])
 
