@@ -26,6 +26,7 @@ from paddock.placement.estimate import estimated
 
 Fit = Literal["gpu", "ram", "part", "no"]  # all on GPUs; all in RAM; in both; nowhere
 _USABLE = 8192  # tokens of context that a person wants at least
+_GOOD_BITS = 4.0
 _MIB = 1 << 20
 
 
@@ -195,20 +196,19 @@ def fit_of(plan: Plan, context: Context, *, has_cards: bool) -> Fit:
 
 
 def _best(candidates: Sequence[Candidate]) -> Candidate:
-    """The largest that lies where it is fast; else the largest that lies anywhere; else the smallest."""
-    usual = [one for one in candidates if one.offer in _to_run([c.offer for c in candidates])]
-    for is_good in (_is_whole, _is_somewhere):
-        if good := [one for one in usual if is_good(one)]:
-            return good[-1]
+    """The largest that lies where it is fast. Where none does, each byte in RAM is slow: the smallest good one."""
+    run = _to_run([one.offer for one in candidates])
+    usual = [one for one in candidates if one.offer in run]
+    if whole := [one for one in usual if one.is_whole]:
+        return whole[-1]
+    if somewhere := [one for one in usual if one.fit != "no"]:
+        return next((one for one in somewhere if _is_good(one.facts)), somewhere[-1])
     return usual[0]
 
 
-def _is_whole(candidate: Candidate) -> bool:
-    return candidate.is_whole
-
-
-def _is_somewhere(candidate: Candidate) -> bool:
-    return candidate.fit != "no"
+def _is_good(facts: Facts) -> bool:
+    """Below four bits a weight, answers are seen to suffer."""
+    return (facts.bits_per_weight or _GOOD_BITS) >= _GOOD_BITS
 
 
 def _to_run(offers: Sequence[Offer]) -> list[Offer]:
