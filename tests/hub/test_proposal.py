@@ -60,10 +60,10 @@ def machine(*cards: int, ram: int = 64) -> Machine:
     return Machine(tuple(DraftCard(r, has_mib=r.total_mib) for r in readings), host)
 
 
-def proposed(tmp_path: Path, on: Machine, name: str = "acme/x", **more: int) -> Proposal:
+def proposed(tmp_path: Path, on: Machine, name: str = "acme/x", projector: int = 0) -> Proposal:
     READ.clear()
     files = [HubFile(f"x-{q}.gguf", gib * GIB, "0" * 64) for q, gib in SIZES.items()]
-    files += [HubFile(f"{path}.gguf", size, "1" * 64) for path, size in more.items()]
+    files += [HubFile("mmproj-F16.gguf", projector, "1" * 64)] if projector else []
     repository = sorted_out(parsed(name), "c" * 40, files)
     headers = Known(None, repository.name, "c" * 40, tmp_path / "h")  # type: ignore[arg-type]
     return Chooser(repository, headers, on).proposal()
@@ -110,7 +110,7 @@ def test_the_one_that_is_named_is_taken_and_judged(tmp_path: Path) -> None:
 
 
 def test_a_projector_is_fetched_with_it_and_counts(tmp_path: Path) -> None:
-    with_one = proposed(tmp_path, machine(9), **{"mmproj-F16": 1 * GIB})
+    with_one = proposed(tmp_path, machine(9), projector=GIB)
     assert with_one.chosen.projector is not None
     assert with_one.chosen.size == with_one.chosen.offer.size + GIB
     alone = proposed(tmp_path, machine(9), f"acme/x:{with_one.chosen.offer.quantisation}")

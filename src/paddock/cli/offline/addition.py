@@ -5,6 +5,7 @@ Start at `addition_of_file`, `addition_of_folder` and `append`. What stands in t
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,12 +109,18 @@ def addition_of_folder(folder: Path, files: Files, progress: InquiryProgress) ->
 
 def append(addition: Addition) -> None:
     """Write models.conf whole or not at all. ConfigError where it was changed since it was read."""
-    file = addition.files.paths.config
+    after = addition.before + _joined(addition.before, addition.sections)
+    replace_text(addition.files.paths.config, addition.before, after)
+
+
+def replace_text(file: Path, seen: str, after: str) -> None:
+    """Write the file whole or not at all, with its byte order mark. ConfigError where it is not as it was `seen`."""
     try:
         before = read_plain(file)
-        if before.decode("utf-8-sig") != addition.before:
+        if before.decode("utf-8-sig") != seen:
             raise ConfigError(f"{file} was changed in the meantime", hint="try again")
-        atomic_write(file, before + _joined(addition.before, addition.sections).encode())
+        mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+        atomic_write(file, mark + after.encode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} was changed in the meantime", hint="try again") from error
     except OSError as error:
@@ -174,6 +181,14 @@ class _Target:
             raise ConfigError(
                 f"{self.files.paths.config} is left as it is: this would not load", detail=detail
             )
+
+
+def reread(text: str, files: Files, what: str) -> Stable:
+    """What models.conf would be with this text. ConfigError, about `what`, where `paddock check` would refuse it."""
+    stable, problems = _read(text, files)
+    if stable is None:
+        raise _refused(f"{files.paths.config} is left as it is: {what} would be wrong", problems)
+    return stable
 
 
 def _read(text: str, files: Files) -> tuple[Stable | None, tuple[Problem, ...]]:

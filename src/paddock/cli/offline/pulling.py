@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,6 +140,23 @@ def transfer_of(
     folder = place.content(chosen.offer.first).parent
     disk = Disk(folder, files.settings.disk_margin * _MIB)
     return Transfer(hub, name, commit, place, disk, chosen.files, rate)
+
+
+def forgotten(text: str, files: Files) -> int:
+    """Delete what has come of unfinished downloads of a repository; bytes that this freed."""
+    name = parsed(text)
+    hub = hub_of(name, hosts=files.settings.hub_hosts, environ=os.environ)
+    repository = listed(hub, name)
+    place = place_for(files, hub, name, repository.commit)
+    offers = [repository.wanted()] if name.file or name.quantisation else repository.offers
+    wanted = [file for offer in offers if offer for file in offer.files]
+    freed = 0
+    for partial in map(place.partial, [*wanted, *repository.projectors]):
+        with suppress(OSError):
+            size = partial.lstat().st_blocks * 512
+            partial.unlink()
+            freed += size
+    return freed
 
 
 def begin_conf(config: Path) -> None:
