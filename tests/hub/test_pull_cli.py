@@ -125,7 +125,7 @@ def test_an_error_says_what_to_write(pull: Pull, args: tuple[str, ...], words: s
 def test_without_the_library_it_says_how_to_install_it(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paddock.hub.library.find_spec", lambda _: None)
+    monkeypatch.setattr("paddock.hub.extra.find_spec", lambda _: None)
     failed = pull(REPO, "--dry-run")
     assert failed.status == 1
     assert "pip install 'paddock-llm[hub]'" in failed.err

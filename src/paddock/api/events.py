@@ -6,6 +6,7 @@ import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.placement import Speed, Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.switches import SwitchPhase
 from paddock.api.types import (
     ConfigInfo,
@@ -128,8 +129,14 @@ class YieldChanged(Event, tag="yield", kw_only=True):
     yielded: YieldInfo | None = None
 
 
+class PullChanged(Event, tag="pull", kw_only=True):
+    """A download began, went on, or ended; while it runs, one each second at most."""
+
+    pull: PullInfo
+
+
 AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
 AnyEvent = (
     Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
-    | YieldChanged
+    | YieldChanged | PullChanged
 )  # fmt: skip

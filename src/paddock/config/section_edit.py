@@ -6,6 +6,7 @@ from paddock.config.ini import Section, parse_ini
 from paddock.errors import ConfigError
 
 _MARKS = ("#", ";")
+_ALIASES = ("aliases", "alias")
 
 
 def with_values(text: str, section: str, values: Mapping[str, str]) -> str:
@@ -24,6 +25,20 @@ def with_values(text: str, section: str, values: Mapping[str, str]) -> str:
         end = old[len(old.rstrip("\r\n")) :]
         gap = old[: len(old) - len(old.lstrip(" \t"))]
         lines[entry.line - 1] = f"{before}{sign}{gap}{value}{end}"
+    return "".join(lines)
+
+
+def with_alias(text: str, section: str, alias: str) -> str:
+    """The text with one more name for a section: behind its `aliases`, or in a line of its own below its header."""
+    found = _section(text, section)
+    entry = next((e for e in found.entries if e.key.lower() in _ALIASES), None)
+    if entry:
+        known = ", ".join(filter(None, (entry.value.strip(), alias)))
+        return with_values(text, section, {entry.key.lower(): known})
+    lines = text.splitlines(keepends=True)
+    header = lines[found.line - 1]
+    end = header[len(header.rstrip("\r\n")) :] or "\n"
+    lines[found.line - 1] = f"{header.rstrip(end)}{end}aliases = {alias}{end}"
     return "".join(lines)
 
 

@@ -140,6 +140,7 @@ class Daemon(Desk):
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
+        await self.pulls.close()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.supervisor.leave() if self._keep else self.supervisor.all_ended())

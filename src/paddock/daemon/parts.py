@@ -10,6 +10,7 @@ from typing import Literal
 from paddock.api.activity import Totals
 from paddock.config.settings import Paths
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
@@ -51,3 +52,4 @@ class Parts:
     on_yield: Literal["wait", "refuse"]
     unknown_model: str  # see `Settings`
     contexts: Contexts
+    pull_book: PullBook

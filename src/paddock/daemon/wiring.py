@@ -13,6 +13,7 @@ from paddock.config.settings import Paths, Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
@@ -46,6 +47,7 @@ from paddock.daemon.parts import Parts
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.pulls import Pulls
 from paddock.daemon.reports.activity_feed import ActivityFeed
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
@@ -131,7 +133,7 @@ class ReportsRoom:
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
             on_yield=given.settings.on_yield, unknown_model=given.settings.unknown_model,
-            contexts=past.contexts,
+            contexts=past.contexts, pull_book=PullBook(),
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
@@ -166,6 +168,9 @@ class ControlRoom:
         )
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
+        )
+        self.pulls = Pulls(
+            given.paths, reports.parts.pull_book, publisher, self.configuration, roster, faults
         )
         self.yield_to = YieldTo(settings.yield_to, self.yielding, state, clock)
         self.watchman = Watchman(

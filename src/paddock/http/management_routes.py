@@ -3,6 +3,7 @@
 from typing import Any
 
 from paddock.api import activity, events, placement, profiles, stats, types, usage
+from paddock.api import pulls as pull_types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
@@ -13,6 +14,7 @@ from paddock.http import (
     passage,
     past,
     plans,
+    pulls,
     router,
     sse,
     yielding,
@@ -177,6 +179,24 @@ MANAGEMENT = (
         types.ModelResult,
         "End the daemon; `keep` leaves the instances running",
         202,
+    ),
+    _do(
+        "/pulls",
+        pulls.begin,
+        pull_types.PullRequest,
+        pull_types.PullInfo,
+        "Fetch a model from a hub and write its profile; how it goes is in its `Location` and in events",
+        202,
+    ),
+    _get("/pulls", pulls.listed, pull_types.PullList, "Downloads since the daemon began"),
+    _get("/pulls/{pull}", pulls.one, pull_types.PullInfo, "How a download goes or went"),
+    *(
+        _do(f"/pulls/{{pull}}/{verb}", handler, None, pull_types.PullInfo, what)
+        for verb, handler, what in (
+            ("pause", pulls.pause, "End a download for now; what has come stays"),
+            ("resume", pulls.resume, "Go on with a paused download"),
+            ("cancel", pulls.cancel, "End a download; what has come stays for another one"),
+        )
     ),
     Route(
         "GET",

@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from paddock import __version__
 from paddock.errors import PaddockError
+from paddock.hub.extra import INSTALL, is_installed
 from paddock.hub.hosts import OWN, HostRule, is_at_or_below
 from paddock.hub.names import HUB, HubName
 from paddock.hub.refusals import HubContradicts, HubMissing, HubUnreachable, NotOnHub
@@ -22,7 +22,6 @@ from paddock.hub.refusals import HubContradicts, HubMissing, HubUnreachable, Not
 if TYPE_CHECKING:
     import httpx2
 
-INSTALL = "pip install 'paddock-llm[hub]' (from a checkout: pip install '.[hub]')"
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 _PIECE = (
     128 << 10
@@ -59,10 +58,6 @@ class Hub:
         from huggingface_hub import hf_hub_url
 
         return str(hf_hub_url(name.repository, path, revision=commit, endpoint=self.endpoint))
-
-
-def is_installed() -> bool:
-    return find_spec("huggingface_hub") is not None
 
 
 def hub_of(

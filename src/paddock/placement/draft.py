@@ -53,6 +53,7 @@ class DraftEntry:
     model: UsableModel
     context: Context
     source: str = ""  # where its file was fetched from
+    alias: str = ""  # another name that it shall have
 
     @property
     def ubatch(self) -> int:

@@ -145,6 +145,8 @@ def _order(machine: Machine, today: date) -> str:
 def _section(entry: DraftEntry, outline: DraftOutline) -> Iterator[str]:
     model = entry.model
     yield f"[{entry.id}]"
+    if entry.alias:
+        yield f"aliases = {entry.alias}"
     yield from _facts(model.facts, outline.today)
     if model.facts.recurrent_layers:
         yield from _comment(

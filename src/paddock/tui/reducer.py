@@ -19,6 +19,7 @@ from paddock.api.events import (
     InstanceChanged,
     InstanceEnded,
     ProfileEvent,
+    PullChanged,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
@@ -124,6 +125,8 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
             return _config_changed(view, event, now)
         case YieldChanged():
             return notices.yield_noted(replace(view, yielded=event.yielded), now)
+        case PullChanged():
+            return view  # `paddock status` and `paddock events` show downloads
         case _:
             assert_never(event)
 

@@ -1,6 +1,6 @@
 // Made by tools/web_types.py of the OpenAPI document; not to be changed by hand.
 
-export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged;
+export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged;
 
 export interface Activity {
     type: "activity";
@@ -103,6 +103,11 @@ export interface ConfigInfo {
     loaded_at: string;
     error?: Failure | null;
     warnings?: (string)[];
+}
+
+export interface Copied {
+    source?: string;
+    destination?: string;
 }
 
 export interface Details {
@@ -609,6 +614,49 @@ export interface Progress {
     mib_total?: number | null;
 }
 
+export interface PullChanged {
+    type: "pull";
+    seq?: number;
+    time?: string;
+    pull: PullInfo;
+}
+
+export interface PullFailure {
+    code: string;
+    message: string;
+    hint?: string;
+}
+
+export interface PullFile {
+    path: string;
+    size: number;
+    done?: number;
+    stage?: "checking" | "done" | "fetching" | "waiting";
+}
+
+export interface PullInfo {
+    id: string;
+    model: string;
+    state: "cancelled" | "done" | "failed" | "paused" | "running";
+    quantisation?: string;
+    files?: (PullFile)[];
+    rate?: number | null;
+    eta?: number | null;
+    note?: string;
+    profile?: string;
+    failure?: PullFailure | null;
+}
+
+export interface PullList {
+    pulls: (PullInfo)[];
+}
+
+export interface PullRequest {
+    model: string;
+    name?: string;
+    rate?: string;
+}
+
 export interface QueueChanged {
     type: "queue";
     seq?: number;
@@ -740,6 +788,7 @@ export interface Status {
     totals?: Totals | null;
     yielded?: YieldInfo | null;
     faults?: (FaultInfo)[];
+    pulls?: (PullInfo)[];
 }
 
 export interface Success {

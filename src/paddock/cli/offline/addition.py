@@ -63,7 +63,13 @@ class Addition:
 
 
 def addition_of_file(
-    model: Path, files: Files, *, name: str | None, progress: InquiryProgress, source: str = ""
+    model: Path,
+    files: Files,
+    *,
+    name: str | None,
+    progress: InquiryProgress,
+    source: str = "",
+    alias: str = "",
 ) -> Addition:
     """A profile for one GGUF file, with the projector that lies beside it. `source`: where it was fetched from.
 
@@ -82,7 +88,7 @@ def addition_of_file(
     found = sort_out(read_headers(_beside(path, top), files.paths.state_dir, progress))
     machine = machine_for(files, [_served(path, found)], progress)
     [entry] = entries([_served(path, found)], machine, taken=target.names)
-    entry = replace(entry, id=name or entry.id, source=source)
+    entry = replace(entry, id=name or entry.id, source=source, alias=alias)
     outline = _outline(top, files, machine=machine, new=[entry])
     return target.with_sections(draft_text.sections(outline), [entry])
 

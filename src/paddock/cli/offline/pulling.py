@@ -109,11 +109,18 @@ class PullPlan:
         """The files under their final names, the model's first one first."""
         return self.transfer.run(display)
 
-    def addition(self, model: Path, *, name: str | None, progress: InquiryProgress) -> Addition:
+    def addition(
+        self, model: Path, *, name: str | None, progress: InquiryProgress, alias: str = ""
+    ) -> Addition:
         """The profile for it, as `paddock add` makes one, not written yet."""
         begin_conf(self.files.paths.config)
         return addition_of_file(
-            model, self.files, name=name, progress=progress, source=str(self.source)
+            model,
+            self.files,
+            name=name,
+            progress=progress,
+            source=str(self.source),
+            alias=alias,
         )
 
     def written(self, addition: Addition) -> None:

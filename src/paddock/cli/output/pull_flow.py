@@ -40,14 +40,14 @@ def pull_to_the_end(plan: PullPlan, *, name: str | None, is_agreed: bool, as_jso
     _report(plan, addition, [str(path) for path in paths], as_json=as_json)
 
 
-def pull_with_events(plan: PullPlan, *, name: str | None) -> None:
+def pull_with_events(plan: PullPlan, *, name: str | None, alias: str) -> None:
     """The same for a daemon: a line of JSON for each step, the last one `done` or `failed`."""
     print_event("plan", {"plan": pull_as_json(plan)})
     with pull_shown(as_events=True) as display:
         paths = plan.fetched(display)
     has = plan.profile_that_has_it()
     if not has:
-        addition = plan.addition(paths[0], name=name, progress=steps_shown())
+        addition = plan.addition(paths[0], name=name, progress=steps_shown(), alias=alias)
         plan.written(addition)
         [has] = addition.names
     print_event("done", {"profile": has, "files": [str(path) for path in paths]})

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.api.address import DEFAULT_URL
-from paddock.cli.options import Config, EngineName, Json, Key, ModelsDir, SettingsFile, Url
+from paddock.cli.options import (
+    Config,
+    EngineName,
+    Json,
+    Key,
+    ModelsDir,
+    SettingsFile,
+    StateDir,
+    Url,
+)
 from paddock.errors import BadRequest, PaddockError
 from paddock.figures.units import mib
 
@@ -56,6 +65,10 @@ Events = Annotated[
     bool, typer.Option("--events", hidden=True, help="A line of JSON for each step, for a daemon.")
 ]
 
+Alias = Annotated[
+    str, typer.Option("--alias", hidden=True, help="Another name for the profile, with --events.")
+]
+
 
 def pull(
     model: HubModel = None,
@@ -69,10 +82,12 @@ def pull(
     config: Config = None,
     settings: SettingsFile = None,
     models_dir: ModelsDir = None,
+    state_dir: StateDir = None,
     engine: EngineName = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
     events: Events = False,
+    alias: Alias = "",
     as_json: Json = False,
 ) -> None:
     """Fetch a model from the Hugging Face hub and add its profile to models.conf.
@@ -92,7 +107,7 @@ def pull(
     from paddock.cli.output.pull_sheet import pull_as_json
     from paddock.cli.output.terminal import print_json
 
-    files = open_files(config, settings, models_dir, engine)
+    files = open_files(config, settings, models_dir, engine, state_dir)
     bytes_a_second = rate_of(rate) if rate else 0
     if check or update:
         _renew(files, model, url, key, only_checks=not update, rate=bytes_a_second, as_json=as_json)
@@ -106,9 +121,10 @@ def pull(
     if as_json and not (yes or dry_run):
         raise BadRequest("--json asks nobody", hint="add --yes or --dry-run")
     try:
-        plan = PullPlan.of(model, files, daemon=_daemon(url, key), rate=bytes_a_second)
+        daemon = None if events else _daemon(url, key)
+        plan = PullPlan.of(model, files, daemon=daemon, rate=bytes_a_second)
         if events:
-            pull_with_events(plan, name=name)
+            pull_with_events(plan, name=name, alias=alias)
         elif not dry_run:
             pull_to_the_end(plan, name=name, is_agreed=yes, as_json=as_json)
         elif as_json:

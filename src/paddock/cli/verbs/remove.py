@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from paddock.cli.options import Config, Json, Model, ModelsDir, SettingsFile
+from paddock.cli.options import Config, Json, Model, ModelsDir, SettingsFile, StateDir
 from paddock.errors import BadRequest, ConfigError, StateUnwritable
 
 EXAMPLE = "Example: paddock remove qwen-coder --files --dry-run"
@@ -26,6 +26,7 @@ def remove(
     config: Config = None,
     settings: SettingsFile = None,
     models_dir: ModelsDir = None,
+    state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
     """Take a profile out of models.conf; with --files delete its files, and say what that frees.
@@ -39,7 +40,7 @@ def remove(
 
     if as_json and not (yes or dry_run):
         raise BadRequest("--json asks nobody", hint="add --yes or --dry-run")
-    leaving = Leaving.of(model, open_files(config, settings, models_dir))
+    leaving = Leaving.of(model, open_files(config, settings, models_dir, state_dir=state_dir))
     if not as_json:
         print("\n".join(removal_lines(leaving, with_files=with_files)))
     if not dry_run:

@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec
 from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.placement import Speed, Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
@@ -158,6 +159,11 @@ class Publisher:
     def yield_changed(self) -> None:
         """The GPUs were yielded, for another time than before, or are ours again."""
         self._bus.publish(wire_events.YieldChanged(yielded=self._view.yielded()))
+
+    @_survived
+    def pull_changed(self, pull: PullInfo) -> None:
+        """A download began, went on or ended."""
+        self._bus.publish(wire_events.PullChanged(pull=pull))
 
     # ---- of models.conf ----
 

@@ -46,6 +46,7 @@ class StatusView:
             totals=parts.totals,
             faults=parts.faults.known(),
             yielded=self.yielded(),
+            pulls=[pull for pull in parts.pull_book.all() if not pull.is_over],
         )
 
     def yielded(self) -> YieldInfo | None:
