@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -43,41 +45,45 @@ async def over(home: Yard, pull: str) -> dict[str, Any]:
     return found
 
 
-async def events_until(home: Yard, path: str, last: str) -> list[dict[str, Any]]:
-    """What a stream of events sends, up to one that says `last`."""
-    seen = []
-    async with home.http.get(home.url + path) as response:
-        async for line in response.content:
-            if line.startswith(b"data: "):
-                seen.append(json.loads(line[6:]))
-                if last in line.decode():
-                    return seen
-    return seen
+@asynccontextmanager
+async def followed(
+    home: Yard, path: str, last: str
+) -> AsyncIterator[asyncio.Task[list[dict[str, Any]]]]:
+    """What a stream of events sends from now on, up to one that says `last`."""
+    async with home.http.get(home.url + path) as response:  # it has subscribed before it answers
+
+        async def read() -> list[dict[str, Any]]:
+            seen = []
+            async for line in response.content:
+                if line.startswith(b"data: "):
+                    seen.append(json.loads(line[6:]))
+                    if last in line.decode():
+                        break
+            return seen
+
+        task = asyncio.create_task(read())
+        yield task
+        await task
 
 
-async def test_it_is_fetched_with_events_and_answers_by_the_name_it_was_pulled_by(
-    home: Yard,
+async def test_it_is_fetched_with_events_paused_gone_on_with_and_answers(
+    home: Yard, fake: FakeHub
 ) -> None:
-    watching = asyncio.create_task(events_until(home, "/events", '"state":"done"'))
-    status, begun = await home.post("/pulls", {"model": NAME})
-    assert (status, begun["state"]) == (202, "running")
-    assert (await over(home, begun["id"]))["profile"] == "parrot-q8_0"
-    seen = [event["pull"] for event in await watching if event["type"] == "pull"]
-    assert [pull["state"] for pull in seen] == ["running"] * (len(seen) - 1) + ["done"]
-    assert await home.answer(NAME) == "Pieces of eight."
-    assert (await home.get("/pulls"))["pulls"][0]["quantisation"] == "Q8_0"
-
-
-async def test_a_paused_one_goes_on_from_there(home: Yard, fake: FakeHub, parrot: Path) -> None:
+    """By the name that it was pulled by."""
     fake.faults.pause, fake.faults.piece = 0.05, 64 << 10
-    _, begun = await home.post("/pulls", {"model": NAME})
-    pull = begun["id"]
-    await home.until(lambda status: any(p.done for p in status.pulls))
-    assert (await home.post(f"/pulls/{pull}/pause"))[1]["state"] == "paused"
-    fake.faults.pause = 0.0
-    assert (await home.post("/pulls", {"model": NAME}))[1]["id"] == pull
-    assert (await over(home, pull))["state"] == "done"
+    async with followed(home, "/events", '"state":"done"') as events:
+        status, begun = await home.post("/pulls", {"model": NAME})
+        assert (status, begun["state"]) == (202, "running")
+        pull = begun["id"]
+        await home.until(lambda status: any(p.done for p in status.pulls))
+        assert (await home.post(f"/pulls/{pull}/pause"))[1]["state"] == "paused"
+        fake.faults.pause = 0.0
+        assert (await home.post("/pulls", {"model": NAME}))[1]["id"] == pull
+        assert (await over(home, pull))["profile"] == "parrot-q8_0"
     assert fake.asked("GET", "/content/")[-1].range.startswith("bytes=")
+    states = [event["pull"]["state"] for event in events.result() if event["type"] == "pull"]
+    assert [state for state, _ in groupby(states)] == ["running", "paused", "running", "done"]
+    assert (await home.get("/pulls"))["pulls"][0]["quantisation"] == "Q8_0"
     assert await home.answer(NAME) == "Pieces of eight."
 
 
@@ -97,14 +103,11 @@ async def test_one_that_is_cancelled_or_fails_says_so(home: Yard) -> None:
 async def test_the_routers_words_fetch_list_and_remove(home: Yard, parrot: Path) -> None:
     """Shapes of server-models.cpp, build 11434."""
     name = f"{REPO}:Q8_0"
-    watching = asyncio.create_task(events_until(home, "/models/sse", "download_finished"))
-    await asyncio.sleep(0)  # it listens before anything happens
-    async with home.http.post(f"{home.url}/models", json={"model": name}) as response:
-        assert (response.status, await response.json()) == (200, {"success": True})
-    seen = [event for event in await watching if event["event"].startswith("download")]
-    assert all(
-        set(event) == {"model", "event", "data"} and event["model"] == name for event in seen
-    )
+    async with followed(home, "/models/sse", "download_finished") as events:
+        assert await home.post("/models", {"model": name}) == (200, {"success": True})
+    seen = [event for event in events.result() if event["event"].startswith("download")]
+    shapes = {(*sorted(event), event["model"]) for event in seen}
+    assert shapes == {("data", "event", "model", name)}
     assert seen[-1] == {"model": name, "event": "download_finished", "data": {}}
     progress = [
         event["data"]["progress"] for event in seen if event["event"] == "download_progress"
@@ -112,12 +115,13 @@ async def test_the_routers_words_fetch_list_and_remove(home: Yard, parrot: Path)
     assert all(set(file) == {"done", "total"} for files in progress for file in files.values())
     listed = (await home.get("/models"))["data"]
     assert name in [alias for model in listed for alias in model["aliases"]]
-    async with home.http.post(f"{home.url}/models", json={"model": name}) as response:
-        assert response.status == 400
-    watching = asyncio.create_task(events_until(home, "/models/sse", "model_remove"))
-    async with home.http.delete(f"{home.url}/models", params={"model": name}) as response:
+    assert (await home.post("/models", {"model": name}))[0] == 400
+    async with (
+        followed(home, "/models/sse", "model_remove") as events,
+        home.http.delete(f"{home.url}/models", params={"model": name}) as response,
+    ):
         assert await response.json() == {"success": True}
-    assert (await watching)[-1]["model"] == "parrot-q8_0"
+    assert events.result()[-1]["model"] == "parrot-q8_0"
     assert name not in str(await home.get("/models"))
     async with home.http.delete(f"{home.url}/models", params={"model": "mine"}) as response:
         assert response.status == 403

@@ -89,7 +89,7 @@ def test_it_is_fetched_and_its_profile_is_written_with_its_source(
     )
     assert "MMPROJ = " in text
     again = pull(f"{REPO}:Q4_0", "--yes")
-    assert "is made of them already" in again.out
+    assert "is made of them" in again.out
     assert (home / "models.conf").read_text() == text
 
 
@@ -151,3 +151,20 @@ def test_nothing_heavy_is_imported_by_other_verbs() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("engine", ["embedded", None])
+def test_a_profile_that_names_a_repository_gets_its_files(
+    pull: Pull, home: Path, engine: str | None
+) -> None:
+    """Also where its engine can download nothing, and models.conf is wrong for that."""
+    (home / "models.conf").write_text(
+        f"# head\n[*]\nctx-size = 512\n\n[polly]\n# mine\nhf-repo = {REPO}:Q4_0\ntemp = 0\n\n[next]\nhf = a/b\n"
+    )
+    done = pull("polly", "--yes", *(("--engine", engine) if engine else ()))
+    assert done.status == 0, done.err
+    text = (home / "models.conf").read_text()
+    assert text.startswith("# head\n[*]\nctx-size = 512\n\n[polly]\n# mine\nMODEL = ")
+    assert f"\nsource = hf:{REPO}@" in text
+    assert text.endswith("\ntemp = 0\n\n[next]\nhf = a/b\n")
+    assert "hf-repo" not in text

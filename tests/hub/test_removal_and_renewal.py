@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.hub.fake_hub import FakeHub, HubFile, digest
 
 REPO = "acme/Parrot-GGUF"
 Run = Callable[..., Result]
+PULLED: dict[str, Path] = {}  # a home after its pull, by where that was into
 TEXT = """\
 # The head of the file.
 
@@ -72,6 +74,7 @@ def run(
     tmp_path: Path,
     into: str,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Run:
     fake.add(REPO, {"Parrot-Q8_0.gguf": models[0]})
     monkeypatch.setenv("HF_ENDPOINT", fake.url)
@@ -80,7 +83,12 @@ def run(
     def call(*args: object) -> Result:
         return paddock(*args, "--config", tmp_path / "models.conf")
 
-    assert call("pull", REPO, "--yes", "--name", "polly").status == 0
+    if into in PULLED:  # once is enough: the paths in it are relative
+        copytree(PULLED[into], tmp_path, symlinks=True, dirs_exist_ok=True)
+    else:
+        assert call("pull", REPO, "--yes", "--name", "polly").status == 0
+        PULLED[into] = tmp_path_factory.mktemp(into)
+        copytree(tmp_path, PULLED[into], symlinks=True, dirs_exist_ok=True)
     return call
 
 

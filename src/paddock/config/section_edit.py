@@ -1,6 +1,6 @@
 """Changes to one section of a models.conf as text: a value, or the whole section. All else stays byte for byte. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from paddock.config.ini import Section, parse_ini
 from paddock.errors import ConfigError
@@ -26,6 +26,19 @@ def with_values(text: str, section: str, values: Mapping[str, str]) -> str:
         gap = old[: len(old) - len(old.lstrip(" \t"))]
         lines[entry.line - 1] = f"{before}{sign}{gap}{value}{end}"
     return "".join(lines)
+
+
+def with_lines_for(text: str, section: str, keys: Sequence[str], lines: Sequence[str]) -> str:
+    """The text with the lines of these keys of a section gone, and others in the place of the first."""
+    found = _section(text, section)
+    old = sorted(entry.line - 1 for entry in found.entries if entry.key in keys)
+    if not old:
+        raise ConfigError(f"[{section}] has none of {', '.join(keys)}")
+    all_lines = text.splitlines(keepends=True)
+    first = all_lines[old[0]]
+    end = first[len(first.rstrip("\r\n")) :] or "\n"
+    all_lines[old[0]] = "".join(f"{line}{end}" for line in lines)
+    return "".join(line for at, line in enumerate(all_lines) if at not in old[1:])
 
 
 def with_alias(text: str, section: str, alias: str) -> str:

@@ -197,6 +197,11 @@ def reread(text: str, files: Files, what: str) -> Stable:
     return stable
 
 
+def problems_of(text: str, files: Files) -> tuple[Problem, ...]:
+    """Everything that would be wrong in models.conf if it had this text."""
+    return _read(text, files)[1]
+
+
 def _read(text: str, files: Files) -> tuple[Stable | None, tuple[Problem, ...]]:
     engines = files.engines
     return read_as(

@@ -17,6 +17,7 @@ from paddock.errors import ConfigError, PaddockError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.pulling import PullPlan
+    from paddock.cli.offline.remote_profiles import RemoteProfile
 
 
 def show_plan(plan: PullPlan) -> None:
@@ -24,14 +25,28 @@ def show_plan(plan: PullPlan) -> None:
     print_pull(plan)
 
 
-def pull_to_the_end(plan: PullPlan, *, name: str | None, is_agreed: bool, as_json: bool) -> None:
-    """Fetch it and write its profile, if that is agreed, or a person at a terminal says so."""
+def pull_to_the_end(
+    plan: PullPlan,
+    *,
+    name: str | None,
+    is_agreed: bool,
+    as_json: bool,
+    remote: RemoteProfile | None = None,
+) -> None:
+    """Fetch it and write its profile, if that is agreed, or a person at a terminal says so.
+
+    `remote`: the profile that it is for, where that is there already.
+    """
     if not as_json:
         print_pull(plan)
     if not is_agreed:
         _ask()
     with pull_shown() as display:
         paths = plan.fetched(display)
+    if remote:
+        remote.fill(plan, paths)
+        _report_profile(plan, remote.section, as_json=as_json)
+        return
     if has := plan.profile_that_has_it():
         _report_profile(plan, has, as_json=as_json)
         return
@@ -78,4 +93,4 @@ def _report_profile(plan: PullPlan, profile: str, *, as_json: bool) -> None:
     if as_json:
         print_json({**pull_as_json(plan), "profile": profile, "paths": []})
     else:
-        print(f"its files are here, and [{profile}] is made of them already")
+        print(f"its files are here, and [{profile}] is made of them")

@@ -31,7 +31,7 @@ HubModel = Annotated[
     str | None,
     typer.Argument(
         metavar="OWNER/REPO[:QUANT]",
-        help="A repository of a hub, hf.co/…, its address, or a file within it; with --check and --update a profile.",
+        help="A repository of a hub, hf.co/…, its address, a file within it, or a profile with `hf-repo`; with --check and --update a profile.",
         show_default=False,
     ),
 ]
@@ -98,6 +98,7 @@ def pull(
     """
     from paddock.cli.offline.files import open_files
     from paddock.cli.offline.pulling import PullPlan, forgotten, rate_of
+    from paddock.cli.offline.remote_profiles import RemoteProfile
     from paddock.cli.output.pull_flow import (
         print_failure,
         pull_to_the_end,
@@ -122,11 +123,13 @@ def pull(
         raise BadRequest("--json asks nobody", hint="add --yes or --dry-run")
     try:
         daemon = None if events else _daemon(url, key)
-        plan = PullPlan.of(model, files, daemon=daemon, rate=bytes_a_second)
+        remote = RemoteProfile.of(model, files)
+        wanted = remote.wanted if remote else model
+        plan = PullPlan.of(wanted, files, daemon=daemon, rate=bytes_a_second)
         if events:
             pull_with_events(plan, name=name, alias=alias)
         elif not dry_run:
-            pull_to_the_end(plan, name=name, is_agreed=yes, as_json=as_json)
+            pull_to_the_end(plan, name=name, is_agreed=yes, as_json=as_json, remote=remote)
         elif as_json:
             print_json(pull_as_json(plan))
         else:
