@@ -126,7 +126,7 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
         case YieldChanged():
             return notices.yield_noted(replace(view, yielded=event.yielded), now)
         case PullChanged():
-            return view  # `paddock status` and `paddock events` show downloads
+            return notices.pull_noted(view, event.pull, now)
         case _:
             assert_never(event)
 

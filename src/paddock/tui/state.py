@@ -22,7 +22,7 @@ from paddock.api.types import (
 from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
-NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield"]
+NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ export const OUTCOMES = {
     config: { symbol: "≡", word: "models.conf", tone: "plain" },
     link: { symbol: "⇄", word: "connection", tone: "warn" },
     yield: { symbol: "◌", word: "yield", tone: "warn" },
+    pull: { symbol: "↓", word: "download", tone: "plain" },
 };
 /** @type {Record<string, Mark>} */
 export const LINKS = {
@@ -181,6 +182,16 @@ export function yieldedBy(yielded) {
     return `the GPUs are yielded by ${yielded.by} since ${moment(yielded.since) || yielded.since}${until}`;
 }
 
+/** How a download is. @param {import("../types").PullInfo} pull */
+function pulled(pull) {
+    if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
+    if (pull.state === "done") return `done, as [${pull.profile}]`;
+    const files = pull.files ?? [];
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const done = files.reduce((sum, file) => sum + (file.done ?? 0), 0);
+    return size ? `${pull.state}, ${Math.round((100 * done) / size)}%` : pull.state;
+}
+
 /** A notice in one line. @param {Notice} notice */
 export function notice({ about, profile, verified }) {
     if ("link" in about) return about.link === "live" ? "connected again" : `connection lost: ${about.error}`;
@@ -200,6 +211,8 @@ export function notice({ about, profile, verified }) {
             return about.config.error ? notApplied(about.config.error) : `models.conf was read again: ${changes(about)}`;
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
+        case "pull":
+            return `${about.pull.model}: ${pulled(about.pull)}`;
         default:
             return "";
     }
