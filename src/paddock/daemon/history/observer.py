@@ -22,7 +22,7 @@ from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
-from paddock.placement.verify import Load
+from paddock.placement.verify_load import Load
 
 
 class Observer:
