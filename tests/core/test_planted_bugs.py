@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from paddock.core import books, note, scheduler, settle
-from paddock.core.books import Books, Ending, Live, Promise, Serving, Waiter, Want
+from paddock.core.books import Books, Promise, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse
 from paddock.core.eviction import Resident, leavers
+from paddock.core.live import Ending, Live, Serving
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
 from paddock.core.room import fits
 from paddock.core.settle import stop

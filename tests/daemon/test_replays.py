@@ -7,7 +7,7 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Profile
-from paddock.core.books import Coming, Ending, Live, Serving
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import DeviceId, InstanceId, ProfileId
 from paddock.daemon.faults import Faults
 from paddock.daemon.memory.replays import Replays

@@ -1,6 +1,7 @@
 """The policy: which instances live, who waits, who leaves. Events in, effects out, and nothing else.
 
-Start with `settle.py`, which derives every decision from the facts, then `books.py`, which keeps them.
+Start with `settle.py`, which derives every decision from the facts, then `books.py`, which keeps them,
+and `live.py`, an instance and its three states.
 `scheduler.py` is the way in, `note.py` takes events into the books, `admission.py` says who may wait, `setbacks.py` what is not tried again,
 `yielding.py` what leaves the GPUs to other programs, `eviction.py` who leaves for a wanted one,
 `users.py` for whom an idle one is spared, `room.py` what fits, `outlook.py` what a switch would do.

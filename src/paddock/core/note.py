@@ -6,8 +6,9 @@ from typing import assert_never
 from paddock.core import events as ev
 from paddock.core import setbacks, yielding
 from paddock.core.admission import objection
-from paddock.core.books import Books, Coming, Ending, Live, Serving, Waiter
+from paddock.core.books import Books, Waiter
 from paddock.core.effects import Effect, Outcome, Refuse, Stop, SwitchDone
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Spec, Ticket
 from paddock.core.settle import bring_back, refuse_all, stop
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from paddock.core import events as ev
 from paddock.core import setbacks, yielding
-from paddock.core.books import Books, Live, Serving, Setback
+from paddock.core.books import Books, Setback
 from paddock.core.effects import Effect, Grant
+from paddock.core.live import Live, Serving
 from paddock.core.model import (
     Cause,
     InstanceId,

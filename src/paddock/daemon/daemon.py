@@ -7,7 +7,7 @@ from paddock.api.placement import Verdict
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
-from paddock.core.books import Coming
+from paddock.core.live import Coming
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import Clock

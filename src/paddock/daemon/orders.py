@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from paddock.config.profile import May, NamedModel, Profile
 from paddock.core import events as ev
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.instances.records import Records

@@ -5,7 +5,7 @@ from functools import partial
 
 from paddock.api.placement import LoadEntry, Placement
 from paddock.config.profile import Profile
-from paddock.core.books import Live, Serving
+from paddock.core.live import Live, Serving
 from paddock.core.model import HOST, Cause, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
