@@ -13,7 +13,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.memory.replays import Replays
 from paddock.engine.engine import Engine
 from paddock.llama.flags import FlagSet
-from tests.daemon.test_ledger import FIRST, NOTHING, gpu, ledger
+from tests.daemon.ledgers import FIRST, NOTHING, gpu, ledger
 from tests.placement.ground import written
 
 OWN = InstanceId("m.2")
