@@ -91,7 +91,8 @@ class Desk:
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
-        return self.supervisor.hand_saved(instance)
+        live = self.parts.registry.get(instance)
+        return self.contexts.hand_saved(live.record.contexts) if live else None
 
     async def chosen_modes(self, profile: str) -> list[LoadMode]:
         """The load modes that its next loads are given; empty too where models.conf has it no more."""

@@ -17,9 +17,11 @@ from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
 from paddock.daemon.activity.watchman import Watchman
+from paddock.daemon.adoption import Adoption
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
+from paddock.daemon.early_starts import EarlyStarts
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -27,6 +29,7 @@ from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.history.usage_log import UsageLog
+from paddock.daemon.instance_tasks import InstanceTasks
 from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
@@ -49,6 +52,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.activity_feed import ActivityFeed
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
+from paddock.daemon.starter import Starter
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.yield_state import YieldState
 from paddock.daemon.yield_to import YieldTo
@@ -157,9 +161,22 @@ class ControlRoom:
             loop, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
             past.probes, base.requests, metrics, sampler, faults,
         )  # fmt: skip
+        self.instance_tasks = InstanceTasks(
+            settings, records, base.registry, base.ledger, past.contexts, self.aftermath, loop,
+            faults, clock,
+        )  # fmt: skip
+        self.adoption = Adoption(
+            records, base.registry, past.contexts, self.instance_tasks, loop, faults
+        )
+        starter = Starter(
+            settings, records, roster, past.contexts, memory.replays, memory.load_modes
+        )
+        early = EarlyStarts(
+            records, base.registry, roster, base.ledger, plans, starter, past.contexts, faults
+        )
         self.supervisor = Supervisor(
-            settings, records, base.registry, roster, base.ledger, plans, memory.replays,
-            memory.load_modes, base.flaws, past.contexts, self.aftermath, loop, faults, clock,
+            records, base.registry, roster, plans, base.flaws, past.contexts, starter, early,
+            self.instance_tasks, faults,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
