@@ -101,7 +101,7 @@ def test_a_made_up_gpu_that_is_over_full_leaves_nothing_and_not_less():
     assert ledger(gpu(0, 0, GpuProcess(99, 24000))).read(NOTHING).capacity[FIRST] == 0
 
 
-def test_a_made_up_gpu_that_tells_nothing_sets_no_limit():
+def test_a_made_up_gpu_that_reports_nothing_sets_no_limit():
     books = ledger(gpu(0, 20000), gpu(1, None, total=None))
     assert SECOND not in books.read(NOTHING).capacity
     assert books.readings[SECOND].foreign_mib is None

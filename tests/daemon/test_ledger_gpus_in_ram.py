@@ -64,7 +64,7 @@ def test_a_device_of_which_a_made_up_engine_says_that_it_lies_in_ram_does():
     assert (room.capacity[FIRST], room.capacity[POOL]) == (15_800, room.capacity[HOST])
     assert books.readings[FIRST].name == "Vulkan0"
     held = books.read({ALPHA: holding(2**22, first=1000)}).capacity
-    assert held[HOST] - room.capacity[HOST] > 900, "nobody tells of it: what was booked is held"
+    assert held[HOST] - room.capacity[HOST] > 900, "nobody reports it: what was booked is held"
 
 
 @given(
