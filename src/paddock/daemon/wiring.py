@@ -44,6 +44,7 @@ from paddock.daemon.memory.read_ahead import ReadAhead
 from paddock.daemon.memory.rehearsals import PlanListener
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.model_names import ModelNames
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
 from paddock.daemon.profiles.flaws import Flaws
@@ -134,7 +135,7 @@ class ReportsRoom:
             flaws=base.flaws, ledger=base.ledger, plans=memory.plans, chronicle=past.chronicle,
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
-            on_yield=given.settings.on_yield, unknown_model=given.settings.unknown_model,
+            on_yield=given.settings.on_yield,
             contexts=past.contexts,
         )  # fmt: skip
         self.view = view = StatusView(parts)
@@ -189,7 +190,11 @@ class ControlRoom:
             base.requests, base.registry, clock, faults, timeout=settings.hang_timeout
         )
         self.logbook = Logbook(records, roster, own=daemon_log(given.paths.state_dir))
-        self.orders = Orders(reports.parts, loop, records, self.configuration, self.yielding)
+        self.names = ModelNames(roster, base.usage, settings.unknown_model)
+        self.orders = Orders(
+            self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
+            records, self.configuration, self.yielding, clock,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
