@@ -200,7 +200,7 @@ async def test_slots_are_asked_for_less_often_than_their_readers_ask(home, tmp_p
     assert 1 <= tapped.heard.count(b"GET /slots ") < 50
 
 
-async def test_the_document_tells_of_calls_that_are_really_there(home):
+async def test_the_document_lists_calls_that_are_really_there(home):
     async with home() as yard:
         document = await yard.get("/openapi.json")
         assert document["openapi"].startswith("3.1")
@@ -242,7 +242,7 @@ async def test_readers_do_not_hold_the_daemons_end(home, path):
 
 def _generating(yard: Yard, profile: str):
     """An endless answer, of which the first word is here; left, it is hung up."""
-    body = {"model": profile, "messages": HELLO, "stream": True, "max_tokens": 30000}
+    body = {"model": profile, "messages": HELLO, "stream": True, "max_tokens": 10_000_000}
     return yard.http.post(yard.url + CHAT, json=body)
 
 
