@@ -95,6 +95,7 @@ class Faults:
     pause: float = 0.0  # before each piece of a reply
     piece: int = _PIECE
     redirects_to: str = ""  # where `resolve` sends; "" is our own address for content
+    offers_xet: bool = False  # says that Xet has the file, too; there is no Xet server
     token: str = ""  # asked for private repositories
 
 
@@ -230,6 +231,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Linked-Size", str(found.size))
         self.send_header("X-Linked-Etag", f'"{found.etag}"')
         self.send_header("ETag", f'"{found.etag}"')
+        if self.fake.faults.offers_xet:
+            self.send_header("X-Xet-Hash", "e" * 64)
+            self.send_header("X-Xet-Refresh-Route", f"{self.fake.url}/xet")
         self.send_header("Location", f"{to}/{name}/{revision}/{file}?signature=x")
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
@@ -66,6 +67,15 @@ async def followed(
         await task
 
 
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """As what a shell starts in the background: SIGINT is ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("deaf")
 async def test_it_is_fetched_with_events_paused_gone_on_with_and_answers(
     home: Yard, fake: FakeHub
 ) -> None:

@@ -6,7 +6,6 @@ going on starts another one. With the daemon they end, and what has come stays.
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,7 +35,7 @@ from paddock.hub.refusals import HubMissing
 _AT_ONCE = 4  # downloads
 _LINE = 8 << 20  # bytes of one line at most: a plan of many quantisations
 _PUBLISH_EVERY = 1.0  # seconds
-_GOES = 15.0  # seconds for a process to end after SIGINT
+_GOES = 15.0  # seconds for a process to end after SIGTERM
 
 
 class Pulls:
@@ -269,9 +268,9 @@ class Pulls:
 
 
 def _interrupt(process: asyncio.subprocess.Process) -> None:
-    """As Ctrl-C: what has come stays."""
+    """By SIGTERM: what has come stays however it ends, and a daemon in the background is often deaf to SIGINT."""
     with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+        process.terminate()
 
 
 def _options(name: str, rate: str) -> Iterator[str]:
