@@ -38,7 +38,7 @@ def facts_of(stage: Stage, tmp_path: Path) -> Facts:
     return remote(stage, tmp_path).facts(stage.repository().offers[0])
 
 
-@pytest.mark.parametrize("steps", [(8 << 20,), (1000, 20_000, 8 << 20), (100_000, 200_000)])
+@pytest.mark.parametrize("steps", [(1000, 20_000, 8 << 20), (100_000, 200_000)])
 def test_the_facts_are_those_of_the_whole_file_whatever_comes_first(
     stage: Stage,
     models: Path,
@@ -104,7 +104,7 @@ def test_a_header_that_does_not_end_is_given_up(
         facts_of(stage, tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_bytes_are_facts_or_an_error_of_ours(
     stage: Stage, models: Path, tmp_path: Path, seed: int
 ) -> None:

@@ -48,7 +48,7 @@ class Follower:
     def __init__(self, path: Path, file: HubFile, *, written: int) -> None:
         self._file, self._written = file, written
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        self._changed = Condition()
+        self._changed, self._woken_at = Condition(), written
         self._is_over = False
         self._generation = 0  # raised when the file was begun anew
         self._digest = ""
@@ -73,16 +73,18 @@ class Follower:
         os.close(self._descriptor)
 
     def wrote(self, size: int) -> None:
-        """The file has so many bytes now."""
-        with self._changed:
-            self._written = size
-            self._changed.notify()
+        """The file has so many bytes now. The thread is woken for whole pieces: each time costs the writer."""
+        self._written = size  # one thread writes it, and a number is read as a whole
+        if size - self._woken_at >= _PIECE:
+            self._woken_at = size
+            with self._changed:
+                self._changed.notify()
 
     def restarted(self) -> None:
         """The file was cut, and is written from its beginning."""
         with self._changed:
             self._generation += 1
-            self._written = 0
+            self._written = self._woken_at = 0
 
     def digest(self) -> str:
         """Of all that was written. Waits for it."""
