@@ -4,12 +4,27 @@ import { DeviceBar, fraction, Mark, Switches } from "../parts.js";
 import { addressOf } from "../route.js";
 import { instanceOf } from "../state.js";
 import { useClock } from "../store.js";
-import { Component, html, useState } from "../vendor/htm-preact.js";
+import { Component, html, useEffect, useState } from "../vendor/htm-preact.js";
 import * as words from "../words.js";
 import { RequestTable } from "./requests.js";
 
 /** @typedef {import("../state.js").View} View */
 /** @typedef {import("../state.js").ProfileInfo} ProfileInfo */
+
+const LEAST_HEIGHT = 24; // CSS pixels of a row
+const STEP = 250; // rows that are drawn in addition with each frame
+
+/** How many rows this page has drawn: kept, so that the way back finds the same height. */
+let drawn = 0;
+
+/** So many of all rows: first as many as a window holds, then more with each frame. @param {number} all */
+function useSoMany(all) {
+    const [rows, setRows] = useState(Math.max(drawn, Math.ceil(innerHeight / LEAST_HEIGHT)));
+    useEffect(() => { // after the frame was painted
+        if (rows < all) setRows((drawn = rows + STEP));
+    }, [rows, all]);
+    return rows;
+}
 
 /** @param {{view: View}} props */
 export function Models({ view }) {
@@ -18,6 +33,7 @@ export function Models({ view }) {
     const shown = view.models.filter((model) => isListed(view, model) || model.state !== "unloaded");
     const matching = shown.filter((model) => matches(model, wanted));
     const ordered = [...matching.filter((m) => !m.bench), ...matching.filter((m) => m.bench)];
+    const rows = useSoMany(ordered.length);
     return html`
         <${Switches} view=${view} />
         <div class="columns">
@@ -32,7 +48,7 @@ export function Models({ view }) {
                     <div role="row" class="head">
                         ${["model", "state", "speed", "context", "size", "verdict", "last used"].map((name) => html`<span role="columnheader">${name}</span>`)}
                     </div>
-                    ${ordered.map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
+                    ${ordered.slice(0, rows).map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
                         used=${lastUsed(view, model, now)} isCurrent=${view.current === model.id} />`)}
                 </div>
                 ${!ordered.length && html`<p class="dim">${empty(view, wanted)}</p>`}
