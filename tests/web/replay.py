@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.devices import DevicePast, DevicesPast
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
@@ -153,6 +154,8 @@ def answer(path: str) -> Any:
     match call:
         case "preview":
             return _preview(name)
+        case "devices":
+            return _devices()
         case "plans":
             return Plans(plans=[msgspec.structs.replace(PLAN, profile=QWEN)], total=len(PROFILES))
         case "history":
@@ -225,6 +228,40 @@ def _switches() -> SwitchHistory:
         for number in range(1, 6)
     ]
     return SwitchHistory(switches=entries)
+
+
+def _devices() -> DevicesPast:
+    """An hour in which one model left for another, with a game beside them for a while."""
+    length = 360
+    glm = [15_300 if n < 150 else None for n in range(length)]
+    qwen = [None if n < 154 else min(16_900, 900 * (n - 153)) for n in range(length)]
+    game = [3_100 + 40 * (n % 7) if 220 < n < 290 else None for n in range(length)]
+    rest: list[int | None] = [520 + (n % 3) for n in range(length)]
+    taken = [sum(x or 0 for x in column) for column in zip(glm, qwen, game, rest, strict=True)]
+    gpu = DevicePast(
+        name="CUDA0",
+        kind="gpu",
+        total_mib=24_576,
+        free_mib=[24_576 - mib for mib in taken],
+        margin_mib=[1_024] * length,
+        models_mib={GLM: glm, QWEN: qwen},
+        foreign_mib={"game.x86_64": game, "": rest},
+        utilization=[0.02 + 0.9 * (n % 60 < 25) for n in range(length)],
+        temperature_c=[44 + 20 * (n % 60 < 25) + n % 5 for n in range(length)],
+        power_w=[62.0 + 210 * (n % 60 < 25) + n % 9 for n in range(length)],
+    )
+    host = DevicePast(
+        name="Host",
+        kind="host",
+        total_mib=65_536,
+        free_mib=[42_000 + 11 * (n % 40) for n in range(length)],
+        models_mib={GLM: [2_100 if n < 150 else None for n in range(length)]},
+        foreign_mib={"": [16_000 + 2_100 * (n >= 150) - 11 * (n % 40) for n in range(length)]},
+        utilization=[0.05 + 0.01 * (n % 11) for n in range(length)],
+    )
+    return DevicesPast(
+        every=10.0, at=[1_795_000_000.0 + 10.0 * n for n in range(length)], devices=[gpu, host]
+    )
 
 
 def _usage() -> UsageReport:

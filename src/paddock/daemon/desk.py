@@ -26,6 +26,7 @@ class Desk:
         self.paths, self.settings = given.paths, given.settings
         self.parts, self.view = rooms.reports.parts, rooms.reports.view
         self.bus, self.metrics = rooms.reports.bus, rooms.reports.metrics
+        self.device_watch = rooms.reports.device_watch
         self.keyring, self.usage_log = rooms.reports.keyring, rooms.reports.usage_log
         self.listen, self.roster = self.parts.listen, base.roster
         self.requests, self.endpoints = base.requests, base.registry.endpoints

@@ -47,6 +47,7 @@ from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.activity_feed import ActivityFeed
+from paddock.daemon.reports.device_watch import DeviceWatch
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
 from paddock.daemon.supervisor import Supervisor
@@ -142,6 +143,7 @@ class ReportsRoom:
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock
         )
+        self.device_watch = DeviceWatch(parts)
 
 
 class ControlRoom:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, events, placement, profiles, stats, types, usage
+from paddock.api import activity, devices, events, placement, profiles, stats, types, usage
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
@@ -86,6 +86,14 @@ MANAGEMENT = (
         gives=stats.Stats,
         query=("since",),
         acts=True,
+    ),
+    Route(
+        "GET",
+        "/devices/history",
+        past.devices,
+        "The devices over the last hour: memory by model and program, margin, free, utilisation, heat, power",
+        gives=devices.DevicesPast,
+        query=("since",),
     ),
     Route(
         "GET",

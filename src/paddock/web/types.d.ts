@@ -140,6 +140,20 @@ export interface DeviceInfo {
     swap_used_mib?: number | null;
 }
 
+export interface DevicePast {
+    name: string;
+    kind: string;
+    description?: string;
+    total_mib?: number | null;
+    free_mib?: (number | null)[];
+    margin_mib?: (number | null)[];
+    models_mib?: Record<string, (number | null)[]>;
+    foreign_mib?: Record<string, (number | null)[]>;
+    utilization?: (number | null)[];
+    temperature_c?: (number | null)[];
+    power_w?: (number | null)[];
+}
+
 export interface DevicePlan {
     device: string;
     id?: string;
@@ -155,6 +169,12 @@ export interface DevicePlan {
     overflowing?: number;
     in_ram?: boolean;
     set_aside?: number | null;
+}
+
+export interface DevicesPast {
+    every: number;
+    at: (number)[];
+    devices: (DevicePast)[];
 }
 
 export interface EmbedRequest {
