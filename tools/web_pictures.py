@@ -29,6 +29,8 @@ VIEWS = {
     "requests": (histories.busy, "/requests", "[data-request]"),
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
+    "engines": (histories.two_resident, "/engines", "article"),
+    "contexts": (histories.two_resident, "/contexts", "tbody tr"),
     "usage": (histories.two_resident, "/usage", "tbody tr"),
 }
 _IN_TIME = 25  # events, one a second

@@ -43,6 +43,13 @@ class EngineError(PaddockError):
     status = 503
 
 
+class DefaultStays(EngineError):
+    """An engine is no default before a trial of it has passed, or there is none to go back to."""
+
+    code = "default_stays"
+    status = 409
+
+
 class UnknownModel(PaddockError):
     code = "model_not_found"
     status = 404

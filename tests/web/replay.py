@@ -14,7 +14,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.contexts import SavedContext, SavedContexts
 from paddock.api.devices import DevicePast, DevicesPast
+from paddock.api.engines import EngineInfo, EngineList, TrialInfo
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
@@ -162,6 +164,10 @@ def answer(path: str) -> Any:
             return _history(name)
         case "switches":
             return _switches()
+        case "engines":
+            return _engines()
+        case "contexts":
+            return _contexts()
         case "usage":
             return _usage()
         case "profiles" if name in PROFILES:
@@ -262,6 +268,34 @@ def _devices() -> DevicesPast:
     return DevicesPast(
         every=10.0, at=[1_795_000_000.0 + 10.0 * n for n in range(length)], devices=[gpu, host]
     )
+
+
+def _engines() -> EngineList:
+    passed = TrialInfo(tried_at=time_at(-86_400.0), passed=True, cases=9, against="b11201")
+    failures = ["qwen3, 2,000 tokens: ended with GGML_ASSERT(n_tokens <= n_batch)"]
+    failed = msgspec.structs.replace(passed, passed=False, failures=failures)
+    return EngineList(
+        engines=[
+            EngineInfo(name="b11434", default=True, version="b11434", tried=passed),
+            EngineInfo(name="b11201", version="b11201", tried=passed, profiles=[OSS]),
+            EngineInfo(
+                name="next", version="b11502", tried=failed, patches=["0001-mtp.patch"],
+                note="draft heads", url="https://github.com/ggml-org/llama.cpp/pull/1",
+            ),
+            EngineInfo(name="old", error="there is no file /opt/llama/old"),
+        ],
+        can_roll_back=True,
+        former="b11201",
+    )  # fmt: skip
+
+
+def _contexts() -> SavedContexts:
+    rows = [
+        SavedContext(id="a1", place="ram", files=2, mib=1_480.0, saved_at=time_at(-95.0), profile=GLM, instance="g.1"),
+        SavedContext(id="a2", place="disk", files=1, mib=612.5, saved_at=time_at(-7_300.0), profile=QWEN, by_hand=1),
+        SavedContext(id="a3", place="disk", files=1, mib=88.0, saved_at=time_at(-400_000.0)),
+    ]  # fmt: skip
+    return SavedContexts(contexts=rows, limit_mib=8_192)
 
 
 def _usage() -> UsageReport:

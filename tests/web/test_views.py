@@ -28,6 +28,8 @@ VIEWS = {
     "/logs": ".log .lines > div",
     "/switches": ".waterfall li",
     "/usage": "tbody tr",
+    "/engines": "article",
+    "/contexts": "tbody tr",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
     "/key": "form",
     "/nowhere": "h1",
@@ -125,6 +127,9 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         (f"/models/{GLM}", "Unload", "/unload"),
         ("/requests", "Cancel request", "/requests/340/cancel"),
         (f"/switch/{QWEN}", "Switch", "/switch"),
+        ("/engines", "Make b11201 the default", "/engines/promote"),
+        ("/engines", "Back to b11201", "/engines/rollback"),
+        ("/contexts", f"Delete the context of {GLM}", "/contexts/a1/delete"),
     ],
 )
 def test_each_button_gives_its_order_once(

@@ -20,6 +20,7 @@ from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
+from paddock.daemon.engine_desk import EngineDesk
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -166,6 +167,7 @@ class ControlRoom:
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
         )
+        self.engine_desk = EngineDesk(given.paths, roster, self.configuration)
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )

@@ -3,10 +3,14 @@
 from typing import Any
 
 from paddock.api import activity, devices, events, placement, profiles, stats, types, usage
+from paddock.api import contexts as context_types
+from paddock.api import engines as engine_types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
+    contexts,
     dashboard,
+    engines,
     logs,
     management,
     openapi,
@@ -94,6 +98,43 @@ MANAGEMENT = (
         "The devices over the last hour: memory by model and program, margin, free, utilisation, heat, power",
         gives=devices.DevicesPast,
         query=("since",),
+    ),
+    Route(
+        "GET",
+        "/contexts",
+        contexts.contexts,
+        "Saved contexts of all profiles, in RAM and on the disk, with size and age",
+        gives=context_types.SavedContexts,
+        acts=True,  # it looks at the files that profiles name
+    ),
+    _do(
+        "/contexts/{context}/delete",
+        contexts.delete,
+        None,
+        context_types.SavedContexts,
+        "Delete a saved context",
+    ),
+    Route(
+        "GET",
+        "/engines",
+        engines.engines,
+        "The engines, how the trial of each went, and which is the default",
+        gives=engine_types.EngineList,
+        acts=True,  # a new build is started, to print its version
+    ),
+    _do(
+        "/engines/promote",
+        engines.promote,
+        engine_types.PromoteRequest,
+        engine_types.EngineList,
+        "Make an engine the default, if its newest trial has passed",
+    ),
+    _do(
+        "/engines/rollback",
+        engines.roll_back,
+        None,
+        engine_types.EngineList,
+        "Make the former default the default again",
     ),
     Route(
         "GET",

@@ -193,6 +193,26 @@ export interface EmbeddingsRequest {
     keep_alive?: number | string | null;
 }
 
+export interface EngineInfo {
+    name: string;
+    default?: boolean;
+    version?: string;
+    build?: number | null;
+    kind?: string;
+    error?: string;
+    patches?: (string)[];
+    note?: string;
+    url?: string;
+    tried?: TrialInfo | null;
+    profiles?: (string)[];
+}
+
+export interface EngineList {
+    engines: (EngineInfo)[];
+    can_roll_back?: boolean;
+    former?: string | null;
+}
+
 export interface ErrorBody {
     error: Failure;
 }
@@ -629,6 +649,11 @@ export interface Progress {
     mib_total?: number | null;
 }
 
+export interface PromoteRequest {
+    engine: string;
+    force?: boolean;
+}
+
 export interface QueueChanged {
     type: "queue";
     seq?: number;
@@ -689,6 +714,22 @@ export interface RunningModel {
     expires_at: string;
     size_vram: number;
     context_length?: number | null;
+}
+
+export interface SavedContext {
+    id: string;
+    place: "disk" | "ram";
+    files: number;
+    mib: number;
+    saved_at: string;
+    profile?: string;
+    instance?: string;
+    by_hand?: number;
+}
+
+export interface SavedContexts {
+    contexts: (SavedContext)[];
+    limit_mib: number;
 }
 
 export interface Shown {
@@ -852,6 +893,14 @@ export interface Totals {
     failed?: number;
     prompt_tokens?: number;
     generated_tokens?: number;
+}
+
+export interface TrialInfo {
+    tried_at: string;
+    passed: boolean;
+    cases: number;
+    against?: string;
+    failures?: (string)[];
 }
 
 export interface UsageReport {

@@ -1,7 +1,7 @@
 """What people and clients see: wire types made from the parts.
 
 Start at `view.py` (status and profiles), then one file for each report: `catalog.py` (what can be asked
-for), `profile_detail.py`, `preview.py` (what a switch would do), `stats.py` and `remedies.py` (what switches cost, and what
+for), `profile_detail.py`, `preview.py` (what a switch would do), `saved_contexts.py`, `stats.py` and `remedies.py` (what switches cost, and what
 would end that), `checkup.py` (what could be better),
 `activity_feed.py` (readings each second), `device_watch.py` (readings of the last hour) and `publisher.py` (events on the bus).
 

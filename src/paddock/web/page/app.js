@@ -7,7 +7,9 @@ import { fraction, Mark, Order } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Contexts } from "./views/contexts.js";
 import { Devices } from "./views/devices.js";
+import { Engines } from "./views/engines.js";
 import { Key } from "./views/key.js";
 import { Logs } from "./views/logs.js";
 import { Model } from "./views/model.js";
@@ -21,7 +23,7 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", key: "Key" };
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
@@ -102,6 +104,10 @@ function Shown({ view, place }) {
             return html`<${Past} view=${view} query=${place.query} />`;
         case "usage":
             return html`<${Usage} />`;
+        case "engines":
+            return html`<${Engines} view=${view} />`;
+        case "contexts":
+            return html`<${Contexts} view=${view} />`;
         case "key":
             return html`<${Key} view=${view} />`;
         default:
