@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as with_fields
 
-from paddock.api.events import Snapshot
+from paddock.api.activity import Totals
+from paddock.api.events import Activity, Snapshot, SwitchEnded
+from paddock.api.switches import SwitchPhase
+from paddock.api.types import FaultInfo, ProfileNow
 from tests.browser import chromium
 from tests.tui import histories
 from tests.tui.inhabitants import profile
-from tests.tui.machine import GLM, QWEN
+from tests.tui.machine import BENCH, GLM, QWEN
+from tests.tui.tale import Tale
 from tests.web.packages import AXE, package
 from tests.web.replay import Replay, replayed
 
@@ -118,6 +122,49 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         tab.keyboard.press("ArrowDown")
         tab.get_by_role("option", selected=True).wait_for()
     assert resident.posted == [], "no address and no key but Switch has anything done"
+
+
+def test_keys_do_what_they_do_in_the_terminal(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(f"[data-model='{GLM}'] a").first.focus()
+        for key, said in (("u", f"unloading {GLM}"), ("y", "yielding the GPUs")):
+            tab.keyboard.press(key)
+            tab.get_by_role("status").get_by_text(said).wait_for()
+        tab.keyboard.press("c")  # nothing loads
+        assert tab.locator(f"[data-model='{BENCH}']").count() == 0
+        tab.keyboard.press("b")
+        tab.locator(f"[data-model='{BENCH}']").wait_for()
+        tab.keyboard.press("b")
+        tab.locator(f"[data-model='{BENCH}']").wait_for(state="detached")
+        tab.locator("[data-request] a").first.focus()
+        tab.keyboard.press("x")
+        tab.get_by_role("status").get_by_text("ending the request").wait_for()
+        tab.locator("input[type=search]").focus()
+        tab.keyboard.type("xyu")  # typed, not meant
+    assert resident.posted == ["/unload", "/yield", "/requests/340/cancel"]
+
+
+def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view(
+    browser: Any,
+) -> None:
+    phases = [SwitchPhase(name="starting", seconds=0.4), SwitchPhase(name="loading", seconds=5.4)]
+    told = Tale().tell(
+        SwitchEnded(
+            profile=QWEN, outcome="ready", seconds=5.8, phases=phases, now=ProfileNow(state="ready")
+        )
+    )
+    fault = FaultInfo(part="plans", message="KeyError: 'x'", first="", last="")
+    calm = Activity(requests=[], devices=[], totals=Totals(), faults=[fault])
+    with (
+        replayed([*told.events, calm]) as server,
+        opened(browser, server.url + "/dashboard") as tab,
+    ):
+        card = tab.get_by_label("the switch that has just ended")
+        assert card.locator(".waterfall li").count() == 2
+        tab.get_by_text("an unexpected error in plans: KeyError: 'x'").wait_for()
+        card.get_by_role("button", name="Close").click()
+        card.wait_for(state="detached")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ export interface Activity {
     current?: string | null;
     instances?: (InstanceNow)[];
     profiles?: Record<string, ProfileNow>;
+    faults?: (FaultInfo)[];
 }
 
 export interface Advice {

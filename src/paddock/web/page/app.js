@@ -1,9 +1,10 @@
 /** The frame of all views: where one can go, how the link is, what the title and the icon say. */
 
 import { key } from "./api.js";
+import { useOrder } from "./asking.js";
 import { onMove } from "./history.js";
 import { KEYS, onKey } from "./keys.js";
-import { fraction, Mark, Order } from "./parts.js";
+import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
@@ -25,12 +26,19 @@ import * as words from "./words.js";
 
 const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", key: "Key" };
 
+const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
+
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
     const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
+    const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
-        const act = onKey({ help: () => help.current?.showModal() });
+        const give = (/** @type {string} */ path, /** @type {unknown} */ body, /** @type {string} */ what) => {
+            setOrdered(what);
+            void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
+        };
+        const act = onKey({ help: () => help.current?.showModal(), order: give });
         const change = () => setIsOnline(navigator.onLine);
         addEventListener("keydown", act);
         addEventListener("online", change);
@@ -60,6 +68,8 @@ export function App() {
             <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
         </header>
         <${Problems} view=${view} isOnline=${isOnline} />
+        <div class="said" role="status">${ordered}</div>
+        <${Refused} error=${ordered ? error : null} />
         <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
         <footer class="dim">${[view.version && `paddock ${view.version}`, view.engine, view.current && `current: ${view.current}`].filter(Boolean).join(" · ")}</footer>
         <dialog ref=${help} aria-labelledby="keys-title">
@@ -81,7 +91,11 @@ function Problems({ view, isOnline }) {
     }
     if (view.config?.error) found.push(words.notApplied(view.config.error));
     if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
-    for (const fault of view.faults) found.push(`an unexpected error in ${fault.part}: ${fault.message}`);
+    const fault = view.faults.at(-1), others = view.faults.length - 1;
+    if (fault) {
+        found.push(html`an unexpected error in ${fault.part}: ${fault.message}${others > 0 ? `, and ${words.count(others, "other")}` : ""}
+            <a href=${addressOf("logs", "daemon")}>the daemon's log</a>`);
+    }
     return html`<div class="problems" role="alert">${found.map((one) => html`<p>${one}</p>`)}</div>`;
 }
 
