@@ -9,6 +9,7 @@ const load = (name) => import(new URL(name, page));
 const { segments, facts } = await load("bars.js");
 const { Series, LENGTH } = await load("series.js");
 const { merged, memory, stacked, telemetry } = await load("past.js");
+const { shares } = await load("views/layout.js");
 const { Transcript } = await load("transcript.js");
 const { placeOf, addressOf } = await load("route.js");
 const { nothing } = await load("state.js");
@@ -66,6 +67,14 @@ test("memory lies in layers that add up to the device, with a gap where nothing 
     assert.equal(memory(past, past.devices[0]).layers[1].name, "driver");
     assert.deepEqual(telemetry(noted([10], { utilization: [0.5] }), "utilization", 100), { lines: ["CUDA0"], table: [[10], [50]] });
     assert.deepEqual(telemetry(past, "power_w").lines, []);
+});
+
+test("plan and truth lie on one scale in one order, the machine's own memory first", () => {
+    const plan = { devices: [{ device: "CUDA0", model: 900, overhead: 100, layers: 3 }, { device: "Host", model: 50 }] };
+    const placement = { buffers: [{ device: "CUDA0", kind: "model", mib: 700 }, { device: "Host", kind: "model", mib: 250 }, { device: "CUDA1", kind: "model", mib: 5 }] };
+    assert.deepEqual(shares(plan, placement), { devices: ["Host", "CUDA0", "CUDA1"], planned: [50, 1000, 0], reported: [250, 700, 5] });
+    assert.deepEqual(shares(plan, null).reported, []);
+    assert.deepEqual(shares(null, placement).planned, []);
 });
 
 test("a ring keeps an hour, holds what did not change, and has gaps where nothing was heard", () => {
