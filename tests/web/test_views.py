@@ -149,7 +149,7 @@ def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view
     browser: Any,
 ) -> None:
     phases = [SwitchPhase(name="starting", seconds=0.4), SwitchPhase(name="loading", seconds=5.4)]
-    told = Tale().tell(
+    tale = Tale().tell(
         SwitchEnded(
             profile=QWEN, outcome="ready", seconds=5.8, phases=phases, now=ProfileNow(state="ready")
         )
@@ -157,7 +157,7 @@ def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view
     fault = FaultInfo(part="plans", message="KeyError: 'x'", first="", last="")
     calm = Activity(requests=[], devices=[], totals=Totals(), faults=[fault])
     with (
-        replayed([*told.events, calm]) as server,
+        replayed([*tale.events, calm]) as server,
         opened(browser, server.url + "/dashboard") as tab,
     ):
         card = tab.get_by_label("the switch that has just ended")
