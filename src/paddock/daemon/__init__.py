@@ -2,10 +2,10 @@
 
 Start at `loop.py`: an event comes in, the scheduler decides, effects are performed. Then `wiring.py`
 puts the parts together, `daemon.py` is their life, `desk.py` what clients know of them, `orders.py` what they ask
-for, `supervisor.py` runs the instances.
+for, `editor.py` what they may do with the text of models.conf, `supervisor.py` runs the instances.
 
 The rooms, imports pointing down (checked by import-linter):
-daemon → desk → wiring → orders | yield_to → aftermath | configuration | yielding → reports → parts → supervisor | history →
+daemon → desk → wiring → orders | yield_to | editor → aftermath | configuration | yielding → reports → parts → supervisor | history →
 early_starts → early_start | starter → memory → loop | jobs → activity | logs | lease | keyring → profiles | instances |
 yield_state → alarm | faults | refusals → what needs nothing of these (aside, clock, collector, heap, lock, turns).
 

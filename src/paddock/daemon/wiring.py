@@ -20,6 +20,7 @@ from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
+from paddock.daemon.editor import Editor
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -164,6 +165,7 @@ class ControlRoom:
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
         )
+        self.editor = Editor(reports.parts, settings, reports.keyring, self.configuration)
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )

@@ -1,0 +1,32 @@
+"""Which flags reach beyond models: by the help of the build, and all that nobody knows."""
+
+import pytest
+
+from paddock.config.profile import Flag, Origin
+from paddock.config.reach import reaches
+from tests.config.stables import FLAGS
+
+HERE = Origin("a", "key", 3)
+FAR = """--tools --agent --mcp-servers-config --mcp-servers-json --ui-mcp-proxy --rpc --log-file --path --media-path
+    --slot-save-path --chat-template-file --grammar-file --json-schema-file --video-ffmpeg-dir --ui-config-file
+    --lookup-cache-dynamic --log-prompts-dir --of-nobody"""
+NEAR = """--model --mmproj --model-draft --lora --lora-scaled --control-vector --ctx-size --n-gpu-layers --temp
+    --override-tensor --chat-template --hf-repo --no-agent --no-ui-mcp-proxy --jinja"""
+
+
+@pytest.mark.parametrize(("names", "far"), [(FAR, True), (NEAR, False)])
+def test_what_runs_programs_or_names_other_files_reaches_beyond(names: str, far: bool):
+    for name in names.split():
+        known = FLAGS.find(name) is not None
+        assert known or name in {
+            "--of-nobody",
+            "--log-prompts-dir",
+            "--video-ffmpeg-dir",
+            "--rpc",
+        }, name
+        if known or far:
+            assert (name, reaches(Flag(name, ("x",), HERE), FLAGS)) == (name, far)
+
+
+def test_without_an_engine_everything_does():
+    assert reaches(Flag("--temp", ("1",), HERE), None)
