@@ -29,6 +29,7 @@ VIEWS = {
     "/switches": ".waterfall li",
     "/usage": "tbody tr",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
+    f"/config/{QWEN}": ".found .error",
     "/key": "form",
     "/nowhere": "h1",
 }

@@ -7,6 +7,7 @@ run, and not what else happens as the user. Which flags these are is in the engi
 from collections.abc import Iterable, Iterator
 
 from paddock.config.profile import Flag, Problem, Profile
+from paddock.config.vocabulary import FETCHED
 from paddock.llama.flag_paths import takes_path
 from paddock.llama.flags import FlagSet
 
@@ -16,9 +17,8 @@ _MODELS = frozenset(
     | {"--control-vector", "--control-vector-scaled", "--lookup-cache-static"}
 )
 _PROGRAMS = frozenset({"--tools", "--tools-runtime", "--agent", "--mcp-servers-json", "--rpc"})
-_DANGER = (
-    "untrusted environments"  # of build 11434's help: "do not enable in untrusted environments"
-)
+_ADDRESSES = frozenset({"--model-url", "--mmproj-url"})
+_DANGER = "untrusted environments"  # the help of build 11434: "do not enable in …"
 _FOR_ALL = 'write it into the file itself, or set web-editor = "full" in paddock.toml'
 
 Reach = frozenset[tuple[str, tuple[str, ...]]]  # flags with their values
@@ -34,8 +34,10 @@ def reaches(flag: Flag, flags: FlagSet | None) -> bool:
         return False
     if not _MODELS.isdisjoint(spec.spellings):
         return False
-    is_program = not _PROGRAMS.isdisjoint(spec.spellings) or _DANGER in " ".join(spec.help.split())
-    return is_program or takes_path(spec)
+    is_far = not (_PROGRAMS | _ADDRESSES).isdisjoint(spec.spellings)
+    is_climbing = "--hf-file" in spec.spellings and any(".." in value for value in flag.values)
+    is_dangerous = _DANGER in " ".join(spec.help.split())
+    return is_far or is_climbing or is_dangerous or takes_path(spec)
 
 
 def reach_of(profiles: Iterable[Profile]) -> Reach:
@@ -43,13 +45,26 @@ def reach_of(profiles: Iterable[Profile]) -> Reach:
     return frozenset((flag.name, flag.values) for p in profiles for flag in p.flags)
 
 
+def _overwrites(profile: Profile, known: Reach) -> frozenset[str]:
+    """The flags of files that llama-server writes: what it fetches goes where they say (build 11434)."""
+    found: set[str] = set()
+    for file, by in FETCHED.items():
+        given = [flag for name in (file, *by) if (flag := profile.flag(name))]
+        is_new = any((flag.name, flag.values) not in known for flag in given)
+        if profile.flag(file) and len(given) > 1 and is_new:
+            found.add(file)
+    return frozenset(found)
+
+
 def new_reach(
     profile: Profile, known: Reach, flags: FlagSet | None, file: str
 ) -> Iterator[Problem]:
     """An error for each flag that reaches further than any that is known, and was written in this file."""
+    overwrites = _overwrites(profile, known)
     for flag in profile.flags:
         at = flag.origin
-        if at.line and (flag.name, flag.values) not in known and reaches(flag, flags):
+        is_new = (flag.name, flag.values) not in known and reaches(flag, flags)
+        if at.line and (is_new or flag.name in overwrites):
             message = f"{flag.name} {' '.join(flag.values)}".strip()
             yield Problem(
                 "error",

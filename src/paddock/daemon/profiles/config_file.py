@@ -55,8 +55,9 @@ class ConfigFile:
         target = Path(os.path.realpath(self.path))
         if target.exists() and not target.stat().st_mode & stat.S_IWUSR:
             return f"{target} is write-protected: chmod u+w lets it be edited"
-        if not os.access(target.parent, os.W_OK):
-            return f"{target.parent} cannot be written by the daemon"
+        for path in (target, target.parent):
+            if path.exists() and not os.access(path, os.W_OK):
+                return f"{path} cannot be written by the daemon"
         return ""
 
     def replace(self, content: bytes, based_on: str) -> None:
