@@ -3,7 +3,6 @@
 For what needs more machine than there is: two GPUs, a thousand profiles, eight hours of events.
 """
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from paddock.web import INDEX, assets
 from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import PROFILES, VERIFIED, ready_glm
 from tests.tui.machine import GLM, OSS, QWEN, time_at
+from tests.web import config_text
 
 PHASES = [
     SwitchPhase(name="draining", seconds=0.8, part=GLM),
@@ -119,9 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "application/json", msgspec.json.encode(nothing))
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.posted.append(self.path)
-        self._answer(200, "application/json", json.dumps({"success": True}).encode())
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        found = config_text.answer(self.path, body)
+        if found is None:
+            self.server.posted.append(self.path)
+            found = {"success": True}
+        self._answer(200, "application/json", msgspec.json.encode(found))
 
     def _answer(self, status: int, media: str, content: bytes) -> None:
         self.send_response(status)
@@ -170,6 +173,8 @@ def answer(path: str) -> Any:
             return _contexts()
         case "usage":
             return _usage()
+        case "config":
+            return config_text.answer(path)
         case "profiles" if name in PROFILES:
             return _detail(name)
         case _:

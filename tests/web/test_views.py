@@ -35,6 +35,7 @@ VIEWS = {
     "/engines": "article",
     "/contexts": "tbody tr",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
+    f"/config/{QWEN}": ".found .error",
     "/key": "form",
     "/nowhere": "h1",
 }

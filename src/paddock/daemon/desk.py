@@ -37,6 +37,7 @@ class Desk:
         self.plans, self.sampler = rooms.memory.plans, rooms.memory.sampler
         self.read_ahead, self.load_modes = rooms.memory.read_ahead, rooms.memory.load_modes
         self.configuration, self.yielding = control.configuration, control.yielding
+        self.editor = control.editor
         self.supervisor, self.logbook = control.supervisor, control.logbook
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         names, orders = control.names, control.orders

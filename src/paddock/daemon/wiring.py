@@ -22,6 +22,7 @@ from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
 from paddock.daemon.early_starts import EarlyStarts
+from paddock.daemon.editor import Editor
 from paddock.daemon.engine_desk import EngineDesk
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
@@ -186,6 +187,7 @@ class ControlRoom:
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
         )
         self.engine_desk = EngineDesk(given.paths, roster, self.configuration)
+        self.editor = Editor(reports.parts, settings, reports.keyring, self.configuration)
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )

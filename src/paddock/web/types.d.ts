@@ -99,11 +99,77 @@ export interface ConfigChanged {
     removed?: (string)[];
 }
 
+export interface ConfigChanges {
+    added?: (string)[];
+    removed?: (string)[];
+    changed?: (string)[];
+    restarts?: (string)[];
+    stale?: (string)[];
+}
+
+export interface ConfigCheck {
+    ok: boolean;
+    problems?: (ConfigProblem)[];
+    cut?: boolean;
+    profiles?: number;
+    variants?: number;
+}
+
+export interface ConfigDraft {
+    text?: string | null;
+    earlier?: string | null;
+}
+
 export interface ConfigInfo {
     path: string;
     loaded_at: string;
     error?: Failure | null;
     warnings?: (string)[];
+}
+
+export interface ConfigPreview {
+    check: ConfigCheck;
+    fingerprint: string;
+    difference?: (string)[];
+    changes?: ConfigChanges;
+    plans?: (PlanChange)[];
+    plans_left_out?: number;
+}
+
+export interface ConfigProblem {
+    severity: "error" | "warning";
+    message: string;
+    hint?: string;
+    file?: string;
+    line?: number;
+    section?: string;
+    key?: string;
+    code?: string;
+}
+
+export interface ConfigText {
+    path: string;
+    text: string;
+    fingerprint: string;
+    editing: "full" | "limited" | "off";
+    read_only?: string;
+    earlier?: (EarlierText)[];
+}
+
+export interface ConfigUndo {
+    based_on: string;
+    earlier?: string | null;
+}
+
+export interface ConfigWrite {
+    text: string;
+    based_on: string;
+}
+
+export interface ConfigWritten {
+    fingerprint: string;
+    changes?: ConfigChanges;
+    failure?: Failure | null;
 }
 
 export interface Details {
@@ -176,6 +242,12 @@ export interface DevicesPast {
     every: number;
     at: (number)[];
     devices: (DevicePast)[];
+}
+
+export interface EarlierText {
+    fingerprint: string;
+    replaced_at: string;
+    size: number;
 }
 
 export interface EmbedRequest {
@@ -547,6 +619,12 @@ export interface Plan {
     refusal?: string;
     replay?: (string)[];
     gpus?: (string)[];
+}
+
+export interface PlanChange {
+    profile: string;
+    before?: Plan | null;
+    after?: Plan | null;
 }
 
 export interface Plans {

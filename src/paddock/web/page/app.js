@@ -2,12 +2,14 @@
 
 import { key } from "./api.js";
 import { useOrder } from "./asking.js";
+import { isChanged, kept } from "./draft.js";
 import { onMove } from "./history.js";
 import { KEYS, onKey } from "./keys.js";
 import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Config } from "./views/config.js";
 import { Contexts } from "./views/contexts.js";
 import { Devices } from "./views/devices.js";
 import { Engines } from "./views/engines.js";
@@ -24,7 +26,7 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", config: "Config", key: "Key" };
 
 const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
@@ -40,16 +42,19 @@ export function App() {
         };
         const act = onKey({ help: () => help.current?.showModal(), order: give });
         const change = () => setIsOnline(navigator.onLine);
+        const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
         addEventListener("keydown", act);
+        addEventListener("beforeunload", ask);
         addEventListener("online", change);
         addEventListener("offline", change);
         return () => {
             removeEventListener("keydown", act);
+            removeEventListener("beforeunload", ask);
             removeEventListener("online", change);
             removeEventListener("offline", change);
         };
     }, []);
-    const where = place.view === "switch" ? place.view : `${place.view}/${place.name}`, wasAt = useRef(where);
+    const where = place.view === "switch" ? place.view : `${place.view}/${place.view === "config" ? "" : place.name}`, wasAt = useRef(where);
     useEffect(() => { // a screen reader hears where it is; a field that took the focus keeps it
         if (wasAt.current === where) return;
         wasAt.current = where;
@@ -67,7 +72,7 @@ export function App() {
             <span class="link" role="status"><${Mark} mark=${isOnline ? words.LINKS[view.link] : words.LINKS.offline} /></span>
             <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
         </header>
-        <${Problems} view=${view} isOnline=${isOnline} />
+        <${Problems} view=${view} place=${place} isOnline=${isOnline} />
         <div class="said" role="status">${ordered}</div>
         <${Refused} error=${ordered ? error : null} />
         <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
@@ -79,8 +84,8 @@ export function App() {
         </dialog>`;
 }
 
-/** What stands in the way of all views. @param {{view: View, isOnline: boolean}} props */
-function Problems({ view, isOnline }) {
+/** What stands in the way of all views. @param {{view: View, place: Place, isOnline: boolean}} props */
+function Problems({ view, place, isOnline }) {
     const found = [];
     if (view.refused) {
         found.push(html`${view.refused === 401 ? (key() ? "The key is not known here." : "This daemon wants a key.") : view.link_error}
@@ -89,6 +94,7 @@ function Problems({ view, isOnline }) {
         found.push(html`${isOnline ? `${view.link_error}; trying again` : "This device is offline; waiting for it"}. What is shown is how it was.
             <button onClick=${() => store.feed.retry()}>Try now</button>`);
     }
+    if (place.view !== "config" && isChanged(kept())) found.push(html`Your text of models.conf is not written yet. <a href=${addressOf("config")}>Go on with it</a>`);
     if (view.config?.error) found.push(words.notApplied(view.config.error));
     if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
     const fault = view.faults.at(-1), others = view.faults.length - 1;
@@ -122,6 +128,8 @@ function Shown({ view, place }) {
             return html`<${Engines} view=${view} />`;
         case "contexts":
             return html`<${Contexts} view=${view} />`;
+        case "config":
+            return html`<${Config} view=${view} name=${place.name} />`;
         case "key":
             return html`<${Key} view=${view} />`;
         default:

@@ -17,6 +17,7 @@ export const KEYS = [
     ["l", "the log of the model that the row or the view is about"],
     ["a", "what all models write, one after another"],
     ["L", "the log of the daemon itself"],
+    ["e", "models.conf, at the section of that model"],
     ["d", "devices"],
     ["r", "requests"],
     ["h", "the first view: all models"],
@@ -36,6 +37,7 @@ export function onKey({ help, order }) {
         l: () => go(addressOf("logs", modelInHand())),
         a: () => go(addressOf("logs")),
         L: () => go(addressOf("logs", "daemon")),
+        e: () => go(addressOf("config", modelInHand())),
         d: () => go(addressOf("devices")),
         r: () => go(addressOf("requests")),
         h: () => go(addressOf("models")),
@@ -101,7 +103,7 @@ function toField() {
 function modelInHand() {
     const row = document.activeElement?.closest("[data-model]");
     const place = placeOf(location);
-    return row?.getAttribute("data-model") ?? (["models", "switch", "logs"].includes(place.view) && place.name !== "daemon" ? place.name : "");
+    return row?.getAttribute("data-model") ?? (["models", "switch", "logs", "config"].includes(place.view) && place.name !== "daemon" ? place.name : "");
 }
 
 /** The focus goes from row to row, by each one's first link. @param {1 | -1} by */
