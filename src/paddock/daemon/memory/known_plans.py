@@ -63,6 +63,10 @@ class KnownPlans:
         self._outgrown.discard(fingerprint)
         self._failed.discard(fingerprint)
 
+    def amend(self, fingerprint: str, plan: Plan) -> None:
+        """It is the same plan, of which more is known."""
+        self._made[fingerprint] = plan
+
     def note_failed(self, fingerprint: str) -> None:
         """Its engine could not plan: that is not tried again until models.conf or the file changes."""
         self._failed.add(fingerprint)

@@ -7,6 +7,8 @@ the file's facts stands in for it.
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
+from msgspec import structs
+
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile, Stable
 from paddock.core.scheduler import Scheduler
@@ -176,6 +178,14 @@ class ProfilePlans:
         self._known.drop(profile.fingerprint)
         self._rehearsals.forget(profile, engine)
         self.wake()
+
+    def without_replay(self, profile: Profile, engine: Engine, difference: str) -> None:
+        """Its flags gave another placement than fit's: the plan goes on without them."""
+        if plan := self._known.get(profile.fingerprint):
+            note = f"each load searches anew: the flags for what fit chose placed it otherwise ({difference})"
+            plan = structs.replace(plan, replay=[], replay_weights={}, notes=[*plan.notes, note])
+            self._known.amend(profile.fingerprint, plan)
+            self._rehearsals.remember(profile, engine, plan)
 
     def reconsider(self, files: Collection[Path]) -> None:
         """Plan anew whose model's file is another than when it was planned."""

@@ -178,6 +178,10 @@ class Rehearsals:
                 self._known.drop(profile.fingerprint)
                 await self._listener.plans_changed()
 
+    def remember(self, profile: Profile, engine: Engine, plan: Plan) -> None:
+        """Keep this plan on the disk in place of the one there."""
+        self._planner.remember(profile, engine, plan)
+
     def forget(self, profile: Profile, engine: Engine) -> None:
         """What is kept on the disk of its plan."""
         self._planner.forget(profile, engine)
