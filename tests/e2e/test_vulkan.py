@@ -136,6 +136,22 @@ async def test_two_that_a_made_up_card_cannot_hold_together_take_turns_and_keep_
     assert mib_of(instance, "Vulkan0", "context") > 0
 
 
+async def test_who_takes_all_or_fails_is_loaded_once_its_plan_was_asked_for_and_the_made_up_card_is_free_again(
+    made: Callable[..., Cards], opened: Opened
+):
+    """No driver reads this card, and nothing else loads there: only another look of its engine can say so."""
+    own = made(Made(600, CARD))
+    own.others_hold(0, 590)
+    async with opened("[small]\nmodel = small.gguf\nctx-size = 4096\nfit = off\n") as home:
+        assert not (await home.get("/plans/small"))["fits"]
+        status, reply = await home.ask("small")
+        assert (status, reply["error"]["code"]) == (400, "cannot_fit"), reply
+        own.others_hold(0, 0)
+        assert (await home.ask("small"))[0] == status, "nobody knows of it"
+        assert (await home.get("/plans/small"))["fits"]
+        assert await home.answer("small") == "I am small."
+
+
 @pytest.mark.parametrize(
     "sort",
     [

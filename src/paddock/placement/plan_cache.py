@@ -138,12 +138,17 @@ def is_outgrown(plan: Plan, then: Readings, readings: Readings) -> bool:
     if _was_seen_larger(plan, then, readings):
         return True
     shares_ram = any(device.in_ram for device in plan.devices)
-    read = {*gpu_ids(readings), *([HOST] if shares_ram and HOST in readings else [])}
+    read = {*_measured(readings), *([HOST] if shares_ram and HOST in readings else [])}
     return any(
         _has_more(device, readings[DeviceId(device.id)].available_mib)
         for device in plan.devices
         if device.id in read and not device.in_ram
     )
+
+
+def _measured(readings: Readings) -> list[DeviceId]:
+    """The GPUs of which drivers say what they have."""
+    return [i for i in map(DeviceId, gpu_ids(readings)) if not readings[i].is_reported]
 
 
 def _was_seen_larger(plan: Plan, then: Readings, now: Readings) -> bool:
@@ -180,12 +185,33 @@ def is_news(plan: Plan, then: Readings, now: Readings) -> bool:
     if gpu_ids(then) != gpu_ids(now) or _was_seen_larger(plan, then, now):
         return True
     shares_ram = any(device.in_ram for device in plan.devices)
-    ids = [DeviceId(id_) for id_ in gpu_ids(now)] + ([HOST] if shares_ram else [])
+    ids = _measured(now) + ([HOST] if shares_ram else [])
     return any(
         _has_changed(then[id_].available_mib, now[id_].available_mib, is_ram=id_ == HOST)
         for id_ in ids
         if id_ in then and id_ in now
     )
+
+
+def may_fit_unseen(plan: Plan, readings: Readings) -> bool:
+    """Whether it is refused for want of memory of which nobody but an engine can say that it is back.
+
+    What is refused loads never, so no load would see it.
+    """
+    return not plan.fits and bool(_reported(plan, readings))
+
+
+def is_reopened(plan: Plan, then: Readings, now: Readings) -> bool:
+    """Whether such a plan was made beside instances of ours that are gone: what they held may be more than was booked."""
+    if plan.fits:
+        return False
+    ids = (id_ for id_ in _reported(plan, now) if id_ in then)
+    return any(then[id_].ours_mib - now[id_].ours_mib > _CLOSE for id_ in ids)
+
+
+def _reported(plan: Plan, readings: Readings) -> list[DeviceId]:
+    ids = [DeviceId(device.id) for device in plan.devices if not device.in_ram]
+    return [id_ for id_ in ids if id_ in readings and readings[id_].is_reported]
 
 
 def _has_changed(then: int | None, now: int | None, *, is_ram: bool) -> bool:

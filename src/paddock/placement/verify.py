@@ -63,6 +63,7 @@ class Load:
     unmatched_choice: str = ""
     overcommitted: str = ""  # what a GPU cannot hold of what was placed there, in words
     has_projector: bool = False  # no line of a log says where that lies
+    is_tensor_parallel: bool = False  # then no engine plans it
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
 
@@ -165,6 +166,12 @@ def _doubt(load: Load) -> Reason:
             code="nothing-logged",
             message="the engine's log does not say where it lies",
             hint="leave out flags that silence it, such as --log-disable and --verbosity",
+        )
+    if load.is_tensor_parallel:
+        return Reason(
+            code="nothing-to-compare",
+            message="no engine plans SPLIT_MODE = tensor, and there is no earlier load to compare with",
+            hint="the next load is compared with this one",
         )
     return Reason(
         code="nothing-to-compare",

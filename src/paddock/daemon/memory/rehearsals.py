@@ -112,7 +112,10 @@ class Rehearsals:
     # ---- what ----
 
     async def make(self, profile: Profile) -> Plan | None:
-        """The plan that its engine makes, or an estimate that says why not; None: not now."""
+        """The plan that its engine makes, or an estimate that says why not; None: not now.
+
+        What is remembered on the disk is taken where it holds, but for one that was made here: that is in doubt.
+        """
         async with self._busy:
             if not self._scheduler.is_calm or self._scheduler.away is not None:
                 return None
@@ -125,6 +128,8 @@ class Rehearsals:
             self._sampler.measure()  # what was read ten seconds ago may have left since
             around, facts = self.around(), self._roster.facts(profile)
             state = self._flaws.state(profile)
+            if profile.fingerprint in self._known:
+                self._planner.forget(profile, engine)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
                 self._rehearsed_at = time.monotonic()
