@@ -103,8 +103,10 @@ async def test_two_made_up_cards_hold_what_was_planned_for_them(
         weights, context, compute = (mib_of(instance, name, kind) for kind in KINDS)
         planned = [device.get(kind, 0) for kind in KINDS]
         assert weights + context == pytest.approx(planned[0] + planned[1], rel=0.01, abs=2)
-        # Measured without allocating, the last device's buffer is some MiB larger (build 11434).
-        assert planned[2] - 5 <= compute <= planned[2] + 1
+        # Fit counts a norm's result too on all but the first: four copies of a batch, 512 tokens of 512 numbers
+        # of 4 bytes (build 11434; `findings/llama-server-fit-counts-a-crossing-norm-twice.sh`).
+        more = 0 if name in ("Vulkan0", "Host") else 4
+        assert compute == pytest.approx(planned[2] - more, abs=1)
     rows = {row.name: row for row in status.devices}
     assert (rows["Vulkan0"].total_mib, rows["Vulkan1"].total_mib) == (260, 200)
     assert rows["Vulkan0"].foreign_mib is None
