@@ -5,7 +5,7 @@ key. It also holds for a certain amount of free memory, which `holds` compares.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +33,7 @@ _CHOOSES = re.compile(
 )
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
+_LOOKED_AT = 50  # of the newest, for what an engine sees
 
 
 class PlanCache:
@@ -55,6 +56,20 @@ class PlanCache:
                 self._forget_oldest()
             self._new += 1
 
+    def devices(self, engine: Engine, endpoints: Collection[str] = ()) -> list[DevicePlan]:
+        """The GPUs that this engine saw when it planned last, in its order; empty where nobody knows.
+
+        `endpoints`: the RPC servers that were to be there, too.
+        """
+        with suppress(OSError):
+            files = sorted(self._folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+            for plan in filter(None, (self.find(file.stem) for file in files[:_LOOKED_AT])):
+                seen = [device for device in plan.devices if device.id != HOST]
+                far = {device.description for device in seen if device.id.startswith("RPC")}
+                if _is_by(plan, engine) and far == {*endpoints}:
+                    return seen
+        return []
+
     def drop(self, key: str) -> None:
         """Forget this plan."""
         with suppress(OSError):
@@ -64,6 +79,11 @@ class PlanCache:
         found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in found[:-_KEPT]:
             path.unlink(missing_ok=True)
+
+
+def _is_by(plan: Plan, engine: Engine) -> bool:
+    made_by = plan.source, plan.engine, plan.engine_version
+    return made_by == ("engine", engine.name, engine.version)
 
 
 def state_of(profile: Profile, engine: Engine) -> str:
