@@ -21,7 +21,7 @@ from paddock.engine.engine import Engine
 from paddock.host.gpus import Gpu, GpuProcess
 from paddock.placement.replayable import obstacle
 from tests.config.stables import FLAGS
-from tests.daemon.test_ledger import FIRST, MadeUpGpus, gpu
+from tests.daemon.ledgers import FIRST, MadeUpGpus, gpu
 from tests.placement.ground import written
 
 ROW = "common_memory_breakdown_print: |   - "
