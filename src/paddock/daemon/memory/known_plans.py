@@ -60,7 +60,12 @@ class KnownPlans:
             return True
         then = self._made_with.get(fingerprint, {})
         is_void = not holds(plan, now) and is_news(plan, then, now)
-        return is_void or is_reopened(plan, then, now)
+        return is_void or self.is_reopened(fingerprint, now)
+
+    def is_reopened(self, fingerprint: str, now: Readings) -> bool:
+        """Whether it was refused beside instances that are gone, where only an engine sees what they held."""
+        plan = self._made.get(fingerprint)
+        return plan is not None and is_reopened(plan, self._made_with.get(fingerprint, {}), now)
 
     def may_fit_unseen(self, fingerprint: str, now: Readings) -> bool:
         """Whether only another look of its engine can show that there is room for it."""

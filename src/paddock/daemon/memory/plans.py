@@ -165,7 +165,7 @@ class ProfilePlans:
         if is_due and self._known.may_fit_unseen(fingerprint, self._ledger.readings):
             self._looked_at[fingerprint] = now
             if self._rehearsals.may_rehearse(profile):
-                return await self._rehearsals.make(profile) or self.of(profile)
+                return await self._rehearsals.make(profile, anew=True) or self.of(profile)
         return await self.make(profile)
 
     async def make(self, profile: Profile) -> Plan:

@@ -111,10 +111,10 @@ class Rehearsals:
 
     # ---- what ----
 
-    async def make(self, profile: Profile) -> Plan | None:
+    async def make(self, profile: Profile, *, anew: bool = False) -> Plan | None:
         """The plan that its engine makes, or an estimate that says why not; None: not now.
 
-        What is remembered on the disk is taken where it holds, but for one that was made here: that is in doubt.
+        What is remembered on the disk is taken where it holds; not where it was made beside who is gone. `anew`: never.
         """
         async with self._busy:
             if not self._scheduler.is_calm or self._scheduler.away is not None:
@@ -128,7 +128,7 @@ class Rehearsals:
             self._sampler.measure()  # what was read ten seconds ago may have left since
             around, facts = self.around(), self._roster.facts(profile)
             state = self._flaws.state(profile)
-            if profile.fingerprint in self._known:
+            if anew or self._known.is_reopened(profile.fingerprint, around.readings):
                 self._planner.forget(profile, engine)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
