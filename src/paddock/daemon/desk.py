@@ -87,7 +87,7 @@ class Desk:
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""
-        return with_missing_files(await self.plans.make(profile), profile)
+        return with_missing_files(await self.plans.look_anew(profile), profile)
 
     async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
         """One for each of these: its engine's, or an estimate until that was asked."""

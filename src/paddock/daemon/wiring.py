@@ -163,7 +163,7 @@ class ControlRoom:
         loop, roster, plans, sampler = base.loop, base.roster, memory.plans, memory.sampler
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
-            loop, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
+            loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
             past.probes, base.requests, metrics, sampler, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(

@@ -618,6 +618,7 @@ export interface Plan {
     warnings?: (string)[];
     refusal?: string;
     replay?: (string)[];
+    replay_weights?: Record<string, number>;
     gpus?: (string)[];
 }
 

@@ -22,6 +22,7 @@ from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.placement.verify_load import Load
 
 
@@ -89,6 +90,7 @@ class Observer:
                 {name: self._of_others(instance, r.id) for name, r in readings.items()},
             ),
             has_projector=own is not None and own.mmproj is not None,
+            is_tensor_parallel=own is not None and is_tensor_parallel(own),
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
                 name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
