@@ -13,9 +13,11 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_writer import StreamWriter, _serialize_headers
 from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import REASON_PHRASES
 from multidict import CIMultiDict
 
 _EMPTY = frozenset({204, 205, 304})
+_OF_ONE_REPLY = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.DATE, hdrs.CONNECTION)
 
 
 def fits(request: web.Request, status: int) -> bool:
@@ -24,38 +26,45 @@ def fits(request: web.Request, status: int) -> bool:
     return is_plain and "Origin" not in request.headers and status not in _EMPTY
 
 
+def head_of(status: int, headers: CIMultiDict[str]) -> bytes:
+    """A reply's head as far as it is the same each time: what `_OwnReply` sends, and ends. Changes `headers`."""
+    headers[hdrs.SERVER] = SERVER_SOFTWARE
+    headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+    for name in _OF_ONE_REPLY:
+        headers.popall(name, None)
+    head = _serialize_headers(f"HTTP/1.1 {status} {REASON_PHRASES.get(status, '')}", headers)
+    return bytes(head[:-2])  # without the empty line
+
+
 class _OwnReply(web.StreamResponse):
-    """One whose head is made here."""
+    """One whose head is made here. Its `headers` are empty: nobody looks at them."""
 
-    def __init__(self, status: int, headers: CIMultiDict[str]) -> None:
-        """`headers`: it takes them over."""
-        super().__init__(status=status, _real_headers=headers)
+    def __init__(self, status: int, head: bytes) -> None:
+        """`head`: as `head_of` gives it."""
+        super().__init__(status=status)
+        self._begins = head
 
-    def _head(self, request: BaseRequest) -> bytes:
-        """Status line and headers, as they are sent."""
-        headers = self._headers
-        headers[hdrs.DATE] = rfc822_formatted_time()
-        headers[hdrs.SERVER] = SERVER_SOFTWARE
-        headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+    def _head(self, request: BaseRequest, framing: bytes) -> bytes:
+        """Status line and headers, as they are sent; `framing`: the line that says where its body ends."""
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
-        if not self._keep_alive:
-            headers[hdrs.CONNECTION] = "close"
-        return _serialize_headers(f"HTTP/1.1 {self._status} {self._reason}", headers)
+        last = b"\r\n" if self._keep_alive else b"Connection: close\r\n\r\n"
+        date = rfc822_formatted_time().encode()
+        return b"%b%b\r\nDate: %b\r\n%b" % (self._begins, framing, date, last)
 
 
 class WholeReply(_OwnReply):
     """Sent with `prepare`, all of it."""
 
-    def __init__(self, status: int, headers: CIMultiDict[str], body: bytes) -> None:
-        super().__init__(status, headers)
+    def __init__(self, status: int, head: bytes, body: bytes) -> None:
+        super().__init__(status, head)
         self._whole = body
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         if not self._eof_sent:
             writer: Any = request.writer
-            self._headers[hdrs.CONTENT_LENGTH] = str(len(self._whole))
-            writer._write(self._head(request) + self._whole)
+            head = self._head(request, b"Content-Length: %d" % len(self._whole))
+            writer._write(head + self._whole)
             self._eof_sent = True
             await writer.drain()
         return None
@@ -69,6 +78,5 @@ class StreamedReply(_OwnReply):
         writer: Any = request.writer
         self._req, self._payload_writer = request, writer
         writer.enable_chunking()
-        self._headers[hdrs.TRANSFER_ENCODING] = "chunked"
-        writer._headers_buf = self._head(request)
+        writer._headers_buf = self._head(request, b"Transfer-Encoding: chunked")
         return writer  # type: ignore[no-any-return]

@@ -51,10 +51,10 @@ class Relay:
         endpoint = await self.admitted(lease)
         pulse = self._pulse(lease)
         try:
-            with endpoint.in_use():
+            with endpoint.in_use(self._request.task):
                 reply = await self._asked(lease, endpoint)
                 for _ in range(_TURNS):
-                    if not await self._is_crowded_out(endpoint, reply):
+                    if reply.status != _FAULT or not await self._is_crowded_out(endpoint, reply):
                         break
                     async with endpoint.turn:
                         reply = await self._asked(lease, endpoint)
@@ -85,7 +85,8 @@ class Relay:
     def _pulse(self, lease: "Lease") -> Pulse:
         """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
         every = self._exchange.front.settings.keep_alive_every
-        pulse = Pulse(self.downstream, every, self._call.profile, lease)
+        heart = self._exchange.front.heart
+        pulse = Pulse(heart, self.downstream, every, self._call.profile, lease)
         if (patience := self._patience) is not None:
             pulse.start(patience)
         return pulse
@@ -124,6 +125,7 @@ class Relay:
             self._surface.name,
             headers.get("User-Agent", ""),
             generates=self._request.method == "POST",
+            served_by=self._request.task,
         )
         listed.reader = self._request.protocol
         if prompt.mark is not None:
@@ -215,15 +217,16 @@ class Relay:
 
     async def _in_one_piece(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers, status = self.downstream.headers_of(reply), reply.status
         content = await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
         self._account.usage.hear(content)
+        status = reply.status
+        if status < 500 and fits(self._request, status):  # nearly always
+            return WholeReply(status, self.downstream.head_of(reply), content)
+        headers = self.downstream.headers_of(reply)
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
-        if fits(self._request, status):
-            return WholeReply(status, headers, content)
         return web.Response(status=status, headers=headers, body=content)
 
     async def _piped(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
@@ -231,8 +234,7 @@ class Relay:
         downstream = self.downstream
         try:
             if downstream.response is None:
-                headers = downstream.headers_of(reply)
-                await downstream.begin(reply.status, headers, alone=not reply.has_more)
+                await downstream.begin(reply)
             while await upstream.pour(reply, endpoint, downstream):
                 await downstream.drained()
         except (asyncio.CancelledError, ConnectionError):

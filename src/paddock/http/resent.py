@@ -28,12 +28,17 @@ def mark_of(request: web.Request, profile: str, content: Content) -> int:
     return hash((profile, request.path, client, content))
 
 
-async def supersede(front: Front, request: web.Request, mark: int) -> None:
-    """End what this request is a second copy of, if it is one, and wait until it is over."""
-    requests = front.daemon.requests
-    first = requests.only(mark)
+def first_of(front: Front, request: web.Request, mark: int) -> "Request | None":
+    """What this request is a second copy of; None where it is none."""
+    first = front.daemon.requests.only(mark)
     if first is not None and (_says_so(request) or _is_overdue(front, first)):
-        await requests.end(first, "the same request was sent again, and is served instead")
+        return first
+    return None
+
+
+async def supersede(front: Front, first: "Request") -> None:
+    """End it, and wait until it is over."""
+    await front.daemon.requests.end(first, "the same request was sent again, and is served instead")
 
 
 def _says_so(request: web.Request) -> bool:

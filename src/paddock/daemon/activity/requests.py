@@ -6,7 +6,7 @@ On the hot path there is only an insertion and a deletion; what people see is ma
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -119,8 +119,16 @@ class Requests:
 
     # ---- on the hot path ----
 
-    def enter(self, profile: str, surface: str, user_agent: str, *, generates: bool) -> Request:
-        """The current task serves a request that was let in, from now until `leave`."""
+    def enter(
+        self,
+        profile: str,
+        surface: str,
+        user_agent: str,
+        *,
+        generates: bool,
+        served_by: "asyncio.Task[Any] | None" = None,
+    ) -> Request:
+        """A request was let in, and is served from now until `leave`, by the current task if by no other."""
         request = Request(
             next(self._numbers),
             profile,
@@ -128,7 +136,7 @@ class Requests:
             user_agent[:_HEADER_LETTERS],
             generates,
             self._clock.now(),
-            asyncio.current_task(),
+            served_by or asyncio.current_task(),
         )
         self._requests[request.id] = request
         return request

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
@@ -49,9 +50,12 @@ class Endpoint:
         self._hung = ""  # how, where it is ended for that
         self._users: set[asyncio.Task[object]] = set()
 
-    def in_use(self) -> "EndpointUse":
-        """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
-        return EndpointUse(self, self._users)
+    def in_use(self, task: "asyncio.Task[Any] | None" = None) -> "EndpointUse":
+        """Use it inside the block, in this task or the current one.
+
+        Raises what `stopped` gives there when the instance is stopped.
+        """
+        return EndpointUse(self, self._users, task or asyncio.current_task())
 
     @property
     def is_shared(self) -> bool:
@@ -92,8 +96,12 @@ class EndpointUse:
 
     __slots__ = ("_endpoint", "_task", "_users")
 
-    def __init__(self, endpoint: Endpoint, users: set[asyncio.Task[object]]) -> None:
-        task = asyncio.current_task()
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        users: set[asyncio.Task[object]],
+        task: asyncio.Task[object] | None,
+    ) -> None:
         assert task is not None
         self._endpoint, self._users, self._task = endpoint, users, task
 
