@@ -13,7 +13,7 @@ from paddock.http import upstream
 from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
 from paddock.http.client_link import link_of
-from paddock.http.own_replies import StreamedReply, fits, head_of
+from paddock.http.own_replies import EMPTY, StreamedReply, head_of, is_plain
 from paddock.http.surfaces import Surface
 from paddock.llama.reply import Reply
 
@@ -36,6 +36,7 @@ class Downstream:
         "_hear_on",
         "_is_chunked",
         "_is_ours",
+        "_is_plain",
         "_link",
         "_request",
         "_surface",
@@ -64,6 +65,11 @@ class Downstream:
         self._writer: StreamWriter | None = None
         self._is_chunked = False
         self._is_ours = False  # its head, and not the instance's own
+        self._is_plain = is_plain(request)
+
+    def fits(self, status: int) -> bool:
+        """Whether a reply with this status can have a head that is made here, see `own_replies`."""
+        return self._is_plain and status not in EMPTY
 
     # ---- the head ----
 
@@ -73,7 +79,7 @@ class Downstream:
         Whoever asked would do so a turn of the loop later, in which all others are served.
         """
         is_relayed = reply.status < _REFUSED and reply.length is None and self.response is None
-        if not is_relayed or self._call.interpreter or not fits(self._request, reply.status):
+        if not is_relayed or self._call.interpreter or not self.fits(reply.status):
             return False
         with suppress(ConnectionError, ValueError):  # its handler will find the same
             self._begin_at_once(reply.status, self.head_of(reply), alone=not reply.has_more)
@@ -101,7 +107,7 @@ class Downstream:
     async def begin(self, reply: Reply) -> None:
         """Send the reply's head; with what follows, where that is here."""
         alone = not reply.has_more
-        if reply.length is None and fits(self._request, reply.status):
+        if reply.length is None and self.fits(reply.status):
             self._begin_at_once(reply.status, self.head_of(reply), alone=alone)
         else:
             await self._begin_as_aiohttp(reply.status, self.headers_of(reply), alone=alone)
@@ -129,7 +135,7 @@ class Downstream:
     async def _begun(self) -> web.StreamResponse:
         if self.response is None:
             self._is_ours = True
-            if fits(self._request, _OK):
+            if self.fits(_OK):
                 self._begin_at_once(_OK, self._own_head(), alone=True)
             else:
                 await self._begin_as_aiohttp(_OK, CIMultiDict(self._own_headers()), alone=True)
@@ -170,7 +176,7 @@ class Downstream:
         if self._link.transport is None or self._link.transport.is_closing():
             return
         if self.response is None:
-            if not may_begin or not fits(self._request, _OK):
+            if not may_begin or not self.fits(_OK):
                 return
             self._is_ours = True
             self._begin_at_once(_OK, self._own_head(), alone=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.http import body, call, namespaces
 from paddock.http.askers import asker
@@ -36,7 +36,7 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
     content: Content | None = exchange.bodies.at_once(request)
     if content is None:
         content = await exchange.bodies.received(request)
-    media = request.headers.get("Content-Type", "")
+    media = request.headers.get(hdrs.CONTENT_TYPE, "")
     if isinstance(content, bytes):
         wish = body.wish(content, media)
     else:

@@ -1,8 +1,8 @@
 """Replies to POSTs whose head is made here: one of known length, sent in one write, and a chunked one.
 
 They are what aiohttp's own replies send, without its coroutines: of what aiohttp decides for each reply
-(compression, cookies, bodies that must be empty, hooks) nothing can come up here. Used where `fits`
-says so. The names with an underscore are aiohttp's own (3.14).
+(compression, cookies, bodies that must be empty, hooks) nothing can come up here. Used where request and
+status allow it. The names with an underscore are aiohttp's own (3.14).
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import REASON_PHRASES
 from multidict import CIMultiDict
 
-_EMPTY = frozenset({204, 205, 304})
+EMPTY = frozenset({204, 205, 304})  # statuses of replies that have no body
 _OF_ONE_REPLY = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.DATE, hdrs.CONNECTION)
 
 
-def fits(request: web.Request, status: int) -> bool:
-    """Whether a reply with this status can be sent this way. Our hooks only look at `Origin` of POSTs."""
-    is_plain = request.method == "POST" and request.version == HttpVersion11
-    return is_plain and "Origin" not in request.headers and status not in _EMPTY
+def is_plain(request: web.Request) -> bool:
+    """Whether replies to it can be sent this way. Our hooks only look at `Origin` of POSTs."""
+    is_usual = request.method == "POST" and request.version == HttpVersion11
+    return is_usual and hdrs.ORIGIN not in request.headers
 
 
 def head_of(status: int, headers: CIMultiDict[str]) -> bytes:

@@ -9,14 +9,14 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.http import errors, refusing, streams, upstream
 from paddock.http.call import RelayedCall
 from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
 from paddock.http.interpreting import interpret
-from paddock.http.own_replies import WholeReply, fits
+from paddock.http.own_replies import WholeReply
 from paddock.http.pulse import Pulse
 from paddock.http.surfaces import UPSTREAM, describe
 from paddock.llama.reply import Reply
@@ -123,7 +123,7 @@ class Relay:
         listed = requests.enter(
             self._call.profile,
             self._surface.name,
-            headers.get("User-Agent", ""),
+            headers.get(hdrs.USER_AGENT, ""),
             generates=self._request.method == "POST",
             served_by=self._request.task,
         )
@@ -147,7 +147,7 @@ class Relay:
         """The reply's beginning. What the pulse cannot begin, or must outlive its client, is begun here."""
         call, listed = self._call, self._listed
         asked = self._request.method, call.path, self._headers(), call.prompt.body
-        begins = self.downstream.response is not None or fits(self._request, 200)
+        begins = self.downstream.response is not None or self.downstream.fits(200)
         if (begins or self._patience is None) and not listed.conversation:
             return await upstream.ask(endpoint, *asked, self.downstream)
         task = asyncio.ensure_future(upstream.ask(endpoint, *asked))
@@ -217,11 +217,11 @@ class Relay:
 
     async def _in_one_piece(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        content = await upstream.whole(reply, endpoint)
+        content = reply.rest() if reply.is_whole else await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
         self._account.usage.hear(content)
         status = reply.status
-        if status < 500 and fits(self._request, status):  # nearly always
+        if status < 500 and self.downstream.fits(status):  # nearly always
             return WholeReply(status, self.downstream.head_of(reply), content)
         headers = self.downstream.headers_of(reply)
         if status >= 500 and (final := self._surface.final):

@@ -114,6 +114,10 @@ class Reply:
             pieces.append(await self.some())
         return b"".join((*pieces, self._taken()))
 
+    def rest(self) -> bytes:
+        """The same at once, of a reply that is whole."""
+        return self._taken()
+
     async def peek(self) -> bytes:
         """All of its body, which stays to be taken. For short ones. Raises Torn."""
         content = await self.whole()
@@ -197,13 +201,11 @@ class Reply:
         self._held = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _news(self) -> None:
+    def _news(self) -> "asyncio.Future[None]":
+        """To be awaited: more has come. A future, since another coroutine would take a µs of each wait."""
         self._inflow.resume()
-        self._waiter = self._inflow.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._inflow.loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -86,6 +86,14 @@ class Bunches(logging.StreamHandler[TextIO]):
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(stream)
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As logging's own, which calls a method to take the lock and one to give it back."""
+        passes = bool(self.filter(record))
+        if passes:
+            with self.lock or nullcontext():
+                self.emit(record)
+        return passes
+
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(self.format(record))
         if record.levelno >= logging.WARNING or len(self._lines) >= _BUNCH:
