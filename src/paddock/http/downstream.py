@@ -242,6 +242,9 @@ class Downstream:
         """The reply with its last words, which are all of it where nothing was said before."""
         if self.response is None:
             return web.Response(body=last, headers=self._own_headers())
+        if isinstance(self.response, StreamedReply) and self._writer and self._writer._eof:
+            self.response.note_end()  # nearly always: the end came with the last piece
+            return self.response
         if last:
             await self.response.write(last)
         await self.response.write_eof()

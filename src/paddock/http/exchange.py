@@ -21,6 +21,7 @@ from paddock.http.accounting import Account
 from paddock.http.auth import HOLDER
 from paddock.http.downstream import Downstream
 from paddock.http.front import Front, Route
+from paddock.http.own_replies import OwnReply
 from paddock.http.receiving import HeldBodies
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class Exchange:
     async def _deliver(self, response: web.StreamResponse) -> None:
         """Send it now: else the client would wait until its line was written, some 25 µs."""
         with suppress(ConnectionError):  # it left; aiohttp finds that out itself
+            if isinstance(response, OwnReply) and response.sent(self.request):
+                return
             await response.prepare(self.request)
             await response.write_eof()
 

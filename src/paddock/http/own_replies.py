@@ -27,7 +27,7 @@ def is_plain(request: web.Request) -> bool:
 
 
 def head_of(status: int, headers: CIMultiDict[str]) -> bytes:
-    """A reply's head as far as it is the same each time: what `_OwnReply` sends, and ends. Changes `headers`."""
+    """A reply's head as far as it is the same each time: what `OwnReply` sends, and ends. Changes `headers`."""
     headers[hdrs.SERVER] = SERVER_SOFTWARE
     headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
     for name in _OF_ONE_REPLY:
@@ -36,13 +36,18 @@ def head_of(status: int, headers: CIMultiDict[str]) -> bytes:
     return bytes(head[:-2])  # without the empty line
 
 
-class _OwnReply(web.StreamResponse):
+class OwnReply(web.StreamResponse):
     """One whose head is made here. Its `headers` are empty: nobody looks at them."""
 
     def __init__(self, status: int, head: bytes) -> None:
-        """`head`: as `head_of` gives it."""
-        super().__init__(status=status)
+        """`head`: as `head_of` gives it. The rest is what aiohttp's own sets, without its questions."""
+        self._state, self._headers = {}, CIMultiDict()
+        self._status, self._reason = status, ""
         self._begins = head
+
+    def sent(self, request: BaseRequest) -> bool:
+        """Send what is to be sent, if that can be done at once. Whether it is over. ConnectionError."""
+        raise NotImplementedError
 
     def _head(self, request: BaseRequest, framing: bytes) -> bytes:
         """Status line and headers, as they are sent; `framing`: the line that says where its body ends."""
@@ -53,24 +58,29 @@ class _OwnReply(web.StreamResponse):
         return b"%b%b\r\nDate: %b\r\n%b" % (self._begins, framing, date, last)
 
 
-class WholeReply(_OwnReply):
-    """Sent with `prepare`, all of it."""
+class WholeReply(OwnReply):
+    """Of known length, sent in one write."""
 
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
         super().__init__(status, head)
         self._whole = body
 
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+    def sent(self, request: BaseRequest) -> bool:
+        writer: Any = request.writer
         if not self._eof_sent:
-            writer: Any = request.writer
             head = self._head(request, b"Content-Length: %d" % len(self._whole))
             writer._write(head + self._whole)
             self._eof_sent = True
-            await writer.drain()
+        return not writer.protocol.writing_paused
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        """Send it, and wait until its client takes it."""
+        if not self.sent(request):
+            await request.writer.drain()
         return None
 
 
-class StreamedReply(_OwnReply):
+class StreamedReply(OwnReply):
     """In chunks; its head goes with the first of them, unless it is sent before."""
 
     def begin(self, request: BaseRequest) -> StreamWriter:
@@ -80,3 +90,10 @@ class StreamedReply(_OwnReply):
         writer.enable_chunking()
         writer._headers_buf = self._head(request, b"Transfer-Encoding: chunked")
         return writer  # type: ignore[no-any-return]
+
+    def note_end(self) -> None:
+        """Its last chunk is out: what aiohttp's `write_eof` would find, and note."""
+        self._eof_sent, self._req, self._payload_writer = True, None, None
+
+    def sent(self, request: BaseRequest) -> bool:
+        return self._eof_sent

@@ -63,26 +63,27 @@ class Heart:
     """
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # once it was asked for
         self._due: dict[Pulse, float] = {}  # by the loop's clock
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, pulse: Pulse, after: float) -> None:
         """It is to beat `after` so many seconds, and again and again."""
-        self._due[pulse] = at = asyncio.get_running_loop().time() + after
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        self._due[pulse] = at = loop.time() + after
         if self._timer is None or at < self._timer.when():
-            self._set(at)
+            self._set(loop, at)
 
     def remove(self, pulse: Pulse) -> None:
         """It beats no more, if it ever did."""
         self._due.pop(pulse, None)
 
-    def _set(self, at: float) -> None:
+    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._ring)
+        self._timer = loop.call_at(at, self._ring, loop)
 
-    def _ring(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer, now = None, loop.time()
         for pulse, at in self._due.items():
             if at <= now + _EARLY:
@@ -91,7 +92,7 @@ class Heart:
                     self._beat, pulse
                 )  # by itself, so that an error is of this one alone
         if self._due:
-            self._set(min(self._due.values()))
+            self._set(loop, min(self._due.values()))
 
     def _beat(self, pulse: Pulse) -> None:
         if pulse in self._due:

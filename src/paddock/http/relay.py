@@ -65,7 +65,7 @@ class Relay:
             pulse.stop()
 
     async def _said(self, endpoint: "Endpoint", reply: Reply, pulse: Pulse) -> web.StreamResponse:
-        pulse.may_begin = bool(self._call.interpreter) and reply.status < 400
+        pulse.may_begin = self._call.interpreter is not None and reply.status < 400
         self._listed.source = reply
         try:
             return await self._relayed(endpoint, reply)
