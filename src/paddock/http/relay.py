@@ -192,6 +192,8 @@ class Relay:
 
     async def _relayed(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         if self.downstream.is_open:
+            if reply.was_poured:  # nearly always, where a stream came at once
+                return await self.downstream.end()
             return await self._piped(endpoint, reply)
         is_refused, nothing_said = reply.status >= 400, self.downstream.response is None
         if is_refused and (self._surface.translates or not nothing_said):

@@ -85,6 +85,11 @@ class Reply:
         return bool(self._pieces)
 
     @property
+    def was_poured(self) -> bool:
+        """Whether all of its body went to an outlet that opened for it, and that would take more."""
+        return self.is_whole and self._outlet is not None and not (self._pieces or self._is_full)
+
+    @property
     def content_type(self) -> str:
         """Without its parameters."""
         return self.header(b"content-type").partition(";")[0].strip()

@@ -141,14 +141,14 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         said = plain(record.getMessage())
-        line = f"{self._stamp(record)} {record.levelname:<7} {record.name}: {said}"
+        if int(record.created) != self._second:
+            self._begin_second(int(record.created))
+        stamp = f"{self._time},{record.msecs:03.0f}"
+        line = f"{stamp} {record.levelname:<7} {record.name}: {said}"
         if not record.exc_info:
             return line
         return f"{line}\n{self.formatException(record.exc_info)}"
 
-    def _stamp(self, record: logging.LogRecord) -> str:
-        second = int(record.created)
-        if second != self._second:
-            self._second = second
-            self._time = time.strftime(self.default_time_format, time.localtime(second))
-        return f"{self._time},{record.msecs:03.0f}"
+    def _begin_second(self, second: int) -> None:
+        self._second = second
+        self._time = time.strftime(self.default_time_format, time.localtime(second))
