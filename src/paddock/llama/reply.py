@@ -55,6 +55,7 @@ class Reply:
         "length",
         "status",
         "total_bytes",
+        "was_poured",
     )
 
     def __init__(self, inflow: Inflow, outlet: Outlet | None = None) -> None:
@@ -64,6 +65,7 @@ class Reply:
         self.length: int | None = None  # of the body, where the head says it
         self.total_bytes = 0  # of the body, so far
         self.is_whole = False  # all of it is here, though not all may be taken
+        self.was_poured = False  # all of it went to the outlet that opened, and would take more
         self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
@@ -83,11 +85,6 @@ class Reply:
     def has_more(self) -> bool:
         """Whether some of its body is here, and was not taken."""
         return bool(self._pieces)
-
-    @property
-    def was_poured(self) -> bool:
-        """Whether all of its body went to an outlet that opened for it, and that would take more."""
-        return self.is_whole and self._outlet is not None and not (self._pieces or self._is_full)
 
     @property
     def content_type(self) -> str:
@@ -172,6 +169,8 @@ class Reply:
             self._push()
             if not (self._is_full or self.is_whole or self._error):
                 return  # nobody needs to wake
+            if self.is_whole and not self._is_full:
+                self.was_poured, self._outlet = True, None  # which holds its source, this reply
         elif self._held > _MOST and not self.is_whole:
             self._inflow.pause()
         self._wake()
