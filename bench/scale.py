@@ -63,7 +63,7 @@ Result = dict[str, dict[str, Numbers]]  # by number of profiles and step
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A daemon under test. `turns`: where it tells of its longest turns; None: it does not."""
+    """A daemon under test. `turns`: where it reports its longest turns; None: it does not."""
 
     folder: Path
     profiles: int

@@ -7,7 +7,7 @@
 #   the same without that part                                   -> the prompt ends with an empty <think></think>
 # llama-server looks for a rendered reasoning_content to learn whether the model can think; where it finds none, it
 # passes enable_thinking = false, which the template then obeys. Whoever shortens a template to save context (past
-# thoughts are what one cuts) has a model that answers worse and is told nothing; chat_template_kwargs
+# thoughts are what one cuts) has a model that answers worse and no sign of it; chat_template_kwargs
 # {"enable_thinking": true} brings the thoughts back, as plain text within the content.
 # Exits 0 while that is so, 1 when it has changed.
 set -eu

@@ -2,7 +2,7 @@
 # With its default slots llama-server lets two requests that each fit break each other: both end with an error.
 #
 # xllamacpp 2026.10.11549 (llama.cpp 11549; the same with build 11434). Without -np it has four slots over one shared
-# pool of --ctx-size tokens (here n_parallel 4 and kv_unified, which is what -np auto sets), and tells clients that
+# pool of --ctx-size tokens (here n_parallel 4 and kv_unified, which is what -np auto sets), and reports to clients that
 # each slot has the whole pool. Two chats of 1,000 tokens each that want 600 more, in a pool of 2,048:
 #   n_ctx of each slot by /slots              2048
 #   each of them alone                        200

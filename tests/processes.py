@@ -1,7 +1,7 @@
 """`pytest --no-processes`: the tests that start none (`make fast`).
 
 No list and no mark says which these are, so nothing can be out of date. What the code of a test and
-of its fixtures names tells most of those that start one; the rest end where they would, as skipped.
+of its fixtures names shows most of those that start one; the rest end where they would, as skipped.
 """
 
 import subprocess

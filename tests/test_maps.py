@@ -46,3 +46,51 @@ def test_the_daemons_map_has_the_layers_that_are_checked() -> None:
 @pytest.mark.parametrize("room", ["", "/verbs", "/online", "/offline", "/background", "/output"])
 def test_a_map_of_the_command_line_says_how_to_add_the_next(room: str) -> None:
     assert re.search(r"\bTo add\b|\bThe next\b|\bnext verb\b", _map(f"cli{room}")), room
+
+
+# ---- ARCHITECTURE.md ----
+
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def _rows(heading: str) -> set[str]:
+    """What the first cells of the tables under this heading name."""
+    part = PAGE[PAGE.index(heading) :]
+    part = part[: part.index("\n### ")]
+    cells = re.findall(r"^\| ([^|]*`[^|]*) \|", part, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+@pytest.mark.parametrize(("heading", "room"), [("## The rooms", ""), ("### daemon, in rooms", "daemon")])  # fmt: skip
+def test_every_room_and_every_single_module_has_its_row(heading: str, room: str) -> None:
+    folder = SOURCE / room
+    rooms = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    modules = {path.name for path in folder.glob("*.py") if not path.stem.startswith("__")}
+    assert _rows(heading) == rooms | modules
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"`([\w/]+\.(?:py|js|ts))`", PAGE))
+    there = [path.as_posix() for part in ("src", "tests", "tools") for path in (ROOT / part).rglob("*")]  # fmt: skip
+    assert {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)} == set()  # fmt: skip
+
+
+def test_every_member_of_a_class_that_the_page_names_is_there() -> None:
+    members: dict[str, set[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                members.setdefault(node.name, set()).update(_members(node))
+    named = set(re.findall(r"`([A-Z]\w+)\.(\w+)", PAGE))
+    assert len(named) > 20
+    assert {f"{kind}.{name}" for kind, name in named if name not in members.get(kind, ())} == set()
+
+
+def _members(node: ast.ClassDef) -> set[str]:
+    """Methods, fields, and what is set on `self`."""
+    methods = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = {inner.name for inner in node.body if isinstance(inner, methods)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            found.add(inner.id if isinstance(inner, ast.Name) else inner.attr)
+    return found

@@ -12,7 +12,8 @@ single modules beside them count as one room. The columns:
 - circles: of imports between modules, wherever they stand: at the top, in a function, under
   `TYPE_CHECKING`.
 - doubled: class names that stand in two modules or more.
-- words: occurrences of WORDS. Those in tests, bench, tools and docs have a line of their own.
+- words: occurrences of WORDS. Those beside src (tests, docs, findings, … and the pages on top) have a line of
+  their own.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from circles import circles
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "paddock"
 WORDS = ("told", "tells", "in force", "by now")  # each has a plainer one
-OUTSIDE = ("tests", "bench", "tools", "docs")  # beside src
+OUTSIDE = ("tests", "bench", "tools", "docs", "findings", "examples", "packaging")  # beside src
 LISTS = ("tools/style.py", "tests/test_style.py")  # they name the words
 LONG = 30  # lines of a function
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -223,13 +224,19 @@ def _count(word: str, text: str) -> int:
 
 
 def outside(root: Path) -> dict[str, list[str]]:
-    """Where WORDS stand in each folder of OUTSIDE: `tests/x.py:3 told`."""
-    return {folder: list(_places(root, folder)) for folder in OUTSIDE if (root / folder).is_dir()}
+    """Where WORDS stand in each folder of OUTSIDE, and in the pages on top: `tests/x.py:3 told`."""
+    found = {
+        folder: list(_places(root, (root / folder).rglob("*")))
+        for folder in OUTSIDE
+        if (root / folder).is_dir()
+    }
+    pages = list(root.glob("*.md"))
+    return found | ({"pages on top": list(_places(root, pages))} if pages else {})
 
 
-def _places(root: Path, folder: str) -> Iterator[str]:
+def _places(root: Path, files: Iterable[Path]) -> Iterator[str]:
     kinds = (".py", ".md", ".sh")
-    for path in sorted(one for one in (root / folder).rglob("*") if one.suffix in kinds):
+    for path in sorted(one for one in files if one.suffix in kinds):
         name = path.relative_to(root).as_posix()
         if name in LISTS:
             continue

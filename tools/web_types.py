@@ -1,7 +1,7 @@
 """Writes the page's types anew, from the OpenAPI document: `python tools/web_types.py`.
 
 A generator of our own, of one page: the document has only what msgspec writes, and openapi-typescript
-would bring the tests 30 packages for it. `tests/web/test_types.py` says when the file is out of date.
+would bring the tests 30 packages for it. `tests/web/test_files.py` says when the file is out of date.
 """
 
 from pathlib import Path

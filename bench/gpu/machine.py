@@ -29,7 +29,7 @@ MODELS = {
 
 
 class Cards:
-    """What the driver tells, MiB."""
+    """What the driver reports, MiB."""
 
     def __init__(self) -> None:
         pynvml.nvmlInit()

@@ -77,7 +77,7 @@ def run_client(
     """In a home of its own, with nobody's keys; `limit` in seconds; `said` is its standard input."""
     home, work = folder / "home", folder / "work"
     home.mkdir(exist_ok=True)
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **variables}
     return subprocess.run(
         argv,

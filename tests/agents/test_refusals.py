@@ -184,8 +184,9 @@ SITUATIONS = {
         # At its start llama-server tries the template itself, with another last message.
     ),
     "context too long": Situation(
-        "exceeds the available context|Context length exceeded",  # Continue knows it, and does not ask
-        ONCE | {"opencode": 3, "continue": 0},
+        # Claude Code and Continue know it, and do not ask.
+        "exceeds the available context|Context length exceeded|Prompt is too long",
+        ONCE | {"claude-code": 0, "opencode": 3, "continue": 0},
         ctx=1024,
     ),
     "queue full": Situation(

@@ -55,7 +55,7 @@ def test_a_day_in_the_stable(program: Paddock, home: Home) -> None:
     assert program("cancel").out == "nothing was loading\n"
 
 
-def test_a_switch_that_fails_tells_why_and_ends_with_1(program: Paddock, home: Home) -> None:
+def test_a_switch_that_fails_says_why_and_ends_with_1(program: Paddock, home: Home) -> None:
     program(*home.start)
     failed = program("switch", "broken")
     assert (failed.status, failed.out) == (1, "")

@@ -72,7 +72,7 @@ def test_a_file_that_is_not_there_is_a_problem_and_no_traceback(
     assert "none.conf" in result.out
 
 
-def test_show_tells_where_each_flag_comes_from_and_what_it_overrides(
+def test_show_says_where_each_flag_comes_from_and_what_it_overrides(
     paddock: Paddock, conf: Path
 ) -> None:
     result = paddock("show", "flash", "--config", conf)

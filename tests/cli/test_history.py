@@ -202,7 +202,7 @@ def test_loads_are_of_a_profile(paddock: Paddock, url: str) -> None:
     assert "no profile is named" in result.err
 
 
-def test_the_table_tells_each_load_the_newest_first(filled: Paddock) -> None:
+def test_the_table_lists_each_load_the_newest_first(filled: Paddock) -> None:
     newest, slow, failed, oldest = cells(filled("old").out)
     when = datetime.fromisoformat("2026-11-23T10:00:00Z").astimezone()
     assert newest == {

@@ -1,4 +1,4 @@
-"""What an import tells: one note for each reason, however many places it has."""
+"""What an import reports: one note for each reason, however many places it has."""
 
 from paddock.cli.output.import_report import groups
 from paddock.importing.page import Note

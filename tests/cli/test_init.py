@@ -394,7 +394,7 @@ def test_a_draft_is_made_without_a_word_and_shows_how_far_it_is(
 
 
 def engine_that_prints(log: str, folder: Path) -> Path:
-    """An engine that tells of two H100 in its fit, as a real one did, and then ends."""
+    """An engine that reports two H100 in its fit, as a real one did, and then ends."""
     return wrapper(folder / "llama-server", f"cat '{RECORDED / log}' >&2; exit 0")
 
 

@@ -104,7 +104,7 @@ def test_what_was_typed_stands_apart_and_is_contradicted(paddock: Paddock, conf:
     assert "parameters, not 30B" in objections[1]
 
 
-def test_a_hybrid_tells_which_layers_keep_what(paddock: Paddock, conf: Path) -> None:
+def test_a_hybrid_says_which_layers_keep_what(paddock: Paddock, conf: Path) -> None:
     result = paddock("show", "hybrid", "--config", conf)
     facts, typed, _ = shown(result.out)
     assert facts["layers"] == "8, KV in 4, recurrent in 4 (0.1 MiB a sequence)"

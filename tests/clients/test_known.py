@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from paddock.clients.claude_code import claude_code_env
@@ -88,8 +89,32 @@ def test_claude_code_keeps_its_prompt_as_it_is_and_waits(tmp_path: Path):
     assert env["ANTHROPIC_DEFAULT_HAIKU_MODEL"] == env["CLAUDE_CODE_SUBAGENT_MODEL"] == "scout"
     assert env["CLAUDE_CODE_ATTRIBUTION_HEADER"] == "0"
     assert env["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] == "131072"
+    assert env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "131072"
     assert int(env["API_TIMEOUT_MS"]) >= 1_800_000
     assert env["ANTHROPIC_API_KEY"] == ""
+
+
+def test_codex_sums_up_while_a_long_answer_still_has_room(tmp_path: Path):
+    for model in written(connected("codex", tmp_path))["paddock-models.json"]["models"]:
+        room = output_limit({"scout": SCOUT, "seer": SEER}[model["slug"]])
+        assert model["auto_compact_token_limit"] == model["context_window"] - room
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "is_tight"),
+    [
+        ("claude-code", 32_768, True),
+        ("claude-code", 65_536, False),
+        ("claude-code", None, False),
+        ("codex", 8_192, True),
+        ("aider", 1_024, False),
+    ],
+)
+def test_a_context_that_leaves_little_room_is_named_beforehand(
+    name: str, context: int | None, is_tight: bool
+):
+    note = CLIENTS[name].tight(msgspec.structs.replace(SCOUT, context=context))
+    assert bool(note) == is_tight
 
 
 def test_claude_code_with_its_picker_is_held_to_no_model_but_for_the_tiers_it_lacks():
@@ -113,7 +138,7 @@ def test_claude_code_alone_with_paddock_lives_in_its_own_folder(tmp_path: Path):
         "127.0.0.1"
     ]
     models = json.loads(setting.files[1].text)["models"]
-    assert [model["id"] for model in models] == ["claude-scout", "claude-seer"]
+    assert [model["id"] for model in models] == ["anthropic-scout", "anthropic-seer"]
     for file in setting.first:
         file.path.parent.mkdir(exist_ok=True)
         file.path.write_text("mine")

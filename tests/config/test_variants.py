@@ -154,6 +154,7 @@ NAME = Thinking
         ("m", "Qwen3-8B"),
         ("models/m.gguf", "Qwen3-8B"),
         ("claude-QWEN3-8B", "Qwen3-8B"),
+        ("anthropic-QWEN3-8B", "Qwen3-8B"),
         ("qwen3-8b:latest", "Qwen3-8B"),
         ("thinking", "v"),
         ("sub/some-model-q4_k_m", "other"),

@@ -114,7 +114,7 @@ def test_each_failure_doubles_the_time_before_the_next_try():
     assert s(4035, asked(60, "a")) == [spawn("a.5")]
 
 
-def test_the_refusal_tells_what_happened_and_when_it_is_tried_again():
+def test_the_refusal_says_what_happened_and_when_it_is_tried_again():
     s = Story(A)
     fail(s, 0, 1, "a.1")
     [refusal] = s(4, asked(2, "a"))

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from paddock.core.books import Serving
 from paddock.core.effects import Refuse
+from paddock.core.live import Serving
 from paddock.core.model import ProfileId, Room, Rules, Spec
 from paddock.core.scheduler import Scheduler
 from tests.core.story import A, B, C, Story, asked, configured, ready, spec, stop, unload

@@ -1,19 +1,19 @@
 """The property machine is worth its time: each planted bug is found, by the promise that it breaks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from paddock.core import books, scheduler, settle
-from paddock.core.books import Books, Ending, Live, Promise, Serving, Waiter, Want
+from paddock.core import books, note, scheduler, settle
+from paddock.core.books import Books, Promise, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse
 from paddock.core.eviction import Resident, leavers
+from paddock.core.live import Ending, Live, Serving
 from paddock.core.model import Cause, Demand, InstanceId, ProfileId, Room, Ticket
 from paddock.core.room import fits
-from paddock.core.scheduler import Scheduler
 from paddock.core.settle import stop
 from tests.core import world
 from tests.core.test_properties import Stable
@@ -32,12 +32,9 @@ HUNT = settings(
 )
 
 
-def hunt(promise: str, buggy: type[Scheduler] = Scheduler) -> None:
-    class Planted(Stable):
-        scheduler = buggy
-
+def hunt(promise: str) -> None:
     with pytest.raises(AssertionError, match=f"^{promise}"):
-        run_state_machine_as_test(Planted, settings=HUNT)
+        run_state_machine_as_test(Stable, settings=HUNT)
 
 
 def test_a_kill_under_a_client_is_noticed(monkeypatch):
@@ -69,26 +66,35 @@ def test_a_ttl_that_forgets_to_look_for_requests_is_noticed(monkeypatch):
     hunt("killed under a client")
 
 
-def test_a_leaked_lease_is_noticed():
-    class Leaking(Scheduler):
-        def _note_left(self, ticket: Ticket, now: float) -> None:
-            live = self._books.live.get(self._books.leased.get(ticket, InstanceId("")))
-            if live and isinstance(live.state, Serving) and len(live.state.leases) > 1:
-                return  # only the last one is taken off
-            super()._note_left(ticket, now)
-
-    hunt("leaked lease", Leaking)
+def _plant_note_left(
+    monkeypatch: pytest.MonkeyPatch, buggy: Callable[[Books, Ticket, float], None]
+) -> None:
+    for caller in (note, scheduler):
+        monkeypatch.setattr(caller, "note_left", buggy)
 
 
-def test_a_lease_that_outlives_its_crashed_instance_is_noticed():
-    class Leaking(Scheduler):
-        def _note_left(self, ticket: Ticket, now: float) -> None:
-            if self._books.leased.get(ticket, InstanceId("")) not in self.live:
-                self._books.waiting.pop(ticket, None)
-                return
-            super()._note_left(ticket, now)
+def test_a_leaked_lease_is_noticed(monkeypatch):
+    def note_left(books: Books, ticket: Ticket, now: float) -> None:
+        live = books.live.get(books.leased.get(ticket, InstanceId("")))
+        if live and isinstance(live.state, Serving) and len(live.state.leases) > 1:
+            return  # only the last one is taken off
+        honest(books, ticket, now)
 
-    hunt("leaked lease", Leaking)
+    honest = note.note_left
+    _plant_note_left(monkeypatch, note_left)
+    hunt("leaked lease")
+
+
+def test_a_lease_that_outlives_its_crashed_instance_is_noticed(monkeypatch):
+    def note_left(books: Books, ticket: Ticket, now: float) -> None:
+        if books.leased.get(ticket, InstanceId("")) not in books.live:
+            books.waiting.pop(ticket, None)
+            return
+        honest(books, ticket, now)
+
+    honest = note.note_left
+    _plant_note_left(monkeypatch, note_left)
+    hunt("leaked lease")
 
 
 def test_a_double_load_is_noticed(monkeypatch):
@@ -107,7 +113,7 @@ def test_a_waiter_lost_when_a_load_fails_is_noticed(monkeypatch):
             del books.waiting[waiter.ticket]
         yield from (Refuse(waiter.ticket, cause) for waiter in waiters[:1])
 
-    monkeypatch.setattr(scheduler, "refuse_all", refuse_all)
+    monkeypatch.setattr(note, "refuse_all", refuse_all)
     hunt("(lost waiter|waits for what is known to fail)")  # whichever it meets first
 
 
@@ -230,12 +236,13 @@ def test_granting_what_is_on_its_way_out_is_noticed(monkeypatch):
 
 
 def test_a_second_order_to_stop_is_noticed(monkeypatch):
-    class Twice(Scheduler):
-        def _note_closing(self, *, keep: bool) -> Iterator[Effect]:
-            yield from super()._note_closing(keep=keep)
-            yield from (stop(live, "closing") for live in self.live.values() if not keep)
+    def note_closing(books: Books, *, keep: bool) -> Iterator[Effect]:
+        yield from honest(books, keep=keep)
+        yield from (stop(live, "closing") for live in books.live.values() if not keep)
 
-    hunt("stopped twice", Twice)
+    honest = note._note_closing
+    monkeypatch.setattr(note, "_note_closing", note_closing)
+    hunt("stopped twice")
 
 
 def test_a_deadline_that_has_passed_is_noticed(monkeypatch):
@@ -269,9 +276,6 @@ def test_taking_everybody_for_one_asker_is_noticed(monkeypatch):
     hunt("pushed out too soon")
 
 
-def test_a_load_of_what_is_known_to_fail_is_noticed():
-    class Forgetful(Scheduler):
-        def _note_examined(self, profile: ProfileId, flaw: Cause | None) -> None:
-            pass
-
-    hunt("(waits|evicted) for what is known to fail", Forgetful)
+def test_a_load_of_what_is_known_to_fail_is_noticed(monkeypatch):
+    monkeypatch.setattr(note, "_note_examined", lambda books, profile, flaw: None)
+    hunt("(waits|evicted) for what is known to fail")

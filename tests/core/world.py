@@ -12,8 +12,8 @@ from itertools import takewhile
 from typing import Literal
 
 from paddock.core import events as ev
-from paddock.core.books import Coming, Serving
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, SwitchDone
+from paddock.core.live import Coming, Serving
 from paddock.core.model import (
     HOST,
     UNKNOWN,

@@ -58,7 +58,7 @@ class Ward:
         self.published: list[Activity] = []
         self.bus.publish_volatile = self.published.append  # type: ignore[method-assign, assignment]
 
-    async def tells(self) -> bool:
+    async def publishes(self) -> bool:
         """Whether the next beat has news."""
         before = len(self.published)
         await self.activity_feed.beat()
@@ -67,20 +67,20 @@ class Ward:
 
 async def test_only_news_is_published_and_a_sign_of_life_each_minute():
     ward = Ward()
-    assert await ward.tells()
-    assert not await ward.tells()
+    assert await ward.publishes()
+    assert not await ward.publishes()
     request = ward.requests.enter("a", "openai", "", generates=True)
-    assert await ward.tells()
+    assert await ward.publishes()
     ward.now += 5
-    assert not await ward.tells(), "that it grows older is no news"
+    assert not await ward.publishes(), "that it grows older is no news"
     ward.requests.leave(request)
-    assert await ward.tells()
+    assert await ward.publishes()
     ward.ledger.use = 0.5
-    assert await ward.tells()
+    assert await ward.publishes()
     ward.totals.requests += 1
-    assert await ward.tells()
+    assert await ward.publishes()
     ward.now += 61
-    assert await ward.tells()
+    assert await ward.publishes()
     assert ward.published[-1].totals.requests == 1
     assert ward.published[0].totals.requests == 0, "what was published stays as it was"
 

@@ -68,7 +68,7 @@ async def test_a_speed_of_other_flags_says_nothing(tmp_path: Path, models: Path)
         assert await codes(home, "endless") == []
 
 
-async def test_a_file_with_an_error_is_reported_though_the_old_one_is_in_force(
+async def test_a_file_with_an_error_is_reported_though_the_old_one_is_active(
     tmp_path: Path, models: Path
 ):
     paths = here(tmp_path, models)

@@ -15,7 +15,7 @@ from tests.daemon.chronicled import LONG, SHORT, World
 # ---- speeds ----
 
 
-async def test_an_answer_of_a_few_tokens_tells_no_speed(world: World):
+async def test_an_answer_of_a_few_tokens_gives_no_speed(world: World):
     live = await world.loaded()
     await world.answered(live, 40.0, tokens=SHORT)
     assert (await world.load()).samples == 0
@@ -27,7 +27,7 @@ async def test_an_answer_of_a_few_tokens_tells_no_speed(world: World):
     assert (entry.samples, entry.generation, entry.prompt) == (1, 40.0, None)
 
 
-async def test_a_long_prompt_tells_its_own_speed(world: World):
+async def test_a_long_prompt_gives_its_own_speed(world: World):
     live = await world.loaded()
     await world.answered(live, 40.0, tokens=SHORT, prompt=128)
     entry = await world.load()
@@ -161,7 +161,7 @@ async def test_others_at_work_on_its_device_are_a_reason(world: World):
     world.ask("a", 1)
     world.ask("b", 2)
     world.leave(2)
-    await world.answered(live, 20.0)  # the other is gone by now
+    await world.answered(live, 20.0)  # the other has gone already
     assert (await world.load()).samples == 0
     world.leave(1)
     world.ask("a", 3)

@@ -208,12 +208,12 @@ async def test_whoever_waits_for_what_could_not_be_done_gets_an_answer(
         assert await home.answer("alpha") == "I am alpha."
 
 
-# Whatever an instance tells, and all that is decided of instances; those without which none serves.
+# Whatever an instance reports, and all that is decided of instances; those without which none serves.
 HEARD, DECIDED = ({n for n in vars(kind) if n[0] != "_"} for kind in (Listener, Effects))
 NEEDED = {"got_ready", "granted", "spawn"}  # `granted`: above
 
 
-async def test_whoever_waits_is_served_though_each_call_fails_that_only_tells(
+async def test_whoever_waits_is_served_though_each_call_fails_that_only_reports(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """`endless` has to leave for `alpha`, so that each of them is called while one waits."""

@@ -1,4 +1,4 @@
-"""The C library's heaps, as it tells of them itself."""
+"""The C library's heaps, as it reports them itself."""
 
 import platform
 import subprocess

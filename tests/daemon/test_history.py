@@ -338,7 +338,7 @@ def cut_off(path: Path) -> None:
 
 
 def damaged(path: Path) -> None:
-    """All but the first page, which tells the version, is overwritten."""
+    """All but the first page, which has the version, is overwritten."""
     many = "".join(f"INSERT INTO loads VALUES {(n, *ROWS_1[0])};" for n in range(1, 200))
     make(path, f"{VERSION_1} BEGIN; {many} COMMIT;")
     content = path.read_bytes()

@@ -20,7 +20,7 @@ from paddock.daemon.memory.plans import ProfilePlans
 from paddock.engine.engine import Engine
 from paddock.host.gpus import Gpu, GpuProcess
 from tests.config.stables import FLAGS
-from tests.daemon.test_ledger import FIRST, MadeUpGpus, gpu
+from tests.daemon.ledgers import FIRST, MadeUpGpus, gpu
 from tests.placement.ground import written
 
 ROW = "common_memory_breakdown_print: |   - "

@@ -15,7 +15,7 @@ from paddock.config.variant import Variant
 from paddock.daemon.clock import Day
 from paddock.daemon.faults import Faults
 from paddock.daemon.keyring import Holder
-from paddock.daemon.orders import Orders
+from paddock.daemon.model_names import ModelNames
 from paddock.daemon.profiles.roster import Roster
 from paddock.errors import ModelMissing, UnknownModel
 
@@ -38,7 +38,7 @@ VARIANTS = (
 )
 
 
-def _orders(tmp_path: Path, *, current: str | None = None, unknown: str = "refuse") -> Orders:
+def _names(tmp_path: Path, *, current: str | None = None, unknown: str = "refuse") -> ModelNames:
     folders = Paths(
         config=tmp_path / "m", settings=tmp_path / "s", models_dir=tmp_path,
         state_dir=tmp_path, runtime_dir=tmp_path,
@@ -46,30 +46,22 @@ def _orders(tmp_path: Path, *, current: str | None = None, unknown: str = "refus
     roster = Roster(folders, Settings(), Faults())
     profiles, variants = {p.id: p for p in PROFILES}, {v.id: v for v in VARIANTS}
     roster.stable = Stable(tmp_path / "m", tmp_path, profiles, variants=variants)
-    parts: Any = SimpleNamespace(
-        roster=roster,
-        unknown_model=unknown,
-        clock=None,
-        usage=SimpleNamespace(current=lambda: current),
-    )
-    nobody: Any = None
-    return Orders(parts, nobody, nobody, nobody, nobody)
+    usage: Any = SimpleNamespace(current=lambda: current)
+    return ModelNames(roster, usage, unknown)
 
 
 def _holder(*models: str) -> Holder:
     return Holder(NamedKey(name="anna", digest="", models=models), Day())
 
 
-def _found(orders: Orders, name: str | None, *models: str, asked: bool = False) -> str | None:
-    find = orders.asked if asked else orders.named
+def _found(names: ModelNames, name: str | None, *models: str, asked: bool = False) -> str | None:
+    find = names.asked if asked else names.named
     try:
         return find(name, _holder(*models).may_ask).id
     except (UnknownModel, ModelMissing) as error:
         said = re.findall(r"[\w-]+", f"{error.message} {error.hint}".replace(repr(name), ""))
-        allowed = [
-            n for n in orders._parts.roster.stable.all_named() if _holder(*models).may_ask(n)
-        ]
-        for one in orders._parts.roster.stable.all_named():
+        allowed = [n for n in names._roster.stable.all_named() if _holder(*models).may_ask(n)]
+        for one in names._roster.stable.all_named():
             others = () if one in allowed else one.names
             assert not [word for word in others if word in said], said
         return None
@@ -94,13 +86,13 @@ ALL = ["base", "base-brief", "base-long"]
     ],
 )
 def test_a_profile_allows_its_variants_and_a_variant_itself_alone(tmp_path, models, allowed):
-    orders = _orders(tmp_path)
-    for named in orders._parts.roster.stable.all_named():
+    names = _names(tmp_path)
+    for named in names._roster.stable.all_named():
         for name in named.names:
             for form in (name, name.upper(), f"claude-{name}", f"{name}:latest"):
                 expected = named.id if named.id in allowed else None
-                assert _found(orders, form, *models) == expected, form
-                assert _found(orders, form, *models, asked=True) == expected, form
+                assert _found(names, form, *models) == expected, form
+                assert _found(names, form, *models, asked=True) == expected, form
 
 
 @pytest.mark.parametrize(
@@ -122,16 +114,16 @@ def test_a_profile_allows_its_variants_and_a_variant_itself_alone(tmp_path, mode
     ],
 )
 def test_another_model_of_the_name_is_in_nobodys_way(tmp_path, name, models, expected):
-    assert _found(_orders(tmp_path), name, *models) == expected
+    assert _found(_names(tmp_path), name, *models) == expected
 
 
 def test_the_nearest_names_are_of_what_may_be_asked(tmp_path):
-    orders = _orders(tmp_path)
+    names = _names(tmp_path)
     with pytest.raises(UnknownModel) as refused:
-        orders.named("hidden-on", _holder("hidden-brief").may_ask)
+        names.named("hidden-on", _holder("hidden-brief").may_ask)
     assert refused.value.hint == "nearest: hidden-brief"
     with pytest.raises(UnknownModel) as refused:
-        orders.named("hidden-one", _holder("other").may_ask)
+        names.named("hidden-one", _holder("other").may_ask)
     assert "hidden" not in refused.value.hint
 
 
@@ -156,27 +148,27 @@ def test_the_nearest_names_are_of_what_may_be_asked(tmp_path):
 def test_who_answers_to_strange_names_is_for_the_key_too(
     tmp_path, unknown, current, models, answers
 ):
-    orders = _orders(tmp_path, current=current, unknown=unknown)
+    names = _names(tmp_path, current=current, unknown=unknown)
     for name in ("strange", "hidden-brief", "hidden-one-alias"):
-        assert _found(orders, name, *models, asked=True) == answers
-        assert _found(orders, name, *models) is None
+        assert _found(names, name, *models, asked=True) == answers
+        assert _found(names, name, *models) is None
 
 
 def test_a_variant_that_is_left_out_is_explained_to_whoever_may_ask_everything(tmp_path):
-    orders = _orders(tmp_path)
+    names = _names(tmp_path)
     wrong = Problem("error", "c is a launch flag", "", "m", 5, "v3", "c", kind="variant")
-    roster = orders._parts.roster
+    roster = names._roster
     roster.stable = replace(roster.stable, warnings=(wrong,))
     with pytest.raises(UnknownModel, match=r"\[v3\] is left out, .*m:5: .*c is a launch flag"):
-        orders.asked("v3")
+        names.asked("v3")
     with pytest.raises(UnknownModel, match="there is no model 'v3'"):
-        orders.asked("v3", _holder("base").may_ask)
+        names.asked("v3", _holder("base").may_ask)
 
 
 def test_a_stand_in_that_is_not_there_is_not_what_the_refusal_names(tmp_path):
-    orders = _orders(tmp_path, unknown="gemma-99")
+    names = _names(tmp_path, unknown="gemma-99")
     with pytest.raises(UnknownModel, match="'strange'") as refusal:
-        orders.asked("strange")
+        names.asked("strange")
     assert "gemma-99" not in f"{refusal.value.message} {refusal.value.hint}"
 
 
@@ -188,10 +180,10 @@ def test_a_stand_in_that_is_not_there_is_not_what_the_refusal_names(tmp_path):
 def test_what_the_key_says_of_strange_names_counts_before_what_holds_for_all(
     tmp_path, everybody, own, answers
 ):
-    orders = _orders(tmp_path, current="base", unknown=everybody)
+    names = _names(tmp_path, current="base", unknown=everybody)
     holder = Holder(NamedKey(name="anna", digest="", models=("base",), unknown_model=own), Day())
     try:
-        found = orders.asked("strange", holder.may_ask, holder.key.unknown_model).id
+        found = names.asked("strange", holder.may_ask, holder.key.unknown_model).id
     except UnknownModel:
         found = None
     assert found == answers
@@ -211,7 +203,7 @@ def test_what_the_key_says_of_strange_names_counts_before_what_holds_for_all(
     ],
 )
 def test_without_a_name_it_is_one_that_may_be_asked(tmp_path, current, models, expected):
-    assert _found(_orders(tmp_path, current=current), None, *models) == expected
+    assert _found(_names(tmp_path, current=current), None, *models) == expected
 
 
 @pytest.mark.parametrize(

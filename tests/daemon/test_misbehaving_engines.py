@@ -126,7 +126,7 @@ async def test_a_crash_while_ready_is_reported_and_the_next_request_loads_again(
 
 async def test_the_users_llama_settings_do_not_reach_it(tmp_path: Path, models: Path, monkeypatch):
     monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "512")
-    engine = wrapper(tmp_path / "tells", 'env | grep -c "^LLAMA_ARG" >&2')
+    engine = wrapper(tmp_path / "counts", 'env | grep -c "^LLAMA_ARG" >&2')
     async with yard(here(tmp_path, models, engine)) as home:
         await home.answer("odd")
         assert (await home.get("/props?model=odd"))["default_generation_settings"]["n_ctx"] == 1024

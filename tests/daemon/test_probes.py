@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from paddock.config.settings import Paths
-from paddock.core.books import Live, Serving
+from paddock.core.live import Live, Serving
 from paddock.core.model import UNKNOWN, InstanceId, ProfileId, Ticket
 from paddock.daemon.faults import Faults
 from paddock.daemon.history import probes as module

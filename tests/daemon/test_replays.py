@@ -7,13 +7,13 @@ import pytest
 
 from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Profile
-from paddock.core.books import Coming, Ending, Live, Serving
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import DeviceId, InstanceId, ProfileId
 from paddock.daemon.faults import Faults
 from paddock.daemon.memory.replays import Replays
 from paddock.engine.engine import Engine
 from paddock.llama.flags import FlagSet
-from tests.daemon.test_ledger import FIRST, NOTHING, gpu, ledger
+from tests.daemon.ledgers import FIRST, NOTHING, gpu, ledger
 from tests.placement.ground import written
 
 OWN = InstanceId("m.2")

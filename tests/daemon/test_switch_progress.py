@@ -70,10 +70,10 @@ def fractions(reported: list[Progress]) -> list[float]:
     return [p.fraction for p in reported if p.stage == "loading" and p.fraction is not None]
 
 
-async def test_a_load_on_the_cpu_tells_how_far_it_is_and_then_how_long_it_takes(
+async def test_a_load_on_the_cpu_says_how_far_it_is_and_then_how_long_it_takes(
     tmp_path: Path, heavy: Path
 ):
-    """With mmap the server itself tells 0 and 1 only; the rest is read from /proc."""
+    """With mmap the server itself reports 0 and 1 only; the rest is read from /proc."""
     paths = here(tmp_path, heavy.parent, f"[heavy]\nmodel = {heavy.name}\n")
     loads: list[list[Progress]] = []
     async with yard(paths) as home:
@@ -171,11 +171,11 @@ def test_all_that_was_written_in_one_moment_does_not_lead_back():
     assert phases[2:] == [ph.Warming()] * 5
 
 
-def test_an_engine_whose_log_is_silent_tells_by_fractions():
+def test_an_engine_whose_log_is_silent_reports_fractions():
     assert heard(state(0.0), state(0.35)) == [ph.Starting(), ph.Loading("text_model", 0.35)]
 
 
-def test_what_the_engine_tells_is_not_outdone_by_estimates():
+def test_what_the_engine_reports_is_not_outdone_by_estimates():
     phases = heard("loading", state(0.0), state(0.35), 90, state(0.3))
     assert phases[2:] == [ph.Loading("text_model", 0.35)] * 3
 

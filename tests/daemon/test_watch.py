@@ -15,7 +15,7 @@ from paddock.file_events import route
 
 
 class Heard:
-    """Counts what a watch tells."""
+    """Counts what a watch reports."""
 
     def __init__(self, path: Path) -> None:
         self._changes = written(path)

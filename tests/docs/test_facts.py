@@ -11,7 +11,8 @@ import pytest
 
 from paddock import DISTRIBUTION, errors
 from paddock.config.models_conf import read
-from paddock.placement.verify import CAUSES, DOUBTS, FINDINGS
+from paddock.placement.verify import DOUBTS, FINDINGS
+from paddock.placement.verify_causes import CAUSES
 from tests.config.stables import flags_of_the_build
 from tests.docs.pages import NAMES, ROOT, blocks, text
 

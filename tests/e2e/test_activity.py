@@ -1,4 +1,4 @@
-"""What goes on just now: requests in flight as the daemon tells of them, and how one is ended."""
+"""What goes on just now: requests in flight as the daemon lists them, and how one is ended."""
 
 import asyncio
 from asyncio import TaskGroup
@@ -69,7 +69,7 @@ async def test_who_does_not_stream_reads_that_it_was_cancelled(home, path):
     assert reply["error"]["message"] == "the request was cancelled"
 
 
-async def test_a_long_prompt_tells_how_much_of_it_was_read(home):
+async def test_a_long_prompt_shows_how_much_of_it_was_read(home):
     async with home() as yard, TaskGroup() as group:
         body = {"model": "endless", "prompt": "a b c " * 5000, "n_predict": 2}
         asking = group.create_task(yard.post("/completion", body))

@@ -77,7 +77,7 @@ async def test_thinking_comes_before_the_answer_whole_and_streamed(shared):
 async def test_the_list_is_in_their_form_too(shared):
     async with anthropic_of(shared) as client:
         rows = [model async for model in client.models.list()]
-    assert {"claude-alpha", "claude-beta"} <= {row.id for row in rows}
+    assert {"anthropic-alpha", "anthropic-beta"} <= {row.id for row in rows}
     assert all(row.type == "model" and row.display_name for row in rows)
 
 

@@ -137,7 +137,7 @@ async def test_one_that_is_killed_from_outside_says_so(paths: Paths, engine: Pod
         assert await home.answer("alpha") == "I am alpha.", "and it can be loaded again"
 
 
-async def test_a_load_that_fails_tells_the_last_lines_of_its_log(paths: Paths, engine: Podman):
+async def test_a_load_that_fails_shows_the_last_lines_of_its_log(paths: Paths, engine: Podman):
     async with serving(paths) as home:
         status, result = await home.post("/switch", {"model": "broken", "force": True})
         assert status == 502

@@ -29,7 +29,7 @@ max-instances = 1
 plan-ahead = false
 probe-after = 0
 """
-# A browser tells us who asks at the first only; all three are this daemon.
+# A browser says who asks at the first only; all three are this daemon.
 ADDRESSES = ("127.0.0.1", "box.lan", "0.0.0.0")
 
 # What loads beta (and so evicts alpha), has an engine asked, or follows; `test_guard.py` has all of it.

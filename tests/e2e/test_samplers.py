@@ -1,4 +1,4 @@
-"""`sampler-policy` with a real llama-server, which tells in /slots what it really sampled with."""
+"""`sampler-policy` with a real llama-server, which says in /slots what it really sampled with."""
 
 import asyncio
 from pathlib import Path

@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 async def test_a_reader_that_stalls_costs_little_and_gets_every_byte(tmp_path, herd):
-    """llama-server tells a token in about 24 bytes of JSON; each space and each x is one."""
+    """llama-server sends a token in about 24 bytes of JSON; each space and each x is one."""
     paths = paths_in(tmp_path / "yard", herd)
     ask = {"model": "alpha", "content": "x " * WORDS, "with_pieces": True}
     with process(paths) as daemon:

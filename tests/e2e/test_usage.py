@@ -1,4 +1,4 @@
-"""Who used what, through the daemon and real llama-servers: what a reply tells is what is counted."""
+"""Who used what, through the daemon and real llama-servers: what a reply reports is what is counted."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ def _gather(document: dict[str, Any], found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_the_reply_tells_its_client_is_what_is_counted(shared, asked):
+async def test_what_the_reply_reports_to_its_client_is_what_is_counted(shared, asked):
     path, body = ASKED[asked]
     before = await _row(shared, body["model"])
     async with shared.http.post(shared.url + path, json=body) as reply:

@@ -63,7 +63,10 @@ async def test_each_client_gets_a_variant_and_nothing_is_loaded_twice(tmp_path: 
     ):
         llama = ollama_of(home.url)
         assert [m.id async for m in openai.models.list()] == ["base", "short"]
-        assert [m.id async for m in anthropic.models.list()] == ["claude-base", "claude-short"]
+        assert [m.id async for m in anthropic.models.list()] == [
+            "anthropic-base",
+            "anthropic-short",
+        ]
         assert [m.model for m in (await llama.list()).models] == ["base:latest", "short:latest"]
 
         chat = await openai.chat.completions.create(model="short", messages=HI, max_tokens=50)

@@ -200,7 +200,7 @@ async def test_slots_are_asked_for_less_often_than_their_readers_ask(home, tmp_p
     assert 1 <= tapped.heard.count(b"GET /slots ") < 50
 
 
-async def test_the_document_tells_of_calls_that_are_really_there(home):
+async def test_the_document_lists_calls_that_are_really_there(home):
     async with home() as yard:
         document = await yard.get("/openapi.json")
         assert document["openapi"].startswith("3.1")

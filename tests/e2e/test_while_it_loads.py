@@ -64,7 +64,7 @@ async def test_responses_and_embeddings_are_waited_for_too(home, tmp_path):
     assert made.result().data[0].embedding
 
 
-async def test_a_stream_tells_the_stage_and_anthropics_is_pinged(home, tmp_path):
+async def test_a_stream_names_the_stage_and_anthropics_is_pinged(home, tmp_path):
     held = gate(tmp_path)
     async with home(held.profile("slow"), **SOON) as yard:
         body = ASK | {"stream": True}

@@ -246,7 +246,7 @@ loader.exec_module(real)
 """
 MOVED = """
 class CommonParams(real.CommonParams):
-    n_ctx = property(lambda self: 0)  # the value lies elsewhere by now
+    n_ctx = property(lambda self: 0)  # the value lies elsewhere in this build
 xllamacpp, Server = real, real.Server
 """
 GONE = """

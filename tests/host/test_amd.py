@@ -91,7 +91,7 @@ def test_the_processors_graphics_have_their_vram_and_not_what_they_may_borrow(de
 
 
 def test_what_the_processors_graphics_hold_of_ram_is_reported_beside_it(desktop: Machine):
-    """The northbridge's voltage tells them from a card; a card's use of RAM is none of its memory."""
+    """The northbridge's voltage distinguishes them from a card; a card's use of RAM is none of its memory."""
     home = desktop.sys / "devices" / "pci0000:00" / "0000:7a:00.0"
     write(home, {"hwmon/hwmon1/in1_label": "vddnb"})
     desktop.program(4242, "llama-server")

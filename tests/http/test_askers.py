@@ -89,7 +89,7 @@ async def test_every_way_to_a_model_says_who_asks(yard, path, body: dict[str, An
     assert yard.stable.askers[1:] == [expected]
 
 
-async def test_it_tells_nothing_of_keys_and_sessions(yard):
+async def test_it_says_nothing_of_keys_and_sessions(yard):
     found = await asked(yard, TERMINAL | {"Authorization": "Bearer secret", "session_id": "s3ss"})
     assert "secret" not in found
     assert "s3ss" not in found

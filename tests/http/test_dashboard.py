@@ -66,7 +66,7 @@ async def test_a_file_that_is_none_of_the_pages_is_not_there(yard, name):
         assert reply.status == 404
 
 
-async def test_a_browser_that_does_not_tell_who_asks_gets_the_cookie_that_tells_it(yard):
+async def test_a_browser_that_does_not_say_who_asks_gets_the_cookie_that_says_it(yard):
     browser = {"User-Agent": "Mozilla/5.0", "Accept-Language": "en"}
     async with yard.http.get(yard.base + "/dashboard", headers=browser) as reply:
         assert "SameSite=Strict" in reply.headers["set-cookie"]

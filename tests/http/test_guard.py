@@ -216,8 +216,8 @@ ELSEWHERE = {
     "a link of another port": {"Sec-Fetch-Site": "same-site", **NAVIGATES, **BROWSER},
     "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", **BROWSER},
     "a sandbox": {"Origin": "null", **BROWSER},
-    "a sandbox that tells nothing else": {"Origin": "null"},
-    "a fetch that tells nothing else": {"Origin": "https://evil.example"},
+    "a sandbox that says nothing else": {"Origin": "null"},
+    "a fetch that says nothing else": {"Origin": "https://evil.example"},
     "a browser that does not tell": BROWSER,
     "a cookie of a similar name": {"Cookie": "paddock-visited=0", **BROWSER},
 }

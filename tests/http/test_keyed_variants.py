@@ -55,7 +55,7 @@ async def test_each_list_has_what_is_for_the_key(open_yard, tmp_path, models, sh
         (shown[0], shown[-1]) if shown else (None, None)
     )
     _, claude = await yard.get("/v1/models", **ANNA, **{"anthropic-version": "2023-06-01"})
-    assert [row["id"] for row in claude["data"]] == [f"claude-{name}" for name in shown]
+    assert [row["id"] for row in claude["data"]] == [f"anthropic-{name}" for name in shown]
     _, router = await yard.get("/models", **ANNA)
     rows = [row["id"] for row in router["data"]]
     assert [name for name in rows if name != "unseen"] == shown
@@ -71,7 +71,7 @@ async def test_each_list_has_what_is_for_the_key(open_yard, tmp_path, models, sh
     assert names == {"base", "secret"} & set(shown)
 
 
-FORMS = ["brief", "short", "BRIEF", "claude-brief", "brief:latest"]
+FORMS = ["brief", "short", "BRIEF", "claude-brief", "anthropic-brief", "brief:latest"]
 
 
 @pytest.mark.parametrize("models", [("brief",), ("base",), ("long",)])

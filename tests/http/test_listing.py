@@ -15,18 +15,26 @@ async def yard(open_yard: Open, talker):
 async def test_anthropics_clients_get_their_shape_and_names_that_claude_code_shows(yard):
     status, page = await yard.get("/v1/models?limit=1000", **ANTHROPIC)
     assert status == 200
-    assert [row["id"] for row in page["data"]] == ["claude-a", "claude-b", "claude-c"]
+    assert [row["id"] for row in page["data"]] == [
+        "anthropic-a",
+        "anthropic-claude-b",
+        "anthropic-c",
+    ]
     assert {row["type"] for row in page["data"]} == {"model"}
-    assert (page["first_id"], page["last_id"]) == ("claude-a", "claude-c")
+    assert (page["first_id"], page["last_id"]) == ("anthropic-a", "anthropic-c")
     assert page["has_more"] is False
 
 
 async def test_a_name_from_that_list_is_understood_everywhere(yard):
-    body = {"model": "claude-a", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9}
+    body = {
+        "model": "anthropic-a",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 9,
+    }
     async with yard.http.post(yard.base + "/v1/messages", json=body) as reply:
         assert reply.headers["x-paddock-profile"] == "a"
-    assert (await yard.get("/v1/models/claude-a", **ANTHROPIC))[1]["id"] == "claude-a"
-    assert (await yard.get("/v1/models/claude-a"))[1]["id"] == "a"
+    assert (await yard.get("/v1/models/anthropic-a", **ANTHROPIC))[1]["id"] == "anthropic-a"
+    assert (await yard.get("/v1/models/anthropic-a"))[1]["id"] == "a"
     assert (await yard.get("/v1/models/a:latest"))[1]["id"] == "a"
     assert (await yard.get("/v1/models/claude-nope"))[0] == 404
 
@@ -34,10 +42,10 @@ async def test_a_name_from_that_list_is_understood_everywhere(yard):
 @pytest.mark.parametrize(
     ("query", "ids", "more"),
     [
-        ("limit=1", ["claude-a"], True),
-        ("limit=1&after_id=claude-a", ["claude-b"], True),
-        ("limit=2&after_id=claude-a", ["claude-b", "claude-c"], False),
-        ("limit=1&before_id=claude-c", ["claude-b"], True),
+        ("limit=1", ["anthropic-a"], True),
+        ("limit=1&after_id=anthropic-a", ["anthropic-claude-b"], True),
+        ("limit=2&after_id=anthropic-a", ["anthropic-claude-b", "anthropic-c"], False),
+        ("limit=1&before_id=anthropic-c", ["anthropic-claude-b"], True),
     ],
 )
 async def test_anthropics_list_has_pages(yard, query: str, ids: list[str], more: bool):

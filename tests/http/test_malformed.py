@@ -255,7 +255,7 @@ async def test_a_request_for_https_is_answered_with_what_this_is(open_yard, tmp_
         ("http://[", LLAMA),
     ],
 )
-def test_the_path_tells_whose_client_it_is(target, surface):
+def test_the_path_says_whose_client_it_is(target, surface):
     assert malformed.surface_of(target) is surface
 
 

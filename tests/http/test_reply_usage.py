@@ -53,7 +53,7 @@ NUMBERS = b"0.25," * 2000
         ([b'{"tokens":[1,2]}'], None),
     ],
 )
-def test_the_tokens_are_those_that_the_reply_tells(pieces, counted):
+def test_the_tokens_are_those_that_the_reply_reports(pieces, counted):
     tokens = ReplyUsage()
     for piece in pieces:
         tokens.hear(piece)

@@ -35,7 +35,7 @@ async def test_a_hang_up_that_is_heard_of_late_ends_nothing():
     reply = Reply()
     task = _outliving(reply)  # nothing could be written
     await _step()
-    task.cancel()  # and now the server tells the same
+    task.cancel()  # and now the server reports the same
     await _step()
     reply.pieces.put_nowait(b"more")
     await _step()

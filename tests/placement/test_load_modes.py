@@ -28,7 +28,7 @@ KNOWING = parse_help("-lm, --load-mode MODE   (env: LLAMA_ARG_LOAD_MODE)\n")
         ([*MMAP, *NONE, *loads("dio", 5.0, 5.1, 5.2)], "warm", "dio"),
         ([*MMAP, *loads("none", 6.0, 6.1)], "warm", None),
         ([*MMAP, *loads("none", 6.0, 6.1, 9.1)], "warm", None),  # not every time
-        ([*loads("none", 9.1), *MMAP, *NONE], "warm", None),  # it is slower by now: given up
+        ([*loads("none", 9.1), *MMAP, *NONE], "warm", None),  # it has become slower: given up
         ([*MMAP, *loads("mlock", 6.0, 6.1, 6.4)], "warm", None),
         ([*MMAP, *loads("none", 6.0, 6.1, 6.4, mib=901)], "warm", None),  # other files
         ([*MMAP, *loads("none", 6.0, 6.1, 6.4, outcome="failed")], "warm", None),

@@ -57,7 +57,7 @@ def test_what_devices_refuse_is_what_ram_has_beyond_what_belongs_there(found: Fi
     assert (said.mib if said else None) == mib
 
 
-def test_without_a_header_only_a_named_tensor_tells():
+def test_without_a_header_only_a_named_tensor_says():
     assert refused(fit(OTHERS, 400, splits=18), lambda: None) is None
     assert refused(fit(NAMED, 400), lambda: None) == Refused(0, "output.weight (q6_K) and 8 others")
 

@@ -6,8 +6,8 @@ from paddock.api.placement import (
     Buffer,
     DevicePlan,
 )
-from paddock.placement.verify import Pace
-from tests.placement.verified import RAM, before, codes, judged, load, placement, plan
+from paddock.placement.verify_load import Pace
+from tests.placement.verified import RAM, codes, judged, load, placement, plan
 
 
 @pytest.mark.parametrize(("mib", "differs"), [(10500, False), (10501, True), (9500, False), (9499, True)])  # fmt: skip
@@ -54,31 +54,3 @@ def test_a_context_that_was_asked_for_is_never_cut():
     """A slot has no more than the model was trained for, however much is asked for."""
     found = judged(load(placement(n_ctx=32768), ctx_asked=65536), plan(n_ctx=65536))
     assert found.state == "verified"
-
-
-@pytest.mark.parametrize(("free", "reported"), [(11244, True), (11245, False)])
-def test_256_mib_of_missing_memory_are_worth_reporting(free: int, reported: bool):
-    """11,500 MiB were planned for: what there is, less the driver's context."""
-    found = judged(load(placement(layers_overflowing=11, free={"CUDA0": free})), plan())
-    assert ("foreign-memory" in codes(found)) == reported
-
-
-def test_the_more_that_was_ever_free_counts():
-    placed = placement(layers_overflowing=11, free={"CUDA0": 11500})
-    roomy = before(placement(free={"CUDA0": 14000}))
-    found = judged(load(placed), plan(), last=roomy)
-    assert (
-        found.reasons[1].message
-        == "CUDA0 had 2.4 GiB less free memory; no other program is known to hold any"
-    )
-
-
-def test_where_the_last_context_is_unknown_nothing_is_said_of_it():
-    found = judged(load(placement(graph_splits=30)), last=before(placement(n_ctx=None)))
-    assert codes(found) == ["more-splits"]
-
-
-def test_of_two_devices_each_has_its_cause():
-    placed = placement(layers_overflowing=14, free={"CUDA0": 9000, "CUDA1": 2000})
-    last = before(placement(free={"CUDA0": 11500, "CUDA1": 4000}))
-    assert codes(judged(load(placed), last=last)) == ["more-in-ram", "foreign-memory", "foreign-memory"]  # fmt: skip

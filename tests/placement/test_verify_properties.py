@@ -11,7 +11,9 @@ from paddock.api.placement import (
     Placement,
     Plan,
 )
-from paddock.placement.verify import CAUSES, DOUBTS, FINDINGS, Pace, by_device
+from paddock.placement.verify import DOUBTS, FINDINGS, by_device
+from paddock.placement.verify_causes import CAUSES
+from paddock.placement.verify_load import Pace
 from tests.placement.verified import before, codes, judged, load, plan
 
 mib = st.floats(0, 200_000).map(lambda n: round(n, 2))

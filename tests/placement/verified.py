@@ -11,7 +11,8 @@ from paddock.api.placement import (
     Verdict,
 )
 from paddock.core.model import HOST
-from paddock.placement.verify import Load, Pace, verdict
+from paddock.placement.verify import verdict
+from paddock.placement.verify_load import Load, Pace
 
 GPU, RAM = "0000:00:06.0", HOST
 MIB = 10000  # on the GPU

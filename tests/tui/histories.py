@@ -1,4 +1,4 @@
-"""Histories as a daemon tells them, for views and for golden screens.
+"""Histories as a daemon reports them, for views and for golden screens.
 
 Each function gives the events of one story from its snapshot on; `seen` folds them at the times
 they carry.

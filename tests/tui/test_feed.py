@@ -34,7 +34,7 @@ def lost_link(news: News) -> bool:
 
 
 class Hearer:
-    """Takes what a feed tells, from its thread, and keeps all of it."""
+    """Takes what a feed delivers, from its thread, and keeps all of it."""
 
     def __init__(self) -> None:
         self.news_so_far: list[News] = []
@@ -108,7 +108,7 @@ def test_a_switch_is_heard_from_its_beginning_to_its_end(tmp_path: Path, models:
     assert view.switches == {}
 
 
-def test_what_was_folded_is_what_a_fresh_snapshot_tells(tmp_path: Path, models: Path) -> None:
+def test_what_was_folded_is_what_a_fresh_snapshot_says(tmp_path: Path, models: Path) -> None:
     """After loads, a failure and an end: the fold draws no other conclusions than the daemon."""
     with process(here(tmp_path, models)) as home, feeding(home.url) as (feed, hearer):
         client = Client(home.url)

@@ -184,7 +184,7 @@ def test_the_share_of_an_instance_that_has_just_gone_keeps_its_name() -> None:
         ),
     ],
 )
-def test_what_nobody_tells_is_not_made_up(device, legend: str) -> None:
+def test_what_nobody_reports_is_not_made_up(device, legend: str) -> None:
     bar = device_bar(View(), DeviceInfo(name="RPC0", kind="gpu", **device), 20)
     assert bar.legend == legend
     assert sum(segment.cells for segment in bar.segments) == 20
@@ -219,7 +219,7 @@ shares = st.dictionaries(
 
 
 @given(mibs, mibs, mibs, shares, shares, st.integers(1, 200))
-def test_a_bar_is_as_wide_as_asked_for_whatever_a_driver_tells(
+def test_a_bar_is_as_wide_as_asked_for_whatever_a_driver_reports(
     total, free, foreign, used, booked, width: int
 ) -> None:
     device = DeviceInfo(
@@ -401,7 +401,9 @@ def test_a_problem_is_known_by_its_line(said: str, line: int | None, words: str)
         ("", ""),
     ],
 )
-def test_a_device_is_called_by_what_tells_it_from_others(described: str, short: str) -> None:
+def test_a_device_is_called_by_what_distinguishes_it_from_others(
+    described: str, short: str
+) -> None:
     assert short_name(described) == short
 
 

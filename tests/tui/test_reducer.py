@@ -119,7 +119,7 @@ def test_a_machine_without_a_gpu() -> None:
     assert set(view.traces) == {"generation", "requests", "used:Host", "util:Host"}
 
 
-def test_who_answers_is_busy_though_no_instance_tells_so() -> None:
+def test_who_answers_is_busy_though_no_instance_says_so() -> None:
     events = histories.busy()
     view = seen(events)
     assert states(view) == {GLM: "busy", QWEN: "queued"}

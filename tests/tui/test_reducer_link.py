@@ -54,7 +54,7 @@ def test_a_restarted_daemon_may_count_from_less() -> None:
     assert reduce(view, later, end_of(restart)).waiting == {QWEN: 2}
 
 
-def test_a_failure_outlives_a_snapshot_that_still_tells_of_it() -> None:
+def test_a_failure_outlives_a_snapshot_that_still_has_it() -> None:
     events = histories.failing()
     view = seen(events)
     rows = list(view.models)
@@ -79,7 +79,7 @@ def test_a_dashboard_that_comes_late_finds_the_load_under_way() -> None:
 
 
 def test_a_second_switch_of_a_profile_has_a_beginning_of_its_own() -> None:
-    """Its first one was forgotten silently: its own time tells that this is another."""
+    """Its first one was forgotten silently: its own time shows that this is another."""
     tale = Tale().tell(with_glm(), progress("qwen", "draining", 30.0, GLM))
     view = seen(tale.tell(progress("qwen", "draining", 1.0, GLM), after=60.0).events)
     assert view.switches[QWEN].began == CLOCK + 59.0

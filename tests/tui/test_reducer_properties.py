@@ -241,7 +241,7 @@ steps = st.one_of(
 
 @given(st.lists(steps, max_size=15), st.lists(steps, min_size=1, max_size=25))
 @settings(max_examples=200, deadline=None)
-def test_a_snapshot_tells_what_the_events_before_it_reported(before, after) -> None:
+def test_a_snapshot_says_what_the_events_before_it_reported(before, after) -> None:
     world = World(PROFILES)
     for step in before:
         getattr(world, step[0])(*step[1:])

@@ -38,7 +38,7 @@ def test_speed_is_unknown_where_streams_do_not_tell_it() -> None:
     assert trace(seen(tale.events), "generation") == [0.0, None]
 
 
-def test_a_device_that_nobody_tells_of_is_forgotten_after_ten_minutes() -> None:
+def test_a_device_that_nobody_reports_is_forgotten_after_ten_minutes() -> None:
     tale = Tale().tell(with_glm())
     for _ in range(LENGTH):
         tale.tell(activity([cuda0(glm=21764), host()]), after=1.0)

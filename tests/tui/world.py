@@ -1,4 +1,4 @@
-"""A small honest daemon: it tells events in the order in which the real one does, and snapshots.
+"""A small honest daemon: it publishes events in the order in which the real one does, and snapshots.
 
 It has the real one's rules for what a profile's state is in one word (`paddock.daemon.reports.view`), and
 none of its policy: whoever drives it decides what happens next.

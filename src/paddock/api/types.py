@@ -95,18 +95,25 @@ class InstanceInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     failure: Failure | None = None
 
 
-class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+class SectionInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One section of models.conf that clients can name: what a profile and a variant have alike."""
+
     id: str
-    state: State
-    line: int | None = None  # of its section in models.conf
+    line: int | None = None  # of the section
     title: str = ""
     description: str = ""
     aliases: list[str] = []
     bench: bool = False
     hidden: bool = False
+    settings: dict[str, Any] = {}  # what a variant changes in a request, by the keys of models.conf
+
+
+class ProfileInfo(SectionInfo, kw_only=True, omit_defaults=True):
+    """A profile and how it stands."""
+
+    state: State
     variants: list[str] = []  # other names of its instance, with request settings of their own
     variant_of: str = ""  # the profile whose instance this is another name for
-    settings: dict[str, Any] = {}  # what a variant changes in a request, by the keys of models.conf
     pin: bool = False
     priority: int = 0
     ttl: float = 0.0
@@ -128,18 +135,10 @@ class ProfileInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     args: list[str] = []
 
 
-class VariantInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+class VariantInfo(SectionInfo, kw_only=True, omit_defaults=True):
     """Another name for a profile's instance. How it stands is how its profile does."""
 
-    id: str
     variant_of: str
-    line: int | None = None  # of its section in models.conf
-    title: str = ""
-    description: str = ""
-    aliases: list[str] = []
-    bench: bool = False
-    hidden: bool = False
-    settings: dict[str, Any] = {}  # what it changes in a request, by the keys of models.conf
 
 
 class ProfileNow(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -40,11 +40,14 @@ def codex_catalog(offer: Offer) -> str:
 
 
 def _codex_model(card: ModelCard, place: int) -> dict[str, Any]:
+    context = card.context or 32_768
     return {
         "slug": card.id,
         "display_name": title(card),
         "description": card.description or title(card),
-        "context_window": card.context or 32_768,
+        "context_window": context,
+        # By itself it sums up at nine tenths: a long answer would find no room.
+        "auto_compact_token_limit": context - output_limit(card),
         "default_reasoning_level": None,
         "supported_reasoning_levels": [],
         "shell_type": "default",
@@ -213,11 +216,31 @@ def _qwen(offer: Offer, folders: ClientFolders) -> ClientSettings:
 
 AGENTS = (
     CLAUDE_CODE,
-    ClientProgram("codex", "Codex", "codex", "npm install -g @openai/codex", _codex, _codex_run),
     ClientProgram(
-        "opencode", "opencode", "opencode", "npm install -g opencode-ai", _opencode, _opencode_run
+        "codex",
+        "Codex",
+        "codex",
+        "npm install -g @openai/codex",
+        _codex,
+        _codex_run,
+        own_prompt=5_000,
     ),
     ClientProgram(
-        "qwen-code", "Qwen Code", "qwen", "npm install -g @qwen-code/qwen-code", _qwen, _qwen_run
+        "opencode",
+        "opencode",
+        "opencode",
+        "npm install -g opencode-ai",
+        _opencode,
+        _opencode_run,
+        own_prompt=8_000,
+    ),
+    ClientProgram(
+        "qwen-code",
+        "Qwen Code",
+        "qwen",
+        "npm install -g @qwen-code/qwen-code",
+        _qwen,
+        _qwen_run,
+        own_prompt=13_000,
     ),
 )

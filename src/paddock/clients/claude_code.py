@@ -16,10 +16,7 @@ from paddock.clients.setting import (
 )
 from paddock.errors import ConfigError
 
-_SHOWN = (
-    "claude",
-    "anthropic",
-)  # what an id must begin with for its picker; Paddock knows it by both
+_SHOWN = "anthropic-"  # what an id must begin with for its picker; Paddock knows it by both
 
 # Another service of the user's would be asked in place of Paddock, whatever the base URL says.
 _OTHER_SERVICES = {
@@ -56,7 +53,9 @@ def claude_code_env(offer: Offer) -> dict[str, str]:
     jobs = ("ANTHROPIC_MODEL", "CLAUDE_CODE_SUBAGENT_MODEL", "ANTHROPIC_SMALL_FAST_MODEL")
     tiers = [f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE")]
     pinned = (*jobs, *tiers) if offer.is_chosen else tiers
-    context = {"CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(main.context)} if main.context else {}
+    # The window alone is taken for at least 100,000 tokens: a talk on less would end in refusals.
+    windows = ("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "CLAUDE_CODE_MAX_CONTEXT_TOKENS")
+    context = dict.fromkeys(windows, str(main.context)) if main.context else {}
     return {
         "ANTHROPIC_BASE_URL": offer.url,
         "ANTHROPIC_AUTH_TOKEN": offer.token,
@@ -86,7 +85,7 @@ def _connect(offer: Offer, folders: ClientFolders) -> ClientSettings:
     return ClientSettings(
         files=(OwnFile(path, text),),
         usage=(f"claude --settings {path}",),
-        notes=("all profiles are in /model, under names that begin with claude-",),
+        notes=("all profiles are in /model, under names that begin with anthropic-",),
     )
 
 
@@ -145,7 +144,7 @@ def gateway_models(offer: Offer) -> str:
     that `CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC` switches off."""
     models = [
         {
-            "id": card.id if card.id.lower().startswith(_SHOWN) else f"claude-{card.id}",
+            "id": card.id if card.id.lower().startswith(_SHOWN) else _SHOWN + card.id,
             "display_name": title(card),
         }
         for card in offer.cards
@@ -166,4 +165,5 @@ CLAUDE_CODE = ClientProgram(
     _run,
     private=_private,
     has_picker=True,
+    own_prompt=21_000,
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paddock.api.models import ModelCard
 from paddock.clients.offer import Offer
 
 Change = Callable[[str], str]  # a file's text, empty where there is none -> the text with our entry
@@ -78,6 +79,18 @@ class ClientProgram:
     run: Run | None = None
     private: RunPrivately | None = None
     has_picker: bool = False  # it shows all models by itself, so that none need be named
+    own_prompt: int = (
+        0  # tokens, about, that it sends before anything is said; measured in docs/clients.md
+    )
+
+    def tight(self, model: ModelCard) -> str | None:
+        """What a user should know of a model whose context leaves this program little room."""
+        if model.context is None or model.context >= 2 * self.own_prompt:
+            return None
+        return (
+            f"{self.title} begins with some {self.own_prompt:,} tokens of its own, and the context of {model.id}"
+            f" is {model.context:,}: it will sum up again and again, or refuse"
+        )
 
 
 def exports(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from paddock.config.names import Called, Names
 from paddock.config.variant import Variant
 from paddock.near import nearest_few
 
-BORROWED = "claude-"  # before the name of a model that Claude Code shall show
+# Before the name of a model that Claude Code shall show: the first is written, both are understood. Of a name
+# that begins with `claude-` it believes to know the context, and lets no variable correct it (2.1.197).
+BORROWED = ("anthropic-", "claude-")
 LATEST = ":latest"  # after the name of a model in Ollama's lists
 _NEAR = 5  # names in a refusal
 
@@ -283,13 +285,19 @@ def _called(named: NamedModel) -> Called:
     return named.names, named.profile.title, model.as_posix() if model else ""
 
 
+def borrowed_name(name: str) -> str:
+    """By which Claude Code's picker shows it, with the context that it is given."""
+    return name if name.lower().startswith(BORROWED[0]) else BORROWED[0] + name
+
+
 def spellings(name: str) -> Iterator[str]:
     """The names that this one may stand for, itself first.
 
-    Claude Code shows only models that are called `claude…`; Ollama's clients add its default tag.
+    Claude Code shows only models that are called `anthropic…` or `claude…`; Ollama's clients add its default tag.
     """
     yield name
-    if name.startswith(BORROWED):
-        yield name.removeprefix(BORROWED)
+    for prefix in BORROWED:
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix)
     if name.endswith(LATEST):
         yield name.removesuffix(LATEST)

@@ -1,8 +1,9 @@
 """Who asks for a profile may wait for it, or is refused at once. Only reads."""
 
 from paddock.core import setbacks, yielding
-from paddock.core.books import Books, Serving
+from paddock.core.books import Books
 from paddock.core.events import Asked
+from paddock.core.live import Serving
 from paddock.core.model import Cause
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from paddock.core.books import Books, Live, Promise, Serving, Want
+from paddock.core.books import Books, Promise, Want
+from paddock.core.live import Live, Serving
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.room import arithmetic
 from paddock.core.yielding import CAUSE, is_held

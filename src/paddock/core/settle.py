@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
 
-from paddock.core.books import Books, Coming, Ending, Live, Promise, Serving, Waiter, Want
+from paddock.core.books import Books, Promise, Waiter, Want
 from paddock.core.effects import Effect, Grant, Refuse, Spawn, Stop, Why
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import Cause, InstanceId, Numbers, ProfileId
 from paddock.core.outlook import shortfall
 from paddock.core.users import Users

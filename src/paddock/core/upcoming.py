@@ -3,7 +3,8 @@ started meanwhile. Only reads; whether that is done decides nothing here."""
 
 from dataclasses import dataclass
 
-from paddock.core.books import Books, Live, Serving, Want
+from paddock.core.books import Books, Want
+from paddock.core.live import Live, Serving
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.room import fits
 from paddock.core.yielding import is_held

@@ -7,9 +7,10 @@ and what lies in the machine's own memory alone goes on.
 from collections.abc import Iterator
 
 from paddock.core.away import Away
-from paddock.core.books import Books, Coming, Ending, Live, Serving
+from paddock.core.books import Books
 from paddock.core.effects import Stop
 from paddock.core.events import Asked, Resumed, Yielded
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import HOST, Cause, Demand, ProfileId
 
 CAUSE = Cause(

@@ -7,7 +7,7 @@ from paddock.api.placement import Verdict
 from paddock.config.settings import Paths, Settings
 from paddock.core import effects as ef
 from paddock.core import events as ev
-from paddock.core.books import Coming
+from paddock.core.live import Coming
 from paddock.core.model import InstanceId, ProfileId
 from paddock.core.upcoming import Upcoming
 from paddock.daemon.clock import Clock
@@ -35,6 +35,7 @@ class Daemon(Desk):
         self.switch_log, self.publisher = rooms.past.switch_log, rooms.reports.publisher
         self.activity_feed = rooms.reports.activity_feed
         self.aftermath = rooms.control.aftermath
+        self.instance_tasks, self.adoption = rooms.control.instance_tasks, rooms.control.adoption
         self.watchman, self.yield_to = rooms.control.watchman, rooms.control.yield_to
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -130,7 +131,7 @@ class Daemon(Desk):
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         self.sampler.measure()
         await self.configuration.renew()
-        await self.supervisor.adopt_all(group)
+        await self.adoption.run(group)
         for live in self.parts.scheduler.live.values():
             if isinstance(live.state, Coming):
                 self.parts.switches.begin(live.profile)
@@ -142,7 +143,7 @@ class Daemon(Desk):
             helper.cancel()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
-        await (self.supervisor.leave() if self._keep else self.supervisor.all_ended())
+        await (self.instance_tasks.leave() if self._keep else self.instance_tasks.all_ended())
         self.orders.jobs.close()
         self.usage_log.flush()
         await self.chronicle.finish()
@@ -177,7 +178,7 @@ class Daemon(Desk):
     def stop(self, order: ef.Stop) -> None:
         if (leaver := self.parts.registry.get(order.instance)) and order.why == "evicted":
             leaver.note_rest_over(leaves=True)
-        self.supervisor.stop(order.instance, order.why)
+        self.instance_tasks.stop(order.instance, order.why)
 
     def switch_done(self, done: ef.SwitchDone) -> None:
         ended = self.parts.switches.end(done.profile)

@@ -35,10 +35,9 @@ class Desk:
         self.configuration, self.yielding = control.configuration, control.yielding
         self.supervisor, self.logbook = control.supervisor, control.logbook
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
-        orders = control.orders
-        self.resolve, self.held_back = orders.resolve, orders.held_back
-        self.named, self.asked = orders.named, orders.asked
-        self.lease, self.loaded = orders.lease, orders.loaded
+        names, orders = control.names, control.orders
+        self.resolve, self.named, self.asked = names.resolve, names.named, names.asked
+        self.lease, self.loaded, self.held_back = orders.lease, orders.loaded, orders.held_back
         self.switch, self.job, self.cancel = orders.switch, orders.job, orders.cancel
         self.unload, self.let_idle, self.idle_left = (
             orders.unload, orders.let_idle, orders.idle_left,
@@ -91,7 +90,8 @@ class Desk:
 
     def hand_saved(self, instance: InstanceId) -> HandSaved | None:
         """The contexts of an instance that somebody saves by hand; None where it keeps none."""
-        return self.supervisor.hand_saved(instance)
+        live = self.parts.registry.get(instance)
+        return self.contexts.hand_saved(live.record.contexts) if live else None
 
     async def chosen_modes(self, profile: str) -> list[LoadMode]:
         """The load modes that its next loads are given; empty too where models.conf has it no more."""

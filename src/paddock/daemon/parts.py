@@ -49,5 +49,4 @@ class Parts:
     usage: Usage
     yield_state: YieldState
     on_yield: Literal["wait", "refuse"]
-    unknown_model: str  # see `Settings`
     contexts: Contexts

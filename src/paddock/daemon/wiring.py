@@ -17,9 +17,11 @@ from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
 from paddock.daemon.activity.watchman import Watchman
+from paddock.daemon.adoption import Adoption
 from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
+from paddock.daemon.early_starts import EarlyStarts
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -27,6 +29,7 @@ from paddock.daemon.history.probes import Probes
 from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.history.switch_log import SwitchLog
 from paddock.daemon.history.usage_log import UsageLog
+from paddock.daemon.instance_tasks import InstanceTasks
 from paddock.daemon.instances.contexts import Contexts, ram_folders
 from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
@@ -41,6 +44,7 @@ from paddock.daemon.memory.read_ahead import ReadAhead
 from paddock.daemon.memory.rehearsals import PlanListener
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.memory.sampler import Sampler
+from paddock.daemon.model_names import ModelNames
 from paddock.daemon.orders import Orders
 from paddock.daemon.parts import Parts
 from paddock.daemon.profiles.flaws import Flaws
@@ -49,6 +53,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.activity_feed import ActivityFeed
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
+from paddock.daemon.starter import Starter
 from paddock.daemon.supervisor import Supervisor
 from paddock.daemon.yield_state import YieldState
 from paddock.daemon.yield_to import YieldTo
@@ -130,7 +135,7 @@ class ReportsRoom:
             flaws=base.flaws, ledger=base.ledger, plans=memory.plans, chronicle=past.chronicle,
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
-            on_yield=given.settings.on_yield, unknown_model=given.settings.unknown_model,
+            on_yield=given.settings.on_yield,
             contexts=past.contexts,
         )  # fmt: skip
         self.view = view = StatusView(parts)
@@ -157,9 +162,22 @@ class ControlRoom:
             loop, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
             past.probes, base.requests, metrics, sampler, faults,
         )  # fmt: skip
+        self.instance_tasks = InstanceTasks(
+            settings, records, base.registry, base.ledger, past.contexts, self.aftermath, loop,
+            faults, clock,
+        )  # fmt: skip
+        self.adoption = Adoption(
+            records, base.registry, past.contexts, self.instance_tasks, loop, faults
+        )
+        starter = Starter(
+            settings, records, roster, past.contexts, memory.replays, memory.load_modes
+        )
+        early = EarlyStarts(
+            records, base.registry, roster, base.ledger, plans, starter, past.contexts, faults
+        )
         self.supervisor = Supervisor(
-            settings, records, base.registry, roster, base.ledger, plans, memory.replays,
-            memory.load_modes, base.flaws, past.contexts, self.aftermath, loop, faults, clock,
+            records, base.registry, roster, plans, base.flaws, past.contexts, starter, early,
+            self.instance_tasks, faults,
         )  # fmt: skip
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
@@ -172,7 +190,11 @@ class ControlRoom:
             base.requests, base.registry, clock, faults, timeout=settings.hang_timeout
         )
         self.logbook = Logbook(records, roster, own=daemon_log(given.paths.state_dir))
-        self.orders = Orders(reports.parts, loop, records, self.configuration, self.yielding)
+        self.names = ModelNames(roster, base.usage, settings.unknown_model)
+        self.orders = Orders(
+            self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
+            records, self.configuration, self.yielding, clock,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

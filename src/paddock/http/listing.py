@@ -2,7 +2,7 @@
 
 One document serves OpenAI's clients and llama.cpp's router's at once. Anthropic's own is given to
 those who send `anthropic-version`; Claude Code shows only ids that begin with `claude` or
-`anthropic` (its gateway protocol), so there every other profile goes by the name `claude-ID`.
+`anthropic` (its gateway protocol), so there every other profile goes by the name `anthropic-ID`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +17,7 @@ from paddock.api.models import Catalog, ModelCard
 from paddock.api.types import ProfileInfo
 from paddock.config.cards import variant_card
 from paddock.config.describe import described_variant
-from paddock.config.profile import BORROWED, NamedModel
+from paddock.config.profile import NamedModel, borrowed_name
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, UnknownModel
 from paddock.http import router
@@ -29,7 +29,6 @@ from paddock.http.sheet import Sheet
 
 T = TypeVar("T")
 _MOST = 1000  # Anthropic's own limit of a page
-_SHOWN = ("claude", "anthropic")
 
 
 class AnthropicModel(msgspec.Struct, kw_only=True, tag_field="type", tag="model"):
@@ -164,9 +163,8 @@ async def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels
 
 
 def _anthropic(card: ModelCard, front: Front) -> AnthropicModel:
-    shown = card.id if card.id.lower().startswith(_SHOWN) else BORROWED + card.id
     return AnthropicModel(
-        id=shown,
+        id=borrowed_name(card.id),
         display_name=card.title or card.id,
         created_at=card.modified or _began(front),
         max_input_tokens=card.context,

@@ -41,7 +41,7 @@ async def resume(front: Front, request: web.Request, route: Route) -> web.Stream
     if endpoint is None:
         raise NoSuchThing("this reply is gone: it was never begun, or its model was unloaded")
     headers = upstream.request_headers(request.headers)
-    with endpoint.in_use():
+    with endpoint.being_read():
         reply = await upstream.ask(endpoint, "GET", request.path_qs, headers, None)
         try:
             response = web.StreamResponse(

@@ -1,25 +1,23 @@
 """Whether a load lies and runs as it should: compared with its plan, its profile and its history. Pure.
 
 What is found has a code with a heading in docs/troubleshooting.md, and comes in two kinds: what is
-worse than it should be, and what else is different that may be the cause.
+worse than it should be, and what else is different that may be the cause (`verify_causes.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from paddock.api.placement import LoadEntry, Placement, Plan, Reason, Verdict, VerdictState
 from paddock.figures.units import count, plural
-from paddock.llama.backends import backends, named
-from paddock.llama.fit_log import HOST
+from paddock.placement.verify_causes import placement_causes, speed_causes
 from paddock.placement.verify_devices import device_findings
+from paddock.placement.verify_load import Load, Pace, is_alike
 from paddock.placement.words import gib
 
 _SLOW = 0.85  # of what was expected; single runs of one load differ by up to 10 % (benchmarks.md)
 _SHARE, _MIB = 0.05, 16  # a device's MiB may differ from the plan by the larger of the two
-_TELLING = 256  # MiB of free memory that are missing
 
-# What is worse, and what may be the cause.
+# What is worse; what may be the cause is in `verify_causes.CAUSES`.
 FINDINGS = (
     "fit-gave-up",
     "more-in-ram",
@@ -32,51 +30,8 @@ FINDINGS = (
     "slower-than-expected",
     "slower-than-best",
 )
-CAUSES = (
-    "foreign-memory",
-    "shared-memory",
-    "engine-changed",
-    "profile-changed",
-    "devices-changed",
-    "context-grown",
-    "thermal-limit",
-    "power-limit",
-    "swapping",
-    "device-shared",
-)
 # Why nothing can be said of where it lies, or of how fast it is.
 DOUBTS = ("nothing-logged", "nothing-to-compare", "machine-busy")
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One load as it is now."""
-
-    profile: str
-    fingerprint: str
-    engine_version: str
-    devices: str  # driver and device set, as one comparable text
-    placement: Placement
-    ctx_asked: int | None = None  # tokens; None where the profile leaves it open
-    streams: int = 1  # caches that have their part of the context each: the placement has one's
-    # What variables choose and the engine does not see, in words: `choice.unmatched`.
-    unmatched_choice: str = ""
-    overcommitted: str = ""  # what a GPU cannot hold of what was placed there, in words
-    has_projector: bool = False  # no line of a log says where that lies
-    foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
-    beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What was measured of a load, each figure from one request that had its devices for itself."""
-
-    generation: Sequence[float] = ()  # tokens/s
-    prompt: Sequence[float] = ()
-    throttled: frozenset[str] = frozenset()  # of its devices while it worked: `thermal`, `power`
-    pages_swapped_in: int = 0  # while it worked
-    was_starved: bool = False  # whether all were taken while other programs had the CPU
-    was_shared: bool = False  # whether requests were left out because others worked there too
 
 
 def verdict(
@@ -91,7 +46,7 @@ def verdict(
     """`last`: the ready load before this one; `comparable`: earlier ones of the same profile hash,
     engine build, driver and devices; `expected`: the profile's `SPEED`, tokens/s. Of these only loads
     with the same backends are a measure."""
-    comparable = [entry for entry in comparable if _is_alike(load, entry)]
+    comparable = [entry for entry in comparable if is_alike(load, entry)]
     lies = list(_placement_findings(load, plan, last))
     goal = expected or _best(comparable)
     generation = median(pace.generation) if pace.generation else None
@@ -99,9 +54,9 @@ def verdict(
     runs = [] if is_starved else list(_speed_findings(generation, expected, _best(comparable)))
     causes: list[Reason] = []
     if lies or runs:
-        causes += _causes(load, plan, last)
+        causes += placement_causes(load, plan, last)
     if runs:
-        causes += _speed_causes(pace, load)
+        causes += speed_causes(pace, load)
     placement = _placement_state(load, plan, last, lies)
     speed: VerdictState = "unknown"
     if generation is not None and goal is not None and not is_starved:
@@ -147,7 +102,7 @@ def _placement_state(
 ) -> VerdictState:
     if found:
         return "degraded"
-    before = last.placement if last and _is_alike(load, last) else None
+    before = last.placement if last and is_alike(load, last) else None
     has_measure = plan is not None or before is not None
     return "verified" if load.placement.buffers and has_measure else "unknown"
 
@@ -174,7 +129,7 @@ def _doubt(load: Load) -> Reason:
 
 
 def _placement_findings(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
-    now, before = load.placement, last.placement if last and _is_alike(load, last) else None
+    now, before = load.placement, last.placement if last and is_alike(load, last) else None
     if now.warnings:
         yield Reason(
             code="fit-gave-up",
@@ -291,106 +246,3 @@ def _speed_findings(
             "engine and devices",
             hint="`paddock history` shows when it changed",
         )
-
-
-# ---- what may be the cause ----
-
-
-def _causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
-    yield from _memory_causes(load, plan, last)
-    if last is None:
-        return
-    yield from _engine_causes(load, last)
-    if last.fingerprint != load.fingerprint:
-        yield Reason(code="profile-changed", message="the profile's flags have changed since")
-    if last.devices and last.devices != load.devices:
-        yield Reason(
-            code="devices-changed",
-            message=f"driver and devices are {load.devices}, they were {last.devices}",
-        )
-    before = last.placement.n_ctx if last.placement else None
-    if before is not None and before < (load.placement.n_ctx or 0):
-        message = f"the context is {load.placement.n_ctx} tokens, it was {before}"
-        yield Reason(code="context-grown", message=message)
-
-
-def _engine_causes(load: Load, last: LoadEntry) -> Iterator[Reason]:
-    """Another version, or other backends of the same one."""
-    now, then = load.engine_version, last.engine_version
-    if last.placement and not _is_alike(load, last):
-        now = f"{now} with {named(backends(load.placement))}"
-        then = f"{then} with {named(backends(last.placement))}"
-    if now != then:
-        yield Reason(code="engine-changed", message=f"the engine is {now}, it was {then}")
-
-
-def _is_alike(load: Load, other: LoadEntry) -> bool:
-    """Whether it was computed with the same backends: splits, layers and speeds are comparable then.
-
-    True where a log does not say.
-    """
-    now, then = load.placement, other.placement
-    if then is None or not then.buffers or not now.buffers:
-        return True
-    return backends(then) == backends(now)
-
-
-def _memory_causes(load: Load, plan: Plan | None, last: LoadEntry | None) -> Iterator[Reason]:
-    """Devices of which less was free than when it lay well, or than was planned for."""
-    before = last.placement.free if last and last.placement else {}
-    for device, free in load.placement.free.items():
-        then = max(before.get(device, 0), _planned_free(plan, device))
-        if then - free < _TELLING:
-            continue
-        missing = gib(then - free)
-        if others := load.beside.get(device):
-            are = plural(others.count(",") + 1, "is", "are")
-            message = f"{device} had {missing} less free memory: {others} {are} loaded there too"
-            yield Reason(code="shared-memory", message=message)
-        else:
-            yield _foreign(
-                f"{device} had {missing} less free memory", *load.foreign.get(device, (0, ""))
-            )
-
-
-def _foreign(what: str, mib: int, names: str) -> Reason:
-    """Of programs that are none of ours, where the driver knows any."""
-    if not mib:
-        message = f"{what}; no other program is known to hold any"
-        return Reason(code="foreign-memory", message=message, hint="lower CTX_SIZE")
-    by = f" ({names})" if names else ""
-    message = f"{what}; other programs hold {gib(mib)}{by}"
-    return Reason(code="foreign-memory", message=message, hint="close them, or lower CTX_SIZE")
-
-
-def _planned_free(plan: Plan | None, device: str) -> int:
-    """What an engine would have seen free: the driver's context is taken by then."""
-    planned = plan.device(device) if plan else None
-    if planned is None or planned.available is None or device == HOST:
-        return 0
-    return planned.available - planned.overhead
-
-
-def _speed_causes(pace: Pace, load: Load) -> Iterator[Reason]:
-    if "thermal" in pace.throttled:
-        yield Reason(
-            code="thermal-limit",
-            message="its GPU was too hot and slowed down",
-            hint="look at fans and airflow",
-        )
-    if {"power", "hardware"} & pace.throttled:
-        yield Reason(
-            code="power-limit",
-            message="its GPU ran at its power limit",
-            hint="`paddock status` shows the active limit",
-        )
-    if pace.pages_swapped_in > 0:
-        yield Reason(
-            code="swapping",
-            message="the machine read from swap while it worked",
-            hint="unload what lies in RAM, or use a smaller quantisation",
-        )
-    if pace.was_shared:
-        names = ", ".join(sorted(set(load.beside.values())))
-        by = f": {names}" if names else ""
-        yield Reason(code="device-shared", message=f"others worked on its devices too{by}")

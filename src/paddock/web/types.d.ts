@@ -544,16 +544,16 @@ export interface ProfileDetail {
 
 export interface ProfileInfo {
     id: string;
-    state: "busy" | "draining" | "failed" | "loading" | "queued" | "ready" | "stopping" | "unloaded";
     line?: number | null;
     title?: string;
     description?: string;
     aliases?: (string)[];
     bench?: boolean;
     hidden?: boolean;
+    settings?: Record<string, unknown>;
+    state: "busy" | "draining" | "failed" | "loading" | "queued" | "ready" | "stopping" | "unloaded";
     variants?: (string)[];
     variant_of?: string;
-    settings?: Record<string, unknown>;
     pin?: boolean;
     priority?: number;
     ttl?: number;
@@ -853,7 +853,6 @@ export interface UsageRow {
 
 export interface VariantInfo {
     id: string;
-    variant_of: string;
     line?: number | null;
     title?: string;
     description?: string;
@@ -861,6 +860,7 @@ export interface VariantInfo {
     bench?: boolean;
     hidden?: boolean;
     settings?: Record<string, unknown>;
+    variant_of: string;
 }
 
 export interface Verdict {

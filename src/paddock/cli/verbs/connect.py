@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +88,9 @@ def _setting(client: ClientProgram, url: str, key: str | None, model: str | None
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     own = config / "paddock" / "clients" / client.name
     offer = offer_of(url, key, model, has_picker=client.has_picker)
-    return client.connect(offer, ClientFolders(own=own, home=home, config=config))
+    setting = client.connect(offer, ClientFolders(own=own, home=home, config=config))
+    tight = client.tight(offer.main)
+    return replace(setting, notes=(*setting.notes, tight)) if tight else setting
 
 
 def _ledger() -> WrittenFiles:

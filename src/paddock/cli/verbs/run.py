@@ -77,6 +77,8 @@ def run(
     url = daemon_at(url, key, config, may_start=not no_start)
     offer = offer_of(url, key, model, has_picker=chosen.has_picker)
     complain(f"{chosen.title} on {_models(offer)} at {offer.url}")
+    if tight := chosen.tight(offer.main):
+        complain(f"note: {tight}")
     sys.exit(started(starter, offer, words))
 
 

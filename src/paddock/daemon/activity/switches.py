@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from paddock.api.switches import PhaseName, SwitchPhase
 from paddock.api.types import Progress, Stage
-from paddock.core.books import Coming, Ending, Serving
+from paddock.core.live import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.course import Course

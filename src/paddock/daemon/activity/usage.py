@@ -1,6 +1,6 @@
 """Which profiles requests used last, and when."""
 
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import Clock

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from paddock.api.placement import LoadEntry, Plan, Speed, Verdict
 from paddock.daemon.instances.instance import Instance
 from paddock.llama.output import Timing
-from paddock.placement.verify import Load, Pace, verdict
+from paddock.placement.verify import verdict
+from paddock.placement.verify_load import Load, Pace
 
 # Shorter ones are mostly overhead of their start.
 _LEAST_GENERATED, _LEAST_PROMPT = 24, 128  # tokens

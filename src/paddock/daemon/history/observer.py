@@ -5,7 +5,7 @@ from functools import partial
 
 from paddock.api.placement import LoadEntry, Placement
 from paddock.config.profile import Profile
-from paddock.core.books import Live, Serving
+from paddock.core.live import Live, Serving
 from paddock.core.model import HOST, Cause, DeviceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import timestamp
@@ -22,7 +22,7 @@ from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
-from paddock.placement.verify import Load
+from paddock.placement.verify_load import Load
 
 
 class Observer:

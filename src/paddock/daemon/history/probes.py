@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import aiohttp
 
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults

@@ -1,7 +1,8 @@
 """Where an instance is reached, and who is using it at the moment."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -11,6 +12,9 @@ from paddock.llama import client
 from paddock.llama.pool import Pool
 
 NONE: Mapping[str, float] = MappingProxyType({})
+READ_OUT = (
+    2.0  # seconds for those who only read what it has already said; the next model waits for them
+)
 
 
 class Endpoint:
@@ -18,6 +22,8 @@ class Endpoint:
 
     __slots__ = (
         "_hung",
+        "_nobody_reads",
+        "_readers",
         "_users",
         "_why",
         "base_url",
@@ -49,6 +55,8 @@ class Endpoint:
         self._why: str | None = None  # it was stopped; None: it ended by itself
         self._hung = ""  # how, where it is ended for that
         self._users: set[asyncio.Task[object]] = set()
+        self._readers: set[asyncio.Task[object]] = set()
+        self._nobody_reads = asyncio.Event()
 
     def in_use(self, task: "asyncio.Task[Any] | None" = None) -> "EndpointUse":
         """Use it inside the block, in this task or the current one.
@@ -56,6 +64,20 @@ class Endpoint:
         Raises what `stopped` gives there when the instance is stopped.
         """
         return EndpointUse(self, self._users, task or asyncio.current_task())
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """Read a reply of it inside the block, without a lease: a stop gives that a moment to end.
+
+        Raises what `stopped` gives there when the instance is stopped.
+        """
+        self._nobody_reads.clear()
+        try:
+            with EndpointUse(self, self._readers, asyncio.current_task()):
+                yield
+        finally:
+            if not self._readers:
+                self._nobody_reads.set()
 
     @property
     def is_shared(self) -> bool:
@@ -80,8 +102,12 @@ class Endpoint:
         `why`: as in the effect `Stop`, where it was stopped. `hung`: how it hung, where it is
         ended for that.
         """
+        if self._readers and not hung:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READ_OUT):
+                    await self._nobody_reads.wait()
         self.gone, self._why, self._hung = True, why, hung
-        for task in self._users:
+        for task in self._users | self._readers:
             task.cancel()
         await self.pool.close()
         await self.session.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import InstanceId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.clock import Clock

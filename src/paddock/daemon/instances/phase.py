@@ -1,6 +1,6 @@
 """An instance's life as people see it: its phases, each with its own data, and the table of moves.
 
-The scheduler needs only three states for its decisions: `core.books` has them.
+The scheduler needs only three states for its decisions: `core.live` has them.
 """
 
 from dataclasses import dataclass

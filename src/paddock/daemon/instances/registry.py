@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.instances.endpoint import Endpoint

@@ -5,7 +5,6 @@ whose driver nobody reads here) is known as far as an engine reported it when it
 no engine can change: a PCI address, `RPC0[host:port]`, `host`.
 """
 
-import asyncio
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -28,10 +27,12 @@ from paddock.daemon.memory.device_info import (
     identified,
 )
 from paddock.daemon.memory.engine_devices import EngineDevices, is_remote
+from paddock.daemon.memory.holders import held_by, used_by
+from paddock.daemon.memory.release import GpuReader, released
 from paddock.figures.device_names import in_order
 from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
-from paddock.host.processes import own_mib, session_of
+from paddock.host.processes import own_mib
 from paddock.host.processor import Processors
 from paddock.llama.fit_log import HOST as HOST_NAME
 from paddock.llama.fit_log import FitDevice
@@ -51,10 +52,9 @@ from paddock.placement.survey import (
 )
 
 
-class Driver(Protocol):
+class Driver(GpuReader, Protocol):
     """Whoever reads the GPUs."""
 
-    def read(self) -> list[Gpu]: ...
     def telemetry(self) -> dict[str, Telemetry]: ...
 
 
@@ -135,7 +135,7 @@ class Ledger:
             gpu,
             names=self._known.names,
             ours={holding.pid for holding in booked.values()},
-            ours_mib=sum(self._shares(gpu, booked).values()),
+            ours_mib=sum(self._held(gpu, booked).values()),
         )
         if not reading.is_in_ram and reading.id not in self._known.in_ram:
             return self._known.completed(reading, booked)
@@ -152,36 +152,10 @@ class Ledger:
             limits.append(reading.available_mib + gpu.lendable_mib + sum(lent))
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def _shares(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
-        """MiB of each instance: of its process and those of its session, a wrapper's child included.
-
-        What a driver does not report, as in some containers, is taken to be what was booked: of a GPU in RAM
-        that is counted as RAM.
-        """
-        lies_in_ram = gpu.is_in_ram or gpu_id(gpu) in self._known.in_ram
-        if not gpu.processes:
-            return {} if lies_in_ram else _hidden(gpu, booked)
-        sessions = {p.pid: session_of(p.pid) for p in gpu.processes}
-        shares: dict[InstanceId, int] = {}
-        for instance, holding in booked.items():
-            own = [p for p in gpu.processes if holding.pid in (p.pid, sessions[p.pid])]
-            if own:
-                used = [p.used_mib for p in own if p.used_mib is not None]
-                assumed = 0 if lies_in_ram else holding.demand.get(gpu_id(gpu), 0)
-                shares[instance] = sum(used) if used else assumed
-        return self._with_uncounted(gpu, booked, shares)
-
-    def _with_uncounted(
-        self, gpu: Gpu, booked: Booked, shares: dict[InstanceId, int]
-    ) -> dict[InstanceId, int]:
-        """With what is in use and no process's, for those of whom a driver does not count all."""
-        spare = (gpu.used_mib or 0) - sum(p.used_mib or 0 for p in gpu.processes)
-        for instance, mib in shares.items():
-            holding = booked[instance]
-            if holding.pid in self._uncounted and spare > 0:
-                more = min(spare, max(0, holding.demand.get(gpu_id(gpu), 0) - mib))
-                shares[instance], spare = mib + more, spare - more
-        return shares
+    def _held(self, gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
+        """MiB of each instance."""
+        in_ram = gpu.is_in_ram or gpu_id(gpu) in self._known.in_ram
+        return held_by(gpu, booked, is_in_ram=in_ram, uncounted=self._uncounted)
 
     def _host_reading(self, booked: Booked, in_ram: frozenset[DeviceId]) -> Reading:
         ours = sum(own_mib(holding.pid) for holding in booked.values())
@@ -249,7 +223,7 @@ class Ledger:
             names = [name for name, mib in held.items() if mib and ids[name] == id_]
             if names:
                 mib = round(sum(held[name] for name in names))
-                driven = self._used_by_driver(id_, pid)
+                driven = used_by(self._gpu(id_), pid)
                 if driven is not None and driven < _COUNTED * mib:
                     self._uncounted |= {pid}
                     driven = None
@@ -269,19 +243,12 @@ class Ledger:
         for name, id_ in ids.items():
             self._known.note_name(id_, name)
         known = self._known.ids
-        own = [gpu_id(gpu) for gpu in self._gpus if self._used_by_driver(gpu_id(gpu), pid)]
+        own = [gpu_id(gpu) for gpu in self._gpus if used_by(gpu, pid)]
         gpus = sorted((n for n in names if not n.startswith("RPC")), key=lambda n: (len(n), n))
         if len(gpus) == len(own):
             known |= zip(gpus, own, strict=True)
         known |= ids
         return {name: known.get(name, DeviceId(name)) for name in names}
-
-    def _used_by_driver(self, id_: DeviceId, pid: int) -> int | None:
-        """MiB of this process and its session."""
-        gpu = self._gpu(id_)
-        own = of_session(gpu, pid)
-        used = [p.used_mib + p.ram_mib for p in own if p.used_mib is not None]
-        return sum(used) if used else None
 
     def _note_overhead(self, name: str, mib: int) -> None:
         """The driver's share grows with the first real batch: the most that was seen counts."""
@@ -291,40 +258,11 @@ class Ledger:
                 with suppress(OSError):
                     atomic_write(self._file, msgspec.json.encode(self.overheads))
 
-    # ---- waiting and telling ----
+    # ---- waiting, and what people see ----
 
     async def freed(self, pid: int, *, within: float) -> None:
-        """Return when no GPU holds memory for this ended process any more, at most after `within` s.
-
-        NVIDIA lists a process until its memory is free. AMD's driver may give it back after the process is gone, and
-        Intel's is taken to: there the free memory itself is looked at, against the last reading. Of a card that no driver
-        reads nobody can tell: the next load's engine sees what is free there (`Replay.misfit`).
-        """
-        if not self._gpus:
-            return  # the kernel has taken host memory back before the exit is known
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                held = self._given_back(pid)
-                while self._holds_memory(pid, held):  # noqa: ASYNC110  # a driver has no event for it
-                    await asyncio.sleep(0.02)
-
-    def _given_back(self, pid: int) -> dict[DeviceId, int]:
-        """MiB that must be free of each card before its share counts as given back."""
-        return {
-            gpu_id(gpu): gpu.free_mib + round(0.8 * process.used_mib)
-            for gpu in self._gpus
-            for process in gpu.processes
-            if gpu.vendor != "nvidia" and process.pid == pid
-            if gpu.free_mib is not None and process.used_mib is not None
-        }
-
-    def _holds_memory(self, pid: int, wanted: Mapping[DeviceId, int]) -> bool:
-        for gpu in self._driver.read():
-            if any(process.pid == pid for process in gpu.processes):
-                return True
-            if gpu.free_mib is not None and gpu.free_mib < wanted.get(gpu_id(gpu), 0):
-                return True
-        return False
+        """Return when no GPU holds memory for this ended process any more, at most after `within` s: see `release`."""
+        await released(self._driver, self._gpus, pid, within=within)
 
     def telemetry(self) -> dict[DeviceId, Telemetry]:
         """How hard each GPU works now; asks the drivers anew."""
@@ -345,8 +283,8 @@ class Ledger:
         if reading.id == HOST:
             return host_info(reading, booked, self.memory, self._processors.read())
         gpu = self._gpu(reading.id)
-        shares = self._shares(gpu, booked) if gpu else {}
-        info = gpu_info(reading, self.readings, booked, gpu, shares)
+        held = self._held(gpu, booked) if gpu else {}
+        info = gpu_info(reading, self.readings, booked, gpu, held)
         described = self._known.descriptions.get(reading.id, "")
         return identified(info, gpu, described, self._known.other_names(reading.id))
 
@@ -360,15 +298,6 @@ class Ledger:
         """Each device as of now."""
         self.read(booked)
         return self.devices(booked)
-
-
-def _hidden(gpu: Gpu, booked: Booked) -> dict[InstanceId, int]:
-    """What is booked, on a GPU that lists no process though so much of it is in use."""
-    shares = {i: mib for i, holding in booked.items() if (mib := holding.demand.get(gpu_id(gpu)))}
-    used = gpu.used_mib
-    if used is None and gpu.total_mib is not None and gpu.free_mib is not None:
-        used = gpu.total_mib - gpu.free_mib
-    return shares if sum(shares.values()) <= (used or 0) else {}
 
 
 def _remembered(file: Path | None) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import asyncio
 
 from paddock.core import events as ev
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paddock.api.models import ModelCard
 from paddock.config.cards import card
 from paddock.config.profile import Profile
-from paddock.core.books import Serving
+from paddock.core.live import Serving
 from paddock.core.model import ProfileId
 from paddock.daemon.parts import Parts
 

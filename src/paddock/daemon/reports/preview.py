@@ -3,7 +3,7 @@
 from paddock.api.activity import Leaver, Need, Preview
 from paddock.api.placement import DevicePlan
 from paddock.config.profile import Profile
-from paddock.core.books import Live, Serving
+from paddock.core.live import Live, Serving
 from paddock.core.model import DeviceId, ProfileId
 from paddock.daemon.parts import Parts
 from paddock.daemon.reports.view import StatusView

@@ -10,7 +10,7 @@ from paddock.api import types as wire
 from paddock.api.yielding import YieldInfo
 from paddock.config.describe import described, variant_info
 from paddock.config.profile import Profile
-from paddock.core.books import Coming, Ending, Live, Serving
+from paddock.core.live import Coming, Ending, Live, Serving
 from paddock.core.model import Demand, InstanceId, ProfileId
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.instance import Instance

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from paddock.api.yielding import YieldInfo
-from paddock.core.books import Live
+from paddock.core.live import Live
 from paddock.core.yielding import needs_gpu
 from paddock.daemon.parts import Parts
 
