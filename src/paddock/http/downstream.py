@@ -205,18 +205,18 @@ class Downstream:
         aiohttp's own `write` is a coroutine that never waits below its high-water mark; this is what
         it does.
         """
-        self._note(piece)
+        self.last = piece
+        if self._has_heard:
+            self._hear_on(piece)
+        else:
+            self._note_first(piece)
         try:
             self._write(piece, is_last=is_last)
         except ConnectionError:
             return False  # `drained` says so
         return not self._link.writing_paused
 
-    def _note(self, piece: bytes) -> None:
-        self.last = piece
-        if self._has_heard:
-            self._hear_on(piece)
-            return
+    def _note_first(self, piece: bytes) -> None:
         self._has_heard = True
         self._account.usage.hear(piece)
         if self.listed is not None:
