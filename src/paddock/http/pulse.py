@@ -26,6 +26,15 @@ class Voice(Protocol):
         """A sign of life where one may stand; the head before it only if it may begin."""
 
 
+class Beating(Protocol):
+    """Whoever has its time: a pulse."""
+
+    every: float  # seconds between two beats
+
+    def beat(self) -> None:
+        """Its time has come."""
+
+
 class Pulse:
     """Beats whenever nothing was said for a while, from `start` to `stop`."""
 
@@ -64,17 +73,17 @@ class Heart:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # once it was asked for
-        self._due: dict[Pulse, float] = {}  # by the loop's clock
+        self._due: dict[Beating, float] = {}  # by the loop's clock
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, pulse: Pulse, after: float) -> None:
+    def add(self, pulse: Beating, after: float) -> None:
         """It is to beat `after` so many seconds, and again and again."""
         loop = self._loop = self._loop or asyncio.get_running_loop()
         self._due[pulse] = at = loop.time() + after
         if self._timer is None or at < self._timer.when():
             self._set(loop, at)
 
-    def remove(self, pulse: Pulse) -> None:
+    def remove(self, pulse: Beating) -> None:
         """It beats no more, if it ever did."""
         self._due.pop(pulse, None)
 
@@ -94,6 +103,6 @@ class Heart:
         if self._due:
             self._set(loop, min(self._due.values()))
 
-    def _beat(self, pulse: Pulse) -> None:
+    def _beat(self, pulse: Beating) -> None:
         if pulse in self._due:
             pulse.beat()

@@ -36,10 +36,10 @@ def _skip_what_no_line_shows() -> None:
     """The caller, the thread and the process; see "Optimization" in Python's logging HOWTO."""
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.setLogRecordFactory(Record)
+    logging.setLogRecordFactory(LineRecord)
 
 
-class Record(logging.LogRecord):
+class LineRecord(logging.LogRecord):
     """What our lines show of a record. The standard one takes the name of the caller's file apart, too,
     and asks for thread and process: two thirds of its time."""
 
