@@ -24,9 +24,9 @@ from paddock.engine.compiled import gpu_backends
 from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
+from paddock.llama.facts import read_once
 from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, GgufError, is_there
-from paddock.llama.gguf_read import read_facts
 from paddock.placement.choice import mismatch
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
@@ -190,7 +190,7 @@ def _header(profile: Profile, known: Facts | None) -> Facts | None:
     """What the model's header says, read now where nobody has read it."""
     if known is None and profile.model:
         with suppress(GgufError, OSError):
-            return read_facts(profile.model)
+            return read_once(profile.model)
     return known
 
 

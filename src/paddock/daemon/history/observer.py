@@ -127,7 +127,8 @@ class Observer:
         own = self._scheduler.live.get(instance.id)
         if own is None or (isinstance(own.state, Serving) and len(own.state.leases) > 1):
             return False
-        busy = [x for x in self._scheduler.live.values() if x is not own and _is_busy(x)]
+        live = self._scheduler.live
+        busy = [x for x in live.values() if x is not own and _is_busy(x)] if len(live) > 1 else ()
         if not busy:
             return True
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}
