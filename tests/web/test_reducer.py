@@ -19,7 +19,7 @@ from tests.tui.test_reducer_properties import news, numbered, pauses
 from tests.web.node import run
 
 # The page words notices where it shows them, and keeps an hour of readings elsewhere.
-APART = {"traces", "traced", "url", "notices", "faults", "refused"}
+APART = {"traces", "traced", "url", "notices", "refused"}
 TALES = ("idle", "loading", "failing", "two_resident", "degraded", "no_gpu", "busy", "restarted")
 Step = tuple[News, float]
 

@@ -12,6 +12,7 @@ from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
     Failure,
+    FaultInfo,
     InstanceInfo,
     InstanceNow,
     ProfileInfo,
@@ -112,6 +113,7 @@ class Activity(Event, tag="activity", kw_only=True):
     current: str | None = None  # as in `Status`
     instances: list[InstanceNow] = []  # those that live
     profiles: dict[str, ProfileNow] = {}  # theirs
+    faults: list[FaultInfo] = []  # as in `Status`
 
 
 class ConfigChanged(Event, tag="config", kw_only=True):

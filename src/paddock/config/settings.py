@@ -27,6 +27,8 @@ class Settings(
     ollama_port: int = 0  # a second port of the same host, for clients of Ollama; 0 = none
     # A third one, on which a hand-made wrapper's management API is spoken; 0 = none
     wrapper_port: int = 0
+    # What of models.conf may be written over HTTP: nothing, no new programs and files, everything
+    web_editor: Literal["off", "limited", "full"] = "limited"
     models_dir: str | None = None  # default: `models/` beside models.conf
     engine: str | None = (
         None  # a name of `engines`, `native`, `embedded`, a path or container:IMAGE

@@ -123,6 +123,7 @@ class Daemon(Desk):
             "probes": self.probes.run,
             "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
+            "devices": self.device_watch.run,
             "watchman": self.watchman.run,
             "yield": self.yielding.run,
             "yield-to": self.yield_to.run,

@@ -23,6 +23,8 @@ from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
 from paddock.daemon.early_starts import EarlyStarts
+from paddock.daemon.editor import Editor
+from paddock.daemon.engine_desk import EngineDesk
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -53,6 +55,7 @@ from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.pulls import Pulls
 from paddock.daemon.reports.activity_feed import ActivityFeed
+from paddock.daemon.reports.device_watch import DeviceWatch
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
 from paddock.daemon.starter import Starter
@@ -149,6 +152,7 @@ class ReportsRoom:
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock
         )
+        self.device_watch = DeviceWatch(parts)
 
 
 class ControlRoom:
@@ -161,7 +165,7 @@ class ControlRoom:
         loop, roster, plans, sampler = base.loop, base.roster, memory.plans, memory.sampler
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
-            loop, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
+            loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
             past.probes, base.requests, metrics, sampler, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(
@@ -184,6 +188,8 @@ class ControlRoom:
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
         )
+        self.engine_desk = EngineDesk(given.paths, roster, self.configuration)
+        self.editor = Editor(reports.parts, settings, reports.keyring, self.configuration)
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )

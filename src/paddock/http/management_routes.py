@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from paddock.api import activity, events, placement, profiles, stats, types, usage
+from paddock.api import activity, devices, events, placement, profiles, stats, types, usage
+from paddock.api import contexts as context_types
+from paddock.api import editing as wire
+from paddock.api import engines as engine_types
 from paddock.api import pulls as pull_types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
+    contexts,
     dashboard,
+    editing,
+    engines,
     logs,
     management,
     openapi,
@@ -91,6 +97,51 @@ MANAGEMENT = (
     ),
     Route(
         "GET",
+        "/devices/history",
+        past.devices,
+        "The devices over the last hour: memory by model and program, margin, free, utilisation, heat, power",
+        gives=devices.DevicesPast,
+        query=("since",),
+    ),
+    Route(
+        "GET",
+        "/contexts",
+        contexts.contexts,
+        "Saved contexts of all profiles, in RAM and on the disk, with size and age",
+        gives=context_types.SavedContexts,
+        acts=True,  # it looks at the files that profiles name
+    ),
+    _do(
+        "/contexts/{context}/delete",
+        contexts.delete,
+        None,
+        context_types.SavedContexts,
+        "Delete a saved context",
+    ),
+    Route(
+        "GET",
+        "/engines",
+        engines.engines,
+        "The engines, how the trial of each went, and which is the default",
+        gives=engine_types.EngineList,
+        acts=True,  # a new build is started, to print its version
+    ),
+    _do(
+        "/engines/promote",
+        engines.promote,
+        engine_types.PromoteRequest,
+        engine_types.EngineList,
+        "Make an engine the default, if its newest trial has passed",
+    ),
+    _do(
+        "/engines/rollback",
+        engines.roll_back,
+        None,
+        engine_types.EngineList,
+        "Make the former default the default again",
+    ),
+    Route(
+        "GET",
         "/usage",
         past.usage,
         "Who used what: requests, tokens and seconds by key, model and day, from `since` to `until`",
@@ -168,6 +219,43 @@ MANAGEMENT = (
         "Leave all GPUs to other programs, until `/resume` or for `seconds`; 202 where one has yet to leave",
         200,
         202,
+    ),
+    Route(
+        "GET",
+        "/config",
+        editing.text,
+        "models.conf as text, its fingerprint (also as `ETag`), whether it can be written, and which earlier texts are kept",
+        gives=wire.ConfigText,
+        acts=True,
+    ),
+    _do(
+        "/config/check",
+        editing.check,
+        wire.ConfigDraft,
+        wire.ConfigCheck,
+        "What is wrong with a draft of models.conf, or with an earlier text; writes nothing",
+    ),
+    _do(
+        "/config/preview",
+        editing.preview,
+        wire.ConfigDraft,
+        wire.ConfigPreview,
+        "What a draft would change: the difference, profiles, plans as known now, instances that become stale",
+    ),
+    Route(
+        "PUT",
+        "/config",
+        editing.write,
+        "Write models.conf; refused where it has errors, or is not the text of `based_on` any more",
+        takes=wire.ConfigWrite,
+        gives=wire.ConfigWritten,
+    ),
+    _do(
+        "/config/undo",
+        editing.undo,
+        wire.ConfigUndo,
+        wire.ConfigWritten,
+        "Put an earlier text of models.conf back, byte for byte; refused as writing is",
     ),
     _do("/resume", yielding.resume, None, yield_types.YieldResult, "Take the GPUs back"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),

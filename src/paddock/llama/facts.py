@@ -38,6 +38,13 @@ def read(path: Path, *, cache_dir: Path) -> Facts:
     raise AssertionError("each path has its answer")
 
 
+def read_once(path: Path) -> Facts:
+    """As `read`, and kept nowhere."""
+    for _, facts in _answers([path]):
+        return _or_raise(facts)
+    raise AssertionError("each path has its answer")
+
+
 def read_each(
     paths: Iterable[Path], *, cache_dir: Path
 ) -> Iterator[tuple[Path, Facts | GgufError]]:

@@ -93,6 +93,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     doubts: tuple[str, ...] = ()
 
     @property
+    def tied_bytes(self) -> int:
+        """Of the token embedding, where it is the output matrix too; it may lie in two places then."""
+        counted = sum(self.layer_bytes) + sum(self.expert_bytes)
+        return counted + self.input_bytes + self.output_bytes - sum(self.types.values())
+
+    @property
     def recurrent_layers(self) -> int:
         return sum(self.recurrent)
 

@@ -123,15 +123,26 @@ def _margins(machine: Machine) -> str:
     )
 
 
+# Variables that put a backend's devices in another order.
+_ORDERED_BY = (
+    ("CUDA", "CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES"),
+    ("ROCm", "HIP_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES"),
+    ("Vulkan", "GGML_VK_VISIBLE_DEVICES"),
+    ("SYCL", "ONEAPI_DEVICE_SELECTOR"),
+)
+
+
 def _order(machine: Machine, today: date) -> str:
     """The order of the margins, where they differ."""
     if "," not in machine.target:
         return ""
     if machine.engine:
-        return (
-            f"In the order of the engine ({_plain(machine.engine)}), which was asked on {today}. Other settings "
-            "of CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES change it: check with `paddock plan`."
+        backends = {card.reading.name.rstrip("0123456789") for card in machine.cards}
+        named = " or ".join(name for family, name in _ORDERED_BY if family in backends)
+        change = (
+            f" Other settings of {named} change it: check with `paddock plan`." if named else ""
         )
+        return f"In the order of the engine ({_plain(machine.engine)}), which was asked on {today}.{change}"
     return (
         "In the order of the drivers, for no engine could be asked: "
         f"{_plain(machine.problem) or 'it names none'}. CUDA has that order only with "

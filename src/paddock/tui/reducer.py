@@ -140,6 +140,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         current=status.current,
         config=status.config,
         yielded=status.yielded,
+        faults=tuple(status.faults),
         models=tuple(event.profiles),
         variants=tuple(event.variants),
         instances={},
@@ -208,6 +209,7 @@ def _activity(view: View, event: Activity, now: float) -> View:
         devices=tuple(event.devices),
         totals=event.totals,
         pressure=event.pressure,
+        faults=tuple(event.faults),
         epoch=_epoch(event.time, now, view.epoch),
     )
     return traces.sampled(view, now)

@@ -13,6 +13,7 @@ export interface Activity {
     current?: string | null;
     instances?: (InstanceNow)[];
     profiles?: Record<string, ProfileNow>;
+    faults?: (FaultInfo)[];
 }
 
 export interface Advice {
@@ -98,11 +99,77 @@ export interface ConfigChanged {
     removed?: (string)[];
 }
 
+export interface ConfigChanges {
+    added?: (string)[];
+    removed?: (string)[];
+    changed?: (string)[];
+    restarts?: (string)[];
+    stale?: (string)[];
+}
+
+export interface ConfigCheck {
+    ok: boolean;
+    problems?: (ConfigProblem)[];
+    cut?: boolean;
+    profiles?: number;
+    variants?: number;
+}
+
+export interface ConfigDraft {
+    text?: string | null;
+    earlier?: string | null;
+}
+
 export interface ConfigInfo {
     path: string;
     loaded_at: string;
     error?: Failure | null;
     warnings?: (string)[];
+}
+
+export interface ConfigPreview {
+    check: ConfigCheck;
+    fingerprint: string;
+    difference?: (string)[];
+    changes?: ConfigChanges;
+    plans?: (PlanChange)[];
+    plans_left_out?: number;
+}
+
+export interface ConfigProblem {
+    severity: "error" | "warning";
+    message: string;
+    hint?: string;
+    file?: string;
+    line?: number;
+    section?: string;
+    key?: string;
+    code?: string;
+}
+
+export interface ConfigText {
+    path: string;
+    text: string;
+    fingerprint: string;
+    editing: "full" | "limited" | "off";
+    read_only?: string;
+    earlier?: (EarlierText)[];
+}
+
+export interface ConfigUndo {
+    based_on: string;
+    earlier?: string | null;
+}
+
+export interface ConfigWrite {
+    text: string;
+    based_on: string;
+}
+
+export interface ConfigWritten {
+    fingerprint: string;
+    changes?: ConfigChanges;
+    failure?: Failure | null;
 }
 
 export interface Copied {
@@ -145,6 +212,20 @@ export interface DeviceInfo {
     swap_used_mib?: number | null;
 }
 
+export interface DevicePast {
+    name: string;
+    kind: string;
+    description?: string;
+    total_mib?: number | null;
+    free_mib?: (number | null)[];
+    margin_mib?: (number | null)[];
+    models_mib?: Record<string, (number | null)[]>;
+    foreign_mib?: Record<string, (number | null)[]>;
+    utilization?: (number | null)[];
+    temperature_c?: (number | null)[];
+    power_w?: (number | null)[];
+}
+
 export interface DevicePlan {
     device: string;
     id?: string;
@@ -162,6 +243,18 @@ export interface DevicePlan {
     set_aside?: number | null;
 }
 
+export interface DevicesPast {
+    every: number;
+    at: (number)[];
+    devices: (DevicePast)[];
+}
+
+export interface EarlierText {
+    fingerprint: string;
+    replaced_at: string;
+    size: number;
+}
+
 export interface EmbedRequest {
     model?: string | null;
     input?: string | (string)[];
@@ -176,6 +269,26 @@ export interface EmbeddingsRequest {
     prompt?: string;
     options?: Record<string, unknown> | null;
     keep_alive?: number | string | null;
+}
+
+export interface EngineInfo {
+    name: string;
+    default?: boolean;
+    version?: string;
+    build?: number | null;
+    kind?: string;
+    error?: string;
+    patches?: (string)[];
+    note?: string;
+    url?: string;
+    tried?: TrialInfo | null;
+    profiles?: (string)[];
+}
+
+export interface EngineList {
+    engines: (EngineInfo)[];
+    can_roll_back?: boolean;
+    former?: string | null;
 }
 
 export interface ErrorBody {
@@ -510,7 +623,14 @@ export interface Plan {
     warnings?: (string)[];
     refusal?: string;
     replay?: (string)[];
+    replay_weights?: Record<string, number>;
     gpus?: (string)[];
+}
+
+export interface PlanChange {
+    profile: string;
+    before?: Plan | null;
+    after?: Plan | null;
 }
 
 export interface Plans {
@@ -612,6 +732,11 @@ export interface Progress {
     eta?: number | null;
     mib_done?: number | null;
     mib_total?: number | null;
+}
+
+export interface PromoteRequest {
+    engine: string;
+    force?: boolean;
 }
 
 export interface PullChanged {
@@ -717,6 +842,22 @@ export interface RunningModel {
     expires_at: string;
     size_vram: number;
     context_length?: number | null;
+}
+
+export interface SavedContext {
+    id: string;
+    place: "disk" | "ram";
+    files: number;
+    mib: number;
+    saved_at: string;
+    profile?: string;
+    instance?: string;
+    by_hand?: number;
+}
+
+export interface SavedContexts {
+    contexts: (SavedContext)[];
+    limit_mib: number;
 }
 
 export interface Shown {
@@ -881,6 +1022,14 @@ export interface Totals {
     failed?: number;
     prompt_tokens?: number;
     generated_tokens?: number;
+}
+
+export interface TrialInfo {
+    tried_at: string;
+    passed: boolean;
+    cases: number;
+    against?: string;
+    failures?: (string)[];
 }
 
 export interface UsageReport {

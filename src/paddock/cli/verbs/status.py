@@ -147,7 +147,14 @@ def _device_row(device: DeviceInfo) -> list[str]:
 
 
 def _others(device: DeviceInfo) -> str:
-    """What other programs hold, and which."""
+    """What other programs hold, and which; on a card that only engines read nobody knows it."""
+    if (
+        device.kind == "gpu"
+        and device.foreign_mib is None
+        and device.total_mib
+        and not device.in_ram
+    ):
+        return "not known"
     if device.kind == "host" or not device.foreign_mib:
         return ""
     names = list(dict.fromkeys(use.name for use in device.foreign if use.name))

@@ -132,7 +132,7 @@ class Publisher:
     @property
     def is_quiet(self) -> bool:
         """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to publish."""
-        return not self._waiting and not self._switches.underway
+        return not self._waiting and not self._switches.any_underway
 
     @_survived
     def queue_changed(self) -> None:

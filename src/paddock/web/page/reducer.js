@@ -210,6 +210,7 @@ function activity(view, event, now) {
         devices: event.devices,
         totals: event.totals,
         pressure: event.pressure ?? null,
+        faults: event.faults ?? [],
         heard: now,
         epoch: epoch(event.time, now, view.epoch),
     };
