@@ -57,7 +57,7 @@ class HubFile:
 
 
 @dataclass
-class Repository:
+class HubRepository:
     files: dict[str, HubFile] = field(default_factory=dict)
     commit: str = COMMIT
     is_private: bool = False
@@ -103,7 +103,7 @@ class FakeHub:
     """The server, what it holds, what it was asked, and its faults."""
 
     def __init__(self) -> None:
-        self.repositories: dict[str, Repository] = {}
+        self.repositories: dict[str, HubRepository] = {}
         self.seen: list[Seen] = []
         self.faults = Faults()
         self.sent = Counter[str]()  # bytes of content by path
@@ -128,8 +128,8 @@ class FakeHub:
         """Where it sends for content: another origin, as the real hub's is."""
         return f"http://127.0.0.1:{self._servers[1].server_port}"
 
-    def add(self, repository: str, files: dict[str, Path], **what: Any) -> Repository:
-        made = Repository({name: HubFile(path) for name, path in files.items()}, **what)
+    def add(self, repository: str, files: dict[str, Path], **what: Any) -> HubRepository:
+        made = HubRepository({name: HubFile(path) for name, path in files.items()}, **what)
         self.repositories[repository] = made
         return made
 
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
                 {"id": name, "sha": commit, "siblings": [_sibling(n, f) for n, f in files.items()]}
             )
 
-    def _is_let_in(self, repo: Repository) -> bool:
+    def _is_let_in(self, repo: HubRepository) -> bool:
         wanted = f"Bearer {self.fake.faults.token}"
         return not repo.is_private or self.headers.get("authorization") == wanted
 
@@ -313,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _files_at(repo: Repository, revision: str) -> dict[str, HubFile] | None:
+def _files_at(repo: HubRepository, revision: str) -> dict[str, HubFile] | None:
     if revision in ("main", repo.commit):
         return repo.files
     return repo.earlier.get(revision)

@@ -12,7 +12,7 @@ from paddock.hub.listing import listed
 from paddock.hub.meter import PullProgress
 from paddock.hub.names import parsed
 from paddock.hub.places import HubCache, ModelsFolder, Place
-from paddock.hub.repository import Repository
+from paddock.hub.repository import HubRepository
 from paddock.hub.transfer import Transfer
 from tests.hub.fake_hub import FakeHub
 
@@ -42,10 +42,10 @@ class Stage:
     def hub(self) -> Hub:
         return hub_of(parsed(self.name), environ={**os.environ, "HF_ENDPOINT": self.fake.url})
 
-    def repository(self) -> Repository:
+    def repository(self) -> HubRepository:
         return listed(self.hub(), parsed(self.name))
 
-    def place(self, repository: Repository, *, beside: str = "") -> Place:
+    def place(self, repository: HubRepository, *, beside: str = "") -> Place:
         if self.into == "models":
             return ModelsFolder(self.top, repository.name, beside)
         return HubCache(self.top, repository.name, repository.commit, self.hub())

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from paddock.errors import PaddockError
-from paddock.hub.budget import Disk, Pace
+from paddock.hub.budget import Disk, TransferPace
 from paddock.hub.checking import Follower, hash_of
-from paddock.hub.download import Patience, Sink
+from paddock.hub.download import FileSink, Patience
 from paddock.hub.refusals import (
     HubContradicts,
     HubUnreachable,
@@ -52,9 +52,9 @@ class Dies(BaseException):
 @contextmanager
 def dying_after(count: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whoever writes more than so many bytes dies with them half written."""
-    write = Sink.write
+    write = FileSink.write
 
-    def until(sink: Sink, piece: bytes) -> int:
+    def until(sink: FileSink, piece: bytes) -> int:
         nonlocal count
         if len(piece) > count:
             write(sink, piece[:count])
@@ -63,7 +63,7 @@ def dying_after(count: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return write(sink, piece)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Sink, "write", until)
+        patch.setattr(FileSink, "write", until)
         yield
 
 
@@ -378,7 +378,7 @@ def test_a_rate_is_kept_by_all_files_together() -> None:
             self.waited = max(self.waited, timeout or 0.0)
             return False
 
-    watch, pace = Watch(), Pace(1_000_000)
+    watch, pace = Watch(), TransferPace(1_000_000)
     for _ in range(20):
         pace.spend(100_000, watch)
     assert watch.waited == pytest.approx(2.0, abs=0.3)

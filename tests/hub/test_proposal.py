@@ -7,11 +7,11 @@ from msgspec import structs
 
 from paddock.api.types import DeviceInfo, InstanceInfo
 from paddock.core.model import HOST, DeviceId
-from paddock.hub.expectation import Measured, active_bytes, pushed_out, speed_class
+from paddock.hub.expectation import MeasuredModel, active_bytes, pushed_out, speed_class
 from paddock.hub.headers import RemoteHeaders
 from paddock.hub.names import parsed
-from paddock.hub.proposal import Chooser, Proposal
-from paddock.hub.repository import HubFile, Offer, sorted_out
+from paddock.hub.proposal import Chooser, PullProposal
+from paddock.hub.repository import HubFile, HubModel, sorted_out
 from paddock.llama.facts import read
 from paddock.llama.gguf import Facts
 from paddock.llama.scripted import ScriptedModel, write
@@ -26,13 +26,13 @@ SIZES = {"Q2_K": 3, "Q4_K_M": 5, "Q6_K": 7, "Q8_0": 9, "BF16": 16}  # GiB
 class Known(RemoteHeaders):
     """Headers of a model whose file is at hand, blown up to the size that is listed: no hub is asked."""
 
-    def facts(self, offer: Offer) -> Facts:
+    def facts(self, offer: HubModel) -> Facts:
         from paddock.hub.proposal import scaled
 
         READ.append(offer.quantisation)
         return scaled(FACTS[0], offer)
 
-    def extra(self, file: HubFile, offer: Offer) -> Path:
+    def extra(self, file: HubFile, offer: HubModel) -> Path:
         self.folder.mkdir(exist_ok=True)
         path = self.folder / file.name
         with path.open("wb") as made:
@@ -60,7 +60,7 @@ def machine(*cards: int, ram: int = 64) -> Machine:
     return Machine(tuple(DraftCard(r, has_mib=r.total_mib) for r in readings), host)
 
 
-def proposed(tmp_path: Path, on: Machine, name: str = "acme/x", projector: int = 0) -> Proposal:
+def proposed(tmp_path: Path, on: Machine, name: str = "acme/x", projector: int = 0) -> PullProposal:
     READ.clear()
     files = [HubFile(f"x-{q}.gguf", gib * GIB, "0" * 64) for q, gib in SIZES.items()]
     files += [HubFile("mmproj-F16.gguf", projector, "1" * 64)] if projector else []
@@ -146,9 +146,9 @@ def test_speed_is_that_of_models_that_lie_alike_by_what_a_token_reads() -> None:
     facts = FACTS[0]
     twice = scaled_by(facts, 2)
     known = [
-        Measured(facts, "gpu", 60.0),
-        Measured(facts, "gpu", 40.0),
-        Measured(facts, "ram", 5.0),
+        MeasuredModel(facts, "gpu", 60.0),
+        MeasuredModel(facts, "gpu", 40.0),
+        MeasuredModel(facts, "ram", 5.0),
     ]
     found = speed_class(twice, "gpu", known)
     assert found is not None
@@ -160,7 +160,7 @@ def test_speed_is_that_of_models_that_lie_alike_by_what_a_token_reads() -> None:
 def scaled_by(facts: Facts, by: int) -> Facts:
     from paddock.hub.proposal import scaled
 
-    return scaled(facts, Offer((HubFile("x.gguf", facts.size_bytes * by),)))
+    return scaled(facts, HubModel((HubFile("x.gguf", facts.size_bytes * by),)))
 
 
 def test_of_experts_only_those_that_are_used_count() -> None:

@@ -4,12 +4,12 @@ import pytest
 
 from paddock.hub.names import parsed
 from paddock.hub.refusals import NotOnHub
-from paddock.hub.repository import MOST_FILE, HubFile, Repository, sorted_out
+from paddock.hub.repository import MOST_FILE, HubFile, HubRepository, sorted_out
 
 HASH = "0" * 64
 
 
-def repository(*paths: str, name: str = "acme/x") -> Repository:
+def repository(*paths: str, name: str = "acme/x") -> HubRepository:
     files = [HubFile(path, 10 + place, HASH) for place, path in enumerate(paths)]
     return sorted_out(parsed(name), "c" * 40, files)
 

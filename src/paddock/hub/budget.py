@@ -52,7 +52,7 @@ class Disk:
             raise
 
 
-class Pace:
+class TransferPace:
     """So many bytes a second for all downloads together; 0 is no limit."""
 
     def __init__(self, rate: int) -> None:

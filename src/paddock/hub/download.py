@@ -1,6 +1,6 @@
 """One file from a hub: from where a partial one ends, in whichever process, checked before it gets its name.
 
-The library streams it (Range, redirects, waiting on 429, proxies, Xet); what it writes into is a `Sink`, which
+The library streams it (Range, redirects, waiting on 429, proxies, Xet); what it writes into is a `FileSink`, which
 keeps within the length that the hub named and has what is written hashed.
 """
 
@@ -15,7 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from paddock.errors import PaddockError
-from paddock.hub.budget import Disk, Pace
+from paddock.hub.budget import Disk, TransferPace
 from paddock.hub.checking import Follower, hash_of, is_the_file
 from paddock.hub.library import Hub, translated
 from paddock.hub.meter import Meter
@@ -53,7 +53,7 @@ class Session:
     commit: str
     place: Place
     disk: Disk
-    pace: Pace
+    pace: TransferPace
     meter: Meter
     stop: Event
     patience: Patience
@@ -183,7 +183,7 @@ class Download:
         descriptor = os.open(self._partial, flags, 0o644)
         try:
             with Follower(self._partial, self._file, written=begun) as follower:
-                sink = Sink(descriptor, begun, self._session, self._file, follower)
+                sink = FileSink(descriptor, begun, self._session, self._file, follower)
                 with self._session.disk.written_to():
                     self._stream(sink, begun)
                 self._session.meter.at(self._file.path, self._file.size, "checking")
@@ -191,7 +191,7 @@ class Download:
         finally:
             os.close(descriptor)
 
-    def _stream(self, sink: Sink, begun: int) -> None:
+    def _stream(self, sink: FileSink, begun: int) -> None:
         from huggingface_hub.file_download import get_hf_file_metadata, http_get
 
         hub, file = self._session.hub, self._file
@@ -243,7 +243,7 @@ class Download:
             raise HubUnreachable(f"{self._file.path}: {error}") from error
 
 
-class Sink:
+class FileSink:
     """What the library writes into: a file that never grows beyond its length."""
 
     def __init__(

@@ -16,7 +16,7 @@ from paddock.placement.draft_machine import Machine, machine_of
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredModel:
     """A model that was measured here: where it lay, and its tokens/s."""
 
     facts: Facts
@@ -38,7 +38,7 @@ def active_bytes(facts: Facts) -> float:
     return sum(facts.layer_bytes) + sum(facts.expert_bytes) * used + facts.output_bytes
 
 
-def speed_class(facts: Facts, fit: Fit, known: Iterable[Measured]) -> SpeedClass | None:
+def speed_class(facts: Facts, fit: Fit, known: Iterable[MeasuredModel]) -> SpeedClass | None:
     """By the bytes a second that models in the same kind of place came to; None where there are none.
 
     Generation is bound by reading weights. It is a class, not a promise: short models do not reach it.

@@ -17,7 +17,7 @@ from pathlib import Path
 from paddock.hub.library import Hub, translated
 from paddock.hub.names import HubName
 from paddock.hub.refusals import HubContradicts, HubUnreachable
-from paddock.hub.repository import HubFile, Offer
+from paddock.hub.repository import HubFile, HubModel
 from paddock.llama.facts import read
 from paddock.llama.gguf import Facts, GgufError
 
@@ -38,7 +38,7 @@ class RemoteHeaders:
     commit: str
     folder: Path
 
-    def facts(self, offer: Offer) -> Facts:
+    def facts(self, offer: HubModel) -> Facts:
         """What the model's header says. Blocking.
 
         GgufError where it is no GGUF, or one that makes no sense; HubUnreachable and the like where it cannot be had.
@@ -58,7 +58,7 @@ class RemoteHeaders:
             f"{offer.first.name} has a header of more than {_STEPS[-1] >> 20} MiB", kind="odd"
         )
 
-    def extra(self, file: HubFile, offer: Offer) -> Path:
+    def extra(self, file: HubFile, offer: HubModel) -> Path:
         """A file with nothing in it but its length, beside the model's: a projector counts by its size."""
         path = self._place(offer) / file.name
         if not path.exists():
@@ -66,17 +66,17 @@ class RemoteHeaders:
                 made.truncate(file.size)
         return path
 
-    def _place(self, offer: Offer) -> Path:
+    def _place(self, offer: HubModel) -> Path:
         place = self.folder / offer.first.etag[:32]
         if not place.is_dir():
             _tidy(self.folder)
             place.mkdir(parents=True)
         return place
 
-    def _is_all(self, offer: Offer, lengths: Sequence[int]) -> bool:
+    def _is_all(self, offer: HubModel, lengths: Sequence[int]) -> bool:
         return all(file.size <= length for file, length in zip(offer.files, lengths, strict=True))
 
-    def _have(self, offer: Offer, place: Path, step: int) -> list[int]:
+    def _have(self, offer: HubModel, place: Path, step: int) -> list[int]:
         """Have so much of each file; the bytes that each has."""
         wanted = [
             min(file.size, (_FURTHER if place_ else _STEPS)[step])

@@ -7,7 +7,7 @@ import msgspec
 from paddock.hub.library import Hub, translated
 from paddock.hub.names import HubName
 from paddock.hub.refusals import HubContradicts, HubUnreachable
-from paddock.hub.repository import HubFile, Repository, sorted_out
+from paddock.hub.repository import HubFile, HubRepository, sorted_out
 
 _MOST = 16 << 20  # bytes of a list; one of 10,000 files has 2 MB
 _SECONDS = 20.0
@@ -31,7 +31,7 @@ class _Listing(msgspec.Struct):
     siblings: list[_Sibling]
 
 
-def listed(hub: Hub, name: HubName, revision: str = "") -> Repository:
+def listed(hub: Hub, name: HubName, revision: str = "") -> HubRepository:
     """The repository as it is at its revision, or at this one. Blocking.
 
     NotOnHub, HubUnreachable or HubContradicts say why not.

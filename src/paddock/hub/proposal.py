@@ -18,7 +18,7 @@ from paddock.config.model_folder import ModelFile
 from paddock.config.model_kinds import UsableModel, sort_out
 from paddock.hub.headers import RemoteHeaders
 from paddock.hub.refusals import NotOnHub
-from paddock.hub.repository import HubFile, Offer, Repository
+from paddock.hub.repository import HubFile, HubModel, HubRepository
 from paddock.llama.gguf import Facts
 from paddock.placement.draft import Context, context_for, plain_profile
 from paddock.placement.draft_machine import Machine
@@ -31,10 +31,10 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Contender:
     """One quantisation on this machine."""
 
-    offer: Offer
+    offer: HubModel
     facts: Facts
     context: Context
     plan: Plan
@@ -59,16 +59,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class PullProposal:
     """All quantisations, the smallest first, and the one to fetch."""
 
-    repository: Repository
-    candidates: tuple[Candidate, ...]
-    chosen: Candidate
+    repository: HubRepository
+    candidates: tuple[Contender, ...]
+    chosen: Contender
     is_named: bool  # the user named it
 
     @property
-    def near(self) -> list[Candidate]:
+    def near(self) -> list[Contender]:
         """The next smaller, the chosen one and the next larger."""
         place = self.candidates.index(self.chosen)
         return list(self.candidates[max(0, place - 1) : place + 2])
@@ -77,11 +77,11 @@ class Proposal:
 class Chooser:
     """Weighs one repository for one machine. Blocking."""
 
-    def __init__(self, repository: Repository, headers: RemoteHeaders, machine: Machine) -> None:
+    def __init__(self, repository: HubRepository, headers: RemoteHeaders, machine: Machine) -> None:
         self._repository, self._headers, self._machine = repository, headers, machine
-        self._read: dict[Offer, Facts] = {}
+        self._read: dict[HubModel, Facts] = {}
 
-    def proposal(self) -> Proposal:
+    def proposal(self) -> PullProposal:
         """NotOnHub where nothing in it can be run; GgufError where a header makes no sense."""
         named = self._repository.wanted()
         pivot = named or self._likely()
@@ -95,9 +95,9 @@ class Chooser:
         else:
             named_or_best = named
         chosen = next(one for one in candidates if one.offer == named_or_best)
-        return Proposal(self._repository, tuple(candidates), chosen, named is not None)
+        return PullProposal(self._repository, tuple(candidates), chosen, named is not None)
 
-    def _likely(self) -> Offer:
+    def _likely(self) -> HubModel:
         """By size alone: the largest that the memory could take, of those that are made to be run."""
         offers = _to_run(self._repository.offers)
         if not offers:
@@ -109,12 +109,12 @@ class Chooser:
         fitting = [offer for offer in offers if offer.size < memory * 0.9]
         return fitting[-1] if fitting else offers[0]
 
-    def _facts(self, offer: Offer) -> Facts:
+    def _facts(self, offer: HubModel) -> Facts:
         if offer not in self._read:
             self._read[offer] = self._headers.facts(offer)
         return self._read[offer]
 
-    def _weighed(self, near: Offer) -> list[Candidate]:
+    def _weighed(self, near: HubModel) -> list[Contender]:
         """All of them, by their own headers where these were read, else by this one's."""
         named = self._repository.wanted()
         offers = list(self._repository.offers)
@@ -122,16 +122,16 @@ class Chooser:
             offers.append(named)
         return [self._candidate(offer, near) for offer in offers]
 
-    def _candidate(self, offer: Offer, near: Offer) -> Candidate:
+    def _candidate(self, offer: HubModel, near: HubModel) -> Contender:
         own = self._read.get(offer)
         facts = own or scaled(self._read[near], offer)
         model, projector = self._model(offer, facts)
         context = context_for(model, self._machine)
         plan = self._plan(model, context)
         fit = fit_of(plan, context, has_cards=bool(self._machine.cards))
-        return Candidate(offer, facts, context, plan, fit, own is not None, projector)
+        return Contender(offer, facts, context, plan, fit, own is not None, projector)
 
-    def _model(self, offer: Offer, facts: Facts) -> tuple[UsableModel, HubFile | None]:
+    def _model(self, offer: HubModel, facts: Facts) -> tuple[UsableModel, HubFile | None]:
         """With its projector, of which only the size counts."""
         name = self._repository.name
         path = Path(name.owner, name.name, offer.first.name)
@@ -163,7 +163,7 @@ class Chooser:
         )
 
 
-def scaled(facts: Facts, offer: Offer) -> Facts:
+def scaled(facts: Facts, offer: HubModel) -> Facts:
     """The facts of another quantisation of the same model, by the sizes of their files."""
     by = offer.size / max(1, facts.size_bytes)
 
@@ -195,7 +195,7 @@ def fit_of(plan: Plan, context: Context, *, has_cards: bool) -> Fit:
     return "gpu" if is_on_cards and not plan.experts_in_ram else "part"
 
 
-def _best(candidates: Sequence[Candidate]) -> Candidate:
+def _best(candidates: Sequence[Contender]) -> Contender:
     """The largest that lies where it is fast. Where none does, each byte in RAM is slow: the smallest good one."""
     run = _to_run([one.offer for one in candidates])
     usual = [one for one in candidates if one.offer in run]
@@ -211,6 +211,6 @@ def _is_good(facts: Facts) -> bool:
     return (facts.bits_per_weight or _GOOD_BITS) >= _GOOD_BITS
 
 
-def _to_run(offers: Sequence[Offer]) -> list[Offer]:
+def _to_run(offers: Sequence[HubModel]) -> list[HubModel]:
     """Without those that are for quantising, unless there are no others."""
     return [offer for offer in offers if not offer.is_exact] or list(offers)

@@ -10,8 +10,8 @@ from paddock.errors import PaddockError
 from paddock.hub.library import hub_of
 from paddock.hub.listing import listed
 from paddock.hub.refusals import NotOnHub
-from paddock.hub.repository import Offer, Repository
-from paddock.hub.source import Source
+from paddock.hub.repository import HubModel, HubRepository
+from paddock.hub.source import FileSource
 
 Freshness = Literal["current", "newer", "gone", "unknown"]
 
@@ -21,11 +21,11 @@ class Renewal:
     """One profile's file and what the hub has now."""
 
     profile: str
-    source: Source
+    source: FileSource
     state: Freshness
     why: str = ""  # of `gone` and `unknown`
-    repository: Repository | None = None  # as it is now
-    offer: Offer | None = None  # the same file, as it is now
+    repository: HubRepository | None = None  # as it is now
+    offer: HubModel | None = None  # the same file, as it is now
 
 
 class Renewals:
@@ -33,13 +33,13 @@ class Renewals:
 
     def __init__(self, hosts: Sequence[str], environ: Mapping[str, str]) -> None:
         self._hosts, self._environ = hosts, environ
-        self._known: dict[object, Repository | PaddockError] = {}
+        self._known: dict[object, HubRepository | PaddockError] = {}
 
-    def of(self, sources: Iterable[tuple[str, Source]]) -> list[Renewal]:
+    def of(self, sources: Iterable[tuple[str, FileSource]]) -> list[Renewal]:
         """For each profile, in their order. Blocking."""
         return [self._one(profile, source) for profile, source in sources]
 
-    def _one(self, profile: str, source: Source) -> Renewal:
+    def _one(self, profile: str, source: FileSource) -> Renewal:
         now = self._listed(source, "")
         if isinstance(now, NotOnHub):
             return Renewal(profile, source, "gone", now.message)
@@ -54,7 +54,7 @@ class Renewals:
         state: Freshness = "newer" if self._differs(source, now, offer) else "current"
         return Renewal(profile, source, state, "", now, offer)
 
-    def _differs(self, source: Source, now: Repository, offer: Offer) -> bool:
+    def _differs(self, source: FileSource, now: HubRepository, offer: HubModel) -> bool:
         """The first file by its hash; of further shards, what the old commit's list says."""
         if offer.first.etag != source.file.etag:
             return True
@@ -68,7 +68,7 @@ class Renewals:
         ]
         return [file.etag for file in offer.files] not in hashes
 
-    def _listed(self, source: Source, commit: str) -> Repository | PaddockError:
+    def _listed(self, source: FileSource, commit: str) -> HubRepository | PaddockError:
         key = (source.name, commit)
         if key not in self._known:
             try:

@@ -39,7 +39,7 @@ class HubFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class HubModel:
     """One quantisation: a file, or all shards of it in their order."""
 
     files: tuple[HubFile, ...]
@@ -66,17 +66,17 @@ class Offer:
 
 
 @dataclass(slots=True)
-class Repository:
+class HubRepository:
     """One revision of a repository."""
 
     name: HubName
     commit: str
-    offers: list[Offer] = field(default_factory=list)  # the smallest first
+    offers: list[HubModel] = field(default_factory=list)  # the smallest first
     projectors: list[HubFile] = field(default_factory=list)  # the best first
-    drafts: list[Offer] = field(default_factory=list)
+    drafts: list[HubModel] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)  # path and reason
 
-    def wanted(self) -> Offer | None:
+    def wanted(self) -> HubModel | None:
         """What the name asks for; None where it leaves the choice. NotOnHub lists what there is."""
         if self.name.file:
             return self._of_file()
@@ -91,7 +91,7 @@ class Repository:
             raise self._nothing_of(self.name.quantisation, [w.quantisation for w in self.offers])
         return named[0]
 
-    def _of_file(self) -> Offer:
+    def _of_file(self) -> HubModel:
         everything = [*self.offers, *self.drafts]
         for one in everything:
             if self.name.file in (file.path for file in one.files):
@@ -107,9 +107,9 @@ class Repository:
         return NotOnHub(f"{self.name.repository} has no {asked}; it has {listed}", hint=hint)
 
 
-def sorted_out(name: HubName, commit: str, files: Iterable[HubFile]) -> Repository:
+def sorted_out(name: HubName, commit: str, files: Iterable[HubFile]) -> HubRepository:
     """Everything in its place. NotOnHub where there is no GGUF file that can be fetched."""
-    repository, gguf = Repository(name, commit), list[HubFile]()
+    repository, gguf = HubRepository(name, commit), list[HubFile]()
     for file in files:
         if not file.path.lower().endswith(".gguf"):
             continue
@@ -135,22 +135,22 @@ def _unusable(file: HubFile) -> str:
     return "" if file.etag else "the hub gives no hash of it"
 
 
-def _groups(files: Sequence[HubFile], left_out: list[tuple[str, str]]) -> Iterator[Offer]:
+def _groups(files: Sequence[HubFile], left_out: list[tuple[str, str]]) -> Iterator[HubModel]:
     shards = defaultdict[tuple[str, int], dict[int, HubFile]](dict)
     for file in files:
         if found := _SHARD.fullmatch(file.path):
             shards[found["stem"], int(found["count"])][int(found["number"])] = file
         else:
-            yield Offer((file,))
+            yield HubModel((file,))
     for (stem, count), parts in shards.items():
         numbers = range(1, count + 1)
         if sorted(parts) == list(numbers):
-            yield Offer(tuple(parts[number] for number in numbers))
+            yield HubModel(tuple(parts[number] for number in numbers))
         else:
             left_out.append((stem, f"{len(parts)} of {count} shards are there"))
 
 
-def _put(group: Offer, repository: Repository) -> None:
+def _put(group: HubModel, repository: HubRepository) -> None:
     name = group.first.name.lower()
     if "mmproj" in name:
         repository.projectors.append(group.first)
@@ -172,7 +172,7 @@ def _plain(quantisation: str) -> str:
     return quantisation.upper().replace("_", "-").replace(".", "-")
 
 
-def _no_model(repository: Repository) -> NotOnHub:
+def _no_model(repository: HubRepository) -> NotOnHub:
     reasons = tuple(f"{path}: {why}" for path, why in repository.left_out)
     hint = "look for a repository of the same model whose name ends in GGUF"
     name = repository.name.repository

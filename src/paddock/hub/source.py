@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from paddock.hub.names import HubName, is_plain_path
-from paddock.hub.repository import HubFile, Repository
+from paddock.hub.repository import HubFile, HubRepository
 
 _TEXT = re.compile(
     r"(?:hf:|(?P<endpoint>https?://[^/\s]+)/)(?P<owner>[^/\s@]+)/(?P<name>[^/\s@]+)@(?P<commit>[0-9a-f]{40})/"
@@ -17,7 +17,7 @@ _TEXT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FileSource:
     """One file of one revision. Of several shards, the first."""
 
     name: HubName  # with the branch that it was fetched from, and nothing of a file
@@ -25,7 +25,7 @@ class Source:
     file: HubFile
 
     @classmethod
-    def of(cls, repository: Repository, file: HubFile) -> Self:
+    def of(cls, repository: HubRepository, file: HubFile) -> Self:
         return cls(_repository(repository.name), repository.commit, file)
 
     @classmethod

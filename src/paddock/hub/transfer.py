@@ -12,7 +12,7 @@ from typing import Protocol
 
 from paddock.errors import PaddockError
 from paddock.figures.units import mib
-from paddock.hub.budget import Disk, Pace
+from paddock.hub.budget import Disk, TransferPace
 from paddock.hub.download import Download, Patience, Session
 from paddock.hub.library import Hub, let_go
 from paddock.hub.meter import Meter, PullProgress
@@ -65,7 +65,7 @@ class Transfer:
         self.disk.must_hold(self.left())
         meter = Meter({file.path: file.size for file in self.files})
         session = Session(
-            self.hub, self.name, self.commit, self.place, self.disk, Pace(self.rate), meter,
+            self.hub, self.name, self.commit, self.place, self.disk, TransferPace(self.rate), meter,
             self.stop, self.patience,
         )  # fmt: skip
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pull") as pool:

@@ -17,14 +17,14 @@ from paddock.cli.offline.addition import addition_of_file, append
 from paddock.cli.offline.inquiry import machine_by_drivers
 from paddock.errors import ConfigError, PaddockError
 from paddock.hub.budget import Disk
-from paddock.hub.expectation import Measured, machine_from, pushed_out, speed_class
+from paddock.hub.expectation import MeasuredModel, machine_from, pushed_out, speed_class
 from paddock.hub.headers import RemoteHeaders
 from paddock.hub.library import Hub, hub_of
 from paddock.hub.listing import listed
 from paddock.hub.names import HubName, parsed
 from paddock.hub.places import HubCache, ModelsFolder, Place
-from paddock.hub.proposal import Chooser, Proposal, fit_of
-from paddock.hub.source import Source
+from paddock.hub.proposal import Chooser, PullProposal, fit_of
+from paddock.hub.source import FileSource
 from paddock.hub.transfer import PullDisplay, Transfer
 from paddock.llama.facts import read
 from paddock.placement.draft import Context
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from paddock.cli.offline.inquiry import InquiryProgress
     from paddock.config.profile import Profile
     from paddock.hub.expectation import SpeedClass
-    from paddock.hub.proposal import Candidate, Fit
+    from paddock.hub.proposal import Contender, Fit
     from paddock.placement.draft_machine import Machine
 
 _MIB = 1 << 20
@@ -49,7 +49,7 @@ _NEW_FILE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class KnownDaemon:
     """What a daemon that answered says."""
 
     status: Status
@@ -62,13 +62,13 @@ class PullPlan:
 
     files: Files
     hub: Hub
-    proposal: Proposal
+    proposal: PullProposal
     transfer: Transfer
     speed: SpeedClass | None  # of the chosen one
     leavers: tuple[str, ...] | None  # profiles that would have to leave for it; None: no daemon
 
     @classmethod
-    def of(cls, text: str, files: Files, *, daemon: Daemon | None, rate: int = 0) -> PullPlan:
+    def of(cls, text: str, files: Files, *, daemon: KnownDaemon | None, rate: int = 0) -> PullPlan:
         """Asks the hub; fetches headers and no weights."""
         settings = files.settings
         name = parsed(text)
@@ -87,12 +87,12 @@ class PullPlan:
         return cls(files, hub, proposal, transfer, speed, leavers)
 
     @property
-    def chosen(self) -> Candidate:
+    def chosen(self) -> Contender:
         return self.proposal.chosen
 
     @property
-    def source(self) -> Source:
-        return Source.of(self.proposal.repository, self.chosen.offer.first)
+    def source(self) -> FileSource:
+        return FileSource.of(self.proposal.repository, self.chosen.offer.first)
 
     def profile_that_has_it(self) -> str:
         """The profile that was made of this very file; "" where there is none."""
@@ -100,7 +100,7 @@ class PullPlan:
             return ""
         wanted = (self.source.name.repository, self.source.file.path, self.source.file.etag)
         for profile in self.files.stable().profiles.values():
-            own = Source.parsed(profile.source)
+            own = FileSource.parsed(profile.source)
             if own and (own.name.repository, own.file.path, own.file.etag) == wanted:
                 return profile.id
         return ""
@@ -140,7 +140,7 @@ def transfer_of(
     name: HubName,
     commit: str,
     place: Place,
-    chosen: Candidate,
+    chosen: Contender,
     *,
     rate: int,
 ) -> Transfer:
@@ -175,7 +175,7 @@ def begin_conf(config: Path) -> None:
             raise ConfigError(f"{config} cannot be written: {error.strerror}") from error
 
 
-def measured(files: Files, daemon: Daemon, machine: Machine) -> list[Measured]:
+def measured(files: Files, daemon: KnownDaemon, machine: Machine) -> list[MeasuredModel]:
     """The profiles whose speed the daemon has measured, with what their headers say."""
     speeds = {p.id: p.speed.generation for p in daemon.profiles if p.speed and p.speed.generation}
     if not speeds or not files.paths.config.exists():
@@ -190,7 +190,7 @@ def measured(files: Files, daemon: Daemon, machine: Machine) -> list[Measured]:
 
 def _with_facts(
     profiles: Iterable[Profile], speeds: dict[str, float], files: Files, machine: Machine
-) -> Iterable[Measured]:
+) -> Iterable[MeasuredModel]:
     for profile in profiles:
         if profile.model is None:
             continue
@@ -199,7 +199,7 @@ def _with_facts(
         except PaddockError:
             continue
         plan = estimated(profile, facts, machine.circumstances)
-        yield Measured(facts, _fit(plan, machine), speeds[profile.id])
+        yield MeasuredModel(facts, _fit(plan, machine), speeds[profile.id])
 
 
 def _fit(plan: Plan, machine: Machine) -> Fit:

@@ -17,7 +17,7 @@ from paddock.errors import ConfigError
 from paddock.hub.budget import Disk
 from paddock.hub.library import hub_of
 from paddock.hub.renewal import Renewal, Renewals
-from paddock.hub.source import Source
+from paddock.hub.source import FileSource
 from paddock.hub.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _MIB = 1 << 20
 def renewals(files: Files, name: str | None) -> list[Renewal]:
     """Of the profile of this name, or of all that have a source. UnknownModel, ConfigError."""
     profiles = [files.profile(name)] if name else list(files.stable().profiles.values())
-    sources = [(one.id, source) for one in profiles if (source := Source.parsed(one.source))]
+    sources = [(one.id, source) for one in profiles if (source := FileSource.parsed(one.source))]
     if not sources:
         hint = "profiles that `paddock pull` wrote have a `source`; others cannot be asked about"
         raise ConfigError(f"{name or 'no profile'} has no source", hint=hint)
@@ -77,7 +77,7 @@ class Update:
         text = read_text(config)
         if isinstance(text, Problem):
             raise ConfigError(str(text))
-        source = Source.of(self.renewal.repository, first)
+        source = FileSource.of(self.renewal.repository, first)
         values = {"model": self._written(paths[first]), "source": str(source)}
         for file, path in paths.items():
             if "mmproj" in file.name.lower():

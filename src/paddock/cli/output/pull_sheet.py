@@ -11,7 +11,7 @@ from paddock.figures.units import count, mib, speed
 
 if TYPE_CHECKING:
     from paddock.cli.offline.pulling import PullPlan
-    from paddock.hub.proposal import Candidate
+    from paddock.hub.proposal import Contender
 
 _MIB = 1 << 20
 _FITS = {
@@ -44,7 +44,7 @@ def print_pull(plan: PullPlan) -> None:
         print(harmless(line))
 
 
-def _facts(candidate: Candidate) -> str:
+def _facts(candidate: Contender) -> str:
     facts = candidate.facts
     kind = f"MoE ({facts.experts_used} of {facts.experts} experts)" if facts.experts else "dense"
     words = [facts.name, facts.architecture, kind, count(facts.n_layers, "layer")]
@@ -55,7 +55,7 @@ def _facts(candidate: Candidate) -> str:
     return ", ".join(filter(None, words))
 
 
-def _row(candidate: Candidate, chosen: Candidate) -> list[str]:
+def _row(candidate: Contender, chosen: Contender) -> list[str]:
     devices = [device for device in candidate.plan.devices if device.device != "Host"]
     host = candidate.plan.device("Host")
     by_size = "" if candidate.is_read else " (by size)"
@@ -117,7 +117,7 @@ def pull_as_json(plan: PullPlan) -> dict[str, Any]:
     }
 
 
-def _candidate(one: Candidate) -> dict[str, Any]:
+def _candidate(one: Contender) -> dict[str, Any]:
     return {
         "quantisation": one.offer.quantisation,
         "files": [file.path for file in one.files],

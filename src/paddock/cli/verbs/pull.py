@@ -22,7 +22,7 @@ from paddock.figures.units import mib
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
-    from paddock.cli.offline.pulling import Daemon
+    from paddock.cli.offline.pulling import KnownDaemon
 
 EXAMPLE = "Example: paddock pull unsloth/Qwen3-8B-GGUF --dry-run"
 _ANSWER_SECONDS = 2.0  # a daemon that does not answer by then is none
@@ -159,13 +159,13 @@ def _renew(
         update_all(files, model, connect(url, key), rate=rate, as_json=as_json)
 
 
-def _daemon(url: str, key: str | None) -> Daemon | None:
+def _daemon(url: str, key: str | None) -> KnownDaemon | None:
     """What a running daemon knows; None where none answers, or not to us."""
     from paddock.api.client import Client
-    from paddock.cli.offline.pulling import Daemon
+    from paddock.cli.offline.pulling import KnownDaemon
 
     client = Client(url, key, timeout=_ANSWER_SECONDS)
     try:
-        return Daemon(client.status(), client.models())
+        return KnownDaemon(client.status(), client.models())
     except PaddockError:
         return None
