@@ -45,7 +45,7 @@ def test_without_an_engine_everything_does():
     ],
 )
 def test_no_file_is_named_to_which_something_is_fetched(written, known, refused):
-    """llama-server writes what it fetches to where `--model` says: findings/llama-server-model-url-writes-where-model-says.sh."""
+    """llama-server (11434) writes what it fetches to where `--model` says."""
     flags = tuple(Flag(name, ("x",), HERE) for name in written)
     profile = Profile(id="a", line=1, model=None, flags=flags)
     found = new_reach(profile, frozenset((name, ("x",)) for name in known), FLAGS, "models.conf")
