@@ -26,6 +26,7 @@ from paddock.daemon.instances.output import Output
 from paddock.daemon.instances.slot_store import SlotStore
 from paddock.daemon.loop import Effects
 from paddock.daemon.memory import sampler
+from paddock.daemon.reports import device_watch
 from paddock.llama.process import Child
 from paddock.llama.vitals import Vitals
 from tests.yard import HEADER, Yard, places, yard
@@ -76,6 +77,12 @@ async def write_settings(home: Yard) -> None:
     home.paths.settings.write_text("log-size = 5\n")
 
 
+async def pull(home: Yard) -> None:
+    status, info = await home.post("/pulls", {"model": "some/repo"})
+    assert status == 202, info
+    await until_noted(home, "pulls")
+
+
 async def look_on(home: Yard) -> None:
     with home.daemon.bus.subscribe(readings=True):
         await until_noted(home, "activity")
@@ -119,6 +126,8 @@ TROUBLES = [
     Trouble("contexts", lambda h: (h.daemon.contexts, "tidy"), raises_later, then=nothing),
     Trouble("contexts", lambda _: (SlotStore, "is_empty"), property(raises)),
     Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
+    Trouble("devices", lambda h: (h.daemon.device_watch, "note"), raises_later, nothing),
+    Trouble("pulls", lambda h: (h.daemon.pulls, "_process"), raises_later, pull),
     Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
     Trouble("vitals", lambda _: (Vitals, "look")),
     Trouble("logs", lambda _: (Output, "log_lines")),
@@ -162,6 +171,7 @@ async def test_an_error_in_one_part_ends_neither_the_part_nor_a_reply(
 ):
     monkeypatch.setattr(sampler, "_EVERY", 0.1)
     monkeypatch.setattr(keeper, "_EVERY", 0.1)
+    monkeypatch.setattr(device_watch, "EVERY", 0.1)
     monkeypatch.setattr(watchman, "_PAUSES", (0.05, 0.1))
     paths = places(tmp_path / "yard", CONF)
     paths = msgspec.structs.replace(paths, models_dir=models, ram_dir=tmp_path / "ram")
