@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from paddock.api import activity, events, placement, profiles, stats, types, usage
+from paddock.api import activity, bench, events, placement, profiles, stats, types, usage
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
+    benches,
     dashboard,
     logs,
     management,
@@ -95,6 +96,22 @@ MANAGEMENT = (
         gives=usage.UsageReport,
         query=("since", "until"),
         acts=True,  # what was counted is written down first
+    ),
+    Route(
+        "GET",
+        "/bench",
+        benches.runs,
+        "Benchmarks that are kept, the newest first",
+        gives=bench.BenchRuns,
+        query=("limit",),
+    ),
+    _get("/bench/{run}", benches.run, bench.BenchRun, "One benchmark in full"),
+    _do(
+        "/bench",
+        benches.keep,
+        bench.BenchRun,
+        bench.KeptRun,
+        "Keep a benchmark; with the number of one that is kept, in its place",
     ),
     Route(
         "GET",
