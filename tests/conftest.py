@@ -1,5 +1,6 @@
 """Models that all tests share: written once, answering what their names promise."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from paddock.llama.scripted import ScriptedModel, write, write_split
 from tests.processes import NoProcesses
+
+# No test reaches a real hub: nobody listens there. Tests of downloads name a hub of their own.
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:1"
 
 # No test is judged by the time that it takes, and neither are the examples that it makes.
 settings.register_profile("paddock", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -29,8 +29,13 @@ VIEWS = {
     "requests": (histories.busy, "/requests", "[data-request]"),
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
+    "engines": (histories.two_resident, "/engines", "article"),
+    "contexts": (histories.two_resident, "/contexts", "tbody tr"),
+    "config": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
+    "config-preview": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
     "usage": (histories.two_resident, "/usage", "tbody tr"),
 }
+
 _IN_TIME = 25  # events, one a second
 _SETTLING = 400  # milliseconds: plots are drawn when their library has come
 
@@ -43,18 +48,44 @@ def main() -> None:
             # Plots are of what came while the page was open: some of these events come in time.
             with replayed(history(), last=_IN_TIME if name == "devices" else 0) as server:
                 shots = [
-                    shot(browser, f"{server.url}/dashboard{address}", sign, size, scheme)
+                    shot(
+                        browser,
+                        f"{server.url}/dashboard{address}",
+                        sign,
+                        size,
+                        scheme,
+                        DOES.get(name),
+                    )
                     for size in (DESKTOP, PHONE)
                     for scheme in ("light", "dark")
                 ]
             (TARGET / f"web-{name}.png").write_bytes(sheet(browser, shots))
 
 
-def shot(browser: Any, url: str, sign: str, size: dict[str, int], scheme: str) -> bytes:
+def preview(tab: Any) -> None:
+    """A mistake is mended, and what that changes is looked at."""
+    field = tab.locator("textarea")
+    mended = field.input_value().replace("CTX_SISE = 65536", "CTX_SIZE = 98304   ; as much as fits")
+    field.fill(mended.replace("n-gpu-layers = 99\n", ""))
+    tab.get_by_role("button", name="Preview and write").click()
+    tab.locator(".difference .new").wait_for()
+    tab.get_by_text("nothing is wrong").wait_for()
+    tab.mouse.move(0, 0)
+
+
+# What a reader does before the picture is taken.
+DOES = {"config-preview": preview}
+
+
+def shot(
+    browser: Any, url: str, sign: str, size: dict[str, int], scheme: str, does: Any = None
+) -> bytes:
     context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-GB")
     tab = context.new_page()
     tab.goto(url)
     tab.locator(sign).first.wait_for()
+    if does:
+        does(tab)
     tab.wait_for_timeout(_SETTLING + (_IN_TIME * 1000 if "/devices" in url else 0))
     picture = tab.screenshot()
     context.close()

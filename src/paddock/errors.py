@@ -36,11 +36,37 @@ class ConfigError(PaddockError):
     status = 409
 
 
+class ConfigChangedMeanwhile(PaddockError):
+    """models.conf is not the text any more that an edit began with."""
+
+    code = "config_changed"
+    status = 409
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        detail: tuple[str, ...] = (),
+        fingerprint: str = "",
+    ) -> None:
+        """`fingerprint`: of the text that is there now."""
+        super().__init__(message, hint=hint, detail=detail)
+        self.fingerprint = fingerprint
+
+
 class EngineError(PaddockError):
     """No usable llama-server, or it refused what it was asked."""
 
     code = "engine_unusable"
     status = 503
+
+
+class DefaultStays(EngineError):
+    """An engine is no default before a trial of it has passed, or there is none to go back to."""
+
+    code = "default_stays"
+    status = 409
 
 
 class UnknownModel(PaddockError):

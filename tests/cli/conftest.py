@@ -53,7 +53,7 @@ def program(paddock: Paddock) -> Paddock:
 
     def call(*args: object) -> Result:
         command = [sys.executable, "-m", "paddock", *map(str, args)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return call

@@ -71,7 +71,6 @@ def test_the_commands_are_those_that_are_meant() -> None:
         "start",
         "switch",
         "status",
-        "bench",
         "doctor",
     ]
 

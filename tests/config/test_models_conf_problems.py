@@ -22,6 +22,9 @@ P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
         ("mmap = perhaps", "unknown key 'mmap'"),
         ("ctx-size-draft = 5", "unknown key 'ctx-size-draft' (a draft model's context follows"),
         ("ctx-size = 128k", "ctx-size takes a number of tokens, not '128k'"),
+        ("ctx-size = " + "9" * 5000, "takes no number of more than 18 digits"),
+        ("EXTRA_ARGS = -c " + "9" * 5000, "takes no number of more than 18 digits"),
+        ("concurrency = " + "9" * 5000, "concurrency takes a whole number, 0 or more"),
         ("CTX_SIZE = -1", "CTX_SIZE takes a number of tokens, not '-1'"),
         ("N_GPU_LAYERS = most", "N_GPU_LAYERS takes a number, `auto` or `all`, not 'most'"),
         ("FLASH_ATTN = maybe", "FLASH_ATTN takes one of on, off, auto, not 'maybe'"),
@@ -150,6 +153,7 @@ def test_a_mistake_for_all_is_reported_once(yard):
         (b"[p\nMODEL = m.gguf\n", "models.conf:1: section header without its closing bracket: [p"),
         (b"[a]\nhf = u/m\n [p]\nc = 5\n", "[a] hf goes on over the next, indented line: '[p]'"),
         (b"[a]\n [p]\nhf = u/m\n", "[p] the section's header is indented"),
+        (b"  [a]\n", "[a] the section's header is indented"),
         (b"[p\x07]\nhf = u/m\n", "a profile's name is printable text"),
     ],
 )

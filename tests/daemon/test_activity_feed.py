@@ -4,7 +4,7 @@ import asyncio
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.events import Activity
-from paddock.api.types import DeviceInfo, InstanceNow, ProfileNow
+from paddock.api.types import DeviceInfo, FaultInfo, InstanceNow, ProfileNow
 from paddock.config.settings import Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.requests import Requests
@@ -37,12 +37,18 @@ class Nothing:
     def profiles_now(self) -> dict[str, ProfileNow]:
         return {}
 
+    def faults(self) -> list[FaultInfo]:
+        return self.known
+
+    def __init__(self) -> None:
+        self.known: list[FaultInfo] = []
+
 
 class Ward:
     """A pulse, what it reads, and what it published."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now, self.standing = 0.0, Nothing()
         self.bus, self.totals, self.ledger = bus(), Totals(), StillLedger(Settings())
         self.requests = Requests(SetClock(lambda: self.now))
         self.activity_feed = ActivityFeed(
@@ -51,7 +57,7 @@ class Ward:
             self.totals,
             self.ledger,
             Registry(Scheduler()),
-            Nothing(),
+            self.standing,
             SetClock(lambda: self.now),
             every=0.0,
         )
@@ -79,6 +85,11 @@ async def test_only_news_is_published_and_a_sign_of_life_each_minute():
     assert await ward.publishes()
     ward.totals.requests += 1
     assert await ward.publishes()
+    fault = FaultInfo(part="plans", message="ValueError: x", first="", last="")
+    ward.standing.known.append(fault)
+    assert await ward.publishes()
+    fault.count += 1
+    assert not await ward.publishes(), "that it goes on is no news"
     ward.now += 61
     assert await ward.publishes()
     assert ward.published[-1].totals.requests == 1

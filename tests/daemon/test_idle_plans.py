@@ -19,6 +19,7 @@ from paddock.daemon.memory.ledger import Ledger
 from paddock.daemon.memory.plans import ProfilePlans
 from paddock.engine.engine import Engine
 from paddock.host.gpus import Gpu, GpuProcess
+from paddock.placement.replayable import obstacle
 from tests.config.stables import FLAGS
 from tests.daemon.ledgers import FIRST, MadeUpGpus, gpu
 from tests.placement.ground import written
@@ -176,11 +177,22 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 async def test_an_idle_daemon_starts_an_engine_for_a_plan_and_then_no_more(place: Any, sort: Sort):
     here: Place = place(sort.said, *sort.gpus)
     await here.look()
-    first = here.starts
-    assert 1 <= first <= 3, "the search, and what checks its flags"
+    assert here.starts == 1
     await here.idle()
-    assert here.starts == first
+    assert here.starts == 1
     assert here.changes <= 1
+
+
+async def test_a_made_up_card_whose_driver_hides_its_memory_is_the_same_one_once_its_engine_has_said_it(
+    place: Any,
+):
+    """Else the first plan would not be replayed: its GPUs would be others than those that there are."""
+    here: Place = place(log("CUDA0", CARD, free=20_000, total=24_000), gpu(0, None, total=None))
+    await here.look()
+    plan = here.plans.of(here.profile)
+    plan.replay = ["--fit", "off"]
+    assert here.ledger.readings[DeviceId(CARD)].is_reported
+    assert obstacle(plan, here.ledger.readings, {}) == ""
 
 
 async def test_a_plan_is_made_anew_when_made_up_memory_is_given_back(place: Any):
@@ -245,3 +257,48 @@ async def test_memory_that_a_rehearsal_still_held_is_no_news(
     asyncio.get_running_loop().call_later(0.1, lambda: setattr(here.driver, "gpus", (own(),)))
     await here.look()
     assert here.starts == first
+
+
+ROOMY, FULL = (log("Vulkan0", CARD, free=mib, total=16_000, model=9_000) for mib in (15_000, 5_000))
+
+
+def refused(place: Any) -> Place:
+    """A profile that takes all or fails, on a made-up card that only its engine reads and that was full."""
+    here: Place = place(FULL)
+    here.profile = written("--fit off", model=here.folder / "m.gguf")
+    here.stable = Stable(here.folder / "models.conf", here.folder, {"m": here.profile})
+    return here
+
+
+async def test_who_asks_for_the_plan_of_one_that_is_refused_on_a_made_up_card_has_its_engine_look_anew(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+):
+    here = refused(place)
+    await here.look()
+    await here.idle()
+    assert (here.starts, here.plans.of(here.profile).fits) == (1, False)
+    for _ in range(3):
+        assert not (await here.plans.look_anew(here.profile)).fits
+    assert here.starts == 2, "not each time that it is asked for"
+    monkeypatch.setattr("paddock.daemon.memory.plans._LOOKS_EVERY", 0.0)
+    (here.folder / "said").write_text(ROOMY)
+    for _ in range(3):
+        assert (await here.plans.look_anew(here.profile)).fits
+    await here.idle()
+    assert (here.starts, here.plans.of(here.profile).fits) == (3, True)
+
+
+async def test_who_is_refused_beside_another_on_a_made_up_card_is_planned_anew_once_when_that_has_ended(
+    place: Any,
+):
+    here = refused(place)
+    await here.look()
+    here.held = {DeviceId(CARD): 3_000}
+    here.plans.drop(here.profile, here.engine_)
+    await here.look()
+    await here.idle()
+    assert (here.starts, here.plans.of(here.profile).fits) == (2, False)
+    (here.folder / "said").write_text(ROOMY)
+    here.held = {}
+    await here.idle()
+    assert (here.starts, here.plans.of(here.profile).fits) == (3, True)

@@ -21,6 +21,7 @@ model = beta.gguf
 [endless]
 model = endless.gguf
 ctx-size = 32768
+context-shift = true
 [caller]
 model = caller.gguf
 [thinker]

@@ -15,7 +15,7 @@ from tests.e2e.engines import gate
 from tests.e2e.wire import CHAT, HELLO, server_events
 from tests.yard import Yard
 
-ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 30000}
+ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 10_000_000}
 AGENT = {"User-Agent": "claude-cli/2.1 (external, cli)", "Authorization": "Bearer secret"}
 
 
@@ -59,7 +59,7 @@ async def test_an_answer_grows_until_it_is_cancelled(home):
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/completion"])
 async def test_who_does_not_stream_reads_that_it_was_cancelled(home, path):
     async with home() as yard, TaskGroup() as group:
-        body = ENDLESS | {"prompt": "hi", "n_predict": 30000}
+        body = ENDLESS | {"prompt": "hi", "n_predict": 10_000_000}
         asking = group.create_task(yard.post(path, body))
         found = await request_of(yard, lambda r: r.prompt_tokens)
         await cancel(yard, found.id)
@@ -100,9 +100,9 @@ async def test_who_waits_for_a_load_is_queued_and_may_be_cancelled(home, tmp_pat
 
 
 async def test_two_at_once_are_distinguished_by_the_order_in_which_they_came(home):
-    conf = "[pair]\nmodel = endless.gguf\nctx-size = 8192\nparallel = 2\n"
+    conf = "[pair]\nmodel = endless.gguf\nctx-size = 8192\nparallel = 2\ncontext-shift = true\n"
     async with home(conf) as yard, TaskGroup() as group:
-        body = {"model": "pair", "prompt": "a", "n_predict": 30000, "stream": True}
+        body = {"model": "pair", "prompt": "a", "n_predict": 10_000_000, "stream": True}
         group.create_task(yard.http.post(yard.url + "/completion", json=body))
         one = await request_of(yard, lambda r: r.prompt_tokens)
         group.create_task(
@@ -166,7 +166,7 @@ async def test_a_preview_says_what_a_switch_then_does(home):
 async def test_a_preview_waits_for_who_is_busy_and_refuses_as_a_switch_would(home):
     conf = "[kept]\nmodel = gamma.gguf\npin = on\n"
     async with home(conf, max_instances=1) as yard, TaskGroup() as group:
-        asking = group.create_task(yard.ask("endless", max_tokens=30000))
+        asking = group.create_task(yard.ask("endless", max_tokens=10_000_000))
         found = await request_of(yard, lambda r: r.prompt_tokens)
         busy = await yard.get("/preview/alpha")
         await cancel(yard, found.id)

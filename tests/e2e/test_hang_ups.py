@@ -9,7 +9,7 @@ from tests.e2e.engines import gate
 from tests.e2e.wire import CHAT, HELLO, head, line, post
 from tests.yard import Yard
 
-ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 30000}
+ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 10_000_000}
 
 
 @pytest.mark.parametrize("rudely", [False, True], ids=["close", "reset"])

@@ -24,7 +24,7 @@ from tests.e2e.wire import CHAT, HELLO, head, line, post
 from tests.yard import Process, Yard, process
 
 MIB = 1 << 20
-ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 30_000, "stream": True}
+ENDLESS = {"model": "endless", "messages": HELLO, "max_tokens": 10_000_000, "stream": True}
 WORDY = ENDLESS | {"logprobs": True, "top_logprobs": 20}  # more bytes than buffers hold
 
 

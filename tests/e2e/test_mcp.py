@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.yard import Yard
 
 KEYS: dict[str, Any] = {"api_keys": ("sk-infer",), "management_keys": ("sk-manage",)}
-TOOLS = ["list_models", "status", "switch_model", "ask_model", "unload_model", "yield_gpus"]
+TOOLS = ["list_models", "status", "switch_model", "ask_model", "unload_model", "pull_model", "yield_gpus"]  # fmt: skip
 
 
 def server(url: str, key: str = "") -> StdioServerParameters:

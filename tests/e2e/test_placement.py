@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from gguf import GGMLQuantizationType
 
 from paddock.llama.scripted import ScriptedModel, write
+from paddock.llama.scripted_tensors import ScriptedTensor, tensors
 from tests.rig import Rig, needs_rig, rig
 from tests.yard import Yard, places, yard
 
@@ -223,3 +225,33 @@ async def test_a_load_ends_a_rehearsal_that_is_under_way(devices: Rig, opened: O
         async with asyncio.timeout(60):
             while any(p["source"] != "engine" for p in (await home.get("/plans"))["plans"]):
                 await asyncio.sleep(0.05)
+
+
+async def test_a_model_whose_embedding_is_its_output_matrix_too_lies_in_ram_as_planned(
+    tmp_path: Path, opened: Opened, shelf: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As Gemma's: its engine copies the matrix in another order, where the processor computes with it so."""
+
+    def tied(model: ScriptedModel, vocabulary: int) -> Iterator[ScriptedTensor]:
+        for tensor in tensors(model, vocabulary):
+            if tensor.name == "token_embd.weight":
+                yield ScriptedTensor(tensor.name, tensor.shape, GGMLQuantizationType.Q4_0)
+            elif tensor.name != "output.weight":
+                yield tensor
+
+    monkeypatch.setattr("paddock.llama.scripted_file.tensors", tied)
+    shape: Any = {"embd": 2048, "heads": 8, "kv_heads": 4, "layers": 2, "ftype": "q4_0"}
+    write(shelf / "tied.gguf", ScriptedModel(say="Hi.", name="tied", vocab=40_000, **shape))
+    async with opened(profile("tied", "", "warmup = off")) as home:
+        plan = await home.get("/plans/tied")
+        async with asyncio.timeout(60):
+            while not home.daemon.roster.facts(home.daemon.roster.stable.profiles["tied"]):
+                await asyncio.sleep(0.02)
+        await home.post("/switch", {"model": "tied"})
+        status = await home.until(lambda s: s.instances[0].verdict is not None)
+    verdict, placement = status.instances[0].verdict, status.instances[0].placement
+    assert verdict is not None
+    assert placement is not None
+    assert (verdict.placement, verdict.reasons) == ("verified", [])
+    held = [b.mib for b in placement.buffers if (b.device, b.kind) == ("Host", "model")]
+    assert held == pytest.approx([plan["devices"][-1]["model"]], abs=2)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from paddock.llama.scripted import ScriptedModel, write
+from paddock.placement.replay import replay_of
 from tests.rig import Rig, needs_rig, rig
 from tests.yard import Yard, places, wrapper, yard
 
@@ -174,6 +175,41 @@ async def test_memory_that_another_program_gave_back_is_seen_and_fit_searches(
     held = sum(b["mib"] for b in instance["placement"]["buffers"] if b["device"] == "RPC0")
     assert held > 90
     assert whole["devices"][0]["available"] == 200
+
+
+@needs_rig
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"--n-gpu-layers": "3"}, "RPC0 holds"),
+        ({"--override-tensor": r"^blk\.3\.ffn_up\.weight$=CPU"}, "5 graph splits, its plan has 3"),
+    ],
+)
+async def test_flags_that_the_engine_follows_otherwise_are_seen_by_the_load_and_used_no_more(
+    devices: Rig, opened: Opened, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], why: str
+):
+    """Made-up: a layer of less weight, or a tensor in RAM, as if this engine had other flags than we think."""
+
+    def spoilt(*those: Any) -> list[str]:
+        words = replay_of(*those)
+        right = dict(zip(words[::2], words[1::2], strict=True))
+        return [word for pair in (right | wrong).items() for word in pair]
+
+    monkeypatch.setattr("paddock.placement.planner.replay_of", spoilt)
+    async with opened(profile("dense", devices.flag.strip(), "ctx-size = 4096")) as home:
+        before = await home.get("/plans/dense")
+        instance = await loaded(home, "dense")
+        await left(home, "dense")
+        after = await home.get("/plans/dense")
+        again = await loaded(home, "dense")
+        second = argv_of(home, 2)
+    assert before["replay"]
+    assert instance["id"] == "dense.1", "the same load goes on"
+    assert [x["verdict"]["placement"] for x in (instance, again)] == ["verified", "verified"]
+    assert "replay" not in after
+    assert why in after["notes"][-1]
+    assert after["notes"][-1].startswith("each load searches anew: ")
+    assert "--fit" not in second
 
 
 OUT_OF_MEMORY = "0.1 E ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9 MiB on device 0: cudaMalloc failed: out of memory"  # fmt: skip

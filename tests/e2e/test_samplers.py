@@ -12,17 +12,20 @@ CONF = """
 model = endless.gguf
 temp = 0.25
 slots = true
+context-shift = true
 
 [strict]
 model = endless.gguf
 temp = 0.25
 slots = true
+context-shift = true
 sampler-policy = force
 
 [some]
 model = endless.gguf
 temp = 0.25
 slots = true
+context-shift = true
 sampler-policy = top-p
 """
 
@@ -41,7 +44,13 @@ async def test_the_profile_decides_who_sets_the_samplers(
 ):
     paths = places(tmp_path / "home", CONF)
     paths.models_dir.symlink_to(models)
-    body = {"model": name, "stream": True, "max_tokens": 10_000, "temperature": 1.25, "top_p": 0.5}
+    body = {
+        "model": name,
+        "stream": True,
+        "max_tokens": 10_000_000,
+        "temperature": 1.25,
+        "top_p": 0.5,
+    }
     body |= {"messages": [{"role": "user", "content": "hi"}], "prompt": "hi"}
     async with yard(paths) as home, home.http.post(home.url + path, json=body) as reply:
         await reply.content.readany()

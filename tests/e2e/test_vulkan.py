@@ -103,8 +103,10 @@ async def test_two_made_up_cards_hold_what_was_planned_for_them(
         weights, context, compute = (mib_of(instance, name, kind) for kind in KINDS)
         planned = [device.get(kind, 0) for kind in KINDS]
         assert weights + context == pytest.approx(planned[0] + planned[1], rel=0.01, abs=2)
-        # Measured without allocating, the last device's buffer is some MiB larger (build 11434).
-        assert planned[2] - 5 <= compute <= planned[2] + 1
+        # Fit counts a norm's result too on all but the first: four copies of a batch, 512 tokens of 512 numbers
+        # of 4 bytes (build 11434; `findings/llama-server-fit-counts-a-crossing-norm-twice.sh`).
+        more = 0 if name in ("Vulkan0", "Host") else 4
+        assert compute == pytest.approx(planned[2] - more, abs=1)
     rows = {row.name: row for row in status.devices}
     assert (rows["Vulkan0"].total_mib, rows["Vulkan1"].total_mib) == (260, 200)
     assert rows["Vulkan0"].foreign_mib is None
@@ -136,6 +138,22 @@ async def test_two_that_a_made_up_card_cannot_hold_together_take_turns_and_keep_
     assert mib_of(instance, "Vulkan0", "context") > 0
 
 
+async def test_who_takes_all_or_fails_is_loaded_once_its_plan_was_asked_for_and_the_made_up_card_is_free_again(
+    made: Callable[..., Cards], opened: Opened
+):
+    """No driver reads this card, and nothing else loads there: only another look of its engine can say so."""
+    own = made(Made(600, CARD))
+    own.others_hold(0, 590)
+    async with opened("[small]\nmodel = small.gguf\nctx-size = 4096\nfit = off\n") as home:
+        assert not (await home.get("/plans/small"))["fits"]
+        status, reply = await home.ask("small")
+        assert (status, reply["error"]["code"]) == (400, "cannot_fit"), reply
+        own.others_hold(0, 0)
+        assert (await home.ask("small"))[0] == status, "nobody knows of it"
+        assert (await home.get("/plans/small"))["fits"]
+        assert await home.answer("small") == "I am small."
+
+
 @pytest.mark.parametrize(
     "sort",
     [
@@ -150,7 +168,6 @@ async def test_two_that_a_made_up_card_cannot_hold_together_take_turns_and_keep_
 async def test_an_idle_daemon_starts_an_engine_once_for_a_made_up_device(
     made: Callable[..., Cards], opened: Opened, tmp_path: Path, sort: Made
 ):
-    """Once to search, and once more to check the flags that the search came to."""
     made(sort)
     engine = counted(tmp_path)
     async with opened("[dense]\nmodel = dense.gguf\n", engine=engine, plan_ahead=True) as home:
@@ -165,8 +182,7 @@ async def test_an_idle_daemon_starts_an_engine_once_for_a_made_up_device(
         plan = await home.get("/plans/dense")
     [device] = [device for device in plan["devices"] if device["device"] == "Vulkan0"]
     assert device.get("in_ram", False) == sort.is_integrated
-    assert starts(tmp_path) == first
-    assert 1 <= first <= 2
+    assert (first, starts(tmp_path)) == (1, 1)
 
 
 def test_what_must_see_no_gpu_sees_no_made_up_one(made: Callable[..., Cards], tmp_path: Path):

@@ -242,7 +242,7 @@ async def test_readers_do_not_hold_the_daemons_end(home, path):
 
 def _generating(yard: Yard, profile: str):
     """An endless answer, of which the first word is here; left, it is hung up."""
-    body = {"model": profile, "messages": HELLO, "stream": True, "max_tokens": 30000}
+    body = {"model": profile, "messages": HELLO, "stream": True, "max_tokens": 10_000_000}
     return yard.http.post(yard.url + CHAT, json=body)
 
 

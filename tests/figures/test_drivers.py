@@ -1,5 +1,7 @@
 """What a driver keeps for itself is not called another program's, on the command line and in the dashboard."""
 
+from typing import Any
+
 import pytest
 
 from paddock.api.types import DeviceInfo, ForeignUse
@@ -36,3 +38,15 @@ def test_status_and_dashboard_name_who_holds_what_is_not_ours(
     )  # fmt: skip
     assert _others(device) == who
     assert device_bar(View(), device, 40).legend == label
+
+
+@pytest.mark.parametrize(
+    ("kind", "total", "in_ram", "said"),
+    [("gpu", 16_000, False, "not known"), ("gpu", 16_000, True, ""), ("gpu", None, False, ""), ("host", 64_000, False, "")],
+)  # fmt: skip
+def test_status_says_that_nobody_knows_who_is_on_a_card_that_only_engines_read(
+    kind: Any, total: int | None, in_ram: bool, said: str
+) -> None:
+    """A card in RAM has what RAM has, which the kernel reads."""
+    device = DeviceInfo(name="Vulkan0", kind=kind, total_mib=total, free_mib=9_000, in_ram=in_ram)
+    assert _others(device) == said

@@ -44,7 +44,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket of a llama-server with one slot that never stops talking."""
     folder = tmp_path_factory.mktemp("endless")
     model = write(folder / "m.gguf", ScriptedModel(say="On and on.", endless=True))
-    flags = ("-c", "32768", "-t", "1", "-np", "1", "--slots")
+    flags = ("-c", "32768", "-t", "1", "-np", "1", "--slots", "--context-shift")
     with server.ready(engine(), folder, "-m", str(model), *flags) as live:
         yield live.socket
 

@@ -37,6 +37,16 @@ async def test_each_file_has_its_type_is_compressed_and_asked_for_by_its_mark(ya
             assert (reply.status, await reply.read()) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    ("query", "kept"), [("?{mark}", "immutable"), ("?old", "no-cache"), ("", "no-cache")]
+)
+async def test_only_what_is_named_by_its_content_is_kept_without_asking(yard, query, kept):
+    mark = assets()["page.js"].etag.strip('"')
+    url = f"{yard.base}/dashboard/files/page.js{query.format(mark=mark)}"
+    async with yard.http.get(url) as reply:
+        assert kept in reply.headers["cache-control"]
+
+
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/files/main.js"])
 async def test_the_policy_lets_it_use_its_own_files_and_calls_alone(yard, path):
     async with yard.http.get(yard.base + path) as reply:

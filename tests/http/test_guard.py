@@ -38,6 +38,10 @@ async def test_a_key_is_good_for_its_scope(open_yard, tmp_path, key, listing, st
 
 # What a route is good for follows from its API; these alone differ.
 APART = {
+    "POST /models": Scope.MANAGEMENT,
+    "DELETE /models": Scope.MANAGEMENT,
+    "/api/delete": Scope.MANAGEMENT,
+    "/api/copy": Scope.MANAGEMENT,
     **dict.fromkeys(("/", "/health", "/v1/health", "/tools", "/cors-proxy"), Scope.OPEN),
     **dict.fromkeys(("/dashboard", "/dashboard/files/{file}", "/dashboard/{view}"), Scope.OPEN),
     "/openapi.json": Scope.INFERENCE,
@@ -233,9 +237,7 @@ HERE = {
 HARMLESS = {
     "/",
     "/api/blobs/{digest}",
-    "/api/copy",
     "/api/create",
-    "/api/delete",
     "/api/ps",
     "/api/push",
     "/api/tags",
@@ -245,6 +247,7 @@ HARMLESS = {
     "/dashboard",
     "/dashboard/files/{file}",
     "/dashboard/{view}",
+    "/devices/history",
     "/health",
     "/history/{model}",
     "/jobs/{job}",
@@ -253,6 +256,8 @@ HARMLESS = {
     "/pairs",
     "/plans",
     "/preview/{model}",
+    "/pulls",
+    "/pulls/{pull}",
     "/status",
     "/switches",
     "/tools",

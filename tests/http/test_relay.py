@@ -209,7 +209,7 @@ async def test_llama_servers_own_refusals_reach_anthropic_clients_in_their_shape
 
 async def test_a_hang_up_frees_the_slot_of_a_real_server(open_yard, endless):
     yard = await open_yard({"endless": endless})
-    body = {"messages": HELLO, "stream": True, "max_tokens": 30000}
+    body = {"messages": HELLO, "stream": True, "max_tokens": 10_000_000}
     async with yard.http.post(yard.base + "/v1/chat/completions", json=body) as reply:
         await reply.content.readuntil(b"\n\n")
         reply.close()

@@ -7,7 +7,9 @@ the middle of a long search were taken out, and lines that tell nothing.
 
 from pathlib import Path
 
-from paddock.llama.fit_log import Elsewhere, Fit, FitReader, Sizes
+import pytest
+
+from paddock.llama.fit_log import Elsewhere, Fit, FitReader, FitTrial, Sizes
 
 HERE = Path(__file__).parent
 
@@ -34,7 +36,7 @@ def test_what_fits_is_taken_as_asked_for():
     }
     assert fit.trial.layers == {"CUDA0": 17, "CUDA1": 16}
     assert (fit.n_ctx, fit.n_ctx_train, fit.reduced_from) == (131072, 131072, None)
-    assert (fit.trial.splits, fit.overflowing, fit.complaint, fit.is_exact) == (3, {}, "", True)
+    assert (fit.trial.splits, fit.overflowing, fit.complaint) == (3, {}, "")
 
 
 def test_devices_come_with_their_slots_and_what_was_free():
@@ -64,7 +66,7 @@ def test_of_a_dense_model_the_trial_of_the_chosen_layers_counts():
     fit = fit_of(lines("h100-dense"))
     assert fit.trial.layers == {"CUDA0": 25, "CUDA1": 8}
     assert fit.trial.sizes["CUDA1"].total == 3121
-    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (12800, 131072, True)
+    assert (fit.n_ctx, fit.trial.n_ctx, fit.reduced_from) == (12800, 12800, 131072)
 
 
 def test_where_fit_gives_up_what_was_asked_for_is_loaded():
@@ -82,15 +84,35 @@ def test_parts_of_a_layer_may_overflow_to_the_next_device():
     assert fit.trial.sizes["RPC0"] == Sizes(137, 40, 20)
 
 
-def test_a_context_that_was_only_reckoned_is_not_exact():
-    """Made-up: with one device llama.cpp does not measure the context that it cuts to."""
+def reckoned_at(n_ctx: int, *trials: tuple[int, int]) -> FitTrial:
+    """Made-up: what is reckoned with a context cut to `n_ctx`, from trials of tokens and MiB of context."""
     log = lines("h100-fits")
-    cut = (
-        "0.9 I common_params_fit_impl: context size reduced from 131072 to 5632 -> need 9 MiB less"
-    )
-    done = next(i for i, line in enumerate(log) if "successfully fit" in line)
-    fit = fit_of([*log[:done], cut, *log[done:]])
-    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (5632, 131072, False)
+    first = next(i for i, line in enumerate(log) if "assigned to device" in line)
+    end = max(i for i, line in enumerate(log) if "breakdown_print" in line)
+    found = log[:first]
+    for tokens, mib in trials:
+        said = [line.replace("n_ctx                 = 131072", f"n_ctx                 = {tokens}") for line in log[first : end + 1]]  # fmt: skip
+        found += [line.replace("8704", str(mib)) for line in said]
+        found += ["0.9 I common_params_fit_impl: getting device memory data with reduced context:"]
+    found += [f"0.9 I common_params_fit_impl: context size reduced from 131072 to {n_ctx} -> need 9 MiB less"]  # fmt: skip
+    fit = fit_of([*found, *log[end + 1 :]])
+    assert (fit.n_ctx, fit.reduced_from) == (n_ctx, 131072)
+    return fit.trial
+
+
+def test_a_context_that_fit_only_reckons_lies_between_the_two_that_it_measured():
+    """With one device llama.cpp does not measure the context that it cuts to."""
+    trial = reckoned_at(67_584, (131_072, 8704), (4096, 272))
+    assert (trial.n_ctx, trial.sizes["CUDA0"]) == (67_584, Sizes(3757, 4488, 724))
+    assert trial.layers == {"CUDA0": 17, "CUDA1": 16}
+
+
+@pytest.mark.parametrize(
+    "trials", [[(131_072, 8704)], [(4096, 272)], [(131_072, 8704), (8192, 544)]]
+)
+def test_a_context_that_lies_between_no_two_is_as_it_was_measured(trials: list[tuple[int, int]]):
+    trial = reckoned_at(5632, *trials)
+    assert (trial.n_ctx, trial.sizes["CUDA0"].context) == trials[-1]
 
 
 def test_a_draft_model_is_kept_apart():
@@ -115,7 +137,7 @@ def test_slots_with_caches_of_their_own_have_the_context_of_the_second_trial():
     )
     again = [line.replace("n_ctx                 = 131072", "n_ctx                 = 262144") for line in log[first : end + 1]]  # fmt: skip
     fit = fit_of([*log[: end + 1], unset, *again, *log[end + 1 :]])
-    assert (fit.n_ctx, fit.reduced_from, fit.is_exact) == (262144, None, True)
+    assert (fit.n_ctx, fit.trial.n_ctx, fit.reduced_from) == (262144, 262144, None)
 
 
 def test_without_a_trial_there_is_no_fit():

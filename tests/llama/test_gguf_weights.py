@@ -56,6 +56,7 @@ def test_an_embedding_that_is_the_output_too_counts_in_both_places(tmp_path: Pat
     assert (facts.input_bytes, facts.output_bytes) == (320, 320 + 32)
     own = facts_of(tmp_path, "gemma3", tied | {"output.weight": embedding}, block_count=1)
     assert (own.input_bytes, own.output_bytes) == (320, 320 + 32)
+    assert (facts.tied_bytes, own.tied_bytes) == (320, 0)
     assert (own.n_params, facts.n_params) == (168, 88)
 
 
@@ -66,7 +67,7 @@ def test_an_encoder_has_no_output_matrix(tmp_path: Path):
         "cls.weight": np.zeros((8, 8), np.float32),
     }
     facts = facts_of(tmp_path, "bert", tensors, block_count=1)
-    assert (facts.input_bytes, facts.output_bytes) == (320 + 128, 256)
+    assert (facts.input_bytes, facts.output_bytes, facts.tied_bytes) == (320 + 128, 256, 0)
 
 
 def test_tensors_without_a_layer_go_where_llama_cpp_puts_them(tmp_path: Path):

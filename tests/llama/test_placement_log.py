@@ -155,6 +155,37 @@ def test_weights_in_another_order_are_counted_once():
     assert sizes(log) == {("Host", "model"): 399.0}
 
 
+# Loads of models whose token embedding is the output matrix, on a CPU that repacks Q4_0 and on a card of Vulkan:
+# MiB of the file and of that matrix, layers on the card, buffers of weights, and what the engine's fit counts in RAM.
+TIED = {
+    "all on the card": (99.97, 31.13, 7, {"CPU_Mapped": 31.13, "Vulkan0": 99.97}, 31.13),
+    "copied as output": (160.0, 54.93, 0, {"CPU_Mapped": 160.0, "CPU_REPACK": 159.98}, 214.93),
+    "small, and copied": (100.04, 16.48, 0, {"CPU_Mapped": 100.04, "CPU_REPACK": 100.01}, 116.52),
+    "of a type that is not copied": (99.97, 31.13, 0, {"CPU_Mapped": 99.97, "CPU_REPACK": 68.82}, 99.97),
+    "large, and not copied": (198.03, 195.32, 0, {"CPU_Mapped": 198.03, "CPU_REPACK": 2.69}, 198.03),
+    "refused by the card, and copied": (160.0, 54.93, 7, {"CPU_Mapped": 54.93, "CPU_REPACK": 54.93, "Vulkan0": 105.07}, 109.86),
+    "refused by the card": (159.95, 103.76, 7, {"CPU_Mapped": 103.76, "Vulkan0": 56.19}, 103.76),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "tied", "layers", "buffers", "in_ram"), list(TIED.values()), ids=list(TIED)
+)
+def test_an_embedding_that_is_the_output_matrix_too_is_counted_where_it_lies(
+    file: float, tied: float, layers: int, buffers: dict[str, float], in_ram: float
+):
+    reader = PlacementReader()
+    reader.feed(f"0.1 I print_info: file size   = {file} MiB (4.50 BPW)")
+    reader.feed("0.2 I load_tensors: loading model tensors, this can take a while...")
+    reader.feed(f"0.3 I load_tensors: offloaded {layers}/7 layers to GPU")
+    for name, mib in buffers.items():
+        reader.feed(f"0.3 I load_tensors:   {name} model buffer size =   {mib} MiB")
+    assert reader.placement.buffers
+    reader.note_tied(tied)  # as its header says, which may be read later
+    held = {b.device: b.mib for b in reader.placement.buffers}
+    assert held["Host"] == pytest.approx(in_ram, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("name", "weights", "context"),
     [

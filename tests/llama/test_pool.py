@@ -1,6 +1,8 @@
 """Asking an instance: what every way of answering, or of not answering, comes to."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -389,3 +391,34 @@ async def test_a_closed_pool_asks_nobody(tmp_path):
         with pytest.raises(ConnectionError):
             await whole(pool)
     assert server.connections == 0
+
+
+class _Holding:
+    """An outlet that holds the reply, as a client's request does."""
+
+    def __init__(self) -> None:
+        self.reply: Reply | None = None
+        self.took = b""
+
+    def opens(self, reply: Reply) -> bool:
+        self.reply = reply
+        return True
+
+    def take(self, piece: bytes, *, is_last: bool) -> bool:
+        self.took += piece
+        return True
+
+
+async def test_a_reply_that_was_poured_leaves_no_circle_for_the_garbage_collector(tmp_path):
+    server = Server(OK + b"Content-Length: 5\r\n\r\nhello")
+    gc.disable()
+    try:
+        async with asking(tmp_path, server.serve) as pool:
+            outlet = _Holding()
+            reply = await pool.ask("POST", "/", {}, b"{}", outlet)
+            assert (reply.was_poured, outlet.took) == (True, b"hello")
+            gone = weakref.ref(outlet)
+            del outlet, reply
+            assert gone() is None
+    finally:
+        gc.enable()

@@ -234,6 +234,28 @@ def test_without_a_plan_a_margin_is_compared_with_the_largest_gpu_on_made_up_rea
     assert "margin-too-large" not in codes(replace(facts, readings={}))
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("FIT_TARGET = 512,9000", "Vulkan1 is to keep 8.8 GiB free and has 7.8 GiB: nothing can lie there"),
+        ("FIT_TARGET = 9000,512", ""),
+        ("FIT_TARGET = 9000", "Vulkan1 is to keep 8.8 GiB free and has 7.8 GiB: nothing can lie there"),
+        ("FIT_TARGET = 9000\nDEVICE = Vulkan0", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_without_a_plan_each_margin_is_compared_with_the_device_that_its_engine_saw_there_last(
+    clinic: Clinic, keys: str, said: str
+):
+    """No driver reads these made-up cards."""
+    seen = tuple(
+        DevicePlan(device=f"Vulkan{i}", id=f"Vulkan{i}", size=mib)
+        for i, mib in enumerate((24_000, 8000))
+    )
+    facts = replace(clinic.facts(keys), devices=seen)
+    assert "".join(one.message for one in advise(facts) if one.code == "margin-too-large") == said
+
+
 @needs_rig
 def test_one_margin_stands_for_all_and_without_fit_none_matters(clinic: Clinic, tmp_path: Path):
     with rig(tmp_path, 260, 180) as devices:

@@ -346,6 +346,22 @@ def test_margins_say_whose_they_are_and_in_whose_order():
     assert "check with `paddock plan`" in comments(conf)
 
 
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("CUDA", "Other settings of CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES change it"),
+        ("Vulkan", "Other settings of GGML_VK_VISIBLE_DEVICES change it"),
+        ("SYCL", "Other settings of ONEAPI_DEVICE_SELECTOR change it"),
+        ("CANN", "which was asked on 2026-05-04."),
+    ],
+)
+def test_what_changes_the_order_is_what_the_engine_s_backend_reads(backend: str, said: str):
+    ids = (f"{backend}0", QUIET.id), (f"{backend}1", DISPLAY.id)
+    words = comments(draft(EVERYTHING, machine(DISPLAY, QUIET, plan=planned(*ids))))
+    assert said in words
+    assert ("CUDA_" in words) == (backend == "CUDA")
+
+
 def test_without_an_engine_it_says_that_the_order_is_a_guess():
     conf = draft(EVERYTHING, machine(DISPLAY, QUIET, problem="no llama-server was found"))
     assert "\nFIT_TARGET = 1024,256\n" in conf

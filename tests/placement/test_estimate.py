@@ -14,7 +14,7 @@ from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.llama.gguf import Facts
 from paddock.llama.gguf_read import read_facts
-from paddock.placement.devices import Reading
+from paddock.placement.devices import Reading, overhead_of
 from paddock.placement.estimate import context_mib, estimated, logits_mib
 from paddock.placement.planner import Planner
 from tests.placement.ground import around, beside, gpu, profile, written
@@ -232,6 +232,15 @@ def test_measured_overheads_come_before_assumed_ones():
     here = around(H200, overheads={"CUDA0": 704})
     assert used(estimated(written("--ctx-size 8192"), A, here)).overhead == 704
     assert used(plan("--ctx-size 8192")).overhead == 600
+
+
+@pytest.mark.parametrize(
+    ("name", "mib"), [("CUDA0", 600), ("Vulkan0", 300), ("GPU0", 600), ("RPC0", 0)]
+)
+def test_a_card_that_no_engine_has_named_yet_has_the_most_that_a_driver_is_taken_to_keep(
+    name: str, mib: int
+):
+    assert overhead_of(name, {"CUDA1": 704}) == mib
 
 
 def test_projector_and_draft_are_counted_where_the_model_begins(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Plans that were made before: for how long they hold, and how they are kept."""
 
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -236,3 +237,24 @@ def test_on_a_made_up_gpu_in_ram_a_plan_holds_while_ram_is_about_what_it_was(ram
     readings = around(Reading(DeviceId(FIRST), "GPU0", 512, 460), ram=ram).readings
     assert holds(plan(shared, steps=["context cut from 131072 to 28416 tokens"]), readings) == does
     assert holds(plan(shared), readings), "what was not cut is not remade for what was set aside"
+
+
+def test_what_an_engine_saw_when_it_planned_last_is_found_among_others(
+    tmp_path: Path, engine: Engine
+):
+    cache = PlanCache(tmp_path)
+    assert cache.devices(engine) == []
+    far = DevicePlan(device="RPC0", id=FAR, description="10.0.0.7:50052", size=5000)
+    kept = [
+        (plan(device("old", 0, 1)), engine.version),
+        (plan(device(FIRST, 0, 1), device(SECOND, 0, 1)), engine.version),
+        (plan(far, device(FIRST, 0, 1)), engine.version),
+        (plan(device("another", 0, 1)), "another build"),
+    ]
+    for number, (one, version) in enumerate(kept):
+        one.engine, one.engine_version = engine.name, version
+        cache.put(str(number), one)
+        os.utime(tmp_path / f"{number}.json", (number, number))
+    assert [d.id for d in cache.devices(engine)] == [FIRST, SECOND]
+    assert [d.id for d in cache.devices(engine, ["10.0.0.7:50052"])] == [FAR, FIRST]
+    assert cache.devices(engine, ["10.0.0.8:50052"]) == []

@@ -63,10 +63,12 @@ def test_margins_by_device_give_other_plans(ground: Ground):
 
 
 @needs_rig
-@on(400)
-def test_a_context_cut_for_one_device_is_measured_in_a_second_step(ground: Ground):
-    """Fit only reckons it there; see `Fit.is_exact`."""
-    plan = ground.planned_and_loaded("dense")
+@pytest.mark.parametrize(
+    ("ground", "model"), [((400,), "dense"), ((310,), "gemma3")], indirect=["ground"]
+)
+def test_a_context_cut_for_one_device_is_planned_as_fit_reckons_it(ground: Ground, model: str):
+    """It measures two others, and loads one between them."""
+    plan = ground.planned_and_loaded(model)
     assert plan.n_ctx_wanted == 16384
     assert plan.n_ctx is not None
     assert 4096 < plan.n_ctx < 16384

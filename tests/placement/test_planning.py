@@ -14,7 +14,7 @@ CARD = "0000:01:00.0"
 def fit(*devices: FitDevice, each: int, host: int = 300) -> Fit:
     sizes = {device.name: Sizes(model=each) for device in devices} | {"Host": Sizes(model=host)}
     trial = FitTrial(sizes=sizes, layers=dict.fromkeys((d.name for d in devices), 8), splits=2)
-    return Fit(devices, trial, None, {}, {}, 4096, 4096, None, "", True)
+    return Fit(devices, trial, None, {}, {}, 4096, 4096, None, "")
 
 
 @pytest.mark.parametrize(("each", "fits"), [(6000, True), (9000, False)])

@@ -26,7 +26,7 @@ def fit(said: Elsewhere | None, in_ram: int, splits: int = 2, **more: Any) -> Fi
     sizes = {"Vulkan0": Sizes(model=800), "Host": Sizes(model=in_ram)}
     trial = FitTrial(elsewhere=said, sizes=sizes, layers=layers, splits=splits, **more)
     device = FitDevice("Vulkan0", "made up", "0000:03:00.0", 16_000, 16_384)
-    return Fit((device,), trial, None, {}, {}, 4096, 4096, None, "", True)
+    return Fit((device,), trial, None, {}, {}, 4096, 4096, None, "")
 
 
 @pytest.mark.parametrize(

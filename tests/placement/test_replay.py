@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
 from paddock.llama.fit_log import DONE, Fit, FitReader, FitTrial, is_host
 from paddock.placement.planner import Planner
+from paddock.placement.rehearsal import Rehearsal
 from paddock.placement.replay import _moved, is_placed_by_hand, replay_of
 from tests.placement.ground import around, profile, written
 from tests.placement.planned import CTX, Ground, on
@@ -105,17 +107,21 @@ def test_layers_that_are_left_to_fit_are_not_placed_by_hand(layers: str):
 
 @needs_rig
 @on(220, 180)
-def test_flags_that_the_engine_would_follow_otherwise_are_not_used(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("model", ["dense", "moe"])
+def test_a_plan_takes_one_start_of_its_engine_and_knows_the_weights_of_each_device(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, model: str
 ):
-    """Made-up: one layer less than fit chose."""
-    wrong = ["--fit", "off", "--n-gpu-layers", "3"]
-    monkeypatch.setattr("paddock.placement.planner.replay_of", lambda *_: wrong)
-    plan = ground.plan("dense", CTX)
-    assert plan.replay == []
-    assert plan.notes[-1] == (
-        "each load searches anew: the flags for what fit chose would place it otherwise"
-    )
+    starts, start = count(), Rehearsal._start
+
+    def counted(*those: Any) -> Any:
+        next(starts)
+        return start(*those)
+
+    monkeypatch.setattr(Rehearsal, "_start", counted)
+    plan = ground.plan(model, CTX)
+    assert next(starts) == 1
+    held = {d.device: d.model for d in plan.devices if d.device != "Host"}
+    assert plan.replay_weights == held
 
 
 def test_the_embedded_engine_takes_the_flags_too(tmp_path: Path, shapes: Path):
@@ -207,18 +213,3 @@ def test_the_shares_of_the_devices_are_all_layers_on_them(name: str, engine: Eng
 
 def test_where_fit_gave_up_there_is_nothing_to_replay(engine: Engine):
     assert words("h100-ngl-99", engine) == []
-
-
-@needs_rig
-@on(400)
-def test_a_context_is_measured_also_where_the_flags_are_not_used(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-):
-    """Made-up: flags for another placement; the context that fit cut on one device is only reckoned."""
-    wrong = ["--fit", "off", "--n-gpu-layers", "3"]
-    monkeypatch.setattr("paddock.placement.planner.replay_of", lambda *_: wrong)
-    plan = ground.plan("dense")
-    assert plan.replay == []
-    assert plan.n_ctx is not None
-    assert 4096 < plan.n_ctx < 16384
-    assert ground.planned_and_loaded("dense").devices == plan.devices

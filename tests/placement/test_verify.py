@@ -1,5 +1,6 @@
 """Whether a load is as it should be: literal loads, beside their plans and what was before."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -250,6 +251,11 @@ def test_without_plan_and_history_nobody_knows_where_it_should_lie():
     found = judged(load(), pace=Pace((40.0,)), expected=40.0)
     assert (found.placement, found.speed, found.state) == ("unknown", "verified", "unknown")
     assert codes(found) == ["nothing-to-compare"]
+    assert "`paddock plan` makes one" in found.reasons[0].hint
+    found = judged(replace(load(), is_tensor_parallel=True))
+    assert codes(found) == ["nothing-to-compare"]
+    assert "SPLIT_MODE = tensor" in found.reasons[0].message
+    assert "paddock plan" not in found.reasons[0].hint, "no engine would make it"
 
 
 def test_a_log_that_reports_nothing_proves_nothing():

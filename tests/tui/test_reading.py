@@ -7,26 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
+from paddock.api.activity import Totals
+from paddock.api.events import Activity, Snapshot
 from paddock.api.placement import Buffer, Placement, Speed, Verdict
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
     Failure,
+    FaultInfo,
     ForeignUse,
     ProfileInfo,
     Progress,
     VariantInfo,
 )
-from paddock.tui import reading
+from paddock.tui import paint, reading
 from paddock.tui.bars import cells, device_bar, device_bars, facts, short_name
 from paddock.tui.marks import LINKS, NOTICES, STATES, VERDICTS
 from paddock.tui.notices import not_applied
 from paddock.tui.problems import warnings
-from paddock.tui.reducer import lost
+from paddock.tui.reducer import lost, reduce
 from paddock.tui.state import Switch, View
 from tests.tui import histories
 from tests.tui.inhabitants import VERIFIED
-from tests.tui.machine import BENCH, GLM, MISTRAL, OSS, QWEN, cuda0
+from tests.tui.machine import BENCH, CLOCK, GLM, MISTRAL, OSS, QWEN, cuda0
 from tests.tui.tale import Tale, end_of, progress, request, seen, with_glm
 
 
@@ -405,6 +408,25 @@ def test_a_device_is_called_by_what_distinguishes_it_from_others(
     described: str, short: str
 ) -> None:
     assert short_name(described) == short
+
+
+def test_the_header_says_what_went_wrong_inside_as_long_as_the_daemon_says_it() -> None:
+    [first, *_] = histories.idle()
+    assert isinstance(first, Snapshot)
+    faults = [
+        FaultInfo(part=part, message="KeyError: 'x'", first="", last="")
+        for part in ("plans", "facts")
+    ]
+    view = seen([with_fields(first, status=with_fields(first.status, faults=faults))])
+    newest = "an unexpected error in facts: KeyError: 'x'"
+    assert reading.header(view).faults[0] == newest
+    assert (
+        f"✗ {newest} and 1 other (L: the daemon's log)"
+        in paint.header_line(reading.header(view)).plain
+    )
+    calm = Activity(requests=[], devices=[], totals=Totals(), seq=first.seq)
+    assert reading.header(reduce(view, calm, CLOCK + 1)).faults == ()
+    assert reduce(view, with_fields(calm, faults=faults[:1]), CLOCK + 1).faults == tuple(faults[:1])
 
 
 def test_the_header_says_that_there_is_no_engine_or_that_it_uses_no_gpu() -> None:

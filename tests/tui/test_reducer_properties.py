@@ -15,6 +15,7 @@ from paddock.api.events import (
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
+    PullChanged,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
@@ -24,6 +25,7 @@ from paddock.api.events import (
     YieldChanged,
 )
 from paddock.api.placement import Speed, Verdict, VerdictState
+from paddock.api.pulls import PullFile, PullInfo, PullState
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
@@ -181,6 +183,19 @@ events = st.one_of(
         | st.builds(YieldInfo, since=times, by=st.just("a game"), until=st.none() | times),
     ),
     st.builds(ConfigChanged, config=configs, changed=st.lists(names, max_size=2)),
+    st.builds(
+        PullChanged,
+        pull=st.builds(
+            PullInfo,
+            id=instances,
+            model=names,
+            state=st.sampled_from(get_args(PullState)),
+            files=st.lists(
+                st.builds(PullFile, path=names, size=st.integers(1, 9), done=st.integers(0, 9)),
+                max_size=2,
+            ),
+        ),
+    ),
 )
 news = st.one_of(
     events,

@@ -8,6 +8,8 @@ const load = (name) => import(new URL(name, page));
 
 const { segments, facts } = await load("bars.js");
 const { Series, LENGTH } = await load("series.js");
+const { merged, memory, stacked, telemetry } = await load("past.js");
+const { shares } = await load("views/layout.js");
 const { Transcript } = await load("transcript.js");
 const { placeOf, addressOf } = await load("route.js");
 const { nothing } = await load("state.js");
@@ -39,23 +41,59 @@ test("of a device that says nothing nothing is said", () => {
     assert.deepEqual(facts({ name: "RPC0", kind: "gpu" }), []);
 });
 
+const noted = (at, device) => ({ every: 10, at, devices: [{ name: "CUDA0", kind: "gpu", total_mib: 4096, ...device }] });
+
+test("what the daemon noted is put behind what was known, and of an hour no more is kept", () => {
+    const first = noted([10, 20], { free_mib: [1, 2], models_mib: { a: [5, 5] }, power_w: [] });
+    const both = merged(first, noted([20, 30], { free_mib: [3, 4], models_mib: { b: [6, 6] }, power_w: [9, 9] }));
+    assert.deepEqual([both.at, both.devices[0].free_mib, both.devices[0].power_w], [[10, 20, 30], [1, 3, 4], [null, 9, 9]]);
+    assert.deepEqual(both.devices[0].models_mib, { a: [5, null, null], b: [null, 6, 6] });
+    assert.equal(merged(both, { every: 10, at: [], devices: [] }), both, "nothing is newer");
+    let long = both;
+    for (let at = 40; at < 40 + 10 * 400; at += 10) long = merged(long, noted([at], { free_mib: [7], models_mib: { [`m${at}`]: [1] } }));
+    assert.equal(long.at.length, 360);
+    assert.equal(Object.keys(long.devices[0].models_mib).length, 360, "a model of more than an hour ago is forgotten");
+});
+
+test("memory lies in layers that add up to the device, with a gap where nothing was noted", () => {
+    const past = noted([10, 20, 900], {
+        free_mib: [2048, 1024, null], margin_mib: [512, 2048, 512], models_mib: { glm: [1024, 2048, 1024] }, foreign_mib: { "": [1024, 1024, 1024] },
+    });
+    const { layers, table } = memory(past, past.devices[0]);
+    assert.deepEqual(layers.map(({ name, kind }) => `${kind} ${name}`), ["own glm", "foreign others", "margin margin", "free free"]);
+    assert.deepEqual(table, [[10, 20, 30, 900], [1, 2, null, null], [1, 1, null, null], [0.5, 1, null, null], [1.5, 0, null, null]]);
+    assert.deepEqual(stacked(table).at(-1), [4, 4, null, null], "the top is all that the device has");
+    past.devices[0].foreign_mib = { "": [600, 600, 600] };
+    assert.equal(memory(past, past.devices[0]).layers[1].name, "driver");
+    assert.deepEqual(telemetry(noted([10], { utilization: [0.5] }), "utilization", 100), { lines: ["CUDA0"], table: [[10], [50]] });
+    assert.deepEqual(telemetry(past, "power_w").lines, []);
+});
+
+test("plan and truth lie on one scale in one order, the machine's own memory first", () => {
+    const plan = { devices: [{ device: "CUDA0", model: 900, overhead: 100, layers: 3 }, { device: "Host", model: 50 }] };
+    const placement = { buffers: [{ device: "CUDA0", kind: "model", mib: 700 }, { device: "Host", kind: "model", mib: 250 }, { device: "CUDA1", kind: "model", mib: 5 }] };
+    assert.deepEqual(shares(plan, placement), { devices: ["Host", "CUDA0", "CUDA1"], planned: [50, 1000, 0], reported: [250, 700, 5] });
+    assert.deepEqual(shares(plan, null).reported, []);
+    assert.deepEqual(shares(null, placement).planned, []);
+});
+
 test("a ring keeps an hour, holds what did not change, and has gaps where nothing was heard", () => {
-    const series = new Series(), view = { ...residents, devices: [GPU] };
+    const series = new Series(), view = { ...residents, requests: [{ id: 1, phase: "generating", speed: 92 }] };
     series.sample(view, 10);
     series.advance(100, true);
-    let [at, used] = series.read(["used:CUDA0"]);
+    let [at, used] = series.read(["generation"]);
     assert.deepEqual([at[0], at.at(-1), used[0] > 91, used[65], used[66]], [10, 100, true, used[0], null]);
     for (let second = 101; second < 3 * LENGTH; second++) series.sample(view, second);
-    [at, used] = series.read(["used:CUDA0"]);
+    [at, used] = series.read(["generation"]);
     assert.deepEqual([at.length, used.length, at[0]], [LENGTH, LENGTH, 2 * LENGTH]);
-    assert.equal(series._rings.get("used:CUDA0").length, LENGTH);
+    assert.equal(series._rings.get("generation").length, LENGTH);
 });
 
 test("a lost link is a gap at once", () => {
     const series = new Series();
-    series.sample({ ...residents, devices: [GPU] }, 10);
+    series.sample(residents, 10);
     series.advance(15, false);
-    assert.deepEqual(series.read(["used:CUDA0"])[1].slice(1), [null, null, null, null, null]);
+    assert.deepEqual(series.read(["generation"])[1].slice(1), [null, null, null, null, null]);
 });
 
 test("eight hours of events leave no more than a minute of them", async () => {

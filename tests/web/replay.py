@@ -3,7 +3,6 @@
 For what needs more machine than there is: two GPUs, a thousand profiles, eight hours of events.
 """
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.contexts import SavedContext, SavedContexts
+from paddock.api.devices import DevicePast, DevicesPast
+from paddock.api.engines import EngineInfo, EngineList, TrialInfo
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
@@ -25,6 +27,7 @@ from paddock.web import INDEX, assets
 from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import PROFILES, VERIFIED, ready_glm
 from tests.tui.machine import GLM, OSS, QWEN, time_at
+from tests.web import config_text
 
 PHASES = [
     SwitchPhase(name="draining", seconds=0.8, part=GLM),
@@ -116,9 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "application/json", msgspec.json.encode(nothing))
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.posted.append(self.path)
-        self._answer(200, "application/json", json.dumps({"success": True}).encode())
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        found = config_text.answer(self.path, body)
+        if found is None:
+            self.server.posted.append(self.path)
+            found = {"success": True}
+        self._answer(200, "application/json", msgspec.json.encode(found))
 
     def _answer(self, status: int, media: str, content: bytes) -> None:
         self.send_response(status)
@@ -153,14 +159,22 @@ def answer(path: str) -> Any:
     match call:
         case "preview":
             return _preview(name)
+        case "devices":
+            return _devices()
         case "plans":
             return Plans(plans=[msgspec.structs.replace(PLAN, profile=QWEN)], total=len(PROFILES))
         case "history":
             return _history(name)
         case "switches":
             return _switches()
+        case "engines":
+            return _engines()
+        case "contexts":
+            return _contexts()
         case "usage":
             return _usage()
+        case "config":
+            return config_text.answer(path)
         case "profiles" if name in PROFILES:
             return _detail(name)
         case _:
@@ -225,6 +239,68 @@ def _switches() -> SwitchHistory:
         for number in range(1, 6)
     ]
     return SwitchHistory(switches=entries)
+
+
+def _devices() -> DevicesPast:
+    """An hour in which one model left for another, with a game beside them for a while."""
+    length = 360
+    glm = [15_300 if n < 150 else None for n in range(length)]
+    qwen = [None if n < 154 else min(16_900, 900 * (n - 153)) for n in range(length)]
+    game = [3_100 + 40 * (n % 7) if 220 < n < 290 else None for n in range(length)]
+    rest: list[int | None] = [520 + (n % 3) for n in range(length)]
+    taken = [sum(x or 0 for x in column) for column in zip(glm, qwen, game, rest, strict=True)]
+    gpu = DevicePast(
+        name="CUDA0",
+        kind="gpu",
+        total_mib=24_576,
+        free_mib=[24_576 - mib for mib in taken],
+        margin_mib=[1_024] * length,
+        models_mib={GLM: glm, QWEN: qwen},
+        foreign_mib={"game.x86_64": game, "": rest},
+        utilization=[0.02 + 0.9 * (n % 60 < 25) for n in range(length)],
+        temperature_c=[44 + 20 * (n % 60 < 25) + n % 5 for n in range(length)],
+        power_w=[62.0 + 210 * (n % 60 < 25) + n % 9 for n in range(length)],
+    )
+    host = DevicePast(
+        name="Host",
+        kind="host",
+        total_mib=65_536,
+        free_mib=[42_000 + 11 * (n % 40) for n in range(length)],
+        models_mib={GLM: [2_100 if n < 150 else None for n in range(length)]},
+        foreign_mib={"": [16_000 + 2_100 * (n >= 150) - 11 * (n % 40) for n in range(length)]},
+        utilization=[0.05 + 0.01 * (n % 11) for n in range(length)],
+    )
+    return DevicesPast(
+        every=10.0, at=[1_795_000_000.0 + 10.0 * n for n in range(length)], devices=[gpu, host]
+    )
+
+
+def _engines() -> EngineList:
+    passed = TrialInfo(tried_at=time_at(-86_400.0), passed=True, cases=9, against="b11201")
+    failures = ["qwen3, 2,000 tokens: ended with GGML_ASSERT(n_tokens <= n_batch)"]
+    failed = msgspec.structs.replace(passed, passed=False, failures=failures)
+    return EngineList(
+        engines=[
+            EngineInfo(name="b11434", default=True, version="b11434", tried=passed),
+            EngineInfo(name="b11201", version="b11201", tried=passed, profiles=[OSS]),
+            EngineInfo(
+                name="next", version="b11502", tried=failed, patches=["0001-mtp.patch"],
+                note="draft heads", url="https://github.com/ggml-org/llama.cpp/pull/1",
+            ),
+            EngineInfo(name="old", error="there is no file /opt/llama/old"),
+        ],
+        can_roll_back=True,
+        former="b11201",
+    )  # fmt: skip
+
+
+def _contexts() -> SavedContexts:
+    rows = [
+        SavedContext(id="a1", place="ram", files=2, mib=1_480.0, saved_at=time_at(-95.0), profile=GLM, instance="g.1"),
+        SavedContext(id="a2", place="disk", files=1, mib=612.5, saved_at=time_at(-7_300.0), profile=QWEN, by_hand=1),
+        SavedContext(id="a3", place="disk", files=1, mib=88.0, saved_at=time_at(-400_000.0)),
+    ]  # fmt: skip
+    return SavedContexts(contexts=rows, limit_mib=8_192)
 
 
 def _usage() -> UsageReport:

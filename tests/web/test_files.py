@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from paddock.web import FOLDER, INDEX, assets
+from paddock.web import FIRST, FOLDER, INDEX, SCRIPT, STYLE, assets
+from paddock.web.joining import joined, later
 from tests.web.node import node
 from tests.web.packages import TYPESCRIPT, package
 
@@ -34,24 +35,29 @@ def test_all_script_fits_the_wire() -> None:
     assert sum(scripts.values()) <= MOST, scripts
 
 
-def test_the_page_names_all_modules_of_its_first_view_at_once() -> None:
-    """A browser would otherwise learn of each only from the one before it."""
+def test_the_first_view_asks_for_one_script_and_one_style_sheet_by_their_content() -> None:
     page = assets()[INDEX].plain().decode()
-    named = set(re.findall(r'(?:href|src)="/dashboard/files/([^"]+\.js)"', page))
-    late = {"vendor/uplot.js"}  # when the first plot is drawn
-    assert named == {name for name in assets() if name.endswith(".js")} - late
+    named = re.findall(r'(?:href|src)="/dashboard/files/([^"?]+)\?([^"]+)"', page)
+    assert named == [(name, assets()[name].etag.strip('"')) for name in (STYLE, SCRIPT)]
+
+
+def test_what_is_not_joined_is_fetched_when_it_is_needed() -> None:
+    scripts = {
+        file.relative_to(FOLDER).as_posix(): file.read_text() for file in FOLDER.rglob("*.js")
+    }
+    assert later(scripts) == set(scripts) - set(joined(scripts, FIRST).modules)
 
 
 def test_no_file_of_the_page_holds_or_names_what_the_policy_forbids() -> None:
-    for name, asset in assets().items():
-        text = asset.plain().decode()
-        assert not name.startswith("vendor/") or name.endswith((".js", ".css", ".LICENSE"))
-        if name.startswith("vendor/"):
+    for file in (file for file in FOLDER.rglob("*") if file.is_file()):
+        if file.parent == VENDOR:
+            assert file.name.endswith((".js", ".css", ".LICENSE", ".d.ts"))
             continue
+        text = file.read_text(encoding="utf-8")
         assert not re.search(r"\bon\w+=\"|<script>|style=\"|javascript:|innerHTML|eval\(", text), (
-            name
+            file
         )
-        assert not re.search(r"(?<!xmlns=\")https?://", text), name
+        assert not re.search(r"(?<!xmlns=\")https?://", text), file
 
 
 def test_the_types_are_those_of_the_api() -> None:

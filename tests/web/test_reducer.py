@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from paddock.api.events import AnyEvent
+from paddock.api.events import AnyEvent, PullChanged
+from paddock.api.pulls import PullFile, PullInfo
 from paddock.tui.reducer import reduce_news
 from paddock.tui.state import LinkChanged, News, View
 from tests.tui import histories
@@ -18,7 +19,7 @@ from tests.tui.test_reducer_properties import news, numbered, pauses
 from tests.web.node import run
 
 # The page words notices where it shows them, and keeps an hour of readings elsewhere.
-APART = {"traces", "traced", "url", "notices", "faults", "refused"}
+APART = {"traces", "traced", "url", "notices", "refused"}
 TALES = ("idle", "loading", "failing", "two_resident", "degraded", "no_gpu", "busy", "restarted")
 Step = tuple[News, float]
 
@@ -90,3 +91,28 @@ def _bare(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_bare(inner) for inner in value]
     return round(value, 6) if isinstance(value, float) else value
+
+
+def test_a_download_is_one_line_that_goes_on() -> None:
+    def said(model: str, state: str, done: int = 0) -> PullChanged:
+        files = [PullFile(path="x.gguf", size=100, done=done)]
+        return PullChanged(pull=PullInfo(id="1", model=model, state=state, files=files))  # type: ignore[arg-type]
+
+    said_in_turn = [
+        said("a/b", "running"),
+        said("a/b", "running", 50),
+        said("c/d", "running"),
+        said("a/b", "done"),
+    ]
+    steps: list[Step] = [
+        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
+    ]
+    _compare({"all": steps})
+    view = View()
+    for one, now in steps:
+        view = reduce_news(view, one, now)
+    assert [notice.text for notice in view.notices] == [
+        "a/b: running, 50%",
+        "c/d: running, 0%",
+        "a/b: done, as []",
+    ]

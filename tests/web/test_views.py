@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as with_fields
 
-from paddock.api.events import Snapshot
+from paddock.api.activity import Totals
+from paddock.api.events import Activity, Snapshot, SwitchEnded
+from paddock.api.switches import SwitchPhase
+from paddock.api.types import FaultInfo, ProfileNow
 from tests.browser import chromium
 from tests.tui import histories
 from tests.tui.inhabitants import profile
-from tests.tui.machine import GLM, QWEN
+from tests.tui.machine import BENCH, GLM, QWEN
+from tests.tui.tale import Tale
 from tests.web.packages import AXE, package
 from tests.web.replay import Replay, replayed
 
@@ -28,7 +32,10 @@ VIEWS = {
     "/logs": ".log .lines > div",
     "/switches": ".waterfall li",
     "/usage": "tbody tr",
+    "/engines": "article",
+    "/contexts": "tbody tr",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
+    f"/config/{QWEN}": ".found .error",
     "/key": "form",
     "/nowhere": "h1",
 }
@@ -118,6 +125,55 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
     assert resident.posted == [], "no address and no key but Switch has anything done"
 
 
+def _is_order(answer: Any) -> bool:
+    return bool(answer.request.method == "POST")
+
+
+def test_keys_do_what_they_do_in_the_terminal(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(f"[data-model='{GLM}'] a").first.focus()
+        for key, said in (("u", f"unloading {GLM}"), ("y", "yielding the GPUs")):
+            with tab.expect_response(_is_order):
+                tab.keyboard.press(key)
+            tab.get_by_role("status").get_by_text(said).wait_for()
+        tab.keyboard.press("c")  # nothing loads
+        assert tab.locator(f"[data-model='{BENCH}']").count() == 0
+        tab.keyboard.press("b")
+        tab.locator(f"[data-model='{BENCH}']").wait_for()
+        tab.keyboard.press("b")
+        tab.locator(f"[data-model='{BENCH}']").wait_for(state="detached")
+        tab.locator("[data-request] a").first.focus()
+        with tab.expect_response(_is_order):
+            tab.keyboard.press("x")
+        tab.get_by_role("status").get_by_text("ending the request").wait_for()
+        tab.locator("input[type=search]").focus()
+        tab.keyboard.type("xyu")  # typed, not meant
+    assert resident.posted == ["/unload", "/yield", "/requests/340/cancel"]
+
+
+def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view(
+    browser: Any,
+) -> None:
+    phases = [SwitchPhase(name="starting", seconds=0.4), SwitchPhase(name="loading", seconds=5.4)]
+    tale = Tale().tell(
+        SwitchEnded(
+            profile=QWEN, outcome="ready", seconds=5.8, phases=phases, now=ProfileNow(state="ready")
+        )
+    )
+    fault = FaultInfo(part="plans", message="KeyError: 'x'", first="", last="")
+    calm = Activity(requests=[], devices=[], totals=Totals(), faults=[fault])
+    with (
+        replayed([*tale.events, calm]) as server,
+        opened(browser, server.url + "/dashboard") as tab,
+    ):
+        card = tab.get_by_label("the switch that has just ended")
+        card.locator(".waterfall li").nth(1).wait_for()
+        tab.get_by_text("an unexpected error in plans: KeyError: 'x'").wait_for()
+        card.get_by_role("button", name="Close").click()
+        card.wait_for(state="detached")
+
+
 @pytest.mark.parametrize(
     ("view", "button", "path"),
     [
@@ -125,6 +181,9 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         (f"/models/{GLM}", "Unload", "/unload"),
         ("/requests", "Cancel request", "/requests/340/cancel"),
         (f"/switch/{QWEN}", "Switch", "/switch"),
+        ("/engines", "Make b11201 the default", "/engines/promote"),
+        ("/engines", "Back to b11201", "/engines/rollback"),
+        ("/contexts", f"Delete the context of {GLM}", "/contexts/a1/delete"),
     ],
 )
 def test_each_button_gives_its_order_once(
@@ -133,7 +192,7 @@ def test_each_button_gives_its_order_once(
     resident.posted.clear()
     with (
         opened(browser, f"{resident.url}/dashboard{view}") as tab,
-        tab.expect_response(lambda answer: answer.request.method == "POST"),
+        tab.expect_response(_is_order),
     ):
         tab.locator("main").get_by_role("button", name=button).click()
     assert resident.posted == [path]

@@ -6,11 +6,13 @@ import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.placement import Speed, Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.switches import SwitchPhase
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
     Failure,
+    FaultInfo,
     InstanceInfo,
     InstanceNow,
     ProfileInfo,
@@ -111,6 +113,7 @@ class Activity(Event, tag="activity", kw_only=True):
     current: str | None = None  # as in `Status`
     instances: list[InstanceNow] = []  # those that live
     profiles: dict[str, ProfileNow] = {}  # theirs
+    faults: list[FaultInfo] = []  # as in `Status`
 
 
 class ConfigChanged(Event, tag="config", kw_only=True):
@@ -128,8 +131,14 @@ class YieldChanged(Event, tag="yield", kw_only=True):
     yielded: YieldInfo | None = None
 
 
+class PullChanged(Event, tag="pull", kw_only=True):
+    """A download began, went on, or ended; while it runs, one each second at most."""
+
+    pull: PullInfo
+
+
 AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
 AnyEvent = (
     Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
-    | YieldChanged
+    | YieldChanged | PullChanged
 )  # fmt: skip

@@ -103,6 +103,25 @@ class YieldReport(msgspec.Struct, kw_only=True):
     staying: list[str]
 
 
+class PullWish(msgspec.Struct, kw_only=True):
+    """Which model of a hub."""
+
+    model: Annotated[
+        str, Meta(description="OWNER/REPO of the Hugging Face hub, :QUANT behind it to choose one")
+    ]
+
+
+class PullReport(msgspec.Struct, kw_only=True):
+    """How a download goes; calling again says how it goes by then."""
+
+    state: str  # `running`, `paused`, `done`, `failed`, `cancelled`
+    quantisation: str
+    done_bytes: int
+    size_bytes: int
+    profile: str  # the model to ask, once it is done
+    error: str
+
+
 class Unloaded(msgspec.Struct):
     unloading: list[str]
 
@@ -199,6 +218,14 @@ _ALL = (
         takes=ModelName,
         gives=Unloaded,
         destroys=True,
+    ),
+    Tool(
+        name="pull_model",
+        title="Fetch a model from the Hugging Face hub",
+        description="Start fetching a GGUF model, the largest quantisation that fits here unless one is named, and "
+        "add it to the local models. Returns at once; called again it says how far it is. Some GB of disk and network.",
+        takes=PullWish,
+        gives=PullReport,
     ),
     Tool(
         name="yield_gpus",

@@ -103,6 +103,9 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     warnings: list[str] = []  # what the owner should know before loading it
     refusal: str = ""  # which engine cannot load the files at all, and its own words
     replay: list[str] = []  # flags that give the same without a search; empty: each load searches
+    replay_weights: dict[
+        str, int
+    ] = {}  # MiB of the model's own on each device, to compare such a load with
     gpus: list[str] = []  # ids of all the GPUs that there were, used or not
 
     def device(self, name: str) -> DevicePlan | None:

@@ -11,6 +11,7 @@ import msgspec
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.contexts import KeptContext
 from paddock.api.placement import Placement, Plan, Speed, Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.yielding import YieldInfo
 
 Phase = Literal[
@@ -236,6 +237,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     totals: Totals | None = None
     yielded: YieldInfo | None = None  # the GPUs are left to other programs
     faults: list[FaultInfo] = []  # unexpected errors of the daemon since it began
+    pulls: list[PullInfo] = []  # downloads that are not over
 
 
 class SwitchRequest(msgspec.Struct, kw_only=True):

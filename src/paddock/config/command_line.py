@@ -20,6 +20,10 @@ _INSTEAD = {
 }
 # What the help calls values that are text, and may begin with a dash.
 _TEXT = re.compile(r"STRING|PROMPT|MESSAGE|GRAMMAR|TEMPLATE|SCHEMA|JSON|TOKEN|KEY")
+_NUMERIC = re.compile(r"[NMLP]|INDEX|SECONDS|SEED|N0,N1.*|MiB0.*")  # hints
+_ENDLESS = re.compile(
+    r"\d{19}"
+)  # Python reads no number of more than 4,300 digits, llama-server none of 20
 _COMMENT = re.compile(r"(?:^|\s+)#")
 
 
@@ -234,6 +238,8 @@ def _checked(spec: FlagSpec, values: list[str]) -> list[str]:
 
 
 def _check_rule(spec: FlagSpec, values: tuple[str, ...]) -> None:
+    if _NUMERIC.fullmatch(spec.hint) and any(_ENDLESS.search(value) for value in values):
+        raise ValueError("takes no number of more than 18 digits")
     rule = VALUE_RULES.get(spec.name)
     if rule and values and not rule[0].fullmatch(values[0]):
         raise ValueError(f"takes {rule[1]}, not {values[0]!r}")

@@ -26,7 +26,8 @@ def unknown_key(entry: Entry, canonical: str, flags: FlagSet) -> Complaint:
 def _downloaded(repository: str) -> str:
     """What to write if the wanted file is on the disk already."""
     file = repository_files(repository, os.environ).get("--model")
-    return f"it is there: write MODEL = {file}" if file else ""
+    fetched = "`paddock pull` with the name of this section fetches it"
+    return f"it is there: write MODEL = {file}" if file else fetched
 
 
 def _hint(key: str, flags: FlagSet) -> str:

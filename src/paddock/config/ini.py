@@ -17,6 +17,8 @@ from paddock.plain_file import read_plain
 
 # A comment may stand behind a header; without one, a name may hold brackets.
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\](?=\s*[;#])|\[(?P<any>.+)\]")
+_ANY_HEADER = re.compile(r"\[.+\]")  # indented ones are headers to configparser
+_COMMENT = "#;"
 _LOOKS_LIKE_KEY = re.compile(r"\n\s*([A-Za-z_][\w.-]*)\s*=|\n\s*\[")
 
 _LONG = frozenset({"EXTRA_ARGS", "DESCRIPTION", "SYSTEM_PROMPT"})  # may go on over indented lines
@@ -88,7 +90,7 @@ class _IniReader:
         self.unreadable: list[tuple[int, str]] = []
         self._parser = RawConfigParser(
             delimiters=("=",),
-            comment_prefixes=("#", ";"),
+            comment_prefixes=tuple(_COMMENT),
             inline_comment_prefixes=None,
             strict=False,
             default_section="\0",
@@ -111,8 +113,27 @@ class _IniReader:
             self.unreadable += [(first + line - 1, literal) for line, literal in error.errors]
 
     def _counted(self, first: int, lines: list[str]) -> Iterator[str]:
+        """The lines; an empty one for each that is none of an INI file.
+
+        configparser would note these as well, but takes the square of their number for it: 20 minutes for
+        500 KB of them (Python 3.11, `ParsingError.append`).
+        """
+        has_key = False  # which an indented line would go on with
         for self._line, line in enumerate(lines, start=first):
-            yield line
+            text = line.strip()
+            if not text or text[0] in _COMMENT:
+                yield line
+            elif _ANY_HEADER.match(text):
+                has_key = False
+                yield line
+            elif text.partition("=")[0].strip() != "" and "=" in text:
+                has_key = True
+                yield line
+            elif has_key and line[0].isspace():
+                yield line
+            else:
+                self.unreadable.append((self._line, repr(line)))
+                yield "\n"
 
     def _taken(self) -> Iterator[Section]:
         for tagged in self._parser.sections():

@@ -34,7 +34,7 @@ _WHAT_FOR = {
     "wavtokenizer-dec": "a vocoder: it only turns the codes of a speech model into sound",
 }
 # Which of several projectors: the exact ones that are half as large, then the exact one.
-_PREFERRED = ("F16", "BF16", "F32", "Q8_0")
+PREFERRED = ("F16", "BF16", "F32", "Q8_0")
 
 
 def needs_spec_type(draft: Facts) -> bool:
@@ -109,8 +109,13 @@ def _use(file: ModelFile, facts: Facts) -> Use:
     return "embeddings" if is_embedder else "chat"
 
 
+def is_draft_name(file: str) -> bool:
+    """Whether a file's name says that it only drafts."""
+    return bool(_DRAFTS.match(file))
+
+
 def _is_draft(model: UsableModel) -> bool:
-    return model.facts.architecture in DRAFTERS or bool(_DRAFTS.match(model.file.name))
+    return model.facts.architecture in DRAFTERS or is_draft_name(model.file.name)
 
 
 # ---- projectors ----
@@ -175,7 +180,7 @@ def _letters(text: str) -> str:
 def _preference(projector: UsableModel) -> tuple[int, str]:
     quantisation = (projector.facts.file_type or "").rpartition("MOSTLY_")[2].removeprefix("ALL_")
     kind = quantisation or name_of(projector.file.name).quantisation.upper()
-    place = _PREFERRED.index(kind) if kind in _PREFERRED else len(_PREFERRED)
+    place = PREFERRED.index(kind) if kind in PREFERRED else len(PREFERRED)
     return place, projector.file.name
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from paddock.config.engine_flags import DefaultsFor, EngineFlags, FlagsFor, no_defaults
-from paddock.config.findings import Findings
+from paddock.config.findings import Findings, TooManyProblems
 from paddock.config.foreign import foreign
 from paddock.config.ini import Section, parse_ini, read_text
 from paddock.config.layers import Layer, Setting, merge
@@ -81,13 +81,17 @@ def read_as(
     flags_for: FlagsFor,
     defaults_for: DefaultsFor = no_defaults,
     before: Mapping[str, Profile] = NOBODY,
+    most: int = 0,
 ) -> tuple[Stable | None, tuple[Problem, ...]]:
-    """As `read`, if the file had this text."""
+    """As `read`, if the file had this text; `most`: no more problems are looked for, 0 = all."""
     path = path.absolute()
     folders = Folders(models_dir or path.parent / "models", path.parent)
-    findings = Findings(str(path))
+    findings = Findings(str(path), most)
     engines = EngineFlags(flags_for, defaults_for, path.parent, findings)
-    return _FileReader(path, folders, engines, findings, Sharing(before)).read(text)
+    try:
+        return _FileReader(path, folders, engines, findings, Sharing(before)).read(text)
+    except TooManyProblems:
+        return None, findings.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,8 @@ class _FileReader:
 
     def _no_model(self, section: Section, over: Understood) -> bool:
         """Report a section without a model, unless that was reported; whether it was meant as a profile."""
+        if not section.line and not section.entries:
+            return False  # its header is indented, which was reported
         if not section.line:
             message = (
                 "these keys stand before the first section and name no model: no profile gets them"

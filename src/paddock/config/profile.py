@@ -75,6 +75,7 @@ class Profile:
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
+    source: str = ""  # the hub, revision and hash that `paddock pull` fetched it by: hub/source.py
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for
 

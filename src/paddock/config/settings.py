@@ -27,6 +27,8 @@ class Settings(
     ollama_port: int = 0  # a second port of the same host, for clients of Ollama; 0 = none
     # A third one, on which a hand-made wrapper's management API is spoken; 0 = none
     wrapper_port: int = 0
+    # What of models.conf may be written over HTTP: nothing, no new programs and files, everything
+    web_editor: Literal["off", "limited", "full"] = "limited"
     models_dir: str | None = None  # default: `models/` beside models.conf
     engine: str | None = (
         None  # a name of `engines`, `native`, `embedded`, a path or container:IMAGE
@@ -47,6 +49,9 @@ class Settings(
     hang_timeout: float = 120.0  # an instance that gives no sign of life to a request, 0 = for ever
     max_instances: int = 0  # 0: as many as fit in memory
     memory_margin: int = 512  # MiB of RAM that stay free; GPUs have each profile's FIT_TARGET
+    disk_margin: int = 4096  # MiB that a download leaves free on the disk
+    pull_into: Literal["cache", "models"] = "cache"  # the hub's own cache, or the models folder
+    hub_hosts: tuple[str, ...] = ()  # that downloads may come from besides the hub's own
     plan_ahead: bool = True  # plan all profiles while nothing else happens
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never
     patience: float = 30.0  # how long a request may be overtaken by requests for a ready model

@@ -12,6 +12,7 @@ _FALSE = frozenset({"false", "off", "no", "0"})
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_DIGITS = 18  # of a number that anybody means
 
 
 def boolean(text: str) -> bool:
@@ -48,13 +49,13 @@ def integer(text: str) -> int:
 
 
 def count(text: str) -> int:
-    if text.isascii() and text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
         return int(text)
     raise ValueError("a whole number, 0 or more")
 
 
 def positive(text: str) -> int:
-    if text.isascii() and text.isdecimal() and int(text):
+    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text):
         return int(text)
     raise ValueError("a whole number, 1 or more")
 

@@ -59,6 +59,7 @@ PADDOCK_KEYS = {
     "replay-fit": FieldKey("replay_fit", values.one_of("auto", "off")),
     "overlap": FieldKey("overlap", values.one_of("auto", "off")),
     "stop-timeout": FieldKey("stop_timeout", values.seconds),
+    "source": FieldKey("source", values.one_line, shared=False),
 }
 
 # Keys of a section with `variant-of`, besides samplers, names and `sampler-policy`: all for its requests.

@@ -96,6 +96,15 @@ class Books:
         live = self.live_of(profile)
         return live is not None and not live.is_going
 
+    def serves_as_written(self, profile: ProfileId) -> bool:
+        """Whether it serves, need not go, and is what models.conf says: no request needs a load for it."""
+        live, spec = self.live_of(profile), self.specs.get(profile)
+        if live is None or spec is None:
+            return False
+        state = live.state
+        is_serving = isinstance(state, Serving) and not state.leaving
+        return is_serving and spec.fingerprint == live.fingerprint
+
     def is_stale(self, live: Live) -> bool:
         """Whether models.conf says something else than what it was started with."""
         spec = self.specs.get(live.profile)

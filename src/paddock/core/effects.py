@@ -1,7 +1,7 @@
 """What must be done about it. The only way decisions leave the scheduler."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from paddock.core.model import Cause, InstanceId, ProfileId, Ticket
 
@@ -25,8 +25,7 @@ class Stop:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):  # of every request, as `events.Asked`
     ticket: Ticket
     instance: InstanceId
 

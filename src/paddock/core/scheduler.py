@@ -105,6 +105,10 @@ class Scheduler:
         """Whether it serves or will, and need not go."""
         return self._books.is_up(profile)
 
+    def serves_as_written(self, profile: ProfileId) -> bool:
+        """Whether it serves, need not go, and is what models.conf says: no request needs a load for it."""
+        return self._books.serves_as_written(profile)
+
     def is_stale(self, live: Live) -> bool:
         return self._books.is_stale(live)
 

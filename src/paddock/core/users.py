@@ -22,11 +22,13 @@ class Users:
     unknown: float = _NEVER
 
     def note(self, asker: Asker, now: float) -> None:
+        if asker == UNKNOWN:
+            self.unknown = max(self.unknown, now)
+            return
         self.last.pop(asker, None)
         self.last[asker] = now
-        while len(self.last) > _REMEMBERED or UNKNOWN in self.last:
-            oldest = UNKNOWN if UNKNOWN in self.last else next(iter(self.last))
-            self.unknown = max(self.unknown, self.last.pop(oldest))
+        if len(self.last) > _REMEMBERED:
+            self.unknown = max(self.unknown, self.last.pop(next(iter(self.last))))
 
     def missed(self, elsewhere: Mapping[Asker, float]) -> float:
         """When somebody last used it who may come back; minus infinity where nobody may.

@@ -1,6 +1,8 @@
 """What follows from what happens to an instance: each part that keeps something of it is informed,
 then it is published."""
 
+from contextlib import suppress
+
 from paddock.core import events as ev
 from paddock.core.model import Cause
 from paddock.daemon.activity.metrics import Metrics
@@ -14,7 +16,9 @@ from paddock.daemon.instances.instance import Instance
 from paddock.daemon.loop import Loop
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.profiles.flaws import Flaws
+from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
+from paddock.errors import UnknownModel
 from paddock.llama.output import TaskLine, Timing
 
 
@@ -24,6 +28,7 @@ class Aftermath:
     def __init__(
         self,
         loop: Loop,
+        roster: Roster,
         flaws: Flaws,
         publisher: Publisher,
         chronicle: Chronicle,
@@ -35,15 +40,24 @@ class Aftermath:
         sampler: Sampler,
         faults: Faults,
     ) -> None:
-        self._loop, self._flaws = loop, flaws
+        self._loop, self._roster, self._flaws = loop, roster, flaws
         self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
         self._requests, self._metrics, self._sampler = requests, metrics, sampler
         self._switches, self._switch_log = switches, switch_log
         self._faults = faults
 
     def phase_changed(self, instance: Instance) -> None:
+        if not instance.adopted:
+            self._note_tied(instance)
         self._switches.look()
         self._publisher.phase_changed(instance)
+
+    def _note_tied(self, instance: Instance) -> None:
+        """What no log says of where it lies: the header of its file, once that was read."""
+        with self._faults.caught("memory"), suppress(UnknownModel):
+            profile = self._roster.version(instance.profile, instance.record.fingerprint)
+            if facts := self._roster.facts(profile):
+                instance.placement.note_tied(facts.tied_bytes / 2**20)
 
     def progressed(self, instance: Instance) -> None:
         self._switches.look()

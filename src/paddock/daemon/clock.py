@@ -13,9 +13,8 @@ def timestamp() -> str:
 class Clock:
     """Gives the monotonic time by which everything is measured. Tests have one that they set."""
 
-    def now(self) -> float:
-        """Seconds since some moment."""
-        return time.monotonic()
+    # Seconds since some moment. Python's own function, as it is asked six times for each request.
+    now = staticmethod(time.monotonic)
 
     def time_of(self, moment: float) -> str:
         """The time of day of a moment of this clock, in UTC, to the millisecond."""

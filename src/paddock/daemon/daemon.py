@@ -123,6 +123,7 @@ class Daemon(Desk):
             "probes": self.probes.run,
             "contexts": self.keeper.run,
             "activity": self.activity_feed.run,
+            "devices": self.device_watch.run,
             "watchman": self.watchman.run,
             "yield": self.yielding.run,
             "yield-to": self.yield_to.run,
@@ -141,6 +142,7 @@ class Daemon(Desk):
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
+        await self.pulls.close()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.instance_tasks.leave() if self._keep else self.instance_tasks.all_ended())

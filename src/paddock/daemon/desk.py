@@ -1,16 +1,18 @@
 """What clients ask of the daemon and look at, by the names that `http` uses."""
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
 from paddock.api import types as wire
-from paddock.api.contexts import Spared
+from paddock.api.contexts import SavedContexts, Spared
 from paddock.api.models import ModelCard
 from paddock.api.placement import LoadMode, Plan
 from paddock.config.profile import Profile
 from paddock.core.model import InstanceId, ProfileId
 from paddock.daemon.instances.hand_saved import HandSaved
 from paddock.daemon.reports.catalog import catalog, model_card
+from paddock.daemon.reports.saved_contexts import saved_contexts
 from paddock.daemon.turns import in_turns
 from paddock.daemon.wiring import Rooms
 from paddock.errors import EngineError
@@ -26,6 +28,8 @@ class Desk:
         self.paths, self.settings = given.paths, given.settings
         self.parts, self.view = rooms.reports.parts, rooms.reports.view
         self.bus, self.metrics = rooms.reports.bus, rooms.reports.metrics
+        self.engine_desk = control.engine_desk
+        self.device_watch = rooms.reports.device_watch
         self.keyring, self.usage_log = rooms.reports.keyring, rooms.reports.usage_log
         self.listen, self.roster = self.parts.listen, base.roster
         self.requests, self.endpoints = base.requests, base.registry.endpoints
@@ -33,6 +37,8 @@ class Desk:
         self.plans, self.sampler = rooms.memory.plans, rooms.memory.sampler
         self.read_ahead, self.load_modes = rooms.memory.read_ahead, rooms.memory.load_modes
         self.configuration, self.yielding = control.configuration, control.yielding
+        self.pulls, self.pull_book = control.pulls, self.parts.pull_book
+        self.editor = control.editor
         self.supervisor, self.logbook = control.supervisor, control.logbook
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         names, orders = control.names, control.orders
@@ -82,7 +88,7 @@ class Desk:
 
     async def plan(self, profile: Profile) -> Plan:
         """Where it would lie if all others had left; its engine is asked if need be."""
-        return with_missing_files(await self.plans.make(profile), profile)
+        return with_missing_files(await self.plans.look_anew(profile), profile)
 
     async def known_plans(self, profiles: Iterable[Profile]) -> list[Plan]:
         """One for each of these: its engine's, or an estimate until that was asked."""
@@ -100,6 +106,14 @@ class Desk:
         with suppress(EngineError):
             return await self.load_modes.named(found, self.roster.engine(found))
         return []
+
+    async def saved_contexts(self) -> SavedContexts:
+        """What is kept of all profiles, in RAM and on the disk."""
+        return await saved_contexts(self.parts)
+
+    async def forget_context(self, context: str) -> bool:
+        """Delete one, by its id; False where there is none."""
+        return await asyncio.to_thread(self.contexts.forget, context)
 
     def spared(self, profile: str) -> Spared:
         """What kept contexts have saved this profile, over all time."""

@@ -55,6 +55,7 @@ class Loop:
         self._alarm = Alarm(self._time_passed, clock)
         self._tickets = count(1)
         self._leases: dict[Ticket, Lease] = {}
+        self._is_foreseen = False  # something was said to come next
 
     def feed(self, event: ev.Event) -> None:
         """Let the scheduler know of it, and do what it decides."""
@@ -65,13 +66,25 @@ class Loop:
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
         self._alarm.set(self._scheduler.deadline)
-        with self._faults.caught("effects"):
-            self._effects.foresee(self._scheduler.upcoming)
+        self._foresee(self._scheduler.upcoming)
         self._tell(event)
 
+    # Twice for each request, so `try` stands here, which costs nothing, and not `Faults.caught` (1.5 µs).
+
+    def _foresee(self, upcoming: Upcoming | None) -> None:
+        if upcoming is None and not self._is_foreseen:
+            return
+        self._is_foreseen = upcoming is not None
+        try:
+            self._effects.foresee(upcoming)
+        except Exception as error:  # noqa: BLE001  # what was decided is done already
+            self._faults.note("effects", error)
+
     def _tell(self, event: ev.Event) -> None:
-        with self._faults.caught("effects"):  # what was decided is done already
+        try:
             self._effects.handled(event)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._faults.note("effects", error)
 
     def _time_passed(self) -> None:
         self.feed(ev.TimePassed())

@@ -68,10 +68,14 @@ class Orders:
         name = ProfileId(profile)
         if force and self._scheduler.is_held(name):
             self._yielding.end()  # who forces a model onto a GPU means that
+        if not self._scheduler.serves_as_written(name):
+            self._may_need_a_load(name)
+        return self._loop.ask(name, insist=insist, force=force, asker=asker, is_order=is_order)
+
+    def _may_need_a_load(self, name: ProfileId) -> None:
         if not self._scheduler.is_up(name):
             self._records.reserve.hold()  # before anybody leaves for a load that could not be begun
         self.examine(name)
-        return self._loop.ask(name, insist=insist, force=force, asker=asker, is_order=is_order)
 
     def loaded(self, profile: str, *, asker: Asker = UNKNOWN) -> Lease:
         """Like `lease`, but raises NotLoaded where a load would be needed."""

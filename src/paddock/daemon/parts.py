@@ -10,6 +10,7 @@ from typing import Literal
 from paddock.api.activity import Totals
 from paddock.config.settings import Paths
 from paddock.core.scheduler import Scheduler
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
@@ -50,3 +51,4 @@ class Parts:
     yield_state: YieldState
     on_yield: Literal["wait", "refuse"]
     contexts: Contexts
+    pull_book: PullBook

@@ -67,12 +67,16 @@ class Starter:
         self._records.begin(record)
         return record, gate
 
-    def again(self, short: Record, profile: Profile, *, searches: bool) -> Record:
-        """The same instance once more. `searches`: its plan did not hold, and is dropped.
+    def again(self, short: Record, profile: Profile, *, searches: bool, difference: str) -> Record:
+        """The same instance once more. `searches`: its plan did not hold.
+
+        Then it is dropped; where its flags gave another placement (`difference`), it loses only these.
 
         Raises OSError, or the PaddockError of its engine.
         """
-        if searches:
+        if searches and difference:
+            self._replays.disprove(profile, self._roster.engine(profile), difference)
+        elif searches:
             self._replays.drop(profile, self._roster.engine(profile))
         replay = None if searches else short.replay
         record = self._record(InstanceId(short.instance), profile, replay, short.load_mode)

@@ -128,18 +128,21 @@ class Supervisor:
     ) -> tuple[Instance, Cause]:
         """The same load once more; who waits for it waits on.
 
-        In what memory there is now, where its plan counted with more; in its turn, where it began early.
+        With a search where its plan does not hold; in its turn, where it began early.
         """
-        searches = "the memory is not what its plan counted with, fit searches anew"
-        _log.warning(
-            "%s: %s", short.id, searches if short.fell_short else f"again: {cause.message}"
-        )
+        how = "fit searches anew" if short.must_search else "again"
+        _log.warning("%s: %s: %s", short.id, how, cause.message)
         await self._tasks.wait_freed(short)
         if short.order.why is not None:
             self._end(short, ph.Stopped())
             return short, Cause("stopped", f"stopped: {short.order.why}")
         try:
-            record = self._starter.again(short.record, profile, searches=short.fell_short)
+            record = self._starter.again(
+                short.record,
+                profile,
+                searches=short.must_search,
+                difference=short.report.difference,
+            )
         except (OSError, PaddockError) as error:
             _log.error("%s cannot be prepared again: %s", short.id, error)
             self._end(short, ph.Failed(cause))
@@ -148,7 +151,7 @@ class Supervisor:
 
     def _end(self, short: Instance, phase: ph.Phase) -> None:
         """Its load does not go on after all."""
-        short.fell_short = short.failed_early = False
+        short.must_search = short.failed_early = False
         short.move(phase)
         with self._faults.caught("records"):
             self._records.close(short.record)

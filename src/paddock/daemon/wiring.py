@@ -13,6 +13,7 @@ from paddock.config.settings import Paths, Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.activity.usage import Usage
@@ -22,6 +23,8 @@ from paddock.daemon.aftermath import Aftermath
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.configuration import Configuration, SettingsSource, rules_of
 from paddock.daemon.early_starts import EarlyStarts
+from paddock.daemon.editor import Editor
+from paddock.daemon.engine_desk import EngineDesk
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
@@ -50,7 +53,9 @@ from paddock.daemon.parts import Parts
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.model_files import ModelFiles
 from paddock.daemon.profiles.roster import Roster
+from paddock.daemon.pulls import Pulls
 from paddock.daemon.reports.activity_feed import ActivityFeed
+from paddock.daemon.reports.device_watch import DeviceWatch
 from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
 from paddock.daemon.starter import Starter
@@ -136,7 +141,7 @@ class ReportsRoom:
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
             on_yield=given.settings.on_yield,
-            contexts=past.contexts,
+            contexts=past.contexts, pull_book=PullBook(),
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
@@ -147,6 +152,7 @@ class ReportsRoom:
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock
         )
+        self.device_watch = DeviceWatch(parts)
 
 
 class ControlRoom:
@@ -159,7 +165,7 @@ class ControlRoom:
         loop, roster, plans, sampler = base.loop, base.roster, memory.plans, memory.sampler
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
-            loop, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
+            loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
             past.probes, base.requests, metrics, sampler, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(
@@ -182,8 +188,13 @@ class ControlRoom:
         self.configuration = Configuration(
             settings, given.source, roster, plans, base.switches, loop, publisher, metrics, faults
         )
+        self.engine_desk = EngineDesk(given.paths, roster, self.configuration)
+        self.editor = Editor(reports.parts, settings, reports.keyring, self.configuration)
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
+        )
+        self.pulls = Pulls(
+            given.paths, reports.parts.pull_book, publisher, self.configuration, roster, faults
         )
         self.yield_to = YieldTo(settings.yield_to, self.yielding, state, clock)
         self.watchman = Watchman(

@@ -64,7 +64,7 @@ class Engines:
         return spec.flags if spec else ()
 
     def _must_be_known(self, wanted: str | None) -> None:
-        if wanted is None or wanted in BUILT_IN or "/" in wanted or wanted.startswith(CONTAINER):
+        if wanted is None or wanted in BUILT_IN or is_program(wanted):
             return
         near = nearest(wanted, [*self.named, *BUILT_IN])
         guess = f"did you mean {near!r}? " if near else ""
@@ -72,6 +72,11 @@ class Engines:
             f"there is no engine {wanted!r}",
             hint=f"{guess}`paddock engine list` names them; say native, embedded, or a path with a / in it",
         )
+
+
+def is_program(name: str) -> bool:
+    """Whether it is no name of an engine, but says itself what is started: a path, or an image."""
+    return "/" in name or name.startswith(CONTAINER)
 
 
 def _environment(spec: EngineSpec) -> dict[str, str]:

@@ -5,7 +5,7 @@ asker's, whatever it asks for. Without a session it is the program's: the same `
 key. Two such programs count as two all the same where their requests overlap.
 """
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import istr
 
 from paddock.core.model import UNKNOWN, Asker
@@ -27,16 +27,17 @@ _SESSIONS = tuple(
         "Mcp-Session-Id",
     )
 )
+_KEY = istr("x-api-key")
 
 
 def asker(request: web.Request) -> Asker:
     """Whose it is, in a form that reveals nothing. Differs from process to process."""
     get = request.headers.get
-    key = get("Authorization") or get("x-api-key")
+    key = get(hdrs.AUTHORIZATION) or get(_KEY)
     for name in _SESSIONS:
         if session := get(name):
             return Asker(f"{hash((key, session)):x}")
-    program = get("User-Agent")
+    program = get(hdrs.USER_AGENT)
     if not program or not request.remote:
         return UNKNOWN
-    return Asker(f"{hash((key, program, request.remote, get('X-Forwarded-For'))):x}")
+    return Asker(f"{hash((key, program, request.remote, get(hdrs.X_FORWARDED_FOR))):x}")

@@ -8,7 +8,7 @@ a frame or an image (see `sender.py`).
 from enum import Enum
 from hashlib import sha256
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.config.settings import Settings
 from paddock.daemon.keyring import Holder, Keyring
@@ -46,7 +46,7 @@ class Guard:
 
         `acts`: it shows or does more than a harmless read.
         """
-        host = headers.get("Host", "")  # aiohttp lets no second one in
+        host = headers.get(hdrs.HOST, "")  # aiohttp lets no second one in
         if host not in self._hosts:
             self._check_host(host)
         if acts or method not in _SAFE_METHODS:

@@ -53,7 +53,8 @@ async def prompt(
     ruled = front.samplers.ruled(named.profile, wish, named.variant, path)
     body = await shaped(bodies, named, wish, ruled, body, path)
     mark = resent.mark_of(request, named.profile.id, body)
-    await resent.supersede(front, request, mark)
+    if (first := resent.first_of(front, request, mark)) is not None:
+        await resent.supersede(front, first)
     return Prompt(body, ruled, mark)
 
 
@@ -69,7 +70,7 @@ async def shaped(
 
     The same where that changes nothing.
     """
-    variant = named.variant if variants.is_shaped(path) else None
+    variant = named.variant if named.variant and variants.is_shaped(path) else None
     is_kept = not variant and not ruled.overruled
     if is_kept and not mending.may_need(body, wish, path):
         return body

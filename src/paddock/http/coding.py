@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from aiohttp import hdrs
+
 from paddock.errors import BadRequest, UnknownCoding
 
 if sys.version_info >= (3, 14):
@@ -39,7 +41,7 @@ class Decoder(Protocol):
 
 def coding_of(headers: Mapping[str, str]) -> str:
     """`gzip`, `deflate`, `zstd`, or "" for a body as it is. UnknownCoding."""
-    if "Content-Encoding" not in headers:
+    if hdrs.CONTENT_ENCODING not in headers:
         return ""
     named = headers["Content-Encoding"].strip().lower()
     name = named.removeprefix("x-") if named == "x-gzip" else named

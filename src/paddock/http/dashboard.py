@@ -67,6 +67,8 @@ def _check_sender(front: Front, request: web.Request) -> None:
 
 def _response(asset: Asset, request: web.Request) -> web.Response:
     headers = {**_HEADERS, "ETag": asset.etag}
+    if request.query_string == asset.etag.strip('"'):
+        headers["Cache-Control"] = "max-age=31536000, immutable"  # named by its content
     if request.headers.get("If-None-Match") == asset.etag:
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = asset.media

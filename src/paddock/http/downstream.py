@@ -13,7 +13,7 @@ from paddock.http import upstream
 from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
 from paddock.http.client_link import link_of
-from paddock.http.own_replies import StreamedReply, fits
+from paddock.http.own_replies import EMPTY, StreamedReply, head_of, is_plain
 from paddock.http.surfaces import Surface
 from paddock.llama.reply import Reply
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paddock.daemon.activity.requests import Request
 
 
+_OK = 200
 _REFUSED = 400  # and what is above: statuses that may be put in other words
 _END = b"\r\n0\r\n\r\n"  # of a last chunk
 
@@ -35,6 +36,7 @@ class Downstream:
         "_hear_on",
         "_is_chunked",
         "_is_ours",
+        "_is_plain",
         "_link",
         "_request",
         "_surface",
@@ -63,6 +65,11 @@ class Downstream:
         self._writer: StreamWriter | None = None
         self._is_chunked = False
         self._is_ours = False  # its head, and not the instance's own
+        self._is_plain = is_plain(request)
+
+    def fits(self, status: int) -> bool:
+        """Whether a reply with this status can have a head that is made here, see `own_replies`."""
+        return self._is_plain and status not in EMPTY
 
     # ---- the head ----
 
@@ -72,10 +79,10 @@ class Downstream:
         Whoever asked would do so a turn of the loop later, in which all others are served.
         """
         is_relayed = reply.status < _REFUSED and reply.length is None and self.response is None
-        if not is_relayed or self._call.interpreter or not fits(self._request, reply.status):
+        if not is_relayed or self._call.interpreter or not self.fits(reply.status):
             return False
         with suppress(ConnectionError, ValueError):  # its handler will find the same
-            self._begin_at_once(reply.status, self.headers_of(reply), alone=not reply.has_more)
+            self._begin_at_once(reply.status, self.head_of(reply), alone=not reply.has_more)
             self.is_open = True
         if self.listed is not None:
             self.listed.source = reply
@@ -87,29 +94,39 @@ class Downstream:
         headers.update(self.sampling.headers)
         return headers
 
-    async def begin(self, status: int, headers: CIMultiDict[str], *, alone: bool = True) -> None:
-        """Send the head; not `alone` where what follows is here, and can go with it."""
-        if "content-length" not in headers and fits(self._request, status):
-            self._begin_at_once(status, headers, alone=alone)
-            return
-        self._steady(headers)
+    def head_of(self, reply: Reply) -> bytes:
+        """The same as bytes, for a reply whose head is made here."""
+        return upstream.reply_head(
+            reply,
+            self._call.profile,
+            self._account.instance,
+            self.sampling.headers,
+            steady=self._call.streams,
+        )
+
+    async def begin(self, reply: Reply) -> None:
+        """Send the reply's head; with what follows, where that is here."""
+        alone = not reply.has_more
+        if reply.length is None and self.fits(reply.status):
+            self._begin_at_once(reply.status, self.head_of(reply), alone=alone)
+        else:
+            await self._begin_as_aiohttp(reply.status, self.headers_of(reply), alone=alone)
+
+    async def _begin_as_aiohttp(
+        self, status: int, headers: CIMultiDict[str], *, alone: bool
+    ) -> None:
+        if self._call.streams:
+            upstream.steadied(headers)
         response = web.StreamResponse(status=status, headers=headers)
         response._send_headers_immediately = alone
         self._begun_with(response, cast("StreamWriter", await response.prepare(self._request)))
 
-    def _begin_at_once(self, status: int, headers: CIMultiDict[str], *, alone: bool) -> None:
-        self._steady(headers)
-        response = StreamedReply(status, headers)
+    def _begin_at_once(self, status: int, head: bytes, *, alone: bool) -> None:
+        response = StreamedReply(status, head)
         writer = response.begin(self._request)
         if alone:
             writer.send_headers()
         self._begun_with(response, writer)
-
-    def _steady(self, headers: CIMultiDict[str]) -> None:
-        """Have nobody on the way hold a stream back, as nginx and its like would."""
-        if self._call.streams:
-            headers["x-accel-buffering"] = "no"
-            headers.setdefault("cache-control", "no-cache")
 
     def _begun_with(self, response: web.StreamResponse, writer: StreamWriter) -> None:
         self.response, self._writer, self._is_chunked = response, writer, writer.chunked
@@ -118,9 +135,18 @@ class Downstream:
     async def _begun(self) -> web.StreamResponse:
         if self.response is None:
             self._is_ours = True
-            await self.begin(200, CIMultiDict(self._own_headers()))
+            if self.fits(_OK):
+                self._begin_at_once(_OK, self._own_head(), alone=True)
+            else:
+                await self._begin_as_aiohttp(_OK, CIMultiDict(self._own_headers()), alone=True)
         assert self.response is not None, "its head is out"
         return self.response
+
+    def _own_head(self) -> bytes:
+        headers = CIMultiDict(self._own_headers())
+        if self._call.streams:
+            upstream.steadied(headers)
+        return head_of(_OK, headers)
 
     def _own_headers(self) -> dict[str, str]:
         """Of a reply that is not the instance's own."""
@@ -150,10 +176,10 @@ class Downstream:
         if self._link.transport is None or self._link.transport.is_closing():
             return
         if self.response is None:
-            if not may_begin or not fits(self._request, 200):
+            if not may_begin or not self.fits(_OK):
                 return
             self._is_ours = True
-            self._begin_at_once(200, CIMultiDict(self._own_headers()), alone=True)
+            self._begin_at_once(_OK, self._own_head(), alone=True)
         if self._is_between and not self._link.writing_paused:
             with suppress(ConnectionError):  # its handler finds the same
                 self._write(self._sign(text), is_last=False)
@@ -179,18 +205,18 @@ class Downstream:
         aiohttp's own `write` is a coroutine that never waits below its high-water mark; this is what
         it does.
         """
-        self._note(piece)
+        self.last = piece
+        if self._has_heard:
+            self._hear_on(piece)
+        else:
+            self._note_first(piece)
         try:
             self._write(piece, is_last=is_last)
         except ConnectionError:
             return False  # `drained` says so
         return not self._link.writing_paused
 
-    def _note(self, piece: bytes) -> None:
-        self.last = piece
-        if self._has_heard:
-            self._hear_on(piece)
-            return
+    def _note_first(self, piece: bytes) -> None:
         self._has_heard = True
         self._account.usage.hear(piece)
         if self.listed is not None:
@@ -216,6 +242,9 @@ class Downstream:
         """The reply with its last words, which are all of it where nothing was said before."""
         if self.response is None:
             return web.Response(body=last, headers=self._own_headers())
+        if isinstance(self.response, StreamedReply) and self._writer and self._writer._eof:
+            self.response.note_end()  # nearly always: the end came with the last piece
+            return self.response
         if last:
             await self.response.write(last)
         await self.response.write_eof()

@@ -21,6 +21,7 @@ from paddock.http.accounting import Account
 from paddock.http.auth import HOLDER
 from paddock.http.downstream import Downstream
 from paddock.http.front import Front, Route
+from paddock.http.own_replies import OwnReply
 from paddock.http.receiving import HeldBodies
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Exchange:
         "downstream",
         "front",
         "holder",
+        "is_admitted",
         "listed",
         "request",
         "response",
@@ -51,7 +53,8 @@ class Exchange:
         self.route = route
         self.bodies = HeldBodies(front.receiver)
         self.account = Account(route.surface.name)
-        self.holder: Holder | None = None  # whose limits it counts for, once its model is known
+        self.holder: Holder | None = request.get(HOLDER)  # whose key it came with
+        self.is_admitted = False  # it counts for the limits of that key, once its model is known
         self.listed: Request | None = None  # once it was let in
         self.downstream: Downstream | None = None  # once something may be relayed
         self.response: web.StreamResponse | None = None
@@ -92,19 +95,18 @@ class Exchange:
     def begin(self, profile: str) -> None:
         """Its model is known now. Raises KeyBusy or TokensSpent, where it may be of use to a model."""
         self.account.profile = profile
-        if (holder := self.request.get(HOLDER)) is not None and self.request.method == "POST":
+        if (holder := self.holder) is not None and self.request.method == "POST":
             holder.admit()
-            self.holder = holder
+            self.is_admitted = True
 
     def _count(self, *, has_left: bool) -> None:
         """What it has used, if it reached its model."""
-        if self.holder is not None:
+        if self.holder is not None and self.is_admitted:
             self.holder.leave()
         if self.account.granted:
             generates = has_left and self.route.streams
             use = self.account.used(self.listed, generates=generates)
-            holder = self.request.get(HOLDER)
-            self.front.daemon.usage_log.note(holder, self.account.profile, use)
+            self.front.daemon.usage_log.note(self.holder, self.account.profile, use)
 
     def _left(self, error: BaseException | None) -> BaseException | None:
         """Off the list; an order to end this request becomes the refusal that its client hears."""
@@ -120,6 +122,8 @@ class Exchange:
     async def _deliver(self, response: web.StreamResponse) -> None:
         """Send it now: else the client would wait until its line was written, some 25 µs."""
         with suppress(ConnectionError):  # it left; aiohttp finds that out itself
+            if isinstance(response, OwnReply) and response.sent(self.request):
+                return
             await response.prepare(self.request)
             await response.write_eof()
 

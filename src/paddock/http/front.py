@@ -13,6 +13,7 @@ from paddock.config.settings import Settings
 from paddock.daemon.keyring import Holder
 from paddock.errors import CannotFit, PaddockError
 from paddock.http.auth import HOLDER, Guard, Scope
+from paddock.http.pulse import Heart
 from paddock.http.receiving import Receiver
 from paddock.http.sampling import Samplers
 from paddock.http.slots import Slots
@@ -39,6 +40,7 @@ class Front:
     calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)
     samplers: Samplers = field(default_factory=Samplers)
+    heart: Heart = field(default_factory=Heart)  # beats for those who wait for a word
     switched_to: str | None = None  # the profile or variant named last at the wrapper's port
     created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))
 
@@ -56,9 +58,11 @@ class Front:
 
     def asked(self, request: web.Request, model: str | None) -> "NamedModel":
         """As `named`, for what is to be answered: `unknown-model` says who answers to strange names."""
-        holder, limited = request.get(HOLDER), _restricted(request)
-        unknown_model = holder.key.unknown_model if holder else None
-        return self.daemon.asked(model, limited.may_ask if limited else None, unknown_model)
+        holder = request.get(HOLDER)
+        if holder is None:  # nearly always, and a Mapping's `get` takes long
+            return self.daemon.asked(model)
+        may_ask = holder.may_ask if holder.is_restricted else None
+        return self.daemon.asked(model, may_ask, holder.key.unknown_model)
 
     def resolve(self, request: web.Request, model: str | None) -> "Profile":
         """As `named`, for what goes to an instance as it is: not with a key for its variants alone.

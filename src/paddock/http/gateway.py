@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.http import body, call, namespaces
 from paddock.http.askers import asker
@@ -33,8 +33,10 @@ async def generate(front: Front, request: web.Request, route: Route) -> web.Stre
 
 async def _resolved(exchange: Exchange) -> RelayedCall:
     front, request, route = exchange.front, exchange.request, exchange.route
-    content = await exchange.bodies.received(request)
-    media = request.headers.get("Content-Type", "")
+    content: Content | None = exchange.bodies.at_once(request)
+    if content is None:
+        content = await exchange.bodies.received(request)
+    media = request.headers.get(hdrs.CONTENT_TYPE, "")
     if isinstance(content, bytes):
         wish = body.wish(content, media)
     else:
@@ -57,7 +59,9 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
         prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
     elif route.surface is ANTHROPIC and route.streams and _has_stops(wish, named):
         wrapper = StopReasons(streams=streams)
-    return RelayedCall(profile.id, request.path_qs, prompt, streams, wrapper)
+    url = request.rel_url
+    path = request.path_qs if url.raw_query_string else url.raw_path
+    return RelayedCall(profile.id, path, prompt, streams, wrapper)
 
 
 def _has_stops(wish: Wish, named: "NamedModel") -> bool:

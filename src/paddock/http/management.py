@@ -180,6 +180,9 @@ async def load(front: Front, request: web.Request, route: Route) -> web.StreamRe
 async def router_unload(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """The router's unload."""
     wanted = await read(front, request, router.LoadRequest)
+    if coming := front.daemon.pull_book.under_way(wanted.model):
+        front.daemon.pulls.cancel(coming.id)
+        return reply(router.Success())
     profile = front.daemon.resolve(wanted.model).id
     if not front.daemon.unload(profile, now=False):
         raise NotLoaded(f"{profile} is not loaded")

@@ -2,18 +2,26 @@
 
 from typing import Any
 
-from paddock.api import activity, bench, events, placement, profiles, stats, types, usage
+from paddock.api import activity, bench, devices, events, placement, profiles, stats, types, usage
+from paddock.api import contexts as context_types
+from paddock.api import editing as wire
+from paddock.api import engines as engine_types
+from paddock.api import pulls as pull_types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
     benches,
+    contexts,
     dashboard,
+    editing,
+    engines,
     logs,
     management,
     openapi,
     passage,
     past,
     plans,
+    pulls,
     router,
     sse,
     yielding,
@@ -87,6 +95,51 @@ MANAGEMENT = (
         gives=stats.Stats,
         query=("since",),
         acts=True,
+    ),
+    Route(
+        "GET",
+        "/devices/history",
+        past.devices,
+        "The devices over the last hour: memory by model and program, margin, free, utilisation, heat, power",
+        gives=devices.DevicesPast,
+        query=("since",),
+    ),
+    Route(
+        "GET",
+        "/contexts",
+        contexts.contexts,
+        "Saved contexts of all profiles, in RAM and on the disk, with size and age",
+        gives=context_types.SavedContexts,
+        acts=True,  # it looks at the files that profiles name
+    ),
+    _do(
+        "/contexts/{context}/delete",
+        contexts.delete,
+        None,
+        context_types.SavedContexts,
+        "Delete a saved context",
+    ),
+    Route(
+        "GET",
+        "/engines",
+        engines.engines,
+        "The engines, how the trial of each went, and which is the default",
+        gives=engine_types.EngineList,
+        acts=True,  # a new build is started, to print its version
+    ),
+    _do(
+        "/engines/promote",
+        engines.promote,
+        engine_types.PromoteRequest,
+        engine_types.EngineList,
+        "Make an engine the default, if its newest trial has passed",
+    ),
+    _do(
+        "/engines/rollback",
+        engines.roll_back,
+        None,
+        engine_types.EngineList,
+        "Make the former default the default again",
     ),
     Route(
         "GET",
@@ -184,6 +237,43 @@ MANAGEMENT = (
         200,
         202,
     ),
+    Route(
+        "GET",
+        "/config",
+        editing.text,
+        "models.conf as text, its fingerprint (also as `ETag`), whether it can be written, and which earlier texts are kept",
+        gives=wire.ConfigText,
+        acts=True,
+    ),
+    _do(
+        "/config/check",
+        editing.check,
+        wire.ConfigDraft,
+        wire.ConfigCheck,
+        "What is wrong with a draft of models.conf, or with an earlier text; writes nothing",
+    ),
+    _do(
+        "/config/preview",
+        editing.preview,
+        wire.ConfigDraft,
+        wire.ConfigPreview,
+        "What a draft would change: the difference, profiles, plans as known now, instances that become stale",
+    ),
+    Route(
+        "PUT",
+        "/config",
+        editing.write,
+        "Write models.conf; refused where it has errors, or is not the text of `based_on` any more",
+        takes=wire.ConfigWrite,
+        gives=wire.ConfigWritten,
+    ),
+    _do(
+        "/config/undo",
+        editing.undo,
+        wire.ConfigUndo,
+        wire.ConfigWritten,
+        "Put an earlier text of models.conf back, byte for byte; refused as writing is",
+    ),
     _do("/resume", yielding.resume, None, yield_types.YieldResult, "Take the GPUs back"),
     _do("/cancel", management.cancel, types.ModelRequest, types.ModelResult, "Give up loads"),
     _do("/reload", management.reload, None, types.ModelResult, "Read models.conf again"),
@@ -194,6 +284,24 @@ MANAGEMENT = (
         types.ModelResult,
         "End the daemon; `keep` leaves the instances running",
         202,
+    ),
+    _do(
+        "/pulls",
+        pulls.begin,
+        pull_types.PullRequest,
+        pull_types.PullInfo,
+        "Fetch a model from a hub and write its profile; how it goes is in its `Location` and in events",
+        202,
+    ),
+    _get("/pulls", pulls.listed, pull_types.PullList, "Downloads since the daemon began"),
+    _get("/pulls/{pull}", pulls.one, pull_types.PullInfo, "How a download goes or went"),
+    *(
+        _do(f"/pulls/{{pull}}/{verb}", handler, None, pull_types.PullInfo, what)
+        for verb, handler, what in (
+            ("pause", pulls.pause, "End a download for now; what has come stays"),
+            ("resume", pulls.resume, "Go on with a paused download"),
+            ("cancel", pulls.cancel, "End a download; what has come stays for another one"),
+        )
     ),
     Route(
         "GET",

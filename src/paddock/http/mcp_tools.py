@@ -101,6 +101,23 @@ async def unload_model(caller: Caller, wanted: tools.ModelName) -> dict[str, Any
     return mcp.done(tools.Unloaded(names), text)
 
 
+async def pull_model(caller: Caller, wanted: tools.PullWish) -> dict[str, Any]:
+    """`POST /pulls`, and how it goes."""
+    daemon = caller.front.daemon
+    known = next((p for p in reversed(daemon.pull_book.all()) if p.model == wanted.model), None)
+    info = known if known and known.state == "done" else daemon.pulls.start(wanted.model)
+    return mcp.done(
+        tools.PullReport(
+            state=info.state,
+            quantisation=info.quantisation,
+            done_bytes=info.done,
+            size_bytes=info.size,
+            profile=info.profile,
+            error=info.failure.message if info.failure else "",
+        )
+    )
+
+
 async def yield_gpus(caller: Caller, wanted: tools.YieldWish) -> dict[str, Any]:
     """`POST /yield`, or `POST /resume`."""
     yielding = caller.front.daemon.yielding
@@ -129,5 +146,6 @@ _TOOLS = {
     "switch_model": _Doing(Scope.MANAGEMENT, switch_model),
     "ask_model": _Doing(Scope.INFERENCE, ask),
     "unload_model": _Doing(Scope.MANAGEMENT, unload_model),
+    "pull_model": _Doing(Scope.MANAGEMENT, pull_model),
     "yield_gpus": _Doing(Scope.MANAGEMENT, yield_gpus),
 }

@@ -38,7 +38,8 @@ def may_need(content: Content, wish: Wish, path: str) -> bool:
     marks, suspects = _MARKS.get(kind, ()), _SUSPECTS[kind]
     if marks and (not isinstance(content, bytes) or any(content.find(m) >= 0 for m in marks)):
         return True
-    said = picked(wish)
+    if not (said := picked(wish)):  # nearly always: what follows is a generator
+        return False
     return any(name in suspects and suspects[name](bytes(raw)) for name, raw in said.items())
 
 

@@ -1,8 +1,8 @@
 """Replies to POSTs whose head is made here: one of known length, sent in one write, and a chunked one.
 
 They are what aiohttp's own replies send, without its coroutines: of what aiohttp decides for each reply
-(compression, cookies, bodies that must be empty, hooks) nothing can come up here. Used where `fits`
-says so. The names with an underscore are aiohttp's own (3.14).
+(compression, cookies, bodies that must be empty, hooks) nothing can come up here. Used where request and
+status allow it. The names with an underscore are aiohttp's own (3.14).
 """
 
 from typing import Any
@@ -13,55 +13,74 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_writer import StreamWriter, _serialize_headers
 from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import REASON_PHRASES
 from multidict import CIMultiDict
 
-_EMPTY = frozenset({204, 205, 304})
+EMPTY = frozenset({204, 205, 304})  # statuses of replies that have no body
+_OF_ONE_REPLY = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.DATE, hdrs.CONNECTION)
 
 
-def fits(request: web.Request, status: int) -> bool:
-    """Whether a reply with this status can be sent this way. Our hooks only look at `Origin` of POSTs."""
-    is_plain = request.method == "POST" and request.version == HttpVersion11
-    return is_plain and "Origin" not in request.headers and status not in _EMPTY
+def is_plain(request: web.Request) -> bool:
+    """Whether replies to it can be sent this way. Our hooks only look at `Origin` of POSTs."""
+    is_usual = request.method == "POST" and request.version == HttpVersion11
+    return is_usual and hdrs.ORIGIN not in request.headers
 
 
-class _OwnReply(web.StreamResponse):
-    """One whose head is made here."""
+def head_of(status: int, headers: CIMultiDict[str]) -> bytes:
+    """A reply's head as far as it is the same each time: what `OwnReply` sends, and ends. Changes `headers`."""
+    headers[hdrs.SERVER] = SERVER_SOFTWARE
+    headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+    for name in _OF_ONE_REPLY:
+        headers.popall(name, None)
+    head = _serialize_headers(f"HTTP/1.1 {status} {REASON_PHRASES.get(status, '')}", headers)
+    return bytes(head[:-2])  # without the empty line
 
-    def __init__(self, status: int, headers: CIMultiDict[str]) -> None:
-        """`headers`: it takes them over."""
-        super().__init__(status=status, _real_headers=headers)
 
-    def _head(self, request: BaseRequest) -> bytes:
-        """Status line and headers, as they are sent."""
-        headers = self._headers
-        headers[hdrs.DATE] = rfc822_formatted_time()
-        headers[hdrs.SERVER] = SERVER_SOFTWARE
-        headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
+class OwnReply(web.StreamResponse):
+    """One whose head is made here. Its `headers` are empty: nobody looks at them."""
+
+    def __init__(self, status: int, head: bytes) -> None:
+        """`head`: as `head_of` gives it. The rest is what aiohttp's own sets, without its questions."""
+        self._state, self._headers = {}, CIMultiDict()
+        self._status, self._reason = status, ""
+        self._begins = head
+
+    def sent(self, request: BaseRequest) -> bool:
+        """Send what is to be sent, if that can be done at once. Whether it is over. ConnectionError."""
+        raise NotImplementedError
+
+    def _head(self, request: BaseRequest, framing: bytes) -> bytes:
+        """Status line and headers, as they are sent; `framing`: the line that says where its body ends."""
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
-        if not self._keep_alive:
-            headers[hdrs.CONNECTION] = "close"
-        return _serialize_headers(f"HTTP/1.1 {self._status} {self._reason}", headers)
+        last = b"\r\n" if self._keep_alive else b"Connection: close\r\n\r\n"
+        date = rfc822_formatted_time().encode()
+        return b"%b%b\r\nDate: %b\r\n%b" % (self._begins, framing, date, last)
 
 
-class WholeReply(_OwnReply):
-    """Sent with `prepare`, all of it."""
+class WholeReply(OwnReply):
+    """Of known length, sent in one write."""
 
-    def __init__(self, status: int, headers: CIMultiDict[str], body: bytes) -> None:
-        super().__init__(status, headers)
+    def __init__(self, status: int, head: bytes, body: bytes) -> None:
+        super().__init__(status, head)
         self._whole = body
 
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+    def sent(self, request: BaseRequest) -> bool:
+        writer: Any = request.writer
         if not self._eof_sent:
-            writer: Any = request.writer
-            self._headers[hdrs.CONTENT_LENGTH] = str(len(self._whole))
-            writer._write(self._head(request) + self._whole)
+            head = self._head(request, b"Content-Length: %d" % len(self._whole))
+            writer._write(head + self._whole)
             self._eof_sent = True
-            await writer.drain()
+        return not writer.protocol.writing_paused
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        """Send it, and wait until its client takes it."""
+        if not self.sent(request):
+            await request.writer.drain()
         return None
 
 
-class StreamedReply(_OwnReply):
+class StreamedReply(OwnReply):
     """In chunks; its head goes with the first of them, unless it is sent before."""
 
     def begin(self, request: BaseRequest) -> StreamWriter:
@@ -69,6 +88,12 @@ class StreamedReply(_OwnReply):
         writer: Any = request.writer
         self._req, self._payload_writer = request, writer
         writer.enable_chunking()
-        self._headers[hdrs.TRANSFER_ENCODING] = "chunked"
-        writer._headers_buf = self._head(request)
+        writer._headers_buf = self._head(request, b"Transfer-Encoding: chunked")
         return writer  # type: ignore[no-any-return]
+
+    def note_end(self) -> None:
+        """Its last chunk is out: what aiohttp's `write_eof` would find, and note."""
+        self._eof_sent, self._req, self._payload_writer = True, None, None
+
+    def sent(self, request: BaseRequest) -> bool:
+        return self._eof_sent

@@ -1,4 +1,4 @@
-"""The calls about what was: switches and their phases, and who used what."""
+"""The calls about what was: switches and their phases, who used what, how the devices were."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -47,6 +47,12 @@ async def stats(front: Front, request: web.Request, route: Route) -> web.StreamR
     result = await asyncio.to_thread(summed, since, found)
     await _look_for_remedies(front, result)
     return reply(result)
+
+
+async def devices(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """How the devices were over the last hour, or since a moment of Unix time."""
+    since = number(request.query.get("since", "0"), "since: a moment of Unix time")
+    return reply(front.daemon.device_watch.past.read(since))
 
 
 async def usage(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

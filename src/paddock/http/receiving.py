@@ -29,6 +29,13 @@ class Receiver:
         self._limit = settings.max_body * MIB
         self._timeout = settings.body_timeout or None
 
+    def at_once(self, request: web.Request) -> bytes | None:
+        """As `content`, for nearly all: what came with its head, is small, and as it is. None: it is another."""
+        body = request.content
+        if not body.is_eof() or body.total_bytes > SMALL or coding.coding_of(request.headers):
+            return None
+        return body.read_nowait()
+
     async def content(self, request: web.Request, limit: int = 0) -> Content:
         """What a model is asked, to be released by `store`; `limit`: bytes, 0 = as many as any may have.
 
@@ -93,6 +100,10 @@ class HeldBodies:
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._contents: list[Content] = []  # those that take room
+
+    def at_once(self, request: web.Request) -> bytes | None:
+        """The request's body where it is here already; None: it has to be `received`."""
+        return self._receiver.at_once(request)
 
     async def received(self, request: web.Request) -> Content:
         """The request's body, whole. Raises as `Receiver.content` does."""

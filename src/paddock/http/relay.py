@@ -9,14 +9,14 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.http import errors, refusing, streams, upstream
 from paddock.http.call import RelayedCall
 from paddock.http.downstream import Downstream
 from paddock.http.exchange import Exchange
 from paddock.http.interpreting import interpret
-from paddock.http.own_replies import WholeReply, fits
+from paddock.http.own_replies import WholeReply
 from paddock.http.pulse import Pulse
 from paddock.http.surfaces import UPSTREAM, describe
 from paddock.llama.reply import Reply
@@ -51,10 +51,10 @@ class Relay:
         endpoint = await self.admitted(lease)
         pulse = self._pulse(lease)
         try:
-            with endpoint.in_use():
+            with endpoint.in_use(self._request.task):
                 reply = await self._asked(lease, endpoint)
                 for _ in range(_TURNS):
-                    if not await self._is_crowded_out(endpoint, reply):
+                    if reply.status != _FAULT or not await self._is_crowded_out(endpoint, reply):
                         break
                     async with endpoint.turn:
                         reply = await self._asked(lease, endpoint)
@@ -65,7 +65,7 @@ class Relay:
             pulse.stop()
 
     async def _said(self, endpoint: "Endpoint", reply: Reply, pulse: Pulse) -> web.StreamResponse:
-        pulse.may_begin = bool(self._call.interpreter) and reply.status < 400
+        pulse.may_begin = self._call.interpreter is not None and reply.status < 400
         self._listed.source = reply
         try:
             return await self._relayed(endpoint, reply)
@@ -85,7 +85,8 @@ class Relay:
     def _pulse(self, lease: "Lease") -> Pulse:
         """Whoever was let in is not left alone while its prompt waits for a slot, or is read."""
         every = self._exchange.front.settings.keep_alive_every
-        pulse = Pulse(self.downstream, every, self._call.profile, lease)
+        heart = self._exchange.front.heart
+        pulse = Pulse(heart, self.downstream, every, self._call.profile, lease)
         if (patience := self._patience) is not None:
             pulse.start(patience)
         return pulse
@@ -122,8 +123,9 @@ class Relay:
         listed = requests.enter(
             self._call.profile,
             self._surface.name,
-            headers.get("User-Agent", ""),
+            headers.get(hdrs.USER_AGENT, ""),
             generates=self._request.method == "POST",
+            served_by=self._request.task,
         )
         listed.reader = self._request.protocol
         if prompt.mark is not None:
@@ -145,7 +147,7 @@ class Relay:
         """The reply's beginning. What the pulse cannot begin, or must outlive its client, is begun here."""
         call, listed = self._call, self._listed
         asked = self._request.method, call.path, self._headers(), call.prompt.body
-        begins = self.downstream.response is not None or fits(self._request, 200)
+        begins = self.downstream.response is not None or self.downstream.fits(200)
         if (begins or self._patience is None) and not listed.conversation:
             return await upstream.ask(endpoint, *asked, self.downstream)
         task = asyncio.ensure_future(upstream.ask(endpoint, *asked))
@@ -190,6 +192,8 @@ class Relay:
 
     async def _relayed(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         if self.downstream.is_open:
+            if reply.was_poured:  # nearly always, where a stream came at once
+                return await self.downstream.end()
             return await self._piped(endpoint, reply)
         is_refused, nothing_said = reply.status >= 400, self.downstream.response is None
         if is_refused and (self._surface.translates or not nothing_said):
@@ -215,15 +219,16 @@ class Relay:
 
     async def _in_one_piece(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
         """Nothing is said before all is here, so that an instance's death is a proper 502."""
-        headers, status = self.downstream.headers_of(reply), reply.status
-        content = await upstream.whole(reply, endpoint)
+        content = reply.rest() if reply.is_whole else await upstream.whole(reply, endpoint)
         self._account.first = monotonic()
         self._account.usage.hear(content)
+        status = reply.status
+        if status < 500 and self.downstream.fits(status):  # nearly always
+            return WholeReply(status, self.downstream.head_of(reply), content)
+        headers = self.downstream.headers_of(reply)
         if status >= 500 and (final := self._surface.final):
             # An image for a model without eyes is a 500 (build 11434): it will be so every time.
             status, headers["x-should-retry"] = final, "false"
-        if fits(self._request, status):
-            return WholeReply(status, headers, content)
         return web.Response(status=status, headers=headers, body=content)
 
     async def _piped(self, endpoint: "Endpoint", reply: Reply) -> web.StreamResponse:
@@ -231,8 +236,7 @@ class Relay:
         downstream = self.downstream
         try:
             if downstream.response is None:
-                headers = downstream.headers_of(reply)
-                await downstream.begin(reply.status, headers, alone=not reply.has_more)
+                await downstream.begin(reply)
             while await upstream.pour(reply, endpoint, downstream):
                 await downstream.drained()
         except (asyncio.CancelledError, ConnectionError):

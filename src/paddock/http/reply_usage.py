@@ -23,6 +23,8 @@ _INPUT, _OUTPUT = b'"input_tokens":', b'"output_tokens":'
 # Anthropic counts what was cached apart; in OpenAI's Responses it is part of the input.
 _CACHED = b'"cache_read_input_tokens":'
 _DIGITS = re.compile(rb"\d+")
+# As it begins in llama-server's replies without `timings`: read at once, in a quarter of the time.
+_CHAT = re.compile(rb'"usage":\{"completion_tokens":(\d+),"prompt_tokens":(\d+),')
 
 
 class Tokens(NamedTuple):
@@ -58,6 +60,8 @@ class ReplyUsage:
         usage, timings = end.rfind(_USAGE_BEGINS), end.rfind(_TIMINGS_BEGIN)
         if timings > usage and (tokens := _timed(end, timings)):
             return tokens
+        if usage >= 0 and (found := _CHAT.match(end, usage)):
+            return Tokens(int(found[2]), int(found[1]))
         return _both(end, usage, end, usage) or _both(
             self._first, self._first.find(_USAGE_BEGINS), end, usage
         )

@@ -16,9 +16,11 @@ from paddock.api.events import (
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
+    PullChanged,
     SwitchProgress,
 )
 from paddock.api.models import ModelCard
+from paddock.api.pulls import PullInfo
 from paddock.api.types import InstanceInfo, ProfileInfo, State
 
 _VALUES: dict[State, str] = {
@@ -185,10 +187,35 @@ def events_of(event: AnyEvent, row: Callable[[str], Model | None]) -> list[bytes
             return [_changed(event.profile, {"status": "unloaded", "exit_code": code})]
         case SwitchProgress() if event.progress.stage == "loading":
             return [_changed(event.profile, {"status": "loading", "progress": _progress(event)})]
+        case PullChanged():
+            return _of_pull(event.pull)
         case ConfigChanged():
-            return [_data({"model": "*", "event": "models_reload"})]
+            gone = [removed(profile) for profile in event.removed]
+            return [*gone, _data({"model": "*", "event": "models_reload"})]
         case _:
             return []
+
+
+_PULL_ENDS = {
+    "done": "download_finished",
+    "failed": "download_failed",
+    "cancelled": "download_failed",
+}
+
+
+def _of_pull(pull: PullInfo) -> list[bytes]:
+    """As server-models.cpp sends it, which is otherwise than its README shows: under `progress`, by address."""
+    if event := _PULL_ENDS.get(pull.state):
+        return [_data({"model": pull.model, "event": event, "data": {}})]
+    files = {file.path: {"done": file.done, "total": file.size} for file in pull.files}
+    if pull.state != "running" or not files:
+        return []
+    return [_data({"model": pull.model, "event": "download_progress", "data": {"progress": files}})]
+
+
+def removed(profile: str) -> bytes:
+    """What it sends of a model that was removed."""
+    return _data({"model": profile, "event": "model_remove", "data": {}})
 
 
 def _progress(event: SwitchProgress) -> dict[str, Any]:

@@ -5,12 +5,12 @@ Those of models are in `model_routes.py`, those that manage in `management_route
 
 from typing import Any
 
-from paddock.http import management, mcp, router, sse, streams
+from paddock.http import management, mcp, pulls, router, sse, streams
 from paddock.http.auth import Scope
 from paddock.http.front import Handler, Route
 from paddock.http.management_routes import MANAGEMENT
 from paddock.http.model_routes import GATEWAY
-from paddock.http.ollama import generation, lists, wire
+from paddock.http.ollama import generation, lists, pulling, wire
 from paddock.http.surfaces import LLAMA, MCP, OLLAMA, ROUTER, Surface
 
 
@@ -28,7 +28,7 @@ def _ollama_list(path: str, handler: Handler, gives: Any, summary: str) -> Route
     return Route("GET", path, handler, summary, OLLAMA, Scope.INFERENCE, gives=gives)
 
 
-_REFUSED = "/api/create /api/copy /api/push /api/delete /api/blobs/{digest}"
+_REFUSED = "/api/create /api/push /api/blobs/{digest}"
 
 OLLAMA_API = (
     _ollama_list("/api/version", lists.version, wire.Version, "Which of Ollama's APIs this is"),
@@ -49,10 +49,26 @@ OLLAMA_API = (
     ),
     _ollama(
         "/api/pull",
-        lists.pull,
+        pulling.pull,
         wire.Named,
-        "Says whether it is here: nothing is downloaded",
+        "Says that it is here, or fetches it from the hub, which needs a key for management",
         streams=True,
+    ),
+    Route(
+        "DELETE",
+        "/api/delete",
+        pulling.delete,
+        "Remove a model that was pulled, with its files, as Ollama",
+        OLLAMA,
+        takes=wire.Named,
+    ),
+    Route(
+        "POST",
+        "/api/copy",
+        pulling.copy,
+        "Another name for a model, as Ollama",
+        OLLAMA,
+        takes=wire.Copied,
     ),
     *(
         Route("*", path, lists.refused, "Not here: see models.conf", OLLAMA, Scope.INFERENCE)
@@ -96,6 +112,24 @@ LLAMA_ROUTER = (
         ROUTER,
         takes=router.LoadRequest,
         gives=router.Success,
+    ),
+    Route(
+        "POST",
+        "/models",
+        pulls.router_pull,
+        "Fetch a model from the hub, as llama.cpp's router",
+        ROUTER,
+        takes=router.LoadRequest,
+        gives=router.Success,
+    ),
+    Route(
+        "DELETE",
+        "/models",
+        pulls.router_remove,
+        "Remove a model that was pulled, with its files, as llama.cpp's router",
+        ROUTER,
+        gives=router.Success,
+        query=("model",),
     ),
     Route(
         "GET",

@@ -34,6 +34,7 @@ class Sampling:
     # What of `in_effect` its profile says; None: nothing is sampled.
     own: Mapping[str, float] | None = field(default=None, compare=False)
     said: Mapping[str, float] = field(default_factory=dict, compare=False)  # the rest of it
+    _shown: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def served_by(self, running: Mapping[str, float]) -> "Sampling":
         """What holds where the instance has these flags for sampling: an older profile's, where it is stale."""
@@ -43,8 +44,10 @@ class Sampling:
 
     @property
     def headers(self) -> dict[str, str]:
-        """For the client, to see what it got."""
-        shown = {}
+        """For the client, to see what it got. Made once: most requests of a profile share theirs."""
+        shown = self._shown
+        if shown:
+            return shown
         if self.in_effect:
             shown["x-paddock-samplers"] = self.text
         if self.overruled:
@@ -67,14 +70,17 @@ class Samplers:
     """Knows what each profile says, so that its flags are not read anew for every request."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Profile, dict[str, float]]] = {}
+        self._known: dict[str, tuple[Profile, Sampling]] = {}
 
     def ruled(
         self, profile: Profile, wish: Wish, variant: Variant | None = None, path: str = ""
     ) -> Sampling:
         """What holds for this request, and what it said in vain; `path`: as llama-server is asked."""
-        own, said, allowed = self._own(profile), samplers_in(wish), profile.client_samplers
+        alone, said, allowed = self._alone(profile), samplers_in(wish), profile.client_samplers
         unheard = mending.unheard(wish, path)
+        if not (said or variant or unheard):  # nearly always
+            return alone
+        own = alone.own or {}
         if said and (heard := variants.heard(path)) is not None:
             unheard = (*(name for name, _ in said if name not in heard), *unheard)
             said = [(name, raw) for name, raw in said if name in heard]
@@ -95,11 +101,12 @@ class Samplers:
         given = {**mine, **counts}
         return Sampling({**own, **given}, vain, added, unheard, own, given)
 
-    def _own(self, profile: Profile) -> dict[str, float]:
+    def _alone(self, profile: Profile) -> Sampling:
+        """What holds where the profile alone says something."""
         known = self._known.get(profile.id)
         if known is None or known[0] is not profile:
             own = samplers_of((flag.name, flag.values) for flag in profile.flags)
-            known = self._known[profile.id] = (profile, own)
+            known = self._known[profile.id] = (profile, Sampling(own, own=own))
         return known[1]
 
 

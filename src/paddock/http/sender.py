@@ -11,10 +11,12 @@ Sources: W3C Fetch Metadata, RFC 6454, RFC 6265bis section 5.2.
 from collections.abc import Collection
 from enum import Enum
 
-from multidict import CIMultiDictProxy
+from aiohttp import hdrs
+from multidict import CIMultiDictProxy, istr
 
 Headers = CIMultiDictProxy[str]
 
+_SITE = istr("Sec-Fetch-Site")
 _VISITED = "paddock-visited=1"
 VISITED_COOKIE = f"{_VISITED}; Path=/; HttpOnly; SameSite=Strict"
 _HERE = frozenset({"same-origin", "none"})  # `none`: typed, a bookmark, another program's link
@@ -35,12 +37,12 @@ PROGRAM = Sender.PROGRAM
 def sender(headers: Headers, friends: Collection[str]) -> Sender:
     """Who had this request sent; `friends`: the origins of other pages that may call us."""
     get = headers.get
-    if (origin := get("Origin")) is not None:
+    if (origin := get(hdrs.ORIGIN)) is not None:
         is_here = origin in friends or _is_of(origin, headers.get("Host", ""))
         return Sender.HERE if is_here else Sender.ELSEWHERE
-    if (site := get("Sec-Fetch-Site")) is not None:
+    if (site := get(_SITE)) is not None:
         return Sender.HERE if site in _HERE else Sender.ELSEWHERE
-    if not get("User-Agent", "").startswith("Mozilla/") or not _is_browser(headers):
+    if not get(hdrs.USER_AGENT, "").startswith("Mozilla/") or not _is_browser(headers):
         return PROGRAM  # nearly always, hence looked at first
     return Sender.HERE if _VISITED in headers.get("Cookie", "") else Sender.UNKNOWN
 

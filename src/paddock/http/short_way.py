@@ -7,7 +7,7 @@ browsers, which send `Origin` with every POST. Whatever else comes goes aiohttp'
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from paddock.errors import BadRequest
 
@@ -26,7 +26,7 @@ class ShortWay:
         if request._version[0] != 1:  # `version` would keep it for the reply
             raise BadRequest("this address speaks HTTP/1.1")
         headers = request.headers
-        if request.method == "POST" and "Origin" not in headers and "Expect" not in headers:
+        if request.method == "POST" and hdrs.ORIGIN not in headers and hdrs.EXPECT not in headers:
             handle = self._posts.get(request.rel_url.raw_path)
             if handle is not None:
                 return handle(request)

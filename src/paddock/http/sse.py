@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiohttp import web
 
-from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
+from paddock.api.events import AnyEvent, PullChanged, SwitchEnded, SwitchProgress
 from paddock.api.types import SwitchResult
 from paddock.http import listing, router
+from paddock.http.auth import Scope
 from paddock.http.front import Front, Route
 from paddock.http.query import number
 
@@ -60,6 +61,8 @@ async def router_events(front: Front, request: web.Request, route: Route) -> web
 
 def _is_for(front: Front, request: web.Request, event: AnyEvent) -> bool:
     """Whether the key may hear of the model that this is about."""
+    if isinstance(event, PullChanged):  # of no profile yet
+        return front.guard.allows(request.headers, Scope.MANAGEMENT)
     profile = getattr(event, "profile", None)
     return profile is None or front.is_listed(request, profile)
 

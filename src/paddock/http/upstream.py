@@ -4,7 +4,7 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop fields). llama-server reflects any O
 `access-control-*`, so these are ours to say, never its.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from multidict import CIMultiDict, istr
 
 from paddock.errors import BadRequest, UpstreamGone
 from paddock.http.content import Content
+from paddock.http.own_replies import head_of
 from paddock.llama.reply import Outlet, Reply
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _DROPPED = frozenset(
         "set-cookie",
     )
 )
+_LENGTH = b"content-length"
 _PROFILE, _INSTANCE = istr("x-paddock-profile"), istr("x-paddock-instance")
 _OURS = {"User-Agent": "paddock", "Accept-Encoding": "identity"}
 
@@ -74,12 +76,53 @@ def _check_letters(name: str, value: str) -> None:
 
 def reply_headers(reply: Reply, profile: str, instance: str) -> CIMultiDict[str]:
     """The headers of an instance's reply that a client may see, and who gave it."""
+    return _seen(reply.headers, profile, instance)
+
+
+def _seen(lines: Iterable[tuple[bytes, bytes]], profile: str, instance: str) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in reply.headers:
+    for name, value in lines:
         if (shown := _shown(name)) is not None:
             headers.add(shown, value.decode("utf-8", "surrogateescape"))
     headers[_PROFILE], headers[_INSTANCE] = profile, instance
     return headers
+
+
+def reply_head(
+    reply: Reply, profile: str, instance: str, ours: Mapping[str, str], *, steady: bool
+) -> bytes:
+    """The head of a reply as `own_replies.head_of` has it, with the headers that are `ours` as well.
+
+    `steady`: nobody on the way is to hold it back.
+    """
+    same = [pair for pair in reply.headers if not _says_length(pair[0])]
+    return _reply_head(reply.status, tuple(same), profile, instance, tuple(ours.items()), steady)
+
+
+def _says_length(name: bytes) -> bool:
+    return len(name) == len(_LENGTH) and name.lower() == _LENGTH
+
+
+@lru_cache(maxsize=16)  # few, as one may be long; the replies of an instance hardly differ
+def _reply_head(  # positional: found in half the time
+    status: int,
+    lines: tuple[tuple[bytes, bytes], ...],
+    profile: str,
+    instance: str,
+    ours: tuple[tuple[str, str], ...],
+    steady: bool,
+) -> bytes:
+    headers = _seen(lines, profile, instance)
+    headers.update(ours)
+    if steady:
+        steadied(headers)
+    return head_of(status, headers)
+
+
+def steadied(headers: CIMultiDict[str]) -> None:
+    """Have nobody on the way hold a stream back, as nginx and its like would."""
+    headers["x-accel-buffering"] = "no"
+    headers.setdefault("cache-control", "no-cache")
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,7 @@ import msgspec
 from paddock.atomic_write import atomic_write
 from paddock.llama.gguf import Facts, GgufError, HeaderAnswer, absent, shards
 
-_FORMAT = 2  # raise it when a fact is added, or found in another way
+_FORMAT = 3  # raise it when a fact is added, or found in another way
 # -P: what lies in the working directory must not come before the gguf library.
 _COMMAND = ("-P", "-m", "paddock.llama.gguf_child")
 
@@ -34,6 +34,13 @@ Stamp = tuple[str, int, int, int]
 def read(path: Path, *, cache_dir: Path) -> Facts:
     """The facts of the model of which `path` is a file. GgufError says what is wrong with it."""
     for _, facts in read_each([path], cache_dir=cache_dir):
+        return _or_raise(facts)
+    raise AssertionError("each path has its answer")
+
+
+def read_once(path: Path) -> Facts:
+    """As `read`, and kept nowhere."""
+    for _, facts in _answers([path]):
         return _or_raise(facts)
     raise AssertionError("each path has its answer")
 

@@ -151,7 +151,6 @@ class Fit:
     n_ctx_train: int | None
     reduced_from: int | None  # the context before fit cut it
     complaint: str  # why fit gave up; then what was asked for is loaded as it is
-    is_exact: bool  # whether the trial was measured with the context that was chosen
 
 
 class FitReader:
@@ -210,19 +209,23 @@ class FitReader:
             return None
         trial = self._accepted(own)
         reduced_from, n_ctx = self._reduced or (None, trial.n_ctx)
-        drafts = [t for t in self._trials if t.is_extra]
         return Fit(
             devices=tuple(self._devices.values()),
-            trial=trial,
-            draft=next((d for d in reversed(drafts) if d.n_ctx == trial.n_ctx), None),
+            trial=_with_context(trial, own, n_ctx),
+            draft=self._draft(trial.n_ctx, n_ctx),
             projector_mib=self._projector,
             overflowing=self._overflowing,
             n_ctx=n_ctx,
             n_ctx_train=self._trained,
             reduced_from=reduced_from,
             complaint=self._complaint,
-            is_exact=n_ctx == trial.n_ctx,
         )
+
+    def _draft(self, measured: int | None, n_ctx: int | None) -> FitTrial | None:
+        """What the draft model takes with this context; `measured`: the one of the model's own trial."""
+        drafts = [trial for trial in self._trials if trial.is_extra]
+        found = next((d for d in reversed(drafts) if d.n_ctx == measured), None)
+        return found and _with_context(found, drafts, n_ctx)
 
     def _accepted(self, own: list[FitTrial]) -> FitTrial:
         """The trial of the chosen shape; what was asked for where that stays as it is.
@@ -326,3 +329,32 @@ class FitReader:
 
     def _last_own(self) -> FitTrial:
         return next((t for t in reversed(self._trials) if not t.is_extra), self._trials[-1])
+
+
+def _with_context(trial: FitTrial, measured: list[FitTrial], n_ctx: int | None) -> FitTrial:
+    """This trial with a context between two that were measured: as fit itself reckons it.
+
+    Where all fits on one device once the context is cut, fit takes the length that lies on the line between
+    these two, and measures it no more (common/fit.cpp, build 11434). The trial as it is where there are no two.
+    """
+    known = sorted((t for t in measured if t.n_ctx is not None), key=lambda t: t.n_ctx or 0)
+    if trial.n_ctx == n_ctx or n_ctx is None or not known:
+        return trial
+    low, high = known[0], known[-1]
+    if not (low.n_ctx or 0) < n_ctx < (high.n_ctx or 0):
+        return trial
+    share = (n_ctx - (low.n_ctx or 0)) / ((high.n_ctx or 0) - (low.n_ctx or 0))
+    sizes = {
+        name: _between(low.sizes[name], high.sizes.get(name, low.sizes[name]), share)
+        for name in low.sizes
+    }
+    return replace(low, n_ctx=n_ctx, sizes=sizes)
+
+
+def _between(low: Sizes, high: Sizes, share: float) -> Sizes:
+    def at(one: int, other: int) -> int:
+        return round(one + share * (other - one))
+
+    return Sizes(
+        at(low.model, high.model), at(low.context, high.context), at(low.compute, high.compute)
+    )

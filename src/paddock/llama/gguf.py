@@ -63,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int  # of all shards
     file_type: str | None = None  # `MOSTLY_Q4_K_M`
     shards: tuple[str, ...]  # paths; one where the file is not split
+    header_bytes: tuple[int, ...] = ()  # per shard: where its header ends
 
     name: str = ""  # general.name
     size_label: str = ""  # general.size_label: `30B-A3B`
@@ -90,6 +91,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # What llama.cpp may not take, in words: a key of another type, shards that do not belong together.
     # Whether it does is for the engine to say.
     doubts: tuple[str, ...] = ()
+
+    @property
+    def tied_bytes(self) -> int:
+        """Of the token embedding, where it is the output matrix too; it may lie in two places then."""
+        counted = sum(self.layer_bytes) + sum(self.expert_bytes)
+        return counted + self.input_bytes + self.output_bytes - sum(self.types.values())
 
     @property
     def recurrent_layers(self) -> int:

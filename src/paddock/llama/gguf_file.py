@@ -80,6 +80,7 @@ class GgufFile:
     fields: dict[str, Field]
     tensors: tuple[TensorInfo, ...]
     data_start: int | None  # where the tensors' data begins; None: its alignment is none
+    header_end: int = 0  # bytes of the header
 
     @property
     def data_size(self) -> int:
@@ -176,7 +177,7 @@ class _Parser:
         tensors = tuple(self._tensor() for _ in range(n_tensors))
         self._bytes.data = self._data[: self._at]  # it outlives the mapping, and is not the weights
         start = _aligned(self._at, fields.get("general.alignment"))
-        return GgufFile(self._path, len(self._data), fields, tensors, start)
+        return GgufFile(self._path, len(self._data), fields, tensors, start, self._at)
 
     def _field(self) -> tuple[str, Field]:
         key, kind = self._text(), self._kind()

@@ -65,6 +65,7 @@ def _facts(header: GgufHeader, files: Sequence[GgufFile]) -> Facts:
         size_bytes=sum(file.size for file in files),
         file_type=_file_type(header.number("general.file_type")),
         shards=tuple(str(file.path) for file in files),
+        header_bytes=tuple(file.header_end for file in files),
         name=excerpt.name(header.text("general.name")),
         size_label=excerpt.name(header.text("general.size_label")),
         kind=_kind(header),

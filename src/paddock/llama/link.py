@@ -207,7 +207,8 @@ class Link(asyncio.Protocol):
             return
         reply.take(self._body)
         reply.end()
-        self.resume()
+        if not self._is_reading:
+            self.resume()
         if keep and self._has_sent and self.is_open:
             self._pool.put_back(self)
         else:

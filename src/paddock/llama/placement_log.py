@@ -42,6 +42,7 @@ _KINDS: dict[str, Literal["model", "context", "compute", "output"]] = {
 }
 # Bounds on what a log may name, so that an endless log cannot fill the memory.
 _MOST_DEVICES, _MOST_PARTS, _MOST_BUFFERS, _MOST_COMPLAINTS = 64, 64, 1024, 8
+_ROUNDED = 0.1  # MiB
 _META = "Meta("  # how the devices are called that are one
 
 
@@ -50,6 +51,7 @@ class _Part:
     """The buffers of one model, or of one context."""
 
     file_mib: float | None
+    is_first: bool = False  # the model that answers: the one whose file is known
     sizes: dict[tuple[str, str], float] = field(default_factory=dict)  # MiB by buffer and kind
 
     @property
@@ -60,15 +62,21 @@ class _Part:
         """Whether `mapped_in_ram` counts it."""
         return kind == "model" and self.is_mapped and is_host(buffer)
 
-    def mapped_in_ram(self) -> float:
-        """MiB of weights that the host computes with, each once."""
+    def mapped_in_ram(self, tied_mib: float, *, has_layers_elsewhere: bool) -> float:
+        """MiB of weights that the host computes with, each once but for the `tied_mib` that may lie there twice."""
         weights = {b: mib for (b, kind), mib in self.sizes.items() if kind == "model"}
         mapped = sum(mib for b, mib in weights.items() if is_host(b) and b.endswith("_Mapped"))
         copied = sum(mib for b, mib in weights.items() if is_host(b) and not b.endswith("_Mapped"))
         elsewhere = sum(mib for b, mib in weights.items() if not is_host(b))
         if self.file_mib is None:
             return max(mapped, copied)
-        return max(min(mapped, self.file_mib - elsewhere), copied, 0.0)
+        # The output lies with the last layers, where devices have any, or is a copy in another order: then more is
+        # elsewhere or copied than there is beside it. Else both are one tensor.
+        is_on_a_device = has_layers_elsewhere and elsewhere >= tied_mib
+        is_twice = is_on_a_device or copied + elsewhere > self.file_mib - tied_mib + _ROUNDED
+        twice = tied_mib if is_twice else 0.0
+        spanned = mapped + (twice if copied >= twice else 0.0)
+        return max(min(spanned, self.file_mib + twice - elsewhere), copied, 0.0)
 
 
 class PlacementReader:
@@ -83,12 +91,14 @@ class PlacementReader:
 
     Two lines must not be taken at their word. `CPU_Mapped` is the span of the mapped file, layers on
     GPUs included: what lies in RAM is the file less what the devices hold. `CPU_REPACK` holds the
-    same weights as the mapped ones once more, in another order.
+    same weights as the mapped ones once more, in another order. No line says that a token embedding is the
+    output matrix too and lies in two places (Gemma, small Llamas and Qwens): the file's header does.
     """
 
     def __init__(self, tensor_split: str = "") -> None:
         """`tensor_split`: the numbers that it was started with."""
         self._tensor_split = tensor_split
+        self._tied_mib = 0.0
         self._parts: list[_Part] = []
         self._loads = self._contexts = 0
         self._overflowing: dict[str, int] = {}  # layers by device
@@ -108,6 +118,12 @@ class PlacementReader:
     @placement.setter
     def placement(self, known: Placement) -> None:
         self._found, self._is_merged = known, True
+
+    def note_tied(self, mib: float) -> None:
+        """The header says so: `Facts.tied_bytes` of the model that answers."""
+        if mib != self._tied_mib and self._parts:
+            self._is_merged = False
+        self._tied_mib = mib
 
     def feed(self, line: str) -> bool:
         """Take note of a line; whether it was about the placement."""
@@ -143,7 +159,7 @@ class PlacementReader:
 
     def _add_buffer(self, name: str, kind: str, mib: float) -> None:
         if not self._parts:
-            self._parts.append(_Part(self._file_mib))
+            self._parts.append(_Part(self._file_mib, is_first=True))
         sizes, key = self._parts[-1].sizes, (excerpt.name(name), kind)
         if key not in sizes and sum(len(p.sizes) for p in self._parts) >= _MOST_BUFFERS:
             return
@@ -160,7 +176,10 @@ class PlacementReader:
                         sums[device, what] = sums.get((device, what), 0.0) + size * share
             if part.is_mapped:
                 place = HOST, "model"
-                sums[place] = sums.get(place, 0.0) + part.mapped_in_ram()
+                tied = self._tied_mib if part.is_first else 0.0
+                is_elsewhere = bool(self._found.layers_offloaded)
+                mib = part.mapped_in_ram(tied, has_layers_elsewhere=is_elsewhere)
+                sums[place] = sums.get(place, 0.0) + mib
         return sums
 
     def _devices(self, buffer: str, kind: str) -> list[tuple[str, float]]:
@@ -197,7 +216,8 @@ class PlacementReader:
         else:
             return False
         if len(self._parts) < _MOST_PARTS:
-            self._parts.append(_Part(self._file_mib))
+            is_first = self._loads == 1 and not self._contexts
+            self._parts.append(_Part(self._file_mib, is_first))
         return True
 
     def _feed_fit(self, line: str) -> bool:

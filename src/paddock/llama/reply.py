@@ -55,6 +55,7 @@ class Reply:
         "length",
         "status",
         "total_bytes",
+        "was_poured",
     )
 
     def __init__(self, inflow: Inflow, outlet: Outlet | None = None) -> None:
@@ -64,6 +65,7 @@ class Reply:
         self.length: int | None = None  # of the body, where the head says it
         self.total_bytes = 0  # of the body, so far
         self.is_whole = False  # all of it is here, though not all may be taken
+        self.was_poured = False  # all of it went to the outlet that opened, and would take more
         self._inflow = inflow
         self._pieces: list[bytes] = []
         self._held = 0  # bytes of these pieces
@@ -114,6 +116,10 @@ class Reply:
             pieces.append(await self.some())
         return b"".join((*pieces, self._taken()))
 
+    def rest(self) -> bytes:
+        """The same at once, of a reply that is whole."""
+        return self._taken()
+
     async def peek(self) -> bytes:
         """All of its body, which stays to be taken. For short ones. Raises Torn."""
         content = await self.whole()
@@ -163,6 +169,8 @@ class Reply:
             self._push()
             if not (self._is_full or self.is_whole or self._error):
                 return  # nobody needs to wake
+            if self.is_whole and not self._is_full:
+                self.was_poured, self._outlet = True, None  # which holds its source, this reply
         elif self._held > _MOST and not self.is_whole:
             self._inflow.pause()
         self._wake()
@@ -197,13 +205,11 @@ class Reply:
         self._held = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _news(self) -> None:
+    def _news(self) -> "asyncio.Future[None]":
+        """To be awaited: more has come. A future, since another coroutine would take a µs of each wait."""
         self._inflow.resume()
-        self._waiter = self._inflow.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._inflow.loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

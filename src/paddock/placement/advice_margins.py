@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from paddock.api.placement import DevicePlan
 from paddock.config.profile import Profile
 from paddock.core.model import DeviceId
@@ -42,7 +44,8 @@ def margin_too_large(facts: ProfileFacts) -> Iterator[Finding]:
         return
     flag = profile.flag("--fit-target")
     if plan is None:
-        if message := _too_large_for_all(profile, facts.readings):
+        message = _too_large_for_one(facts) or _too_large_for_all(profile, facts.readings)
+        if message:
             yield Finding("warning", message, "write margins that your GPUs can keep", flag)
         return
     devices = on_gpus(plan)
@@ -68,6 +71,22 @@ def tensor_split_not_fitted(facts: ProfileFacts) -> Iterator[Finding]:
         yield Finding(
             "warning", message, "write a CTX_SIZE that leaves room, and no FIT_TARGET", target
         )
+
+
+def _too_large_for_one(facts: ProfileFacts) -> str:
+    """By the sizes and the order of the devices that its engine saw when it planned last."""
+    profile = facts.profile
+    if not profile.flag("--fit-target") or profile.flag("--device"):
+        return ""
+    margins = margins_of(profile)
+    devices = [
+        structs.replace(device, margin=margins.at(place), available=device.size)
+        for place, device in enumerate(facts.devices)
+        if device.size
+    ]
+    over = [device for device in devices if device.margin >= (device.size or 0)]
+    few = plural(len(over), "there", "on any of these")
+    return f"{margin_names(over)}: nothing can lie {few}" if over else ""
 
 
 def _too_large_for_all(profile: Profile, readings: Readings) -> str:

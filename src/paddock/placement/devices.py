@@ -13,8 +13,8 @@ DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)
 
 # MiB that a process takes of a GPU beside llama.cpp's buffers, until it was measured on this machine:
 # the driver's context and what cuBLAS loads (590 on an H100 and an H200 with CUDA 13). What lies
-# behind RPC is the other process's.
-_OVERHEADS = {"CUDA": 600, "ROCm": 500, "Vulkan": 300, "SYCL": 500}
+# behind RPC is the other process's. `GPU0` is one that no engine has named yet: the most of them.
+_OVERHEADS = {"CUDA": 600, "ROCm": 500, "Vulkan": 300, "SYCL": 500, "GPU": 600}
 # Anonymous memory of a process beside its buffers (136 MiB for a 1 GB model, twice that for wider
 # ones; measured: build 11434, CPU).
 HOST_OVERHEAD = 272
@@ -42,6 +42,7 @@ class Reading:
     is_in_ram: bool = False  # it takes RAM, too; all above is what was set aside for it alone
     reach_mib: int | None = None  # of one in RAM: what it can have of that and of RAM at most
     is_reported: bool = False  # no driver reads it: it is as an engine saw it last
+    is_listed: bool = False  # of such a one: a driver names it all the same, without its memory
     loads_seen: int = 0  # of such a one: loads that saw more than was known, each a new fact
 
     @property
@@ -192,9 +193,9 @@ def candidates(readings: Iterable[Reading]) -> list[Reading]:
 
 
 def gpu_ids(readings: Readings) -> list[str]:
-    """Which GPUs drivers read in this machine, used or not."""
-    read = (id_ for id_, reading in readings.items() if id_ != HOST and not reading.is_reported)
-    return sorted(id_ for id_ in read if not id_.startswith("RPC"))
+    """Which GPUs drivers list in this machine, used or not, whatever they say of them."""
+    listed = (id_ for id_, r in readings.items() if r.is_listed or not r.is_reported)
+    return sorted(id_ for id_ in listed if id_ != HOST and not id_.startswith("RPC"))
 
 
 def held_by(takers: Iterable[Taker], *, most: int = 3) -> str:

@@ -52,6 +52,8 @@ class DraftEntry:
     id: str
     model: UsableModel
     context: Context
+    source: str = ""  # where its file was fetched from
+    alias: str = ""  # another name that it shall have
 
     @property
     def ubatch(self) -> int:

@@ -123,15 +123,26 @@ def _margins(machine: Machine) -> str:
     )
 
 
+# Variables that put a backend's devices in another order.
+_ORDERED_BY = (
+    ("CUDA", "CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES"),
+    ("ROCm", "HIP_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES"),
+    ("Vulkan", "GGML_VK_VISIBLE_DEVICES"),
+    ("SYCL", "ONEAPI_DEVICE_SELECTOR"),
+)
+
+
 def _order(machine: Machine, today: date) -> str:
     """The order of the margins, where they differ."""
     if "," not in machine.target:
         return ""
     if machine.engine:
-        return (
-            f"In the order of the engine ({_plain(machine.engine)}), which was asked on {today}. Other settings "
-            "of CUDA_DEVICE_ORDER or CUDA_VISIBLE_DEVICES change it: check with `paddock plan`."
+        backends = {card.reading.name.rstrip("0123456789") for card in machine.cards}
+        named = " or ".join(name for family, name in _ORDERED_BY if family in backends)
+        change = (
+            f" Other settings of {named} change it: check with `paddock plan`." if named else ""
         )
+        return f"In the order of the engine ({_plain(machine.engine)}), which was asked on {today}.{change}"
     return (
         "In the order of the drivers, for no engine could be asked: "
         f"{_plain(machine.problem) or 'it names none'}. CUDA has that order only with "
@@ -145,12 +156,17 @@ def _order(machine: Machine, today: date) -> str:
 def _section(entry: DraftEntry, outline: DraftOutline) -> Iterator[str]:
     model = entry.model
     yield f"[{entry.id}]"
+    if entry.alias:
+        yield f"aliases = {entry.alias}"
     yield from _facts(model.facts, outline.today)
     if model.facts.recurrent_layers:
         yield from _comment(
             "Its recurrent state cannot forget: leave context-shift off, as it is by itself."
         )
     yield f"MODEL = {outline.place(model.file.path)}"
+    if entry.source:
+        yield "# Where it is from: `paddock pull --check` looks for a newer one."
+        yield f"source = {entry.source}"
     if model.projector:
         yield "# Its projector, for pictures or sound."
         yield f"MMPROJ = {outline.place(model.projector.path)}"

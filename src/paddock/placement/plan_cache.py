@@ -5,7 +5,7 @@ key. It also holds for a certain amount of free memory, which `holds` compares.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +33,7 @@ _CHOOSES = re.compile(
 )
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
 _KEPT, _SWEPT_EVERY = 5_000, 100  # plans, of 1 KB each; the oldest go when so many are new
+_LOOKED_AT = 50  # of the newest, for what an engine sees
 
 
 class PlanCache:
@@ -55,6 +56,20 @@ class PlanCache:
                 self._forget_oldest()
             self._new += 1
 
+    def devices(self, engine: Engine, endpoints: Collection[str] = ()) -> list[DevicePlan]:
+        """The GPUs that this engine saw when it planned last, in its order; empty where nobody knows.
+
+        `endpoints`: the RPC servers that were to be there, too.
+        """
+        with suppress(OSError):
+            files = sorted(self._folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+            for plan in filter(None, (self.find(file.stem) for file in files[:_LOOKED_AT])):
+                seen = [device for device in plan.devices if device.id != HOST]
+                far = {device.description for device in seen if device.id.startswith("RPC")}
+                if _is_by(plan, engine) and far == {*endpoints}:
+                    return seen
+        return []
+
     def drop(self, key: str) -> None:
         """Forget this plan."""
         with suppress(OSError):
@@ -64,6 +79,11 @@ class PlanCache:
         found = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in found[:-_KEPT]:
             path.unlink(missing_ok=True)
+
+
+def _is_by(plan: Plan, engine: Engine) -> bool:
+    made_by = plan.source, plan.engine, plan.engine_version
+    return made_by == ("engine", engine.name, engine.version)
 
 
 def state_of(profile: Profile, engine: Engine) -> str:
@@ -138,12 +158,17 @@ def is_outgrown(plan: Plan, then: Readings, readings: Readings) -> bool:
     if _was_seen_larger(plan, then, readings):
         return True
     shares_ram = any(device.in_ram for device in plan.devices)
-    read = {*gpu_ids(readings), *([HOST] if shares_ram and HOST in readings else [])}
+    read = {*_measured(readings), *([HOST] if shares_ram and HOST in readings else [])}
     return any(
         _has_more(device, readings[DeviceId(device.id)].available_mib)
         for device in plan.devices
         if device.id in read and not device.in_ram
     )
+
+
+def _measured(readings: Readings) -> list[DeviceId]:
+    """The GPUs of which drivers say what they have."""
+    return [i for i in map(DeviceId, gpu_ids(readings)) if not readings[i].is_reported]
 
 
 def _was_seen_larger(plan: Plan, then: Readings, now: Readings) -> bool:
@@ -180,12 +205,33 @@ def is_news(plan: Plan, then: Readings, now: Readings) -> bool:
     if gpu_ids(then) != gpu_ids(now) or _was_seen_larger(plan, then, now):
         return True
     shares_ram = any(device.in_ram for device in plan.devices)
-    ids = [DeviceId(id_) for id_ in gpu_ids(now)] + ([HOST] if shares_ram else [])
+    ids = _measured(now) + ([HOST] if shares_ram else [])
     return any(
         _has_changed(then[id_].available_mib, now[id_].available_mib, is_ram=id_ == HOST)
         for id_ in ids
         if id_ in then and id_ in now
     )
+
+
+def may_fit_unseen(plan: Plan, readings: Readings) -> bool:
+    """Whether it is refused for want of memory of which nobody but an engine can say that it is back.
+
+    What is refused loads never, so no load would see it.
+    """
+    return not plan.fits and bool(_reported(plan, readings))
+
+
+def is_reopened(plan: Plan, then: Readings, now: Readings) -> bool:
+    """Whether such a plan was made beside instances of ours that are gone: what they held may be more than was booked."""
+    if plan.fits:
+        return False
+    ids = (id_ for id_ in _reported(plan, now) if id_ in then)
+    return any(then[id_].ours_mib - now[id_].ours_mib > _CLOSE for id_ in ids)
+
+
+def _reported(plan: Plan, readings: Readings) -> list[DeviceId]:
+    ids = [DeviceId(device.id) for device in plan.devices if not device.in_ram]
+    return [id_ for id_ in ids if id_ in readings and readings[id_].is_reported]
 
 
 def _has_changed(then: int | None, now: int | None, *, is_ram: bool) -> bool:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -25,9 +24,9 @@ from paddock.engine.compiled import gpu_backends
 from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
+from paddock.llama.facts import read_once
 from paddock.llama.fit_log import Fit
 from paddock.llama.gguf import Facts, GgufError, is_there
-from paddock.llama.gguf_read import read_facts
 from paddock.placement.choice import mismatch
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
@@ -35,7 +34,7 @@ from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.refused import note_refused, refused
 from paddock.placement.rehearsal import CANCELLED, Rehearsal, RehearsalOutcome
-from paddock.placement.replay import checked, replay_of, without_fit
+from paddock.placement.replay import own_weights, replay_of
 from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.scratch import scratch
 
@@ -80,14 +79,19 @@ class Planner:
             plan = plan_of(profile, outcome.fit, around)
             note_refused(plan, refused(outcome.fit, partial(_header, profile, facts)))
             plan.warnings += self._unmatched(profile, engine, outcome.fit, around)
-            plan.replay = list(outcome.replay)
-            plan.notes += [f"each load searches anew: {why}" for why in outcome.notes]
+            plan.replay = replay_of(profile, engine, outcome.fit)
+            plan.replay_weights = own_weights(outcome.fit) if plan.replay else {}
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)
-        if self._cache and (outcome.fit or outcome.refusal):
-            self._cache.put(self._key(profile, engine), plan)
+        if outcome.fit or outcome.refusal:
+            self.remember(profile, engine, plan)
         return plan
+
+    def remember(self, profile: Profile, engine: Engine, plan: Plan) -> None:
+        """Keep it in place of the one that is remembered."""
+        if self._cache:
+            self._cache.put(self._key(profile, engine), plan)
 
     def forget(self, profile: Profile, engine: Engine) -> None:
         """Have it planned anew, whatever is remembered."""
@@ -163,14 +167,10 @@ class Planner:
             argv = rehearsal(engine, profile, socket=socket, changes=("--fit", "on", *changes))
             return self._run(argv, environ, generation, fits=fits)
 
-        outcome, changes = run(), tuple[str, ...]()
+        outcome = run()
         if outcome.fit and fits and _are_shared(outcome.fit, around):
-            outcome, changes = _as_if_alone(profile, outcome, around, run)
-        if outcome.fit is None or not fits:
-            return outcome
-        if words := replay_of(profile, engine, outcome.fit):
-            outcome = checked(outcome, words, lambda: run(*changes, *without_fit(words)))
-        return outcome if outcome.replay else _with_its_context(outcome, partial(run, *changes))
+            return _as_if_alone(profile, outcome.fit, around, run)
+        return outcome
 
     def _run(
         self, argv: Sequence[str], environ: Mapping[str, str], generation: int, *, fits: bool
@@ -190,7 +190,7 @@ def _header(profile: Profile, known: Facts | None) -> Facts | None:
     """What the model's header says, read now where nobody has read it."""
     if known is None and profile.model:
         with suppress(GgufError, OSError):
-            return read_facts(profile.model)
+            return read_once(profile.model)
     return known
 
 
@@ -206,21 +206,19 @@ def _are_shared(fit: Fit, around: Circumstances) -> bool:
 
 def _as_if_alone(
     profile: Profile,
-    outcome: RehearsalOutcome,
+    fit: Fit,
     around: Circumstances,
     run: Callable[..., RehearsalOutcome],
-) -> tuple[RehearsalOutcome, tuple[str, ...]]:
-    """The outcome as if our instances had left, and the flags that gave it."""
-    fit = outcome.fit
-    assert fit is not None
+) -> RehearsalOutcome:
+    """The outcome as if our instances had left."""
     free = _free_then(fit, around)
     targets = ("--fit-target", ",".join(map(str, _targets(profile, fit, free))))
     if len(fit.devices) > 1 and not any(profile.flag(name) for name in _SPLITTERS):
         split = ("--tensor-split", ",".join(map(str, free)))
         alone = run(*targets, *split)
         if alone.fit and _SPLIT_IS_SET not in alone.fit.complaint:
-            return alone, (*targets, *split)
-    return run(*targets), targets
+            return alone
+    return run(*targets)
 
 
 def _free_then(fit: Fit, around: Circumstances) -> list[int]:
@@ -237,18 +235,6 @@ def _free_then(fit: Fit, around: Circumstances) -> list[int]:
         )
         for device in fit.devices
     ]
-
-
-def _with_its_context(
-    outcome: RehearsalOutcome, run: Callable[..., RehearsalOutcome]
-) -> RehearsalOutcome:
-    """The outcome, measured with the context to which fit only reckoned."""
-    fit = outcome.fit
-    if fit and not fit.is_exact and fit.n_ctx:
-        exact = run("--ctx-size", str(fit.n_ctx))
-        if exact.fit:
-            return replace(outcome, fit=replace(exact.fit, reduced_from=fit.reduced_from))
-    return outcome
 
 
 def _targets(profile: Profile, fit: Fit, free: Sequence[int]) -> list[int]:

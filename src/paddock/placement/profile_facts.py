@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from paddock.api.placement import LoadEntry, Plan
+from paddock.api.placement import DevicePlan, LoadEntry, Plan
 from paddock.config.profile import Flag, Profile
 from paddock.host.memory import Memory
 from paddock.llama.flags import FlagSet
@@ -37,6 +37,8 @@ class ProfileFacts:
     unbound: Plan | None = None  # with the longest context that leaves every layer on a device
     small_batch: Plan | None = None  # with llama-server's own ubatch of 512 tokens
     readings: Readings = field(default_factory=dict)
+    # The GPUs that its engine saw when it planned last, in its order, where there is no plan; empty: not known.
+    devices: tuple[DevicePlan, ...] = ()
     generation: float | None = None  # tokens/s: median of the last load that lay as it should
     samples: int = 0  # measured requests behind it
     loads: tuple[LoadEntry, ...] = ()  # its last ones of each load mode, the newest first

@@ -45,8 +45,6 @@ class RehearsalOutcome:
     fit: Fit | None
     reason: str = ""
     refusal: str = ""  # the engine's own words, where it ended because it cannot load a file
-    replay: tuple[str, ...] = ()  # flags that were found to give the same without a search
-    notes: tuple[str, ...] = ()  # why there are none, where there should be some
 
 
 class Rehearsal:

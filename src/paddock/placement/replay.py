@@ -3,18 +3,16 @@
 Layers are given as a number (the output layer counts), shares of several devices as whole layers, and
 what lies elsewhere by the names of its tensors, as the trial printed them: so nothing here depends on
 how fit breaks a layer up. A context is given only where the server by itself would take another one.
-Before the flags are used, the engine itself measures what they do (`checked`).
+Each load that gets the flags is compared with the trial by its own log (`replayable.Replay.difference`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
-from paddock.llama.fit_log import Fit, FitTrial, is_host
+from paddock.llama.fit_log import HOST, Fit, FitTrial, is_host
 from paddock.placement.devices import fits_itself
-from paddock.placement.rehearsal import CANCELLED, RehearsalOutcome
 
 FIT, CONTEXT, LAYERS = "--fit", "--ctx-size", "--n-gpu-layers"
 SPLIT, OVERRIDE = "--tensor-split", "--override-tensor"
@@ -27,7 +25,6 @@ _LEFT_TO_FIT = ("auto", "-1")
 # In RAM. What llama.cpp makes of it (`CUDA_Host`, `CPU_REPACK`) is its own choice, and no name that
 # `--override-tensor` knows.
 _RAM = "CPU"
-_DIFFERS = "the flags for what fit chose would place it otherwise"
 
 
 def is_placed_by_hand(profile: Profile) -> bool:
@@ -53,44 +50,13 @@ def replay_of(profile: Profile, engine: Engine, fit: Fit) -> list[str]:
     return words
 
 
-def checked(
-    outcome: RehearsalOutcome, words: Sequence[str], measure: Callable[[], RehearsalOutcome]
-) -> RehearsalOutcome:
-    """The outcome with these flags, if the engine says that they give what its fit chose.
-
-    `measure` asks it. What fit only reckoned with (a context that it cut for one device) is as that
-    measures it.
-    """
-    fit = outcome.fit
-    if fit is None or not _was_searched(fit):
-        return replace(outcome, replay=tuple(words))
-    measured = measure()
-    if measured.fit is None:
-        return (
-            measured if measured.reason == CANCELLED else replace(outcome, notes=(measured.reason,))
-        )
-    if not _is_alike(fit.trial, measured.fit.trial):
-        return replace(outcome, notes=(_DIFFERS,))
-    if not fit.is_exact:
-        fit = replace(fit, trial=measured.fit.trial, draft=measured.fit.draft, is_exact=True)
-    return replace(outcome, fit=fit, replay=tuple(words))
-
-
-def without_fit(words: Sequence[str]) -> Sequence[str]:
-    """All but the flag that switches fit off: to measure what they give."""
-    return words[2:]
-
-
-def _was_searched(fit: Fit) -> bool:
-    """Whether it is more than what llama-server does by itself with these devices."""
-    return bool(fit.trial.shape) or not fit.is_exact or len(fit.devices) > 1
-
-
-def _is_alike(one: FitTrial, other: FitTrial) -> bool:
-    """Whether two trials lie alike: MiB by MiB, or layer by layer where their contexts differ."""
-    if (one.layers, one.moved) != (other.layers, other.moved):
-        return False
-    return one.n_ctx != other.n_ctx or (one.sizes, one.splits) == (other.sizes, other.splits)
+def own_weights(fit: Fit) -> dict[str, int]:
+    """MiB of the model's own weights on each device that has any: not of its draft or its projector."""
+    return {
+        name: sizes.model
+        for name, sizes in fit.trial.sizes.items()
+        if name != HOST and (sizes.model or fit.trial.layers.get(name))
+    }
 
 
 Flags = Iterator[tuple[str, str]]

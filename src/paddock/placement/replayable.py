@@ -11,6 +11,8 @@ from paddock.placement.devices import Readings, gpu_ids
 from paddock.placement.words import gib, on_gpus
 
 _CLOSE = 64  # MiB: what a desktop takes and gives back from minute to minute
+# By which the weights of a device may differ from its plan: the share for what is rounded buffer by buffer.
+_ROUNDED_MIB, _ROUNDED_SHARE = 8, 0.005
 
 
 class Replay(msgspec.Struct, kw_only=True):
@@ -20,6 +22,10 @@ class Replay(msgspec.Struct, kw_only=True):
     overflowing: int = 0  # layers of which parts lie elsewhere: only fit prints that
     needs: dict[str, int] = {}  # MiB that must be free of each device that only an engine can read
     cut_to: dict[str, int] = {}  # MiB of each such device that a plan had to be cut to
+    weights: dict[
+        str, int
+    ] = {}  # MiB of the model's own that each device is to hold; none: not known
+    splits: int | None = None  # of the graph, at most
 
     @property
     def placement(self) -> Placement:
@@ -39,6 +45,20 @@ class Replay(msgspec.Struct, kw_only=True):
                 return f"{device} has {gib(free[device])} free, its plan was cut to {gib(then)}"
         return ""
 
+    def difference(self, placement: Placement) -> str:
+        """Where its own weights lie otherwise than fit chose, or its graph has more splits; empty where not.
+
+        `placement`: by the log of the load, when the model's first graph is known and nothing else is loaded.
+        """
+        held = {b.device: b.mib for b in placement.buffers if b.kind == "model"}
+        for device in sorted({*self.weights, *held} - {HOST_NAME}) if self.weights else ():
+            mib, planned = held.get(device, 0.0), self.weights.get(device, 0)
+            if abs(mib - planned) > _ROUNDED_MIB + _ROUNDED_SHARE * planned:
+                return f"{device} holds {gib(mib)} of weights, its plan has {gib(planned)}"
+        if self.splits and (placement.graph_splits or 0) > self.splits:
+            return f"{placement.graph_splits} graph splits, its plan has {self.splits}"
+        return ""
+
 
 def replay(plan: Plan, readings: Readings) -> Replay:
     """What a load is given of this plan."""
@@ -56,6 +76,8 @@ def replay(plan: Plan, readings: Readings) -> Replay:
             for device in unread
             if plan.steps and not device.in_ram and device.available is not None
         },
+        weights=plan.replay_weights,
+        splits=plan.graph_splits if plan.replay_weights else None,
     )
 
 

@@ -11,7 +11,8 @@ from paddock.llama.tensor_split import tensor_parts
 # MiB that a process takes of each card beside what it takes alone: what NCCL keeps to add up results (measured:
 # 1406 in place of some 600 on each of two H200).
 EXCHANGE_MIB = 800
-_EXCHANGES = ("CUDA", "ROCm")  # backends that have such a library
+# Backends that have such a library; `GPU0` is one that no engine has named yet.
+_EXCHANGES = ("CUDA", "ROCm", "GPU")
 
 
 def is_tensor_parallel(profile: Profile) -> bool:

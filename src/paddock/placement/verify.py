@@ -121,6 +121,12 @@ def _doubt(load: Load) -> Reason:
             message="the engine's log does not say where it lies",
             hint="leave out flags that silence it, such as --log-disable and --verbosity",
         )
+    if load.is_tensor_parallel:
+        return Reason(
+            code="nothing-to-compare",
+            message="no engine plans SPLIT_MODE = tensor, and there is no earlier load to compare with",
+            hint="the next load is compared with this one",
+        )
     return Reason(
         code="nothing-to-compare",
         message="there is no plan of it, and no earlier load to compare with",

@@ -22,6 +22,7 @@ class Load:
     unmatched_choice: str = ""
     overcommitted: str = ""  # what a GPU cannot hold of what was placed there, in words
     has_projector: bool = False  # no line of a log says where that lies
+    is_tensor_parallel: bool = False  # then no engine plans it
     foreign: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by device: MiB, by whom
     beside: Mapping[str, str] = field(default_factory=dict)  # who of ours shares a device: names
 

@@ -50,4 +50,5 @@ NOTICES: dict[NoticeKind, Mark] = {
     "config": Mark("≡", "models.conf", "plain"),
     "link": Mark("⇄", "connection", "warn"),
     "yield": Mark("◌", "yield", "warn"),
+    "pull": Mark("↓", "download", "plain"),
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from paddock import excerpt
 from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.types import Failure
 from paddock.figures.units import plural, seconds
 from paddock.tui.problems import ConfProblem, mistakes
@@ -48,6 +49,14 @@ def yield_noted(view: View, now: float) -> View:
     """The GPUs were yielded, or are ours again."""
     info = view.yielded
     return noted(view, "yield", info.in_words() if info else "the GPUs are Paddock's again", now)
+
+
+def pull_noted(view: View, pull: PullInfo, now: float) -> View:
+    """How a download goes: one line, which goes on as long as nothing else is said."""
+    last = view.notices[-1] if view.notices else None
+    if last and last.kind == "pull" and last.text.startswith(f"{pull.model}: "):
+        view = replace(view, notices=view.notices[:-1])
+    return noted(view, "pull", f"{pull.model}: {pull.in_words()}", now)
 
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:

@@ -107,6 +107,9 @@ def header_line(found: Header) -> Text:
         line.append(f"  {found.engine}", "dim")
     if found.problem:
         line.append(f"\n{found.problem}", "bold red")
+    if found.faults:
+        more = f" and {count(len(found.faults) - 1, 'other')}" if found.faults[1:] else ""
+        line.append(f"\n✗ {found.faults[0]}{more} (L: the daemon's log)", "bold red")
     if found.mistakes:
         line.append("\nmodels.conf was not applied (p: all of it, e: edit)", "bold red")
         for problem in found.mistakes[:_MISTAKES]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from paddock.api.activity import RequestInfo
 from paddock.api.placement import Verdict
+from paddock.api.types import FaultInfo
 from paddock.figures.units import age, ago, amount, count, percent, speed
 from paddock.tui.arrangement import model_rows
 from paddock.tui.bars import Bar, Segment, device_bar, device_bars
@@ -91,6 +92,7 @@ class Header:
     current: str
     link: Mark
     problem: str  # of the link or of the engine; else that the GPUs are yielded
+    faults: tuple[str, ...] = ()  # unexpected errors of the daemon's own parts, the newest first
     mistakes: tuple[ConfProblem, ...] = ()  # for which models.conf, as it is now, is not applied
     warnings: tuple[ConfProblem, ...] = ()  # of models.conf
 
@@ -98,7 +100,7 @@ class Header:
     def text(self) -> str:
         known = (self.name, self.url, self.engine, self.current, str(self.link), self.problem)
         found = (problem.text for problem in (*self.mistakes, *self.warnings))
-        return " · ".join(filter(None, (*known, *found)))
+        return " · ".join(filter(None, (*known, *self.faults, *found)))
 
 
 def header(view: View) -> Header:
@@ -110,9 +112,14 @@ def header(view: View) -> Header:
         current=view.current or "",
         link=LINKS[view.link],
         problem=view.link_error or yielded or engine_problem(view),
+        faults=tuple(_fault(fault) for fault in reversed(view.faults)),
         mistakes=mistakes(view.config),
         warnings=warnings(view.config),
     )
+
+
+def _fault(fault: FaultInfo) -> str:
+    return f"an unexpected error in {fault.part}: {fault.message}"
 
 
 def totals_line(view: View) -> str:

@@ -19,6 +19,7 @@ from paddock.api.events import (
     InstanceChanged,
     InstanceEnded,
     ProfileEvent,
+    PullChanged,
     QueueChanged,
     Snapshot,
     SpeedMeasured,
@@ -124,6 +125,8 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
             return _config_changed(view, event, now)
         case YieldChanged():
             return notices.yield_noted(replace(view, yielded=event.yielded), now)
+        case PullChanged():
+            return notices.pull_noted(view, event.pull, now)
         case _:
             assert_never(event)
 
@@ -137,6 +140,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         current=status.current,
         config=status.config,
         yielded=status.yielded,
+        faults=tuple(status.faults),
         models=tuple(event.profiles),
         variants=tuple(event.variants),
         instances={},
@@ -205,6 +209,7 @@ def _activity(view: View, event: Activity, now: float) -> View:
         devices=tuple(event.devices),
         totals=event.totals,
         pressure=event.pressure,
+        faults=tuple(event.faults),
         epoch=_epoch(event.time, now, view.epoch),
     )
     return traces.sampled(view, now)

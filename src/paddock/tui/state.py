@@ -14,6 +14,7 @@ from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
     Failure,
+    FaultInfo,
     InstanceInfo,
     ProfileInfo,
     Progress,
@@ -22,7 +23,7 @@ from paddock.api.types import (
 from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
-NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield"]
+NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class View:
     current: str | None = None
     config: ConfigInfo | None = None
     yielded: YieldInfo | None = None
+    faults: tuple[FaultInfo, ...] = ()  # unexpected errors of the daemon's own parts
     models: tuple[ProfileInfo, ...] = ()  # in the file's order
     variants: tuple[VariantInfo, ...] = ()  # likewise
     instances: Mapping[str, InstanceInfo] = field(default_factory=dict)  # by id, live ones

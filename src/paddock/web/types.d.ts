@@ -1,6 +1,6 @@
 // Made by tools/web_types.py of the OpenAPI document; not to be changed by hand.
 
-export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged;
+export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged;
 
 export interface Activity {
     type: "activity";
@@ -13,6 +13,7 @@ export interface Activity {
     current?: string | null;
     instances?: (InstanceNow)[];
     profiles?: Record<string, ProfileNow>;
+    faults?: (FaultInfo)[];
 }
 
 export interface Advice {
@@ -151,11 +152,82 @@ export interface ConfigChanged {
     removed?: (string)[];
 }
 
+export interface ConfigChanges {
+    added?: (string)[];
+    removed?: (string)[];
+    changed?: (string)[];
+    restarts?: (string)[];
+    stale?: (string)[];
+}
+
+export interface ConfigCheck {
+    ok: boolean;
+    problems?: (ConfigProblem)[];
+    cut?: boolean;
+    profiles?: number;
+    variants?: number;
+}
+
+export interface ConfigDraft {
+    text?: string | null;
+    earlier?: string | null;
+}
+
 export interface ConfigInfo {
     path: string;
     loaded_at: string;
     error?: Failure | null;
     warnings?: (string)[];
+}
+
+export interface ConfigPreview {
+    check: ConfigCheck;
+    fingerprint: string;
+    difference?: (string)[];
+    changes?: ConfigChanges;
+    plans?: (PlanChange)[];
+    plans_left_out?: number;
+}
+
+export interface ConfigProblem {
+    severity: "error" | "warning";
+    message: string;
+    hint?: string;
+    file?: string;
+    line?: number;
+    section?: string;
+    key?: string;
+    code?: string;
+}
+
+export interface ConfigText {
+    path: string;
+    text: string;
+    fingerprint: string;
+    editing: "full" | "limited" | "off";
+    read_only?: string;
+    earlier?: (EarlierText)[];
+}
+
+export interface ConfigUndo {
+    based_on: string;
+    earlier?: string | null;
+}
+
+export interface ConfigWrite {
+    text: string;
+    based_on: string;
+}
+
+export interface ConfigWritten {
+    fingerprint: string;
+    changes?: ConfigChanges;
+    failure?: Failure | null;
+}
+
+export interface Copied {
+    source?: string;
+    destination?: string;
 }
 
 export interface DepthFigures {
@@ -214,6 +286,20 @@ export interface DeviceMemory {
     foreign?: number | null;
 }
 
+export interface DevicePast {
+    name: string;
+    kind: string;
+    description?: string;
+    total_mib?: number | null;
+    free_mib?: (number | null)[];
+    margin_mib?: (number | null)[];
+    models_mib?: Record<string, (number | null)[]>;
+    foreign_mib?: Record<string, (number | null)[]>;
+    utilization?: (number | null)[];
+    temperature_c?: (number | null)[];
+    power_w?: (number | null)[];
+}
+
 export interface DevicePlan {
     device: string;
     id?: string;
@@ -231,6 +317,18 @@ export interface DevicePlan {
     set_aside?: number | null;
 }
 
+export interface DevicesPast {
+    every: number;
+    at: (number)[];
+    devices: (DevicePast)[];
+}
+
+export interface EarlierText {
+    fingerprint: string;
+    replaced_at: string;
+    size: number;
+}
+
 export interface EmbedRequest {
     model?: string | null;
     input?: string | (string)[];
@@ -245,6 +343,26 @@ export interface EmbeddingsRequest {
     prompt?: string;
     options?: Record<string, unknown> | null;
     keep_alive?: number | string | null;
+}
+
+export interface EngineInfo {
+    name: string;
+    default?: boolean;
+    version?: string;
+    build?: number | null;
+    kind?: string;
+    error?: string;
+    patches?: (string)[];
+    note?: string;
+    url?: string;
+    tried?: TrialInfo | null;
+    profiles?: (string)[];
+}
+
+export interface EngineList {
+    engines: (EngineInfo)[];
+    can_roll_back?: boolean;
+    former?: string | null;
 }
 
 export interface ErrorBody {
@@ -597,7 +715,14 @@ export interface Plan {
     warnings?: (string)[];
     refusal?: string;
     replay?: (string)[];
+    replay_weights?: Record<string, number>;
     gpus?: (string)[];
+}
+
+export interface PlanChange {
+    profile: string;
+    before?: Plan | null;
+    after?: Plan | null;
 }
 
 export interface Plans {
@@ -701,6 +826,54 @@ export interface Progress {
     mib_total?: number | null;
 }
 
+export interface PromoteRequest {
+    engine: string;
+    force?: boolean;
+}
+
+export interface PullChanged {
+    type: "pull";
+    seq?: number;
+    time?: string;
+    pull: PullInfo;
+}
+
+export interface PullFailure {
+    code: string;
+    message: string;
+    hint?: string;
+}
+
+export interface PullFile {
+    path: string;
+    size: number;
+    done?: number;
+    stage?: "checking" | "done" | "fetching" | "waiting";
+}
+
+export interface PullInfo {
+    id: string;
+    model: string;
+    state: "cancelled" | "done" | "failed" | "paused" | "running";
+    quantisation?: string;
+    files?: (PullFile)[];
+    rate?: number | null;
+    eta?: number | null;
+    note?: string;
+    profile?: string;
+    failure?: PullFailure | null;
+}
+
+export interface PullList {
+    pulls: (PullInfo)[];
+}
+
+export interface PullRequest {
+    model: string;
+    name?: string;
+    rate?: string;
+}
+
 export interface QueueChanged {
     type: "queue";
     seq?: number;
@@ -769,6 +942,22 @@ export interface RunningModel {
     expires_at: string;
     size_vram: number;
     context_length?: number | null;
+}
+
+export interface SavedContext {
+    id: string;
+    place: "disk" | "ram";
+    files: number;
+    mib: number;
+    saved_at: string;
+    profile?: string;
+    instance?: string;
+    by_hand?: number;
+}
+
+export interface SavedContexts {
+    contexts: (SavedContext)[];
+    limit_mib: number;
 }
 
 export interface Shown {
@@ -847,6 +1036,7 @@ export interface Status {
     totals?: Totals | null;
     yielded?: YieldInfo | null;
     faults?: (FaultInfo)[];
+    pulls?: (PullInfo)[];
 }
 
 export interface StreamFigures {
@@ -947,6 +1137,14 @@ export interface Totals {
     failed?: number;
     prompt_tokens?: number;
     generated_tokens?: number;
+}
+
+export interface TrialInfo {
+    tried_at: string;
+    passed: boolean;
+    cases: number;
+    against?: string;
+    failures?: (string)[];
 }
 
 export interface UsageReport {

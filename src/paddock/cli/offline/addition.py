@@ -5,6 +5,7 @@ Start at `addition_of_file`, `addition_of_folder` and `append`. What stands in t
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +63,15 @@ class Addition:
 
 
 def addition_of_file(
-    model: Path, files: Files, *, name: str | None, progress: InquiryProgress
+    model: Path,
+    files: Files,
+    *,
+    name: str | None,
+    progress: InquiryProgress,
+    source: str = "",
+    alias: str = "",
 ) -> Addition:
-    """A profile for one GGUF file, with the projector that lies beside it.
+    """A profile for one GGUF file, with the projector that lies beside it. `source`: where it was fetched from.
 
     ConfigError where the file is no model that can be served, models.conf has it already, or `paddock check` would
     refuse what came of it.
@@ -81,8 +88,7 @@ def addition_of_file(
     found = sort_out(read_headers(_beside(path, top), files.paths.state_dir, progress))
     machine = machine_for(files, [_served(path, found)], progress)
     [entry] = entries([_served(path, found)], machine, taken=target.names)
-    if name is not None:
-        entry = replace(entry, id=name)
+    entry = replace(entry, id=name or entry.id, source=source, alias=alias)
     outline = _outline(top, files, machine=machine, new=[entry])
     return target.with_sections(draft_text.sections(outline), [entry])
 
@@ -109,12 +115,18 @@ def addition_of_folder(folder: Path, files: Files, progress: InquiryProgress) ->
 
 def append(addition: Addition) -> None:
     """Write models.conf whole or not at all. ConfigError where it was changed since it was read."""
-    file = addition.files.paths.config
+    after = addition.before + _joined(addition.before, addition.sections)
+    replace_text(addition.files.paths.config, addition.before, after)
+
+
+def replace_text(file: Path, seen: str, after: str) -> None:
+    """Write the file whole or not at all, with its byte order mark. ConfigError where it is not as it was `seen`."""
     try:
         before = read_plain(file)
-        if before.decode("utf-8-sig") != addition.before:
+        if before.decode("utf-8-sig") != seen:
             raise ConfigError(f"{file} was changed in the meantime", hint="try again")
-        atomic_write(file, before + _joined(addition.before, addition.sections).encode())
+        mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+        atomic_write(file, mark + after.encode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} was changed in the meantime", hint="try again") from error
     except OSError as error:
@@ -175,6 +187,19 @@ class _Target:
             raise ConfigError(
                 f"{self.files.paths.config} is left as it is: this would not load", detail=detail
             )
+
+
+def reread(text: str, files: Files, what: str) -> Stable:
+    """What models.conf would be with this text. ConfigError, about `what`, where `paddock check` would refuse it."""
+    stable, problems = _read(text, files)
+    if stable is None:
+        raise _refused(f"{files.paths.config} is left as it is: {what} would be wrong", problems)
+    return stable
+
+
+def problems_of(text: str, files: Files) -> tuple[Problem, ...]:
+    """Everything that would be wrong in models.conf if it had this text."""
+    return _read(text, files)[1]
 
 
 def _read(text: str, files: Files) -> tuple[Stable | None, tuple[Problem, ...]]:

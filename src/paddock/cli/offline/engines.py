@@ -10,24 +10,11 @@ from paddock.errors import DaemonUnreachable, EngineError, PaddockError
 
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
+    from paddock.engine.defaults import Defaults
     from paddock.engine.trial_store import Trial
 
 
 # ---- what is known of them ----
-
-
-def names(files: Files) -> list[str]:
-    """Those of paddock.toml, the default, and what is installed without being named there."""
-    from paddock.config.engines import BUILT_IN
-
-    found = dict.fromkeys([*files.settings.engines, *filter(None, [files.settings.engine])])
-    for name in BUILT_IN:
-        try:
-            files.engines.find(name)
-        except EngineError:
-            continue
-        found[name] = None
-    return list(found)
 
 
 def portrait(files: Files, name: str) -> dict[str, Any]:
@@ -73,40 +60,11 @@ def users(files: Files, name: str) -> list[str]:
 # ---- the default ----
 
 
-def make_default(files: Files, name: str) -> bool:
-    """Write the default down and remember the one before; False where it is the default already.
+def defaults(files: Files) -> Defaults:
+    """The default engine and what may become it."""
+    from paddock.engine.defaults import Defaults
 
-    Raises EngineError where the engine is unusable.
-    """
-    from paddock.config.settings_edit import set_default
-    from paddock.engine.trial_store import open_trial_store, write_trial_store
-
-    files.engines.find(name)
-    if name == files.settings.engine:
-        return False
-    store = open_trial_store(files.paths.state_dir)
-    store.note_default(files.settings.engine)
-    set_default(files.paths.settings, name)
-    write_trial_store(files.paths.state_dir, store)
-    return True
-
-
-def restore_default(files: Files) -> str | None:
-    """Make the former default the default again, and return it; None stands for the first found.
-
-    Raises EngineError where there is no former default, or where it is gone.
-    """
-    from paddock.config.settings_edit import set_default
-    from paddock.engine.trial_store import open_trial_store, write_trial_store
-
-    store = open_trial_store(files.paths.state_dir)
-    if not store.former:
-        raise EngineError("there is no default to go back to", hint="`paddock engine default NAME`")
-    former = store.former.pop()
-    files.engines.find(former)  # raises where it is gone
-    set_default(files.paths.settings, former)
-    write_trial_store(files.paths.state_dir, store)
-    return former
+    return Defaults(files.paths.settings, files.paths.state_dir, files.engines)
 
 
 def reload_daemon(files: Files) -> str:

@@ -94,10 +94,15 @@ def engine_names(gpus: Sequence[Gpu]) -> dict[DeviceId, str]:
     return names
 
 
+def machine_by_drivers() -> Machine:
+    """This machine without asking an engine: only the GPUs that drivers know, in their order."""
+    readings, names = _readings()
+    return machine_of(readings, models=names)
+
+
 def cards() -> tuple[int, str]:
     """How many GPUs there are, and the margins that they would get in the drivers' order."""
-    readings, names = _readings()
-    machine = machine_of(readings, models=names)
+    machine = machine_by_drivers()
     return len(machine.cards), machine.target
 
 

@@ -13,27 +13,45 @@ from paddock.host.memory import read_memory
 from paddock.placement import examination
 from paddock.placement.plan_cache import PlanCache
 from paddock.placement.planner import Planner
-from paddock.placement.profile_facts import MachineFacts, ProfileFacts
+from paddock.placement.profile_facts import MachineFacts, ProfileFacts, value
 from paddock.placement.survey import survey
 
 if TYPE_CHECKING:
-    from paddock.api.placement import Plan
+    from paddock.api.placement import DevicePlan, Plan
     from paddock.cli.offline.files import Files
     from paddock.config.profile import Profile
     from paddock.llama.flags import FlagSet
 
 
 def facts_of(files: Files, profiles: Iterable[Profile]) -> list[ProfileFacts]:
-    """With what their files say and, where margins are written, what the GPUs have; without plans."""
+    """With what their files say and, where margins are written, what the GPUs have; without plans.
+
+    No engine is started for that: what it saw when it planned last is what is known of its order.
+    """
     wanted = list(profiles)
     has_margins = any(profile.flag("--fit-target") for profile in wanted)
     readings = survey(with_takers=False) if has_margins else {}
     found = examination.read_files_of(wanted, cache_dir=files.paths.state_dir)
     flags = {name: _flags(files, name) for name in {profile.engine for profile in wanted}}
     return [
-        ProfileFacts(profile=profile, flags=flags[profile.engine], files=own, readings=readings)
+        ProfileFacts(
+            profile=profile,
+            flags=flags[profile.engine],
+            files=own,
+            readings=readings,
+            devices=_devices(files, profile) if profile.flag("--fit-target") else (),
+        )
         for profile, own in zip(wanted, found, strict=True)
     ]
+
+
+def _devices(files: Files, profile: Profile) -> tuple[DevicePlan, ...]:
+    try:
+        engine = files.engines.find(profile.engine)
+    except EngineError:
+        return ()
+    endpoints = value(profile, "--rpc", "").split(",") if profile.flag("--rpc") else []
+    return tuple(PlanCache(files.paths.state_dir / "plans").devices(engine, endpoints))
 
 
 def with_refusals(files: Files, found: Iterable[ProfileFacts]) -> Iterator[ProfileFacts]:

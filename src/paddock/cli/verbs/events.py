@@ -69,6 +69,8 @@ def _subject(event: AnyEvent) -> str:
             return event.config.path
         case wire.Activity() | wire.YieldChanged():
             return "paddock"
+        case wire.PullChanged():
+            return event.pull.model
         case _:
             return event.profile
 
@@ -102,6 +104,8 @@ def _fact(event: AnyEvent) -> str:
             return f"{event.verdict.state}{f': {why}' if why else ''}"
         case wire.ConfigChanged():
             return _config_fact(event)
+        case wire.PullChanged():
+            return f"download {event.pull.in_words()}"
         case wire.YieldChanged():
             return event.yielded.in_words() if event.yielded else "the GPUs are Paddock's again"
 

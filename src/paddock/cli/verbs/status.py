@@ -9,7 +9,15 @@ import typer
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect
 from paddock.cli.output.placement import placed
-from paddock.cli.output.terminal import clock, paint, print_json, print_table, state, verdict
+from paddock.cli.output.terminal import (
+    clock,
+    harmless,
+    paint,
+    print_json,
+    print_table,
+    state,
+    verdict,
+)
 from paddock.cli.output.yielded import lines_of
 from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
@@ -58,6 +66,8 @@ def _daemon(found: Status, url: str) -> None:
         print(paint(f"warning: {warning}", "yellow"))
     if found.yielded:
         print(paint("\n".join(lines_of(found.yielded)), "yellow"))
+    for pull in found.pulls:
+        print(harmless(f"download {pull.id}, {pull.model}: {pull.in_words()}"))
     for fault in found.faults:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
         line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
@@ -137,7 +147,14 @@ def _device_row(device: DeviceInfo) -> list[str]:
 
 
 def _others(device: DeviceInfo) -> str:
-    """What other programs hold, and which."""
+    """What other programs hold, and which; on a card that only engines read nobody knows it."""
+    if (
+        device.kind == "gpu"
+        and device.foreign_mib is None
+        and device.total_mib
+        and not device.in_ram
+    ):
+        return "not known"
     if device.kind == "host" or not device.foreign_mib:
         return ""
     names = list(dict.fromkeys(use.name for use in device.foreign if use.name))

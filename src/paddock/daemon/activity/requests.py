@@ -5,9 +5,10 @@ On the hot path there is only an insertion and a deletion; what people see is ma
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from paddock.api.activity import RequestInfo, RequestPhase
 from paddock.core.model import InstanceId, ProfileId
@@ -35,8 +36,7 @@ class Reader(Protocol):
         """Whether there is more for it than it takes."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One request that was let in, to wait or to be served."""
 
     id: int
@@ -50,7 +50,7 @@ class Request:
     has_begun: bool = False  # the first byte of the reply's body is there
     mark: int | None = None  # the same for what the same client sends again
     conversation: str = ""  # by its id, where its reply outlives its reader
-    samplers: Mapping[str, float] = field(default_factory=dict)  # in effect
+    samplers: Mapping[str, float] = {}  # in effect
     overruled: Sequence[str] = ()
     cancelled: str = ""  # why, once somebody wants it to end
     over: asyncio.Event | None = None  # set once its slot is free, where somebody waits for that
@@ -62,7 +62,7 @@ class Request:
     speed: float | None = None  # tokens/s, of its phase
     source: ReplySource | None = None  # once the reply has begun
     reader: Reader | None = None
-    came_at: str = field(default="")  # ISO 8601, made when somebody looks
+    came_at: str = ""  # ISO 8601, made when somebody looks
 
     @property
     def phase(self) -> RequestPhase:
@@ -119,8 +119,16 @@ class Requests:
 
     # ---- on the hot path ----
 
-    def enter(self, profile: str, surface: str, user_agent: str, *, generates: bool) -> Request:
-        """The current task serves a request that was let in, from now until `leave`."""
+    def enter(
+        self,
+        profile: str,
+        surface: str,
+        user_agent: str,
+        *,
+        generates: bool,
+        served_by: "asyncio.Task[Any] | None" = None,
+    ) -> Request:
+        """A request was let in, and is served from now until `leave`, by the current task if by no other."""
         request = Request(
             next(self._numbers),
             profile,
@@ -128,7 +136,7 @@ class Requests:
             user_agent[:_HEADER_LETTERS],
             generates,
             self._clock.now(),
-            asyncio.current_task(),
+            served_by or asyncio.current_task(),
         )
         self._requests[request.id] = request
         return request

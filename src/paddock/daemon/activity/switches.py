@@ -97,6 +97,10 @@ class Switches:
     def underway(self) -> list[ProfileId]:
         return list(self._open)
 
+    @property
+    def any_underway(self) -> bool:
+        return bool(self._open)
+
     def progress(self, profile: ProfileId) -> Progress:
         """How far it is now."""
         now = self._clock.now()

@@ -22,6 +22,7 @@ from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted
 from paddock.placement.sizes import streams_of
+from paddock.placement.tensor_parallel import is_tensor_parallel
 from paddock.placement.verify_load import Load
 
 
@@ -89,6 +90,7 @@ class Observer:
                 {name: self._of_others(instance, r.id) for name, r in readings.items()},
             ),
             has_projector=own is not None and own.mmproj is not None,
+            is_tensor_parallel=own is not None and is_tensor_parallel(own),
             foreign={name: (r.foreign_mib or 0, held_by(r.takers)) for name, r in readings.items()},
             beside={
                 name: who for name, r in readings.items() if (who := self._beside(instance, r.id))
@@ -125,7 +127,8 @@ class Observer:
         own = self._scheduler.live.get(instance.id)
         if own is None or (isinstance(own.state, Serving) and len(own.state.leases) > 1):
             return False
-        busy = [x for x in self._scheduler.live.values() if x is not own and _is_busy(x)]
+        live = self._scheduler.live
+        busy = [x for x in live.values() if x is not own and _is_busy(x)] if len(live) > 1 else ()
         if not busy:
             return True
         devices = {d for d, mib in own.demand.items() if mib} - {HOST} or {HOST}

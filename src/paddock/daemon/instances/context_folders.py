@@ -34,7 +34,7 @@ class ContextFolders:
 
     def prepared(self, profile: Profile, engine_version: str) -> Path | None:
         """The folder for this version of the profile, made; None where the disk is full."""
-        folder = self.root / _key(profile, engine_version)
+        folder = self.root / folder_name(profile, engine_version)
         try:
             keep_private(self.root)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -79,6 +79,26 @@ class ContextFolders:
         `replaces`: the file that goes when the new one is whole.
         """
         return shutil.disk_usage(folder).free >= 2 * size
+
+    def saved(self) -> list[tuple[Path, list[Path]]]:
+        """The folders that hold something, each with its files. Blocking."""
+        with suppress(OSError):
+            found = [(folder, list(folder.glob("*.bin"))) for folder in self._folders()]
+            return [(folder, files) for folder, files in found if files]
+        return []
+
+    def forget(self, name: str) -> bool:
+        """Delete all that this folder holds; False where there is none of that name. Blocking.
+
+        A folder that a running server was given stays, empty: it may save again.
+        """
+        found = next((folder for folder, _ in self.saved() if folder.name == name), None)
+        if found is None:
+            return False
+        _delete(list(found.glob("*.bin")))
+        if found not in self._in_use:
+            shutil.rmtree(found, ignore_errors=True)
+        return True
 
     @property
     def limit(self) -> int:
@@ -182,7 +202,8 @@ def _free() -> int:
     return (read_memory().available_mib or 0) * _MIB
 
 
-def _key(profile: Profile, engine_version: str) -> str:
+def folder_name(profile: Profile, engine_version: str) -> str:
+    """Of the folder of this version of the profile. Looks at the files that its command line names."""
     words = [profile.id, profile.fingerprint, engine_version]
     for word in profile.argv:
         if word.startswith("/"):

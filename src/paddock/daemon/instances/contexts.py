@@ -8,6 +8,7 @@ the user wants them all, on the disk: `STATE/contexts`.
 from collections import defaultdict
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from paddock.api.contexts import KeptContext
 from paddock.config.profile import Profile
@@ -82,6 +83,24 @@ class Contexts:
         """Delete what servers were writing when they died without a daemon; who lives has its folder."""
         for folders in filter(None, (self._disk, self._ram)):
             folders.remove_halves()
+
+    def saved(self) -> list[tuple[Literal["ram", "disk"], Path, list[Path]]]:
+        """All folders that hold something, with their files. Blocking."""
+        in_ram = self._ram.saved() if self._ram else []
+        return [
+            *(("ram", folder, files) for folder, files in in_ram),
+            *(("disk", folder, files) for folder, files in self._disk.saved()),
+        ]
+
+    def forget(self, name: str) -> bool:
+        """Delete what the folders of this name hold; False where there is none. Blocking."""
+        gone = [folders.forget(name) for folders in (self._ram, self._disk) if folders]
+        return any(gone)
+
+    @property
+    def limit_mib(self) -> int:
+        """MiB of all in one place at most (`contexts-size`)."""
+        return self._limit
 
     async def tidy(self) -> None:
         """Leave RAM to others who have taken it; write down what was learnt."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 from paddock.core.model import InstanceId, ProfileId
 from paddock.errors import CutOff, InstanceHangs, PaddockError, UpstreamGone
@@ -57,9 +58,12 @@ class Endpoint:
         self._readers: set[asyncio.Task[object]] = set()
         self._nobody_reads = asyncio.Event()
 
-    def in_use(self) -> "EndpointUse":
-        """Use it inside the block. Raises what `stopped` gives there when the instance is stopped."""
-        return EndpointUse(self, self._users)
+    def in_use(self, task: "asyncio.Task[Any] | None" = None) -> "EndpointUse":
+        """Use it inside the block, in this task or the current one.
+
+        Raises what `stopped` gives there when the instance is stopped.
+        """
+        return EndpointUse(self, self._users, task or asyncio.current_task())
 
     @contextmanager
     def being_read(self) -> Iterator[None]:
@@ -69,7 +73,7 @@ class Endpoint:
         """
         self._nobody_reads.clear()
         try:
-            with EndpointUse(self, self._readers):
+            with EndpointUse(self, self._readers, asyncio.current_task()):
                 yield
         finally:
             if not self._readers:
@@ -118,8 +122,12 @@ class EndpointUse:
 
     __slots__ = ("_endpoint", "_task", "_users")
 
-    def __init__(self, endpoint: Endpoint, users: set[asyncio.Task[object]]) -> None:
-        task = asyncio.current_task()
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        users: set[asyncio.Task[object]],
+        task: asyncio.Task[object] | None,
+    ) -> None:
         assert task is not None
         self._endpoint, self._users, self._task = endpoint, users, task
 

@@ -76,7 +76,8 @@ class Instance:
         self.output = Output(records.plumbing(record.number), log_limit=log_limit)
         self.report = LoadReport(record.replay, record.load_mode, record.argv)
         self.timings = Timings()
-        self.fell_short = False  # the memory was not what its plan counted with: fit has to search
+        # Its plan's flags do not serve: the memory is another, or they place it otherwise than fit chose.
+        self.must_search = False
         self.is_early = False  # its process was begun before its turn
         self.failed_early = False  # and it failed before it was ready: once more, in its turn
         self.restored_tokens = 0
@@ -117,7 +118,7 @@ class Instance:
     @property
     def goes_on(self) -> bool:
         """Whether its load goes on with another process."""
-        return self.fell_short or self.failed_early
+        return self.must_search or self.failed_early
 
     @property
     def endpoint(self) -> Endpoint:

@@ -51,7 +51,7 @@ class Life:
         self._faults, self._clock, self._stall_timeout = faults, clock, stall_timeout
         self._output, self._report = instance.output, instance.report
         self._order, self._slots = instance.order, instance.slots
-        self._is_misfit = False  # its plan, to the memory that there is: see `_compare_memory`
+        self._given_up = ""  # why its plan's flags do not serve: see `_compare`
         self._is_loaded = asyncio.Event()  # it would serve, if nothing were to be restored first
 
     async def run(self, start: Callable[[], Child]) -> Cause:
@@ -147,7 +147,7 @@ class Life:
     def _hear_log(self, line: str) -> None:
         if ph.is_loading(self._instance.phase):
             self._move(self._report.after_log(self._instance.phase, line))
-            self._compare_memory()
+            self._compare()
             return
         if self._slots:
             self._slots.hear(line)
@@ -156,13 +156,19 @@ class Life:
         elif (timing := parse_timing(line)) and (both := self._instance.timings.take(timing)):
             self._listener.request_timed(self._instance, *both)
 
-    def _compare_memory(self) -> None:
-        """End a replayed load whose engine sees less than its plan needs, or far more, before it takes any."""
+    def _compare(self) -> None:
+        """End a replayed load that lies otherwise than its plan says, or would.
+
+        Where its engine sees less than its plan needs, or far more, it has taken nothing yet.
+        """
         instance = self._instance
-        if self._is_misfit or instance.adopted or not self._report.misfit:
+        if self._given_up or instance.adopted:
             return
-        self._is_misfit = True
-        if instance.child:
+        if misfit := self._report.misfit:
+            self._given_up = f"not the memory of its plan: {misfit}"
+        elif difference := self._report.difference:
+            self._given_up = f"not the placement of its plan: {difference}"
+        if self._given_up and instance.child:
             instance.child.end_quietly()
 
     def _become_ready(self) -> None:
@@ -261,7 +267,7 @@ class Life:
 
     def _over(self, cause: Cause) -> Cause:
         instance, is_meant = self._instance, self._order.is_meant
-        instance.fell_short = not is_meant and self._lacked_memory(cause)
+        instance.must_search = not is_meant and self._is_to_search(cause)
         instance.failed_early = (
             instance.is_early
             and ph.is_loading(instance.phase)
@@ -271,13 +277,13 @@ class Life:
             self._move(ph.Stopped() if self._order.is_meant else ph.Failed(cause))
         return cause
 
-    def _lacked_memory(self, cause: Cause) -> bool:
-        """Whether a load of ours ended because the memory that its plan counted with is not there."""
+    def _is_to_search(self, cause: Cause) -> bool:
+        """Whether a load of ours ended because its plan does not hold: fit has to search."""
         instance = self._instance
         was_replayed = instance.record.replay is not None and not instance.adopted
         if not was_replayed or not ph.is_loading(instance.phase):
             return False
-        return self._is_misfit or lacked_memory(cause.log)
+        return bool(self._given_up) or lacked_memory(cause.log)
 
     def _save_identity(self, child: Child) -> None:
         identity = child.identity
@@ -293,8 +299,8 @@ class Life:
             return Cause("stopped", f"stopped: {order.why}", exit_code=code)
         if order.is_stalled:
             return stalled(self._instance.profile, self._stall_timeout, code, lines)
-        if self._is_misfit:
-            return Cause("load_failed", f"not the memory of its plan: {self._report.misfit}")
+        if self._given_up:
+            return Cause("load_failed", self._given_up)
         if code and code > 0 and self._instance.record.load_seconds is None:
             self._instance.refusal = unloadable(lines)
         return failed(self._instance.profile, self._instance.id, code, lines)

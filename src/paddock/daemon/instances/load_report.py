@@ -28,6 +28,8 @@ class LoadReport:
             self.reader.placement = replay.placement
         if mode:
             self.reader.placement.load_mode_why = mode.why
+        self.difference = ""  # where the flags of its plan placed it otherwise than fit chose
+        self._is_compared = False
         self.n_ctx: int | None = None  # tokens; None: not reported yet
         self.speaks_protocol = False
         self.architecture = ""  # of its model
@@ -60,9 +62,16 @@ class LoadReport:
     def read_log(self, line: str) -> None:
         """Where it lies, as far as this line says it."""
         self.reader.feed(line)
+        self._compare_weights()
         if not self.architecture and (found := _ARCHITECTURE.search(line)):
             self.architecture = found[1]
         self.note_context(self.n_ctx)
+
+    def _compare_weights(self) -> None:
+        """Once, with the model's first graph: a draft model comes after it."""
+        if self._replay and not self._is_compared and self.placement.graph_splits is not None:
+            self._is_compared = True
+            self.difference = self._replay.difference(self.placement)
 
     @property
     def misfit(self) -> str:

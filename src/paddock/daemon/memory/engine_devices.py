@@ -99,7 +99,12 @@ class EngineDevices:
         if reading.total_mib is not None or reading.id not in self.reported:
             return reading
         reported = self._reported(reading.id, booked)
-        return replace(reported, drives_display=reading.drives_display, takers=reading.takers)
+        return replace(
+            reported,
+            drives_display=reading.drives_display,
+            takers=reading.takers,
+            is_listed=True,
+        )
 
     def _reported(self, id_: DeviceId, booked: Booked) -> Reading:
         device = self.reported[id_]

@@ -6,7 +6,13 @@ from msgspec import structs
 
 from paddock.api.placement import Plan
 from paddock.placement.devices import Readings
-from paddock.placement.plan_cache import holds, is_news, is_outgrown
+from paddock.placement.plan_cache import (
+    holds,
+    is_news,
+    is_outgrown,
+    is_reopened,
+    may_fit_unseen,
+)
 
 _OTHERS_KEPT = 100  # plans of versions that models.conf has no more: they may still run
 
@@ -53,7 +59,18 @@ class KnownPlans:
         if plan is None:
             return True
         then = self._made_with.get(fingerprint, {})
-        return not holds(plan, now) and is_news(plan, then, now)
+        is_void = not holds(plan, now) and is_news(plan, then, now)
+        return is_void or self.is_reopened(fingerprint, now)
+
+    def is_reopened(self, fingerprint: str, now: Readings) -> bool:
+        """Whether it was refused beside instances that are gone, where only an engine sees what they held."""
+        plan = self._made.get(fingerprint)
+        return plan is not None and is_reopened(plan, self._made_with.get(fingerprint, {}), now)
+
+    def may_fit_unseen(self, fingerprint: str, now: Readings) -> bool:
+        """Whether only another look of its engine can show that there is room for it."""
+        plan = self._made.get(fingerprint)
+        return plan is not None and may_fit_unseen(plan, now)
 
     # ---- what is learned ----
 
@@ -62,6 +79,10 @@ class KnownPlans:
         self._made[fingerprint], self._made_with[fingerprint] = plan, readings
         self._outgrown.discard(fingerprint)
         self._failed.discard(fingerprint)
+
+    def amend(self, fingerprint: str, plan: Plan) -> None:
+        """It is the same plan, of which more is known."""
+        self._made[fingerprint] = plan
 
     def note_failed(self, fingerprint: str) -> None:
         """Its engine could not plan: that is not tried again until models.conf or the file changes."""

@@ -4,8 +4,11 @@ How one is made: `rehearsals.py`; what is known: `known_plans.py`. Until a plan 
 the file's facts stands in for it.
 """
 
+import time
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+
+from msgspec import structs
 
 from paddock.api.placement import Plan
 from paddock.config.profile import Profile, Stable
@@ -22,6 +25,8 @@ from paddock.daemon.turns import in_turns
 from paddock.engine.engine import Engine
 from paddock.llama.gguf import Facts
 from paddock.placement.estimate import estimated
+
+_LOOKS_EVERY = 5.0  # seconds
 
 
 class ProfilePlans:
@@ -46,6 +51,7 @@ class ProfilePlans:
         self._sampler, self._listener = sampler, listener
         self._ahead, self._faults = ahead, faults
         self._known = KnownPlans()
+        self._looked_at: dict[str, float] = {}  # by fingerprint, when somebody asked
         self._rehearsals = Rehearsals(
             self._known, roster, ledger, flaws, scheduler, registry, sampler, listener,
             state_dir=state_dir,
@@ -149,6 +155,19 @@ class ProfilePlans:
         """Memory, profiles or instances have changed."""
         self._sampler.has_news.set()
 
+    async def look_anew(self, profile: Profile) -> Plan:
+        """The plan as of now; also where nothing is new but what only its engine can see.
+
+        Not more often than each few seconds: whoever asks may do so all the time.
+        """
+        fingerprint, now = profile.fingerprint, time.monotonic()
+        is_due = now - self._looked_at.get(fingerprint, -_LOOKS_EVERY) >= _LOOKS_EVERY
+        if is_due and self._known.may_fit_unseen(fingerprint, self._ledger.readings):
+            self._looked_at[fingerprint] = now
+            if self._rehearsals.may_rehearse(profile):
+                return await self._rehearsals.make(profile, anew=True) or self.of(profile)
+        return await self.make(profile)
+
     async def make(self, profile: Profile) -> Plan:
         """The plan as of now, made if need be; an estimate where an engine cannot be asked now."""
         self._sampler.measure()
@@ -177,6 +196,14 @@ class ProfilePlans:
         self._rehearsals.forget(profile, engine)
         self.wake()
 
+    def without_replay(self, profile: Profile, engine: Engine, difference: str) -> None:
+        """Its flags gave another placement than fit's: the plan goes on without them."""
+        if plan := self._known.get(profile.fingerprint):
+            note = f"each load searches anew: the flags for what fit chose placed it otherwise ({difference})"
+            plan = structs.replace(plan, replay=[], replay_weights={}, notes=[*plan.notes, note])
+            self._known.amend(profile.fingerprint, plan)
+            self._rehearsals.remember(profile, engine, plan)
+
     def reconsider(self, files: Collection[Path]) -> None:
         """Plan anew whose model's file is another than when it was planned."""
         for profile in self._roster.stable.profiles.values():
@@ -185,4 +212,6 @@ class ProfilePlans:
 
     def keep_only(self, stable: Stable) -> None:
         """Forget the plans of other versions but for the last ones, and try again what could not be made."""
-        self._known.keep_only({profile.fingerprint for profile in stable.profiles.values()})
+        wanted = {profile.fingerprint for profile in stable.profiles.values()}
+        self._known.keep_only(wanted)
+        self._looked_at = {f: at for f, at in self._looked_at.items() if f in wanted}

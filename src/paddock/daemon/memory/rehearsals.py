@@ -111,8 +111,11 @@ class Rehearsals:
 
     # ---- what ----
 
-    async def make(self, profile: Profile) -> Plan | None:
-        """The plan that its engine makes, or an estimate that says why not; None: not now."""
+    async def make(self, profile: Profile, *, anew: bool = False) -> Plan | None:
+        """The plan that its engine makes, or an estimate that says why not; None: not now.
+
+        What is remembered on the disk is taken where it holds; not where it was made beside who is gone. `anew`: never.
+        """
         async with self._busy:
             if not self._scheduler.is_calm or self._scheduler.away is not None:
                 return None
@@ -125,6 +128,8 @@ class Rehearsals:
             self._sampler.measure()  # what was read ten seconds ago may have left since
             around, facts = self.around(), self._roster.facts(profile)
             state = self._flaws.state(profile)
+            if anew or self._known.is_reopened(profile.fingerprint, around.readings):
+                self._planner.forget(profile, engine)
             try:
                 plan = await asyncio.to_thread(self._planner.plan, profile, engine, facts, around)
                 self._rehearsed_at = time.monotonic()
@@ -177,6 +182,10 @@ class Rehearsals:
             if plan.refusal:
                 self._known.drop(profile.fingerprint)
                 await self._listener.plans_changed()
+
+    def remember(self, profile: Profile, engine: Engine, plan: Plan) -> None:
+        """Keep this plan on the disk in place of the one there."""
+        self._planner.remember(profile, engine, plan)
 
     def forget(self, profile: Profile, engine: Engine) -> None:
         """What is kept on the disk of its plan."""

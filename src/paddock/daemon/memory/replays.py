@@ -62,6 +62,10 @@ class Replays:
         """Its plan did not hold: it is made anew when nothing loads."""
         self._plans.drop(profile, engine)
 
+    def disprove(self, profile: Profile, engine: Engine, difference: str) -> None:
+        """Its plan's flags placed it otherwise: loads search until there is another plan."""
+        self._plans.without_replay(profile, engine, difference)
+
     def _beside(self, apart: Collection[InstanceId]) -> Demand:
         """MiB by device of everybody else, also of who is ending: it is booked until its memory is free."""
         others: dict[DeviceId, int] = {}

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,7 +135,7 @@ class Roster:
                 defaults_for=engines.defaults,
                 before=self.stable.profiles,
             )
-            stable, changes = _settled(new, engines, self.stable)
+            stable, changes = settled(new, engines, self.stable)
             return Revision(stable, engines, changes)
 
     def take(self, draft: Revision, warnings: list[str]) -> None:
@@ -151,13 +152,17 @@ class Roster:
 
     async def read_facts(self) -> tuple[set[Path], set[Path]]:
         """Read the headers of model files that are new or not as they were; these two apart."""
+        return await self.read_facts_of(self.stable.profiles.values())
+
+    async def read_facts_of(self, profiles: Iterable[Profile]) -> tuple[set[Path], set[Path]]:
+        """The same for these profiles, active or not."""
         async with self._reading:
             with self._faults.caught("facts"):
-                return await self._read_facts()
+                return await self._read_facts(list(profiles))
             return set(), set()
 
-    async def _read_facts(self) -> tuple[set[Path], set[Path]]:
-        marks = await asyncio.to_thread(_stamped, self.stable)
+    async def _read_facts(self, profiles: list[Profile]) -> tuple[set[Path], set[Path]]:
+        marks = await asyncio.to_thread(_stamped, profiles)
         unseen = [path for path, stamp in marks.items() if self._stamps(path) != stamp]
         found = await read_all_in_child(unseen, cache_dir=self._paths.state_dir) if unseen else {}
         changed = found.keys() & self._facts.keys()
@@ -205,8 +210,8 @@ class Roster:
         return any(self._stamps(path) != stamps(path) for path in _model_files(profile))
 
 
-def _stamped(stable: Stable) -> dict[Path, list[Stamp]]:
-    paths = sorted({path for p in stable.profiles.values() for path in _model_files(p)})
+def _stamped(profiles: Iterable[Profile]) -> dict[Path, list[Stamp]]:
+    paths = sorted({path for p in profiles for path in _model_files(p)})
     return {path: stamps(path) for path in paths}
 
 
@@ -222,7 +227,7 @@ def _is_large(config: Path) -> bool:
         return False  # said where it is read
 
 
-def _settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:
+def settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:
     """Each profile with the engine that it comes to now, since another default is another way to start;
     and what has changed."""
     names = {profile.engine for profile in new.profiles.values()}

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from paddock.api.activity import Totals
 from paddock.api.events import Activity
-from paddock.api.types import DeviceInfo, InstanceNow, ProfileNow
+from paddock.api.types import DeviceInfo, FaultInfo, InstanceNow, ProfileNow
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
@@ -23,6 +23,7 @@ class Standing(Protocol):
     def current(self) -> str | None: ...
     def instances_now(self) -> list[InstanceNow]: ...
     def profiles_now(self) -> dict[str, ProfileNow]: ...
+    def faults(self) -> list[FaultInfo]: ...
 
 
 class ActivityFeed:
@@ -81,6 +82,7 @@ class ActivityFeed:
             current=self._standing.current(),
             instances=self._standing.instances_now(),
             profiles=self._standing.profiles_now(),
+            faults=self._standing.faults(),
         )
 
 
@@ -96,6 +98,7 @@ def visible(reading: Activity) -> object:
         instances,
         reading.current,
         reading.totals,
+        [(fault.part, fault.message) for fault in reading.faults],
         [_visible(device) for device in reading.devices],
     )
 

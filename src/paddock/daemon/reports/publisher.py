@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec
 from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.placement import Speed, Verdict
+from paddock.api.pulls import PullInfo
 from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
@@ -131,7 +132,7 @@ class Publisher:
     @property
     def is_quiet(self) -> bool:
         """Whether nobody waits and no switch is under way: then `queue_changed` has nothing to publish."""
-        return not self._waiting and not self._switches.underway
+        return not self._waiting and not self._switches.any_underway
 
     @_survived
     def queue_changed(self) -> None:
@@ -158,6 +159,11 @@ class Publisher:
     def yield_changed(self) -> None:
         """The GPUs were yielded, for another time than before, or are ours again."""
         self._bus.publish(wire_events.YieldChanged(yielded=self._view.yielded()))
+
+    @_survived
+    def pull_changed(self, pull: PullInfo) -> None:
+        """A download began, went on or ended."""
+        self._bus.publish(wire_events.PullChanged(pull=pull))
 
     # ---- of models.conf ----
 

@@ -44,9 +44,14 @@ class StatusView:
             listen=list(parts.listen),
             requests=parts.requests.infos(),
             totals=parts.totals,
-            faults=parts.faults.known(),
+            faults=self.faults(),
             yielded=self.yielded(),
+            pulls=[pull for pull in parts.pull_book.all() if not pull.is_over],
         )
+
+    def faults(self) -> list[wire.FaultInfo]:
+        """Unexpected errors of the daemon's own parts, the oldest first."""
+        return self._parts.faults.known()
 
     def yielded(self) -> YieldInfo | None:
         return yielded(self._parts)

@@ -49,21 +49,8 @@ async def show(front: Front, request: web.Request, route: Route) -> web.StreamRe
     return _reply(shelf.shown(card, facts, _began(front)))
 
 
-async def pull(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Says that it is there, or what to do: models are files that the user puts down."""
-    wanted = (await read(front, request, Named)).wanted
-    try:
-        front.named(request, wanted)
-    except UnknownModel as error:
-        raise NotHere(
-            f"Paddock downloads no models, and has none called {wanted!r}",
-            hint="download the GGUF file and add a profile to models.conf; " + error.hint,
-        ) from error
-    return web.Response(body=b'{"status":"success"}\n', content_type="application/x-ndjson")
-
-
 async def refused(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """Create, copy, delete, push and blobs: the stable is changed in models.conf."""
+    """Create, push and blobs: models come from a hub, and from models.conf."""
     raise NotHere(
         f"{request.path} is not here: Paddock's models are the profiles of models.conf",
         hint="change that file; it is read anew at once",

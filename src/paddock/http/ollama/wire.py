@@ -81,6 +81,13 @@ class Named(msgspec.Struct, kw_only=True):
         return self.model or self.name
 
 
+class Copied(msgspec.Struct, kw_only=True):
+    """Body of /api/copy."""
+
+    source: str = ""
+    destination: str = ""
+
+
 class Details(msgspec.Struct, kw_only=True):
     """What a model is made of."""
 

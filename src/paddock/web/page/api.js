@@ -48,8 +48,14 @@ export async function get(path, signal) {
     return (await ask(path, signal ? { signal } : {})).json();
 }
 
-/** @template T @param {string} path @param {unknown} [body] @returns {Promise<T>} */
-export async function post(path, body = {}) {
+/** @template T @param {string} path @param {unknown} [body] @param {AbortSignal} [signal] @returns {Promise<T>} */
+export const post = (path, body = {}, signal) => give("POST", path, body, signal);
+
+/** @template T @param {string} path @param {unknown} body @returns {Promise<T>} */
+export const put = (path, body) => give("PUT", path, body);
+
+/** @param {string} method @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
+async function give(method, path, body, signal) {
     const headers = { "Content-Type": "application/json" };
-    return (await ask(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    return (await ask(path, { method, headers, body: JSON.stringify(body), ...(signal ? { signal } : {}) })).json();
 }

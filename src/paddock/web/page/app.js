@@ -1,13 +1,18 @@
 /** The frame of all views: where one can go, how the link is, what the title and the icon say. */
 
 import { key } from "./api.js";
+import { useOrder } from "./asking.js";
+import { isChanged, kept } from "./draft.js";
 import { onMove } from "./history.js";
 import { KEYS, onKey } from "./keys.js";
-import { fraction, Mark, Order } from "./parts.js";
+import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Config } from "./views/config.js";
+import { Contexts } from "./views/contexts.js";
 import { Devices } from "./views/devices.js";
+import { Engines } from "./views/engines.js";
 import { Key } from "./views/key.js";
 import { Logs } from "./views/logs.js";
 import { Model } from "./views/model.js";
@@ -21,25 +26,35 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", config: "Config", key: "Key" };
+
+const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
     const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
+    const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
-        const act = onKey({ help: () => help.current?.showModal() });
+        const give = (/** @type {string} */ path, /** @type {unknown} */ body, /** @type {string} */ what) => {
+            setOrdered(what);
+            void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
+        };
+        const act = onKey({ help: () => help.current?.showModal(), order: give });
         const change = () => setIsOnline(navigator.onLine);
+        const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
         addEventListener("keydown", act);
+        addEventListener("beforeunload", ask);
         addEventListener("online", change);
         addEventListener("offline", change);
         return () => {
             removeEventListener("keydown", act);
+            removeEventListener("beforeunload", ask);
             removeEventListener("online", change);
             removeEventListener("offline", change);
         };
     }, []);
-    const where = place.view === "switch" ? place.view : `${place.view}/${place.name}`, wasAt = useRef(where);
+    const where = place.view === "switch" ? place.view : `${place.view}/${place.view === "config" ? "" : place.name}`, wasAt = useRef(where);
     useEffect(() => { // a screen reader hears where it is; a field that took the focus keeps it
         if (wasAt.current === where) return;
         wasAt.current = where;
@@ -57,7 +72,9 @@ export function App() {
             <span class="link" role="status"><${Mark} mark=${isOnline ? words.LINKS[view.link] : words.LINKS.offline} /></span>
             <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
         </header>
-        <${Problems} view=${view} isOnline=${isOnline} />
+        <${Problems} view=${view} place=${place} isOnline=${isOnline} />
+        <div class="said" role="status">${ordered}</div>
+        <${Refused} error=${ordered ? error : null} />
         <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
         <footer class="dim">${[view.version && `paddock ${view.version}`, view.engine, view.current && `current: ${view.current}`].filter(Boolean).join(" · ")}</footer>
         <dialog ref=${help} aria-labelledby="keys-title">
@@ -67,8 +84,8 @@ export function App() {
         </dialog>`;
 }
 
-/** What stands in the way of all views. @param {{view: View, isOnline: boolean}} props */
-function Problems({ view, isOnline }) {
+/** What stands in the way of all views. @param {{view: View, place: Place, isOnline: boolean}} props */
+function Problems({ view, place, isOnline }) {
     const found = [];
     if (view.refused) {
         found.push(html`${view.refused === 401 ? (key() ? "The key is not known here." : "This daemon wants a key.") : view.link_error}
@@ -77,9 +94,14 @@ function Problems({ view, isOnline }) {
         found.push(html`${isOnline ? `${view.link_error}; trying again` : "This device is offline; waiting for it"}. What is shown is how it was.
             <button onClick=${() => store.feed.retry()}>Try now</button>`);
     }
+    if (place.view !== "config" && isChanged(kept())) found.push(html`Your text of models.conf is not written yet. <a href=${addressOf("config")}>Go on with it</a>`);
     if (view.config?.error) found.push(words.notApplied(view.config.error));
     if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
-    for (const fault of view.faults) found.push(`an unexpected error in ${fault.part}: ${fault.message}`);
+    const fault = view.faults.at(-1), others = view.faults.length - 1;
+    if (fault) {
+        found.push(html`an unexpected error in ${fault.part}: ${fault.message}${others > 0 ? `, and ${words.count(others, "other")}` : ""}
+            <a href=${addressOf("logs", "daemon")}>the daemon's log</a>`);
+    }
     return html`<div class="problems" role="alert">${found.map((one) => html`<p>${one}</p>`)}</div>`;
 }
 
@@ -102,6 +124,12 @@ function Shown({ view, place }) {
             return html`<${Past} view=${view} query=${place.query} />`;
         case "usage":
             return html`<${Usage} />`;
+        case "engines":
+            return html`<${Engines} view=${view} />`;
+        case "contexts":
+            return html`<${Contexts} view=${view} />`;
+        case "config":
+            return html`<${Config} view=${view} name=${place.name} />`;
         case "key":
             return html`<${Key} view=${view} />`;
         default:

@@ -21,20 +21,22 @@ export function useAnswer(path, since = "") {
     return answer.path === path ? answer : { value: null, error: null };
 }
 
-/** An order to the daemon, what became of it, and whether it is under way.
- * @returns {{order: (path: string, body?: unknown) => Promise<boolean>, error: Refusal | null, isBusy: boolean}} */
+/** An order to the daemon, what became of it, whether it is under way, and how many were carried out.
+ * @returns {{order: (path: string, body?: unknown) => Promise<boolean>, error: Refusal | null, isBusy: boolean, done: number}} */
 export function useOrder() {
     const [state, setState] = useState(/** @type {{error: Refusal | null, isBusy: boolean}} */ ({ error: null, isBusy: false }));
+    const [done, setDone] = useState(0);
     const order = useCallback(async (/** @type {string} */ path, /** @type {unknown} */ body = {}) => {
         setState({ error: null, isBusy: true });
         try {
             await post(path, body);
             setState({ error: null, isBusy: false });
+            setDone((n) => n + 1);
             return true;
         } catch (error) {
             setState({ error: /** @type {Refusal} */ (error), isBusy: false });
             return false;
         }
     }, []);
-    return { order, ...state };
+    return { order, ...state, done };
 }

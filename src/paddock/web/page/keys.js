@@ -2,14 +2,22 @@
 
 import { addressOf, placeOf } from "./route.js";
 import { go } from "./history.js";
+import { store } from "./store.js";
 
 export const KEYS = [
     ["m", "pick a model: type to filter, arrows to choose, Enter to the button that switches"],
     ["/", "to the field that filters or finds, where there is one; else pick a model"],
     ["↑ ↓", "from row to row in a list; Enter opens"],
+    ["u", "unload the model that the row or the view is about; requests that run are finished"],
+    ["c", "cancel the load under way; what had to leave for it comes back"],
+    ["x", "end the request of the row"],
+    ["y", "yield all GPUs to other programs, and take them back"],
+    ["b", "show or fold benchmark profiles"],
+    ["Backspace", "dismiss the failures that are shown"],
     ["l", "the log of the model that the row or the view is about"],
     ["a", "what all models write, one after another"],
     ["L", "the log of the daemon itself"],
+    ["e", "models.conf, at the section of that model"],
     ["d", "devices"],
     ["r", "requests"],
     ["h", "the first view: all models"],
@@ -17,8 +25,10 @@ export const KEYS = [
     ["Esc", "leaves a field or these keys"],
 ];
 
-/** @param {{help: () => void}} does @returns {(event: KeyboardEvent) => void} */
-export function onKey({ help }) {
+/** @typedef {(path: string, body: unknown, what: string) => void} GiveOrder  `what`: in words, for the reader */
+
+/** @param {{help: () => void, order: GiveOrder}} does @returns {(event: KeyboardEvent) => void} */
+export function onKey({ help, order }) {
     /** @type {Record<string, () => void>} */
     const keys = {
         m: () => go(addressOf("switch", modelInHand())),
@@ -27,9 +37,16 @@ export function onKey({ help }) {
         l: () => go(addressOf("logs", modelInHand())),
         a: () => go(addressOf("logs")),
         L: () => go(addressOf("logs", "daemon")),
+        e: () => go(addressOf("config", modelInHand())),
         d: () => go(addressOf("devices")),
         r: () => go(addressOf("requests")),
         h: () => go(addressOf("models")),
+        u: () => unload(order),
+        c: () => cancelLoad(order),
+        x: () => endRequest(order),
+        y: () => yieldOrResume(order),
+        b: () => document.getElementById("benches")?.click(),
+        Backspace: () => Object.keys(store.view.switches).forEach((profile) => store.dismiss(profile)),
         ArrowDown: () => step(1),
         ArrowUp: () => step(-1),
     };
@@ -44,6 +61,31 @@ export function onKey({ help }) {
         event.preventDefault();
         does();
     };
+}
+
+/** @param {GiveOrder} order */
+function unload(order) {
+    const model = modelInHand();
+    if (model) order("/unload", { model, wait: false }, `unloading ${model}`);
+}
+
+/** The load under way; of several the one in hand. @param {GiveOrder} order */
+function cancelLoad(order) {
+    const coming = Object.values(store.view.switches).filter((one) => !one.failure).map((one) => one.profile), own = modelInHand();
+    const model = coming.includes(own) ? own : coming[0];
+    if (model) order("/cancel", { model }, `cancelling ${model}`);
+}
+
+/** @param {GiveOrder} order */
+function endRequest(order) {
+    const request = document.activeElement?.closest("[data-request]")?.getAttribute("data-request");
+    if (request) order(`/requests/${request}/cancel`, {}, "ending the request");
+}
+
+/** @param {GiveOrder} order */
+function yieldOrResume(order) {
+    if (store.view.yielded) order("/resume", {}, "taking the GPUs back");
+    else order("/yield", { wait: false, by: "the dashboard" }, "yielding the GPUs");
 }
 
 /** @param {HTMLElement} target */
@@ -61,7 +103,7 @@ function toField() {
 function modelInHand() {
     const row = document.activeElement?.closest("[data-model]");
     const place = placeOf(location);
-    return row?.getAttribute("data-model") ?? (["models", "switch", "logs"].includes(place.view) && place.name !== "daemon" ? place.name : "");
+    return row?.getAttribute("data-model") ?? (["models", "switch", "logs", "config"].includes(place.view) && place.name !== "daemon" ? place.name : "");
 }
 
 /** The focus goes from row to row, by each one's first link. @param {1 | -1} by */

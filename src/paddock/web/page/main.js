@@ -5,6 +5,8 @@ import { go } from "./history.js";
 import { store } from "./store.js";
 import { html, render } from "./vendor/htm-preact.js";
 
+const PATIENCE = 150; // milliseconds: a slow daemon's page says that it connects
+
 /** Links to views are followed within the page. @param {MouseEvent} event */
 function follow(event) {
     const link = /** @type {HTMLElement} */ (event.target).closest("a");
@@ -19,4 +21,7 @@ addEventListener("click", follow);
 addEventListener("online", () => store.feed.retry());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && store.feed.retry());
 void store.feed.run();
-render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+// Drawn once, with what there is, where the daemon answers at once as it does.
+void Promise.race([store.heard, new Promise((resolve) => setTimeout(resolve, PATIENCE))]).then(() => {
+    render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+});

@@ -101,6 +101,12 @@ function after(view, event, now) {
             const yielded = event.yielded ?? null;
             return noted({ ...view, yielded }, { kind: "yield", at: now, profile: "", about: event });
         }
+        case "pull": {
+            const about = view.notices.at(-1)?.about;
+            const goesOn = about && !("link" in about) && about.type === "pull" && about.pull.model === event.pull.model;
+            const notices = goesOn ? view.notices.slice(0, -1) : view.notices;
+            return noted({ ...view, notices }, { kind: "pull", at: now, profile: "", about: event });
+        }
         default:
             return view; // of a newer daemon: what it knows more is not shown
     }
@@ -204,6 +210,7 @@ function activity(view, event, now) {
         devices: event.devices,
         totals: event.totals,
         pressure: event.pressure ?? null,
+        faults: event.faults ?? [],
         heard: now,
         epoch: epoch(event.time, now, view.epoch),
     };

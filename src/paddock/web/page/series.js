@@ -80,17 +80,5 @@ export class Series {
 export function measured(view) {
     const generating = view.requests.filter((request) => request.phase === "generating");
     const speeds = generating.flatMap((request) => request.speed ?? []);
-    /** @type {Record<string, number | null>} */
-    const values = {
-        generation: speeds.length || !generating.length ? speeds.reduce((a, b) => a + b, 0) : null,
-        requests: view.requests.length,
-    };
-    for (const device of view.devices) {
-        const { name, total_mib: total, free_mib: free } = device;
-        values[`used:${name}`] = !total || free == null ? null : Math.min(Math.max(1 - free / total, 0), 1) * 100;
-        values[`load:${name}`] = device.utilization == null ? null : device.utilization * 100;
-        values[`temperature:${name}`] = device.temperature_c ?? null;
-        values[`power:${name}`] = device.power_w ?? null;
-    }
-    return values;
+    return { generation: speeds.length || !generating.length ? speeds.reduce((a, b) => a + b, 0) : null };
 }

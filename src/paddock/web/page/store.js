@@ -19,6 +19,8 @@ class Store {
         this.feed = new Feed((news) => this._hear(news));
         /** @type {Set<() => void>} */
         this._readers = new Set();
+        /** When the first snapshot has come, or that none comes. */
+        this.heard = new Promise((resolve) => (this._isHeard = resolve));
         this._isDue = false;
         this._refreshed = -Infinity;
     }
@@ -39,6 +41,7 @@ class Store {
     _hear(news) {
         const now = clock();
         this.view = reduceNews(this.view, news, now);
+        if ("type" in news || news.link === "lost") this._isHeard(undefined);
         const isReading = "type" in news && (news.type === "snapshot" || news.type === "activity");
         if (isReading) this.series.sample(this.view, now);
         if (this.view.is_stale && now - this._refreshed > MOST_OFTEN / (this._refreshed > 0 ? 1 : 10)) {

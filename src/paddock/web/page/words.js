@@ -6,42 +6,45 @@
 
 const MINUTE = 60, HOUR = 3600, DAY = 86400; // seconds
 
-/** @param {number} digits */
-function format(digits) {
-    return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+/** Made at its first use: each takes a browser some milliseconds. @template T @param {() => T} make @returns {() => T} */
+function once(make) {
+    /** @type {T | undefined} */
+    let made;
+    return () => (made ??= make());
 }
-const WHOLE = format(0), ONE = format(1), TWO = format(2);
-const SHORT = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const digits = (/** @type {number} */ n) => once(() => new Intl.NumberFormat(undefined, { minimumFractionDigits: n, maximumFractionDigits: n }));
+const WHOLE = digits(0), ONE = digits(1), TWO = digits(2);
+const SHORT = once(() => new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 }));
+const CLOCK = once(() => new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }));
+const MOMENT = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }));
+const DATE = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" }));
 
 /** @param {number | null | undefined} value */
-export const whole = (value) => (value == null ? "" : WHOLE.format(value));
+export const whole = (value) => (value == null ? "" : WHOLE().format(value));
 
 /** A count that may grow large. @param {number | null | undefined} value */
-export const amount = (value) => (value == null ? "" : value < 10_000 ? WHOLE.format(value) : SHORT.format(value));
+export const amount = (value) => (value == null ? "" : value < 10_000 ? WHOLE().format(value) : SHORT().format(value));
 
 /** `2.9 GiB`, below one GiB `512 MiB`. @param {number | null | undefined} value */
 export function mib(value) {
     if (value == null) return "";
-    return value >= 1024 ? `${ONE.format(value / 1024)} GiB` : `${WHOLE.format(value)} MiB`;
+    return value >= 1024 ? `${ONE().format(value / 1024)} GiB` : `${WHOLE().format(value)} MiB`;
 }
 
 /** `12.4 s`, `3 min 05 s`, `2 h 10 min`. @param {number | null | undefined} value */
 export function seconds(value) {
     if (value == null) return "";
-    if (value < MINUTE) return `${ONE.format(value)} s`;
+    if (value < MINUTE) return `${ONE().format(value)} s`;
     const all = Math.round(value), minutes = Math.floor(all / MINUTE);
     if (minutes < 60) return `${minutes} min ${String(all % MINUTE).padStart(2, "0")} s`;
     return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
 /** Of one phase: `0.35 s`. @param {number} value */
-export const fine = (value) => `${TWO.format(value)} s`;
+export const fine = (value) => `${TWO().format(value)} s`;
 
 /** @param {number | null | undefined} value */
-export const speed = (value) => (value == null ? "" : `${(value < 100 ? ONE : WHOLE).format(value)} t/s`);
+export const speed = (value) => (value == null ? "" : `${(value < 100 ? ONE : WHOLE)().format(value)} t/s`);
 
 /** Only what is complete is called 100 %. @param {number | null | undefined} fraction */
 export function percent(fraction) {
@@ -53,21 +56,21 @@ export function percent(fraction) {
 /** The size of a context: `128k`. @param {number | null | undefined} value */
 export function tokens(value) {
     if (value == null) return "";
-    return value >= 1024 && value % 1024 === 0 ? `${value / 1024}k` : WHOLE.format(value);
+    return value >= 1024 && value % 1024 === 0 ? `${value / 1024}k` : WHOLE().format(value);
 }
 
 /** What a disk delivers, in the units that disks are sold by. @param {number | null} mibPerSecond */
 export function rate(mibPerSecond) {
     if (mibPerSecond == null) return "";
     const megabytes = mibPerSecond * 1.048576;
-    return megabytes < 1000 ? `${WHOLE.format(megabytes)} MB/s` : `${ONE.format(megabytes / 1000)} GB/s`;
+    return megabytes < 1000 ? `${WHOLE().format(megabytes)} MB/s` : `${ONE().format(megabytes / 1000)} GB/s`;
 }
 
 /** In its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. @param {number} value */
 export function age(value) {
     const passed = Math.max(value, 0);
     for (const [unit, name] of /** @type {[number, string][]} */ ([[DAY, "d"], [HOUR, "h"], [MINUTE, "min"]])) {
-        if (passed >= unit) return `${WHOLE.format(Math.floor(passed / unit))} ${name}`;
+        if (passed >= unit) return `${WHOLE().format(Math.floor(passed / unit))} ${name}`;
     }
     return `${Math.floor(passed)} s`;
 }
@@ -76,19 +79,19 @@ export function age(value) {
 export const ago = (value) => (value < 10 ? "just now" : `${age(value)} ago`);
 
 /** `1 request`, `2 requests`. @param {number} number @param {string} thing */
-export const count = (number, thing) => `${WHOLE.format(number)} ${thing}${number === 1 ? "" : "s"}`;
+export const count = (number, thing) => `${WHOLE().format(number)} ${thing}${number === 1 ? "" : "s"}`;
 
 /** The time of day, in the reader's zone. @param {number} unix seconds */
-export const clock = (unix) => CLOCK.format(unix * 1000);
+export const clock = (unix) => CLOCK().format(unix * 1000);
 
 /** Day and time, in the reader's zone. @param {string | null | undefined} iso */
 export function moment(iso) {
     const at = Date.parse(iso ?? "");
-    return Number.isNaN(at) ? "" : MOMENT.format(at);
+    return Number.isNaN(at) ? "" : MOMENT().format(at);
 }
 
 /** A day as the daemon counts them. @param {string} iso */
-export const date = (iso) => DATE.format(Date.parse(iso));
+export const date = (iso) => DATE().format(Date.parse(iso));
 
 /** `a, b and c`. @param {string[]} names */
 export const list = (names) => new Intl.ListFormat("en", { type: "conjunction" }).format(names);
@@ -121,6 +124,7 @@ export const OUTCOMES = {
     config: { symbol: "≡", word: "models.conf", tone: "plain" },
     link: { symbol: "⇄", word: "connection", tone: "warn" },
     yield: { symbol: "◌", word: "yield", tone: "warn" },
+    pull: { symbol: "↓", word: "download", tone: "plain" },
 };
 /** @type {Record<string, Mark>} */
 export const LINKS = {
@@ -181,6 +185,16 @@ export function yieldedBy(yielded) {
     return `the GPUs are yielded by ${yielded.by} since ${moment(yielded.since) || yielded.since}${until}`;
 }
 
+/** How a download is. @param {import("../types").PullInfo} pull */
+function pulled(pull) {
+    if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
+    if (pull.state === "done") return `done, as [${pull.profile}]`;
+    const files = pull.files ?? [];
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const done = files.reduce((sum, file) => sum + (file.done ?? 0), 0);
+    return size ? `${pull.state}, ${Math.round((100 * done) / size)}%` : pull.state;
+}
+
 /** A notice in one line. @param {Notice} notice */
 export function notice({ about, profile, verified }) {
     if ("link" in about) return about.link === "live" ? "connected again" : `connection lost: ${about.error}`;
@@ -200,6 +214,8 @@ export function notice({ about, profile, verified }) {
             return about.config.error ? notApplied(about.config.error) : `models.conf was read again: ${changes(about)}`;
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
+        case "pull":
+            return `${about.pull.model}: ${pulled(about.pull)}`;
         default:
             return "";
     }

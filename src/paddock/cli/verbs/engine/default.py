@@ -12,12 +12,12 @@ def default(name: EngineArgument, config: Config = None, settings: SettingsFile 
 
     `paddock engine promote` does the same, but only for an engine that has passed its test.
     """
-    from paddock.cli.offline.engines import make_default, reload_daemon
+    from paddock.cli.offline.engines import defaults, reload_daemon
     from paddock.cli.offline.files import open_files
     from paddock.cli.output.engines import print_default
 
     files = open_files(config, settings)
-    if make_default(files, name):
+    if defaults(files).choose(name):
         print_default(name, reload_daemon(files))
     else:
         print(f"{name} is the default already")

@@ -15,12 +15,12 @@ def list_engines(
 
     `*` marks the default. What an engine waits for is shown, so that a patched build is not forgotten.
     """
-    from paddock.cli.offline.engines import names, portrait
+    from paddock.cli.offline.engines import defaults, portrait
     from paddock.cli.offline.files import open_files
     from paddock.cli.output.engines import trial_words
 
     files = open_files(config, settings)
-    found = [portrait(files, name) for name in names(files)]
+    found = [portrait(files, name) for name in defaults(files).names()]
     if as_json:
         print_json(found)
         return

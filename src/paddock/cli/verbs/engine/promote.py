@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from paddock.cli.options import Config, EngineArgument, SettingsFile
-from paddock.errors import EngineError
 
 EXAMPLE = "Example: paddock engine test next && paddock engine promote next"
 Force = Annotated[
@@ -22,21 +21,12 @@ def promote(
 
     A build that was replaced since counts as not tested. `paddock engine rollback` goes back.
     """
-    from paddock.cli.offline.engines import make_default, reload_daemon
+    from paddock.cli.offline.engines import defaults, reload_daemon
     from paddock.cli.offline.files import open_files
     from paddock.cli.output.engines import print_default
-    from paddock.engine.trial_store import open_trial_store
 
     files = open_files(config, settings)
-    trial = open_trial_store(files.paths.state_dir).trial_of(files.engines.find(name))
-    if not force and (trial is None or not trial.passed):
-        what = "was not tested" if trial is None else "did not pass its test"
-        raise EngineError(
-            f"{name} {what}",
-            hint=f"`paddock engine test {name}` first; --force makes it the default all the same",
-            detail=tuple(trial.failures) if trial else (),
-        )
-    if make_default(files, name):
+    if defaults(files).promote(name, force=force):
         print_default(name, reload_daemon(files))
     else:
         print(f"{name} is the default already")

@@ -14,6 +14,7 @@ export function Layout({ plan, placement }) {
     const rows = compared(plan, placement);
     return html`
         ${plan && html`<${Layers} plan=${plan} />`}
+        <${Shares} plan=${plan} placement=${placement} />
         <table>
             <thead><tr><th>device</th><th>of it</th>${plan && html`<th class="number">planned</th>`}${placement && html`<th class="number">reported</th>`}</tr></thead>
             <tbody>${rows.map((row) => html`<tr class=${row.kind === "all" ? "sum" : ""}>
@@ -22,11 +23,43 @@ export function Layout({ plan, placement }) {
             </tr>`)}</tbody>
         </table>
         ${placement && html`<p class="dim">${[
-            placement.layers != null ? `${placement.layers_offloaded ?? 0} of ${placement.layers} layers on devices` : "",
+            placement.layers != null ? `${placement.layers_offloaded ?? 0} of ${placement.layers} layers on devices, as its log says${offPlan(plan, placement)}` : "",
+            placement.layers_overflowing ? `parts of ${words.whole(placement.layers_overflowing)} of them elsewhere` : "",
             placement.graph_splits != null ? words.count(placement.graph_splits, "graph split") : "",
             placement.load_mode ? `read by ${placement.load_mode}` : "",
         ].filter(Boolean).join(", ")}</p>`}
         ${(plan?.notes ?? []).map((note) => html`<p class="dim">${note}</p>`)}`;
+}
+
+/** What each device holds of it, as planned above as reported: on one scale, in the same order. @param {{plan?: Plan | null, placement?: Placement | null}} props */
+function Shares({ plan, placement }) {
+    const { devices, planned, reported } = shares(plan, placement);
+    const whole = Math.max(...[planned, reported].map((row) => row.reduce((sum, mib) => sum + mib, 0)));
+    if (!planned.length || !reported.length || !whole) return null;
+    return html`<div class="shares">${[{ name: "planned", row: planned }, { name: "reported", row: reported }].map(({ name, row }) => {
+        const said = devices.map((device, i) => (row[i] ? `${device} ${words.mib(row[i])}` : "")).filter(Boolean).join(", ");
+        return html`<span class="dim">${name}</span><div class="bar" role="img" aria-label=${`${name}: ${said}`}>
+            ${row.map((mib, i) => mib > 0 && html`<div class=${`part own n${i % 8}`} style=${{ width: `${(mib / whole) * 100}%` }}
+                title=${`${devices[i]} ${words.mib(mib)}`}></div>`)}</div>`;
+    })}</div>`;
+}
+
+/** MiB of each device as planned and as reported, the machine's own memory first as its layers are; without one of them an empty row. Pure.
+ * @param {Plan | null | undefined} plan @param {Placement | null | undefined} placement */
+export function shares(plan, placement) {
+    const sums = compared(plan, placement).filter((row) => row.kind === "all");
+    const ordered = [...sums.filter((row) => row.device === "Host"), ...sums.filter((row) => row.device !== "Host")];
+    return {
+        devices: ordered.map((row) => row.device),
+        planned: plan ? ordered.map((row) => row.planned ?? 0) : [],
+        reported: placement?.buffers?.length ? ordered.map((row) => row.reported ?? 0) : [],
+    };
+}
+
+/** That fewer layers lie on devices than planned. @param {Plan | null | undefined} plan @param {Placement} placement */
+function offPlan(plan, placement) {
+    const planned = plan?.layers_on_devices;
+    return planned == null || (placement.layers_offloaded ?? 0) >= planned ? "" : `, not the ${words.whole(planned)} that were planned`;
 }
 
 /** Each layer as a cell, in the model's order: those in RAM come first. @param {{plan: Plan}} props */

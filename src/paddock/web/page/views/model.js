@@ -29,6 +29,7 @@ export function Model({ view, name }) {
             <a class="button" href=${addressOf("switch", name)}>Switch…</a>
             ${instance && html`<button disabled=${isBusy} onClick=${() => order("/unload", { model: name, wait: false })}>Unload</button>`}
             <a class="button" href=${addressOf("logs", name)}>Log</a>
+            <a class="button" href=${addressOf("config", name)}>Edit</a>
         </header>
         <p class="dim">${[model.title, model.description].filter(Boolean).join(": ")}</p>
         <${Refused} error=${error} />

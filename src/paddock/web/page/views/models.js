@@ -1,25 +1,48 @@
 /** The first view, as the terminal's: switches under way, all models, devices, requests, what happened. */
 
-import { DeviceBar, fraction, Mark, Switches } from "../parts.js";
+import { DeviceBar, fraction, Mark, Switches, Waterfall } from "../parts.js";
 import { addressOf } from "../route.js";
 import { instanceOf } from "../state.js";
 import { useClock } from "../store.js";
-import { Component, html, useState } from "../vendor/htm-preact.js";
+import { Component, html, useEffect, useState } from "../vendor/htm-preact.js";
 import * as words from "../words.js";
 import { RequestTable } from "./requests.js";
 
 /** @typedef {import("../state.js").View} View */
 /** @typedef {import("../state.js").ProfileInfo} ProfileInfo */
 
+const LEAST_HEIGHT = 24; // CSS pixels of a row
+const SHOWN = 60; // seconds: the waterfall of a switch that has ended
+const STEP = 250; // rows that are drawn in addition with each frame
+
+/** How many rows this page has drawn: kept, so that the way back finds the same height. */
+let drawn = 0;
+
+/** Whether benchmark profiles are shown: kept, so that the way back finds them so. */
+let showsBenches = false;
+
+/** So many of all rows: first as many as a window holds, then more with each frame. @param {number} all */
+function useSoMany(all) {
+    const [rows, setRows] = useState(Math.max(drawn, Math.ceil(innerHeight / LEAST_HEIGHT)));
+    useEffect(() => { // after the frame was painted
+        if (rows < all) setRows((drawn = rows + STEP));
+    }, [rows, all]);
+    return rows;
+}
+
 /** @param {{view: View}} props */
 export function Models({ view }) {
-    const [wanted, setWanted] = useState("");
+    const [wanted, setWanted] = useState(""), [hasBenches, setHasBenches] = useState(showsBenches);
     const now = useClock(30);
     const shown = view.models.filter((model) => isListed(view, model) || model.state !== "unloaded");
     const matching = shown.filter((model) => matches(model, wanted));
-    const ordered = [...matching.filter((m) => !m.bench), ...matching.filter((m) => m.bench)];
+    const benches = matching.filter((model) => model.bench), isFolded = !hasBenches && !wanted.trim();
+    const ordered = [...matching.filter((model) => !model.bench), ...(isFolded ? benches.filter((model) => model.state !== "unloaded") : benches)];
+    const turn = () => setHasBenches((showsBenches = !hasBenches));
+    const rows = useSoMany(ordered.length);
     return html`
         <${Switches} view=${view} />
+        <${JustEnded} view=${view} />
         <div class="columns">
             <section class="main" aria-labelledby="models-title">
                 <header class="bar-of-tools">
@@ -32,10 +55,12 @@ export function Models({ view }) {
                     <div role="row" class="head">
                         ${["model", "state", "speed", "context", "size", "verdict", "last used"].map((name) => html`<span role="columnheader">${name}</span>`)}
                     </div>
-                    ${ordered.map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
+                    ${ordered.slice(0, rows).map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
                         used=${lastUsed(view, model, now)} isCurrent=${view.current === model.id} />`)}
                 </div>
-                ${!ordered.length && html`<p class="dim">${empty(view, wanted)}</p>`}
+                ${benches.length > 0 && !wanted.trim() && html`<p><button id="benches" aria-expanded=${hasBenches} onClick=${turn}>
+                    ${hasBenches ? "fold" : "show"} ${words.count(benches.length, "benchmark")} ( b )</button></p>`}
+                ${!ordered.length && !benches.length && html`<p class="dim">${empty(view, wanted)}</p>`}
             </section>
             <div class="aside">
                 <section aria-labelledby="devices-title">
@@ -141,6 +166,21 @@ function totals({ totals: t, waiting, pressure }) {
         waits ? `${words.whole(waits)} waiting` : "",
         (pressure ?? 0) >= 1 ? `memory pressure ${words.whole(pressure)} %` : "",
     ].filter(Boolean).join(" · ");
+}
+
+/** The waterfall of a switch that has just ended, until it is closed or another goes on. @param {{view: View}} props */
+function JustEnded({ view }) {
+    const [closed, setClosed] = useState(0), now = useClock(10);
+    const notice = view.notices.findLast(({ about }) => "type" in about && about.type === "switch-ended" && about.outcome === "ready");
+    const about = notice?.about;
+    if (!notice || !about || !("type" in about) || about.type !== "switch-ended" || !about.phases?.length) return null;
+    const isOver = notice.at === closed || now - notice.at > SHOWN || Object.values(view.switches).some((one) => !one.failure);
+    if (isOver) return null;
+    return html`<section aria-label="the switch that has just ended"><article class="card">
+        <header><h2><a href=${addressOf("models", notice.profile)}>${notice.profile}</a> <${Mark} mark=${words.OUTCOMES.ready} /> after ${words.seconds(about.seconds)}</h2>
+            <button onClick=${() => setClosed(notice.at)}>Close</button></header>
+        <${Waterfall} phases=${about.phases} />
+    </article></section>`;
 }
 
 /** What happened since the page was opened. @param {{view: View}} props */

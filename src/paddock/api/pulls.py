@@ -1,0 +1,74 @@
+"""What crosses the API of downloads: what is fetched from a hub, how far it is, and what became of it. Bytes, seconds."""
+
+from typing import Literal
+
+import msgspec
+
+PullState = Literal["running", "paused", "done", "failed", "cancelled"]
+
+
+class PullFile(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One file of a download."""
+
+    path: str  # within the repository
+    size: int
+    done: int = 0
+    stage: Literal["waiting", "fetching", "checking", "done"] = "waiting"
+
+
+class PullFailure(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Why a download did not come to its end."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class PullInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One download of the daemon's."""
+
+    id: str
+    model: str  # as it was asked for: `OWNER/REPO:QUANT`
+    state: PullState
+    quantisation: str = ""  # that was chosen, once that is known
+    files: list[PullFile] = []
+    rate: float | None = None  # bytes/s
+    eta: float | None = None
+    note: str = ""  # what it waits for, in words
+    profile: str = ""  # that was made of it, once it is done
+    failure: PullFailure | None = None
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def done(self) -> int:
+        return sum(file.done for file in self.files)
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    def in_words(self) -> str:
+        """In one line."""
+        if self.failure:
+            return f"{self.state}: {self.failure.message}"
+        if self.state == "done":
+            return f"done, as [{self.profile}]"
+        share = f", {self.done / self.size:.0%}" if self.size else ""
+        return f"{self.state}{share}"
+
+
+class PullRequest(msgspec.Struct, kw_only=True):
+    """Fetch this model and write its profile."""
+
+    model: str  # `OWNER/REPO[:QUANT]`, `hf.co/…`, an address, a file within a repository
+    name: str = ""  # of its profile; "": as `paddock init` would call it
+    rate: str = ""  # at most so much a second: `20M`
+
+
+class PullList(msgspec.Struct, kw_only=True):
+    """The downloads since the daemon began, the newest last."""
+
+    pulls: list[PullInfo]
