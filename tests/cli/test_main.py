@@ -27,6 +27,7 @@ VERBS = [
     "resume",
     "logs",
     "history",
+    "bench",
     "list",
     "show",
     "check",
@@ -68,6 +69,7 @@ def test_paddock_alone_lists_its_verbs(paddock: Paddock) -> None:
         "cancel",
         "logs",
         "history glm",
+        "bench",
         "restart",
     ],
 )

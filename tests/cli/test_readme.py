@@ -14,7 +14,8 @@ from paddock.llama.scripted import ScriptedModel, write
 from tests.docs.pages import text
 
 FILES = {"GLM-4.7-Flash-Q4_K_M.gguf": "Glm.", "Qwen3-Coder-30B-Q5_K_M.gguf": "Qwen."}
-_LEFT = ("logs", "init", "add")  # one that follows a log, and those that are the way here
+# One that follows a log, those that are the way here, and one that measures for minutes (`test_bench.py`).
+_LEFT = ("logs", "init", "add", "bench")
 _TILL_AN_ANSWER = 6  # of the commands; the rest asks a daemon, however its file came to be
 Run = Callable[..., tuple[int, str]]
 
@@ -62,7 +63,16 @@ def lines() -> list[str]:
 
 def test_the_commands_are_those_that_are_meant() -> None:
     verbs = [line.split()[1] for line in lines() if line.startswith("paddock")]
-    assert verbs == ["check", "list", "plan", "show", "start", "switch", "status", "doctor"]
+    assert verbs == [
+        "check",
+        "list",
+        "plan",
+        "show",
+        "start",
+        "switch",
+        "status",
+        "doctor",
+    ]
 
 
 @pytest.mark.parametrize("way", ["init", "wrapper", "beside"])

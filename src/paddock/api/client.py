@@ -14,6 +14,7 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
+from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
@@ -170,6 +171,19 @@ class Client:
         """
         query = f"?{urlencode({'since': since})}" if since else ""
         return self._call("GET", f"/stats{query}", Stats, patient=True)
+
+    def bench_runs(self, limit: int | None = None) -> list[RunSummary]:
+        """The benchmarks that are kept, the newest first."""
+        query = f"?limit={limit}" if limit is not None else ""
+        return self._call("GET", f"/bench{query}", BenchRuns).runs
+
+    def bench_run(self, number: int) -> BenchRun:
+        """One benchmark in full. NoSuchThing where there is none of this number."""
+        return self._call("GET", f"/bench/{number}", BenchRun)
+
+    def keep_bench(self, run: BenchRun) -> KeptRun:
+        """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
+        return self._call("POST", "/bench", KeptRun, run)
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""

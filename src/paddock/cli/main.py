@@ -14,6 +14,7 @@ from paddock.cli.output.words import Verbs, print_version
 from paddock.cli.verbs import (
     add,
     ask,
+    bench,
     cancel,
     check,
     connect,
@@ -91,6 +92,7 @@ for panel, verb, epilog in (
     (_MODELS, history.history, history.EXAMPLE),
     (_MODELS, stats.stats, stats.EXAMPLE),
     (_MODELS, usage.usage, usage.EXAMPLE),
+    (_MODELS, bench.bench, bench.EXAMPLE),
     (_CLIENTS, run_client.run, run_client.EXAMPLE),
     (_CLIENTS, connect.connect, connect.EXAMPLE),
     (_FILES, init.init, init.EXAMPLE),

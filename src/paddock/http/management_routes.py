@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.api import activity, devices, events, placement, profiles, stats, types, usage
+from paddock.api import activity, bench, devices, events, placement, profiles, stats, types, usage
 from paddock.api import contexts as context_types
 from paddock.api import editing as wire
 from paddock.api import engines as engine_types
@@ -10,6 +10,7 @@ from paddock.api import pulls as pull_types
 from paddock.api import switches as past_switches
 from paddock.api import yielding as yield_types
 from paddock.http import (
+    benches,
     contexts,
     dashboard,
     editing,
@@ -148,6 +149,22 @@ MANAGEMENT = (
         gives=usage.UsageReport,
         query=("since", "until"),
         acts=True,  # what was counted is written down first
+    ),
+    Route(
+        "GET",
+        "/bench",
+        benches.runs,
+        "Benchmarks that are kept, the newest first",
+        gives=bench.BenchRuns,
+        query=("limit",),
+    ),
+    _get("/bench/{run}", benches.run, bench.BenchRun, "One benchmark in full"),
+    _do(
+        "/bench",
+        benches.keep,
+        bench.BenchRun,
+        bench.KeptRun,
+        "Keep a benchmark; with the number of one that is kept, in its place",
     ),
     Route(
         "GET",

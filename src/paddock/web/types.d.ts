@@ -52,6 +52,51 @@ export interface AnthropicReason {
     code: string;
 }
 
+export interface BenchLoad {
+    seconds: number;
+    cached?: number | null;
+    wanted_cold?: boolean;
+}
+
+export interface BenchRun {
+    id?: number;
+    begun_at: string;
+    outcome: "done" | "interrupted" | "running";
+    seconds?: number;
+    busy_seconds?: number;
+    waited_seconds?: number;
+    version?: string;
+    repeat?: number;
+    answer?: number;
+    profiles?: (BenchedProfile)[];
+}
+
+export interface BenchRuns {
+    runs: (RunSummary)[];
+}
+
+export interface BenchedProfile {
+    profile: string;
+    outcome: "done" | "failed" | "interrupted";
+    failure?: Failure | null;
+    context?: number | null;
+    slots?: number | null;
+    loads?: (BenchLoad)[];
+    first?: FirstRequest | null;
+    depths?: (DepthFigures)[];
+    streams?: (StreamFigures)[];
+    memory?: (DeviceMemory)[];
+    layers?: number | null;
+    layers_offloaded?: number | null;
+    layers_overflowing?: number | null;
+    experts_in_ram?: number | null;
+    graph_splits?: number | null;
+    graph_splits_tg?: number | null;
+    circumstances?: Circumstances;
+    evaluation?: Evaluation | null;
+    notes?: (string)[];
+}
+
 export interface Buffer {
     device: string;
     kind: "compute" | "context" | "model" | "output";
@@ -87,6 +132,14 @@ export interface ChatRequest {
 
 export interface Checkup {
     advice: (Advice)[];
+}
+
+export interface Circumstances {
+    engine?: string;
+    engine_version?: string;
+    devices?: string;
+    args?: (string)[];
+    beside?: (string)[];
 }
 
 export interface ConfigChanged {
@@ -177,6 +230,19 @@ export interface Copied {
     destination?: string;
 }
 
+export interface DepthFigures {
+    depth: number;
+    first_token?: Spread | null;
+    prompt?: Spread | null;
+    generation?: Spread | null;
+    prompt_watts?: number | null;
+    generation_watts?: number | null;
+    prompt_tokens_per_joule?: number | null;
+    generation_tokens_per_joule?: number | null;
+    drafted?: number | null;
+    beside_traffic?: number;
+}
+
 export interface Details {
     parent_model?: string;
     format?: string;
@@ -210,6 +276,14 @@ export interface DeviceInfo {
     throttled?: (string)[];
     swap_total_mib?: number | null;
     swap_used_mib?: number | null;
+}
+
+export interface DeviceMemory {
+    device: string;
+    planned?: number | null;
+    placed?: number | null;
+    used?: number | null;
+    foreign?: number | null;
 }
 
 export interface DevicePast {
@@ -295,6 +369,13 @@ export interface ErrorBody {
     error: Failure;
 }
 
+export interface Evaluation {
+    command: string;
+    exit_code: number;
+    seconds: number;
+    score?: number | null;
+}
+
 export interface Failure {
     code: string;
     message: string;
@@ -309,6 +390,13 @@ export interface FaultInfo {
     first: string;
     last: string;
     count?: number;
+}
+
+export interface FirstRequest {
+    depth: number;
+    first_token: number;
+    prompt?: number | null;
+    generation?: number | null;
 }
 
 export interface FlagInfo {
@@ -408,6 +496,10 @@ export interface KeptContext {
     reused_tokens?: number;
     saved_seconds?: number;
     note?: string;
+}
+
+export interface KeptRun {
+    id: number;
 }
 
 export interface Leaver {
@@ -833,6 +925,14 @@ export interface RpcReason {
     data?: Record<string, unknown>;
 }
 
+export interface RunSummary {
+    id: number;
+    begun_at: string;
+    outcome: "done" | "interrupted" | "running";
+    seconds?: number;
+    profiles?: (string)[];
+}
+
 export interface RunningModel {
     name: string;
     model: string;
@@ -905,6 +1005,13 @@ export interface SpeedMeasured {
     generated_tokens?: number;
 }
 
+export interface Spread {
+    median: number;
+    low: number;
+    high: number;
+    samples: (number)[];
+}
+
 export interface Stats {
     since: string;
     total: ProfileStats;
@@ -930,6 +1037,14 @@ export interface Status {
     yielded?: YieldInfo | null;
     faults?: (FaultInfo)[];
     pulls?: (PullInfo)[];
+}
+
+export interface StreamFigures {
+    streams: number;
+    depth: number;
+    first_token?: Spread | null;
+    generation?: Spread | null;
+    beside_traffic?: number;
 }
 
 export interface Success {

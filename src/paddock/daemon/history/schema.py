@@ -39,6 +39,13 @@ CREATE TABLE IF NOT EXISTS usage (  -- the columns are the fields of UsageRow
     UNIQUE (day, key, model)
 );
 """
+_BENCHES = """
+CREATE TABLE IF NOT EXISTS benches (
+    id INTEGER PRIMARY KEY,
+    begun_at TEXT NOT NULL,
+    entry TEXT NOT NULL  -- JSON: a BenchRun
+);
+"""
 _SCHEMA = """
 CREATE TABLE loads (  -- the columns are the fields of LoadEntry
     id INTEGER PRIMARY KEY,
@@ -166,7 +173,7 @@ def _migrate(database: sqlite3.Connection) -> None:
     if version != _VERSION:
         step = _FROM_VERSION[version]
         database.executescript(f"BEGIN; {step} PRAGMA user_version = {_VERSION}; COMMIT;")
-    database.executescript(_SWITCHES + _USAGE)
+    database.executescript(_SWITCHES + _USAGE + _BENCHES)
     database.execute("PRAGMA journal_mode = WAL")
 
 

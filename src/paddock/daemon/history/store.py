@@ -14,6 +14,7 @@ import aiosqlite
 import msgspec
 
 from paddock import excerpt
+from paddock.api.bench import BenchRun
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.api.switches import SwitchEntry
 from paddock.api.usage import UsageRow
@@ -26,6 +27,7 @@ _T = TypeVar("_T")
 _LOADS = 10_000  # kept: the newest
 _SPEEDS = 200  # kept of each load: the newest
 _SWITCHES = 10_000  # kept: the newest
+_BENCHES = 1000  # kept: the newest
 _USAGE = 50_000  # rows kept: the newest; 20 keys with 7 models each fill them in a year
 
 _ADD_LOAD = """
@@ -139,6 +141,18 @@ class HistoryStore:
         """Note what is known of it now, in place of what was known before."""
         await self._write("UPDATE switches SET entry = ? WHERE id = ?", (_json(entry), entry.id))
 
+    async def keep_bench(self, run: BenchRun) -> int:
+        """Remember a benchmark; with a number that is kept already, in its place. Its number, 0 where it is not kept."""
+        [kept] = await self._database.execute_fetchall(
+            "INSERT INTO benches (id, begun_at, entry) VALUES (nullif(:id, 0), :begun_at, :entry)"
+            " ON CONFLICT (id) DO UPDATE SET begun_at = excluded.begun_at, entry = excluded.entry"
+            " RETURNING id",
+            {"id": run.id, "begun_at": run.begun_at, "entry": _json(run)},
+        )
+        number = int(kept["id"])
+        await self._write("DELETE FROM benches WHERE id <= ?", (number - _BENCHES,))
+        return number
+
     async def add_usage(self, rows: Iterable[UsageRow], *, kept: int = _USAGE) -> None:
         """Add what was used to what is known of the same day, key and model."""
         if found := list(rows):
@@ -233,6 +247,17 @@ class HistoryStore:
         found = ((row["id"], _decoded(row["entry"], SwitchEntry)) for row in rows)
         return [msgspec.structs.replace(entry, id=number) for number, entry in found if entry]
 
+    async def benches(self, *, limit: int = 50) -> list[BenchRun]:
+        """The last benchmarks."""
+        query = "SELECT id, entry FROM benches ORDER BY id DESC LIMIT ?"
+        return _runs(await self._database.execute_fetchall(query, (limit,)))
+
+    async def bench(self, number: int) -> BenchRun | None:
+        """The benchmark of this number."""
+        query = "SELECT id, entry FROM benches WHERE id = ?"
+        found = _runs(await self._database.execute_fetchall(query, (number,)))
+        return found[0] if found else None
+
     async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
         """What was used from day `since` to day `until`, the newest day first."""
         query = (
@@ -274,7 +299,12 @@ def _entry(row: sqlite3.Row) -> LoadEntry:
     return LoadEntry(**columns, placement=placement, verdict=verdict)
 
 
-def _json(value: Placement | Verdict | SwitchEntry | None) -> str | None:
+def _runs(rows: Iterable[sqlite3.Row]) -> list[BenchRun]:
+    found = ((row["id"], _decoded(row["entry"], BenchRun)) for row in rows)
+    return [msgspec.structs.replace(run, id=number) for number, run in found if run]
+
+
+def _json(value: Placement | Verdict | SwitchEntry | BenchRun | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
@@ -305,6 +335,15 @@ class NullHistoryStore(HistoryStore):
 
     async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
         return []
+
+    async def keep_bench(self, run: BenchRun) -> int:
+        return 0
+
+    async def benches(self, *, limit: int = 50) -> list[BenchRun]:
+        return []
+
+    async def bench(self, number: int) -> BenchRun | None:
+        return None
 
     async def last_loads(self) -> dict[str, float]:
         return {}

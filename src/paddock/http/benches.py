@@ -1,0 +1,47 @@
+"""The calls about benchmarks: `paddock bench` measures, and the daemon's history keeps what it measured."""
+
+from aiohttp import web
+
+from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.errors import NoSuchThing
+from paddock.http.front import Front, Route
+from paddock.http.management import read, reply
+from paddock.http.query import number
+
+_RUNS, _MOST_RUNS = 50, 1000  # unless a client says how many, and at most
+
+
+async def runs(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """The last of them, in short."""
+    text = request.query.get("limit", str(_RUNS))
+    limit = number(text, f"a number of runs from 1 to {_MOST_RUNS}", least=1, most=_MOST_RUNS)
+    found = await front.daemon.chronicle.history.benches(limit=limit)
+    return reply(BenchRuns(runs=[_summary(run) for run in found]))
+
+
+async def run(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """All that was measured in one."""
+    wanted = number(request.match_info["run"], "the number of a run")
+    found = await front.daemon.chronicle.history.bench(wanted)
+    if found is None:
+        raise NoSuchThing(f"there is no run {wanted}", hint="`paddock bench --list` lists them")
+    return reply(found)
+
+
+async def keep(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """A new one, or what is known by now of one that is kept."""
+    sent = await read(front, request, BenchRun)
+    history = front.daemon.chronicle.history
+    if sent.id and await history.bench(sent.id) is None:
+        raise NoSuchThing(f"there is no run {sent.id}", hint="a new run has no number yet")
+    return reply(KeptRun(id=await history.keep_bench(sent)))
+
+
+def _summary(run: BenchRun) -> RunSummary:
+    return RunSummary(
+        id=run.id,
+        begun_at=run.begun_at,
+        outcome=run.outcome,
+        seconds=run.seconds,
+        profiles=[profile.profile for profile in run.profiles],
+    )

@@ -1,0 +1,216 @@
+"""`paddock bench` against a real daemon with real llama-servers: measured, kept, compared, put back."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paddock.api.bench import BenchRun
+from paddock.api.client import Client
+from paddock.api.types import ProfileInfo
+from paddock.bench.options import BenchOptions
+from paddock.bench.run import Bench
+from paddock.cli.verbs.bench import chosen, numbers
+from paddock.errors import BadRequest, UnknownModel
+from paddock.llama.scripted import ScriptedModel, write
+from tests.cli.conftest import Paddock
+from tests.yard import places, process
+
+CONF = """
+[alpha]
+model = alpha.gguf
+parallel = 2
+ctx-size = 2048
+[short]
+variant-of = alpha
+temp = 0
+[ran]
+model = ran.gguf
+[broken]
+model = broken.gguf
+"""
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("bench")
+    paths = places(root / "yard", CONF)
+    paths.models_dir.mkdir()
+    write(paths.models_dir / "alpha.gguf", ScriptedModel(say="Alpha.", endless=True))
+    write(paths.models_dir / "ran.gguf", ScriptedModel(say="I was here."))
+    (paths.models_dir / "broken.gguf").write_bytes(b"GGUF and nothing more")
+    with process(paths) as own:
+        yield own.url
+
+
+@pytest.fixture
+def measuring(daemon: str, paddock: Paddock, monkeypatch: pytest.MonkeyPatch) -> Paddock:
+    monkeypatch.setenv("PADDOCK_URL", daemon)
+    return paddock
+
+
+def live(url: str) -> list[str]:
+    return [one.profile for one in Client(url).status().instances if one.phase in ("ready", "busy")]
+
+
+QUICK = ("-n", "4", "--depths", "64,200")
+
+
+def test_a_run_is_measured_kept_shown_and_compared_and_what_ran_runs_again(
+    measuring: Paddock, daemon: str, tmp_path: Path
+) -> None:
+    Client(daemon).switch("ran")
+    page = tmp_path / "page.html"
+    program = f"{sys.executable} -c \"import os; print('score', len(os.environ['OPENAI_MODEL']))\""
+    done = measuring(
+        "bench", "alpha", "broken", *QUICK, "--json", "--html", page,
+        "--cold", "1", "--each", program, "--score", r"score (\d+)",
+    )  # fmt: skip
+    assert done.status == 1, "one of them failed"
+    assert live(daemon) == ["ran"]
+
+    run: dict[str, Any] = json.loads(done.out)
+    alpha, broken = run["profiles"]
+    assert (alpha["profile"], alpha["outcome"]) == ("alpha", "done")
+    assert [load["wanted_cold"] for load in alpha["loads"] if "wanted_cold" in load] == [True]
+    assert [row["depth"] for row in alpha["depths"]] == [64, 200]
+    for row in alpha["depths"]:
+        assert all(
+            len(row[name]["samples"]) == 3 for name in ("prompt", "generation", "first_token")
+        )
+    assert [row["streams"] for row in alpha["streams"]] == [2]
+    assert alpha["first"]["depth"] == 64
+    host = next(row for row in alpha["memory"] if row["device"] == "Host")
+    assert host["planned"] >= host["placed"] > 0
+    assert alpha["circumstances"]["engine_version"]
+    assert (alpha["evaluation"]["exit_code"], alpha["evaluation"]["score"]) == (0, 5.0)
+    assert broken["outcome"] == "failed"
+    assert broken["failure"]["message"]
+    assert page.read_text().count("<svg") == 5
+
+    number = run["id"]
+    assert json.loads(measuring("bench", "--show", "last", "--json").out)["outcome"] == "done"
+    again = measuring("bench", "short", *QUICK, "--repeat", "1", "--streams", "1", "--markdown")
+    assert (again.status, again.out[:15]) == (0, "# paddock bench")
+    assert "| short |" in again.out
+    listed = measuring("bench", "--list").out
+    assert [line.split()[0] for line in listed.splitlines()] == [
+        "RUN",
+        str(number + 1),
+        str(number),
+    ]
+    compared = measuring("bench", "--compare", number)
+    assert compared.status == 0
+    assert "only in one of them: alpha, broken, short" in compared.out
+
+
+def test_a_run_costs_little_more_than_the_requests_that_it_makes(daemon: str) -> None:
+    client = Client(daemon)
+    found = one_run(client, BenchOptions(answer=128, depths=(800,), repeat=2))
+    assert found.outcome == "done"
+    assert found.busy_seconds > 0.5
+    assert found.seconds < 1.5 * found.busy_seconds, "under any load of the machine; 1.1 is the aim"
+
+
+class _Steps:
+    """Does something at the first step whose text has this in it."""
+
+    def __init__(self, at: str = "", act: Any = None) -> None:
+        self._at, self._act = at, act
+
+    def step(self, text: str, left: float | None) -> None:
+        if self._act and self._at in text:
+            act, self._act = self._act, None
+            act()
+
+
+def one_run(client: Client, options: BenchOptions, steps: _Steps | None = None) -> BenchRun:
+    profiles = chosen(client.models(), ["alpha"])
+    return Bench(client, options, steps or _Steps()).measure(profiles)
+
+
+def test_whoever_comes_is_served_and_what_it_spoilt_is_measured_again(daemon: str) -> None:
+    """Somebody asks another model in the middle of a measurement that would take for ever."""
+    client, other = Client(daemon), Client(daemon)
+    heard: list[str] = []
+
+    def ask() -> None:
+        from paddock.api.chat import ask
+
+        heard.append("".join(p.text for p in ask(other, "ran", "hi") if p.kind == "content"))
+
+    asking = threading.Thread(target=ask)
+    options = BenchOptions(answer=8, depths=(64,), repeat=3, streams=(1,))
+    found = one_run(client, options, _Steps("2 of 3", asking.start))
+    asking.join()
+    assert heard == ["I was here."]
+    assert found.outcome == "done"
+    [row] = found.profiles[0].depths
+    assert row.generation
+    assert len(row.generation.samples) == 3
+    assert row.beside_traffic == 0
+
+
+def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    client = Client(daemon)
+    client.unload("alpha")
+    client.switch("ran")
+    options = BenchOptions(answer=4, depths=(64,))
+    found = one_run(client, options, _Steps("2 of 3", interrupt))
+    assert (found.outcome, found.profiles[0].outcome) == ("interrupted", "interrupted")
+    [row] = found.profiles[0].depths
+    assert row.generation
+    assert len(row.generation.samples) == 1
+    assert client.bench_run(found.id).outcome == "interrupted"
+    assert live(daemon) == ["ran"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nobody"], "no profile is called 'nobody'"),
+        (["--show", "x"], "'x' is no number of a run"),
+        (["--show", "999"], "there is no run 999"),
+        (["--compare", "1", "2", "3"], "--compare takes one run or two"),
+        (["--each", "a 'b"], "--each: No closing quotation"),
+        (["--score", "x"], "--score needs a command"),
+        (["--each", "x", "--score", "("], "--score is no regular expression"),
+        (["--depths", "many"], "--depths takes numbers such as 512,4k, not 'many'"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_measured(
+    measuring: Paddock, arguments: list[str], said: str
+) -> None:
+    done = measuring("bench", *arguments)
+    assert (done.status, done.out) == (1, "")
+    assert said in done.err
+
+
+def test_names_patterns_and_aliases_choose_profiles() -> None:
+    profiles = [
+        ProfileInfo(id="a", state="ready", aliases=["first"]),
+        ProfileInfo(id="bench-a", state="ready", bench=True),
+        ProfileInfo(id="b", state="ready", hidden=True),
+        ProfileInfo(id="v", state="ready", variant_of="a"),
+    ]
+
+    def names(*wanted: str) -> list[str]:
+        return [profile.id for profile in chosen(profiles, list(wanted))]
+
+    assert names() == ["a"]
+    assert names("bench-*", "first", "a") == ["bench-a", "a"]
+    with pytest.raises(UnknownModel):
+        names("c")
+
+
+def test_numbers_are_read_with_their_k() -> None:
+    assert numbers("512, 4k", "--depths") == (512, 4096)
+    with pytest.raises(BadRequest):
+        numbers("0", "--depths")
