@@ -108,14 +108,6 @@ def test_a_run_is_measured_kept_shown_and_compared_and_what_ran_runs_again(
     assert "only in one of them: alpha, broken, short" in compared.out
 
 
-def test_a_run_costs_little_more_than_the_requests_that_it_makes(daemon: str) -> None:
-    client = Client(daemon)
-    found = one_run(client, BenchOptions(answer=128, depths=(800,), repeat=2))
-    assert found.outcome == "done"
-    assert found.busy_seconds > 0.5
-    assert found.seconds < 1.5 * found.busy_seconds, "under any load of the machine; 1.1 is the aim"
-
-
 class _Steps:
     """Does something at the first step whose text has this in it."""
 
@@ -133,8 +125,8 @@ def one_run(client: Client, options: BenchOptions, steps: _Steps | None = None) 
     return Bench(client, options, steps or _Steps()).measure(profiles)
 
 
-def test_whoever_comes_is_served_and_what_it_spoilt_is_measured_again(daemon: str) -> None:
-    """Somebody asks another model in the middle of a measurement that would take for ever."""
+def test_whoever_comes_is_served_and_no_measurement_is_missing(daemon: str) -> None:
+    """Somebody asks another model in the middle, or a moment later."""
     client, other = Client(daemon), Client(daemon)
     heard: list[str] = []
 
@@ -152,7 +144,6 @@ def test_whoever_comes_is_served_and_what_it_spoilt_is_measured_again(daemon: st
     [row] = found.profiles[0].depths
     assert row.generation
     assert len(row.generation.samples) == 3
-    assert row.beside_traffic == 0
 
 
 def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
