@@ -25,7 +25,8 @@ def circumstances(
 def memory_of(status: Status, instance: InstanceInfo, plan: Plan | None) -> list[DeviceMemory]:
     """Every device on which it lies, is planned to, or which another program uses."""
     plan = instance.plan or plan
-    planned = {device.device: device.total for device in plan.devices} if plan else {}
+    devices = plan.devices if plan else ()
+    planned = {d.device: d.total - d.overhead for d in devices}  # as its log counts
     placed = _placed(instance.placement)
     rows = {device.name: device for device in status.devices}
     names = [*rows, *(name for name in (*planned, *placed) if name not in rows)]
