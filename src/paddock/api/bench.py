@@ -72,7 +72,9 @@ class DeviceMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One device, MiB. None: not known."""
 
     device: str  # `CUDA0`, `Host`
-    planned: int | None = None  # by the plan, as `placed` counts: without its margin and the driver's share
+    planned: int | None = (
+        None  # by the plan, as `placed` counts: without its margin and the driver's share
+    )
     placed: int | None = None  # by llama.cpp's log: weights, context, buffers
     used: int | None = None  # measured by process
     foreign: int | None = None  # held by other programs when it had been loaded
