@@ -24,6 +24,7 @@ from paddock.config.profile import May, NamedModel, Profile
 from paddock.config.settings import Settings
 from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
 from paddock.daemon.history.store import HistoryStore, NullHistoryStore
@@ -207,6 +208,7 @@ class Stable:
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
+        self.pull_book = PullBook()
         self.keyring = Keyring(settings, Path("nowhere"))
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())

@@ -24,6 +24,7 @@ PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "m
     "instance_hangs",
     "too_many_connections",
     "no_room_for_body",
+    "hub_unreachable",
 }
 
 
