@@ -242,6 +242,8 @@ HARMLESS = {
     "/api/push",
     "/api/tags",
     "/api/version",
+    "/bench",
+    "/bench/{run}",
     "/catalog",
     "/cors-proxy",
     "/dashboard",
