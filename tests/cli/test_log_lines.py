@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paddock.cli.background.floods import FEW, WHILE, Floods
-from paddock.cli.background.log_lines import Bunches, Lines, plain
+from paddock.cli.background.log_lines import Bunches, LineRecord, Lines, plain
 
 
 @pytest.fixture
@@ -60,6 +61,19 @@ async def test_a_flood_is_not_kept_in_memory(log: logging.Logger, out: io.String
     for number in range(250):
         log.info("%d", number)
     assert len(said(out)) == 200
+
+
+@pytest.mark.parametrize(
+    ("message", "args"), [("plain", ()), ("%s of %d", ("one", 2)), ("%(a)s", ({"a": 1},))]
+)
+def test_a_library_formats_our_records_as_any_other(message: str, args: Any):
+    """By the record's own dictionary, as pytest and others do."""
+    given = ("some.name", logging.INFO, "/a/b.py", 7, message, args, None)
+    standard, ours = logging.LogRecord(*given), LineRecord(*given)
+    assert vars(ours).keys() >= vars(standard).keys()
+    assert ours.getMessage() == standard.getMessage()
+    words = " ".join(f"%({name})s" for name in vars(standard))
+    assert words % vars(ours)
 
 
 def test_without_a_loop_nothing_is_held_back(log: logging.Logger, out: io.StringIO):

@@ -39,14 +39,17 @@ def _skip_what_no_line_shows() -> None:
     logging.setLogRecordFactory(LineRecord)
 
 
+# What every record has besides; in its own dictionary, where formatters other than ours look for it.
+_SAME: dict[str, Any] = {
+    **dict.fromkeys(("filename", "module"), ""),
+    **dict.fromkeys(("thread", "threadName", "process", "processName", "taskName", "stack_info")),
+    "relativeCreated": 0.0,
+}
+
+
 class LineRecord(logging.LogRecord):
     """What our lines show of a record. The standard one takes the name of the caller's file apart, too,
     and asks for thread and process: two thirds of its time."""
-
-    filename = module = ""
-    thread = process = stack_info = None
-    threadName = processName = taskName = None  # noqa: N815  # logging's words
-    relativeCreated = 0.0  # noqa: N815
 
     def __init__(  # as logging calls it
         self,
@@ -61,6 +64,7 @@ class LineRecord(logging.LogRecord):
         sinfo: str | None = None,
         **_more: object,
     ) -> None:
+        self.__dict__.update(_SAME)
         self.name, self.levelno, self.msg, self.exc_info = name, level, msg, exc_info
         if args and len(args) == 1 and isinstance(args[0], Mapping) and args[0]:
             args = args[0]  # `%(name)s` in the message
