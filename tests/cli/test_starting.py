@@ -69,7 +69,10 @@ def test_a_client_finds_a_daemon_though_none_ran(fresh: Fresh) -> None:
     else:
         raise AssertionError(log.read_text())
     again = fresh("run", "claude-code", "-m", "alpha")  # it went on
-    assert again == (7, f"{fresh.url}\n", f"Claude Code on alpha at {fresh.url}\n")
+    assert again[:2] == (7, f"{fresh.url}\n")
+    on, note = again[2].splitlines()
+    assert on == f"Claude Code on alpha at {fresh.url}"
+    assert "the context of alpha is 512" in note
     own = fresh.folder / ".config" / "paddock"
     (own / "models.conf").rename(own / "other.conf")
     other = str(own / "other.conf")
