@@ -8,7 +8,8 @@ import pytest
 
 from paddock.api.placement import LoadEntry
 from paddock.core.model import ProfileId
-from paddock.daemon.history.store import HistoryStore, NullHistoryStore
+from paddock.daemon.history.opening import NullHistoryStore
+from paddock.daemon.history.store import HistoryStore
 from tests.daemon.chronicled import World
 
 

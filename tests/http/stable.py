@@ -27,7 +27,8 @@ from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import Clock
-from paddock.daemon.history.store import HistoryStore, NullHistoryStore
+from paddock.daemon.history.opening import NullHistoryStore
+from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.history.usage_log import UsageLog
 from paddock.daemon.instances.endpoint import Endpoint
 from paddock.daemon.instances.hand_saved import HandSaved

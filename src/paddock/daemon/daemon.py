@@ -14,7 +14,8 @@ from paddock.daemon.clock import Clock
 from paddock.daemon.configuration import FixedSettings, SettingsSource
 from paddock.daemon.desk import Desk
 from paddock.daemon.faults import Faults
-from paddock.daemon.history.store import HistoryStore, opened
+from paddock.daemon.history.opening import opened
+from paddock.daemon.history.store import HistoryStore
 from paddock.daemon.instances.instance import Instance
 from paddock.daemon.instances.records import Records
 from paddock.daemon.wiring import Given, wired

@@ -6,6 +6,6 @@ uses yet. `switch_log.py` writes each switch down, with its phases; `usage_log.p
 under observation, `observer.py` describes where it lies and beside whom, `prompt_pace.py` how fast it reads.
 
 Never: let the disk hold anybody up. Work is queued and written in order by one task; where the file cannot
-be opened, `NullHistoryStore` stands in.
+be opened, `NullHistoryStore` stands in (`opening.py`).
 To add a column: a field of `LoadEntry`, the table in `schema.py` with a new version and the step to it.
 """

@@ -18,7 +18,6 @@ from paddock.api.bench import BenchRun
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.api.switches import SwitchEntry
 from paddock.api.usage import UsageRow
-from paddock.daemon.faults import Faults
 from paddock.daemon.history.schema import Database, prepare
 from paddock.placement.load_modes import COLD, WARM
 
@@ -314,51 +313,3 @@ def _decoded(text: str | None, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(text, type=kind) if text else None
     except msgspec.MsgspecError:
         return None
-
-
-class NullHistoryStore(HistoryStore):
-    """Keeps nothing: stands in where the file cannot be opened."""
-
-    def __init__(self) -> None:
-        """Without a database."""
-
-    async def add_load(self, _: LoadEntry) -> int:
-        return 0
-
-    async def add_switch(self, _: SwitchEntry) -> int:
-        return 0
-
-    async def switches(
-        self, profile: str | None = None, *, since: str = "", limit: int = 50
-    ) -> list[SwitchEntry]:
-        return []
-
-    async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
-        return []
-
-    async def keep_bench(self, run: BenchRun) -> int:
-        return 0
-
-    async def benches(self, *, limit: int = 50) -> list[BenchRun]:
-        return []
-
-    async def bench(self, number: int) -> BenchRun | None:
-        return None
-
-    async def last_loads(self) -> dict[str, float]:
-        return {}
-
-    async def last_found(self) -> dict[str, tuple[Verdict | None, Speed]]:
-        return {}
-
-    async def close(self) -> None: ...
-    async def _write(self, statement: str, values: Iterable[Any]) -> None: ...
-    async def _find(self, which: str, limit: int, **values: object) -> list[LoadEntry]:
-        return []
-
-
-async def opened(path: Path, faults: Faults) -> HistoryStore:
-    """The history of this file; one that keeps nothing where the file cannot be opened."""
-    with faults.caught("history"):
-        return await HistoryStore.open(path)
-    return NullHistoryStore()
