@@ -3,12 +3,12 @@
 from typing import Any
 
 from paddock.api.bench import (
+    BenchCircumstances,
     BenchedProfile,
     BenchLoad,
+    BenchMemory,
     BenchRun,
-    Circumstances,
     DepthFigures,
-    DeviceMemory,
     Evaluation,
     FirstRequest,
     StreamFigures,
@@ -37,14 +37,14 @@ def profile(name: str = "glm", speed: float = 50.0, **fields: Any) -> BenchedPro
         "depths": [depth(512, speed), depth(4096, speed * 0.8)],
         "streams": [StreamFigures(streams=2, depth=512, generation=spread_of([80.0, 81.0, 82.0]))],
         "memory": [
-            DeviceMemory(device="CUDA0", planned=9000, placed=8900, used=9100, foreign=300),
-            DeviceMemory(device="Host", planned=700, placed=650),
+            BenchMemory(device="CUDA0", planned=9000, placed=8900, used=9100, foreign=300),
+            BenchMemory(device="Host", planned=700, placed=650),
         ],
         "layers": 49,
         "layers_offloaded": 49,
         "layers_overflowing": 3,
         "graph_splits": 8,
-        "circumstances": Circumstances(
+        "circumstances": BenchCircumstances(
             engine="native", engine_version="b1", devices="CUDA 13", args=["-ub", "512", "--mlock"]
         ),
         "evaluation": Evaluation(command="score <glm>", exit_code=0, seconds=3.0, score=0.84),

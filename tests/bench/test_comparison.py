@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paddock.api.bench import BenchLoad, Circumstances
+from paddock.api.bench import BenchCircumstances, BenchLoad
 from paddock.bench.comparison import compared
 from paddock.bench.html_page import html_page
 from paddock.bench.markdown import markdown
@@ -52,7 +52,7 @@ def test_a_cold_load_is_not_compared_with_a_warm_one() -> None:
 def test_what_goes_together_with_a_change_is_named(fields: dict[str, Any], expected: str) -> None:
     usual = {"engine": "native", "engine_version": "b1", "devices": "CUDA 13", "args": ["-ub", "512", "--mlock"]}  # fmt: skip
     if said := fields.get("circumstances"):
-        fields = fields | {"circumstances": Circumstances(**usual | said)}
+        fields = fields | {"circumstances": BenchCircumstances(**usual | said)}
     [found] = compared(run(1, profile()), run(2, profile(**fields))).profiles
     assert found.together == [expected]
 

@@ -68,7 +68,7 @@ class BenchLoad(msgspec.Struct, kw_only=True, omit_defaults=True):
     wanted_cold: bool = False  # the files were dropped from the page cache before it
 
 
-class DeviceMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
+class BenchMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One device, MiB. None: not known."""
 
     device: str  # `CUDA0`, `Host`
@@ -80,7 +80,7 @@ class DeviceMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     foreign: int | None = None  # held by other programs when it had been loaded
 
 
-class Circumstances(msgspec.Struct, kw_only=True, omit_defaults=True):
+class BenchCircumstances(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a profile's figures go together with."""
 
     engine: str = ""
@@ -111,14 +111,14 @@ class BenchedProfile(msgspec.Struct, kw_only=True, omit_defaults=True):
     first: FirstRequest | None = None
     depths: list[DepthFigures] = []
     streams: list[StreamFigures] = []
-    memory: list[DeviceMemory] = []
+    memory: list[BenchMemory] = []
     layers: int | None = None
     layers_offloaded: int | None = None
     layers_overflowing: int | None = None
     experts_in_ram: int | None = None  # layers of which experts lie in host memory, by the plan
     graph_splits: int | None = None
     graph_splits_tg: int | None = None
-    circumstances: Circumstances = msgspec.field(default_factory=Circumstances)
+    circumstances: BenchCircumstances = msgspec.field(default_factory=BenchCircumstances)
     evaluation: Evaluation | None = None
     notes: list[str] = []
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from paddock.api.bench import Circumstances, DeviceMemory
+from paddock.api.bench import BenchCircumstances, BenchMemory
 from paddock.api.placement import LoadEntry, Placement, Plan
 from paddock.api.types import InstanceInfo, Status
 
 
 def circumstances(
     load: LoadEntry | None, args: Sequence[str], beside: Sequence[str]
-) -> Circumstances:
+) -> BenchCircumstances:
     """`load`: how the history remembers the instance."""
     if load is None:
-        return Circumstances(args=list(args), beside=list(beside))
-    return Circumstances(
+        return BenchCircumstances(args=list(args), beside=list(beside))
+    return BenchCircumstances(
         engine=load.engine,
         engine_version=load.engine_version,
         devices=load.devices,
@@ -22,7 +22,7 @@ def circumstances(
     )
 
 
-def memory_of(status: Status, instance: InstanceInfo, plan: Plan | None) -> list[DeviceMemory]:
+def memory_of(status: Status, instance: InstanceInfo, plan: Plan | None) -> list[BenchMemory]:
     """Every device on which it lies, is planned to, or which another program uses."""
     plan = instance.plan or plan
     devices = plan.devices if plan else ()
@@ -31,7 +31,7 @@ def memory_of(status: Status, instance: InstanceInfo, plan: Plan | None) -> list
     rows = {device.name: device for device in status.devices}
     names = [*rows, *(name for name in (*planned, *placed) if name not in rows)]
     found = [
-        DeviceMemory(
+        BenchMemory(
             device=name,
             planned=planned.get(name),
             placed=placed.get(name),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from paddock.api.bench import BenchedProfile, BenchRun, Circumstances, Spread
+from paddock.api.bench import BenchCircumstances, BenchedProfile, BenchRun, Spread
 from paddock.bench.spread import Difference, difference, spread_of
 
 Judgement = Literal["better", "worse", "same", "unproven"]
@@ -13,7 +13,7 @@ _WARM = 0.9  # share in the page cache; a load that is less warm is another figu
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BenchChange:
     """One figure in both runs."""
 
     figure: str  # `generation at 4,096 tokens`
@@ -33,11 +33,11 @@ class ProfileComparison:
     """One profile that is in both runs."""
 
     profile: str
-    changes: list[Change]
+    changes: list[BenchChange]
     together: list[str]  # what differs beside the figures, in words
 
     @property
-    def real(self) -> list[Change]:
+    def real(self) -> list[BenchChange]:
         """What changed beyond the spread."""
         return [one for one in self.changes if one.judgement in ("better", "worse")]
 
@@ -68,7 +68,7 @@ def compared(before: BenchRun, after: BenchRun) -> Comparison:
 def _compared(old: BenchedProfile, new: BenchedProfile) -> ProfileComparison:
     then = {name: (unit, spread) for name, unit, spread in figures(old)}
     changes = [
-        Change(name, unit, then[name][1], spread, _judged(then[name][1], spread, unit))
+        BenchChange(name, unit, then[name][1], spread, _judged(then[name][1], spread, unit))
         for name, unit, spread in figures(new)
         if name in then
     ]
@@ -130,7 +130,7 @@ def _beside_traffic(one: BenchedProfile) -> int:
     return single + sum(row.beside_traffic for row in one.streams)
 
 
-def _engine(found: Circumstances) -> str:
+def _engine(found: BenchCircumstances) -> str:
     return f"{found.engine} {found.engine_version}".strip()
 
 

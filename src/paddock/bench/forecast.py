@@ -14,7 +14,7 @@ class Work:
 
 
 @dataclass(slots=True)
-class Pace:
+class BenchPace:
     """How fast a profile is, as far as that is known: tokens/s, and seconds of a load."""
 
     prompt: float | None = None
@@ -36,7 +36,7 @@ class Pace:
 class Forecast:
     """What is left of each profile, in the order in which they are measured."""
 
-    paces: dict[str, Pace] = field(default_factory=dict)
+    paces: dict[str, BenchPace] = field(default_factory=dict)
     left: dict[str, list[Work]] = field(default_factory=dict)
 
     def plan(self, profile: str, work: Iterable[Work]) -> None:
@@ -52,9 +52,9 @@ class Forecast:
         """Nothing more comes of this profile."""
         self.left.pop(profile, None)
 
-    def pace(self, profile: str) -> Pace:
+    def pace(self, profile: str) -> BenchPace:
         """What is known of its speed, to be corrected by whoever measures."""
-        return self.paces.setdefault(profile, Pace())
+        return self.paces.setdefault(profile, BenchPace())
 
     def seconds(self) -> float | None:
         """The rest of the run; None as long as the speed of one profile is not known at all."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 
 from paddock.api.bench import BenchedProfile, BenchRun, DepthFigures, Spread
-from paddock.bench.plots import Bar, Line, bars, over_depth
+from paddock.bench.plots import Line, PlottedBar, bars, over_depth
 from paddock.bench.sheet import Table
 
 _STYLE = """
@@ -77,21 +77,21 @@ def _lines(
             yield Line(name, points, colours.index(one.profile), is_before)
 
 
-def _memory(run: BenchRun, before: BenchRun | None) -> Iterator[Bar]:
+def _memory(run: BenchRun, before: BenchRun | None) -> Iterator[PlottedBar]:
     for one, name, _ in _both(run, before):
         planned = [(row.device, float(row.planned)) for row in one.memory if row.planned]
         placed = [(row.device, float(row.placed)) for row in one.memory if row.placed]
         if planned:
-            yield Bar(f"{name}, planned", planned)
+            yield PlottedBar(f"{name}, planned", planned)
         if placed:
-            yield Bar(f"{name}, placed", placed)
+            yield PlottedBar(f"{name}, placed", placed)
 
 
-def _loads(run: BenchRun, before: BenchRun | None) -> Iterator[Bar]:
+def _loads(run: BenchRun, before: BenchRun | None) -> Iterator[PlottedBar]:
     for one, name, _ in _both(run, before):
         for load in one.loads:
             how = " from the disk" if load.wanted_cold else ""
-            yield Bar(f"{name}{how}", [("load", load.seconds)])
+            yield PlottedBar(f"{name}{how}", [("load", load.seconds)])
 
 
 def _table(table: Table) -> str:

@@ -22,7 +22,7 @@ class _Tokens(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Props:
+class InstanceProps:
     """Slots, and the tokens that one request may have."""
 
     slots: int
@@ -34,11 +34,11 @@ class Props:
         return self.context // max(self.slots, 1)
 
 
-def props_of(client: Client, model: str) -> Props:
+def props_of(client: Client, model: str) -> InstanceProps:
     """Of the instance that answers to this name."""
     with client.connection.exchange("GET", f"/props?{urlencode({'model': model})}") as reply:
         found = msgspec.json.decode(reply.read(), type=_Props)
-    return Props(found.total_slots, found.default_generation_settings.n_ctx)
+    return InstanceProps(found.total_slots, found.default_generation_settings.n_ctx)
 
 
 def tokens_of(client: Client, model: str, text: str) -> list[int]:

@@ -23,7 +23,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class PlottedBar:
     """One bar, of parts laid end to end."""
 
     name: str
@@ -44,7 +44,7 @@ def over_depth(lines: Sequence[Line], unit: str) -> str:
     )
 
 
-def bars(found: Sequence[Bar], unit: str) -> str:
+def bars(found: Sequence[PlottedBar], unit: str) -> str:
     """Bars under one another, each with its sum. Empty without one."""
     longest = max((sum(value for _, value in bar.parts) for bar in found), default=0.0)
     if not longest:
@@ -109,7 +109,7 @@ def _line(line: Line, across: _Across, top: float, unit: str) -> str:
     return "".join(drawn)
 
 
-def _bar(bar: Bar, number: int, longest: float, kinds: Sequence[str], unit: str) -> str:
+def _bar(bar: PlottedBar, number: int, longest: float, kinds: Sequence[str], unit: str) -> str:
     y, x = 8 + number * (_BAR + 8), 210.0
     found = [f'<text class="y" x="202" y="{y + 15}">{escape(bar.name)}</text>']
     for kind, value in bar.parts:

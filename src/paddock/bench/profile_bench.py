@@ -24,19 +24,19 @@ from paddock.bench.circumstances import circumstances, memory_of
 from paddock.bench.cold_files import dropped
 from paddock.bench.depths import TEXT, depths_for, prompt_tokens, streams_for
 from paddock.bench.forecast import Forecast, Work
-from paddock.bench.instance_props import Props, props_of, tokens_of
+from paddock.bench.instance_props import InstanceProps, props_of, tokens_of
 from paddock.bench.measured_request import Sample, measured
 from paddock.bench.options import BenchOptions
 from paddock.bench.spread import spread_of
-from paddock.bench.taking import Lines, Taken, Taking
-from paddock.bench.watch import Watch
+from paddock.bench.taking import OpenRequests, Taken, Taking
+from paddock.bench.watch import TrafficWatch
 from paddock.errors import LoadFailed, PaddockError
 
 _STREAM_DEPTH = 512  # tokens
 _GONE = ("stopping", "failed")
 
 
-class Progress(Protocol):
+class BenchProgress(Protocol):
     """Who shows how a run goes."""
 
     def step(self, text: str, left: float | None) -> None:
@@ -50,10 +50,10 @@ class ProfileBench:
         self,
         client: Client,
         taking: Taking,
-        watch: Watch,
+        watch: TrafficWatch,
         options: BenchOptions,
         forecast: Forecast,
-        progress: Progress,
+        progress: BenchProgress,
         *,
         agent: str,
     ) -> None:
@@ -213,7 +213,7 @@ class ProfileBench:
         self._forecast.done(self._model)
         return taken
 
-    def _ask(self, depth: int, lines: Lines) -> Sample:
+    def _ask(self, depth: int, lines: OpenRequests) -> Sample:
         self._prompts += 1
         prompt = prompt_tokens(self._tokens, depth, f"{self._agent} {self._prompts}")
         return measured(
@@ -225,7 +225,7 @@ class ProfileBench:
             line=lines.new(),
         )
 
-    def _ask_together(self, streams: int, depth: int, lines: Lines) -> list[Sample]:
+    def _ask_together(self, streams: int, depth: int, lines: OpenRequests) -> list[Sample]:
         with ThreadPoolExecutor(streams) as threads:
             asked = [threads.submit(self._ask, depth, lines) for _ in range(streams)]
             try:
@@ -259,7 +259,7 @@ class ProfileBench:
         self._progress.step(f"{self._model}: {what}", self._forecast.seconds())
 
 
-def _stream_depth(props: Props, answer: int) -> int:
+def _stream_depth(props: InstanceProps, answer: int) -> int:
     """Tokens of each stream's prompt, so that all of them fit into the slots' one pool."""
     return max(1, min([_STREAM_DEPTH, *depths_for(props.context_of_each, answer)[-1:]]))
 

@@ -13,9 +13,9 @@ from paddock.api.types import Failure, ProfileInfo, Status
 from paddock.bench.evaluation import evaluated
 from paddock.bench.forecast import Forecast, Work
 from paddock.bench.options import BenchOptions
-from paddock.bench.profile_bench import ProfileBench, Progress
+from paddock.bench.profile_bench import BenchProgress, ProfileBench
 from paddock.bench.taking import Taking
-from paddock.bench.watch import Watch
+from paddock.bench.watch import TrafficWatch
 from paddock.errors import DaemonUnreachable, PaddockError
 
 _LIVE = ("starting", "fitting", "loading", "warming", "ready", "busy")
@@ -25,7 +25,12 @@ class Bench:
     """One run. `key`: the API key, for the program of `--each`."""
 
     def __init__(
-        self, client: Client, options: BenchOptions, progress: Progress, *, key: str | None = None
+        self,
+        client: Client,
+        options: BenchOptions,
+        progress: BenchProgress,
+        *,
+        key: str | None = None,
     ) -> None:
         self._client, self._options, self._progress, self._key = client, options, progress, key
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -49,7 +54,7 @@ class Bench:
         generating = self._generating()
         for info in profiles:
             self._foresee(info)
-        with Watch(self._client, self._agent) as watch:
+        with TrafficWatch(self._client, self._agent) as watch:
             taking = Taking(self._client, watch, wait=self._options.wait)
             try:
                 for info in profiles:
@@ -82,7 +87,7 @@ class Bench:
         self._forecast.plan(info.id, [*loads, *[Work(context, 2 * self._options.answer)] * rounds])
 
     def _measure_one(
-        self, info: ProfileInfo, taking: Taking, watch: Watch, generates: bool
+        self, info: ProfileInfo, taking: Taking, watch: TrafficWatch, generates: bool
     ) -> None:
         benched = BenchedProfile(profile=info.id, outcome="interrupted")
         self.run.profiles.append(benched)

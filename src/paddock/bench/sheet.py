@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from paddock.api.bench import BenchedProfile, BenchRun, DepthFigures, Spread, StreamFigures
-from paddock.bench.comparison import Change, Comparison
+from paddock.bench.comparison import BenchChange, Comparison
 from paddock.figures.units import mib, percent, seconds, tokens
 
 _MARKS = {"better": "▲ better", "worse": "▼ worse", "same": "", "unproven": "too few samples"}
@@ -207,7 +207,7 @@ def comparison_headline(found: Comparison) -> str:
     )
 
 
-def _change(change: Change) -> tuple[str, ...]:
+def _change(change: BenchChange) -> tuple[str, ...]:
     worded = _time if change.unit == "s" else _speed
     ratio = "" if change.ratio is None else f"{(change.ratio - 1) * 100:+.1f} %"
     return (

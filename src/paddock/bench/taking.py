@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from paddock.api.client import Client
 from paddock.api.connection import HangUp
 from paddock.api.types import Status
-from paddock.bench.watch import Watch
+from paddock.bench.watch import TrafficWatch
 from paddock.errors import PaddockError
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class Taken(Generic[T]):
     beside_traffic: bool
 
 
-class Lines:
+class OpenRequests:
     """The requests of one measurement, which end together."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Lines:
 class Taking:
     """Counts the requests that the daemon served, so that not even a short one goes unseen."""
 
-    def __init__(self, client: Client, watch: Watch, *, wait: float) -> None:
+    def __init__(self, client: Client, watch: TrafficWatch, *, wait: float) -> None:
         self._client, self._watch, self._wait = client, watch, wait
         self._served = 0
         self.busy = self.waited = 0.0  # seconds so far: measuring, and waiting for others
@@ -69,13 +69,17 @@ class Taking:
         self._served = _served(self._client.status())
 
     def take(
-        self, profile: str, requests: int, measure: Callable[[Lines], T], ready: Callable[[], None]
+        self,
+        profile: str,
+        requests: int,
+        measure: Callable[[OpenRequests], T],
+        ready: Callable[[], None],
     ) -> Taken[T]:
         """What `measure` gives; it sends so many requests. `ready` makes the profile ready again."""
         for _ in range(_TAKES):
             if not self._is_quiet():
                 break
-            lines = Lines()
+            lines = OpenRequests()
             with self._watch.cutting(lines, profile):
                 value = self._measured(measure, lines)
             # What was cut has been counted or not: nobody knows how far it had come.
@@ -83,11 +87,11 @@ class Taking:
                 return Taken(value, beside_traffic=False)
             ready()
             self.begin()
-        value = self._timed(measure, Lines())
+        value = self._timed(measure, OpenRequests())
         self.begin()
         return Taken(value, beside_traffic=True)
 
-    def _measured(self, measure: Callable[[Lines], T], lines: Lines) -> T | None:
+    def _measured(self, measure: Callable[[OpenRequests], T], lines: OpenRequests) -> T | None:
         """None where somebody came."""
         try:
             return self._timed(measure, lines)
@@ -96,7 +100,7 @@ class Taking:
                 return None
             raise
 
-    def _timed(self, measure: Callable[[Lines], T], lines: Lines) -> T:
+    def _timed(self, measure: Callable[[OpenRequests], T], lines: OpenRequests) -> T:
         with self.spending():
             try:
                 return measure(lines)

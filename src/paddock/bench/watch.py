@@ -19,7 +19,7 @@ class Cuttable(Protocol):
     def cut(self) -> None: ...
 
 
-class Watch:
+class TrafficWatch:
     """Reads as long as its block lasts. `agent` is the `User-Agent` of our own requests."""
 
     def __init__(self, client: Client, agent: str) -> None:
@@ -32,7 +32,7 @@ class Watch:
         self._watts: list[tuple[float, float]] = []  # when, and of all GPUs together
         self._thread = threading.Thread(target=self._read, daemon=True)  # it waits for the network
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "TrafficWatch":
         self._thread.start()
         return self
 

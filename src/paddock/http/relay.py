@@ -181,7 +181,7 @@ class Relay:
 
     @property
     def _listed(self) -> "Request":
-        assert self._exchange.listed is not None, "who is served was let in"
+        assert self._exchange.listed is not None, "a request is listed before it is served"
         return self._exchange.listed
 
     async def _beat(self, lease: "Lease") -> None:

@@ -52,10 +52,26 @@ export interface AnthropicReason {
     code: string;
 }
 
+export interface BenchCircumstances {
+    engine?: string;
+    engine_version?: string;
+    devices?: string;
+    args?: (string)[];
+    beside?: (string)[];
+}
+
 export interface BenchLoad {
     seconds: number;
     cached?: number | null;
     wanted_cold?: boolean;
+}
+
+export interface BenchMemory {
+    device: string;
+    planned?: number | null;
+    placed?: number | null;
+    used?: number | null;
+    foreign?: number | null;
 }
 
 export interface BenchRun {
@@ -85,14 +101,14 @@ export interface BenchedProfile {
     first?: FirstRequest | null;
     depths?: (DepthFigures)[];
     streams?: (StreamFigures)[];
-    memory?: (DeviceMemory)[];
+    memory?: (BenchMemory)[];
     layers?: number | null;
     layers_offloaded?: number | null;
     layers_overflowing?: number | null;
     experts_in_ram?: number | null;
     graph_splits?: number | null;
     graph_splits_tg?: number | null;
-    circumstances?: Circumstances;
+    circumstances?: BenchCircumstances;
     evaluation?: Evaluation | null;
     notes?: (string)[];
 }
@@ -132,14 +148,6 @@ export interface ChatRequest {
 
 export interface Checkup {
     advice: (Advice)[];
-}
-
-export interface Circumstances {
-    engine?: string;
-    engine_version?: string;
-    devices?: string;
-    args?: (string)[];
-    beside?: (string)[];
 }
 
 export interface ConfigChanged {
@@ -276,14 +284,6 @@ export interface DeviceInfo {
     throttled?: (string)[];
     swap_total_mib?: number | null;
     swap_used_mib?: number | null;
-}
-
-export interface DeviceMemory {
-    device: string;
-    planned?: number | null;
-    placed?: number | null;
-    used?: number | null;
-    foreign?: number | null;
 }
 
 export interface DevicePast {
