@@ -29,7 +29,7 @@ async def run(front: Front, request: web.Request, route: Route) -> web.StreamRes
 
 
 async def keep(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
-    """A new one, or what is known by now of one that is kept."""
+    """A new one, or what is known so far of one that is kept."""
     sent = await read(front, request, BenchRun)
     history = front.daemon.chronicle.history
     if sent.id and await history.bench(sent.id) is None:
