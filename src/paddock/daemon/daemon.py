@@ -139,6 +139,7 @@ class Daemon(Desk):
                 self.parts.switches.begin(live.profile)
         self.yielding.recall()
         self.orders.preload()
+        self.tunings.sweep()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
