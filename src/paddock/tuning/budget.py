@@ -4,7 +4,9 @@ from time import monotonic
 
 from paddock.tuning.search import BudgetSpent
 
-_TURN = 2 * 1.4  # trials that one comparison of the best with today takes: two loads, with more samples each
+_TURN = (
+    2 * 1.4
+)  # trials that one comparison of the best with today takes: two loads, with more samples each
 _SHARE = 0.35  # of the budget that the second comparison may take, where there is one
 
 
