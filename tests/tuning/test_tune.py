@@ -1,11 +1,12 @@
 """`paddock tune` against real daemons and llama-servers: on the processor, and on RPC devices of made-up memory.
 
 How fast a real engine is with other flags cannot be planted on a machine that others use too. So these engines
-stop the real server most of the time where the planted flag is worse; all else about them is real.
+take longer for each computation where the planted flag is worse (`slow.c`); all else about them is real.
 """
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,19 +23,25 @@ from paddock.api.events import TuningChanged
 from paddock.llama.scripted import ScriptedModel, write
 from tests.cli.conftest import Result
 from tests.rig import Rig, needs_rig, rig
-from tests.yard import Process, places, process, wrapper
+from tests.yard import Process, engine_command, places, process, wrapper
 
-# The server is stopped for 150 of 160 ms while it runs.
-SLOWED = (
-    "( while kill -STOP $$ && sleep 0.15 && kill -CONT $$ && sleep 0.01; do :; done ) 2>/dev/null &"
-)
-QUICK = ("--for", "chat", "--turn", "32,16", "--yes", "--json")
+SOURCE = Path(__file__).with_name("slow.c")
+QUICK = ("--for", "chat", "--turn", "32,8", "--yes", "--json")
+SLOW_WITH_3 = '*" --threads 3 "*'
 Tune = Callable[..., Result]
+
+pytestmark = pytest.mark.skipif(
+    len(engine_command()) > 1 or not shutil.which("cc"),
+    reason="needs a native llama-server, and cc",
+)
 
 
 @contextmanager
-def tuning(root: Path, conf: str, engine: str = "") -> Iterator[tuple[Process, Tune]]:
-    """A daemon with this models.conf and engine, and `paddock tune m` beside it."""
+def tuning(root: Path, conf: str, slow: str = "") -> Iterator[tuple[Process, Tune]]:
+    """A daemon with this models.conf, and `paddock tune m` beside it; `slow`: for which arguments its engine is.
+
+    It computes with one thread whatever is said: several on a busy machine wait for each other.
+    """
     paths = places(root / "yard", conf)
     paths.models_dir.mkdir()
     write(
@@ -45,7 +52,9 @@ def tuning(root: Path, conf: str, engine: str = "") -> Iterator[tuple[Process, T
     shape: Any = {"embd": 512, "heads": 8, "kv_heads": 4, "ctx": 16384, "layers": 12, "ff": 256}
     moe = ScriptedModel(say="So.", endless=True, arch="qwen3moe", target_mib=120, experts_used=4, **shape)  # fmt: skip
     write(paths.models_dir / "moe.gguf", moe)
-    flags = ("--engine", str(wrapper(root / "engine", f'{engine}\nset -- "$@" --threads 1')))
+    body = f'case " $* " in {slow}) export LD_PRELOAD={_library(root)} ;; esac' if slow else ""
+    engine = wrapper(root / "engine", f'{body}\nset -- "$@" --threads 1')
+    flags = ("--engine", str(engine))
     with process(paths, *flags) as own:
 
         def call(*args: object) -> Result:
@@ -55,6 +64,12 @@ def tuning(root: Path, conf: str, engine: str = "") -> Iterator[tuple[Process, T
             return Result(done.returncode, done.stdout, done.stderr)
 
         yield own, call
+
+
+def _library(folder: Path) -> Path:
+    built = folder / "slow.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl"], check=True)
+    return built
 
 
 def command(own: Process, *args: object) -> list[str]:
@@ -79,8 +94,7 @@ def test_threads_that_an_engine_is_made_slow_with_are_found_written_and_taken_ba
     tmp_path: Path,
 ) -> None:
     conf = "; mine\n[m]\nmodel = m.gguf\nthreads = 3\n\n# about ran\n[ran]\nmodel = ran.gguf\n"
-    slow = f'case " $* " in *" --threads 3 "*) {SLOWED} ;; esac'
-    with tuning(tmp_path, conf, slow) as (own, tune):
+    with tuning(tmp_path, conf, SLOW_WITH_3) as (own, tune):
         Client(own.url).switch("ran")
         before = own.paths.config.read_bytes()
         dry = tune("--for", "chat", "--dry-run", "--json")
@@ -126,8 +140,7 @@ def test_flags_that_change_nothing_are_not_called_better(tmp_path: Path) -> None
 
 def test_a_study_that_is_killed_in_a_trial_goes_on_and_what_ran_comes_back(tmp_path: Path) -> None:
     conf = "[m]\nmodel = m.gguf\nthreads = 3\n[ran]\nmodel = ran.gguf\n"
-    slow = f'case " $* " in *" --threads 3 "*) {SLOWED} ;; esac'
-    with tuning(tmp_path, conf, slow) as (own, tune):
+    with tuning(tmp_path, conf, SLOW_WITH_3) as (own, tune):
         Client(own.url).switch("ran")
         words = (*QUICK, "--vary", "threads", "--budget", "60s")
         first = subprocess.Popen(
@@ -165,7 +178,7 @@ def test_margins_that_keep_experts_out_of_ram_are_found_where_ram_is_made_slow(
 ) -> None:
     """One margin for both devices is too much for the smaller one; who lies in RAM is slow."""
     conf = f"[m]\nmodel = moe.gguf\n{devices.flag}fit-target = 120\n"
-    slow = f'case " $* " in *" --fit-target 120"*|*exps*) {SLOWED} ;; esac'
+    slow = '*" --fit-target 120"*|*exps*'
     with tuning(tmp_path, conf, slow) as (_, tune):
         found = tune(*QUICK, "--vary", "margins", "--budget", "80s")
     study = json.loads(found.out)
