@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def tuning(root: Path, conf: str, slow: str = "") -> Iterator[tuple[Process, Tune]]:
+def tuning(root: Path, conf: str, slow: str = "", ms: int = 20) -> Iterator[tuple[Process, Tune]]:
     """A daemon with this models.conf, and `paddock tune m` beside it; `slow`: for which arguments its engine is.
 
     It computes with one thread whatever is said: several on a busy machine wait for each other.
@@ -52,7 +52,11 @@ def tuning(root: Path, conf: str, slow: str = "") -> Iterator[tuple[Process, Tun
     shape: Any = {"embd": 512, "heads": 8, "kv_heads": 4, "ctx": 16384, "layers": 12, "ff": 256}
     moe = ScriptedModel(say="So.", endless=True, arch="qwen3moe", target_mib=120, experts_used=4, **shape)  # fmt: skip
     write(paths.models_dir / "moe.gguf", moe)
-    body = f'case " $* " in {slow}) export LD_PRELOAD={_library(root)} ;; esac' if slow else ""
+    body = (
+        f'case " $* " in {slow}) export SLOW_MS={ms} LD_PRELOAD={_library(root)} ;; esac'
+        if slow
+        else ""
+    )
     engine = wrapper(root / "engine", f'{body}\nset -- "$@" --threads 1')
     flags = ("--engine", str(engine))
     with process(paths, *flags) as own:
@@ -179,8 +183,10 @@ def test_margins_that_keep_experts_out_of_ram_are_found_where_ram_is_made_slow(
     """One margin for both devices is too much for the smaller one; who lies in RAM is slow."""
     conf = f"[m]\nmodel = moe.gguf\n{devices.flag}fit-target = 120\n"
     slow = '*" --fit-target 120"*|*exps*'
-    with tuning(tmp_path, conf, slow) as (_, tune):
-        found = tune(*QUICK, "--vary", "margins", "--budget", "80s")
+    with tuning(tmp_path, conf, slow, ms=150) as (_, tune):
+        found = tune(
+            *QUICK, "--turn", "16,3", "--vary", "margins", "--budget", "80s", "--trials", "8"
+        )
     study = json.loads(found.out)
     today, *others = study["trials"]
     assert today["experts_in_ram"] > 0
