@@ -133,9 +133,12 @@ class Client:
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str) -> Plan:
-        """Where a profile would lie, by its engine; takes seconds where that must be asked."""
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan)
+    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+        """Where a profile would lie, by its engine; takes seconds where that must be asked.
+
+        `patient`: however many these are.
+        """
+        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""

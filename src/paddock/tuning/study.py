@@ -90,7 +90,7 @@ def proposed(client: Client, name: str, options: TuneOptions, *, cores: int) -> 
     if wrong := [one for one in options.only if one not in NAMES]:
         raise BadRequest(f"--vary knows no {wrong[0]!r}", hint=f"it knows {', '.join(NAMES)}")
     info = detail.profile
-    plan = client.plan(info.id)
+    plan = client.plan(info.id, patient=True)
     space = space_of(
         _tuned(detail, plan, cores), options.goal, allow_loss=options.allow_loss, only=options.only
     )
@@ -186,6 +186,7 @@ class Study:
                 study.finish()
             except KeyboardInterrupt:
                 self.record.outcome = "interrupted"
+                self._note_best()
             finally:
                 self._note(trials)
                 self._keep(study)
@@ -203,16 +204,23 @@ class Study:
                 hint=f"`paddock switch {self._proposal.profile}` shows why",
             )
         best, self.record.contributions = trimmed(self._proposal.space, trials, today, best)
-        self.record.best_trial, self.record.changes = best.number, dict(best.changes)
+        self.record.best_trial = best.number
         if not changed(self._proposal.space, best):
             self.record.today = today.score
         elif self._options.goal == "context":
             self.record.today, self.record.best = today.score, best.score
         else:
             self.record.today, self.record.best = trials.by_turns(today, best, _TURNS, _SAMPLES)
+        self.record.changes = dict(best.changes)
         judge(self.record, self._options.goal)
 
     # ---- what is known ----
+
+    def _note_best(self) -> None:
+        """The best so far, and today's: as far as trials say, which proves nothing yet."""
+        if (search := self._search) and search.today and search.best:
+            self.record.today, self.record.best = search.today.score, search.best.score
+            self.record.best_trial, self.record.contributions = search.best.number, []
 
     def ended(self, trials: Trials, study: OptunaStudy, trial: TuningTrial) -> None:
         """One more trial is known."""

@@ -129,7 +129,7 @@ class Trials:
     def _plan(self, trial: TuningTrial) -> Plan:
         client, begun = self._with.client, self._with.begun
         client.try_with(begun.study, trial.changes)
-        plan = client.plan(begun.trial)
+        plan = client.plan(begun.trial, patient=True)
         trial.context, trial.free_mib = plan.n_ctx, _free(plan)
         trial.layers, trial.layers_on_devices = plan.layers, plan.layers_on_devices
         trial.experts_in_ram, trial.graph_splits = plan.experts_in_ram, plan.graph_splits

@@ -257,7 +257,7 @@ def _apply(files: Files, client: Client, found: Tuning) -> None:
     from paddock.cli.offline.tuned import applied
     from paddock.cli.output.terminal import complain
 
-    if not found.changes:
+    if found.verdict != "better" or not found.changes:
         complain("nothing is written: no change was better beyond the noise")
         return
     _must_be_its_file(files, client)
