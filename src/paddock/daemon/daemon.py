@@ -145,6 +145,7 @@ class Daemon(Desk):
         for helper in helpers:
             helper.cancel()
         await self.pulls.close()
+        await self.tunings.close()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.instance_tasks.leave() if self._keep else self.instance_tasks.all_ended())

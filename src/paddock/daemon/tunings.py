@@ -28,6 +28,7 @@ from paddock.errors import BadRequest, ConfigError, NoSuchThing, PaddockError, T
 
 _log = logging.getLogger(__name__)
 _LONGEST = 500  # letters of a value
+_CLOSING = 5.0  # seconds
 
 
 @dataclass
@@ -69,7 +70,9 @@ class Tunings:
     def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[Study]:
         """A study of this profile for the length of the block. TuningRuns where there is one already."""
         if self._study or self._endings:
-            raise TuningRuns("a profile is being tuned already", hint="`paddock status` shows it")
+            raise TuningRuns(
+                "a profile is being tuned already", hint="`paddock tune --list` shows it"
+            )
         ran = sorted(self._live(), key=lambda name: name == current)
         study = self._study = Study(profile, ran)
         self._publish(now)
@@ -106,6 +109,9 @@ class Tunings:
             keep_context="off", load_mode_choice="off", priority=0,
         )  # fmt: skip
         await self._configuration.put_trial(trial)
+        if self._study is not known:  # it ended while models.conf was read
+            await self._configuration.put_trial(None)
+            self._known(study)
         return self._roster.stable.profiles[known.trial]
 
     def _known(self, study: str) -> Study:
@@ -131,6 +137,11 @@ class Tunings:
         return proposal.stable.profiles[name]
 
     # ---- its end ----
+
+    async def close(self) -> None:
+        """Wait a moment for what is being taken down."""
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=_CLOSING)
 
     def _end(self, study: Study) -> None:
         """Its instance goes, what ran comes back; by a task of ours, since its client may be gone."""
