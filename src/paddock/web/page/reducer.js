@@ -238,6 +238,8 @@ function serving(view, event) {
 function configChanged(view, event, now) {
     const changes = [event.changed, event.added, event.removed].some((names) => names?.length);
     view = { ...view, config: event.config, is_stale: changes || view.is_stale };
+    const names = [...(event.changed ?? []), ...(event.added ?? []), ...(event.removed ?? [])];
+    if (names.length && names.every((name) => name.endsWith("@tune"))) return view; // flags of a trial: of no file
     return noted(view, { kind: "config", at: now, profile: "", about: event });
 }
 
