@@ -83,8 +83,9 @@ def test_a_trial_has_other_flags_and_what_ran_comes_back_when_its_client_is_kill
     assert client.tunings().running is None
     assert "alpha@tune" not in [one.id for one in client.models()]
     assert config.read_bytes() == before
-    with pytest.raises(NoSuchThing):
-        client.try_with(begun.study, {})
+    for secret in (begun.study, "", "é"):
+        with pytest.raises(NoSuchThing):
+            client.try_with(secret, {})
 
 
 def test_whoever_asks_another_model_in_a_study_is_served_and_that_model_stays(

@@ -115,7 +115,9 @@ class Tunings:
         return self._roster.stable.profiles[known.trial]
 
     def _known(self, study: str) -> Study:
-        if self._study is None or not secrets.compare_digest(self._study.id, study):
+        if self._study is None or not secrets.compare_digest(
+            self._study.id.encode(), study.encode(errors="replace")
+        ):
             raise NoSuchThing("this study has ended", hint="`paddock tune` goes on with it")
         return self._study
 
