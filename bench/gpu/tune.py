@@ -46,7 +46,7 @@ async def measured(root: Path, engine: Path, *, cpu: bool) -> dict[str, Any]:
     folder = root / "tune"
     folder.mkdir(exist_ok=True)
     conf = CONF.format(ctx=2048 if cpu else 16384, more="" if cpu else f"fit-target = {BAD_MARGIN}\n")  # fmt: skip
-    wishes = ["--vary", "threads,load-mode", "--turn", "64,16", "--budget", "90s"] if cpu else ["--budget", BUDGET]  # fmt: skip
+    wishes = ["--vary", "threads,load-mode", "--turn", "64,16", "--budget", "90s"] if cpu else ["--turn", "512,64", "--budget", BUDGET]  # fmt: skip
     with _nobody() if cpu else _hogged():
         async with home(folder, engine, conf) as place:
             plan = await place.get("/plans/x30")

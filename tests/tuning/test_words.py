@@ -12,7 +12,7 @@ from paddock.cli.verbs.tune import _turn
 from paddock.errors import BadRequest, PaddockError
 from paddock.tuning.goals import TURNS
 from paddock.tuning.optuna_study import library
-from paddock.tuning.study import Proposal
+from paddock.tuning.study import TuneProposal
 from tests.tuning.spaces import SPACE, plan, trial
 
 
@@ -37,7 +37,7 @@ def test_the_evidence(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_it_will_do(capsys: pytest.CaptureFixture[str]) -> None:
-    proposal = Proposal("m", "chat", TURNS["chat"], SPACE, 20, 600.0, (), "native b1", plan())
+    proposal = TuneProposal("m", "chat", TURNS["chat"], SPACE, 20, 600.0, (), "native b1", plan())
     show_proposal(proposal, as_json=False)
     said = capsys.readouterr().out
     assert "threads: 2, 1, 3, 4" in said

@@ -15,6 +15,7 @@ import msgspec
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.calls import strange
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
@@ -23,18 +24,7 @@ from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
-from paddock.api.tunings import (
-    Changes,
-    Goal,
-    StudyBegun,
-    StudyNews,
-    StudyRequest,
-    TrialProfile,
-    TrialRequest,
-    Tuning,
-    TuningNow,
-    Tunings,
-)
+from paddock.api.tuning_calls import TuningCalls
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -68,13 +58,13 @@ _SILENCE = 45.0  # seconds: three signs of life are missing
 _KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
 
 
-class Client:
+class Client(TuningCalls):
     """The API of the daemon at `url`; `key` is an API key, where the daemon asks for one."""
 
     def __init__(
         self, url: str = DEFAULT_URL, key: str | None = None, *, timeout: float = 10.0
     ) -> None:
-        self.connection = ApiConnection(url, key, timeout=timeout)
+        super().__init__(ApiConnection(url, key, timeout=timeout))
 
     @property
     def url(self) -> str:
@@ -200,47 +190,6 @@ class Client:
         """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
         return self._call("POST", "/bench", KeptRun, run)
 
-    @contextmanager
-    def study(
-        self, profile: str, goal: Goal, *, line: HangUp | None = None
-    ) -> Iterator[tuple[StudyBegun, Iterator[bytes]]]:
-        """A study for the length of the block, and its signs of life, which somebody must read.
-
-        TuningRuns where one runs already.
-        """
-        body = StudyRequest(profile=profile, goal=goal)
-        with self.connection.exchange(
-            "POST", "/tune", body, accept="text/event-stream", silence=_SILENCE, line=line
-        ) as response:
-            beats = pieces(response)
-            yield _begun(beats), beats
-
-    def try_with(self, study: str, changes: Changes) -> ProfileInfo:
-        """The profile of the study with other flags, under a name that `switch` takes.
-
-        ConfigError where its engine would not take them.
-        """
-        body = TrialRequest(study=study, changes=changes)
-        return self._call("POST", "/tune/trial", TrialProfile, body, patient=True).profile
-
-    def tuning_news(self, study: str, now: TuningNow) -> None:
-        """Have it published."""
-        self._call("POST", "/tune/news", ModelResult, StudyNews(study=study, now=now))
-
-    def tunings(self, profile: str | None = None, limit: int | None = None) -> Tunings:
-        """The studies that are kept, the newest first, and the one that runs."""
-        query = {"model": profile, "limit": limit}
-        said = urlencode({key: value for key, value in query.items() if value is not None})
-        return self._call("GET", f"/tunings?{said}" if said else "/tunings", Tunings)
-
-    def tuning(self, number: int) -> Tuning:
-        """One study in full. NoSuchThing where there is none of this number."""
-        return self._call("GET", f"/tunings/{number}", Tuning)
-
-    def keep_tuning(self, tuning: Tuning) -> int:
-        """Keep a study; one that has a number replaces itself. Its number, 0 where it is not kept."""
-        return self._call("POST", "/tunings", KeptRun, tuning).id
-
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""
         return self._call("GET", f"/profiles/{quote(model, safe='')}", ProfileDetail)
@@ -352,12 +301,6 @@ class Client:
             method, path, body, accept="text/event-stream", patient=True
         )
 
-    def _call(
-        self, method: str, path: str, kind: type[T], body: object = None, *, patient: bool = False
-    ) -> T:
-        with self.connection.exchange(method, path, body, patient=patient) as response:
-            return _decoded(response.read(), kind, path)
-
 
 def failure_of(ended: SwitchEnded | SwitchResult) -> PaddockError:
     """The exception for a switch that did not work out."""
@@ -374,15 +317,6 @@ def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
                 yield event
 
 
-def _begun(beats: Iterator[bytes]) -> StudyBegun:
-    parser = SseParser()
-    for piece in beats:
-        for found in parser.feed(piece):
-            if isinstance(found, SseMessage):
-                return _decoded(found.data.encode(), StudyBegun, "/tune")
-    raise UpstreamGone("the daemon ended the study before it began")
-
-
 def _event(message: SseMessage) -> AnyEvent | None:
     if message.event == "error":
         raise refusal(message.data.encode(), 500)
@@ -391,18 +325,4 @@ def _event(message: SseMessage) -> AnyEvent | None:
             return None  # of a newer daemon
         return _EVENT.decode(message.data)
     except msgspec.DecodeError as error:
-        raise _strange("/events", error) from error
-
-
-def _decoded(body: bytes, kind: type[T], path: str) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise _strange(path, error) from error
-
-
-def _strange(path: str, error: msgspec.DecodeError) -> PaddockError:
-    return PaddockError(
-        f"{path} answered with something else than expected: {error}",
-        hint="is this another program, or a daemon of another version? see `paddock version`",
-    )
+        raise strange("/events", error) from error

@@ -145,7 +145,7 @@ class TuningSummary(msgspec.Struct, kw_only=True, omit_defaults=True):
     applied_at: str = ""
 
 
-class Tunings(msgspec.Struct, kw_only=True):
+class TuningList(msgspec.Struct, kw_only=True):
     """Studies that are kept, the newest first; and the one that runs."""
 
     tunings: list[TuningSummary]

@@ -32,7 +32,7 @@ _CLOSING = 5.0  # seconds
 
 
 @dataclass
-class Study:
+class OpenStudy:
     """One that runs."""
 
     profile: str
@@ -63,18 +63,18 @@ class Tunings:
         self._paths, self._roster, self._scheduler = paths, roster, scheduler
         self._configuration, self._orders = configuration, orders
         self._publisher, self._book, self._faults = publisher, book, faults
-        self._study: Study | None = None
+        self._study: OpenStudy | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
     @contextmanager
-    def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[Study]:
+    def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[OpenStudy]:
         """A study of this profile for the length of the block. TuningRuns where there is one already."""
         if self._study or self._endings:
             raise TuningRuns(
                 "a profile is being tuned already", hint="`paddock tune --list` shows it"
             )
         ran = sorted(self._live(), key=lambda name: name == current)
-        study = self._study = Study(profile, ran)
+        study = self._study = OpenStudy(profile, ran)
         self._publish(now)
         try:
             yield study
@@ -114,7 +114,7 @@ class Tunings:
             self._known(study)
         return self._roster.stable.profiles[known.trial]
 
-    def _known(self, study: str) -> Study:
+    def _known(self, study: str) -> OpenStudy:
         if self._study is None or not secrets.compare_digest(
             self._study.id.encode(), study.encode(errors="replace")
         ):
@@ -145,13 +145,13 @@ class Tunings:
         if self._endings:
             await asyncio.wait(self._endings, timeout=_CLOSING)
 
-    def _end(self, study: Study) -> None:
+    def _end(self, study: OpenStudy) -> None:
         """Its instance goes, what ran comes back; by a task of ours, since its client may be gone."""
         ending = asyncio.ensure_future(self._take_down(study))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _take_down(self, study: Study) -> None:
+    async def _take_down(self, study: OpenStudy) -> None:
         with self._faults.caught("tuning"):
             if now := self._book.now:
                 outcome = "interrupted" if now.outcome == "running" else now.outcome
@@ -167,7 +167,7 @@ class Tunings:
             if self._roster.trial:
                 await self._configuration.put_trial(None)
 
-    def _bring_back(self, study: Study, live: list[str]) -> None:
+    def _bring_back(self, study: OpenStudy, live: list[str]) -> None:
         """What ran as it began. What others have asked for since stays: their model was wanted later."""
         if any(name not in study.ran and name != study.trial for name in live):
             _log.info("others came while %s was tuned: what ran before comes when it is asked for", study.profile)  # fmt: skip

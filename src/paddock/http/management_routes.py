@@ -258,7 +258,7 @@ MANAGEMENT = (
         "/tunings",
         tunings.listed,
         "Studies that are kept, the newest first, of all profiles or of `model`; and the one that runs",
-        gives=tuning_types.Tunings,
+        gives=tuning_types.TuningList,
         query=("model", "limit"),
     ),
     _get("/tunings/{tuning}", tunings.one, tuning_types.Tuning, "One study in full"),

@@ -13,8 +13,8 @@ from paddock.api.tunings import (
     TrialProfile,
     TrialRequest,
     Tuning,
+    TuningList,
     TuningNow,
-    Tunings,
     TuningSummary,
 )
 from paddock.api.types import ModelResult
@@ -73,7 +73,7 @@ async def listed(front: Front, request: web.Request, route: Route) -> web.Stream
     history = front.daemon.chronicle.history
     found = await history.tunings(request.query.get("model"), limit=limit)
     running = front.daemon.tuning_book.now
-    return reply(Tunings(tunings=[_summary(one) for one in found], running=running))
+    return reply(TuningList(tunings=[_summary(one) for one in found], running=running))
 
 
 async def one(front: Front, request: web.Request, route: Route) -> web.StreamResponse:

@@ -50,7 +50,7 @@ class TuneOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class TuneProposal:
     """What a study will do."""
 
     profile: str
@@ -82,7 +82,7 @@ class TuneProgress(Protocol):
         """One has ended."""
 
 
-def proposed(client: Client, name: str, options: TuneOptions, *, cores: int) -> Proposal:
+def proposed(client: Client, name: str, options: TuneOptions, *, cores: int) -> TuneProposal:
     """For this profile, or that of a variant. UnknownModel; BadRequest where nothing of it can be varied."""
     detail = client.profile(name)
     if detail.profile.variant_of:
@@ -100,7 +100,7 @@ def proposed(client: Client, name: str, options: TuneOptions, *, cores: int) -> 
     trials = options.trials or space.moves + 1 + _GUESSES
     status = client.status()
     engine = f"{plan.engine or status.engine} {plan.engine_version or status.engine_version}"
-    return Proposal(
+    return TuneProposal(
         info.id,
         options.goal,
         turn_of(options.goal, options.turn),
@@ -131,7 +131,7 @@ class Study:
     def __init__(
         self,
         client: Client,
-        proposal: Proposal,
+        proposal: TuneProposal,
         options: TuneOptions,
         progress: TuneProgress,
         state_dir: Path,
@@ -190,7 +190,7 @@ class Study:
             finally:
                 self._note(trials)
                 self._keep(study)
-                self.publish("")
+                self.doing("")
 
     def _search_in(self, trials: "_Heard", budget: Budget) -> None:
         search = self._search = Search(self._proposal.space, trials)
@@ -242,7 +242,7 @@ class Study:
             self.record.id = self._client.keep_tuning(self.record)
             study.note_record(self.record.id)
 
-    def publish(self, step: str, left: float | None = None) -> None:
+    def doing(self, step: str, left: float | None = None) -> None:
         """Say it here and on the daemon's bus."""
         if step:
             self._progress.step(step, left)
@@ -274,9 +274,7 @@ class _Heard(Trials):
         self, measuring: Measuring, space: Space, study: OptunaStudy, budget: Budget, owner: Study
     ) -> None:
         self._owner, self._kept = owner, study
-        super().__init__(
-            measuring, space, study, budget, lambda text: owner.publish(text, budget.left)
-        )
+        super().__init__(measuring, space, study, budget, owner)
 
     def _make(self, ticket: int, choices: dict[str, str]) -> TuningTrial:
         trial = super()._make(ticket, choices)

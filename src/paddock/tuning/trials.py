@@ -1,9 +1,10 @@
 """Makes trials: plans first, loads what no plan rules out, measures it as `paddock bench` does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 from paddock.api.bench import BenchedProfile, Spread
 from paddock.api.client import Client
@@ -39,6 +40,13 @@ class Measuring:
     repeat: int  # samples of each trial; at the end there are more
 
 
+class TrialListener(Protocol):
+    """Who hears how a study goes."""
+
+    def doing(self, step: str, left: float) -> None:
+        """What is done now, and the seconds that are left at most."""
+
+
 class Trials:
     """Each set of choices is tried once; `listener` hears what is done, and when a trial has ended."""
 
@@ -48,10 +56,10 @@ class Trials:
         space: Space,
         study: OptunaStudy,
         budget: Budget,
-        listener: Callable[[str], None],
+        listener: TrialListener,
     ) -> None:
         self._with, self._space, self._study = measuring, space, study
-        self._budget, self._say = budget, listener
+        self._budget, self._listener = budget, listener
         self.all: list[TuningTrial] = []
         self.loads = 0
         self._plans: dict[int, Plan] = {}
@@ -67,6 +75,9 @@ class Trials:
         self._by_choices[_key(trial.choices)] = trial
         if plan:
             self._plans[trial.number] = plan
+
+    def _say(self, text: str) -> None:
+        self._listener.doing(text, self._budget.left)
 
     # ---- as a search asks for them ----
 

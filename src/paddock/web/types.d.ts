@@ -1216,6 +1216,11 @@ export interface TuningChanged {
     tuning: TuningNow;
 }
 
+export interface TuningList {
+    tunings: (TuningSummary)[];
+    running?: TuningNow | null;
+}
+
 export interface TuningNow {
     profile: string;
     goal: "agent" | "chat" | "context" | "throughput";
@@ -1261,11 +1266,6 @@ export interface TuningTrial {
     graph_splits?: number | null;
     load_seconds?: number | null;
     seconds?: number;
-}
-
-export interface Tunings {
-    tunings: (TuningSummary)[];
-    running?: TuningNow | null;
 }
 
 export interface UsageReport {

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from paddock.api.bench import Spread
-    from paddock.api.tunings import Changes, Tuning, Tunings, TuningTrial
-    from paddock.tuning.study import Proposal
+    from paddock.api.tunings import Changes, Tuning, TuningList, TuningTrial
+    from paddock.tuning.study import TuneProposal
 
 _LIST = ("STUDY", "PROFILE", "FOR", "BEGUN", "OUTCOME", "TOOK", "LOADS", "CAME OF IT")
 _LONG = 20  # labels of a choice that are shown
@@ -60,7 +60,7 @@ def in_words(changes: Changes) -> str:
 # ---- what it will do ----
 
 
-def show_proposal(proposal: Proposal, *, as_json: bool, to_stderr: bool = False) -> None:
+def show_proposal(proposal: TuneProposal, *, as_json: bool, to_stderr: bool = False) -> None:
     """What is varied, how many trials, and how long at most."""
     space = proposal.space
     if as_json:
@@ -173,7 +173,7 @@ def _print_failures(tuning: Tuning) -> None:
             _print(f"  {in_words(trial.changes)}: {trial.why}")
 
 
-def show_tunings(found: Tunings, *, as_json: bool) -> None:
+def show_tunings(found: TuningList, *, as_json: bool) -> None:
     """The list of what is kept, and what runs."""
     if as_json:
         print_json(found)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from paddock.api.client import Client
     from paddock.api.tunings import Tuning
     from paddock.cli.offline.files import Files
-    from paddock.tuning.study import Proposal, TuneOptions
+    from paddock.tuning.study import TuneOptions, TuneProposal
 
 EXAMPLE = "Example: paddock tune qwen-coder --for agent --dry-run; then with --budget 20m, then paddock tune qwen-coder --apply"
 
@@ -196,7 +196,7 @@ def _turn(text: str) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def _proposal(client: Client, name: str, options: TuneOptions) -> Proposal:
+def _proposal(client: Client, name: str, options: TuneOptions) -> TuneProposal:
     import psutil
 
     from paddock.tuning.optuna_study import library
@@ -206,7 +206,7 @@ def _proposal(client: Client, name: str, options: TuneOptions) -> Proposal:
     return proposed(client, name, options, cores=psutil.cpu_count(logical=False) or 1)
 
 
-def _is_wanted(proposal: Proposal, *, yes: bool, as_json: bool) -> bool:
+def _is_wanted(proposal: TuneProposal, *, yes: bool, as_json: bool) -> bool:
     """Shown first, where somebody looks on."""
     if yes:
         return True
@@ -217,7 +217,7 @@ def _is_wanted(proposal: Proposal, *, yes: bool, as_json: bool) -> bool:
 
 
 def _tune(
-    client: Client, proposal: Proposal, options: TuneOptions, files: Files, *, apply: bool, as_json: bool
+    client: Client, proposal: TuneProposal, options: TuneOptions, files: Files, *, apply: bool, as_json: bool
 ) -> None:  # fmt: skip
     from paddock.private import keep_private
     from paddock.tuning.study import Study
