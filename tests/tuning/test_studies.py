@@ -129,3 +129,19 @@ def test_studies_are_kept_and_replaced_by_their_number(daemon: tuple[str, Path])
     assert client.tunings("ran").tunings == []
     with pytest.raises(NoSuchThing):
         client.tuning(tuning.id + 1)
+
+
+def test_doctor_names_a_tuning_of_another_build_once_it_was_written(
+    daemon: tuple[str, Path],
+) -> None:
+    client = Client(daemon[0])
+    tuning = Tuning(profile="ran", goal="chat", begun_at="2026-11-30T10:00:00+00:00", engine="old", engine_version="b1")  # fmt: skip
+    tuning.id = client.keep_tuning(tuning)
+
+    def named() -> list[str]:
+        return [one.hint for one in client.doctor(["ran"]).advice if one.code == "stale-tuning"]
+
+    assert named() == []
+    tuning.applied_at = "2026-11-30T11:00:00+00:00"
+    client.keep_tuning(tuning)
+    assert named() == ["`paddock tune ran --for chat` measures it anew"]
