@@ -9,7 +9,6 @@ A PaddockError inside the block becomes a refusal in the client's own language.
 """
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
@@ -86,8 +85,9 @@ class Exchange:
                 self.response = await self._refused(refused)
                 return True
             if error is None:
-                await self._deliver(self.answer)
-                status, outcome = self.answer.status, "done"
+                answer = self.answer
+                await self._deliver(answer)
+                status, outcome = answer.status, "done"
             return False
         finally:
             self.bodies.release()
@@ -123,11 +123,13 @@ class Exchange:
 
     async def _deliver(self, response: web.StreamResponse) -> None:
         """Send it now: else the client would wait until its line was written, some 25 µs."""
-        with suppress(ConnectionError):  # it left; aiohttp finds that out itself
+        try:
             if type(response) in _OWN and cast("OwnReply", response).sent(self.request):
                 return
             await response.prepare(self.request)
             await response.write_eof()
+        except ConnectionError:
+            pass  # it left; aiohttp finds that out itself
 
     async def _refused(self, error: PaddockError) -> web.StreamResponse:
         if self.downstream is not None and self.downstream.response is not None:

@@ -50,7 +50,6 @@ _DROPPED = frozenset(
         "set-cookie",
     )
 )
-_LENGTH = b"content-length"
 _PROFILE, _INSTANCE = istr("x-paddock-profile"), istr("x-paddock-instance")
 _OURS = {"User-Agent": "paddock", "Accept-Encoding": "identity"}
 
@@ -104,12 +103,7 @@ def reply_head(
 
     `steady`: nobody on the way is to hold it back.
     """
-    same = [pair for pair in reply.headers if not _says_length(pair[0])]
-    return _reply_head(reply.status, tuple(same), profile, instance, tuple(ours.items()), steady)
-
-
-def _says_length(name: bytes) -> bool:
-    return len(name) == len(_LENGTH) and name.lower() == _LENGTH
+    return _reply_head(reply.status, reply.same, profile, instance, tuple(ours.items()), steady)
 
 
 @lru_cache(maxsize=16)  # few, as one may be long; the replies of an instance hardly differ

@@ -189,14 +189,16 @@ class Link(asyncio.Protocol):
         return self.is_open and self._reply is not None and not self._reply.status
 
     def _begin(self, reply: Reply, status: int, head: list[tuple[bytes, bytes]]) -> None:
-        self._framed = False
-        for name, value in head:
-            low = name.lower()
+        self._framed, same = False, []
+        for pair in head:
+            low = pair[0].lower()
             if low == b"content-length":
-                self._framed, reply.length = True, int(value)
-            elif low == b"transfer-encoding":
+                self._framed, reply.length = True, int(pair[1])
+                continue
+            same.append(pair)
+            if low == b"transfer-encoding":
                 self._framed = True
-        reply.headers, reply.status = head, status
+        reply.headers, reply.same, reply.status = head, tuple(same), status
         if self._is_head_request:  # the parser would wait for the body that the head announces
             self._end(keep=False)
 
