@@ -16,7 +16,7 @@ import httptools
 from paddock.llama.reply import Outlet, Reply, Torn, Unanswered
 
 _LONGEST_HEAD = 1 << 16  # bytes
-_FIRST = 1 << 11  # bytes that are read with a head
+_FIRST = 1 << 10  # bytes that are read with a head, of which there are some 400
 
 
 class Home(Protocol):
