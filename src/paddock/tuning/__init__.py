@@ -8,5 +8,5 @@ module that uses Optuna, an extra: trials kept in SQLite over a kill, and guesse
 the daemon, which loads the trial's profile as any other and brings back what ran (`daemon/tunings.py`).
 It must never write models.conf (`paddock tune --apply` does), call a change better that lies within the spread of
 both, or load what a plan says cannot be loaded.
-To vary something new: its flag in `TUNABLE` (`api/tunings.py`), a maker in `space.py`, its line in docs/tune.md.
+To add something that is varied: its flag in `TUNABLE` (`api/tunings.py`), a maker in `space.py`, its line in docs/tune.md.
 """
