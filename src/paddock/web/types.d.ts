@@ -817,7 +817,7 @@ export interface ProfileStats {
 }
 
 export interface Progress {
-    stage: "cancelled" | "draining" | "failed" | "fitting" | "loading" | "memory" | "queued" | "ready" | "restoring" | "saving" | "starting" | "stopping" | "warming";
+    stage: "cancelled" | "downloading" | "draining" | "failed" | "fitting" | "loading" | "memory" | "queued" | "ready" | "restoring" | "saving" | "starting" | "stopping" | "warming";
     part?: string;
     fraction?: number | null;
     elapsed?: number;
@@ -1086,7 +1086,7 @@ export interface SwitchHistory {
 }
 
 export interface SwitchPhase {
-    name: "draining" | "first-token" | "fitting" | "loading" | "memory" | "queued" | "restoring" | "saving" | "starting" | "stopping" | "tenure" | "warming";
+    name: "downloading" | "draining" | "first-token" | "fitting" | "loading" | "memory" | "queued" | "restoring" | "saving" | "starting" | "stopping" | "tenure" | "warming";
     seconds: number;
     part?: string;
 }

@@ -138,6 +138,7 @@ export const LINKS = {
 const PARTS = { text_model: "text model", mmproj_model: "projector", spec_model: "draft model" };
 /** @type {Record<string, string>} */
 const STAGES = {
+    downloading: "downloading",
     queued: "waiting for its turn",
     tenure: "others may stay",
     draining: "draining",
