@@ -201,7 +201,7 @@ async def test_an_agents_tool_fetches_and_says_how_far_it_is(home: Yard) -> None
         assert ended["done_bytes"] == ended["size_bytes"] > 0
         refused = await agent.call_tool("pull_model", {"model": "parrot"})
         assert refused.is_error
-        assert "OWNER/REPO:QUANT" in refused.content[0].text
+        assert "OWNER/REPO:QUANT" in str(refused.content)
 
 
 # ---- a newer file, and a daemon that ends ----

@@ -142,8 +142,8 @@ class PullPlan:
 
 
 def place_for(files: Files, hub: Hub, name: HubName, commit: str, *, beside: str = "") -> Place:
-    """Where the settings want it."""
-    if files.settings.pull_into == "models":
+    """Where the settings want it; in offline mode the cache, which has it."""
+    if files.settings.pull_into == "models" and not hub.is_offline:
         return ModelsFolder(files.paths.models_dir, name, beside)
     return HubCache.of(name, commit, hub, os.environ)
 
