@@ -24,8 +24,14 @@ let showsBenches = false;
 /** So many of all rows: first as many as a window holds, then more with each frame. @param {number} all */
 function useSoMany(all) {
     const [rows, setRows] = useState(Math.max(drawn, Math.ceil(innerHeight / LEAST_HEIGHT)));
-    useEffect(() => { // after the frame was painted
-        if (rows < all) setRows((drawn = rows + STEP));
+    useEffect(() => { // once the frame is painted, and what the reader did meanwhile was answered
+        if (rows >= all) return;
+        let later = 0;
+        const frame = requestAnimationFrame(() => { later = setTimeout(() => setRows((drawn = rows + STEP))); });
+        return () => {
+            cancelAnimationFrame(frame);
+            clearTimeout(later);
+        };
     }, [rows, all]);
     return rows;
 }
