@@ -30,6 +30,7 @@ VIEWS = {
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
     "engines": (histories.two_resident, "/engines", "article"),
+    "bench": (histories.two_resident, "/bench/3?against=1", ".plot canvas"),
     "contexts": (histories.two_resident, "/contexts", "tbody tr"),
     "config": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
     "config-preview": (histories.two_resident, f"/config/{QWEN}", ".found .error"),

@@ -244,6 +244,7 @@ HARMLESS = {
     "/api/version",
     "/bench",
     "/bench/{run}",
+    "/bench/{run}/against/{before}",
     "/catalog",
     "/cors-proxy",
     "/dashboard",

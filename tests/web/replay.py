@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.bench import BenchRuns
 from paddock.api.contexts import SavedContext, SavedContexts
 from paddock.api.devices import DevicePast, DevicesPast
 from paddock.api.engines import EngineInfo, EngineList, TrialInfo
@@ -22,8 +23,10 @@ from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.api.types import ErrorBody, Failure
 from paddock.api.usage import UsageReport, UsageRow
+from paddock.http.benches import comparison_of, summary
 from paddock.http.sse import encode
 from paddock.web import INDEX, assets
+from tests.bench import runs as benchmarks
 from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import PROFILES, VERIFIED, ready_glm
 from tests.tui.machine import GLM, OSS, QWEN, time_at
@@ -173,6 +176,8 @@ def answer(path: str) -> Any:
             return _contexts()
         case "usage":
             return _usage()
+        case "bench":
+            return _bench(rest)
         case "config":
             return config_text.answer(path)
         case "profiles" if name in PROFILES:
@@ -301,6 +306,27 @@ def _contexts() -> SavedContexts:
         SavedContext(id="a3", place="disk", files=1, mib=88.0, saved_at=time_at(-400_000.0)),
     ]  # fmt: skip
     return SavedContexts(contexts=rows, limit_mib=8_192)
+
+
+BENCHES = [
+    benchmarks.run(3, benchmarks.profile(GLM, 58.0, depths=[benchmarks.depth(n, 58.0 - n / 900) for n in (512, 4_096, 16_384)])),
+    benchmarks.run(2, benchmarks.profile(QWEN, 31.0)),
+    benchmarks.run(1, benchmarks.profile(GLM, 50.0), benchmarks.profile(QWEN, 30.0, outcome="failed", failure=OUT_OF_MEMORY)),
+]  # fmt: skip
+
+
+def _bench(rest: list[str]) -> Any:
+    """Of the call `/bench/RUN/against/BEFORE`, as far as it goes."""
+    found = [run for text in rest[::2] for run in BENCHES if str(run.id) == text]
+    match rest, found:
+        case [[], _]:
+            return BenchRuns(runs=list(map(summary, BENCHES)))
+        case [[_], [run]]:
+            return run
+        case [[_, "against", _], [after, before]]:
+            return comparison_of(before, after)
+        case _:
+            return None
 
 
 def _usage() -> UsageReport:

@@ -14,6 +14,7 @@ from paddock.api.switches import SwitchPhase
 from paddock.api.types import FaultInfo, ProfileNow
 from tests.browser import chromium
 from tests.tui import histories
+from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import profile
 from tests.tui.machine import BENCH, GLM, QWEN
 from tests.tui.tale import Tale
@@ -34,6 +35,8 @@ VIEWS = {
     "/usage": "tbody tr",
     "/engines": "article",
     "/contexts": "tbody tr",
+    "/bench": "tbody tr",
+    "/bench/3?against=1": ".plot canvas",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
     f"/config/{QWEN}": ".found .error",
     "/key": "form",
@@ -196,6 +199,32 @@ def test_each_button_gives_its_order_once(
     ):
         tab.locator("main").get_by_role("button", name=button).click()
     assert resident.posted == [path]
+
+
+def test_benchmarks_are_listed_looked_at_and_compared_by_address(
+    browser: Any, resident: Replay
+) -> None:
+    with opened(browser, f"{resident.url}/dashboard/bench") as tab:
+        tab.get_by_role("link", name="with 1").first.click()
+        tab.wait_for_url("**/dashboard/bench/3?against=1")
+        changes = tab.get_by_role("region", name=f"changes of {GLM}")
+        row = changes.locator("tr", has_text="generation at 512 tokens")
+        assert "▲ better" in row.inner_text()
+        assert "+" in row.inner_text()
+        plot = tab.get_by_role("img", name="generation by depth")
+        label = plot.get_attribute("aria-label")
+        assert "run 3 " in label and "at 16,384 tokens" in label and "run 1 " in label  # noqa: PT018
+        tab.get_by_label("compared with").select_option("2")
+        tab.wait_for_url("**/dashboard/bench/3?against=2")
+        tab.get_by_text("in one of the two only").wait_for()
+        tab.get_by_label("compared with").select_option("")
+        tab.wait_for_url("**/dashboard/bench/3")
+        changes.wait_for(state="detached")
+        tab.go_back()
+        tab.wait_for_url("**/dashboard/bench/3?against=2")
+    with opened(browser, f"{resident.url}/dashboard/bench/1") as tab:
+        tab.get_by_text("✗ failed").wait_for()
+        tab.get_by_text(OUT_OF_MEMORY.message).first.wait_for()
 
 
 def test_what_a_log_says_is_text(browser: Any, resident: Replay) -> None:

@@ -159,6 +159,12 @@ MANAGEMENT = (
         query=("limit",),
     ),
     _get("/bench/{run}", benches.run, bench.BenchRun, "One benchmark in full"),
+    _get(
+        "/bench/{run}/against/{before}",
+        benches.against,
+        bench.BenchComparison,
+        "What changed in a benchmark since another, beyond the spread",
+    ),
     _do(
         "/bench",
         benches.keep,

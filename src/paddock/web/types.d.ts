@@ -60,6 +60,13 @@ export interface BenchCircumstances {
     beside?: (string)[];
 }
 
+export interface BenchComparison {
+    before: number;
+    after: number;
+    profiles: (ComparedProfile)[];
+    missing: (string)[];
+}
+
 export interface BenchLoad {
     seconds: number;
     cached?: number | null;
@@ -148,6 +155,20 @@ export interface ChatRequest {
 
 export interface Checkup {
     advice: (Advice)[];
+}
+
+export interface ComparedFigure {
+    figure: string;
+    unit: string;
+    before: Spread;
+    after: Spread;
+    judgement: "better" | "same" | "unproven" | "worse";
+}
+
+export interface ComparedProfile {
+    profile: string;
+    figures: (ComparedFigure)[];
+    together: (string)[];
 }
 
 export interface ConfigChanged {

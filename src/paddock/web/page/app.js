@@ -9,6 +9,7 @@ import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Bench } from "./views/bench.js";
 import { Config } from "./views/config.js";
 import { Contexts } from "./views/contexts.js";
 import { Devices } from "./views/devices.js";
@@ -26,7 +27,7 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", config: "Config", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", config: "Config", key: "Key" };
 
 const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
@@ -128,6 +129,8 @@ function Shown({ view, place }) {
             return html`<${Engines} view=${view} />`;
         case "contexts":
             return html`<${Contexts} view=${view} />`;
+        case "bench":
+            return html`<${Bench} name=${place.name} query=${place.query} />`;
         case "config":
             return html`<${Config} view=${view} name=${place.name} />`;
         case "key":
