@@ -155,6 +155,60 @@ def test_keys_do_what_they_do_in_the_terminal(browser: Any, resident: Replay) ->
     assert resident.posted == ["/unload", "/yield", "/requests/340/cancel"]
 
 
+def test_models_are_filtered_sorted_and_the_daemon_stopped_by_the_terminals_keys(
+    browser: Any, resident: Replay
+) -> None:
+    """`f s S p Q`, and the help of `?` names every key that does something."""
+    resident.posted.clear()
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(VIEWS[""]).wait_for()
+
+        def models() -> list[str]:
+            return [
+                str(row.get_attribute("data-model")) for row in tab.locator(".models .row").all()
+            ]
+
+        as_written = models()
+        tab.keyboard.press("s")
+        tab.get_by_text("sorted by model", exact=True).wait_for()
+        assert models() == sorted(as_written, key=str.lower)
+        tab.keyboard.press("S")
+        tab.get_by_text("sorted by model, reversed").wait_for()
+        assert models() == sorted(as_written, key=str.lower, reverse=True)
+        tab.get_by_role("button", name="size", exact=True).click()
+        tab.get_by_role("columnheader", name="size", exact=False).locator(
+            "[aria-hidden]"
+        ).wait_for()
+        assert models() != as_written
+        for _ in range(2):
+            tab.keyboard.press("s")
+        tab.get_by_text("as in models.conf", exact=True).wait_for()
+        assert models() == as_written
+        tab.keyboard.press("f")
+        assert tab.evaluate("document.activeElement.type") == "search"
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("?")
+        listed = {
+            tab.evaluate("e => e.textContent", key)
+            for key in tab.locator("dialog[open] kbd").element_handles()
+        }
+        assert {*"fsSpQm/ucxybladrhe?L", "Backspace"} <= listed
+        tab.keyboard.press("Escape")
+        tab.get_by_role("dialog").wait_for(state="detached")
+        tab.keyboard.press("Q")
+        tab.get_by_role("dialog", name="Stop the daemon?").wait_for()
+        tab.keyboard.press("Enter")  # Cancel has the focus
+        tab.get_by_role("dialog").wait_for(state="detached")
+        assert resident.posted == []
+        tab.keyboard.press("Q")
+        with tab.expect_response(_is_order):
+            tab.get_by_role("button", name="keep models loaded").click()
+        tab.keyboard.press("p")
+        tab.wait_for_url("**/dashboard/config")
+        tab.locator(".found .error").first.wait_for()
+    assert resident.posted == ["/shutdown"]
+
+
 def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view(
     browser: Any,
 ) -> None:

@@ -33,7 +33,7 @@ const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
-    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
+    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), ending = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
     const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
@@ -41,7 +41,7 @@ export function App() {
             setOrdered(what);
             void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
         };
-        const act = onKey({ help: () => help.current?.showModal(), order: give });
+        const act = onKey({ help: () => help.current?.showModal(), stop: () => ending.current?.showModal(), order: give });
         const change = () => setIsOnline(navigator.onLine);
         const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
         addEventListener("keydown", act);
@@ -82,6 +82,15 @@ export function App() {
             <h2 id="keys-title">Keys</h2>
             <dl class="facts">${KEYS.map(([keyName, what]) => html`<dt><kbd>${keyName}</kbd></dt><dd>${what}</dd>`)}</dl>
             <form method="dialog"><button>Close</button></form>
+        </dialog>
+        <dialog ref=${ending} aria-labelledby="stop-title">
+            <h2 id="stop-title">Stop the daemon?</h2>
+            <p>Requests that run are finished. Models that stay loaded are taken over by the next daemon.</p>
+            <form method="dialog" class="bar-of-tools" onSubmit=${(/** @type {SubmitEvent} */ event) => {
+                const wish = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
+                if (wish) void order("/shutdown", { keep: wish === "keep" });
+            }}><button autofocus>Cancel</button>
+                <button value="keep">Stop, and keep models loaded</button><button value="all">Stop all</button></form>
         </dialog>`;
 }
 
