@@ -110,6 +110,11 @@ async def test_one_that_is_cancelled_or_fails_says_so(home: Yard) -> None:
     ended = await over(home, begun["id"])
     assert (ended["state"], ended["failure"]["code"]) == ("failed", "hub_not_found")
     assert (await home.post("/pulls", {"model": "parrot"}))[0] == 400
+    status, plan = await home.post("/pulls/plan", {"model": REPO})
+    assert (status, plan["chosen"], plan["pushes_out"]) == (200, "Q8_0", [])
+    assert [one["fit"] for one in plan["quantisations"]] == ["ram"]
+    status, refused = await home.post("/pulls/plan", {"model": "acme/none"})
+    assert (status, "acme/none" in refused["error"]["message"]) == (409, True)
     assert (await home.get("/status")).get("pulls", []) == []
 
 

@@ -36,6 +36,7 @@ VIEWS = {
     "/engines": "article",
     "/contexts": "tbody tr",
     "/bench": "tbody tr",
+    "/pulls": "progress",
     "/bench/3?against=1": ".plot canvas",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
     f"/config/{QWEN}": ".found .error",
@@ -279,6 +280,29 @@ def test_benchmarks_are_listed_looked_at_and_compared_by_address(
     with opened(browser, f"{resident.url}/dashboard/bench/1") as tab:
         tab.get_by_text("✗ failed").wait_for()
         tab.get_by_text(OUT_OF_MEMORY.message).first.wait_for()
+
+
+def test_a_model_of_a_hub_is_planned_chosen_and_fetched(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
+    with opened(browser, f"{resident.url}/dashboard/pulls") as tab:
+        tab.get_by_label("model", exact=True).fill("acme/Owl-GGUF")
+        tab.get_by_role("button", name="What would it be here?").click()
+        plan = tab.get_by_role("article", name="what acme/Owl-GGUF would be here")
+        assert "◑ partly in RAM" in plan.locator("tr", has_text="Q8_0").inner_text()
+        assert GLM in plan.inner_text()
+        plan.get_by_role("button", name="Q3_K_M").click()
+        assert tab.get_by_label("model", exact=True).input_value() == "acme/Owl-GGUF:Q3_K_M"
+        for name in (
+            "Fetch",
+            "Pause the download of acme/Owl-GGUF:Q4_K_M",
+            "Cancel the download of acme/Owl-GGUF:Q4_K_M",
+        ):
+            with tab.expect_response(_is_order):
+                tab.get_by_role("button", name=name, exact=True).click()
+            tab.get_by_role("button", name="Fetch", exact=True).and_(
+                tab.locator(":enabled")
+            ).wait_for()
+    assert resident.posted == ["/pulls", "/pulls/2/pause", "/pulls/2/cancel"]
 
 
 def test_what_a_log_says_is_text(browser: Any, resident: Replay) -> None:

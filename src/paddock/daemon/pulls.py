@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.api.pulls import PullFailure, PullFile, PullInfo, PullState
+from paddock.api.pulls import PullFailure, PullFile, PullForecast, PullInfo, PullState
 from paddock.atomic_write import atomic_write
 from paddock.config.settings import Paths
 from paddock.daemon.activity.pull_book import PullBook
@@ -64,7 +64,11 @@ class Pulls:
         publisher: Publisher,
         configuration: Configuration,
         faults: Faults,
+        *,
+        listen: str,
     ) -> None:
+        """`listen`: `host:port` of this daemon, by which its own command asks what runs."""
+        self._listen, self._planning = listen, asyncio.Lock()
         self._paths, self._book, self._publisher = paths, book, publisher
         self._configuration, self._faults = configuration, faults
         self._file = paths.state_dir / "pulls.json"
@@ -99,6 +103,24 @@ class Pulls:
         self._begin(info)
         return info
 
+    async def plan(self, model: str) -> PullForecast:
+        """What it would be here. BadName, HubMissing, ConfigError with what the hub says."""
+        parsed(model)
+        if not is_installed():
+            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+        words = ["pull", model, "--dry-run", "--json", "--url", f"http://{self._listen}"]
+        async with self._planning:
+            process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
+            try:
+                said, errors = await process.communicate()
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode:
+            raise ConfigError(_complaint(errors) or "there is no plan of it")
+        return msgspec.json.decode(said, type=PullForecast)
+
     def resume(self, pull: str) -> PullInfo:
         """Go on with a paused one. BadRequest of one that is not."""
         info = self._book[pull]
@@ -132,8 +154,7 @@ class Pulls:
         process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
         _, errors = await process.communicate()
         if process.returncode:
-            lines = errors.decode(errors="replace").splitlines()
-            raise ConfigError(lines[0].removeprefix("error: ") if lines else "it was not removed")
+            raise ConfigError(_complaint(errors) or "it was not removed")
         await self._configuration.reload()
 
     def recall(self) -> None:
@@ -276,6 +297,12 @@ class Pulls:
             start_new_session=True,
             env=dict(os.environ),
         )  # fmt: skip
+
+
+def _complaint(errors: bytes) -> str:
+    """What the command said that was wrong; empty where it said nothing."""
+    lines = errors.decode(errors="replace").splitlines()
+    return lines[0].removeprefix("error: ") if lines else ""
 
 
 def _interrupt(process: asyncio.subprocess.Process) -> None:

@@ -197,7 +197,10 @@ class ControlRoom:
         self.yielding = Yielding(
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )
-        self.pulls = Pulls(given.paths, base.pull_book, publisher, self.configuration, faults)
+        self.pulls = Pulls(
+            given.paths, base.pull_book, publisher, self.configuration, faults,
+            listen=next(iter(given.listen), "127.0.0.1:1"),
+        )  # fmt: skip
         self.fetches = Fetches(self.pulls, base.pull_book, roster, base.switches, publisher, faults)
         self.yield_to = YieldTo(settings.yield_to, self.yielding, state, clock)
         self.watchman = Watchman(

@@ -299,6 +299,13 @@ MANAGEMENT = (
         "Fetch a model from a hub and write its profile; how it goes is in its `Location` and in events",
         202,
     ),
+    _do(
+        "/pulls/plan",
+        pulls.plan,
+        pull_types.PullRequest,
+        pull_types.PullForecast,
+        "What a model from a hub would be on this machine; some MB are read, no weights",
+    ),
     _get("/pulls", pulls.listed, pull_types.PullList, "Downloads since the daemon began"),
     _get("/pulls/{pull}", pulls.one, pull_types.PullInfo, "How a download goes or went"),
     *(

@@ -872,6 +872,18 @@ export interface PullFile {
     stage?: "checking" | "done" | "fetching" | "waiting";
 }
 
+export interface PullForecast {
+    repository: string;
+    commit: string;
+    chosen: string;
+    quantisations: (PullQuantisation)[];
+    bytes_left: number;
+    disk_free: number;
+    into: string;
+    pushes_out?: (string)[] | null;
+    expected_speed?: number | null;
+}
+
 export interface PullInfo {
     id: string;
     model: string;
@@ -887,6 +899,16 @@ export interface PullInfo {
 
 export interface PullList {
     pulls: (PullInfo)[];
+}
+
+export interface PullQuantisation {
+    quantisation: string;
+    files: (string)[];
+    bytes: number;
+    fit: "gpu" | "no" | "part" | "ram";
+    context: number;
+    header_read: boolean;
+    mib: Record<string, number>;
 }
 
 export interface PullRequest {

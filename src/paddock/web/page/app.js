@@ -18,6 +18,7 @@ import { Key } from "./views/key.js";
 import { Logs } from "./views/logs.js";
 import { Model } from "./views/model.js";
 import { Models } from "./views/models.js";
+import { Pulls } from "./views/pulls.js";
 import { Requests } from "./views/requests.js";
 import { SwitchTo } from "./views/switch.js";
 import { Past } from "./views/switches.js";
@@ -27,7 +28,7 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", config: "Config", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", pulls: "Downloads", config: "Config", key: "Key" };
 
 const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
@@ -140,6 +141,8 @@ function Shown({ view, place }) {
             return html`<${Contexts} view=${view} />`;
         case "bench":
             return html`<${Bench} name=${place.name} query=${place.query} />`;
+        case "pulls":
+            return html`<${Pulls} view=${view} />`;
         case "config":
             return html`<${Config} view=${view} name=${place.name} />`;
         case "key":

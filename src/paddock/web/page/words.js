@@ -189,7 +189,7 @@ export function yieldedBy(yielded) {
 /** How a download is. @param {import("../types").PullInfo} pull */
 function pulled(pull) {
     if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
-    if (pull.state === "done") return `done, as [${pull.profile}]`;
+    if (pull.state === "done") return pull.profile ? `done, as [${pull.profile}]` : "done";
     const files = pull.files ?? [];
     const size = files.reduce((sum, file) => sum + file.size, 0);
     const done = files.reduce((sum, file) => sum + (file.done ?? 0), 0);

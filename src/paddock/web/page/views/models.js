@@ -62,7 +62,7 @@ export function Models({ view }) {
                     <h1 id="models-title" tabindex="-1">Models</h1>
                     <input type="search" placeholder="filter ( / )" aria-label="filter models" value=${wanted}
                         onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
-                    <button id="sort" class="plain" title="sorts by the next column ( s )" aria-live="polite" onClick=${() => sort(next(sorting))}>${said(sorting)}</button>
+                    <button id="sort" title="sorts by the next column ( s )" aria-live="polite" onClick=${() => sort(next(sorting))}>${said(sorting)}</button>
                     <button id="turn" class="plain" title="reverses the order ( S )" aria-label="reverse the order" onClick=${() => sort(turned(sorting))}>⇅</button>
                     <a class="button" href=${addressOf("switch")}>Switch…</a>
                 </header>
