@@ -40,7 +40,7 @@ class Effects(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class LeaseWish:
     """How a lease is asked for: as in `events.Asked`."""
 
     insist: bool = False
@@ -157,7 +157,7 @@ class Loop:
         """A lease on this profile, granted already or to be waited for. The rest: as in `events.Asked`.
         Raises the PaddockError of an immediate refusal."""
         lease = self.hold(profile, self)
-        wish = Wish(insist=insist, force=force, asker=asker, is_order=is_order)
+        wish = LeaseWish(insist=insist, force=force, asker=asker, is_order=is_order)
         self.ask_for(lease, wish)
         if lease.refusal is not None:
             self.give_back(lease)
@@ -168,7 +168,7 @@ class Loop:
         """A lease that nobody has asked for yet: `ask_for` does."""
         return Lease(lender, Ticket(next(self._tickets)), profile)
 
-    def ask_for(self, lease: Lease, wish: Wish) -> None:
+    def ask_for(self, lease: Lease, wish: LeaseWish) -> None:
         """Ask for its profile; it may be refused when this returns."""
         self._leases[lease.ticket] = lease
         asked = ev.Asked(
