@@ -138,22 +138,37 @@ def fetched(url: str, folder: Path, name: str) -> tuple[float, int]:
 
 
 def speed(url: str, folder: Path, rounds: int, mib: int) -> None:
-    curls, pulls, ratios = [], [], []
+    """Curl alone, curl with what a pull does besides (the hash, meanwhile), and a pull, by turns."""
+    address, to = f"{url}/a/Large-GGUF/resolve/main/L-Q4_K_M.gguf", folder / "curl"
+    ways = {
+        "curl": lambda: timed(["curl", "-sfLo", str(to), address]),
+        "hashed": lambda: timed(["sh", "-c", f"curl -sfL {address} | tee {to} | sha256sum"]),
+        "pull": lambda: fetched(url, folder, "a/Large-GGUF")[0],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
-        begun = time.perf_counter()
-        address = f"{url}/a/Large-GGUF/resolve/main/L-Q4_K_M.gguf"
-        subprocess.run(["curl", "-sfLo", str(folder / "curl"), address], check=True)
-        curls.append(time.perf_counter() - begun)
-        pulls.append(fetched(url, folder, "a/Large-GGUF")[0])
-        ratios.append(curls[-1] / pulls[-1])
-    (folder / "curl").unlink()
-    print(f"curl   {mib / median(curls):7.0f} MiB/s, best {mib / min(curls):.0f}")
-    print(
-        f"pull   {mib / median(pulls):7.0f} MiB/s, best {mib / min(pulls):.0f} (hashed meanwhile)"
-    )
-    print(
-        f"ratio  {median(ratios):7.2f} (aim 0.90), best against best {min(curls) / min(pulls):.2f}"
-    )
+        for name, way in ways.items():
+            taken[name].append(way())
+    to.unlink()
+    for name, words in (
+        ("curl", ""),
+        ("hashed", " (curl | tee FILE | sha256sum)"),
+        ("pull", " (hashed meanwhile)"),
+    ):
+        best = mib / min(taken[name])
+        print(f"{name:6} {mib / median(taken[name]):7.0f} MiB/s, best {best:.0f}{words}")
+    for name, words in (("curl", "aim 0.90"), ("hashed", "the same work")):
+        pairs = zip(taken[name], taken["pull"], strict=True)
+        ratio = median(other / own for other, own in pairs)
+        best = min(taken[name]) / min(taken["pull"])
+        print(f"ratio  {ratio:7.2f} to {name} ({words}), best against best {best:.2f}")
+    print(f"       on {len(os.sched_getaffinity(0))} cores, of which the hub takes one")
+
+
+def timed(command: list[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
 
 
 def plan(url: str, folder: Path, rounds: int) -> None:

@@ -41,23 +41,37 @@ _WATCH = """new MutationObserver((_, watch) => {
     watch.disconnect();
     note('allRows');
 }).observe(document, {childList: true, subtree: true})"""
+_WATCH_NOTHING = """addEventListener('DOMContentLoaded', () => requestAnimationFrame(() =>
+    setTimeout(() => window.firstView = performance.now())))"""
 _HASTE = (
     f"const real = performance.now.bind(performance); performance.now = () => real() * {FASTER}"
 )
 
 
 def first_view(browser: Any, folder: Path, engine: Any, rounds: int) -> Numbers:
-    """Milliseconds from the navigation to the frame with all rows in sight, and with all; nothing cached; medians."""
+    """Milliseconds from the navigation to the frame with all rows in sight, and with all; nothing cached; medians.
+
+    By turns with a page that has nothing in it, of the same daemon: what the machine itself takes.
+    """
     found: Numbers = {}
+    warm = browser.new_page()  # the browser's own first page
+    warm.close()
     for profiles in PROFILES:
         place = folder / f"of-{profiles}"
         make(place, profiles, engine)
         (place / "paddock.toml").write_text("plan-ahead = false\n")
         with daemon(place, engine.command[0]) as (client, _):
-            times = [_opened(browser, client.url, profiles) for _ in range(rounds)]
-        first, whole = (statistics.median(column) for column in zip(*times, strict=True))
+            times = [
+                (*_opened(browser, client.url, profiles), _empty(browser, client.url))
+                for _ in range(rounds)
+            ]
+        first, whole, empty = (statistics.median(column) for column in zip(*times, strict=True))
         found[f"first view of {profiles}, ms"] = first
         found[f"all rows of {profiles}, ms"] = whole
+        found[f"an empty page beside {profiles}, ms"] = empty
+        found[f"first view of {profiles} to an empty page"] = statistics.median(
+            one / nothing for one, _, nothing in times
+        )
     return found
 
 
@@ -72,6 +86,19 @@ def _opened(browser: Any, url: str, profiles: int) -> tuple[float, float]:
     first, whole = tab.evaluate("[window.firstView, window.allRows]")
     context.close()
     return float(first), float(whole)
+
+
+def _empty(browser: Any, url: str) -> float:
+    """When a picture of the page's own, opened by itself, was painted: milliseconds."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    tab = context.new_page()
+    tab.add_init_script(_WATCH_NOTHING)
+    tab.goto(f"{url}/dashboard/files/icon.svg")
+    while tab.evaluate("window.firstView") is None:
+        time.sleep(0.05)
+    painted = tab.evaluate("window.firstView")
+    context.close()
+    return float(painted)
 
 
 def shares(browser: Any, folder: Path, engine: Any, seconds: float) -> Numbers:

@@ -30,6 +30,8 @@ VIEWS = {
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
     "engines": (histories.two_resident, "/engines", "article"),
+    "pulls": (histories.two_resident, "/pulls", "progress"),
+    "bench": (histories.two_resident, "/bench/3?against=1", ".plot canvas"),
     "contexts": (histories.two_resident, "/contexts", "tbody tr"),
     "config": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
     "config-preview": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
@@ -73,8 +75,15 @@ def preview(tab: Any) -> None:
     tab.mouse.move(0, 0)
 
 
+def forecast(tab: Any) -> None:
+    """What a model would be here is asked for."""
+    tab.get_by_label("model", exact=True).fill("acme/Owl-GGUF")
+    tab.get_by_role("button", name="What would it be here?").click()
+    tab.get_by_role("article", name="what acme/Owl-GGUF would be here").wait_for()
+
+
 # What a reader does before the picture is taken.
-DOES = {"config-preview": preview}
+DOES = {"config-preview": preview, "pulls": forecast}
 
 
 def shot(

@@ -101,6 +101,12 @@ class CannotLoad(LoadFailed):
     code = "cannot_load"
 
 
+class FetchFailed(LoadFailed):
+    """Its profile names a repository of a hub, and the files could not be fetched from there."""
+
+    code = "fetch_failed"
+
+
 class RecentlyFailed(LoadFailed):
     """It failed a moment ago, and trying again at once would evict a working model for nothing."""
 

@@ -246,6 +246,7 @@ HARMLESS = {
     "/bench/{run}",
     "/tunings",
     "/tunings/{tuning}",
+    "/bench/{run}/against/{before}",
     "/catalog",
     "/cors-proxy",
     "/dashboard",

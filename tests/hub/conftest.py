@@ -19,6 +19,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")  # nobody listens there
+    monkeypatch.setattr("paddock.hub.large_body.LARGE", 100_000)  # the tests' files are small
 
 
 @pytest.fixture

@@ -3,20 +3,26 @@
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import ollama
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from paddock.llama.scripted import ScriptedModel, write
-from tests.hub.fake_hub import FakeHub
+from tests.hub.fake_hub import FakeHub, HubFile
 from tests.yard import Yard, places, yard
 
 REPO = "acme/Parrot-GGUF"
+# What the real router's row of a download has (get_router_models of server-models.cpp, build 11434).
+DOWNLOADING = {"id", "aliases", "tags", "object", "owned_by", "created", "status", "architecture", "source", "can_remove"}  # fmt: skip
 NAME = f"hf.co/{REPO}:Q8_0"
 
 
@@ -104,6 +110,11 @@ async def test_one_that_is_cancelled_or_fails_says_so(home: Yard) -> None:
     ended = await over(home, begun["id"])
     assert (ended["state"], ended["failure"]["code"]) == ("failed", "hub_not_found")
     assert (await home.post("/pulls", {"model": "parrot"}))[0] == 400
+    status, plan = await home.post("/pulls/plan", {"model": REPO})
+    assert (status, plan["chosen"], plan["pushes_out"]) == (200, "Q8_0", [])
+    assert [one["fit"] for one in plan["quantisations"]] == ["ram"]
+    status, refused = await home.post("/pulls/plan", {"model": "acme/none"})
+    assert (status, "acme/none" in refused["error"]["message"]) == (409, True)
     assert (await home.get("/status")).get("pulls", []) == []
 
 
@@ -115,6 +126,10 @@ async def test_the_routers_words_fetch_list_and_remove(home: Yard, parrot: Path)
     name = f"{REPO}:Q8_0"
     async with followed(home, "/models/sse", "download_finished") as events:
         assert await home.post("/models", {"model": name}) == (200, {"success": True})
+        [row] = [row for row in (await home.get("/models"))["data"] if row["id"] == name]
+        assert set(row) == DOWNLOADING
+        assert (row["status"], row["source"], row["can_remove"]) == ({"value": "downloading", "args": []}, "cache", True)  # fmt: skip
+        assert name not in str(await home.get("/v1/models"))  # of whom nobody can ask anything yet
     seen = [event for event in events.result() if event["event"].startswith("download")]
     shapes = {(*sorted(event), event["model"]) for event in seen}
     assert shapes == {("data", "event", "model", name)}
@@ -173,6 +188,75 @@ async def test_ollamas_library_pulls_asks_copies_and_deletes(
     with pytest.raises(ollama.ResponseError, match="none"):
         async for _ in await client.pull("hf.co/acme/none", stream=True):
             pass
+
+
+# ---- as an agent ----
+
+
+async def test_an_agents_tool_fetches_and_says_how_far_it_is(home: Yard) -> None:
+    async with (
+        httpx2.AsyncClient(timeout=60) as http,
+        Client(streamable_http_client(f"{home.url}/mcp", http_client=http)) as agent,
+    ):
+        begun = await agent.call_tool("pull_model", {"model": NAME})
+        assert begun.structured_content["state"] == "running"
+        await home.daemon.pulls.wait((await home.get("/pulls"))["pulls"][0]["id"])
+        ended = (await agent.call_tool("pull_model", {"model": NAME})).structured_content
+        assert (ended["state"], ended["profile"]) == ("done", "parrot-q8_0")
+        assert ended["done_bytes"] == ended["size_bytes"] > 0
+        refused = await agent.call_tool("pull_model", {"model": "parrot"})
+        assert refused.is_error
+        assert "OWNER/REPO:QUANT" in str(refused.content)
+
+
+# ---- a newer file, and a daemon that ends ----
+
+
+async def test_a_loaded_model_is_switched_over_to_its_newer_file(
+    home: Yard, fake: FakeHub, tmp_path: Path
+) -> None:
+    """`paddock pull --update` beside a daemon: what is loaded is loaded anew, from the newer file."""
+    _, begun = await home.post("/pulls", {"model": NAME})
+    await over(home, begun["id"])
+    assert await home.answer(NAME) == "Pieces of eight."
+    [before] = (await home.status()).instances
+    newer = write(tmp_path / "newer.gguf", ScriptedModel(say="Newer.", name="parrot"))
+    repository = fake.repositories[REPO]
+    repository.earlier[repository.commit] = repository.files
+    repository.commit, repository.files = "b" * 40, {"Parrot-Q8_0.gguf": HubFile(newer)}
+    words = ["pull", "--update", "--config", home.paths.config, "--url", home.url]
+    own = ["--settings", home.paths.settings, "--state-dir", home.paths.state_dir]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "paddock", *map(str, [*words, *own]), stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert "loaded anew after its last request" in said.decode()
+    await home.until(
+        lambda s: [i.id for i in s.instances if i.phase == "ready"] not in ([], [before.id])
+    )
+    assert await home.answer(NAME) == "Newer."
+
+
+async def test_the_next_daemon_goes_on_with_what_ran(
+    fake: FakeHub, parrot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not with what was paused or is over."""
+    fake.add(REPO, {"Parrot-Q8_0.gguf": parrot})
+    monkeypatch.setenv("HF_ENDPOINT", fake.url)
+    paths = places(tmp_path / "yard", f"[mine]\nmodel = {parrot}\n")
+    paths.settings.write_text("disk-margin = 0\nplan-ahead = false\n")
+    fake.faults.pause, fake.faults.piece = 0.05, 64 << 10
+    async with yard(paths) as first:
+        await first.post("/pulls", {"model": NAME, "name": "polly"})
+        await first.until(lambda status: any(pull.done for pull in status.pulls))
+    fake.faults.pause = 0.0
+    async with yard(paths) as second:
+        [pull] = (await second.get("/pulls"))["pulls"]
+        assert pull["model"] == NAME
+        assert (await over(second, pull["id"]))["profile"] == "polly"
+    assert fake.asked("GET", "/content/")[-1].range.startswith("bytes=")
+    async with yard(paths) as third:
+        assert (await third.get("/pulls"))["pulls"] == []
 
 
 # ---- who may ----

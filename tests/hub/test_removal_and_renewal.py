@@ -123,6 +123,25 @@ def test_newer_files_come_beside_the_old_ones_and_the_profile_names_them(
     assert run("check").status == 0
 
 
+def test_offline_a_profile_is_made_of_what_the_cache_has(
+    run: Run, fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever pulls go otherwise; of what is not there it says that it cannot ask."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    conf, asked = tmp_path / "models.conf", len(fake.seen)
+    before = conf.read_text()
+    conf.write_text("# head\n")
+    (tmp_path / "paddock.toml").write_text('pull-into = "models"\ndisk-margin = 0\n')
+    done = run("pull", f"{REPO}:Q8_0", "--yes", "--name", "polly")
+    assert done.status == 0, done.err
+    assert [line for line in conf.read_text().splitlines() if line.startswith("source")] == [
+        line for line in before.splitlines() if line.startswith("source")
+    ]
+    assert run("check").status == 0
+    assert "HF_HUB_OFFLINE" in run("pull", "acme/Other-GGUF", "--yes").err
+    assert len(fake.seen) == asked
+
+
 def test_what_is_gone_and_what_cannot_be_asked_is_said(
     run: Run, fake: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

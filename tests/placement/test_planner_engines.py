@@ -72,7 +72,7 @@ def test_what_an_old_engine_cannot_tell_is_not_asked(tmp_path: Path, shapes: Pat
 
 def test_without_a_model_no_engine_is_asked(tmp_path: Path, engine: Engine):
     never = replace(engine, command=("/bin/false",))
-    assert why(written(), never) == "llama-server fetches the model itself"
+    assert why(written(), never) == "its model is not here yet: it is fetched before the first load"
     assert why(written(model=tmp_path / "m.gguf"), never) == f"there is no {tmp_path}/m.gguf"
 
 

@@ -7,23 +7,34 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from paddock.api.activity import Leaver, Need, Preview
+from paddock.api.bench import BenchRuns
 from paddock.api.contexts import SavedContext, SavedContexts
 from paddock.api.devices import DevicePast, DevicesPast
 from paddock.api.engines import EngineInfo, EngineList, TrialInfo
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.api.pulls import (
+    PullFailure,
+    PullFile,
+    PullForecast,
+    PullInfo,
+    PullList,
+    PullQuantisation,
+)
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.api.types import ErrorBody, Failure
 from paddock.api.usage import UsageReport, UsageRow
+from paddock.http.benches import comparison_of, summary
 from paddock.http.sse import encode
 from paddock.web import INDEX, assets
+from tests.bench import runs as benchmarks
 from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import PROFILES, VERIFIED, ready_glm
 from tests.tui.machine import GLM, OSS, QWEN, time_at
@@ -120,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        found = config_text.answer(self.path, body)
+        found = FORECAST if self.path == "/pulls/plan" else config_text.answer(self.path, body)
         if found is None:
             self.server.posted.append(self.path)
             found = {"success": True}
@@ -173,6 +184,10 @@ def answer(path: str) -> Any:
             return _contexts()
         case "usage":
             return _usage()
+        case "bench":
+            return _bench(rest)
+        case "pulls":
+            return PullList(pulls=PULLS)
         case "config":
             return config_text.answer(path)
         case "profiles" if name in PROFILES:
@@ -301,6 +316,66 @@ def _contexts() -> SavedContexts:
         SavedContext(id="a3", place="disk", files=1, mib=88.0, saved_at=time_at(-400_000.0)),
     ]  # fmt: skip
     return SavedContexts(contexts=rows, limit_mib=8_192)
+
+
+PULLS = [
+    PullInfo(id="1", model="acme/Parrot-GGUF:Q8_0", state="done", profile=GLM, files=[PullFile(path="p.gguf", size=9 << 30, done=9 << 30)]),
+    PullInfo(
+        id="2", model="acme/Owl-GGUF:Q4_K_M", state="running", rate=88e6, eta=131.0, quantisation="Q4_K_M",
+        files=[PullFile(path="owl-Q4_K_M.gguf", size=18 << 30, done=7 << 30, stage="fetching"), PullFile(path="mmproj-F16.gguf", size=1 << 30, done=1 << 30)],
+    ),
+    PullInfo(id="3", model="acme/none", state="failed", failure=PullFailure(code="hub_not_found", message="the hub has no acme/none, or not for you")),
+]  # fmt: skip
+
+
+def _quantisation(
+    name: str, gib: int, fit: Literal["gpu", "part"], tokens: int
+) -> PullQuantisation:
+    return PullQuantisation(
+        quantisation=name,
+        files=[f"owl-{name}.gguf"],
+        bytes=gib << 30,
+        fit=fit,
+        context=tokens,
+        header_read=name == "Q4_K_M",
+        mib={"CUDA0": 22_000, "CUDA1": 300 * gib},
+    )
+
+
+FORECAST = PullForecast(
+    repository="acme/Owl-GGUF",
+    commit="a" * 40,
+    chosen="Q4_K_M",
+    bytes_left=19 << 30,
+    disk_free=410 << 30,
+    into="/models",
+    pushes_out=[GLM],
+    expected_speed=38.0,
+    quantisations=[
+        _quantisation("Q3_K_M", 14, "gpu", 65_536),
+        _quantisation("Q4_K_M", 18, "gpu", 32_768),
+        _quantisation("Q8_0", 34, "part", 8_192),
+    ],
+)
+BENCHES = [
+    benchmarks.run(3, benchmarks.profile(GLM, 58.0, depths=[benchmarks.depth(n, 58.0 - n / 900) for n in (512, 4_096, 16_384)])),
+    benchmarks.run(2, benchmarks.profile(QWEN, 31.0)),
+    benchmarks.run(1, benchmarks.profile(GLM, 50.0), benchmarks.profile(QWEN, 30.0, outcome="failed", failure=OUT_OF_MEMORY)),
+]  # fmt: skip
+
+
+def _bench(rest: list[str]) -> Any:
+    """Of the call `/bench/RUN/against/BEFORE`, as far as it goes."""
+    found = [run for text in rest[::2] for run in BENCHES if str(run.id) == text]
+    match rest, found:
+        case [[], _]:
+            return BenchRuns(runs=list(map(summary, BENCHES)))
+        case [[_], [run]]:
+            return run
+        case [[_, "against", _], [after, before]]:
+            return comparison_of(before, after)
+        case _:
+            return None
 
 
 def _usage() -> UsageReport:

@@ -211,6 +211,54 @@ def test_logs_are_followed_found_filtered_and_downloaded(tab: Any, daemon: Proce
     assert "alpha.gguf" in Path(coming.value.path()).read_text()
 
 
+# The connection of the events as a script of the tab can cut it: like a device that wakes up without it.
+_CUTTABLE = """const real = fetch;
+window.fetch = (path, options = {}) => {
+    if (path !== "/events") return real(path, options);
+    const line = new AbortController();
+    options.signal?.addEventListener("abort", () => line.abort());
+    window.cut = () => line.abort();
+    return real(path, { ...options, signal: line.signal });
+}"""
+
+
+def test_a_tab_that_slept_catches_up_and_its_plots_too(browser: Any, daemon: Process) -> None:
+    """It reads on from the last event that it had: what happened meanwhile is there, and no new snapshot."""
+    context = browser.new_context()
+    context.set_default_timeout(LONGEST)
+    context.add_init_script("sessionStorage['paddock-key'] ??= 'manage'")
+    context.add_init_script(_CUTTABLE)
+    _client(daemon).unload("alpha")  # an earlier test may have left it
+    tab = context.new_page()
+    while True:  # a reading every ten seconds, from the daemon's begin on
+        answer = context.request.get(
+            f"{daemon.url}/devices/history", headers={"Authorization": "Bearer manage"}
+        )
+        if answer.json()["at"]:
+            break
+        tab.wait_for_timeout(200)
+    tab.goto(daemon.url + "/dashboard/devices")
+    tab.locator(".plot canvas").first.wait_for()
+    asked: list[tuple[str, str]] = []
+    tab.on("request", lambda one: asked.append((one.url, one.headers.get("last-event-id", ""))))
+    context.set_offline(True)
+    tab.evaluate("cut()")
+    tab.get_by_text("This device is offline;").wait_for()
+    _client(daemon).switch("alpha")
+    _client(daemon).unload("alpha")
+    context.set_offline(False)
+    tab.get_by_text("● live").wait_for()
+    tab.get_by_role("link", name="Models", exact=True).click()
+    tab.locator(".notices").get_by_text("alpha").first.wait_for()
+    tab.get_by_role("link", name="Devices", exact=True).first.click()
+    tab.locator(".plot canvas").first.wait_for()
+    read_on = [last for url, last in asked if url == f"{daemon.url}/events"]
+    assert read_on
+    assert all(read_on), "a snapshot would have lost what happened"
+    assert [url for url, _ in asked if "/devices/history?since=" in url]
+    context.close()
+
+
 def test_a_restart_under_the_open_page_is_said_and_survived(tab: Any, daemon: Process) -> None:
     _client(daemon).switch("alpha")
     _row(tab, "alpha").get_by_text("● ready").wait_for()

@@ -14,6 +14,7 @@ from paddock.api.switches import SwitchPhase
 from paddock.api.types import FaultInfo, ProfileNow
 from tests.browser import chromium
 from tests.tui import histories
+from tests.tui.histories import OUT_OF_MEMORY
 from tests.tui.inhabitants import profile
 from tests.tui.machine import BENCH, GLM, QWEN
 from tests.tui.tale import Tale
@@ -34,6 +35,9 @@ VIEWS = {
     "/usage": "tbody tr",
     "/engines": "article",
     "/contexts": "tbody tr",
+    "/bench": "tbody tr",
+    "/pulls": "progress",
+    "/bench/3?against=1": ".plot canvas",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
     f"/config/{QWEN}": ".found .error",
     "/key": "form",
@@ -152,6 +156,60 @@ def test_keys_do_what_they_do_in_the_terminal(browser: Any, resident: Replay) ->
     assert resident.posted == ["/unload", "/yield", "/requests/340/cancel"]
 
 
+def test_models_are_filtered_sorted_and_the_daemon_stopped_by_the_terminals_keys(
+    browser: Any, resident: Replay
+) -> None:
+    """`f s S p Q`, and the help of `?` names every key that does something."""
+    resident.posted.clear()
+    with opened(browser, resident.url + "/dashboard") as tab:
+        tab.locator(VIEWS[""]).wait_for()
+
+        def models() -> list[str]:
+            return [
+                str(row.get_attribute("data-model")) for row in tab.locator(".models .row").all()
+            ]
+
+        as_written = models()
+        tab.keyboard.press("s")
+        tab.get_by_text("sorted by model", exact=True).wait_for()
+        assert models() == sorted(as_written, key=str.lower)
+        tab.keyboard.press("S")
+        tab.get_by_text("sorted by model, reversed").wait_for()
+        assert models() == sorted(as_written, key=str.lower, reverse=True)
+        tab.get_by_role("button", name="size", exact=True).click()
+        tab.get_by_role("columnheader", name="size", exact=False).locator(
+            "[aria-hidden]"
+        ).wait_for()
+        assert models() != as_written
+        for _ in range(2):
+            tab.keyboard.press("s")
+        tab.get_by_text("as in models.conf", exact=True).wait_for()
+        assert models() == as_written
+        tab.keyboard.press("f")
+        assert tab.evaluate("document.activeElement.type") == "search"
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("?")
+        listed = {
+            tab.evaluate("e => e.textContent", key)
+            for key in tab.locator("dialog[open] kbd").element_handles()
+        }
+        assert {*"fsSpQm/ucxybladrhe?L", "Backspace"} <= listed
+        tab.keyboard.press("Escape")
+        tab.get_by_role("dialog").wait_for(state="detached")
+        tab.keyboard.press("Q")
+        tab.get_by_role("dialog", name="Stop the daemon?").wait_for()
+        tab.keyboard.press("Enter")  # Cancel has the focus
+        tab.get_by_role("dialog").wait_for(state="detached")
+        assert resident.posted == []
+        tab.keyboard.press("Q")
+        with tab.expect_response(_is_order):
+            tab.get_by_role("button", name="keep models loaded").click()
+        tab.keyboard.press("p")
+        tab.wait_for_url("**/dashboard/config")
+        tab.locator(".found .error").first.wait_for()
+    assert resident.posted == ["/shutdown"]
+
+
 def test_a_switch_that_ended_a_moment_ago_leaves_its_waterfall_on_the_first_view(
     browser: Any,
 ) -> None:
@@ -196,6 +254,55 @@ def test_each_button_gives_its_order_once(
     ):
         tab.locator("main").get_by_role("button", name=button).click()
     assert resident.posted == [path]
+
+
+def test_benchmarks_are_listed_looked_at_and_compared_by_address(
+    browser: Any, resident: Replay
+) -> None:
+    with opened(browser, f"{resident.url}/dashboard/bench") as tab:
+        tab.get_by_role("link", name="with 1").first.click()
+        tab.wait_for_url("**/dashboard/bench/3?against=1")
+        changes = tab.get_by_role("region", name=f"changes of {GLM}")
+        row = changes.locator("tr", has_text="generation at 512 tokens")
+        assert "▲ better" in row.inner_text()
+        assert "+" in row.inner_text()
+        plot = tab.get_by_role("img", name="generation by depth")
+        label = plot.get_attribute("aria-label")
+        assert "run 3 " in label and "at 16,384 tokens" in label and "run 1 " in label  # noqa: PT018
+        tab.get_by_label("compared with").select_option("2")
+        tab.wait_for_url("**/dashboard/bench/3?against=2")
+        tab.get_by_text("in one of the two only").wait_for()
+        tab.get_by_label("compared with").select_option("")
+        tab.wait_for_url("**/dashboard/bench/3")
+        changes.wait_for(state="detached")
+        tab.go_back()
+        tab.wait_for_url("**/dashboard/bench/3?against=2")
+    with opened(browser, f"{resident.url}/dashboard/bench/1") as tab:
+        tab.get_by_text("✗ failed").wait_for()
+        tab.get_by_text(OUT_OF_MEMORY.message).first.wait_for()
+
+
+def test_a_model_of_a_hub_is_planned_chosen_and_fetched(browser: Any, resident: Replay) -> None:
+    resident.posted.clear()
+    with opened(browser, f"{resident.url}/dashboard/pulls") as tab:
+        tab.get_by_label("model", exact=True).fill("acme/Owl-GGUF")
+        tab.get_by_role("button", name="What would it be here?").click()
+        plan = tab.get_by_role("article", name="what acme/Owl-GGUF would be here")
+        assert "◑ partly in RAM" in plan.locator("tr", has_text="Q8_0").inner_text()
+        assert GLM in plan.inner_text()
+        plan.get_by_role("button", name="Q3_K_M").click()
+        assert tab.get_by_label("model", exact=True).input_value() == "acme/Owl-GGUF:Q3_K_M"
+        for name in (
+            "Fetch",
+            "Pause the download of acme/Owl-GGUF:Q4_K_M",
+            "Cancel the download of acme/Owl-GGUF:Q4_K_M",
+        ):
+            with tab.expect_response(_is_order):
+                tab.get_by_role("button", name=name, exact=True).click()
+            tab.get_by_role("button", name="Fetch", exact=True).and_(
+                tab.locator(":enabled")
+            ).wait_for()
+    assert resident.posted == ["/pulls", "/pulls/2/pause", "/pulls/2/cancel"]
 
 
 def test_what_a_log_says_is_text(browser: Any, resident: Replay) -> None:

@@ -158,6 +158,33 @@ class BenchRuns(msgspec.Struct, kw_only=True):
     runs: list[RunSummary]
 
 
+class ComparedFigure(msgspec.Struct, kw_only=True):
+    """One figure in both of two runs."""
+
+    figure: str  # `generation at 4,096 tokens`
+    unit: str  # `t/s`, `s`
+    before: Spread
+    after: Spread
+    judgement: Literal["better", "worse", "same", "unproven"]  # beyond the spread, or not
+
+
+class ComparedProfile(msgspec.Struct, kw_only=True):
+    """A profile that both runs have."""
+
+    profile: str
+    figures: list[ComparedFigure]
+    together: list[str]  # what else is different, in words
+
+
+class BenchComparison(msgspec.Struct, kw_only=True):
+    """One run against an earlier one."""
+
+    before: int
+    after: int
+    profiles: list[ComparedProfile]
+    missing: list[str]  # profiles that only one of the two has
+
+
 class KeptRun(msgspec.Struct, kw_only=True):
     """The number of a run that was kept; 0 where the history cannot be written."""
 

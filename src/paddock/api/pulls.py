@@ -55,7 +55,7 @@ class PullInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self.failure:
             return f"{self.state}: {self.failure.message}"
         if self.state == "done":
-            return f"done, as [{self.profile}]"
+            return f"done, as [{self.profile}]" if self.profile else "done"
         share = f", {self.done / self.size:.0%}" if self.size else ""
         return f"{self.state}{share}"
 
@@ -66,6 +66,32 @@ class PullRequest(msgspec.Struct, kw_only=True):
     model: str  # `OWNER/REPO[:QUANT]`, `hf.co/…`, an address, a file within a repository
     name: str = ""  # of its profile; "": as `paddock init` would call it
     rate: str = ""  # at most so much a second: `20M`
+
+
+class PullQuantisation(msgspec.Struct, kw_only=True):
+    """What one quantisation would be on this machine."""
+
+    quantisation: str
+    files: list[str]  # paths within the repository, the projector among them
+    bytes: int
+    fit: Literal["gpu", "ram", "part", "no"]
+    context: int  # tokens that fit
+    header_read: bool  # else it is reckoned by its size
+    mib: dict[str, int]  # by device
+
+
+class PullForecast(msgspec.Struct, kw_only=True):
+    """What a download would fetch and what that would be here, before a byte of weights is fetched."""
+
+    repository: str
+    commit: str
+    chosen: str  # the quantisation that is named, else the best here
+    quantisations: list[PullQuantisation]
+    bytes_left: int
+    disk_free: int  # bytes
+    into: str
+    pushes_out: list[str] | None = None  # profiles that would have to leave for it; None: unknown
+    expected_speed: float | None = None  # tokens/s, by models that were measured here
 
 
 class PullList(msgspec.Struct, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 PhaseName = Literal[
+    "downloading",  # its files came from a hub first
     "queued",  # waited for its turn: another load was under way
     "tenure",  # others may stay for a while although nobody asks them just now
     "draining",  # others finished their requests

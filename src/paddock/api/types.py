@@ -19,6 +19,7 @@ Phase = Literal[
 ]
 State = Literal["unloaded", "queued", "loading", "ready", "busy", "draining", "stopping", "failed"]
 Stage = Literal[
+    "downloading",  # its files come from a hub first; `part` names it there
     "queued",  # waits for its turn
     "draining",  # another instance finishes its requests
     "saving",  # another instance saves its context

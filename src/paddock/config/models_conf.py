@@ -1,5 +1,6 @@
 """models.conf -> frozen profiles, or every problem in it at once."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from paddock.config.engine_flags import DefaultsFor, EngineFlags, FlagsFor, no_defaults
 from paddock.config.findings import Findings, TooManyProblems
 from paddock.config.foreign import foreign
+from paddock.config.hub_files import hub_name, with_files
 from paddock.config.ini import Section, parse_ini, read_text
 from paddock.config.layers import Layer, Setting, merge
 from paddock.config.lint import lint
@@ -212,6 +214,8 @@ class _FileReader:
         self, section: Section, lowest: list[Setting], under: Understood, over: Understood
     ) -> Profile:
         flags = _merged(lowest, under, over)
+        if hub := hub_name(flags):
+            flags = with_files(flags, hub, self._folders.models, os.environ)
         files = {f.name: Path(f.values[0]) for f in flags if f.name in {"--model", "--mmproj"}}
         return Profile(
             id=section.name,
@@ -219,6 +223,7 @@ class _FileReader:
             model=files.get("--model"),
             mmproj=files.get("--mmproj"),
             flags=flags,
+            hub=hub,
             comments=section.comments,
             **self._fields(under.fields | over.fields),
         )

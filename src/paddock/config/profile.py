@@ -50,7 +50,7 @@ class Profile:
 
     id: str
     line: int  # of its section header
-    model: Path | None  # absolute; None where llama-server fetches it (`hf-repo`, `model-url`)
+    model: Path | None  # absolute; None where it is fetched first (`hf-repo`, `model-url`)
     flags: tuple[Flag, ...]  # the whole command line but for what Paddock itself adds
     title: str = ""
     description: str = ""
@@ -75,6 +75,7 @@ class Profile:
     replay_fit: Literal["auto", "off"] = "auto"  # whether a planned placement is given as flags
     overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
+    hub: str = ""  # what `hf-repo` and `hf-file` name, its files here or not: hub_files.py
     source: str = ""  # the hub, revision and hash that `paddock pull` fetched it by: hub/source.py
     tunes: str = ""  # the profile that this is a trial of; one of a file is none
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py

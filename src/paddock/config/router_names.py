@@ -7,7 +7,7 @@ cache holds under `user/repository:QUANTISATION`. No file is opened.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paddock.config.model_files import is_there
@@ -16,7 +16,10 @@ from paddock.config.model_names import name_of
 
 _REPOSITORY = re.compile(r"(?P<user>[\w.-]+)/(?P<name>[\w.-]+)(?::(?P<quant>[\w.-]+))?")
 _DRAFTS = ("mtp-", "dspark-", "dflash-")  # `draft_prefixes` in common/preset.cpp
-_DEFAULT_QUANT = "q4_k_m"  # `-hf` without a tag
+DEFAULT_QUANTS = (
+    "Q4_K_M",
+    "Q8_0",
+)  # `-hf` without a tag: the first that there is (common/download.cpp)
 _CACHES = (
     ("LLAMA_CACHE", ""),
     ("HF_HUB_CACHE", ""),
@@ -69,6 +72,12 @@ def is_repository(name: str) -> bool:
     return _REPOSITORY.fullmatch(name) is not None
 
 
+def repository_of(name: str) -> str:
+    """`user/repository` of `user/repository:QUANTISATION`; empty where it is none."""
+    found = _REPOSITORY.fullmatch(name)
+    return f"{found['user']}/{found['name']}" if found else ""
+
+
 def repository_files(name: str, environ: Mapping[str, str]) -> Files:
     """What Hugging Face's cache holds of `user/repository:QUANTISATION`."""
     found = _REPOSITORY.fullmatch(name)
@@ -77,11 +86,16 @@ def repository_files(name: str, environ: Mapping[str, str]) -> Files:
     home = cache(environ) / f"models--{found['user']}--{found['name']}"
     if not is_there(home) or not home.is_dir():
         return {}
-    files = [file.path for file in look_into(home).files]
+    return chosen_of([file.path for file in look_into(home).files], name)
+
+
+def chosen_of(files: Sequence[Path], name: str) -> Files:
+    """What of these is meant by `user/repository:QUANTISATION`; without one as llama-server chooses."""
+    quant = name.partition(":")[2]
     models = [file for file in files if not _is_companion(file.name)]
-    wanted = (found["quant"] or _DEFAULT_QUANT).lower()
-    fitting = [f for f in models if name_of(f.name).quantisation.lower() == wanted]
-    if not fitting and not found["quant"]:
+    tags = [quant] if quant else DEFAULT_QUANTS
+    fitting = [f for tag in tags for f in models if _is_of(name_of(f.name).quantisation, tag)]
+    if not fitting and not quant:
         fitting = models
     if not fitting:
         return {}
@@ -89,9 +103,18 @@ def repository_files(name: str, environ: Mapping[str, str]) -> Files:
     return {"--model": fitting[0]} | ({"--mmproj": projectors[0]} if projectors else {})
 
 
+def _is_of(quantisation: str, tag: str) -> bool:
+    """Whether a file of this one is meant by the tag, which may lack what its quantiser puts before it: `UD-`."""
+    own, wanted = quantisation.lower(), tag.lower()
+    return own == wanted or own.endswith(f"-{wanted}")
+
+
 def cache(environ: Mapping[str, str]) -> Path:
     """Where llama.cpp keeps what it downloads, and huggingface_hub too."""
-    for variable, below in _CACHES:
-        if value := environ.get(variable):
-            return Path(value) / below
-    return Path.home() / ".cache" / "huggingface" / "hub"
+    return caches(environ)[0]
+
+
+def caches(environ: Mapping[str, str]) -> list[Path]:
+    """The same, and where each would look if it were not for the variable before."""
+    named = [Path(value) / below for name, below in _CACHES if (value := environ.get(name))]
+    return named or [Path.home() / ".cache" / "huggingface" / "hub"]

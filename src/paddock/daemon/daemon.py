@@ -37,6 +37,7 @@ class Daemon(Desk):
         self.activity_feed = rooms.reports.activity_feed
         self.aftermath = rooms.control.aftermath
         self.instance_tasks, self.adoption = rooms.control.instance_tasks, rooms.control.adoption
+        self.fetches = rooms.control.fetches
         self.watchman, self.yield_to = rooms.control.watchman, rooms.control.yield_to
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -138,12 +139,14 @@ class Daemon(Desk):
             if isinstance(live.state, Coming):
                 self.parts.switches.begin(live.profile)
         self.yielding.recall()
+        self.pulls.recall()
         self.orders.preload()
         self.tunings.sweep()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
+        await self.fetches.close()
         await self.pulls.close()
         await self.tunings.close()
         self.loop.close()

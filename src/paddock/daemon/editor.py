@@ -26,6 +26,7 @@ from paddock.config.keys import read_keys
 from paddock.config.names_elsewhere import strange_names
 from paddock.config.paths import keys_file
 from paddock.config.profile import Problem, Profile
+from paddock.config.section_edit import with_alias
 from paddock.config.settings import Settings, is_loopback, listen_address
 from paddock.config.text_difference import unified
 from paddock.daemon.configuration import Configuration
@@ -236,6 +237,19 @@ class Editor:
         if why := await asyncio.to_thread(self._file.write_protection):
             raise ConfigError(why)
         return before
+
+    async def alias(self, section: str, alias: str) -> None:
+        """Give a section one more name. As `write`; BadRequest where that can be none."""
+        if not alias.isprintable() or set(alias) & set(",[];#"):
+            raise BadRequest(f"a model cannot be called {alias!r}")
+        async with self._writing:
+            based_on = fingerprint_of(await asyncio.to_thread(self._file.read))
+            before = await self._begin(based_on)
+            text = with_alias(_decoded(before or b"", self._file.path), section, alias)
+            limited = self._settings.web_editor != "full"
+            written = await self._replace(_encoded(text, before), based_on, limited=limited)
+        if written.failure:
+            raise ConfigError(written.failure.message, hint=written.failure.hint)
 
     def _newest_other(self, fingerprint: str) -> str:
         found = (one.fingerprint for one in self._file.earlier() if one.fingerprint != fingerprint)

@@ -4,6 +4,7 @@ The only owner of the scheduler's `handle`, and of the leases. Everything happen
 `feed`, without waiting; whoever gets a lease later is woken.
 """
 
+from dataclasses import dataclass
 from itertools import count
 from typing import Protocol, assert_never
 
@@ -18,7 +19,7 @@ from paddock.daemon.alarm import Alarm
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.registry import Registry
-from paddock.daemon.lease import Lease
+from paddock.daemon.lease import Lease, Lender
 from paddock.daemon.refusals import as_error
 
 
@@ -36,6 +37,16 @@ class Effects(Protocol):
 
     def handled(self, event: ev.Event) -> None:
         """All that this event led to was performed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseWish:
+    """How a lease is asked for: as in `events.Asked`."""
+
+    insist: bool = False
+    force: bool = False
+    asker: Asker = UNKNOWN
+    is_order: bool = False
 
 
 class Loop:
@@ -145,17 +156,28 @@ class Loop:
     ) -> Lease:
         """A lease on this profile, granted already or to be waited for. The rest: as in `events.Asked`.
         Raises the PaddockError of an immediate refusal."""
-        lease = Lease(self, Ticket(next(self._tickets)), profile)
-        self._leases[lease.ticket] = lease
-        asked = ev.Asked(lease.ticket, profile, insist, force, asker, is_order)
-        self.feed(asked)
+        lease = self.hold(profile, self)
+        wish = LeaseWish(insist=insist, force=force, asker=asker, is_order=is_order)
+        self.ask_for(lease, wish)
         if lease.refusal is not None:
             self.give_back(lease)
             raise lease.refusal
-        if lease.endpoint is None:
-            self._switches.begin(profile)
-            self._tell(asked)  # now as the first step of a switch
         return lease
+
+    def hold(self, profile: ProfileId, lender: Lender) -> Lease:
+        """A lease that nobody has asked for yet: `ask_for` does."""
+        return Lease(lender, Ticket(next(self._tickets)), profile)
+
+    def ask_for(self, lease: Lease, wish: LeaseWish) -> None:
+        """Ask for its profile; it may be refused when this returns."""
+        self._leases[lease.ticket] = lease
+        asked = ev.Asked(
+            lease.ticket, lease.profile, wish.insist, wish.force, wish.asker, wish.is_order
+        )
+        self.feed(asked)
+        if lease.refusal is None and lease.endpoint is None:
+            self._switches.begin(lease.profile)
+            self._tell(asked)  # now as the first step of a switch
 
     def give_back(self, lease: Lease) -> None:
         """The only place where a lease ends."""

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from paddock.api.types import Progress
 from paddock.core import events as ev
 from paddock.core.live import Serving
 from paddock.core.model import UNKNOWN, Asker, InstanceId, ProfileId
@@ -10,17 +11,18 @@ from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.switches import Switches
 from paddock.daemon.clock import Clock
 from paddock.daemon.configuration import Configuration
+from paddock.daemon.fetches import Fetches
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.jobs import Job, Jobs
 from paddock.daemon.lease import Lease
-from paddock.daemon.loop import Loop
+from paddock.daemon.loop import LeaseWish, Loop
 from paddock.daemon.model_names import ModelNames
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.refusals import as_error
 from paddock.daemon.yielding import Yielding
-from paddock.errors import NotLoaded, PaddockError
+from paddock.errors import NotLoaded, PaddockError, ShuttingDown
 
 _UNTIL_ITS_END_IS_KNOWN = 2.0  # seconds; one that lives on broke off for a reason of its own
 
@@ -40,12 +42,14 @@ class Orders:
         records: Records,
         configuration: Configuration,
         yielding: Yielding,
+        fetches: Fetches,
         clock: Clock,
     ) -> None:
         self._names, self._roster, self._scheduler = names, roster, scheduler
         self._registry, self._flaws, self._switches = registry, flaws, switches
         self._loop, self._records, self._clock = loop, records, clock
-        self._configuration, self._yielding = configuration, yielding
+        self._configuration, self._yielding, self._fetches = configuration, yielding, fetches
+        self._fetching: dict[Lease, asyncio.Task[None]] = {}  # leases that are not asked for yet
         self.jobs = Jobs(self, clock)
 
     # ---- leases ----
@@ -69,8 +73,38 @@ class Orders:
         if force and self._scheduler.is_held(name):
             self._yielding.end()  # who forces a model onto a GPU means that
         if not self._scheduler.serves_as_written(name):
+            if self._fetches.is_needed(name):
+                wish = LeaseWish(insist=insist, force=force, asker=asker, is_order=is_order)
+                return self._lease_after_its_files(name, wish)
             self._may_need_a_load(name)
         return self._loop.ask(name, insist=insist, force=force, asker=asker, is_order=is_order)
+
+    # ---- leases that wait for a download (Lender) ----
+
+    def _lease_after_its_files(self, name: ProfileId, wish: LeaseWish) -> Lease:
+        lease = self._loop.hold(name, self)
+        self._fetching[lease] = asyncio.create_task(self._ask_after_its_files(lease, wish))
+        return lease
+
+    async def _ask_after_its_files(self, lease: Lease, wish: LeaseWish) -> None:
+        try:
+            await self._fetches.fetched(lease.profile)
+            self._may_need_a_load(lease.profile)
+            self._loop.ask_for(lease, wish)
+        except PaddockError as error:
+            lease.refuse(error)
+        except asyncio.CancelledError:
+            lease.refuse(ShuttingDown("the daemon ends"))
+            raise
+
+    def give_back(self, lease: Lease) -> None:
+        """As the loop does; one that nobody asked for yet is forgotten."""
+        if task := self._fetching.pop(lease, None):
+            task.cancel()
+        self._loop.give_back(lease)
+
+    def progress_of(self, profile: ProfileId) -> Progress:
+        return self._loop.progress_of(profile)
 
     def _may_need_a_load(self, name: ProfileId) -> None:
         if not self._scheduler.is_up(name):
@@ -128,6 +162,7 @@ class Orders:
         underway = self._switches.underway
         chosen = [n for n in underway if profile is None or n == self._names.resolve(profile).id]
         for name in chosen:
+            self._fetches.cancel(name)
             self._loop.feed(ev.CancelAsked(name))
         return [str(name) for name in chosen]
 

@@ -1,7 +1,8 @@
 """Downloads that clients asked for: each is a process `paddock pull --events`, and this reads what it says.
 
 So the hub's library, its memory and its crashes stay out of the daemon. A pause ends the process and keeps what has come;
-going on starts another one. With the daemon they end, and what has come stays.
+going on starts another one. With the daemon they end, what has come stays, and the next daemon goes on with those that ran:
+`pulls.json` beside the history names them.
 """
 
 import asyncio
@@ -9,25 +10,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
 from typing import Any
 
 import msgspec
 
-from paddock.api.pulls import PullFailure, PullFile, PullInfo, PullState
+from paddock.api.pulls import PullFailure, PullFile, PullForecast, PullInfo, PullState
 from paddock.atomic_write import atomic_write
-from paddock.config.ini import read_text
-from paddock.config.models_conf import read_as
-from paddock.config.profile import NamedModel, Problem
-from paddock.config.section_edit import with_alias
 from paddock.config.settings import Paths
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.faults import Faults
-from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
-from paddock.errors import BadRequest, ConfigError, QueueFull
+from paddock.errors import BadRequest, ConfigError, PaddockError, QueueFull
 from paddock.hub.extra import INSTALL, is_installed
 from paddock.hub.names import parsed
 from paddock.hub.refusals import HubMissing
@@ -36,6 +33,25 @@ _AT_ONCE = 4  # downloads
 _LINE = 8 << 20  # bytes of one line at most: a plan of many quantisations
 _PUBLISH_EVERY = 1.0  # seconds
 _GOES = 15.0  # seconds for a process to end after SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class PullOrder:
+    """How a download was asked for."""
+
+    model: str
+    name: str = ""
+    rate: str = ""
+    files_only: bool = False
+
+    def words(self) -> Iterator[str]:
+        """As the command takes it. Clients ask for the model afterwards by the name that they pulled."""
+        yield self.model
+        yield from ("--files-only",) if self.files_only else ("--alias", self.model)
+        if self.name:
+            yield from ("--name", self.name)
+        if self.rate:
+            yield from ("--rate", self.rate)
 
 
 class Pulls:
@@ -47,22 +63,29 @@ class Pulls:
         book: PullBook,
         publisher: Publisher,
         configuration: Configuration,
-        roster: Roster,
         faults: Faults,
+        *,
+        listen: str,
     ) -> None:
+        """`listen`: `host:port` of this daemon, by which its own command asks what runs."""
+        self._listen, self._planning = listen, asyncio.Lock()
         self._paths, self._book, self._publisher = paths, book, publisher
-        self._configuration, self._roster, self._faults = configuration, roster, faults
+        self._configuration, self._faults = configuration, faults
+        self._file = paths.state_dir / "pulls.json"
+        self._is_closing = False
         self._numbers = count(1)
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._ends_as: dict[
             str, PullState
         ] = {}  # what shall become of one, where somebody wants that
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._asked: dict[str, tuple[str, str]] = {}  # name and rate, for going on
+        self._wishes: dict[str, PullOrder] = {}  # for going on
         self._published: dict[str, float] = {}
 
-    def start(self, model: str, *, name: str = "", rate: str = "") -> PullInfo:
-        """The download of this model, begun if it is not under way.
+    def start(
+        self, model: str, *, name: str = "", rate: str = "", files_only: bool = False
+    ) -> PullInfo:
+        """The download of this model, begun if it is not under way. `files_only`: no profile is made of it.
 
         BadName, HubMissing, QueueFull say why not; whatever the hub says comes as the download's failure.
         """
@@ -76,9 +99,27 @@ class Pulls:
             return known
         self._must_have_place()
         info = PullInfo(id=str(next(self._numbers)), model=model, state="running")
-        self._asked[info.id] = name, rate
+        self._wishes[info.id] = PullOrder(model, name, rate, files_only)
         self._begin(info)
         return info
+
+    async def plan(self, model: str) -> PullForecast:
+        """What it would be here. BadName, HubMissing, ConfigError with what the hub says."""
+        parsed(model)
+        if not is_installed():
+            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+        words = ["pull", model, "--dry-run", "--json", "--url", f"http://{self._listen}"]
+        async with self._planning:
+            process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
+            try:
+                said, errors = await process.communicate()
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode:
+            raise ConfigError(_complaint(errors) or "there is no plan of it")
+        return msgspec.json.decode(said, type=PullForecast)
 
     def resume(self, pull: str) -> PullInfo:
         """Go on with a paused one. BadRequest of one that is not."""
@@ -113,43 +154,34 @@ class Pulls:
         process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
         _, errors = await process.communicate()
         if process.returncode:
-            lines = errors.decode(errors="replace").splitlines()
-            raise ConfigError(lines[0].removeprefix("error: ") if lines else "it was not removed")
+            raise ConfigError(_complaint(errors) or "it was not removed")
         await self._configuration.reload()
 
-    async def alias(self, named: NamedModel, alias: str) -> None:
-        """Give a model one more name in models.conf. ConfigError where that would be wrong there."""
-        section = named.variant.id if named.variant else named.profile.id
-        await asyncio.to_thread(self._write_alias, section, alias)
-        await self._configuration.reload()
+    def recall(self) -> None:
+        """Go on with what ran when the last daemon ended."""
+        with self._faults.caught("pulls"):
+            try:
+                wishes = msgspec.json.decode(self._file.read_bytes(), type=list[PullOrder])
+            except (OSError, msgspec.MsgspecError):
+                return  # there were none, or it is no list of ours
+            for wish in wishes:
+                with suppress(PaddockError):  # the extra is gone, or a name was changed by hand
+                    self.start(
+                        wish.model, name=wish.name, rate=wish.rate, files_only=wish.files_only
+                    )
 
-    def _write_alias(self, section: str, alias: str) -> None:
-        file = self._paths.config
-        text = read_text(file)
-        if isinstance(text, Problem):
-            raise ConfigError(str(text))
-        if not alias.isprintable() or set(alias) & set(",[];#"):
-            raise BadRequest(f"a model cannot be called {alias!r}")
-        after = with_alias(text, section, alias)
-        self._must_read(after)
-        atomic_write(file, after.encode())
-
-    def _must_read(self, text: str) -> None:
-        """ConfigError where this would be no models.conf."""
-        engines, paths = self._roster.engines, self._paths
-        stable, problems = read_as(
-            text,
-            paths.config,
-            models_dir=paths.models_dir,
-            flags_for=engines.flags,
-            defaults_for=engines.defaults,
-        )
-        if stable is None:
-            errors = [str(problem) for problem in problems if problem.severity == "error"]
-            raise ConfigError("models.conf is left as it is", detail=tuple(errors))
+    def _write_down(self) -> None:
+        """Which ones run, for the next daemon; not as they end with this one."""
+        if self._is_closing:
+            return
+        running = [self._wishes[pull.id] for pull in self._book.all() if pull.state == "running"]
+        with self._faults.caught("pulls"):
+            if running or self._file.exists():
+                atomic_write(self._file, msgspec.json.encode(running))
 
     async def close(self) -> None:
-        """End all; the daemon goes."""
+        """End all; the daemon goes, and the next one goes on with them."""
+        self._is_closing = True
         for pull, process in self._running.items():
             self._ends_as[pull] = "paused"
             _interrupt(process)
@@ -181,9 +213,7 @@ class Pulls:
 
     async def _run(self, pull: str) -> None:
         with self._faults.caught("pulls"):
-            name, rate = self._asked[pull]
-            model = self._book[pull].model  # clients ask for it by that name afterwards
-            words = ["pull", model, "--events", "--alias", model, *_options(name, rate)]
+            words = ["pull", "--events", *self._wishes[pull].words()]
             process = await self._process(*words, stderr=asyncio.subprocess.DEVNULL)
             self._running[pull] = process
             if pull in self._ends_as:
@@ -208,7 +238,7 @@ class Pulls:
         status = await process.wait()
         ends_as = self._ends_as.pop(pull, None)
         match last:
-            case {"event": "done", "profile": str(profile)}:
+            case {"event": "done", "profile": str(profile)}:  # "": its files alone
                 await self._configuration.reload()
                 self._note(self._book[pull], state="done", profile=profile, rate=None, eta=None)
             case _ if ends_as:
@@ -239,6 +269,8 @@ class Pulls:
         """Write it down and publish it; of readings one a second."""
         changed = msgspec.structs.replace(info, **changes)
         self._book.write(changed)
+        if not is_reading:
+            self._write_down()
         now = monotonic()
         if is_reading and now - self._published.get(info.id, 0.0) < _PUBLISH_EVERY:
             return
@@ -267,14 +299,13 @@ class Pulls:
         )  # fmt: skip
 
 
+def _complaint(errors: bytes) -> str:
+    """What the command said that was wrong; empty where it said nothing."""
+    lines = errors.decode(errors="replace").splitlines()
+    return lines[0].removeprefix("error: ") if lines else ""
+
+
 def _interrupt(process: asyncio.subprocess.Process) -> None:
     """By SIGTERM: what has come stays however it ends, and a daemon in the background is often deaf to SIGINT."""
     with suppress(ProcessLookupError):
         process.terminate()
-
-
-def _options(name: str, rate: str) -> Iterator[str]:
-    if name:
-        yield from ("--name", name)
-    if rate:
-        yield from ("--rate", rate)

@@ -27,6 +27,7 @@ from paddock.daemon.early_starts import EarlyStarts
 from paddock.daemon.editor import Editor
 from paddock.daemon.engine_desk import EngineDesk
 from paddock.daemon.faults import Faults
+from paddock.daemon.fetches import Fetches
 from paddock.daemon.history.chronicle import Chronicle, VerdictListener
 from paddock.daemon.history.observer import Observer
 from paddock.daemon.history.probes import Probes
@@ -97,7 +98,8 @@ class BaseRoom:
         self.kept = ram_folders(given.paths, settings)
         overheads = given.paths.state_dir / "overheads.json"
         self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept)
-        self.switches = Switches(self.scheduler, self.registry, clock)
+        self.pull_book = PullBook()
+        self.switches = Switches(self.scheduler, self.registry, self.pull_book, clock)
         self.usage = Usage(self.scheduler, clock)
         self.requests = Requests(clock)
         self.loop = Loop(self.scheduler, self.registry, self.switches, owner, clock, faults)
@@ -143,14 +145,16 @@ class ReportsRoom:
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
             on_yield=given.settings.on_yield,
-            contexts=past.contexts, pull_book=PullBook(), tuning_book=TuningBook(),
+            contexts=past.contexts, pull_book=base.pull_book, tuning_book=TuningBook(),
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
         keys = keys_file(given.paths.state_dir)
         self.keyring = Keyring(given.settings, keys, self.metrics)
         self.usage_log = UsageLog(past.chronicle, self.metrics)
-        self.publisher = Publisher(self.bus, view, base.scheduler, base.switches, given.faults)
+        self.publisher = Publisher(
+            self.bus, view, base.scheduler, base.switches, base.pull_book, given.faults
+        )
         self.activity_feed = ActivityFeed(
             self.bus, base.requests, parts.totals, base.ledger, base.registry, view, given.clock
         )
@@ -196,8 +200,10 @@ class ControlRoom:
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )
         self.pulls = Pulls(
-            given.paths, reports.parts.pull_book, publisher, self.configuration, roster, faults
-        )
+            given.paths, base.pull_book, publisher, self.configuration, faults,
+            listen=next(iter(given.listen), "127.0.0.1:1"),
+        )  # fmt: skip
+        self.fetches = Fetches(self.pulls, base.pull_book, roster, base.switches, publisher, faults)
         self.yield_to = YieldTo(settings.yield_to, self.yielding, state, clock)
         self.watchman = Watchman(
             base.requests, base.registry, clock, faults, timeout=settings.hang_timeout
@@ -206,7 +212,7 @@ class ControlRoom:
         self.names = ModelNames(roster, base.usage, settings.unknown_model)
         self.orders = Orders(
             self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
-            records, self.configuration, self.yielding, clock,
+            records, self.configuration, self.yielding, self.fetches, clock,
         )  # fmt: skip
         self.tunings = Tunings(
             given.paths, roster, base.scheduler, self.configuration, self.orders, publisher,

@@ -11,6 +11,7 @@ _ROUTER = "xllamacpp is built without llama-server's router mode; Paddock takes 
 _RPC = "xllamacpp is built without RPC devices"
 _TLS = "xllamacpp's server is built without TLS; Paddock talks to it over a Unix socket"
 _DOWNLOAD = "xllamacpp takes a model by its path only; download it first and name it with --model"
+_FETCHED = "xllamacpp takes a model by its path only; Paddock puts the path there once it has fetched the file"
 
 _REASONS: dict[str, tuple[str, ...]] = {
     _ROUTER: (
@@ -21,7 +22,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     _TLS: ("--ssl-key-file", "--ssl-cert-file"),
     _DOWNLOAD: (
         "-mu", "--model-url", "-dr", "--docker-repo",
-        "-hf", "-hfr", "--hf-repo", "-hff", "--hf-file",
         # presets that stand for a download
         "--embd-gemma-default", "--fim-qwen-1.5b-default", "--fim-qwen-3b-default",
         "--fim-qwen-7b-default", "--fim-qwen-7b-spec", "--fim-qwen-14b-spec",
@@ -31,11 +31,14 @@ _REASONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 REFUSED = {flag: reason for reason, flags in _REASONS.items() for flag in flags}
+# Known to models.conf all the same: none of them reaches the wheel when its file is here.
+_NEVER_PASSED = dict.fromkeys(("-hf", "-hfr", "--hf-repo", "-hff", "--hf-file"), _FETCHED)
 
 
 def refusals(argv: Sequence[str]) -> list[str]:
     """One line for each flag of `argv` that cannot be honoured."""
-    return [f"{word}: {REFUSED[_plain(word)]}" for word in argv if _plain(word) in REFUSED]
+    refused = REFUSED | _NEVER_PASSED
+    return [f"{word}: {refused[_plain(word)]}" for word in argv if _plain(word) in refused]
 
 
 def _plain(word: str) -> str:

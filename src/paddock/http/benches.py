@@ -2,7 +2,16 @@
 
 from aiohttp import web
 
-from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.bench import (
+    BenchComparison,
+    BenchRun,
+    BenchRuns,
+    ComparedFigure,
+    ComparedProfile,
+    KeptRun,
+    RunSummary,
+)
+from paddock.bench.comparison import compared
 from paddock.errors import NoSuchThing
 from paddock.http.front import Front, Route
 from paddock.http.management import read, reply
@@ -16,16 +25,51 @@ async def runs(front: Front, request: web.Request, route: Route) -> web.StreamRe
     text = request.query.get("limit", str(_RUNS))
     limit = number(text, f"a number of runs from 1 to {_MOST_RUNS}", least=1, most=_MOST_RUNS)
     found = await front.daemon.chronicle.history.benches(limit=limit)
-    return reply(BenchRuns(runs=[_summary(run) for run in found]))
+    return reply(BenchRuns(runs=[summary(run) for run in found]))
 
 
 async def run(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """All that was measured in one."""
-    wanted = number(request.match_info["run"], "the number of a run")
+    return reply(await _kept(front, request.match_info["run"]))
+
+
+async def against(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What changed in one since another, beyond the spread of both."""
+    after, before = [await _kept(front, request.match_info[name]) for name in ("run", "before")]
+    return reply(comparison_of(before, after))
+
+
+def comparison_of(before: BenchRun, after: BenchRun) -> BenchComparison:
+    """The comparison on the wire. Pure."""
+    found = compared(before, after)
+    profiles = [
+        ComparedProfile(
+            profile=one.profile,
+            figures=[
+                ComparedFigure(
+                    figure=change.figure,
+                    unit=change.unit,
+                    before=change.before,
+                    after=change.after,
+                    judgement=change.judgement,
+                )
+                for change in one.changes
+            ],
+            together=one.together,
+        )
+        for one in found.profiles
+    ]
+    return BenchComparison(
+        before=before.id, after=after.id, profiles=profiles, missing=found.missing
+    )
+
+
+async def _kept(front: Front, text: str) -> BenchRun:
+    wanted = number(text, "the number of a run")
     found = await front.daemon.chronicle.history.bench(wanted)
     if found is None:
         raise NoSuchThing(f"there is no run {wanted}", hint="`paddock bench --list` lists them")
-    return reply(found)
+    return found
 
 
 async def keep(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -37,7 +81,8 @@ async def keep(front: Front, request: web.Request, route: Route) -> web.StreamRe
     return reply(KeptRun(id=await history.keep_bench(sent)))
 
 
-def _summary(run: BenchRun) -> RunSummary:
+def summary(run: BenchRun) -> RunSummary:
+    """A run as lists have it."""
     return RunSummary(
         id=run.id,
         begun_at=run.begun_at,

@@ -148,6 +148,10 @@ async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.St
         if hidden or not card.hidden:
             names.append(profile.id)
             await sheet.add(router.model(profile, card, front.created, began))
+    if hidden and front.guard.allows(request.headers, Scope.MANAGEMENT):
+        for pull in front.daemon.pull_book.all():
+            if pull.state == "running" and not front.daemon.roster.stable.named(pull.model):
+                await sheet.add(router.coming(pull, front.created))
     first, last = _ends(names)
     return await sheet.end(router.Models(data=[], first_id=first, last_id=last))
 

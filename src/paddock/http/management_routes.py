@@ -161,6 +161,12 @@ MANAGEMENT = (
         query=("limit",),
     ),
     _get("/bench/{run}", benches.run, bench.BenchRun, "One benchmark in full"),
+    _get(
+        "/bench/{run}/against/{before}",
+        benches.against,
+        bench.BenchComparison,
+        "What changed in a benchmark since another, beyond the spread",
+    ),
     _do(
         "/bench",
         benches.keep,
@@ -333,6 +339,13 @@ MANAGEMENT = (
         pull_types.PullInfo,
         "Fetch a model from a hub and write its profile; how it goes is in its `Location` and in events",
         202,
+    ),
+    _do(
+        "/pulls/plan",
+        pulls.plan,
+        pull_types.PullRequest,
+        pull_types.PullForecast,
+        "What a model from a hub would be on this machine; some MB are read, no weights",
     ),
     _get("/pulls", pulls.listed, pull_types.PullList, "Downloads since the daemon began"),
     _get("/pulls/{pull}", pulls.one, pull_types.PullInfo, "How a download goes or went"),

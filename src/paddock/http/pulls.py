@@ -16,6 +16,12 @@ async def begin(front: Front, request: web.Request, route: Route) -> web.StreamR
     return reply(info, status=202, headers={"location": f"/pulls/{info.id}"})
 
 
+async def plan(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """What it would be here; no weights are fetched. Who leaves ends it."""
+    wanted = await read(front, request, PullRequest)
+    return reply(await front.daemon.pulls.plan(wanted.model))
+
+
 async def listed(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
     """All since the daemon began."""
     return reply(PullList(pulls=front.daemon.pull_book.all()))

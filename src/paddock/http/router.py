@@ -112,6 +112,34 @@ def model(profile: ProfileInfo, card: ModelCard, created: int, created_at: str) 
     )
 
 
+class DownloadingStatus(msgspec.Struct):
+    """How a download is, in the router's words."""
+
+    value: str = "downloading"
+    args: list[str] = []
+
+
+class DownloadingRow(msgspec.Struct, kw_only=True):
+    """A download as a row of the list, with the fields that the router's own has: no profile yet."""
+
+    id: str
+    object: str = "model"
+    created: int
+    owned_by: str = "paddock"
+    aliases: list[str] = []
+    tags: list[str] = []
+    status: DownloadingStatus = msgspec.field(default_factory=DownloadingStatus)
+    architecture: dict[str, list[str]]
+    source: str = "cache"
+    can_remove: bool = True
+
+
+def coming(pull: PullInfo, created: int) -> DownloadingRow:
+    """A download under way; `DELETE /models` of its name ends it."""
+    text = {"input_modalities": ["text"], "output_modalities": ["text"]}
+    return DownloadingRow(id=pull.model, created=created, architecture=text)
+
+
 def _meta(card: ModelCard) -> dict[str, Any]:
     """As far as the files show; llama-server's own has more, once a model is loaded."""
     known = {

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from paddock.hub.library import Hub, translated
 from paddock.hub.names import HubName
+from paddock.hub.offline import beginning
 from paddock.hub.refusals import HubContradicts, HubUnreachable
 from paddock.hub.repository import HubFile, HubModel
 from paddock.llama.facts import read
@@ -91,7 +92,10 @@ class RemoteHeaders:
         mark = path.with_name(f".{path.name}.{wanted}")  # there once so much of it is
         if mark.exists():
             return
-        body = self._range(file, wanted)
+        is_here = self.hub.is_offline
+        body = (
+            beginning(self.hub, self.name, file, wanted) if is_here else self._range(file, wanted)
+        )
         with path.open("wb") as made:
             made.write(body)
             made.truncate(file.size)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from paddock import __version__
 from paddock.errors import PaddockError
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
-_PIECE = (
-    128 << 10
-)  # bytes that come at once; up to so many are lost with each cut, of the library's own 10 MiB
+_OWN_PIECE = 10 << 20  # bytes that the library gathers: lost with each cut, copied thrice
 _NO_TOKEN = "log in with `hf auth login`, or set HF_TOKEN; a gated repository also wants its terms accepted on its page"
 
 
@@ -90,13 +88,16 @@ def _prepare(hub: Hub) -> None:
 
     disable_progress_bars()
     logging.set_verbosity_error()
-    constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, _PIECE)
+    if constants.DOWNLOAD_CHUNK_SIZE == _OWN_PIECE:
+        constants.DOWNLOAD_CHUNK_SIZE = cast("int", None)  # for its client: as they come
     set_client_factory(lambda: _guarded(hub))
 
 
 def _guarded(hub: Hub) -> httpx2.Client:
     """The library's own client. Its hooks see each request, those of redirects too, and each answer."""
     from huggingface_hub.utils._http import default_client_factory
+
+    from paddock.hub.large_body import read_large
 
     client: httpx2.Client = default_client_factory()
 
@@ -111,7 +112,7 @@ def _guarded(hub: Hub) -> httpx2.Client:
     hooks = client.event_hooks
     client.event_hooks = {
         "request": [check, *hooks["request"]],
-        "response": [_check_range, *hooks["response"]],
+        "response": [_check_range, read_large, *hooks["response"]],
     }
     return client
 

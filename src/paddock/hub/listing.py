@@ -6,7 +6,8 @@ import msgspec
 
 from paddock.hub.library import Hub, translated
 from paddock.hub.names import HubName
-from paddock.hub.refusals import HubContradicts, HubUnreachable
+from paddock.hub.offline import cached
+from paddock.hub.refusals import HubContradicts
 from paddock.hub.repository import HubFile, HubRepository, sorted_out
 
 _MOST = 16 << 20  # bytes of a list; one of 10,000 files has 2 MB
@@ -34,8 +35,10 @@ class _Listing(msgspec.Struct):
 def listed(hub: Hub, name: HubName, revision: str = "") -> HubRepository:
     """The repository as it is at its revision, or at this one. Blocking.
 
-    NotOnHub, HubUnreachable or HubContradicts say why not.
+    NotOnHub, HubUnreachable or HubContradicts say why not. In offline mode what the cache has of it.
     """
+    if hub.is_offline:
+        return cached(hub, name, revision)
     what = f"repository {name.repository}" + (
         "" if name.revision == "main" else f" at {name.revision}"
     )
@@ -60,10 +63,6 @@ def _asked(hub: Hub, repository: str, revision: str, what: str) -> bytes:
     url = f"{hub.endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
     body = bytearray()
     with translated(what):
-        if hub.is_offline:
-            raise HubUnreachable(
-                "offline mode is on (HF_HUB_OFFLINE)", hint="unset it to pull models"
-            )
         stream = http_stream_backoff(
             "GET", url, headers=hub.headers(), timeout=_SECONDS, max_retries=2, base_wait_time=0.5
         )

@@ -9,7 +9,7 @@ from typing import Literal
 from paddock.errors import PaddockError
 from paddock.hub.library import hub_of
 from paddock.hub.listing import listed
-from paddock.hub.refusals import NotOnHub
+from paddock.hub.refusals import HubUnreachable, NotOnHub
 from paddock.hub.repository import HubModel, HubRepository
 from paddock.hub.source import FileSource
 
@@ -73,6 +73,8 @@ class Renewals:
         if key not in self._known:
             try:
                 hub = hub_of(source.name, hosts=self._hosts, environ=self._environ)
+                if hub.is_offline:  # the cache says nothing of what is newer
+                    raise HubUnreachable("offline mode is on (HF_HUB_OFFLINE)")
                 self._known[key] = listed(hub, source.name, commit)
             except PaddockError as error:
                 self._known[key] = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from paddock.config.model_kinds import PREFERRED, is_draft_name
@@ -90,6 +90,16 @@ class HubRepository:
         if not named:
             raise self._nothing_of(self.name.quantisation, [w.quantisation for w in self.offers])
         return named[0]
+
+    def choose_as_llama_server(self, tags: Sequence[str]) -> None:
+        """Where the name leaves the choice, have it mean the first of these tags that there is, else the first file."""
+        if self.name.file or self.name.quantisation or not self.offers:
+            return
+        there = [_plain(one.quantisation) for one in self.offers]
+        if tag := next((tag for tag in tags if _plain(tag) in there), ""):
+            self.name = replace(self.name, quantisation=tag)
+        else:
+            self.name = replace(self.name, file=min(one.first.path for one in self.offers))
 
     def _of_file(self) -> HubModel:
         everything = [*self.offers, *self.drafts]

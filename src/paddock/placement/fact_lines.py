@@ -20,7 +20,7 @@ _WRONG_KIND = {
 def facts_of(profile: Profile, cache_dir: Path) -> tuple[Facts | None, str]:
     """The facts, or why there are none."""
     if profile.model is None:
-        return None, "models.conf names none: llama-server fetches it by itself"
+        return None, "it is not here yet: it is fetched before the first load"
     try:
         return read(profile.model, cache_dir=cache_dir), ""
     except GgufError as error:

@@ -248,7 +248,7 @@ def _targets(profile: Profile, fit: Fit, free: Sequence[int]) -> list[int]:
 def _unaskable(profile: Profile, engine: Engine) -> str:
     """Why the engine cannot be asked; empty where it can."""
     if profile.model is None:
-        return "llama-server fetches the model itself"
+        return "its model is not here yet: it is fetched before the first load"
     if not is_there(profile.model):
         return f"there is no {profile.model}"
     if is_tensor_parallel(profile):

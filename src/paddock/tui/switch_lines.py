@@ -8,6 +8,7 @@ from paddock.tui.notices import reason
 from paddock.tui.state import Switch, View
 
 _STAGES: dict[Stage, str] = {
+    "downloading": "downloading",
     "queued": "waiting for its turn",
     "draining": "draining",
     "saving": "saving the context",

@@ -12,6 +12,7 @@ _EIGHTHS = "▏▎▍▌▋▊▉█"
 _MOST_BARS = 16  # of one switch: of more, the longest
 Kind = Literal["others", "load", "context", "answer"]
 _KINDS: dict[PhaseName, Kind] = {
+    "downloading": "load",
     "queued": "others",
     "tenure": "others",
     "draining": "others",

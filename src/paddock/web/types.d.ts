@@ -60,6 +60,13 @@ export interface BenchCircumstances {
     beside?: (string)[];
 }
 
+export interface BenchComparison {
+    before: number;
+    after: number;
+    profiles: (ComparedProfile)[];
+    missing: (string)[];
+}
+
 export interface BenchLoad {
     seconds: number;
     cached?: number | null;
@@ -148,6 +155,20 @@ export interface ChatRequest {
 
 export interface Checkup {
     advice: (Advice)[];
+}
+
+export interface ComparedFigure {
+    figure: string;
+    unit: string;
+    before: Spread;
+    after: Spread;
+    judgement: "better" | "same" | "unproven" | "worse";
+}
+
+export interface ComparedProfile {
+    profile: string;
+    figures: (ComparedFigure)[];
+    together: (string)[];
 }
 
 export interface ConfigChanged {
@@ -824,7 +845,7 @@ export interface ProfileStats {
 }
 
 export interface Progress {
-    stage: "cancelled" | "draining" | "failed" | "fitting" | "loading" | "memory" | "queued" | "ready" | "restoring" | "saving" | "starting" | "stopping" | "warming";
+    stage: "cancelled" | "downloading" | "draining" | "failed" | "fitting" | "loading" | "memory" | "queued" | "ready" | "restoring" | "saving" | "starting" | "stopping" | "warming";
     part?: string;
     fraction?: number | null;
     elapsed?: number;
@@ -858,6 +879,18 @@ export interface PullFile {
     stage?: "checking" | "done" | "fetching" | "waiting";
 }
 
+export interface PullForecast {
+    repository: string;
+    commit: string;
+    chosen: string;
+    quantisations: (PullQuantisation)[];
+    bytes_left: number;
+    disk_free: number;
+    into: string;
+    pushes_out?: (string)[] | null;
+    expected_speed?: number | null;
+}
+
 export interface PullInfo {
     id: string;
     model: string;
@@ -873,6 +906,16 @@ export interface PullInfo {
 
 export interface PullList {
     pulls: (PullInfo)[];
+}
+
+export interface PullQuantisation {
+    quantisation: string;
+    files: (string)[];
+    bytes: number;
+    fit: "gpu" | "no" | "part" | "ram";
+    context: number;
+    header_read: boolean;
+    mib: Record<string, number>;
 }
 
 export interface PullRequest {
@@ -1109,7 +1152,7 @@ export interface SwitchHistory {
 }
 
 export interface SwitchPhase {
-    name: "draining" | "first-token" | "fitting" | "loading" | "memory" | "queued" | "restoring" | "saving" | "starting" | "stopping" | "tenure" | "warming";
+    name: "downloading" | "draining" | "first-token" | "fitting" | "loading" | "memory" | "queued" | "restoring" | "saving" | "starting" | "stopping" | "tenure" | "warming";
     seconds: number;
     part?: string;
 }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from paddock.atomic_write import atomic_write
 from paddock.cli.offline.addition import addition_of_file, append
 from paddock.cli.offline.inquiry import machine_by_drivers
+from paddock.config.router_names import DEFAULT_QUANTS
 from paddock.errors import ConfigError, PaddockError
 from paddock.hub.budget import Disk
 from paddock.hub.expectation import MeasuredModel, machine_from, pushed_out, speed_class
@@ -68,12 +69,25 @@ class PullPlan:
     leavers: tuple[str, ...] | None  # profiles that would have to leave for it; None: no daemon
 
     @classmethod
-    def of(cls, text: str, files: Files, *, daemon: KnownDaemon | None, rate: int = 0) -> PullPlan:
-        """Asks the hub; fetches headers and no weights."""
+    def of(
+        cls,
+        text: str,
+        files: Files,
+        *,
+        daemon: KnownDaemon | None,
+        rate: int = 0,
+        as_llama_server: bool = False,
+    ) -> PullPlan:
+        """Asks the hub; fetches headers and no weights.
+
+        `as_llama_server`: without a quantisation the one that `llama-server -hf` takes, in place of the best here.
+        """
         settings = files.settings
         name = parsed(text)
         hub = hub_of(name, hosts=settings.hub_hosts, environ=os.environ)
         repository = listed(hub, name)
+        if as_llama_server:
+            repository.choose_as_llama_server(DEFAULT_QUANTS)
         machine = machine_from(daemon.status) if daemon else machine_by_drivers()
         folder = files.paths.state_dir / "headers"
         headers = RemoteHeaders(hub, repository.name, repository.commit, folder)
@@ -128,8 +142,8 @@ class PullPlan:
 
 
 def place_for(files: Files, hub: Hub, name: HubName, commit: str, *, beside: str = "") -> Place:
-    """Where the settings want it."""
-    if files.settings.pull_into == "models":
+    """Where the settings want it; in offline mode the cache, which has it."""
+    if files.settings.pull_into == "models" and not hub.is_offline:
         return ModelsFolder(files.paths.models_dir, name, beside)
     return HubCache.of(name, commit, hub, os.environ)
 

@@ -55,13 +55,18 @@ def pull_to_the_end(
     _report(plan, addition, [str(path) for path in paths], as_json=as_json)
 
 
-def pull_with_events(plan: PullPlan, *, name: str | None, alias: str) -> None:
-    """The same for a daemon: a line of JSON for each step, the last one `done` or `failed`."""
+def pull_with_events(
+    plan: PullPlan, *, name: str | None, alias: str, files_only: bool = False
+) -> None:
+    """The same for a daemon: a line of JSON for each step, the last one `done` or `failed`.
+
+    `files_only`: for a profile that names the repository itself.
+    """
     print_event("plan", {"plan": pull_as_json(plan)})
     with pull_shown(as_events=True) as display:
         paths = plan.fetched(display)
-    has = plan.profile_that_has_it()
-    if not has:
+    has = "" if files_only else plan.profile_that_has_it()
+    if not (has or files_only):
         addition = plan.addition(paths[0], name=name, progress=steps_shown(), alias=alias)
         plan.written(addition)
         [has] = addition.names

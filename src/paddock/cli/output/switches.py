@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from paddock.api.switches import PhaseName, SwitchEntry, SwitchHistory
 
 _PHASES: tuple[PhaseName, ...] = (  # in their order
-    "queued", "tenure", "draining", "saving", "stopping", "memory",
+    "downloading", "queued", "tenure", "draining", "saving", "stopping", "memory",
     "starting", "fitting", "loading", "warming", "restoring", "first-token",
 )  # fmt: skip
 _HEADERS = (

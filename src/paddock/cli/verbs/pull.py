@@ -69,6 +69,10 @@ Alias = Annotated[
     str, typer.Option("--alias", hidden=True, help="Another name for the profile, with --events.")
 ]
 
+FilesOnly = Annotated[
+    bool, typer.Option("--files-only", hidden=True, help="Make no profile of it, with --events.")
+]
+
 
 def pull(
     model: HubModel = None,
@@ -88,6 +92,7 @@ def pull(
     key: Key = None,
     events: Events = False,
     alias: Alias = "",
+    files_only: FilesOnly = False,
     as_json: Json = False,
 ) -> None:
     """Fetch a model from the Hugging Face hub and add its profile to models.conf.
@@ -125,9 +130,11 @@ def pull(
         daemon = None if events else _daemon(url, key)
         remote = RemoteProfile.of(model, files)
         wanted = remote.wanted if remote else model
-        plan = PullPlan.of(wanted, files, daemon=daemon, rate=bytes_a_second)
+        plan = PullPlan.of(
+            wanted, files, daemon=daemon, rate=bytes_a_second, as_llama_server=files_only
+        )
         if events:
-            pull_with_events(plan, name=name, alias=alias)
+            pull_with_events(plan, name=name, alias=alias, files_only=files_only)
         elif not dry_run:
             pull_to_the_end(plan, name=name, is_agreed=yes, as_json=as_json, remote=remote)
         elif as_json:

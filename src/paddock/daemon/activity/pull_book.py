@@ -1,8 +1,9 @@
-"""The downloads that the daemon knows of, for whoever shows them. `Pulls` alone writes here."""
+"""The downloads that the daemon knows of, for whoever shows them. `Pulls` writes them here, `Fetches` who waits for which."""
 
 from collections import OrderedDict
 
 from paddock.api.pulls import PullInfo
+from paddock.core.model import ProfileId
 from paddock.errors import NoSuchThing
 
 _KEPT = 50  # ended ones
@@ -13,6 +14,9 @@ class PullBook:
 
     def __init__(self) -> None:
         self._pulls: OrderedDict[str, PullInfo] = OrderedDict()
+        self._wanted: dict[
+            ProfileId, str
+        ] = {}  # a download, by the profile whose load waits for it
 
     def __getitem__(self, pull: str) -> PullInfo:
         """Raises NoSuchThing."""
@@ -29,6 +33,23 @@ class PullBook:
 
     def all(self) -> list[PullInfo]:
         return list(self._pulls.values())
+
+    # ---- for loads ----
+
+    def want(self, profile: ProfileId, pull: str) -> None:
+        """The load of this profile waits for it."""
+        self._wanted[profile] = pull
+
+    def want_no_more(self, profile: ProfileId) -> None:
+        self._wanted.pop(profile, None)
+
+    def wanted_by(self, profile: ProfileId) -> PullInfo | None:
+        """What the load of this profile waits for."""
+        return self._pulls.get(self._wanted.get(profile, ""))
+
+    def wanting(self, pull: str) -> list[ProfileId]:
+        """The profiles whose loads wait for it."""
+        return [profile for profile, one in self._wanted.items() if one == pull]
 
     def under_way(self, model: str) -> PullInfo | None:
         """The one of this model that is not over."""

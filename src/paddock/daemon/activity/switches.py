@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from paddock.api.pulls import PullInfo
 from paddock.api.switches import PhaseName, SwitchPhase
 from paddock.api.types import Progress, Stage
 from paddock.core.live import Coming, Ending, Serving
 from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.course import Course
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.clock import Clock
 from paddock.daemon.instances import phase as ph
 from paddock.daemon.instances.instance import Instance
@@ -30,9 +32,11 @@ class Switches:
         self,
         scheduler: Scheduler,
         registry: Registry,
+        pulls: PullBook,
         clock: Clock,
     ) -> None:
         self._scheduler, self._registry, self._clock = scheduler, registry, clock
+        self._pulls = pulls
         self._open: dict[ProfileId, Course] = {}
         self.expected: dict[ProfileId, float] = {}  # seconds of the last load, by profile
         self._expected_now: dict[
@@ -88,6 +92,8 @@ class Switches:
     def abandon(self, still_wanted: Collection[ProfileId]) -> None:
         """Forget those that nobody wants any more and that never began."""
         for profile in set(self._open).difference(still_wanted):
+            if self._pulls.wanted_by(profile):
+                continue
             live = self._scheduler.live_of(profile)
             if live is None or not isinstance(live.state, Coming):
                 del self._open[profile]
@@ -105,6 +111,8 @@ class Switches:
         """How far it is now."""
         now = self._clock.now()
         elapsed = now - self._open[profile].since if profile in self._open else 0.0
+        if pull := self._pulls.wanted_by(profile):
+            return _downloading(pull, elapsed)
         live = self._scheduler.live_of(profile)
         instance = self._registry.of(profile)
         if live and isinstance(live.state, Serving) and live.is_going and profile in self._open:
@@ -149,6 +157,18 @@ class Switches:
         if ending:
             return "memory", names
         return "draining", names
+
+
+def _downloading(pull: PullInfo, elapsed: float) -> Progress:
+    return Progress(
+        stage="downloading",
+        part=pull.model,
+        fraction=_rounded(pull.done / pull.size) if pull.size else None,
+        elapsed=round(elapsed, 3),
+        eta=None if pull.eta is None else round(pull.eta, 1),
+        mib_done=pull.done >> 20 if pull.size else None,
+        mib_total=pull.size >> 20 or None,
+    )
 
 
 def mib_done(phase: ph.Phase, seen: int | None, total: int) -> int | None:

@@ -16,6 +16,7 @@ from paddock.core.effects import SwitchDone
 from paddock.core.model import Cause, ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
+from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.switches import EndedSwitch, Switches
 from paddock.daemon.faults import Faults
 from paddock.daemon.instances.instance import Instance
@@ -43,9 +44,15 @@ class Publisher:
     """The one place from which facts go out; it decides nothing and changes nothing."""
 
     def __init__(
-        self, bus: Bus, view: StatusView, scheduler: Scheduler, switches: Switches, faults: Faults
+        self,
+        bus: Bus,
+        view: StatusView,
+        scheduler: Scheduler,
+        switches: Switches,
+        pulls: PullBook,
+        faults: Faults,
     ) -> None:
-        self._bus, self._view = bus, view
+        self._bus, self._view, self._pulls = bus, view, pulls
         self._scheduler, self._switches = scheduler, switches
         self.faults = faults
         self._waiting: dict[ProfileId, int] = {}  # as last published, and of each switch its
@@ -165,6 +172,9 @@ class Publisher:
     def pull_changed(self, pull: PullInfo) -> None:
         """A download began, went on or ended."""
         self._bus.publish(wire_events.PullChanged(pull=pull))
+        for profile in self._pulls.wanting(pull.id):
+            progress = self._switches.progress(profile)
+            self._publish(wire_events.SwitchProgress(profile=profile, progress=progress))
 
     @_survived
     def tuning_changed(self, now: TuningNow) -> None:

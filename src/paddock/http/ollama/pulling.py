@@ -52,7 +52,7 @@ async def copy(front: Front, request: web.Request, route: Route) -> web.StreamRe
     wanted = await read(front, request, Copied)
     if not wanted.source or not wanted.destination:
         raise BadRequest("source and destination are needed")
-    await front.daemon.pulls.alias(front.named(request, wanted.source), wanted.destination)
+    await front.daemon.editor.alias(front.named(request, wanted.source).id, wanted.destination)
     return web.Response()
 
 

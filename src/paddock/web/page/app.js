@@ -9,6 +9,7 @@ import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Bench } from "./views/bench.js";
 import { Config } from "./views/config.js";
 import { Contexts } from "./views/contexts.js";
 import { Devices } from "./views/devices.js";
@@ -17,6 +18,7 @@ import { Key } from "./views/key.js";
 import { Logs } from "./views/logs.js";
 import { Model } from "./views/model.js";
 import { Models } from "./views/models.js";
+import { Pulls } from "./views/pulls.js";
 import { Requests } from "./views/requests.js";
 import { SwitchTo } from "./views/switch.js";
 import { Past } from "./views/switches.js";
@@ -26,13 +28,13 @@ import * as words from "./words.js";
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", config: "Config", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", pulls: "Downloads", config: "Config", key: "Key" };
 
 const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
-    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
+    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), ending = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
     const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
@@ -40,7 +42,7 @@ export function App() {
             setOrdered(what);
             void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
         };
-        const act = onKey({ help: () => help.current?.showModal(), order: give });
+        const act = onKey({ help: () => help.current?.showModal(), stop: () => ending.current?.showModal(), order: give });
         const change = () => setIsOnline(navigator.onLine);
         const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
         addEventListener("keydown", act);
@@ -81,6 +83,15 @@ export function App() {
             <h2 id="keys-title">Keys</h2>
             <dl class="facts">${KEYS.map(([keyName, what]) => html`<dt><kbd>${keyName}</kbd></dt><dd>${what}</dd>`)}</dl>
             <form method="dialog"><button>Close</button></form>
+        </dialog>
+        <dialog ref=${ending} aria-labelledby="stop-title">
+            <h2 id="stop-title">Stop the daemon?</h2>
+            <p>Requests that run are finished. Models that stay loaded are taken over by the next daemon.</p>
+            <form method="dialog" class="bar-of-tools" onSubmit=${(/** @type {SubmitEvent} */ event) => {
+                const wish = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
+                if (wish) void order("/shutdown", { keep: wish === "keep" });
+            }}><button autofocus>Cancel</button>
+                <button value="keep">Stop, and keep models loaded</button><button value="all">Stop all</button></form>
         </dialog>`;
 }
 
@@ -128,6 +139,10 @@ function Shown({ view, place }) {
             return html`<${Engines} view=${view} />`;
         case "contexts":
             return html`<${Contexts} view=${view} />`;
+        case "bench":
+            return html`<${Bench} name=${place.name} query=${place.query} />`;
+        case "pulls":
+            return html`<${Pulls} view=${view} />`;
         case "config":
             return html`<${Config} view=${view} name=${place.name} />`;
         case "key":

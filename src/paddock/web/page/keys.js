@@ -12,27 +12,37 @@ export const KEYS = [
     ["c", "cancel the load under way; what had to leave for it comes back"],
     ["x", "end the request of the row"],
     ["y", "yield all GPUs to other programs, and take them back"],
+    ["f", "to the filter"],
+    ["s", "sort the models by the next column (or choose a heading)"],
+    ["S", "reverse the order"],
     ["b", "show or fold benchmark profiles"],
     ["Backspace", "dismiss the failures that are shown"],
     ["l", "the log of the model that the row or the view is about"],
     ["a", "what all models write, one after another"],
     ["L", "the log of the daemon itself"],
     ["e", "models.conf, at the section of that model"],
+    ["p", "what is wrong with models.conf, with its lines"],
     ["d", "devices"],
     ["r", "requests"],
     ["h", "the first view: all models"],
+    ["Q", "stop the daemon; it asks first, and whether models stay loaded"],
     ["?", "these keys"],
     ["Esc", "leaves a field or these keys"],
 ];
 
 /** @typedef {(path: string, body: unknown, what: string) => void} GiveOrder  `what`: in words, for the reader */
 
-/** @param {{help: () => void, order: GiveOrder}} does @returns {(event: KeyboardEvent) => void} */
-export function onKey({ help, order }) {
+/** @param {{help: () => void, stop: () => void, order: GiveOrder}} does @returns {(event: KeyboardEvent) => void} */
+export function onKey({ help, stop, order }) {
     /** @type {Record<string, () => void>} */
     const keys = {
         m: () => go(addressOf("switch", modelInHand())),
         "/": toField,
+        f: toField,
+        s: () => document.getElementById("sort")?.click(),
+        S: () => document.getElementById("turn")?.click(),
+        p: () => go(addressOf("config")),
+        Q: stop,
         "?": help,
         l: () => go(addressOf("logs", modelInHand())),
         a: () => go(addressOf("logs")),

@@ -19,10 +19,11 @@ const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]]; // so that colour is not the 
  * @param {string} [props.unit]
  * @param {number} [props.most]  of the vertical axis
  * @param {Fill[]} [props.fills]  of each line, which then is an area on top of those before it
+ * @param {string} [props.across]  the unit of the horizontal axis, where that is no time: then values are points with lines
  * @param {boolean} [props.points]  single values, not a line over time
  * @param {{at: number, text: string}[]} [props.marks]  lines upwards, each with a word
  */
-export function Plot({ title, lines, table, unit = "", most, fills, points = false, marks = [] }) {
+export function Plot({ title, lines, table, unit = "", most, fills, points = false, across = "", marks = [] }) {
     const place = useRef(/** @type {HTMLElement | null} */ (null)), plot = useRef(/** @type {any} */ (null));
     const [theme, setTheme] = useState(0);
     const newest = useRef(table);
@@ -43,7 +44,7 @@ export function Plot({ title, lines, table, unit = "", most, fills, points = fal
         import("./vendor/uplot.js").then(({ default: UPlot }) => {
             const inside = place.current;
             if (isOver || !inside) return;
-            plot.current = new UPlot(options(inside, { lines, most, fills, points, marks }), newest.current, inside);
+            plot.current = new UPlot(options(inside, { lines, most, fills, points: points || across !== "", across, marks }), newest.current, inside);
             watch.observe(inside);
         });
         return () => {
@@ -56,11 +57,17 @@ export function Plot({ title, lines, table, unit = "", most, fills, points = fal
     useEffect(() => plot.current?.setData(newest.current), [table]);
     return html`<figure class="plot">
         <figcaption>${title}</figcaption>
-        <div ref=${place} role="img" aria-label=${`${title}: ${lines.map((_, i) => said(table[i + 1], unit)).join("; ")}`}></div>
+        <div ref=${place} role="img" aria-label=${`${title}: ${lines.map((name, i) => (across ? `${name} ${along(table, i + 1, unit, across)}` : said(table[i + 1], unit))).join("; ")}`}></div>
         <ul class="legend">${lines.map((name, i) => html`<li>
             <span class=${fills ? `swatch part ${fills[i].kind} n${fills[i].number % 8}` : `swatch line n${i % 8} d${i % 4}`}></span>${name} <span class="dim">${said(table[i + 1], unit)}</span>
         </li>`)}</ul>
     </figure>`;
+}
+
+/** Each value with where it stands. @param {Table} table @param {number} line @param {string} unit @param {string} across */
+function along(table, line, unit, across) {
+    const found = table[0].flatMap((at, i) => (table[line][i] === null ? [] : [`${short(/** @type {number} */ (table[line][i]))} ${unit} at ${words.whole(at)} ${across}`]));
+    return found.join(", ") || "nothing known yet";
 }
 
 /** The newest value, and from where to where. @param {(number | null)[] | undefined} values @param {string} unit */
@@ -74,8 +81,8 @@ function said(values, unit) {
 /** @param {number} value */
 const short = (value) => (Math.abs(value) < 10 && value % 1 ? value.toLocaleString(undefined, { maximumFractionDigits: 1 }) : words.whole(value));
 
-/** @param {HTMLElement} inside @param {{lines: string[], most?: number, fills?: Fill[], points: boolean, marks: {at: number, text: string}[]}} wanted */
-function options(inside, { lines, most, fills, points, marks }) {
+/** @param {HTMLElement} inside @param {{lines: string[], most?: number, fills?: Fill[], points: boolean, across: string, marks: {at: number, text: string}[]}} wanted */
+function options(inside, { lines, most, fills, points, across, marks }) {
     const style = getComputedStyle(inside);
     const axis = { stroke: resolved(inside, "--dim"), grid: { stroke: resolved(inside, "--line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
     const isDays = points;
@@ -84,9 +91,9 @@ function options(inside, { lines, most, fills, points, marks }) {
         height: HEIGHT,
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (/** @type {unknown} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), most ?? Math.max(1, (high ?? 0) * (marks.length ? 1.4 : 1.1))] } },
+        scales: { x: { time: !across }, y: { range: (/** @type {unknown} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), most ?? Math.max(1, (high ?? 0) * (marks.length ? 1.4 : 1.1))] } },
         axes: [
-            { ...axis, values: (/** @type {unknown} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => label(t, isDays, ticks)), space: 90, size: 28 },
+            { ...axis, values: (/** @type {unknown} */ _, /** @type {number[]} */ ticks) => ticks.map((t) => (across ? words.amount(t) : label(t, isDays, ticks))), space: 90, size: 28 },
             { ...axis, values: (/** @type {unknown} */ _, /** @type {number[]} */ ticks) => ticks.map(short), size: 54 },
         ],
         series: [{}, ...(fills ? [...fills].reverse().map((fill) => area(inside, fill)) : lines.map((name, i) => ({

@@ -139,6 +139,7 @@ export const LINKS = {
 const PARTS = { text_model: "text model", mmproj_model: "projector", spec_model: "draft model" };
 /** @type {Record<string, string>} */
 const STAGES = {
+    downloading: "downloading",
     queued: "waiting for its turn",
     tenure: "others may stay",
     draining: "draining",
@@ -196,7 +197,7 @@ function tuned(now) {
 /** How a download is. @param {import("../types").PullInfo} pull */
 function pulled(pull) {
     if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
-    if (pull.state === "done") return `done, as [${pull.profile}]`;
+    if (pull.state === "done") return pull.profile ? `done, as [${pull.profile}]` : "done";
     const files = pull.files ?? [];
     const size = files.reduce((sum, file) => sum + file.size, 0);
     const done = files.reduce((sum, file) => sum + (file.done ?? 0), 0);

@@ -2,6 +2,7 @@
 
 import { DeviceBar, fraction, Mark, Switches, Waterfall } from "../parts.js";
 import { addressOf } from "../route.js";
+import { chosen, next, said, sorted, turned } from "../sorting.js";
 import { instanceOf } from "../state.js";
 import { useClock } from "../store.js";
 import { Component, html, useEffect, useState } from "../vendor/htm-preact.js";
@@ -21,11 +22,20 @@ let drawn = 0;
 /** Whether benchmark profiles are shown: kept, so that the way back finds them so. */
 let showsBenches = false;
 
+/** @type {import("../sorting.js").Sorting} By which column they are sorted: kept likewise. */
+let sortedBy = { by: "", isReversed: false };
+
 /** So many of all rows: first as many as a window holds, then more with each frame. @param {number} all */
 function useSoMany(all) {
     const [rows, setRows] = useState(Math.max(drawn, Math.ceil(innerHeight / LEAST_HEIGHT)));
-    useEffect(() => { // after the frame was painted
-        if (rows < all) setRows((drawn = rows + STEP));
+    useEffect(() => { // once the frame is painted, and what the reader did meanwhile was answered
+        if (rows >= all) return;
+        let later = 0;
+        const frame = requestAnimationFrame(() => { later = setTimeout(() => setRows((drawn = rows + STEP))); });
+        return () => {
+            cancelAnimationFrame(frame);
+            clearTimeout(later);
+        };
     }, [rows, all]);
     return rows;
 }
@@ -33,11 +43,14 @@ function useSoMany(all) {
 /** @param {{view: View}} props */
 export function Models({ view }) {
     const [wanted, setWanted] = useState(""), [hasBenches, setHasBenches] = useState(showsBenches);
+    const [sorting, setSorting] = useState(sortedBy);
+    const sort = (/** @type {import("../sorting.js").Sorting} */ by) => setSorting((sortedBy = by));
     const now = useClock(30);
     const shown = view.models.filter((model) => isListed(view, model) || model.state !== "unloaded");
     const matching = shown.filter((model) => matches(model, wanted));
-    const benches = matching.filter((model) => model.bench), isFolded = !hasBenches && !wanted.trim();
-    const ordered = [...matching.filter((model) => !model.bench), ...(isFolded ? benches.filter((model) => model.state !== "unloaded") : benches)];
+    const all = sorted(matching, sorting, (model) => (live(view, model).context ?? undefined));
+    const benches = all.filter((model) => model.bench), isFolded = !hasBenches && !wanted.trim();
+    const ordered = [...all.filter((model) => !model.bench), ...(isFolded ? benches.filter((model) => model.state !== "unloaded") : benches)];
     const turn = () => setHasBenches((showsBenches = !hasBenches));
     const rows = useSoMany(ordered.length);
     return html`
@@ -49,11 +62,15 @@ export function Models({ view }) {
                     <h1 id="models-title" tabindex="-1">Models</h1>
                     <input type="search" placeholder="filter ( / )" aria-label="filter models" value=${wanted}
                         onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
+                    <button id="sort" title="sorts by the next column ( s )" aria-live="polite" onClick=${() => sort(next(sorting))}>${said(sorting)}</button>
+                    <button id="turn" class="plain" title="reverses the order ( S )" aria-label="reverse the order" onClick=${() => sort(turned(sorting))}>⇅</button>
                     <a class="button" href=${addressOf("switch")}>Switch…</a>
                 </header>
                 <div role="table" class="table models" aria-label="models" aria-rowcount=${ordered.length}>
                     <div role="row" class="head">
-                        ${["model", "state", "speed", "context", "size", "verdict", "last used"].map((name) => html`<span role="columnheader">${name}</span>`)}
+                        ${["model", "state", "speed", "context", "size", "verdict", "last used"].map((name) => html`<span role="columnheader"
+                            aria-sort=${sorting.by === name ? (sorting.isReversed ? "descending" : "ascending") : undefined}>${name === "verdict" ? name : html`<button class="heading"
+                            onClick=${() => sort(chosen(sorting, name))}>${name}${sorting.by === name && html`<span aria-hidden="true">${sorting.isReversed ? " ▲" : " ▼"}</span>`}</button>`}</span>`)}
                     </div>
                     ${ordered.slice(0, rows).map((model) => html`<${Row} key=${model.id} model=${model} ...${live(view, model)}
                         used=${lastUsed(view, model, now)} isCurrent=${view.current === model.id} />`)}
