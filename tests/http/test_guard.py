@@ -245,6 +245,8 @@ HARMLESS = {
     "/bench",
     "/bench/{run}",
     "/bench/{run}/against/{before}",
+    "/tunings",
+    "/tunings/{tuning}",
     "/catalog",
     "/cors-proxy",
     "/dashboard",

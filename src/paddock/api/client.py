@@ -23,6 +23,18 @@ from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
+from paddock.api.tunings import (
+    Changes,
+    Goal,
+    StudyBegun,
+    StudyNews,
+    StudyRequest,
+    TrialProfile,
+    TrialRequest,
+    Tuning,
+    TuningNow,
+    Tunings,
+)
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -121,9 +133,12 @@ class Client:
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str) -> Plan:
-        """Where a profile would lie, by its engine; takes seconds where that must be asked."""
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan)
+    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+        """Where a profile would lie, by its engine; takes seconds where that must be asked.
+
+        `patient`: however many these are.
+        """
+        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""
@@ -184,6 +199,47 @@ class Client:
     def keep_bench(self, run: BenchRun) -> KeptRun:
         """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
         return self._call("POST", "/bench", KeptRun, run)
+
+    @contextmanager
+    def study(
+        self, profile: str, goal: Goal, *, line: HangUp | None = None
+    ) -> Iterator[tuple[StudyBegun, Iterator[bytes]]]:
+        """A study for the length of the block, and its signs of life, which somebody must read.
+
+        TuningRuns where one runs already.
+        """
+        body = StudyRequest(profile=profile, goal=goal)
+        with self.connection.exchange(
+            "POST", "/tune", body, accept="text/event-stream", silence=_SILENCE, line=line
+        ) as response:
+            beats = pieces(response)
+            yield _begun(beats), beats
+
+    def try_with(self, study: str, changes: Changes) -> ProfileInfo:
+        """The profile of the study with other flags, under a name that `switch` takes.
+
+        ConfigError where its engine would not take them.
+        """
+        body = TrialRequest(study=study, changes=changes)
+        return self._call("POST", "/tune/trial", TrialProfile, body, patient=True).profile
+
+    def tuning_news(self, study: str, now: TuningNow) -> None:
+        """Have it published."""
+        self._call("POST", "/tune/news", ModelResult, StudyNews(study=study, now=now))
+
+    def tunings(self, profile: str | None = None, limit: int | None = None) -> Tunings:
+        """The studies that are kept, the newest first, and the one that runs."""
+        query = {"model": profile, "limit": limit}
+        said = urlencode({key: value for key, value in query.items() if value is not None})
+        return self._call("GET", f"/tunings?{said}" if said else "/tunings", Tunings)
+
+    def tuning(self, number: int) -> Tuning:
+        """One study in full. NoSuchThing where there is none of this number."""
+        return self._call("GET", f"/tunings/{number}", Tuning)
+
+    def keep_tuning(self, tuning: Tuning) -> int:
+        """Keep a study; one that has a number replaces itself. Its number, 0 where it is not kept."""
+        return self._call("POST", "/tunings", KeptRun, tuning).id
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""
@@ -316,6 +372,15 @@ def _events(response: HTTPResponse) -> Iterator[AnyEvent]:
         for found in parser.feed(piece):
             if isinstance(found, SseMessage) and (event := _event(found)):
                 yield event
+
+
+def _begun(beats: Iterator[bytes]) -> StudyBegun:
+    parser = SseParser()
+    for piece in beats:
+        for found in parser.feed(piece):
+            if isinstance(found, SseMessage):
+                return _decoded(found.data.encode(), StudyBegun, "/tune")
+    raise UpstreamGone("the daemon ended the study before it began")
 
 
 def _event(message: SseMessage) -> AnyEvent | None:

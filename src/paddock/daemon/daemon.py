@@ -141,12 +141,14 @@ class Daemon(Desk):
         self.yielding.recall()
         self.pulls.recall()
         self.orders.preload()
+        self.tunings.sweep()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
         await self.fetches.close()
         await self.pulls.close()
+        await self.tunings.close()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.instance_tasks.leave() if self._keep else self.instance_tasks.all_ended())

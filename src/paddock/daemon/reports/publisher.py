@@ -9,6 +9,7 @@ from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.placement import Speed, Verdict
 from paddock.api.pulls import PullInfo
+from paddock.api.tunings import TuningNow
 from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
@@ -174,6 +175,11 @@ class Publisher:
         for profile in self._pulls.wanting(pull.id):
             progress = self._switches.progress(profile)
             self._publish(wire_events.SwitchProgress(profile=profile, progress=progress))
+
+    @_survived
+    def tuning_changed(self, now: TuningNow) -> None:
+        """A study began, went a step on, or ended."""
+        self._bus.publish(wire_events.TuningChanged(tuning=now))
 
     # ---- of models.conf ----
 
