@@ -75,7 +75,7 @@ function Study({ id, since }) {
         <${Refused} error=${error} />
         ${one && html`
             <p><${Mark} mark=${OUTCOMES[one.outcome ?? "running"]} /> ${one.verdict && html`<${Mark} mark=${VERDICTS[one.verdict]} />`}
-                <span class="dim">${[`for ${one.goal}`, words.moment(one.begun_at), words.seconds(one.seconds ?? 0), `${words.count(one.loads ?? 0, "load")}${one.grid ? ` of ${words.whole(one.grid)} combinations` : ""}`, one.measured].filter(Boolean).join(", ")}</span></p>
+                ${" "}<span class="dim">${[`for ${one.goal}`, words.moment(one.begun_at), words.seconds(one.seconds ?? 0), `${words.count(one.loads ?? 0, "load")}${one.grid ? ` of ${words.whole(one.grid)} combinations` : ""}`, one.measured].filter(Boolean).join(", ")}</span></p>
             ${one.today && one.best && html`<p>by turns at the end: today ${score(one.today.median, one)}, the best ${score(one.best.median, one)} (${gain(one.best.median / one.today.median - 1)})</p>`}
             ${Object.keys(one.changes ?? {}).length > 0 && html`<pre aria-label="what it would write">${Object.entries(one.changes ?? {}).map(([flag, value]) => (value == null ? `without ${flag}` : `${flag} = ${value}`)).join("\n")}</pre>
                 <p class="dim">${one.applied_at ? `written ${words.moment(one.applied_at)}` : html`<code>paddock tune ${one.profile} --apply</code> writes it`}</p>`}
