@@ -40,7 +40,7 @@ class Effects(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class LeaseWish:
     """How a lease is asked for: as in `events.Asked`."""
 
     insist: bool = False
@@ -70,21 +70,22 @@ class Loop:
 
     def feed(self, event: ev.Event) -> None:
         """Let the scheduler know of it, and do what it decides."""
-        for effect in self._scheduler.handle(event, self._clock.now()):
+        scheduler = self._scheduler
+        for effect in scheduler.handle(event, self._clock.now()):
             try:
                 self._perform(effect)
             except Exception as error:  # noqa: BLE001  # the other effects concern others
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
-        self._alarm.set(self._scheduler.deadline)
-        self._foresee(self._scheduler.upcoming)
+        if scheduler.deadline is not None:
+            self._alarm.set(scheduler.deadline)
+        if self._is_foreseen or scheduler.upcoming is not None:
+            self._foresee(scheduler.upcoming)
         self._tell(event)
 
     # Twice for each request, so `try` stands here, which costs nothing, and not `Faults.caught` (1.5 µs).
 
     def _foresee(self, upcoming: Upcoming | None) -> None:
-        if upcoming is None and not self._is_foreseen:
-            return
         self._is_foreseen = upcoming is not None
         try:
             self._effects.foresee(upcoming)
@@ -156,7 +157,7 @@ class Loop:
         """A lease on this profile, granted already or to be waited for. The rest: as in `events.Asked`.
         Raises the PaddockError of an immediate refusal."""
         lease = self.hold(profile, self)
-        wish = Wish(insist=insist, force=force, asker=asker, is_order=is_order)
+        wish = LeaseWish(insist=insist, force=force, asker=asker, is_order=is_order)
         self.ask_for(lease, wish)
         if lease.refusal is not None:
             self.give_back(lease)
@@ -167,7 +168,7 @@ class Loop:
         """A lease that nobody has asked for yet: `ask_for` does."""
         return Lease(lender, Ticket(next(self._tickets)), profile)
 
-    def ask_for(self, lease: Lease, wish: Wish) -> None:
+    def ask_for(self, lease: Lease, wish: LeaseWish) -> None:
         """Ask for its profile; it may be refused when this returns."""
         self._leases[lease.ticket] = lease
         asked = ev.Asked(

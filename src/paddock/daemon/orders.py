@@ -16,7 +16,7 @@ from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.jobs import Job, Jobs
 from paddock.daemon.lease import Lease
-from paddock.daemon.loop import Loop, Wish
+from paddock.daemon.loop import LeaseWish, Loop
 from paddock.daemon.model_names import ModelNames
 from paddock.daemon.profiles.flaws import Flaws
 from paddock.daemon.profiles.roster import Roster
@@ -74,19 +74,19 @@ class Orders:
             self._yielding.end()  # who forces a model onto a GPU means that
         if not self._scheduler.serves_as_written(name):
             if self._fetches.is_needed(name):
-                wish = Wish(insist=insist, force=force, asker=asker, is_order=is_order)
+                wish = LeaseWish(insist=insist, force=force, asker=asker, is_order=is_order)
                 return self._lease_after_its_files(name, wish)
             self._may_need_a_load(name)
         return self._loop.ask(name, insist=insist, force=force, asker=asker, is_order=is_order)
 
     # ---- leases that wait for a download (Lender) ----
 
-    def _lease_after_its_files(self, name: ProfileId, wish: Wish) -> Lease:
+    def _lease_after_its_files(self, name: ProfileId, wish: LeaseWish) -> Lease:
         lease = self._loop.hold(name, self)
         self._fetching[lease] = asyncio.create_task(self._ask_after_its_files(lease, wish))
         return lease
 
-    async def _ask_after_its_files(self, lease: Lease, wish: Wish) -> None:
+    async def _ask_after_its_files(self, lease: Lease, wish: LeaseWish) -> None:
         try:
             await self._fetches.fetched(lease.profile)
             self._may_need_a_load(lease.profile)

@@ -36,7 +36,7 @@ _GOES = 15.0  # seconds for a process to end after SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
-class PullWish:
+class PullOrder:
     """How a download was asked for."""
 
     model: str
@@ -79,7 +79,7 @@ class Pulls:
             str, PullState
         ] = {}  # what shall become of one, where somebody wants that
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._wishes: dict[str, PullWish] = {}  # for going on
+        self._wishes: dict[str, PullOrder] = {}  # for going on
         self._published: dict[str, float] = {}
 
     def start(
@@ -99,7 +99,7 @@ class Pulls:
             return known
         self._must_have_place()
         info = PullInfo(id=str(next(self._numbers)), model=model, state="running")
-        self._wishes[info.id] = PullWish(model, name, rate, files_only)
+        self._wishes[info.id] = PullOrder(model, name, rate, files_only)
         self._begin(info)
         return info
 
@@ -161,7 +161,7 @@ class Pulls:
         """Go on with what ran when the last daemon ended."""
         with self._faults.caught("pulls"):
             try:
-                wishes = msgspec.json.decode(self._file.read_bytes(), type=list[PullWish])
+                wishes = msgspec.json.decode(self._file.read_bytes(), type=list[PullOrder])
             except (OSError, msgspec.MsgspecError):
                 return  # there were none, or it is no list of ours
             for wish in wishes:

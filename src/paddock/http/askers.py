@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from paddock.core.model import UNKNOWN, Asker
+from paddock.http.client_link import link_of
 
 # Who sends what: Open WebUI (ENABLE_FORWARD_USER_INFO_HEADERS), Claude Code, Qwen Code, Codex (the
 # second spelling since late 2025), opencode, LiteLLM, clients of MCP. Not `X-Conversation-Id`: in
@@ -32,6 +33,13 @@ _KEY = istr("x-api-key")
 
 def asker(request: web.Request) -> Asker:
     """Whose it is, in a form that reveals nothing. Differs from process to process."""
+    memo = link_of(request).memo
+    if memo.asker is None:
+        memo.asker = _asker(request)
+    return memo.asker
+
+
+def _asker(request: web.Request) -> Asker:
     get = request.headers.get
     key = get(hdrs.AUTHORIZATION) or get(_KEY)
     for name in _SESSIONS:

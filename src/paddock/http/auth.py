@@ -46,6 +46,11 @@ class Guard:
 
         `acts`: it shows or does more than a harmless read.
         """
+        self.let_in(method, headers, acts=acts)
+        return self.holder(headers, scope)
+
+    def let_in(self, method: str, headers: Headers, *, acts: bool) -> None:
+        """Raise Forbidden where the request came from elsewhere than it may. The same for the same headers."""
         host = headers.get(hdrs.HOST, "")  # aiohttp lets no second one in
         if host not in self._hosts:
             self._check_host(host)
@@ -53,6 +58,9 @@ class Guard:
             found = sender(headers, self.origins)
             if found is not PROGRAM:
                 self._check_sender(found, headers)
+
+    def holder(self, headers: Headers, scope: Scope) -> Holder | None:
+        """Whose key it came with, None where none is asked for. Raises Unauthorized, Forbidden."""
         if scope is Scope.OPEN or not self._keyring.is_needed:
             return None
         return self._check_key(_presented(headers), scope)

@@ -112,14 +112,14 @@ def model(profile: ProfileInfo, card: ModelCard, created: int, created_at: str) 
     )
 
 
-class ComingStatus(msgspec.Struct):
+class DownloadingStatus(msgspec.Struct):
     """How a download is, in the router's words."""
 
     value: str = "downloading"
     args: list[str] = []
 
 
-class Coming(msgspec.Struct, kw_only=True):
+class DownloadingRow(msgspec.Struct, kw_only=True):
     """A download as a row of the list, with the fields that the router's own has: no profile yet."""
 
     id: str
@@ -128,16 +128,16 @@ class Coming(msgspec.Struct, kw_only=True):
     owned_by: str = "paddock"
     aliases: list[str] = []
     tags: list[str] = []
-    status: ComingStatus = msgspec.field(default_factory=ComingStatus)
+    status: DownloadingStatus = msgspec.field(default_factory=DownloadingStatus)
     architecture: dict[str, list[str]]
     source: str = "cache"
     can_remove: bool = True
 
 
-def coming(pull: PullInfo, created: int) -> Coming:
+def coming(pull: PullInfo, created: int) -> DownloadingRow:
     """A download under way; `DELETE /models` of its name ends it."""
     text = {"input_modalities": ["text"], "output_modalities": ["text"]}
-    return Coming(id=pull.model, created=created, architecture=text)
+    return DownloadingRow(id=pull.model, created=created, architecture=text)
 
 
 def _meta(card: ModelCard) -> dict[str, Any]:

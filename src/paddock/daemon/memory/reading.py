@@ -36,21 +36,21 @@ def read_ahead(
 
     `room_mib` says how much memory may be filled now; while there is none, it waits for some.
     """
-    course = _Course(stop, room_mib, reading)
+    shared = _SharedRead(stop, room_mib, reading)
     for file in files:
         try:
             descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             continue  # the engine will say what is wrong with it
         try:
-            course.read(descriptor)
+            shared.read(descriptor)
         finally:
             os.close(descriptor)
         if stop.is_set():
             return
 
 
-class _Course:
+class _SharedRead:
     """What the readers of one model share: which piece is next, and how far they are."""
 
     def __init__(
