@@ -20,9 +20,6 @@ function follow(event) {
 addEventListener("click", follow);
 addEventListener("online", () => store.feed.retry());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && store.feed.retry());
-// A snapshot that came within the page is its first event; the feed reads on from there.
-const came = document.getElementById("snapshot")?.textContent;
-if (came) store.feed.begin(came);
 void store.feed.run();
 // Drawn once, with what there is, where the daemon answers at once as it does.
 void Promise.race([store.heard, new Promise((resolve) => setTimeout(resolve, PATIENCE))]).then(() => {
