@@ -30,6 +30,7 @@ VIEWS = {
     "logs": (histories.two_resident, "/logs", ".log .lines > div"),
     "switches": (histories.two_resident, "/switches", ".waterfall li"),
     "engines": (histories.two_resident, "/engines", "article"),
+    "tuning": (histories.two_resident, "/tunings/1", ".plot canvas"),
     "pulls": (histories.two_resident, "/pulls", "progress"),
     "bench": (histories.two_resident, "/bench/3?against=1", ".plot canvas"),
     "contexts": (histories.two_resident, "/contexts", "tbody tr"),

@@ -29,10 +29,13 @@ from paddock.api.pulls import (
     PullQuantisation,
 )
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
+from paddock.api.tunings import Contribution, Tuning, TuningNow, Tunings, TuningTrial
 from paddock.api.types import ErrorBody, Failure
 from paddock.api.usage import UsageReport, UsageRow
+from paddock.bench.spread import spread_of
 from paddock.http.benches import comparison_of, summary
 from paddock.http.sse import encode
+from paddock.http.tunings import summary as tuning_summary
 from paddock.web import INDEX, assets
 from tests.bench import runs as benchmarks
 from tests.tui.histories import OUT_OF_MEMORY
@@ -188,6 +191,8 @@ def answer(path: str) -> Any:
             return _bench(rest)
         case "pulls":
             return PullList(pulls=PULLS)
+        case "tunings":
+            return STUDY if name == "1" else _studies()
         case "config":
             return config_text.answer(path)
         case "profiles" if name in PROFILES:
@@ -326,6 +331,54 @@ PULLS = [
     ),
     PullInfo(id="3", model="acme/none", state="failed", failure=PullFailure(code="hub_not_found", message="the hub has no acme/none, or not for you")),
 ]  # fmt: skip
+
+
+def _trial(number: int, speed: float, free: int, **fields: Any) -> TuningTrial:
+    return TuningTrial(
+        number=number,
+        choices={},
+        changes={"ubatch-size": str(256 * number)},
+        state="measured",
+        score=spread_of([speed - 1, speed, speed + 1]),
+        context=32_768,
+        free_mib=free,
+        **fields,
+    )
+
+
+STUDY = Tuning(
+    id=1,
+    profile=GLM,
+    goal="agent",
+    outcome="done",
+    begun_at=time_at(-7_200.0),
+    seconds=1_830.0,
+    measured="tokens/s over a prompt of 16,384 tokens and 256 answered",
+    grid=120,
+    loads=4,
+    trials=[
+        TuningTrial(number=0, choices={}, state="measured", score=spread_of([98.0, 100.0, 101.0]), context=32_768, free_mib=1_400),
+        _trial(1, 104.0, 1_250),
+        _trial(2, 117.0, 900),
+        _trial(3, 96.0, 400),
+        TuningTrial(number=4, choices={}, changes={"n-cpu-moe": "20"}, state="pruned", why="by its plan more lies in RAM"),
+        TuningTrial(number=5, choices={}, changes={"ubatch-size": "4096"}, state="failed", why="out of memory"),
+    ],
+    front=[0, 1, 2],
+    today=spread_of([99.0, 100.0, 101.0]),
+    best=spread_of([116.0, 117.0, 118.0]),
+    best_trial=2,
+    verdict="better",
+    changes={"ubatch-size": "512"},
+    contributions=[Contribution(name="ubatch-size", before="256", after="512", gain=0.17)],
+)  # fmt: skip
+
+
+def _studies() -> Tunings:
+    now = TuningNow(
+        profile=QWEN, goal="chat", step="measures trial 3", trials=3, loads=2, eta=840.0, gain=0.04
+    )
+    return Tunings(tunings=[tuning_summary(STUDY)], running=now)
 
 
 def _quantisation(

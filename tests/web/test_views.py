@@ -37,6 +37,8 @@ VIEWS = {
     "/contexts": "tbody tr",
     "/bench": "tbody tr",
     "/pulls": "progress",
+    "/tunings": "tbody tr",
+    "/tunings/1": ".plot canvas",
     "/bench/3?against=1": ".plot canvas",
     f"/switch/{QWEN}": ".summary + dl, .facts dd",
     f"/config/{QWEN}": ".found .error",
@@ -280,6 +282,23 @@ def test_benchmarks_are_listed_looked_at_and_compared_by_address(
     with opened(browser, f"{resident.url}/dashboard/bench/1") as tab:
         tab.get_by_text("✗ failed").wait_for()
         tab.get_by_text(OUT_OF_MEMORY.message).first.wait_for()
+
+
+def test_a_study_shows_its_trials_and_those_that_nothing_beats(
+    browser: Any, resident: Replay
+) -> None:
+    with opened(browser, f"{resident.url}/dashboard/tunings") as tab:
+        running = tab.get_by_role("article", name="the study that runs")
+        assert "best so far +4 %" in running.inner_text()
+        tab.get_by_role("region", name="studies").get_by_role("link", name="1", exact=True).click()
+        plot = tab.get_by_role("img", name="score by free memory")
+        label = str(plot.get_attribute("aria-label"))
+        assert "nothing beats these 117 tokens/s at 900 MiB" in label
+        assert "beaten 96" in label
+        trials = tab.get_by_role("region", name="trials")
+        assert trials.get_by_text("nothing beats it").count() == 3
+        assert "out of memory" in trials.locator("tr", has_text="✗ failed").inner_text()
+        assert tab.get_by_label("what it would write").inner_text() == "ubatch-size = 512"
 
 
 def test_a_model_of_a_hub_is_planned_chosen_and_fetched(browser: Any, resident: Replay) -> None:

@@ -73,7 +73,7 @@ async def listed(front: Front, request: web.Request, route: Route) -> web.Stream
     history = front.daemon.chronicle.history
     found = await history.tunings(request.query.get("model"), limit=limit)
     running = front.daemon.tuning_book.now
-    return reply(TuningList(tunings=[_summary(one) for one in found], running=running))
+    return reply(TuningList(tunings=[summary(one) for one in found], running=running))
 
 
 async def one(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
@@ -97,7 +97,8 @@ async def keep(front: Front, request: web.Request, route: Route) -> web.StreamRe
     return reply(KeptRun(id=await history.keep_tuning(sent)))
 
 
-def _summary(tuning: Tuning) -> TuningSummary:
+def summary(tuning: Tuning) -> TuningSummary:
+    """A study as lists have it."""
     return TuningSummary(
         id=tuning.id,
         profile=tuning.profile,

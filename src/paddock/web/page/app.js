@@ -22,13 +22,14 @@ import { Pulls } from "./views/pulls.js";
 import { Requests } from "./views/requests.js";
 import { SwitchTo } from "./views/switch.js";
 import { Past } from "./views/switches.js";
+import { Studies } from "./views/tunings.js";
 import { Usage } from "./views/usage.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./state.js").View} View */
 /** @typedef {import("./route.js").Place} Place */
 
-const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", pulls: "Downloads", config: "Config", key: "Key" };
+const LINKS = { models: "Models", devices: "Devices", requests: "Requests", logs: "Logs", switches: "Switches", usage: "Usage", engines: "Engines", contexts: "Contexts", bench: "Benchmarks", tunings: "Tuning", pulls: "Downloads", config: "Config", key: "Key" };
 
 const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
@@ -141,6 +142,8 @@ function Shown({ view, place }) {
             return html`<${Contexts} view=${view} />`;
         case "bench":
             return html`<${Bench} name=${place.name} query=${place.query} />`;
+        case "tunings":
+            return html`<${Studies} view=${view} name=${place.name} />`;
         case "pulls":
             return html`<${Pulls} view=${view} />`;
         case "config":

@@ -3,7 +3,7 @@
 /** @typedef {{view: string, name: string, query: URLSearchParams}} Place */
 
 const ROOT = "/dashboard";
-const VIEWS = ["models", "switch", "devices", "requests", "logs", "switches", "usage", "engines", "contexts", "bench", "pulls", "config", "key"];
+const VIEWS = ["models", "switch", "devices", "requests", "logs", "switches", "usage", "engines", "contexts", "bench", "tunings", "pulls", "config", "key"];
 
 /** @param {{pathname: string, search: string}} location @returns {Place} */
 export function placeOf(location) {
