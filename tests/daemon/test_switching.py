@@ -231,3 +231,14 @@ async def test_what_is_cancelled_before_it_began_leaves_nothing_behind(
         assert not servers(home.paths)
         assert not list(home.daemon.records)
         assert await home.answer("alpha") == "I am alpha."
+
+
+async def test_a_load_that_a_request_waits_for_is_not_warmed_up(tmp_path: Path, models: Path):
+    async with yard(here(tmp_path, models)) as home:
+        await home.answer("alpha")
+        asked = max(home.daemon.records, key=lambda record: record.number)
+        await home.post("/unload", {"model": "alpha"})
+        await home.post("/switch", {"model": "alpha"})
+        switched = max(home.daemon.records, key=lambda record: record.number)
+    assert "--no-warmup" in asked.argv
+    assert "--no-warmup" not in switched.argv

@@ -74,7 +74,8 @@ def test_the_projector_announces_itself_in_its_own_way():
 
 def test_the_log_announces_fitting_before_loading():
     hints = [hint for line in lines("log-11434-shards") if (hint := load_hint(line))]
-    assert hints == ["fitting", "loading", "loading", "warming", "listening", "listening"]
+    loading, warming, listening = (["loading"] * 2, ["warming"] * 2, ["listening"] * 2)
+    assert hints == ["fitting", *loading, *warming, *listening]
     assert [h for line in lines("log-11434-embedded") if (h := load_hint(line))] == hints
 
 

@@ -6,15 +6,18 @@ from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
 from paddock.core.upcoming import Upcoming
+from paddock.daemon.activity.requests import Requests
 from paddock.daemon.clock import timestamp
 from paddock.daemon.instances.contexts import Contexts, context_kind
 from paddock.daemon.instances.records import Record, Records
 from paddock.daemon.memory.load_modes import LoadModes
 from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
+from paddock.engine.engine import Engine
 from paddock.engine.launch import command
 from paddock.llama.gate import Gate
 from paddock.llama.signs import new_mark
+from paddock.placement import warm_up
 from paddock.placement.load_modes import FLAG
 from paddock.placement.replayable import Replay
 
@@ -30,10 +33,11 @@ class Starter:
         contexts: Contexts,
         replays: Replays,
         load_modes: LoadModes,
+        requests: Requests,
     ) -> None:
         self._settings, self._records, self._roster = settings, records, roster
         self._contexts, self._replays = contexts, replays
-        self._load_modes = load_modes
+        self._load_modes, self._requests = load_modes, requests
 
     async def mode(self, profile: Profile) -> LoadMode | None:
         """The load mode that is chosen for a load that begins now; None: its profile's.
@@ -96,6 +100,7 @@ class Starter:
         contexts = self._contexts.prepared(profile, engine.version)
         given = [FLAG, mode.mode] if mode else []
         given += replay.flags if replay else []
+        given += [warm_up.LEFT_OUT] if self._goes_without_warm_up(profile, engine) else []
         return Record(
             instance=instance,
             number=number,
@@ -115,3 +120,9 @@ class Starter:
             created=timestamp(),
             stop_timeout=profile.stop_timeout or self._settings.stop_timeout,
         )
+
+    def _goes_without_warm_up(self, profile: Profile, engine: Engine) -> bool:
+        """A load that nobody waits for is warmed up, as llama-server does by itself."""
+        if not self._requests.is_waited_for(profile.id):
+            return False
+        return warm_up.may_be_left_out(profile, engine.flags, dict(engine.env))

@@ -182,8 +182,9 @@ class ControlRoom:
             records, base.registry, past.contexts, self.instance_tasks, loop, faults
         )
         starter = Starter(
-            settings, records, roster, past.contexts, memory.replays, memory.load_modes
-        )
+            settings, records, roster, past.contexts, memory.replays, memory.load_modes,
+            base.requests,
+        )  # fmt: skip
         early = EarlyStarts(
             records, base.registry, roster, base.ledger, plans, starter, past.contexts, faults
         )

@@ -141,8 +141,8 @@ def load_hint(line: str) -> str | None:
         return "fitting"
     if "load_tensors: loading model tensors" in line or "loaded meta data with" in line:
         return "loading"
-    if "warming up the model" in line:
-        return "warming"
+    if "constructing llama_context" in line or "warming up the model" in line:
+        return "warming"  # the weights are there; a warm-up may have been left out
     if "server is listening" in line or "listening on" in line or "model loaded" in line:
         return "listening"
     return None

@@ -165,6 +165,10 @@ class Requests:
         found = self._marked.get(mark, ())
         return found[0] if len(found) == 1 else None
 
+    def is_waited_for(self, profile: str) -> bool:
+        """Whether one of these requests is to be served by this profile, and by no instance yet."""
+        return any(r.profile == profile and r.instance is None for r in self._requests.values())
+
     def unanswered(self, conversation: str) -> Request | None:
         """The request of this conversation of whose reply nothing is there yet, unless it was ended."""
         requests = self._requests.values()
