@@ -119,6 +119,8 @@ class ProfileInfo(SectionInfo, kw_only=True, omit_defaults=True):
     pin: bool = False
     priority: int = 0
     ttl: float = 0.0
+    replicas: int = 1  # nodes of a cluster that may have it loaded at once for the sake of its load
+    keeps_context: bool = False  # what its slots hold may outlive its instance
     engine: str = ""
     ctx_size: int | None = None
     size_mib: int | None = None

@@ -784,6 +784,8 @@ export interface ProfileInfo {
     pin?: boolean;
     priority?: number;
     ttl?: number;
+    replicas?: number;
+    keeps_context?: boolean;
     engine?: string;
     ctx_size?: number | null;
     size_mib?: number | null;

@@ -1,38 +1,236 @@
 """What the front knows and has done: facts of nodes, requests under way, promises, who has read what where."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from paddock.cluster.policy.choice import Choice, Wanted
-from paddock.cluster.policy.facts import NodeFacts, NodeName
+from paddock.cluster.policy.choice import Choice, ClusterRules, Option, Wanted
+from paddock.cluster.policy.facts import ModelCopy, ModelName, NodeFacts, NodeName
+from paddock.core.model import Demand
+
+_CONVERSATIONS = 20_000  # whose last homes are remembered: a few MiB
+_HOMES_EACH = 4  # of one conversation: more than it can have gone through lately
+_LONG_AGO = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request that a node has and has not finished."""
+
+    wanted: Wanted
+    node: NodeName
+    fresh: int  # tokens of its prompt that the home had not read when it was sent
+    sent_at: float
+    began_at: float | None = None  # its first byte of answer came
+
+    def left(self, now: float, generation_speed: float) -> tuple[float, float]:
+        """Tokens of its prompt that are not read, and of its answer that are not given, as far as can be known."""
+        if self.began_at is None:
+            return self.fresh, self.wanted.answer_tokens
+        given = (now - self.began_at) * generation_speed
+        return 0.0, max(self.wanted.answer_tokens - given, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPromise:
+    """A load that a node was sent for and may not have reported yet."""
+
+    demand: Demand
+    leavers: tuple[ModelName, ...]  # who leaves for it
+    at: float
+    ready_at: float  # as it was reckoned
+    until: float  # after that it counts for nothing: the node did something else
+    replaces: str  # the instance of the same model that was there and leaves or left
+
+
+@dataclass(frozen=True, slots=True)
+class HeldContext:
+    """What one home has read of one conversation."""
+
+    tokens: int
+    instance: str  # that read it; "": whichever is there
+    at: float
+
+
+Conversation = tuple[ModelName, str]
 
 
 @dataclass(slots=True)
 class ClusterBooks:
     """All that `choose` decides by. The front owns the one that there is, and calls this for what happens."""
 
+    rules: ClusterRules = field(default_factory=ClusterRules)
     nodes: dict[NodeName, NodeFacts] = field(default_factory=dict)
+    away: dict[NodeName, NodeFacts] = field(default_factory=dict)  # lost ones, as last seen
+    # In the order in which they were made: a later one may undo what an earlier one brought.
+    promises: dict[NodeName, dict[ModelName, LoadPromise]] = field(default_factory=dict)
+    spread_at: dict[ModelName, float] = field(default_factory=dict)  # loaded beside a live copy
+    _requests: dict[int, SentRequest] = field(default_factory=dict)
+    _at_home: dict[tuple[NodeName, ModelName], dict[int, SentRequest]] = field(default_factory=dict)
+    _read: OrderedDict[Conversation, dict[NodeName, HeldContext]] = field(
+        default_factory=OrderedDict
+    )
+    _newest: dict[tuple[NodeName, ModelName], HeldContext] = field(default_factory=dict)
+
+    # ---- what happens ----
 
     def seen(self, facts: NodeFacts) -> None:
         """Note what was read of a node; it counts as answering from now on."""
         self.nodes[facts.name] = facts
+        self.away.pop(facts.name, None)
+        promises = self.promises.get(facts.name, {})
+        self.promises[facts.name] = {
+            model: promise
+            for model, promise in promises.items()
+            if not self._is_settled(model, promise, facts)
+        }
 
     def lost(self, node: NodeName) -> None:
-        """It does not answer: it counts as none until it is seen again."""
-        self.nodes.pop(node, None)
+        """It does not answer: it counts as none until it is seen again.
+
+        What it had read is remembered: it may come back with the same instances.
+        """
+        if node in self.nodes:
+            self.away[node] = self.nodes.pop(node)
+        self.promises.pop(node, None)
 
     def sent(self, ticket: int, wanted: Wanted, choice: Choice, now: float) -> None:
         """Note that the request goes to the chosen home; what must be loaded for it is promised."""
+        if choice.option is None:
+            return
+        node = choice.option.node
+        fresh = wanted.prompt_tokens - self.tokens_read(wanted, node)
+        self._note(ticket, SentRequest(wanted, node, fresh, now))
+        if choice.option.needs_load:
+            self._promise(wanted.model, choice.option, now)
 
     def warmed(self, wanted: Wanted, choice: Choice, now: float) -> None:
-        """Note that the further home of `choice.warm` was told to load."""
+        """Note that the further home of `choice.warm` was ordered to load."""
+        if choice.warm is not None:
+            self._promise(wanted.model, choice.warm, now)
 
     def began(self, ticket: int, now: float) -> None:
         """Note the first byte of its answer: its prompt is read."""
+        sent = self._requests.get(ticket)
+        if sent is None or sent.began_at is not None:
+            return
+        self._note(ticket, SentRequest(sent.wanted, sent.node, sent.fresh, sent.sent_at, now))
+        self._hold(sent, sent.wanted.prompt_tokens, now)
 
     def ended(self, ticket: int, now: float, *, answer_tokens: int | None = None) -> None:
         """Note its end, with the length of its answer where it was served. Unknown tickets are ignored."""
+        sent = self._requests.pop(ticket, None)
+        if sent is None:
+            return
+        home = (sent.node, sent.wanted.model)
+        waiting = self._at_home[home]
+        del waiting[ticket]
+        if not waiting:
+            del self._at_home[home]
+        if answer_tokens is not None:
+            self._hold(sent, sent.wanted.prompt_tokens + answer_tokens, now)
 
-    def outstanding_tokens(self) -> Mapping[tuple[NodeName, str], int]:
-        """Of requests under way, prompts that are not read and answers that are not given, by home."""
-        return {}
+    # ---- what is asked ----
+
+    def under_way(self, node: NodeName, model: ModelName) -> Mapping[int, SentRequest]:
+        """Requests that this home has from us."""
+        return self._at_home.get((node, model), {})
+
+    def outstanding_tokens(self) -> Iterator[tuple[NodeName, ModelName, int]]:
+        """Of each home with requests under way: tokens of prompts and answers that were sent for, for people."""
+        for (node, model), requests in self._at_home.items():
+            yield node, model, sum(r.fresh + r.wanted.answer_tokens for r in requests.values())
+
+    def tokens_read(self, wanted: Wanted, node: NodeName) -> int:
+        """Tokens of this prompt that the home there need not read, as far as is known."""
+        if not wanted.conversation:
+            return 0
+        held = self._read.get((wanted.model, wanted.conversation), {}).get(node)
+        if held is None or not self._is_there(held, wanted.model, node):
+            return 0
+        return min(held.tokens, wanted.prompt_tokens)
+
+    def newest_context(self, node: NodeName, model: ModelName) -> HeldContext | None:
+        """What that home read last: of whom it would be taken if the model left."""
+        return self._newest.get((node, model))
+
+    def standing(self, facts: NodeFacts, now: float) -> dict[ModelName, ModelCopy]:
+        """What lies or will lie on the node: as reported, and changed by what was promised since, in order.
+
+        Who leaves for a promise is not in it any more, so that no memory counts twice.
+        """
+        promises = self.promises.get(facts.name)
+        copies = {m: c for m, c in facts.copies.items() if c.state != "ending"}
+        for model, promise in (promises or {}).items():
+            if promise.until >= now:
+                for leaver in promise.leavers:
+                    copies.pop(leaver, None)
+                copies[model] = _coming(copies.get(model), promise, facts)
+        return copies
+
+    # ---- inside ----
+
+    def _note(self, ticket: int, sent: SentRequest) -> None:
+        self._requests[ticket] = sent
+        self._at_home.setdefault((sent.node, sent.wanted.model), {})[ticket] = sent
+
+    def _promise(self, model: ModelName, option: Option, now: float) -> None:
+        promises = self.promises.setdefault(option.node, {})
+        promises.pop(model, None)  # a new one counts from now
+        ready_in = option.bill.wake + option.bill.load
+        facts = self.nodes.get(option.node)
+        old = facts.copies.get(model) if facts else None
+        promises[model] = LoadPromise(
+            option.demand,
+            option.leavers,
+            at=now,
+            ready_at=now + ready_in,
+            until=now + self.rules.promise_factor * ready_in + self.rules.promise_seconds,
+            replaces=old.instance if old else "",
+        )
+        if option.is_beside:
+            self.spread_at[model] = now
+
+    def _hold(self, sent: SentRequest, tokens: int, now: float) -> None:
+        wanted, node = sent.wanted, sent.node
+        copy = self.nodes[node].copies.get(wanted.model) if node in self.nodes else None
+        held = HeldContext(tokens, copy.instance if copy else "", now)
+        self._newest[node, wanted.model] = held
+        if not wanted.conversation:
+            return
+        key = (wanted.model, wanted.conversation)
+        homes = self._read.pop(key, {})
+        homes.pop(node, None)
+        homes[node] = held
+        if len(homes) > _HOMES_EACH:
+            del homes[next(iter(homes))]
+        self._read[key] = homes
+        if len(self._read) > _CONVERSATIONS:
+            self._read.popitem(last=False)
+
+    def _is_there(self, held: HeldContext, model: ModelName, node: NodeName) -> bool:
+        """Whether the instance that read it is there still, or what it read was kept."""
+        facts = self.nodes.get(node)
+        if facts is None:
+            return False
+        copy, home = facts.copies.get(model), facts.homes.get(model)
+        if home is not None and home.keeps_context:
+            return True
+        return copy is not None and held.instance in ("", copy.instance)
+
+    def _is_settled(self, model: ModelName, promise: LoadPromise, facts: NodeFacts) -> bool:
+        """Whether the facts have what was promised, or show that it does not come."""
+        copy = facts.copies.get(model)
+        if copy is not None and copy.instance and copy.instance == promise.replaces:
+            copy = None  # the one that leaves, or had left already when this was promised
+        if copy is None or copy.state == "ending":
+            return facts.read_at > min(promise.at + self.rules.arrival, promise.until)
+        left = (facts.copies.get(leaver) for leaver in promise.leavers)
+        is_alone = all(one is None or one.state == "ending" for one in left)
+        return facts.read_at > promise.at and (copy.state == "ready" or is_alone)
+
+
+def _coming(reported: ModelCopy | None, promise: LoadPromise, facts: NodeFacts) -> ModelCopy:
+    if reported is not None and reported.instance != promise.replaces:
+        return reported
+    return ModelCopy("coming", "", promise.demand, max(promise.ready_at - facts.read_at, 0.0))

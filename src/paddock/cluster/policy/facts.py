@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
-from paddock.core.model import Demand, DeviceId, Room
+from paddock.core.model import Demand, DeviceId, ProfileId, Room, Spec
+from paddock.core.room import need
 
 NodeName = NewType("NodeName", str)
 ModelName = NewType("ModelName", str)  # of a profile, never of a variant or with `@node`
+
+# Until a load was measured: what a fast disk and the page cache brought in, MiB/s, and the start of a process.
+_DISK, _CACHE, _START = 1500.0, 6000.0, 1.0
+_ANY = ProfileId("")
 
 CopyState = Literal[
     "coming",  # it is being loaded, or waits for that
@@ -28,7 +33,8 @@ class ModelHome:
     # devices on which fit cannot shrink it, as in `core.model.Spec`
     stiff: frozenset[DeviceId] = frozenset()
     size_mib: int = 0  # of its files
-    load_seconds: float | None = None  # measured there; None: nobody has loaded it there yet
+    load_seconds: float | None = None  # measured there from the disk; None: never
+    warm_load_seconds: float | None = None  # measured there with its files in the page cache
     cached: float = 0.0  # the part of its files in the page cache there, 0 to 1
     prompt_speed: float | None = None  # measured there, or None
     generation_speed: float | None = None
@@ -39,6 +45,34 @@ class ModelHome:
     priority: int = 0
     keeps_context: bool = False  # what its slots hold outlives its instance
     trouble: str = ""  # why a load there would fail or wait for a person: a flaw, yielded GPUs
+
+    @property
+    def loading(self) -> float:
+        """Seconds that a load there takes as its files lie in the page cache now."""
+        cold, warm = self._cold, self._warm
+        return cold + (min(warm, cold) - cold) * self.cached
+
+    @property
+    def _cold(self) -> float:
+        if self.load_seconds is not None:
+            return self.load_seconds
+        assumed = _START + self.size_mib / _DISK
+        if self.warm_load_seconds is None:
+            return assumed
+        return assumed * self.warm_load_seconds / (_START + self.size_mib / _CACHE)
+
+    @property
+    def _warm(self) -> float:
+        if self.warm_load_seconds is not None:
+            return self.warm_load_seconds
+        assumed = _START + self.size_mib / _CACHE
+        if self.load_seconds is None:
+            return assumed
+        return assumed * self.load_seconds / (_START + self.size_mib / _DISK)
+
+    def need(self, room: Room) -> Demand:
+        """MiB that must be free for it, margin included, cut where llama.cpp's fit would shrink it."""
+        return need(Spec(_ANY, self.demand, self.margin, self.stiff), room)
 
 
 @dataclass(frozen=True, slots=True)
