@@ -24,3 +24,10 @@ class NodeInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     version: str = ""  # of Paddock there
     python: str = ""
     labels: dict[str, str] = {}
+    mac: str = ""  # of the card that wakes it, where the settings name one
+
+
+class NodesAnswer(msgspec.Struct, kw_only=True):
+    """All nodes that the front knows, by name."""
+
+    nodes: list[NodeInfo]

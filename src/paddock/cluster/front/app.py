@@ -23,6 +23,7 @@ from paddock.http.content import Store
 from paddock.http.door import RESERVE
 from paddock.http.receiving import MIB, Receiver
 from paddock.http.server import app_of, bind, host_port, serving
+from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +46,13 @@ async def fronting(
         stable = Stable(
             membership, listen=listen, state_dir=str(where.state_dir), times=times or Times()
         )
+        keep_private(folder := where.state_dir / "front")  # bodies that are large lie there
         keyring = Keyring(settings, keys_file(where.state_dir))
         keyring.read()
         front = StableFront(
             settings,
             Guard(settings, keyring),
-            Receiver(Store(where.state_dir, settings.bodies_size * MIB), settings),
+            Receiver(Store(folder, settings.bodies_size * MIB), settings),
             FRONT_ROUTES,
             stable,
             Chooser(stable),

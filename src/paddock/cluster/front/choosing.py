@@ -1,22 +1,38 @@
-"""Which node a request is sent to: the facts of all nodes for the policy, and what became of its choices.
+"""Which node a request is sent to: the facts of all nodes for the policy, and what becomes of its choices.
 
 Decided is in `cluster/policy`, which is pure; here it gets what is known, and the time.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from paddock.api.events import (
+    AnyEvent,
+    InstanceChanged,
+    InstanceEnded,
+    SwitchEnded,
+    SwitchProgress,
+    YieldChanged,
+)
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import Stable, Wish
 from paddock.cluster.policy.books import ClusterBooks
 from paddock.cluster.policy.choice import Bill, Choice, Option, Wanted
+from paddock.cluster.policy.choose import choose
 from paddock.cluster.policy.facts import ModelName, NodeName
+from paddock.cluster.policy.reading import node_facts
 
 if TYPE_CHECKING:
     from paddock.http.reply_usage import ReplyUsage
 
 _BYTES_OF_A_TOKEN = 4  # roughly
+_FRESH = 0.25  # seconds for which facts are good whatever is said of single requests meanwhile
+_UP = frozenset({"ready", "busy"})
+# After these a node's facts are others, whenever they were read.
+_TURNS = (InstanceChanged, InstanceEnded, SwitchEnded, YieldChanged)
 
 
 class Chooser:
@@ -25,7 +41,13 @@ class Chooser:
     def __init__(self, stable: Stable) -> None:
         self.books = ClusterBooks()
         self._stable = stable
-        self._wanted: dict[int, Wanted] = {}  # of requests under way
+        self._wanted: dict[int, Wanted] = {}  # of requests that are sent, or about to be
+        self._read: dict[
+            str, tuple[NodeLink, float]
+        ] = {}  # whose facts are in the books, since when
+        self._stale: set[str] = set()  # nodes that have said something since
+        self._failed: dict[tuple[str, str], float] = {}  # when a load failed, by node and profile
+        stable.reader = self
 
     def choose(
         self, wish: Wish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
@@ -38,36 +60,46 @@ class Chooser:
             prompt_tokens=size // _BYTES_OF_A_TOKEN,
             without=frozenset(map(NodeName, tried)),
         )
-        choice = self.preview(wish, wanted)
+        choice = self._chosen(wish, wanted)
         if choice.node is not None:
             self._wanted[ticket] = wanted
         return choice
 
-    def preview(self, wish: Wish, wanted: Wanted | None = None) -> Choice:
+    def preview(self, wish: Wish) -> Choice:
         """The same, of nobody's request."""
-        wanted = wanted or Wanted(ModelName(wish.profile))
+        node = NodeName(wish.node) if wish.node else None
+        return self._chosen(wish, Wanted(ModelName(wish.profile), node))
+
+    def _chosen(self, wish: Wish, wanted: Wanted) -> Choice:
         homes = [name for name in wish.homes if name not in wanted.without]
         if not homes:
             return Choice(None, f"no node that answers has {wish.model}")
-        if len(homes) == 1:
-            words = f"{homes[0]} is its only home"
-            return Choice(Option(NodeName(homes[0]), Bill(), words=words), words)
-        return self._weighed(wish, homes)
+        if len(homes) == 1 and self._is_up(homes[0], wish):
+            words = f"ready on {homes[0]}"
+            return Choice(Option(NodeName(homes[0]), Bill(), "ready"), words)
+        self._refresh()
+        choice = choose(wanted, self.books, monotonic())
+        if choice.option is None or choice.node in homes or choice.option.is_asleep:
+            return choice
+        return Choice(None, f"no node that answers has {wish.model}")
 
-    def _weighed(self, wish: Wish, homes: Sequence[str]) -> Choice:
-        best = min(homes, key=lambda name: self._standing(self._stable.links[name], wish))
-        words = f"{best} is ready, or has least to do"
-        return Choice(Option(NodeName(best), Bill(), words=words), words)
+    def _is_up(self, node: str, wish: Wish) -> bool:
+        view = self._stable.links[node].view
+        row = view.model(wish.homes[node].profile) if view else None
+        return row is not None and row.state in _UP
 
-    def _standing(self, link: NodeLink, wish: Wish) -> tuple[bool, int]:
-        row = link.view.model(wish.homes[link.name].profile) if link.view else None
-        is_up = row is not None and row.state in {"ready", "busy"}
-        return not is_up, len(link.uses)
+    # ---- what becomes of it ----
 
-    def sent(self, ticket: int, wish: Wish, choice: Choice) -> None:
+    def sent(self, ticket: int, choice: Choice) -> None:
         """The request goes to the chosen node."""
         if (wanted := self._wanted.get(ticket)) is not None:
             self.books.sent(ticket, wanted, choice, monotonic())
+
+    def warmed(self, ticket: int, choice: Choice) -> Wanted | None:
+        """The further home is going to be loaded for others like this request, which is what it wanted."""
+        if (wanted := self._wanted.get(ticket)) is not None:
+            self.books.warmed(wanted, choice, monotonic())
+        return wanted
 
     def began(self, ticket: int) -> None:
         """The first of its answer is here."""
@@ -79,3 +111,54 @@ class Chooser:
             tokens = usage.read()
             answer = tokens.answer if tokens else None
             self.books.ended(ticket, monotonic(), answer_tokens=answer)
+
+    # ---- facts ----
+
+    def heard(self, link: NodeLink, event: AnyEvent) -> None:
+        """A node says something that may matter."""
+        if isinstance(event, SwitchEnded) and event.outcome == "failed":
+            self._failed[link.name, event.profile] = monotonic()
+        if isinstance(event, _TURNS):
+            self._read.pop(link.name, None)
+        elif not isinstance(event, SwitchProgress):
+            self._stale.add(link.name)
+
+    def changed(self) -> None:
+        """A node came, was lost, or fell silent."""
+        self._read.clear()
+
+    def _refresh(self) -> None:
+        """Read what is not in the books yet."""
+        now = monotonic()
+        for name in map(str, list(self.books.nodes)):
+            link = self._stable.links.get(name)
+            if link is None or not link.is_usable:
+                self.books.lost(NodeName(name))
+                self._read.pop(name, None)
+        for name, link in self._stable.links.items():
+            known = self._read.get(name)
+            is_good = (
+                known and known[0] is link and (name not in self._stale or now - known[1] < _FRESH)
+            )
+            if link.is_usable and not is_good:
+                self._take(link, now)
+
+    def _take(self, link: NodeLink, now: float) -> None:
+        view = link.view
+        assert view is not None, "one that is usable is followed"
+        self._read[link.name] = link, now
+        self._stale.discard(link.name)
+        facts = node_facts(
+            link.name,
+            profiles=view.models,
+            instances=view.instances.values(),
+            devices=view.devices,
+            plans=link.plans,
+            ours=Counter(use.served.profile for use in link.uses),
+            read_at=now,
+            wall=datetime.now(UTC).timestamp(),
+            failed_at={
+                profile: at for (node, profile), at in self._failed.items() if node == link.name
+            },
+        )
+        self.books.seen(facts)

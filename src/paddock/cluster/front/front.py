@@ -1,23 +1,29 @@
 """What every handler of the front needs."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from paddock.api.activity import Totals
+from paddock.api.types import SwitchRequest
+from paddock.cluster.front.asking import ask
 from paddock.cluster.front.choosing import Chooser
 from paddock.cluster.front.counts import NodeCounts
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import Stable, names_of
+from paddock.cluster.policy.choice import Choice
 from paddock.config.settings import Settings
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.keyring import Holder
-from paddock.errors import BadRequest, NodesAway, NoSuchThing
+from paddock.errors import BadRequest, NodesAway, NoSuchThing, PaddockError
 from paddock.http.auth import HOLDER, Guard
 from paddock.http.front import Route
 from paddock.http.receiving import Receiver
+
+_log = logging.getLogger(__name__)
 
 
 class Waiting(Protocol):
@@ -51,6 +57,21 @@ class StableFront:
     async def ended(self) -> None:
         """Return when it is to end."""
         await self._end.wait()
+
+    def sent(self, ticket: int, choice: Choice) -> None:
+        """A request goes where this says; a further home that it wants is loaded meanwhile."""
+        self.chooser.sent(ticket, choice)
+        warm = choice.warm
+        if warm is not None and (wanted := self.chooser.warmed(ticket, choice)):
+            task = asyncio.ensure_future(self._warm(self.stable.links[warm.node], wanted.model))
+            self.followers.add(task)
+            task.add_done_callback(self.followers.discard)
+
+    async def _warm(self, link: NodeLink, model: str) -> None:
+        try:
+            await ask(link, "POST", "/switch", SwitchRequest(model=model, wait=False))
+        except PaddockError as error:
+            _log.info("node %s was not warmed for %s: %s", link.name, model, error)
 
     # ---- nodes that a request means ----
 

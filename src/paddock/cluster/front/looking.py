@@ -5,6 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 import paddock
+from paddock.api.nodes import NodesAnswer
 from paddock.cluster.front.front import StableFront, holder_of
 from paddock.cluster.front.passage import Passage
 from paddock.cluster.front.relays import by_query, to_node
@@ -50,6 +51,11 @@ async def health(front: StableFront, request: web.Request, route: Route) -> web.
 async def status(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
     """What runs, what waits, what lies where, on which nodes."""
     return reply(front.stable.status())
+
+
+async def nodes(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
+    """Which machines there are, and why one is not used."""
+    return reply(NodesAnswer(nodes=front.stable.nodes()))
 
 
 async def events(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:

@@ -59,6 +59,10 @@ class Served(Protocol):
     """A request on its way through the front."""
 
     @property
+    def profile(self) -> str:
+        """That it is for; empty where it is for none."""
+
+    @property
     def may_move(self) -> bool:
         """Whether its client has heard nothing of an answer, and another node could give one."""
 
@@ -74,6 +78,7 @@ class NodeLink:
         self.directory = Directory()  # of its models, as last known
         self.plans: dict[str, Plan] = {}
         self.is_silent = False
+        self.made_at = monotonic()
         self.was_met = False  # it was followed once
         self.trouble = ""  # why it is not followed
         self.uses: set[NodeUse] = set()

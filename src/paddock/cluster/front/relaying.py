@@ -83,6 +83,11 @@ class Relaying:
         self._headers = _passed_on(passage.request)
 
     @property
+    def profile(self) -> str:
+        """That it is for, as its nodes call it."""
+        return self._call.wish.profile
+
+    @property
     def may_move(self) -> bool:
         """Whether another node could still answer."""
         if self._stream.has_answered or len(self._tried) > 1 or not self._call.may_move:
@@ -145,7 +150,7 @@ class Relaying:
                     tried=self._tried,
                 )
                 if choice.node is not None and choice.wake is None:
-                    front.chooser.sent(passage.ticket, wish, choice)
+                    front.sent(passage.ticket, choice)
                     return front.stable.links[choice.node]
                 left = until - monotonic()
                 if left <= 0 or not (choice.wake or front.stable.may_come(wish, holder)):

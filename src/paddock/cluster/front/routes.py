@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from paddock.api import contexts, devices, engines, placement, pulls, stats, usage
+from paddock.api import contexts, devices, engines, nodes, placement, pulls, stats, usage
 from paddock.cluster.front import looking, reads, relays, steering
 from paddock.http import dashboard, management, openapi
 from paddock.http.front import Handler, Route
@@ -120,4 +120,5 @@ def _of_front(route: Route) -> Route:
     return replace(route, handler=handler, path=path)
 
 
-FRONT_ROUTES = tuple(map(_of_front, ROUTES))
+NODES = Route("GET", "/nodes", looking.nodes, "The machines of the stable", gives=nodes.NodesAnswer)
+FRONT_ROUTES = (*map(_of_front, ROUTES), NODES)

@@ -7,7 +7,8 @@ import asyncio
 import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from time import monotonic
+from typing import NamedTuple, Protocol
 
 import paddock
 from paddock.api.activity import RequestInfo
@@ -35,7 +36,13 @@ from paddock.errors import UnknownModel
 from paddock.near import nearest
 
 _READING = 0.25  # seconds in which the readings of all nodes become one
-_UNSEEN = frozenset({"starting", "up"})  # states of a node that may answer soon
+
+
+class FactsReader(Protocol):
+    """Whoever reads facts of the nodes: the chooser."""
+
+    def heard(self, link: NodeLink, event: AnyEvent) -> None: ...
+    def changed(self) -> None: ...
 
 
 class Wish(NamedTuple):
@@ -59,6 +66,7 @@ class Stable:
         self.bus = Bus(self)
         self.waiting: dict[int, RequestInfo] = {}  # requests that no node has yet, by their number
         self.times = times
+        self.reader: FactsReader | None = None
         self._membership, self._listen, self._state_dir = membership, listen, state_dir
         self._numbers: dict[str, int] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -114,15 +122,14 @@ class Stable:
 
     def may_come(self, wish: Wish, holder: Holder | None) -> bool:
         """Whether a node that does not answer just now may have it."""
-        return any(
-            not link.is_usable
-            and wish.node in (None, link.name)
-            and (
-                not link.was_met
-                or ((called := link.directory.find(wish.model)) and called.is_for(holder))
-            )
-            for link in self.links.values()
-        ) or any(not node.url and node.state in _UNSEEN for node in self._membership.nodes)
+        links = [link for link in self.links.values() if wish.node in (None, link.name)]
+        return any(not link.is_usable and self._may_have(link, wish, holder) for link in links)
+
+    def _may_have(self, link: NodeLink, wish: Wish, holder: Holder | None) -> bool:
+        if not link.was_met:  # it may have anything, but need not be there at all
+            return monotonic() - link.made_at < self.times.patience
+        called = link.directory.find(wish.model)
+        return called is not None and called.is_for(holder)
 
     def was_home(self, wish: Wish) -> list[str]:
         """The nodes that had it when they were last heard."""
@@ -180,6 +187,7 @@ class Stable:
             version=node.version,
             python=node.python,
             labels=node.labels,
+            mac=node.mac,
         )
         if link is not None and link.view is not None:
             info.state = "silent" if link.is_silent else "up"
@@ -226,12 +234,16 @@ class Stable:
 
     def changed(self, link: NodeLink | None = None) -> None:
         """A node came or went: more is other than events say."""
+        if self.reader is not None:
+            self.reader.changed()
         self.bus.begin_anew()
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     def heard(self, link: NodeLink, event: AnyEvent) -> None:
         """Publish what a node says, as the stable says it."""
+        if self.reader is not None:
+            self.reader.heard(link, event)
         match event:
             case Snapshot():
                 self.changed(link)
