@@ -6,6 +6,7 @@ Decided is in `cluster/policy`, which is pure; here it gets what is known, and t
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,15 @@ class Chooser:
     def choose(
         self, wish: Wish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
     ) -> Choice:
-        """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes."""
+        """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes.
+
+        Where there is no choice, and nothing to be loaded, the books need not know: nearly always with
+        models that have one home.
+        """
+        if len(wish.homes) == 1 and not tried:
+            [node] = wish.homes
+            if self._is_up(node, wish):
+                return _only(node)
         wanted = Wanted(
             ModelName(wish.profile),
             NodeName(wish.node) if wish.node else None,
@@ -75,8 +84,7 @@ class Chooser:
         if not homes:
             return Choice(None, f"no node that answers has {wish.model}")
         if len(homes) == 1 and self._is_up(homes[0], wish):
-            words = f"ready on {homes[0]}"
-            return Choice(Option(NodeName(homes[0]), Bill(), "ready"), words)
+            return _only(homes[0])
         self._refresh()
         choice = choose(wanted, self.books, monotonic())
         if choice.option is None or choice.node in homes or choice.option.is_asleep:
@@ -162,3 +170,9 @@ class Chooser:
             },
         )
         self.books.seen(facts)
+
+
+@lru_cache(maxsize=256)
+def _only(node: str) -> Choice:
+    """There is no other, and it has the model loaded."""
+    return Choice(Option(NodeName(node), Bill(), "ready"), f"ready on {node}")

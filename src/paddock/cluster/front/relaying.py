@@ -139,7 +139,7 @@ class Relaying:
         passage = self._passage
         front, holder = passage.front, passage.holder
         until = monotonic() + front.stable.times.patience
-        wish = front.stable.wish(*self._name)
+        wish = self._call.wish if not self._tried else front.stable.wish(*self._name)
         try:
             while True:
                 choice = front.chooser.choose(
