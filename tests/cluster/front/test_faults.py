@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.proxy import Way
-from tests.cluster.stable import StableYard, front_of, stable_of
+from tests.cluster.stable import StableYard, front_of, node, stable_of
 from tests.e2e.engines import gate
+from tests.yard import places, process
 
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 64}
 SOON: dict[str, Any] = {
@@ -171,3 +173,25 @@ async def test_a_new_front_needs_nothing_of_the_one_before(tmp_path: Path, model
         assert await home.answer("alpha") == "I am alpha."
         async with front_of(tmp_path / "again", home.membership.nodes) as second:
             assert await second.answer("alpha") == "I am alpha."  # although it has met no node yet
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_daemon_that_is_killed_or_stopped_costs_one_answer_nothing(
+    tmp_path: Path, models: Path, number: signal.Signals
+) -> None:
+    held = gate(tmp_path)
+    slow = places(tmp_path / "one", held.profile("beta", f"{models}/beta.gguf"))
+    with process(slow) as lost:
+        async with stable_of(tmp_path, {"two": conf(models, "beta")}) as home:
+            second = home.membership.nodes[0]
+            home.membership.put(node("one", lost.url))
+            await home.until_up("one")
+            asking = asyncio.ensure_future(home.answer("beta"))
+            await home.until(lambda s: s.queue.get("beta") or s.requests)
+            home.membership.put(node("one", lost.url), second)
+            await home.until_up("one", "two")
+            lost.popen.send_signal(number)
+            assert await asking == "I am beta."
+            await home.until_up("two")
+            states = {info.name: info.state for info in (await home.status()).nodes}
+            assert states == {"one": "silent" if number == signal.SIGSTOP else "lost", "two": "up"}

@@ -167,6 +167,7 @@ async def _shapes(home: StableYard) -> None:
         "/metrics",
         "/logs/two/gamma.1",
         "/logs/alpha",
+        "/logs",
         "/",
         "/dashboard",
     ):

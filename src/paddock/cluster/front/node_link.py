@@ -107,13 +107,14 @@ class NodeLink:
 
     async def run(self) -> None:
         """Follow it until cancelled."""
+        self.pool = self.pool if not self.pool.closed else NodePool(self.node.url)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow())
                 group.create_task(self._watch())
                 group.create_task(self._keep_plans())
         finally:
-            self._lose("it is no part of the stable any more")
+            self._lose("it is followed no longer")
             await self.pool.close()
 
     # ---- what it says ----

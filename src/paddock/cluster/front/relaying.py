@@ -40,7 +40,9 @@ _KEPT_BACK = frozenset(
         *("Host", "Authorization", "X-Api-Key", "Cookie", "Origin", "Referer", "X-Paddock-Asker"),
         *("Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer"),
         *("Transfer-Encoding", "Upgrade", "Content-Length", "Content-Encoding", "Expect"),
+        # The front has looked who sent it; to a node it is a program, which the front is.
         *("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"),
+        "Accept-Language",
     )
 )
 _HIDDEN = frozenset(name.lower() for name in _KEPT_BACK)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from paddock.api import contexts, devices, engines, nodes, placement, pulls, stats, usage
-from paddock.cluster.front import looking, reads, relays, steering
+from paddock.cluster.front import logs, looking, reads, relays, steering
 from paddock.http import dashboard, management, openapi
 from paddock.http.front import Handler, Route
 from paddock.http.gateway import generate
@@ -79,6 +79,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("POST", "/pulls/{pull}/resume"): steering.one_owner("pull", "/pulls/{}/resume"),
     ("POST", "/pulls/{pull}/cancel"): steering.one_owner("pull", "/pulls/{}/cancel"),
     ("POST", "/contexts/{context}/delete"): steering.one_owner("context", "/contexts/{}/delete"),
+    ("GET", "/logs"): logs.all_logs,
     ("GET", "/logs/{name:.+}"): steering.logs,
     ("POST", "/requests/{request}/cancel"): steering.cancel_request,
     # all nodes, or the one that `?node=` names
@@ -96,7 +97,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
 # One node's own affair: the one that `?node=` names, else the only one.
 ONE_NODE = frozenset(
     (
-        *(("GET", "/logs"), ("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
+        *(("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),

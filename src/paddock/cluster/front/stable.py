@@ -4,6 +4,7 @@ It is the source of `/status` and of the bus behind `/events`, and says which no
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from paddock.daemon.keyring import Holder
 from paddock.errors import UnknownModel
 from paddock.near import nearest
 
+_log = logging.getLogger(__name__)
 _READING = 0.25  # seconds in which the readings of all nodes become one
 
 
@@ -99,8 +101,17 @@ class Stable:
             if node.url and node.state != "left-out" and name not in self.links:
                 number = self._numbers.setdefault(name, len(self._numbers) + 1)
                 link = self.links[name] = NodeLink(node, number, self, self.times)
-                self._tasks[name] = group.create_task(link.run())
+                self._tasks[name] = group.create_task(self._keep(link))
         self.changed()
+
+    async def _keep(self, link: NodeLink) -> None:
+        """Follow it; what breaks for one node breaks for no other."""
+        while True:
+            try:
+                await link.run()
+            except Exception:  # noqa: BLE001  # one node must not cost the others
+                _log.exception("following node %s broke; it begins anew", link.name)
+            await asyncio.sleep(self.times.longest_pause)
 
     # ---- who has what ----
 
