@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paddock.cluster.policy.choice import Choice, ClusterRules, Option, Wanted
 from paddock.cluster.policy.facts import ModelCopy, ModelName, NodeFacts, NodeName
@@ -40,7 +40,6 @@ class LoadPromise:
     at: float
     ready_at: float  # as it was reckoned
     until: float  # after that it counts for nothing: the node did something else
-    replaces: str  # the instance of the same model that was there and leaves or left
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,10 @@ class ClusterBooks:
         """Note what was read of a node; it counts as answering from now on."""
         self.nodes[facts.name] = facts
         self.away.pop(facts.name, None)
-        promises = self.promises.get(facts.name, {})
+        known = self.promises.get(facts.name, {})
         self.promises[facts.name] = {
             model: promise
-            for model, promise in promises.items()
+            for model, promise in known.items()
             if not self._is_settled(model, promise, facts)
         }
 
@@ -165,7 +164,8 @@ class ClusterBooks:
             if promise.until >= now:
                 for leaver in promise.leavers:
                     copies.pop(leaver, None)
-                copies[model] = _coming(copies.get(model), promise, facts)
+                ready_in = max(promise.ready_at - facts.read_at, 0.0)
+                copies[model] = ModelCopy("coming", "", promise.demand, ready_in)
         return copies
 
     # ---- inside ----
@@ -175,19 +175,18 @@ class ClusterBooks:
         self._at_home.setdefault((sent.node, sent.wanted.model), {})[ticket] = sent
 
     def _promise(self, model: ModelName, option: Option, now: float) -> None:
-        promises = self.promises.setdefault(option.node, {})
-        promises.pop(model, None)  # a new one counts from now
+        """It counts as coming from now on, also where it was to leave for an earlier promise: then it comes back."""
+        earlier = self.promises.get(option.node, {})
+        promises = {m: _without_leaver(p, model) for m, p in earlier.items() if m != model}
         ready_in = option.bill.wake + option.bill.load
-        facts = self.nodes.get(option.node)
-        old = facts.copies.get(model) if facts else None
         promises[model] = LoadPromise(
             option.demand,
             option.leavers,
             at=now,
             ready_at=now + ready_in,
             until=now + self.rules.promise_factor * ready_in + self.rules.promise_seconds,
-            replaces=old.instance if old else "",
         )
+        self.promises[option.node] = promises
         if option.is_beside:
             self.spread_at[model] = now
 
@@ -221,8 +220,6 @@ class ClusterBooks:
     def _is_settled(self, model: ModelName, promise: LoadPromise, facts: NodeFacts) -> bool:
         """Whether the facts have what was promised, or show that it does not come."""
         copy = facts.copies.get(model)
-        if copy is not None and copy.instance and copy.instance == promise.replaces:
-            copy = None  # the one that leaves, or had left already when this was promised
         if copy is None or copy.state == "ending":
             return facts.read_at > min(promise.at + self.rules.arrival, promise.until)
         left = (facts.copies.get(leaver) for leaver in promise.leavers)
@@ -230,7 +227,7 @@ class ClusterBooks:
         return facts.read_at > promise.at and (copy.state == "ready" or is_alone)
 
 
-def _coming(reported: ModelCopy | None, promise: LoadPromise, facts: NodeFacts) -> ModelCopy:
-    if reported is not None and reported.instance != promise.replaces:
-        return reported
-    return ModelCopy("coming", "", promise.demand, max(promise.ready_at - facts.read_at, 0.0))
+def _without_leaver(promise: LoadPromise, model: ModelName) -> LoadPromise:
+    if model not in promise.leavers:
+        return promise
+    return replace(promise, leavers=tuple(m for m in promise.leavers if m != model))
