@@ -1,6 +1,6 @@
 """What a stable of many machines costs and gains.
 
-    python bench/cluster.py [--only policy] [--json]
+    python bench/cluster.py [--only policy] [--talks 8000] [--json]
 
 `policy` needs no other machine: a day of traffic over 50 nodes and 300 models is simulated under several
 rules and set against what no choice could be better than; and decisions are timed (processor time of the thread).
@@ -16,22 +16,25 @@ from rig import Numbers
 Rows = Mapping[str, Numbers]
 
 
-def policy() -> dict[str, Rows]:
+def policy(args: argparse.Namespace) -> dict[str, Rows]:
     return {
-        "a day under each rule": cluster_policy.measured(),
+        "a day under each rule": cluster_policy.measured(talks=args.talks),
         "one decision": cluster_policy.decisions(),
     }
 
 
-PARTS: dict[str, Callable[[], dict[str, Rows]]] = {"policy": policy}
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Rows]]] = {"policy": policy}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", choices=PARTS, action="append", help="this part; may be repeated")
+    parser.add_argument(
+        "--talks", type=int, default=cluster_policy.TALKS, help="of the day: 5.5 turns each"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = {name: PARTS[name]() for name in args.only or PARTS}
+    found = {name: PARTS[name](args) for name in args.only or PARTS}
     if args.json:
         print(json.dumps(found, indent=1))
         return

@@ -21,9 +21,9 @@ AIM = 0.001  # seconds of a decision
 _MODEL = ModelName("model000")
 
 
-def measured(*, seed: int = SEED) -> dict[str, Numbers]:
+def measured(*, talks: int = TALKS, seed: int = SEED) -> dict[str, Numbers]:
     """A row for each rule, one for the bound, and the decisions' times in microseconds."""
-    stage = scene(nodes=NODES, models=MODELS, talks=TALKS, seed=seed)
+    stage = scene(nodes=NODES, models=MODELS, talks=talks, seed=seed)
     rows: dict[str, Numbers] = {}
     asked = []
     for name, rule in RULES.items():

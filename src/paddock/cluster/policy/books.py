@@ -76,6 +76,15 @@ class ClusterBooks:
             self.away[node] = self.nodes.pop(node)
         self.promises.pop(node, None)
 
+    def fell_asleep(self, node: NodeName, wake_seconds: float) -> None:
+        """It was let sleep, and answers so long after it was woken: with what it had, and nothing loaded."""
+        facts = self.nodes.get(node) or self.away.get(node)
+        if facts is not None:
+            self.away.pop(node, None)
+            self.promises.pop(node, None)
+            asleep = replace(facts, copies={}, asleep=True, wake_seconds=wake_seconds)
+            self.nodes[node] = asleep
+
     def sent(self, ticket: int, wanted: Wanted, choice: Choice, now: float) -> None:
         """Note that the request goes to the chosen home; what must be loaded for it is promised."""
         if choice.option is None:
