@@ -25,9 +25,6 @@ class _Decision:
         self._weighing = Weighing(wanted, books, now)
         live = self._weighing.live()
         self._live = [option for option in live if not option.is_asleep]
-        loads = self._weighing.loads()
-        self._loads = [load for load in loads if not load.facts.asleep]
-        self._asleep = [load for load in loads if load.facts.asleep]
         self._dormant = [option for option in live if option.is_asleep]
 
     def made(self) -> Choice:
@@ -75,10 +72,9 @@ class _Decision:
     def _is_settling(self) -> bool:
         """Whether a further copy was loaded so lately that another would be to and fro."""
         at = self._books.spread_at.get(self._wanted.model)
-        if at is None or not self._loads:
+        if at is None:
             return False
-        load = min(load.home.loading for load in self._loads)
-        return self._now - at < self._books.rules.tenure * load
+        return self._now - at < self._books.rules.tenure * self._weighing.least_loading
 
     # ---- it must be loaded ----
 
@@ -86,15 +82,16 @@ class _Decision:
         """The cheapest load; a node is woken only where no other can have it."""
         weighed = self._weighed(inf)
         if not weighed:
-            weighed = [*self._weighing.cheapest(self._asleep, below=inf), *self._dormant[::-1]]
+            weighed = [*self._weighed(inf, asleep=True), *self._dormant[::-1]]
         if weighed:
             return self._choice(weighed[::-1])
         hopeless = self._weighing.hopeless()
         return self._choice([hopeless] if hopeless else [])
 
-    def _weighed(self, limit: float) -> list[Option]:
+    def _weighed(self, limit: float, *, asleep: bool = False) -> list[Option]:
         """Loads that cost less than this, each less than the one before it."""
-        return list(self._weighing.cheapest(self._loads, below=limit))
+        loads = self._weighing.loads(below=limit, asleep=asleep)
+        return list(self._weighing.cheapest(loads, below=limit))
 
     # ---- in words ----
 

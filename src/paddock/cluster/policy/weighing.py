@@ -35,6 +35,11 @@ class Weighing:
         self._speed = _mean((h.generation_speed for _, h in found), rules.generation_speed)
 
     @property
+    def least_loading(self) -> float:
+        """Seconds that the quickest of its loads takes."""
+        return min((home.loading for _, home in self.homes), default=0.0)
+
+    @property
     def replicas(self) -> int:
         return max((home.replicas for _, home in self.homes), default=1)
 
@@ -75,12 +80,14 @@ class Weighing:
 
     # ---- loads ----
 
-    def loads(self) -> list[_Load]:
-        """The homes where it must be loaded, the one first that costs least if nobody leaves."""
+    def loads(self, *, below: float, asleep: bool = False) -> list[_Load]:
+        """The homes where it must be loaded and may cost less, the one first that costs least if nobody leaves."""
+        model = self._wanted.model
         found = [
             _Load(facts, home, self._bill(facts, home, home.loading))
             for facts, home in self.homes
-            if self._wanted.model not in self._copies(facts) and not home.trouble
+            if home.loading < below and facts.asleep == asleep and not home.trouble
+            if model not in self._copies(facts)
         ]
         return sorted(found, key=lambda load: (load.bill.total, load.facts.name))
 
@@ -151,7 +158,7 @@ class Weighing:
         )
 
     def _is_busy(self, facts: NodeFacts, model: ModelName, copy: ModelCopy) -> bool:
-        has_requests = copy.strangers or self._books.under_way(facts.name, model)
+        has_requests = copy.strangers or self._books.work(facts.name, model)
         return bool(has_requests) or copy.state == "coming"
 
     def _last_used(self, facts: NodeFacts, model: ModelName, copy: ModelCopy) -> float:
@@ -226,11 +233,8 @@ class Weighing:
     ) -> tuple[int, float]:
         """What is to be done before a new request there: tokens, and seconds at the speeds measured there."""
         prompt_speed, speed = self._prompt_speed_of(home), self._speed_of(home)
-        prompts, answers = 0.0, float(copy.strangers * self._books.rules.stranger_tokens)
-        for sent in self._books.under_way(facts.name, model).values():
-            prompt, answer = sent.left(self._now, speed)
-            prompts += prompt
-            answers += answer
+        prompts, answers = self._books.work(facts.name, model).left(self._now, speed)
+        answers += copy.strangers * self._books.rules.stranger_tokens
         seconds = (prompts / prompt_speed + answers / speed) / max(home.slots, 1)
         return round(prompts + answers), seconds
 
