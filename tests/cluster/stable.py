@@ -69,7 +69,12 @@ def node(name: str, url: str, key: str = "", **more: Any) -> Node:
 
 @asynccontextmanager
 async def front_of(
-    root: Path, nodes: Sequence[Node], *, times: Times = QUICK, **chosen: Any
+    root: Path,
+    nodes: Sequence[Node],
+    *,
+    times: Times = QUICK,
+    nights: Mapping[str, Any] | None = None,
+    **chosen: Any,
 ) -> AsyncIterator[StableYard]:
     """A front before these nodes, once all of them answer that can."""
     root.mkdir(exist_ok=True)
@@ -78,7 +83,7 @@ async def front_of(
     settings = Settings(**{"listen": "127.0.0.1:0", **chosen})
     membership = Listed(nodes)
     async with (
-        fronting(paths, settings, membership, times=times) as front,
+        fronting(paths, settings, membership, nights=nights or {}, times=times) as front,
         aiohttp.ClientSession() as http,
     ):
         yield StableYard(

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from paddock.cluster.front.front import StableFront, make_metrics
 from paddock.cluster.front.looking import stray
 from paddock.cluster.front.node_link import Times
 from paddock.cluster.front.routes import FRONT_ROUTES
+from paddock.cluster.front.sleeping import NodeNights, Sleep
 from paddock.cluster.front.stable import Stable
 from paddock.cluster.node import Membership
 from paddock.config.paths import keys_file
@@ -26,15 +28,21 @@ from paddock.http.server import app_of, bind, host_port, serving
 from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
+NO_NIGHTS: Mapping[str, NodeNights] = MappingProxyType({})
 
 
 @asynccontextmanager
 async def fronting(
-    where: Paths, settings: Settings, membership: Membership, *, times: Times | None = None
+    where: Paths,
+    settings: Settings,
+    membership: Membership,
+    *,
+    nights: Mapping[str, NodeNights] = NO_NIGHTS,
+    times: Times | None = None,
 ) -> AsyncIterator[StableFront]:
     """One address in front of the nodes of a membership, inside the block.
 
-    It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
+    `nights`: of nodes that may sleep, by their names. It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
     address that is taken, ConfigError where the file of keys cannot be used.
     """
     with ExitStack() as stack:
@@ -49,17 +57,20 @@ async def fronting(
         keep_private(folder := where.state_dir / "front")  # bodies that are large lie there
         keyring = Keyring(settings, keys_file(where.state_dir))
         keyring.read()
+        chooser = Chooser(stable)
+        sleep = Sleep(stable, chooser, nights)
         front = StableFront(
             settings,
             Guard(settings, keyring),
             Receiver(Store(folder, settings.bodies_size * MIB), settings),
             FRONT_ROUTES,
             stable,
-            Chooser(stable),
+            chooser,
+            sleep,
             make_metrics(stable),
             listen,
         )
-        async with _running(stable, keyring), serving(_app(front), *bound, reserve=RESERVE):
+        async with _running(stable, keyring, sleep), serving(_app(front), *bound, reserve=RESERVE):
             _log.info("the front answers at http://%s", listen[0])
             try:
                 yield front
@@ -72,9 +83,9 @@ def _app(front: StableFront) -> web.Application:
 
 
 @asynccontextmanager
-async def _running(stable: Stable, keyring: Keyring) -> AsyncIterator[None]:
-    """The nodes are followed, and the keys, inside the block."""
-    tasks = [asyncio.ensure_future(stable.run()), asyncio.ensure_future(keyring.run())]
+async def _running(stable: Stable, keyring: Keyring, sleep: Sleep) -> AsyncIterator[None]:
+    """The nodes are followed, and the keys, and idle nodes are let sleep, inside the block."""
+    tasks = [asyncio.ensure_future(part.run()) for part in (stable, keyring, sleep)]
     try:
         yield
     finally:

@@ -140,7 +140,7 @@ class Relaying:
         """The node that answers, waited for with signs of life while none is there."""
         passage = self._passage
         front, holder = passage.front, passage.holder
-        until = monotonic() + front.stable.times.patience
+        until, is_woken = monotonic() + front.stable.times.patience, False
         wish = self._call.wish if not self._tried else front.stable.wish(*self._name)
         try:
             while True:
@@ -154,6 +154,9 @@ class Relaying:
                 if choice.node is not None and choice.wake is None:
                     front.sent(passage.ticket, choice)
                     return front.stable.links[choice.node]
+                if choice.wake is not None and not is_woken:
+                    is_woken = True
+                    until += front.sleep.wake(choice.wake)
                 left = until - monotonic()
                 if left <= 0 or not (choice.wake or front.stable.may_come(wish, holder)):
                     raise self._nobody(wish, choice)
