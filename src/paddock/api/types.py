@@ -10,6 +10,7 @@ import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.contexts import KeptContext
+from paddock.api.nodes import NodeInfo
 from paddock.api.placement import Placement, Plan, Speed, Verdict
 from paddock.api.pulls import PullInfo
 from paddock.api.yielding import YieldInfo
@@ -240,6 +241,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     yielded: YieldInfo | None = None  # the GPUs are left to other programs
     faults: list[FaultInfo] = []  # unexpected errors of the daemon since it began
     pulls: list[PullInfo] = []  # downloads that are not over
+    nodes: list[NodeInfo] = []  # of a stable of many machines; empty: it is one
 
 
 class SwitchRequest(msgspec.Struct, kw_only=True):

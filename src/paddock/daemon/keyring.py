@@ -42,7 +42,12 @@ class Holder:
 
     @property
     def manages(self) -> bool:
-        return self.key.scope == "manage"
+        return self.key.scope != "ask"
+
+    @property
+    def speaks_for_others(self) -> bool:
+        """Whether it passes requests of others on, and may say whose each is."""
+        return self.key.scope == "node"
 
     @property
     def is_restricted(self) -> bool:

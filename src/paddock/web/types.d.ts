@@ -641,6 +641,17 @@ export interface Need {
     of?: number | null;
 }
 
+export interface NodeInfo {
+    name: string;
+    state: "asleep" | "left-out" | "lost" | "silent" | "starting" | "up";
+    reason?: string;
+    url?: string;
+    version?: string;
+    python?: string;
+    labels?: Record<string, string>;
+    mac?: string;
+}
+
 export interface OllamaError {
     error: string;
     code: string;
@@ -1039,6 +1050,7 @@ export interface Status {
     yielded?: YieldInfo | null;
     faults?: (FaultInfo)[];
     pulls?: (PullInfo)[];
+    nodes?: (NodeInfo)[];
 }
 
 export interface StreamFigures {
