@@ -21,6 +21,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: NodeState
     reason: str = ""  # why it is not up, for people: both versions where they differ
     url: str = ""  # of its daemon; empty until that is known
+    address: str = ""  # of the machine in the cluster; no name is bound to it for ever
     key: str = ""  # what the front shows to that daemon; never a client's, and shown to nobody
     version: str = ""  # of Paddock there
     python: str = ""

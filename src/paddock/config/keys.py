@@ -113,6 +113,18 @@ def add_key(file: Path, key: NamedKey) -> None:
         _write(file, (*keys, key))
 
 
+def set_key(file: Path, key: NamedKey) -> bool:
+    """Write it down in the place of one of its name; whether anything had to be. BadRequest, ConfigError, OSError."""
+    if wrong := key.problem():
+        raise BadRequest(wrong)
+    with _alone(file):
+        keys = read_keys(file)
+        if key in keys:
+            return False
+        _write(file, (*(other for other in keys if other.name != key.name), key))
+        return True
+
+
 def remove_key(file: Path, name: str) -> tuple[NamedKey, ...]:
     """Take it away; what is left. NoSuchThing, ConfigError, OSError."""
     with _alone(file):

@@ -126,8 +126,11 @@ class Keyring:
 
     @property
     def is_needed(self) -> bool:
-        """Whether a key is asked for: where there are some, and at an address that others reach."""
-        return bool(self._all) or self._is_shut
+        """Whether a key is asked for: where there are some, and at an address that others reach.
+
+        The key of a front locks nobody out who uses this machine's own address.
+        """
+        return self._is_shut or any(not holder.speaks_for_others for _, holder in self._all)
 
     @property
     def names(self) -> set[str]:

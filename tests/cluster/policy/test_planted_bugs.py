@@ -17,7 +17,7 @@ from paddock.cluster.policy import choose as deciding
 from paddock.cluster.policy.books import ClusterBooks
 from paddock.cluster.policy.choice import Wanted
 from paddock.cluster.policy.facts import NodeFacts
-from paddock.cluster.policy.weighing import Weighing
+from paddock.cluster.policy.weighing import HomeWeighing
 from paddock.core.eviction import Resident, leavers
 from tests.cluster.policy.test_properties import Cluster
 
@@ -68,22 +68,22 @@ def test_a_lost_node_that_is_still_used_is_noticed(monkeypatch):
 
 
 def test_a_second_try_at_the_same_node_is_noticed(monkeypatch):
-    init = Weighing.__init__
+    init = HomeWeighing.__init__
 
-    def forgetful(self: Weighing, wanted: Wanted, books: ClusterBooks, now: float) -> None:
+    def forgetful(self: HomeWeighing, wanted: Wanted, books: ClusterBooks, now: float) -> None:
         init(self, replace(wanted, without=frozenset()), books, now)
 
-    monkeypatch.setattr(Weighing, "__init__", forgetful)
+    monkeypatch.setattr(HomeWeighing, "__init__", forgetful)
     hunt("sent where it was tried")
 
 
 def test_a_pinned_one_that_leaves_is_noticed(monkeypatch):
-    def unpinned(self: Weighing, facts: NodeFacts, need, copies):
+    def unpinned(self: HomeWeighing, facts: NodeFacts, need, copies):
         residents: Sequence[Resident] = [self._resident(facts, m, c) for m, c in copies.items()]
         found = leavers(need, residents, [], facts.room)
         return None if found is None else tuple(r.instance for r in found)
 
-    monkeypatch.setattr(Weighing, "_leavers", unpinned)
+    monkeypatch.setattr(HomeWeighing, "_leavers", unpinned)
     hunt("a pinned one left")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from paddock.cluster.policy import choose as deciding
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Choice, Option, Wanted
+from paddock.cluster.policy.choice import Choice, HomeOption, Wanted
 from paddock.cluster.policy.facts import (
     CopyState,
     ModelCopy,
@@ -192,7 +192,7 @@ class ClusterWorld:
 
     # ---- what is ordered ----
 
-    def _arrive(self, ticket: int, wanted: Wanted, option: Option) -> None:
+    def _arrive(self, ticket: int, wanted: Wanted, option: HomeOption) -> None:
         machine = self.machines[option.node]
         running = machine.of(wanted.model)
         if running is None:
@@ -242,7 +242,7 @@ class ClusterWorld:
 
     # ---- what was promised ----
 
-    def _judge(self, wanted: Wanted, choice: Choice, option: Option) -> None:
+    def _judge(self, wanted: Wanted, choice: Choice, option: HomeOption) -> None:
         self.promise(option.node not in self.lost, "sent to a lost node")
         self.promise(option.node not in wanted.without, "sent where it was tried")
         self.promise(wanted.node in (None, option.node), "sent elsewhere than it insists")
@@ -260,7 +260,7 @@ class ClusterWorld:
         if any(m.name == place and r.instance == instance for m, r in idle):
             self.promise(option.node == place, "left its context")
 
-    def _note_beside(self, model: ModelName, option: Option) -> None:
+    def _note_beside(self, model: ModelName, option: HomeOption) -> None:
         """A further copy of a live model is loaded: not again for a while."""
         last = self._beside.get(model, float("-inf"))
         least = min(m.homes[model].loading for m in self.machines.values() if model in m.homes)
@@ -309,7 +309,7 @@ class ClusterWorld:
         again = [self._asked_in_peace(model) for model in models]
         self.promise(not any(o and o.needs_load for o in again), "loaded again for nothing")
 
-    def _asked_in_peace(self, model: ModelName) -> Option | None:
+    def _asked_in_peace(self, model: ModelName) -> HomeOption | None:
         self.pass_time(2 * PATIENCE)
         option = self.ask(Wanted(model, prompt_tokens=10, answer_tokens=10)).option
         self.pass_time(2 * PATIENCE)

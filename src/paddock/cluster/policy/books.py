@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from paddock.cluster.policy.choice import Choice, ClusterRules, Option, Wanted
+from paddock.cluster.policy.choice import Choice, ClusterRules, HomeOption, Wanted
 from paddock.cluster.policy.facts import ModelCopy, ModelName, NodeFacts, NodeName
 from paddock.cluster.policy.work import NOTHING, HomeWork, SentRequest
 from paddock.core.model import Demand
@@ -163,7 +163,7 @@ class ClusterBooks:
 
     # ---- inside ----
 
-    def _promise(self, model: ModelName, option: Option, now: float) -> None:
+    def _promise(self, model: ModelName, option: HomeOption, now: float) -> None:
         """It counts as coming from now on, also where it was to leave for an earlier promise: then it comes back."""
         earlier = self.promises.get(option.node, {})
         promises = {m: _without_leaver(p, model) for m, p in earlier.items() if m != model}

@@ -1,0 +1,59 @@
+"""What the front and its agent say to each other: a line of JSON for each message."""
+
+import msgspec
+
+from paddock.cluster.node import Node
+
+
+class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a machine says of itself (`paddock node up`)."""
+
+    # `starting`, `up`, `left-out`, or `away`: its daemon ended, and is being started again
+    state: str = "starting"
+    reason: str = ""
+    url: str = ""
+    is_keyed: bool = True  # whether its daemon wants a key at all
+    pid: int = 0
+    version: str = ""
+    python: str = ""
+    name: str = ""  # as `paddock node join` was given
+    mac: str = ""
+    gpus: list[str] = []  # the devices there that models lie on
+
+
+class Want(msgspec.Struct, kw_only=True):
+    """What a front wants of each machine. Passes through Ray: no secret in it."""
+
+    version: str
+    python: str
+    key_name: str
+    key_digest: str  # of the front's key
+    front_address: str = ""  # of the front's machine in the cluster
+
+
+class Begin(msgspec.Struct, kw_only=True):
+    """The first line to the agent. When its input ends, it ends."""
+
+    address: str  # of the head, or `auto`
+    want: Want
+    own_address: str = ""  # of this machine, where that was said
+    labels: dict[str, str] = {}
+    known: list[Node] = []  # from an earlier time
+
+
+class Nodes(msgspec.Struct, kw_only=True, tag="nodes"):
+    """All machines that are known, whenever something about one has changed."""
+
+    nodes: list[Node]
+    unkeyed: list[str] = []  # names of those whose daemons want no key
+
+
+class Trouble(msgspec.Struct, kw_only=True, tag="trouble"):
+    """Why it cannot say which machines there are."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+Line = Nodes | Trouble
