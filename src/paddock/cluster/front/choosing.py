@@ -22,7 +22,7 @@ from paddock.api.events import (
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import Stable, Wish
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Bill, Choice, Option, Wanted
+from paddock.cluster.policy.choice import Bill, Choice, HomeOption, Wanted
 from paddock.cluster.policy.choose import choose
 from paddock.cluster.policy.facts import ModelName, NodeName
 from paddock.cluster.policy.reading import node_facts
@@ -195,4 +195,4 @@ class Chooser:
 @lru_cache(maxsize=256)
 def _only(node: str) -> Choice:
     """There is no other, and it has the model loaded."""
-    return Choice(Option(NodeName(node), Bill(), "ready"), f"ready on {node}")
+    return Choice(HomeOption(NodeName(node), Bill(), "ready"), f"ready on {node}")
