@@ -6,7 +6,6 @@ One cluster for all tests of this file; each leaves it whole.
 import importlib.util
 import os
 import subprocess
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +15,6 @@ import pytest
 from tests.cluster.ray.ranch import Front, Machine, Ranch, kill, may_have_namespaces, ranch, until
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
-if not HAS_RAY:
-    warnings.warn("RAY IS MISSING: nothing of several machines is tested", ImportWarning, 1)
-
 pytestmark = [
     pytest.mark.skipif(not HAS_RAY, reason="RAY IS MISSING: `make venv` installs it"),
     pytest.mark.skipif(HAS_RAY and not may_have_namespaces(), reason="needs network namespaces: root, and `ip`"),
@@ -155,3 +151,26 @@ def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable:
     front.until(are_all_up)
     assert (dale.actor, dale.daemon) == (actor, daemon)
     assert os.getpgid(daemon) == daemon
+
+
+def test_a_machine_that_is_cut_off_goes_on_and_is_taken_back_with_other_models(stable: Ranch, front: Front):  # fmt: skip
+    moor = stable.machine("moor")
+    daemon = moor.daemon
+    with moor.cut_off():
+        front.until(lambda nodes: nodes["moor"].state in ("lost", "silent"))
+        assert front.answer("both").startswith("Both, on ")
+        moor.has_models(new="I am new.", both="Both, on moor.")
+    front.until(lambda nodes: nodes["moor"].state == "up")
+    assert until(lambda: front.ask("new")[0], lambda status: status == 200)
+    assert front.answer("new") == "I am new."
+    assert moor.daemon == daemon
+
+
+def test_a_machine_that_is_switched_off_is_lost_and_comes_back_by_joining(stable: Ranch, front: Front):  # fmt: skip
+    moor = stable.machine("moor")
+    moor.switch_off()
+    front.until_state("moor", "lost")
+    assert front.answer("both").startswith("Both, on ")
+    moor.join(stable.head)
+    front.until_state("moor", "up")
+    assert front.answer("new") == "I am new."

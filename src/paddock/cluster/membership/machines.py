@@ -91,10 +91,6 @@ class Machines:
                 found.append(_node(machine, name))
         return sorted(found, key=lambda node: node.name)
 
-    def unkeyed(self) -> list[str]:
-        """The names of those whose daemons want no key."""
-        return [self._name(m) for m in self._all.values() if m.facts and not m.facts.is_keyed]
-
     def _name(self, machine: Machine) -> str:
         said = machine.facts.name if machine.facts else ""
         return machine.labels.get(NAME_LABEL) or said or machine.name
