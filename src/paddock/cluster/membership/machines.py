@@ -56,8 +56,9 @@ class Machines:
         return address in self._all
 
     def seen(self, listed: Iterable[RayNode]) -> None:
-        """What Ray lists now. A machine that came back has two entries, of which the living one counts."""
-        newest = {node.address: node for node in sorted(listed, key=lambda one: one.is_alive)}
+        """What Ray lists now. A machine that came back has several entries, of which the living one counts."""
+        entries = sorted(listed, key=lambda one: (one.is_alive, one.has_left))
+        newest = {node.address: node for node in entries}
         for machine in self._all.values():
             machine.is_in_ray = False
         for node in newest.values():
