@@ -17,11 +17,12 @@ from paddock.cluster.node import Node
 from paddock.config.keys import NamedKey, add_key, digest_of
 from paddock.config.paths import keys_file
 from paddock.config.settings import Settings
+from tests.cluster.proxy import Way, way_to
 from tests.yard import Yard, places, yard
 
 KEY = "the-front's-own"
 # Looks that come sooner, so that no test waits for them.
-QUICK = Times(look=0.1, idle_look=0.5, probe=0.6, given_up=3.0, patience=5.0)
+QUICK = Times(look=0.1, idle_look=0.3, probe=0.5, given_up=1.5, patience=2.0)
 
 
 class Listed:
@@ -52,6 +53,7 @@ class StableYard(Yard):
     front: StableFront | None = None
     membership: Listed = field(default_factory=Listed)
     nodes: dict[str, Yard] = field(default_factory=dict)
+    ways: dict[str, Way] = field(default_factory=dict)
 
     async def until_up(self, *names: str) -> None:
         """Until exactly these nodes answer."""
@@ -67,15 +69,24 @@ def node(name: str, url: str, key: str = "", **more: Any) -> Node:
 
 @asynccontextmanager
 async def front_of(
-    root: Path, nodes: Sequence[Node], *, times: Times = QUICK, **chosen: Any
+    root: Path,
+    nodes: Sequence[Node],
+    *,
+    times: Times = QUICK,
+    nights: Mapping[str, Any] | None = None,
+    own_keys: Sequence[NamedKey] = (),
+    **chosen: Any,
 ) -> AsyncIterator[StableYard]:
     """A front before these nodes, once all of them answer that can."""
+    root.mkdir(exist_ok=True)
     paths = places(root / "front", "")
     paths.state_dir.mkdir(exist_ok=True)
+    for key in own_keys:
+        add_key(keys_file(paths.state_dir), key)
     settings = Settings(**{"listen": "127.0.0.1:0", **chosen})
     membership = Listed(nodes)
     async with (
-        fronting(paths, settings, membership, times=times) as front,
+        fronting(paths, settings, membership, nights=nights or {}, times=times) as front,
         aiohttp.ClientSession() as http,
     ):
         yield StableYard(
@@ -85,21 +96,30 @@ async def front_of(
 
 @asynccontextmanager
 async def stable_of(
-    root: Path, confs: Mapping[str, str], *, is_keyed: bool = False, **chosen: Any
+    root: Path,
+    confs: Mapping[str, str],
+    *,
+    is_keyed: bool = False,
+    of_nodes: Mapping[str, Any] | None = None,
+    **chosen: Any,
 ) -> AsyncIterator[StableYard]:
-    """A daemon for each of these models.conf, by its node's name, and a front before them."""
+    """A daemon for each of these models.conf, by its node's name, and a front before them.
+
+    `of_nodes`: settings of the daemons. The front reaches each by a way that can be cut.
+    """
     async with AsyncExitStack() as stack:
-        yards, nodes = {}, []
+        yards, ways, nodes = {}, {}, []
         for name, conf in confs.items():
             paths = places(root / name, conf)
             if is_keyed:
                 paths.state_dir.mkdir(exist_ok=True)
                 own = NamedKey(name="front", scope="node", digest=digest_of(KEY))
                 add_key(keys_file(paths.state_dir), own)
-            yards[name] = await stack.enter_async_context(yard(paths))
-            nodes.append(node(name, yards[name].url, KEY if is_keyed else ""))
+            yards[name] = await stack.enter_async_context(yard(paths, **(of_nodes or {})))
+            ways[name] = await stack.enter_async_context(way_to(yards[name].url))
+            nodes.append(node(name, ways[name].url, KEY if is_keyed else ""))
         home = await stack.enter_async_context(front_of(root, nodes, **chosen))
-        home.nodes = yards
+        home.nodes, home.ways = yards, ways
         await home.until_up(*confs)
         yield home
 

@@ -649,6 +649,7 @@ export interface NodeInfo {
     version?: string;
     python?: string;
     labels?: Record<string, string>;
+    mac?: string;
 }
 
 export interface OllamaError {

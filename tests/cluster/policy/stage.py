@@ -1,7 +1,7 @@
 """Nodes and models for tests of the policy, in few words."""
 
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Option, Wanted
+from paddock.cluster.policy.choice import HomeOption, Wanted
 from paddock.cluster.policy.choose import choose
 from paddock.cluster.policy.facts import ModelCopy, ModelHome, ModelName, NodeFacts, NodeName
 from paddock.core.model import DeviceId, Room
@@ -53,7 +53,7 @@ def wanted(model: str = "m", **more) -> Wanted:
     return Wanted(ModelName(model), **{"prompt_tokens": 100, "answer_tokens": 100, **more})
 
 
-def chosen(asked: Wanted, known: ClusterBooks, now: float) -> Option:
+def chosen(asked: Wanted, known: ClusterBooks, now: float) -> HomeOption:
     """The home that is chosen, where there is one."""
     option = choose(asked, known, now).option
     assert option is not None

@@ -330,6 +330,19 @@ def test_a_sleeping_node_is_woken_only_where_no_other_has_the_model():
     assert choice.reason.startswith("nap is asleep and would answer in 30.0 s")
 
 
+def test_one_that_is_let_sleep_keeps_its_homes_and_nothing_else_until_it_is_seen():
+    known = books(node("nap", {"m": home()}, {"m": ready()}))
+    for is_lost_before in (False, True):
+        if is_lost_before:
+            known.lost(NodeName("nap"))
+        known.fell_asleep(NodeName("nap"), 20.0)
+        choice = choose(wanted(), known, 0.0)
+        assert (choice.wake, chosen(wanted(), known, 0.0).needs_load) == ("nap", True)
+    known.fell_asleep(NodeName("never seen"), 20.0)
+    known.seen(node("nap", {"m": home()}, {"m": ready()}, at=30.0))
+    assert (choose(wanted(), known, 30.0).wake, known.away) == (None, {})
+
+
 def test_choosing_changes_nothing():
     homes = {"m": home(replicas=2), "x": home()}
     known = books(node("a", homes, {"m": ready(strangers=3)}), node("b", homes, {"x": ready()}))

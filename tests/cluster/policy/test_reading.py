@@ -82,6 +82,11 @@ INSTANCE = InstanceInfo(id="7", profile="m", phase="ready", since="", demand_mib
         ({"state": "ready"}, {}, ModelCopy("ready", "7", {GPU: 9500})),
         ({"state": "busy"}, {"phase": "busy", "leases": 3}, ModelCopy("ready", "7", {GPU: 9500}, None, 2)),
         ({"state": "draining"}, {"phase": "draining"}, ModelCopy("ending", "7", {GPU: 9500})),
+        (
+            {"state": "draining", "waiting": 1},
+            {"phase": "draining"},
+            ModelCopy("coming", "7", {GPU: 9500}),
+        ),
         ({"state": "ready"}, {"demand_mib": {"Vulkan0": 5}}, ModelCopy("ready", "7", {GPU: 5})),
         (
             {"state": "loading", "waiting": 2},
@@ -96,7 +101,7 @@ INSTANCE = InstanceInfo(id="7", profile="m", phase="ready", since="", demand_mib
             ModelCopy("coming", "", {GPU: 10_300, HOST: 500}),
         ),
     ],
-    ids=["ready", "busy", "draining", "other name", "loading", "exited", "unloaded", "queued"],
+    ids=["ready", "busy", "draining", "draining, wanted", "other name", "loading", "exited", "unloaded", "queued"],
 )  # fmt: skip
 def test_an_instance_is_a_copy_in_the_state_that_matters(of, instance, copy):
     instances = [] if instance is None else [InstanceInfo(**_fields(INSTANCE) | instance)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 
@@ -13,6 +13,7 @@ from paddock.cluster.front.front import StableFront, make_metrics
 from paddock.cluster.front.looking import stray
 from paddock.cluster.front.node_link import Times
 from paddock.cluster.front.routes import FRONT_ROUTES
+from paddock.cluster.front.sleeping import NodeNights, Sleep
 from paddock.cluster.front.stable import Stable
 from paddock.cluster.node import Membership
 from paddock.config.paths import keys_file
@@ -30,11 +31,16 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def fronting(
-    where: Paths, settings: Settings, membership: Membership, *, times: Times | None = None
+    where: Paths,
+    settings: Settings,
+    membership: Membership,
+    *,
+    nights: Mapping[str, NodeNights] | None = None,
+    times: Times | None = None,
 ) -> AsyncIterator[StableFront]:
     """One address in front of the nodes of a membership, inside the block.
 
-    It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
+    `nights`: of nodes that may sleep, by their names; None: as the settings say. It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
     address that is taken, ConfigError where the file of keys cannot be used.
     """
     with ExitStack() as stack:
@@ -49,17 +55,20 @@ async def fronting(
         keep_private(folder := where.state_dir / "front")  # bodies that are large lie there
         keyring = Keyring(settings, keys_file(where.state_dir))
         keyring.read()
+        chooser = Chooser(stable)
+        sleep = Sleep(stable, chooser, settings.cluster.nodes if nights is None else nights)
         front = StableFront(
             settings,
             Guard(settings, keyring),
             Receiver(Store(folder, settings.bodies_size * MIB), settings),
             FRONT_ROUTES,
             stable,
-            Chooser(stable),
+            chooser,
+            sleep,
             make_metrics(stable),
             listen,
         )
-        async with _running(stable, keyring), serving(_app(front), *bound, reserve=RESERVE):
+        async with _running(stable, keyring, sleep), serving(_app(front), *bound, reserve=RESERVE):
             _log.info("the front answers at http://%s", listen[0])
             try:
                 yield front
@@ -72,9 +81,9 @@ def _app(front: StableFront) -> web.Application:
 
 
 @asynccontextmanager
-async def _running(stable: Stable, keyring: Keyring) -> AsyncIterator[None]:
-    """The nodes are followed, and the keys, inside the block."""
-    tasks = [asyncio.ensure_future(stable.run()), asyncio.ensure_future(keyring.run())]
+async def _running(stable: Stable, keyring: Keyring, sleep: Sleep) -> AsyncIterator[None]:
+    """The nodes are followed, and the keys, and idle nodes are let sleep, inside the block."""
+    tasks = [asyncio.ensure_future(part.run()) for part in (stable, keyring, sleep)]
     try:
         yield
     finally:

@@ -5,7 +5,9 @@ Decided is in `cluster/policy`, which is pure; here it gets what is known, and t
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ from paddock.api.events import (
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import Stable, Wish
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Bill, Choice, Option, Wanted
+from paddock.cluster.policy.choice import Bill, Choice, HomeOption, Wanted
 from paddock.cluster.policy.choose import choose
 from paddock.cluster.policy.facts import ModelName, NodeName
 from paddock.cluster.policy.reading import node_facts
@@ -47,12 +49,21 @@ class Chooser:
         ] = {}  # whose facts are in the books, since when
         self._stale: set[str] = set()  # nodes that have said something since
         self._failed: dict[tuple[str, str], float] = {}  # when a load failed, by node and profile
+        self._asleep: set[str] = set()
         stable.reader = self
 
     def choose(
         self, wish: Wish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
     ) -> Choice:
-        """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes."""
+        """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes.
+
+        Where there is no choice, and nothing to be loaded, the books need not know: nearly always with
+        models that have one home.
+        """
+        if len(wish.homes) == 1 and not tried:
+            [node] = wish.homes
+            if self._is_up(node, wish):
+                return _only(node)
         wanted = Wanted(
             ModelName(wish.profile),
             NodeName(wish.node) if wish.node else None,
@@ -72,12 +83,12 @@ class Chooser:
 
     def _chosen(self, wish: Wish, wanted: Wanted) -> Choice:
         homes = [name for name in wish.homes if name not in wanted.without]
-        if not homes:
+        if not homes and not self._asleep:
             return Choice(None, f"no node that answers has {wish.model}")
         if len(homes) == 1 and self._is_up(homes[0], wish):
-            words = f"ready on {homes[0]}"
-            return Choice(Option(NodeName(homes[0]), Bill(), "ready"), words)
+            return _only(homes[0])
         self._refresh()
+        wanted = self._for_sleepers(wish, wanted) if not homes else wanted
         choice = choose(wanted, self.books, monotonic())
         if choice.option is None or choice.node in homes or choice.option.is_asleep:
             return choice
@@ -112,6 +123,19 @@ class Chooser:
             answer = tokens.answer if tokens else None
             self.books.ended(ticket, monotonic(), answer_tokens=answer)
 
+    def fell_asleep(self, node: str, wake_seconds: float) -> None:
+        """It answers so long after it was woken, with what it had."""
+        self._refresh()
+        self._asleep.add(node)
+        self.books.fell_asleep(NodeName(node), wake_seconds)
+
+    def _for_sleepers(self, wish: Wish, wanted: Wanted) -> Wanted:
+        """By its id, which no node that answers has said."""
+        links = (self._stable.links[name] for name in self._asleep if name in self._stable.links)
+        found = (link.directory.find(wish.model) for link in links)
+        called = next(filter(None, found), None)
+        return replace(wanted, model=ModelName(called.profile)) if called else wanted
+
     # ---- facts ----
 
     def heard(self, link: NodeLink, event: AnyEvent) -> None:
@@ -132,6 +156,10 @@ class Chooser:
         now = monotonic()
         for name in map(str, list(self.books.nodes)):
             link = self._stable.links.get(name)
+            if link is not None and (link.is_asleep or name in self._asleep):
+                if link.is_usable:
+                    self._asleep.discard(name)
+                continue
             if link is None or not link.is_usable:
                 self.books.lost(NodeName(name))
                 self._read.pop(name, None)
@@ -162,3 +190,9 @@ class Chooser:
             },
         )
         self.books.seen(facts)
+
+
+@lru_cache(maxsize=256)
+def _only(node: str) -> Choice:
+    """There is no other, and it has the model loaded."""
+    return Choice(HomeOption(NodeName(node), Bill(), "ready"), f"ready on {node}")

@@ -13,6 +13,7 @@ from paddock.cluster.front.asking import ask
 from paddock.cluster.front.choosing import Chooser
 from paddock.cluster.front.counts import NodeCounts
 from paddock.cluster.front.node_link import NodeLink
+from paddock.cluster.front.sleeping import Sleep
 from paddock.cluster.front.stable import Stable, names_of
 from paddock.cluster.policy.choice import Choice
 from paddock.config.settings import Settings
@@ -43,6 +44,7 @@ class StableFront:
     routes: tuple[Route, ...]
     stable: Stable
     chooser: Chooser
+    sleep: Sleep
     metrics: Metrics
     listen: list[str]
     counts: NodeCounts = field(default_factory=NodeCounts)

@@ -78,6 +78,8 @@ class NodeLink:
         self.directory = Directory()  # of its models, as last known
         self.plans: dict[str, Plan] = {}
         self.is_silent = False
+        self.is_asleep = False  # it was let sleep, and nobody has woken it
+        self.used_at = 0.0  # when it served somebody last
         self.made_at = monotonic()
         self.was_met = False  # it was followed once
         self.trouble = ""  # why it is not followed
@@ -94,7 +96,8 @@ class NodeLink:
     @property
     def is_usable(self) -> bool:
         """Whether a request may be sent there."""
-        return self.view is not None and not self.is_silent and self.node.state != "left-out"
+        is_there = self.view is not None and not self.is_silent and not self.is_asleep
+        return is_there and self.node.state != "left-out"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -107,13 +110,14 @@ class NodeLink:
 
     async def run(self) -> None:
         """Follow it until cancelled."""
+        self.pool = self.pool if not self.pool.closed else NodePool(self.node.url)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow())
                 group.create_task(self._watch())
                 group.create_task(self._keep_plans())
         finally:
-            self._lose("it is no part of the stable any more")
+            self._lose("it is followed no longer")
             await self.pool.close()
 
     # ---- what it says ----
@@ -262,6 +266,7 @@ class NodeUse:
         _trace: TracebackType | None,
     ) -> None:
         self._link.uses.discard(self)
+        self._link.used_at = monotonic()
         is_cancelled = isinstance(error, asyncio.CancelledError)
         if is_cancelled and self._why and self._task and self._task.uncancel() == 0:
             raise NodeLost(self._why, hint="paddock status shows the nodes") from None

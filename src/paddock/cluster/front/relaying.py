@@ -19,7 +19,7 @@ from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.node_stream import NodeStream
 from paddock.cluster.front.passage import Passage
 from paddock.cluster.front.stable import Wish
-from paddock.errors import BadRequest, NodeLost, NodesAway
+from paddock.errors import BadRequest, CannotFit, NodeLost, NodesAway
 from paddock.http.askers import ASKER, asker
 from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
@@ -40,7 +40,9 @@ _KEPT_BACK = frozenset(
         *("Host", "Authorization", "X-Api-Key", "Cookie", "Origin", "Referer", "X-Paddock-Asker"),
         *("Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer"),
         *("Transfer-Encoding", "Upgrade", "Content-Length", "Content-Encoding", "Expect"),
+        # The front has looked who sent it; to a node it is a program, which the front is.
         *("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"),
+        "Accept-Language",
     )
 )
 _HIDDEN = frozenset(name.lower() for name in _KEPT_BACK)
@@ -138,8 +140,8 @@ class Relaying:
         """The node that answers, waited for with signs of life while none is there."""
         passage = self._passage
         front, holder = passage.front, passage.holder
-        until = monotonic() + front.stable.times.patience
-        wish = front.stable.wish(*self._name)
+        until, is_woken = monotonic() + front.stable.times.patience, False
+        wish = self._call.wish if not self._tried else front.stable.wish(*self._name)
         try:
             while True:
                 choice = front.chooser.choose(
@@ -152,6 +154,9 @@ class Relaying:
                 if choice.node is not None and choice.wake is None:
                     front.sent(passage.ticket, choice)
                     return front.stable.links[choice.node]
+                if choice.wake is not None and not is_woken:
+                    is_woken = True
+                    until += front.sleep.wake(choice.wake)
                 left = until - monotonic()
                 if left <= 0 or not (choice.wake or front.stable.may_come(wish, holder)):
                     raise self._nobody(wish, choice)
@@ -267,7 +272,11 @@ class Relaying:
         return web.Response(status=reply.status, headers=headers, body=content)
 
     async def _said(self, refused: _Elsewhere) -> web.StreamResponse:
-        """The last node's own words."""
+        """The last node's own words, but for who keeps the memory: some models are not for every key."""
+        holder = self._passage.holder
+        document = refused.document or self._stream.refused
+        if holder is not None and holder.is_restricted and CannotFit.code.encode() in document:
+            raise CannotFit("this model cannot fit beside what must stay loaded")
         if not refused.status:
             return await self._stream.say_refusal()
         if self._stream.response is not None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from paddock.api import contexts, devices, engines, nodes, placement, pulls, stats, usage
-from paddock.cluster.front import looking, reads, relays, steering
+from paddock.cluster.front import logs, looking, reads, relays, steering
 from paddock.http import dashboard, management, openapi
 from paddock.http.front import Handler, Route
 from paddock.http.gateway import generate
@@ -14,7 +14,7 @@ from paddock.http.routes import ROUTES
 # By how a daemon serves it.
 _BY_HANDLER: dict[Handler, Handler] = {
     generate: relays.by_body,
-    change: relays.by_body,
+    change: relays.by_body_as_it_is,
     look: relays.by_query,
     generation.chat: relays.by_body,
     generation.generate: relays.by_body,
@@ -70,6 +70,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("POST", "/cancel"): steering.cancel,
     ("POST", "/models/load"): steering.router_order,
     ("POST", "/models/unload"): steering.router_order,
+    ("POST", "/v1/streams/lookup"): steering.LOOKUP,
     ("GET", "/v1/stream"): steering.conversation,
     ("DELETE", "/v1/stream"): steering.conversation,
     # things of one node, by their names
@@ -79,6 +80,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("POST", "/pulls/{pull}/resume"): steering.one_owner("pull", "/pulls/{}/resume"),
     ("POST", "/pulls/{pull}/cancel"): steering.one_owner("pull", "/pulls/{}/cancel"),
     ("POST", "/contexts/{context}/delete"): steering.one_owner("context", "/contexts/{}/delete"),
+    ("GET", "/logs"): logs.all_logs,
     ("GET", "/logs/{name:.+}"): steering.logs,
     ("POST", "/requests/{request}/cancel"): steering.cancel_request,
     # all nodes, or the one that `?node=` names
@@ -90,13 +92,12 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     # not done by a front
     ("POST", "/mcp"): steering.not_here,
     ("DELETE", "/mcp"): steering.not_here,
-    ("POST", "/v1/streams/lookup"): steering.not_here,
 }
 
 # One node's own affair: the one that `?node=` names, else the only one.
 ONE_NODE = frozenset(
     (
-        *(("GET", "/logs"), ("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
+        *(("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),

@@ -38,7 +38,7 @@ ELSEWHERE = frozenset(
     )
 )
 _MOST = 1 << 16  # bytes; no refusal is longer
-_EVENT, _DATA = b"event: ", b"data: "
+_GAP, _DATA, _ERROR = b"\n\n", b"data: ", b'"error"'
 
 
 class _Said(msgspec.Struct):
@@ -63,7 +63,19 @@ def is_sign(piece: bytes, surface: Surface, *, streams: bool) -> bool:
         return not piece.strip()
     if surface is OLLAMA:
         return all(_is_empty(line) for line in piece.split(b"\n") if line)
-    return all(block.startswith(b":") for block in piece.split(b"\n\n") if block.strip())
+    return not _first_event(piece)
+
+
+def _first_event(piece: bytes) -> bytes:
+    """The first that is no comment, nor follows one in its block; a piece may hold a hundred."""
+    start = 0
+    while start < len(piece):
+        end = piece.find(_GAP, start)
+        end = len(piece) if end < 0 else end
+        if not piece.startswith(b":", start) and (block := piece[start:end].strip()):
+            return block
+        start = end + len(_GAP)
+    return b""
 
 
 def _is_empty(line: bytes) -> bool:
@@ -92,12 +104,11 @@ def refusal_in(piece: bytes, surface: Surface, *, streams: bool) -> str:
     if not streams or surface is OLLAMA:
         lines = [line for line in piece.split(b"\n") if line.strip()]
         return code_in(lines[-1]) if lines else ""
-    for block in piece.split(b"\n\n"):
-        if not block.strip() or block.startswith(b":"):
-            continue
-        data = next((line for line in block.split(b"\n") if line.startswith(_DATA)), b"")
-        return code_in(data.removeprefix(_DATA))
-    return ""
+    event = _first_event(piece)
+    if _ERROR not in event:  # nearly always
+        return ""
+    data = next((line for line in event.split(b"\n") if line.startswith(_DATA)), b"")
+    return code_in(data.removeprefix(_DATA))
 
 
 def is_elsewhere(code: str) -> bool:

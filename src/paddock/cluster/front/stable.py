@@ -4,6 +4,7 @@ It is the source of `/status` and of the bus behind `/events`, and says which no
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from paddock.daemon.keyring import Holder
 from paddock.errors import UnknownModel
 from paddock.near import nearest
 
+_log = logging.getLogger(__name__)
 _READING = 0.25  # seconds in which the readings of all nodes become one
 
 
@@ -99,24 +101,41 @@ class Stable:
             if node.url and node.state != "left-out" and name not in self.links:
                 number = self._numbers.setdefault(name, len(self._numbers) + 1)
                 link = self.links[name] = NodeLink(node, number, self, self.times)
-                self._tasks[name] = group.create_task(link.run())
+                self._tasks[name] = group.create_task(self._keep(link))
         self.changed()
+
+    async def _keep(self, link: NodeLink) -> None:
+        """Follow it; what breaks for one node breaks for no other."""
+        while True:
+            try:
+                await link.run()
+            except Exception:  # noqa: BLE001  # one node must not cost the others
+                _log.exception("following node %s broke; it begins anew", link.name)
+            await asyncio.sleep(self.times.longest_pause)
 
     # ---- who has what ----
 
-    def wish(self, name: str, holder: Holder | None = None) -> Wish:
-        """The nodes that have this model, by any of its names, of what this key may ask."""
-        if homes := self._homes(name, None, holder):
+    def wish(self, name: str, holder: Holder | None = None, *, as_it_is: bool = False) -> Wish:
+        """The nodes that have this model, by any of its names, of what this key may ask.
+
+        `as_it_is`: the instance itself, which a key for a variant alone may not.
+        """
+        if homes := self._homes(name, None, holder, as_it_is=as_it_is):
             return Wish(name, None, homes)
         model, node = split(name, self.links)
-        return Wish(model, node, self._homes(model, node, holder) if node else {})
+        found = self._homes(model, node, holder, as_it_is=as_it_is) if node else {}
+        return Wish(model, node, found)
 
-    def _homes(self, model: str, node: str | None, holder: Holder | None) -> dict[str, Called]:
+    def _homes(
+        self, model: str, node: str | None, holder: Holder | None, *, as_it_is: bool
+    ) -> dict[str, Called]:
         found = {}
         for name, link in self.links.items():
             if (node is None or node == name) and link.is_usable:
                 called = link.directory.find(model)
-                if called is not None and called.is_for(holder):
+                if called is None or not called.is_for(holder):
+                    continue
+                if not as_it_is or called.is_open_to(holder):
                     found[name] = called
         return found
 

@@ -1,34 +1,17 @@
 """What the front knows and has done: facts of nodes, requests under way, promises, who has read what where."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from paddock.cluster.policy.choice import Choice, ClusterRules, Option, Wanted
+from paddock.cluster.policy.choice import Choice, ClusterRules, HomeOption, Wanted
 from paddock.cluster.policy.facts import ModelCopy, ModelName, NodeFacts, NodeName
+from paddock.cluster.policy.work import NOTHING, HomeWork, SentRequest
 from paddock.core.model import Demand
 
 _CONVERSATIONS = 20_000  # whose last homes are remembered: a few MiB
 _HOMES_EACH = 4  # of one conversation: more than it can have gone through lately
 _LONG_AGO = float("-inf")
-
-
-@dataclass(frozen=True, slots=True)
-class SentRequest:
-    """A request that a node has and has not finished."""
-
-    wanted: Wanted
-    node: NodeName
-    fresh: int  # tokens of its prompt that the home had not read when it was sent
-    sent_at: float
-    began_at: float | None = None  # its first byte of answer came
-
-    def left(self, now: float, generation_speed: float) -> tuple[float, float]:
-        """Tokens of its prompt that are not read, and of its answer that are not given, as far as can be known."""
-        if self.began_at is None:
-            return self.fresh, self.wanted.answer_tokens
-        given = (now - self.began_at) * generation_speed
-        return 0.0, max(self.wanted.answer_tokens - given, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +23,6 @@ class LoadPromise:
     at: float
     ready_at: float  # as it was reckoned
     until: float  # after that it counts for nothing: the node did something else
-    replaces: str  # the instance of the same model that was there and leaves or left
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +48,7 @@ class ClusterBooks:
     promises: dict[NodeName, dict[ModelName, LoadPromise]] = field(default_factory=dict)
     spread_at: dict[ModelName, float] = field(default_factory=dict)  # loaded beside a live copy
     _requests: dict[int, SentRequest] = field(default_factory=dict)
-    _at_home: dict[tuple[NodeName, ModelName], dict[int, SentRequest]] = field(default_factory=dict)
+    _work: dict[tuple[NodeName, ModelName], HomeWork] = field(default_factory=dict)
     _read: OrderedDict[Conversation, dict[NodeName, HeldContext]] = field(
         default_factory=OrderedDict
     )
@@ -78,10 +60,10 @@ class ClusterBooks:
         """Note what was read of a node; it counts as answering from now on."""
         self.nodes[facts.name] = facts
         self.away.pop(facts.name, None)
-        promises = self.promises.get(facts.name, {})
+        known = self.promises.get(facts.name, {})
         self.promises[facts.name] = {
             model: promise
-            for model, promise in promises.items()
+            for model, promise in known.items()
             if not self._is_settled(model, promise, facts)
         }
 
@@ -94,13 +76,23 @@ class ClusterBooks:
             self.away[node] = self.nodes.pop(node)
         self.promises.pop(node, None)
 
+    def fell_asleep(self, node: NodeName, wake_seconds: float) -> None:
+        """It was let sleep, and answers so long after it was woken: with what it had, and nothing loaded."""
+        facts = self.nodes.get(node) or self.away.get(node)
+        if facts is not None:
+            self.away.pop(node, None)
+            self.promises.pop(node, None)
+            asleep = replace(facts, copies={}, asleep=True, wake_seconds=wake_seconds)
+            self.nodes[node] = asleep
+
     def sent(self, ticket: int, wanted: Wanted, choice: Choice, now: float) -> None:
         """Note that the request goes to the chosen home; what must be loaded for it is promised."""
         if choice.option is None:
             return
         node = choice.option.node
         fresh = wanted.prompt_tokens - self.tokens_read(wanted, node)
-        self._note(ticket, SentRequest(wanted, node, fresh, now))
+        sent = self._requests[ticket] = SentRequest(wanted, node, fresh)
+        self._work.setdefault((node, wanted.model), HomeWork()).add(ticket, sent)
         if choice.option.needs_load:
             self._promise(wanted.model, choice.option, now)
 
@@ -114,7 +106,8 @@ class ClusterBooks:
         sent = self._requests.get(ticket)
         if sent is None or sent.began_at is not None:
             return
-        self._note(ticket, SentRequest(sent.wanted, sent.node, sent.fresh, sent.sent_at, now))
+        begun = self._requests[ticket] = replace(sent, began_at=now)
+        self._work[sent.node, sent.wanted.model].begin(ticket, begun)
         self._hold(sent, sent.wanted.prompt_tokens, now)
 
     def ended(self, ticket: int, now: float, *, answer_tokens: int | None = None) -> None:
@@ -122,24 +115,23 @@ class ClusterBooks:
         sent = self._requests.pop(ticket, None)
         if sent is None:
             return
-        home = (sent.node, sent.wanted.model)
-        waiting = self._at_home[home]
-        del waiting[ticket]
-        if not waiting:
-            del self._at_home[home]
+        work = self._work[sent.node, sent.wanted.model]
+        work.remove(ticket)
+        if not work:
+            del self._work[sent.node, sent.wanted.model]
         if answer_tokens is not None:
             self._hold(sent, sent.wanted.prompt_tokens + answer_tokens, now)
 
     # ---- what is asked ----
 
-    def under_way(self, node: NodeName, model: ModelName) -> Mapping[int, SentRequest]:
-        """Requests that this home has from us."""
-        return self._at_home.get((node, model), {})
+    def work(self, node: NodeName, model: ModelName) -> HomeWork:
+        """What this home has from us to do."""
+        return self._work.get((node, model), NOTHING)
 
     def outstanding_tokens(self) -> Iterator[tuple[NodeName, ModelName, int]]:
         """Of each home with requests under way: tokens of prompts and answers that were sent for, for people."""
-        for (node, model), requests in self._at_home.items():
-            yield node, model, sum(r.fresh + r.wanted.answer_tokens for r in requests.values())
+        for (node, model), work in self._work.items():
+            yield node, model, work.tokens()
 
     def tokens_read(self, wanted: Wanted, node: NodeName) -> int:
         """Tokens of this prompt that the home there need not read, as far as is known."""
@@ -165,29 +157,25 @@ class ClusterBooks:
             if promise.until >= now:
                 for leaver in promise.leavers:
                     copies.pop(leaver, None)
-                copies[model] = _coming(copies.get(model), promise, facts)
+                ready_in = max(promise.ready_at - facts.read_at, 0.0)
+                copies[model] = ModelCopy("coming", "", promise.demand, ready_in)
         return copies
 
     # ---- inside ----
 
-    def _note(self, ticket: int, sent: SentRequest) -> None:
-        self._requests[ticket] = sent
-        self._at_home.setdefault((sent.node, sent.wanted.model), {})[ticket] = sent
-
-    def _promise(self, model: ModelName, option: Option, now: float) -> None:
-        promises = self.promises.setdefault(option.node, {})
-        promises.pop(model, None)  # a new one counts from now
+    def _promise(self, model: ModelName, option: HomeOption, now: float) -> None:
+        """It counts as coming from now on, also where it was to leave for an earlier promise: then it comes back."""
+        earlier = self.promises.get(option.node, {})
+        promises = {m: _without_leaver(p, model) for m, p in earlier.items() if m != model}
         ready_in = option.bill.wake + option.bill.load
-        facts = self.nodes.get(option.node)
-        old = facts.copies.get(model) if facts else None
         promises[model] = LoadPromise(
             option.demand,
             option.leavers,
             at=now,
             ready_at=now + ready_in,
             until=now + self.rules.promise_factor * ready_in + self.rules.promise_seconds,
-            replaces=old.instance if old else "",
         )
+        self.promises[option.node] = promises
         if option.is_beside:
             self.spread_at[model] = now
 
@@ -221,8 +209,6 @@ class ClusterBooks:
     def _is_settled(self, model: ModelName, promise: LoadPromise, facts: NodeFacts) -> bool:
         """Whether the facts have what was promised, or show that it does not come."""
         copy = facts.copies.get(model)
-        if copy is not None and copy.instance and copy.instance == promise.replaces:
-            copy = None  # the one that leaves, or had left already when this was promised
         if copy is None or copy.state == "ending":
             return facts.read_at > min(promise.at + self.rules.arrival, promise.until)
         left = (facts.copies.get(leaver) for leaver in promise.leavers)
@@ -230,7 +216,7 @@ class ClusterBooks:
         return facts.read_at > promise.at and (copy.state == "ready" or is_alone)
 
 
-def _coming(reported: ModelCopy | None, promise: LoadPromise, facts: NodeFacts) -> ModelCopy:
-    if reported is not None and reported.instance != promise.replaces:
-        return reported
-    return ModelCopy("coming", "", promise.demand, max(promise.ready_at - facts.read_at, 0.0))
+def _without_leaver(promise: LoadPromise, model: ModelName) -> LoadPromise:
+    if model not in promise.leavers:
+        return promise
+    return replace(promise, leavers=tuple(m for m in promise.leavers if m != model))

@@ -63,7 +63,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class HomeOption:
     """One home and what it would cost there."""
 
     node: NodeName
@@ -125,11 +125,11 @@ _MOSTLY = 0.9  # as of a load's record: its files count as cached
 class Choice:
     """Where the request goes, what else is to be done, and why."""
 
-    option: Option | None  # None: nobody can serve it; `reason` says why
+    option: HomeOption | None  # None: nobody can serve it; `reason` says why
     reason: str  # `ready on box2, 1.2 s behind 300 tokens; on box1 it would load for 9.0 s`
     # Those that were weighed to the end, the cheapest first. A load that cannot win is not.
-    others: tuple[Option, ...] = ()
-    warm: Option | None = None  # a further home to be loaded for those who come after it
+    others: tuple[HomeOption, ...] = ()
+    warm: HomeOption | None = None  # a further home to be loaded for those who come after it
 
     @property
     def node(self) -> NodeName | None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from math import inf
 
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Choice, Option, Wanted
-from paddock.cluster.policy.weighing import Weighing
+from paddock.cluster.policy.choice import Choice, HomeOption, Wanted
+from paddock.cluster.policy.weighing import HomeWeighing
 
 _SHOWN = 2  # of the others, in the reason
 
@@ -22,12 +22,9 @@ def choose(wanted: Wanted, books: ClusterBooks, now: float) -> Choice:
 class _Decision:
     def __init__(self, wanted: Wanted, books: ClusterBooks, now: float) -> None:
         self._wanted, self._books, self._now = wanted, books, now
-        self._weighing = Weighing(wanted, books, now)
+        self._weighing = HomeWeighing(wanted, books, now)
         live = self._weighing.live()
         self._live = [option for option in live if not option.is_asleep]
-        loads = self._weighing.loads()
-        self._loads = [load for load in loads if not load.facts.asleep]
-        self._asleep = [load for load in loads if load.facts.asleep]
         self._dormant = [option for option in live if option.is_asleep]
 
     def made(self) -> Choice:
@@ -46,7 +43,7 @@ class _Decision:
         warm = self._further(best)
         return self._choice([*self._live, *([warm] if warm else [])], warm)
 
-    def _limit(self, best: Option) -> float:
+    def _limit(self, best: HomeOption) -> float:
         """What a load must cost less than: with a home to spare, than the queue; else than the best is for good.
 
         One that waits behind others is no reason to move the model, only for another home of it.
@@ -59,7 +56,7 @@ class _Decision:
         )
         return (cost - rules.least) / (1.0 + rules.margin)
 
-    def _further(self, best: Option) -> Option | None:
+    def _further(self, best: HomeOption) -> HomeOption | None:
         """A home to be warmed: its load takes less than whoever comes next would wait."""
         if not self._has_spare_home() or self._is_settling():
             return None
@@ -75,10 +72,9 @@ class _Decision:
     def _is_settling(self) -> bool:
         """Whether a further copy was loaded so lately that another would be to and fro."""
         at = self._books.spread_at.get(self._wanted.model)
-        if at is None or not self._loads:
+        if at is None:
             return False
-        load = min(load.home.loading for load in self._loads)
-        return self._now - at < self._books.rules.tenure * load
+        return self._now - at < self._books.rules.tenure * self._weighing.least_loading
 
     # ---- it must be loaded ----
 
@@ -86,19 +82,20 @@ class _Decision:
         """The cheapest load; a node is woken only where no other can have it."""
         weighed = self._weighed(inf)
         if not weighed:
-            weighed = [*self._weighing.cheapest(self._asleep, below=inf), *self._dormant[::-1]]
+            weighed = [*self._weighed(inf, asleep=True), *self._dormant[::-1]]
         if weighed:
             return self._choice(weighed[::-1])
         hopeless = self._weighing.hopeless()
         return self._choice([hopeless] if hopeless else [])
 
-    def _weighed(self, limit: float) -> list[Option]:
+    def _weighed(self, limit: float, *, asleep: bool = False) -> list[HomeOption]:
         """Loads that cost less than this, each less than the one before it."""
-        return list(self._weighing.cheapest(self._loads, below=limit))
+        loads = self._weighing.loads(below=limit, asleep=asleep)
+        return list(self._weighing.cheapest(loads, below=limit))
 
     # ---- in words ----
 
-    def _choice(self, options: list[Option], warm: Option | None = None) -> Choice:
+    def _choice(self, options: list[HomeOption], warm: HomeOption | None = None) -> Choice:
         chosen, others = options[0], tuple(options[1:])
         words = [option.words for option in options[: 1 + _SHOWN]]
         return Choice(chosen, "; ".join(words), others, warm)

@@ -46,11 +46,12 @@ class ModelHome:
     keeps_context: bool = False  # what its slots hold outlives its instance
     trouble: str = ""  # why a load there would fail or wait for a person: a flaw, yielded GPUs
 
-    @property
-    def loading(self) -> float:
-        """Seconds that a load there takes as its files lie in the page cache now."""
+    loading: float = field(init=False)  # seconds that a load takes as its files are cached now
+
+    def __post_init__(self) -> None:
         cold, warm = self._cold, self._warm
-        return cold + (min(warm, cold) - cold) * self.cached
+        seconds = cold + (min(warm, cold) - cold) * self.cached
+        object.__setattr__(self, "loading", seconds)
 
     @property
     def _cold(self) -> float:

@@ -197,9 +197,11 @@ def _copy(
     if instance is None:
         is_awaited = profile.switching or profile.state in ("queued", "loading")
         return ModelCopy("coming", "", home.demand, None, strangers) if is_awaited else None
-    progress = instance.progress
+    progress, state = instance.progress, _COPY_STATES.get(instance.phase, "ending")
+    if state == "ending" and profile.waiting:
+        state = "coming"  # it leaves, and is to come back
     return ModelCopy(
-        _COPY_STATES.get(instance.phase, "ending"),
+        state,
         instance.id,
         _demand_of(instance, ids) or home.demand,
         progress.eta if progress else None,

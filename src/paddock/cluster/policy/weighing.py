@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Bill, Option, Wanted
+from paddock.cluster.policy.choice import Bill, HomeOption, Wanted
 from paddock.cluster.policy.facts import ModelCopy, ModelHome, ModelName, NodeFacts
 from paddock.core.eviction import Resident, leavers
 from paddock.core.model import Demand, InstanceId
@@ -21,7 +21,7 @@ class _Load:
     bill: Bill
 
 
-class Weighing:
+class HomeWeighing:
     """One request on the scales. `homes` are those that it may go to, by the nodes' names."""
 
     def __init__(self, wanted: Wanted, books: ClusterBooks, now: float) -> None:
@@ -35,6 +35,11 @@ class Weighing:
         self._speed = _mean((h.generation_speed for _, h in found), rules.generation_speed)
 
     @property
+    def least_loading(self) -> float:
+        """Seconds that the quickest of its loads takes."""
+        return min((home.loading for _, home in self.homes), default=0.0)
+
+    @property
     def replicas(self) -> int:
         return max((home.replicas for _, home in self.homes), default=1)
 
@@ -45,7 +50,7 @@ class Weighing:
 
     # ---- live copies ----
 
-    def live(self) -> list[Option]:
+    def live(self) -> list[HomeOption]:
         """What the homes cost that have the model loaded, or are loading it; the cheapest first."""
         options = [
             self._live(facts, home, copy)
@@ -54,11 +59,11 @@ class Weighing:
         ]
         return sorted(options, key=lambda option: (option.bill.total, option.node))
 
-    def _live(self, facts: NodeFacts, home: ModelHome, copy: ModelCopy) -> Option:
+    def _live(self, facts: NodeFacts, home: ModelHome, copy: ModelCopy) -> HomeOption:
         bill = self._bill(facts, home, self._ready_in(facts, home, copy))
         behind, wait = self._work(facts, self._wanted.model, home, copy)
         read = self._books.tokens_read(self._wanted, facts.name)
-        return Option(
+        return HomeOption(
             facts.name,
             replace(bill, wait=wait),
             "ready" if copy.state == "ready" else "coming",
@@ -75,16 +80,18 @@ class Weighing:
 
     # ---- loads ----
 
-    def loads(self) -> list[_Load]:
-        """The homes where it must be loaded, the one first that costs least if nobody leaves."""
+    def loads(self, *, below: float, asleep: bool = False) -> list[_Load]:
+        """The homes where it must be loaded and may cost less, the one first that costs least if nobody leaves."""
+        model = self._wanted.model
         found = [
             _Load(facts, home, self._bill(facts, home, home.loading))
             for facts, home in self.homes
-            if self._wanted.model not in self._copies(facts) and not home.trouble
+            if home.loading < below and facts.asleep == asleep and not home.trouble
+            if model not in self._copies(facts)
         ]
         return sorted(found, key=lambda load: (load.bill.total, load.facts.name))
 
-    def cheapest(self, loads: Iterable[_Load], *, below: float) -> Iterator[Option]:
+    def cheapest(self, loads: Iterable[_Load], *, below: float) -> Iterator[HomeOption]:
         """Of these loads, those that were weighed: each costs less than `below` and than all before it."""
         for load in loads:
             if load.bill.total >= below:
@@ -94,16 +101,16 @@ class Weighing:
                 below = option.bill.total
                 yield option
 
-    def hopeless(self) -> Option | None:
+    def hopeless(self) -> HomeOption | None:
         """A home to be asked where no other can be: its daemon says best why it cannot."""
         ranked = sorted(self.homes, key=lambda found: (bool(found[1].trouble), found[0].name))
         for facts, home in ranked:
             trouble = home.trouble or "by its plan it has no room beside what is pinned"
             bill = self._bill(facts, home, home.loading)
-            return Option(facts.name, bill, "absent", is_asleep=facts.asleep, trouble=trouble)
+            return HomeOption(facts.name, bill, "absent", is_asleep=facts.asleep, trouble=trouble)
         return None
 
-    def _weighed(self, load: _Load) -> Option | None:
+    def _weighed(self, load: _Load) -> HomeOption | None:
         """With what must leave for it; None where that would not suffice."""
         facts, home = load.facts, load.home
         copies = self._copies(facts)
@@ -114,7 +121,7 @@ class Weighing:
         first = max(self._loads_before(facts, need, copies), self._drain(facts, leaving, copies))
         evict = sum(self._loss(facts, model, copies[model]) for model in leaving)
         bill = replace(load.bill, load=load.bill.load + first, evict=evict)
-        return Option(
+        return HomeOption(
             facts.name,
             bill,
             "absent",
@@ -151,7 +158,7 @@ class Weighing:
         )
 
     def _is_busy(self, facts: NodeFacts, model: ModelName, copy: ModelCopy) -> bool:
-        has_requests = copy.strangers or self._books.under_way(facts.name, model)
+        has_requests = copy.strangers or self._books.work(facts.name, model)
         return bool(has_requests) or copy.state == "coming"
 
     def _last_used(self, facts: NodeFacts, model: ModelName, copy: ModelCopy) -> float:
@@ -226,11 +233,8 @@ class Weighing:
     ) -> tuple[int, float]:
         """What is to be done before a new request there: tokens, and seconds at the speeds measured there."""
         prompt_speed, speed = self._prompt_speed_of(home), self._speed_of(home)
-        prompts, answers = 0.0, float(copy.strangers * self._books.rules.stranger_tokens)
-        for sent in self._books.under_way(facts.name, model).values():
-            prompt, answer = sent.left(self._now, speed)
-            prompts += prompt
-            answers += answer
+        prompts, answers = self._books.work(facts.name, model).left(self._now, speed)
+        answers += copy.strangers * self._books.rules.stranger_tokens
         seconds = (prompts / prompt_speed + answers / speed) / max(home.slots, 1)
         return round(prompts + answers), seconds
 
