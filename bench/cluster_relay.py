@@ -1,4 +1,4 @@
-"""What the relay to another node costs beside the relay to an instance here, and what memory the front takes.
+"""What the relay to another node costs beside the relay to an instance here; what a lost node costs; the front's memory.
 
     python bench/cluster_relay.py [--rounds 5] [--seconds 2] [--nodes 20] [--json]      (after `make bench-relay`)
 
@@ -7,8 +7,11 @@ the load generator shares with them. "Added" is what each adds to the stub's own
 """
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,11 +20,24 @@ from statistics import median
 from typing import Any
 
 from relay import CHUNKS, LOAD, STUB, _daemon, _load, _watched
-from rig import HERE, free_port, interleaved, program, resident_mib, save, show, wait_for_port
+from rig import (
+    HERE,
+    daemon,
+    first_token_at,
+    free_port,
+    interleaved,
+    program,
+    resident_mib,
+    save,
+    show,
+    wait_for_port,
+)
 
 from paddock.api.client import Client
+from paddock.engine.locate import find_engine
 from paddock.llama.scripted import ScriptedModel, write
 
+_LOAD = 2  # seconds that a load takes at least
 _CASES = {
     "plain, 1 connection": ("--kind", "plain", "--connections", "1"),
     "plain, 32 connections": ("--kind", "plain", "--connections", "32"),
@@ -30,7 +46,8 @@ _CASES = {
 }
 _AIMS = """
 aims: through the front at most 1.6 times what the local relay adds to a first byte, at 1 connection;
-at least 0.6 of its requests/s, at 32; under 120 MiB with 20 nodes"""
+at least 0.6 of its requests/s, at 32; under 120 MiB with 20 nodes; a lost node's model answers
+from elsewhere within 1.1 of its load time there plus 2 s"""
 
 
 def main() -> None:
@@ -79,7 +96,39 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         crowd, crowd_port = stack.enter_context(_front(folder, many))
         _load(crowd_port, 30, "--kind", "plain", "--connections", "8", "--requests", "2000")
         memory = {"1 node": one, f"{options.nodes} nodes": resident_mib(crowd)}
-    return {"speed": speed, "resident_mib": memory}
+    return {"speed": speed, "resident_mib": memory, "lost": _lost(folder / "lost")}
+
+
+def _lost(folder: Path) -> dict[str, float]:
+    """Seconds until a model of two nodes answers whose node hangs, the slowest loss to find out; and its load."""
+    folder.mkdir()
+    engine = folder / "engine"
+    real = find_engine("native", cache_dir=folder).command[0]
+    engine.write_text(
+        f'#!/bin/sh\n[ "$1" = --help ] || [ "$1" = --version ] || sleep {_LOAD}\nexec {real} "$@"\n'
+    )
+    engine.chmod(0o755)
+    write(folder / "m.gguf", ScriptedModel(say="Here I am."))
+    with ExitStack() as stack:
+        nodes = {}
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            (folder / name / "models.conf").write_text(f"[m]\nMODEL = {folder / 'm.gguf'}\n")
+            nodes[name] = stack.enter_context(daemon(folder / name, engine))
+        ports = {name: int(client.url.rpartition(":")[2]) for name, (client, _) in nodes.items()}
+        _, at = stack.enter_context(_front(folder, ports))
+        load = nodes["two"][0].switch("m").seconds or 0.0
+        nodes["two"][0].unload("m")
+        front = Client(f"http://127.0.0.1:{at}")
+        front.switch("m@one")
+        asking = threading.Thread(target=first_token_at, args=(front, "m"))
+        os.kill(nodes["one"][1], signal.SIGSTOP)
+        began = time.perf_counter()
+        asking.start()
+        asking.join(60)
+        took = time.perf_counter() - began
+        os.kill(nodes["one"][1], signal.SIGCONT)
+    return {"load": load, "answer": took, "allowed": 1.1 * load + 2.0}
 
 
 @contextmanager
@@ -110,6 +159,7 @@ def _print(result: dict[str, Any]) -> None:
     ]
     show("CPU time for a request, microseconds", ("", "node", "front"), spent)
     show("memory of the front, MiB", ("", "MiB"), list(result["resident_mib"].items()))
+    show("the model of a node that hangs, seconds", ("", "s"), list(result["lost"].items()))
     print(_AIMS)
 
 

@@ -74,12 +74,15 @@ async def front_of(
     *,
     times: Times = QUICK,
     nights: Mapping[str, Any] | None = None,
+    own_keys: Sequence[NamedKey] = (),
     **chosen: Any,
 ) -> AsyncIterator[StableYard]:
     """A front before these nodes, once all of them answer that can."""
     root.mkdir(exist_ok=True)
     paths = places(root / "front", "")
     paths.state_dir.mkdir(exist_ok=True)
+    for key in own_keys:
+        add_key(keys_file(paths.state_dir), key)
     settings = Settings(**{"listen": "127.0.0.1:0", **chosen})
     membership = Listed(nodes)
     async with (

@@ -26,6 +26,10 @@ class NodeInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     labels: dict[str, str] = {}
     mac: str = ""  # of the card that wakes it, where the settings name one
 
+    def in_words(self) -> str:
+        """`node attic is lost: its reply broke off`."""
+        return f"node {self.name} is {self.state}" + (f": {self.reason}" if self.reason else "")
+
 
 class NodesAnswer(msgspec.Struct, kw_only=True):
     """All nodes that the front knows, by name."""

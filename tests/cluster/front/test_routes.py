@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
+from yarl import URL
 
 from paddock.api.events import AnyEvent, Snapshot
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.types import InstanceInfo, Status
 from paddock.cluster.front.routes import FRONT_ROUTES, ONE_NODE
+from paddock.config.keys import NamedKey, digest_of
 from paddock.http.routes import ROUTES
 from paddock.tui.reducer import reduce
 from paddock.tui.state import View
@@ -218,14 +219,36 @@ async def _refusals(home: StableYard) -> None:
             assert (reply.status, words in text) == (status, True), (path, text)
 
 
-@pytest.mark.parametrize(("key", "status"), [("", 401), ("asks", 200), ("wrong", 401)])
-async def test_the_keys_are_the_fronts_own(
-    tmp_path: Path, models: Path, key: str, status: int
-) -> None:
-    conf = {"one": f"[alpha]\nmodel = {models}/alpha.gguf\n"}
-    async with stable_of(tmp_path, conf, is_keyed=True, api_keys=("asks",)) as home:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+async def test_no_key_is_good_for_more_than_at_a_daemon(tmp_path: Path, models: Path) -> None:
+    """A node would let the front do anything: what each key may is the front's to judge."""
+    conf = {
+        "one": f"[alpha]\nmodel = {models}/alpha.gguf\n[alpha-brief]\nvariant-of = alpha\n"
+        f"max-tokens = 2\n[beta]\nmodel = {models}/beta.gguf\n"
+    }
+    named = NamedKey(name="narrow", digest=digest_of("narrow"), models=("alpha-brief",))
+    chosen: dict[str, Any] = {"api_keys": ("asks",), "management_keys": ("manages",)}
+    async with stable_of(tmp_path, conf, is_keyed=True, own_keys=(named,), **chosen) as home:
+        ask = {**CHAT, "model": "alpha"}
+        for method, path, body, expected in (
+            ("GET", "/v1/models", None, {"": 401, "wrong": 401, "asks": 200, "narrow": 200}),
+            ("GET", "/status", None, {"asks": 403, "narrow": 403, "manages": 200}),
+            ("GET", "/models?reload=1", None, {"asks": 403, "manages": 200}),
+            ("POST", "/api/pull", {"model": "x"}, {"asks": 403}),
+            ("POST", "/v1/chat/completions", ask, {"asks": 200, "narrow": 404}),
+            ("POST", "/v1/chat/completions", {**ask, "model": "alpha-brief"}, {"narrow": 200}),
+            ("POST", "/v1/chat/completions", {**ask, "model": "beta@one"}, {"narrow": 404}),
+            ("GET", "/slots?model=alpha-brief", None, {"narrow": 404, "asks": 200}),
+            ("POST", "/upstream/alpha/props", {}, {"asks": 403, "narrow": 404}),
+            ("POST", "/upstream/alpha/%73lots/0?action=save", {"filename": "x"}, {"asks": 403}),
+            ("POST", "/upstream/alpha-brief/completion", {"prompt": "x"}, {"narrow": 404}),
+            ("POST", "/config/undo?node=one", {}, {"asks": 403}),
+            ("POST", "/shutdown", {}, {"asks": 403, "narrow": 403}),
+        ):
+            for key, status in expected.items():
+                headers = {"Authorization": f"Bearer {key}"} if key else {}
+                url = URL(home.url + path, encoded=True)
+                async with home.http.request(method, url, json=body, headers=headers) as reply:
+                    assert reply.status == status, (path, key, await reply.text())
+        headers = {"Authorization": "Bearer narrow"}
         async with home.http.get(f"{home.url}/v1/models", headers=headers) as reply:
-            assert reply.status == status
-        async with home.http.get(f"{home.url}/status", headers=headers) as reply:
-            assert reply.status == (403 if status == 200 else 401)
+            assert [row["id"] for row in (await reply.json())["data"]] == ["alpha-brief"]

@@ -82,8 +82,7 @@ def _nodes(nodes: list[NodeInfo]) -> None:
         print(f"{len(nodes)} nodes, up: {', '.join(up)}")
     for node in nodes:
         if node.state != "up":
-            why = f": {node.reason}" if node.reason else ""
-            print(paint(harmless(f"node {node.name} is {node.state}{why}"), "yellow"))
+            print(paint(harmless(node.in_words()), "yellow"))
 
 
 def _instances(instances: list[InstanceInfo]) -> None:

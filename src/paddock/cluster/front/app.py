@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
-from types import MappingProxyType
 
 from aiohttp import web
 
@@ -28,7 +27,6 @@ from paddock.http.server import app_of, bind, host_port, serving
 from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
-NO_NIGHTS: Mapping[str, NodeNights] = MappingProxyType({})
 
 
 @asynccontextmanager
@@ -37,12 +35,12 @@ async def fronting(
     settings: Settings,
     membership: Membership,
     *,
-    nights: Mapping[str, NodeNights] = NO_NIGHTS,
+    nights: Mapping[str, NodeNights] | None = None,
     times: Times | None = None,
 ) -> AsyncIterator[StableFront]:
     """One address in front of the nodes of a membership, inside the block.
 
-    `nights`: of nodes that may sleep, by their names. It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
+    `nights`: of nodes that may sleep, by their names; None: as the settings say. It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
     address that is taken, ConfigError where the file of keys cannot be used.
     """
     with ExitStack() as stack:
@@ -58,7 +56,7 @@ async def fronting(
         keyring = Keyring(settings, keys_file(where.state_dir))
         keyring.read()
         chooser = Chooser(stable)
-        sleep = Sleep(stable, chooser, nights)
+        sleep = Sleep(stable, chooser, settings.cluster.nodes if nights is None else nights)
         front = StableFront(
             settings,
             Guard(settings, keyring),

@@ -21,6 +21,11 @@ class Called(NamedTuple):
         allowed = holder.key.models if holder is not None else ()
         return not allowed or any(n in self.names or n in self.profile_names for n in allowed)
 
+    def is_open_to(self, holder: Holder | None) -> bool:
+        """Whether it may ask the instance as it is, which no variant has changed."""
+        allowed = holder.key.models if holder is not None else ()
+        return not allowed or any(name in self.profile_names for name in allowed)
+
 
 class Directory:
     """Of one node."""

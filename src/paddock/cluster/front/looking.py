@@ -5,6 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 import paddock
+from paddock.api.events import PullChanged
 from paddock.api.nodes import NodesAnswer
 from paddock.cluster.front.front import StableFront, holder_of
 from paddock.cluster.front.passage import Passage
@@ -78,6 +79,10 @@ async def router_events(
         async with sse.stream(request) as response, sse.ticking(changes, sse.KEEP_ALIVE) as ticks:
             async for event in ticks:
                 profile = getattr(event, "profile", None)
+                if isinstance(event, PullChanged) and not front.guard.allows(
+                    request.headers, Scope.MANAGEMENT
+                ):
+                    continue
                 if profile is not None and not front.stable.wish(profile, holder).homes:
                     continue
                 words = [sse.SILENCE] if event is None else router.events_of(event, _no_row)

@@ -20,6 +20,7 @@ from paddock.cluster.front.names import STRIDE, insisting, own, owner, placed
 from paddock.cluster.front.past import aligned, summed_stats, summed_usage
 from paddock.errors import NoSuchThing
 from paddock.http import listing, router
+from paddock.http.auth import Scope
 from paddock.http.front import Route
 from paddock.http.management import reply
 from paddock.http.ollama import wire
@@ -48,6 +49,8 @@ async def all_models(front: StableFront, request: web.Request, route: Route) -> 
     """Every model once; Anthropic's clients get theirs, in pages."""
     if "anthropic-version" in request.headers:
         return await _anthropic_page(front, request)
+    if "reload" in request.query:  # as a daemon has it
+        front.guard.check(request.method, request.headers, Scope.MANAGEMENT, acts=True)
     said = await given_by_all(front.nodes(request), router.Models, request.path_qs)
     rows: dict[str, router.Model] = {}
     best = {row.id: row for row in merge.profiles(front.stable.parts())}

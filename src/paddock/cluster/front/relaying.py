@@ -19,7 +19,7 @@ from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.node_stream import NodeStream
 from paddock.cluster.front.passage import Passage
 from paddock.cluster.front.stable import Wish
-from paddock.errors import BadRequest, NodeLost, NodesAway
+from paddock.errors import BadRequest, CannotFit, NodeLost, NodesAway
 from paddock.http.askers import ASKER, asker
 from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
@@ -272,7 +272,11 @@ class Relaying:
         return web.Response(status=reply.status, headers=headers, body=content)
 
     async def _said(self, refused: _Elsewhere) -> web.StreamResponse:
-        """The last node's own words."""
+        """The last node's own words, but for who keeps the memory: some models are not for every key."""
+        holder = self._passage.holder
+        document = refused.document or self._stream.refused
+        if holder is not None and holder.is_restricted and CannotFit.code.encode() in document:
+            raise CannotFit("this model cannot fit beside what must stay loaded")
         if not refused.status:
             return await self._stream.say_refusal()
         if self._stream.response is not None:

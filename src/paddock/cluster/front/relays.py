@@ -13,9 +13,11 @@ from paddock.cluster.front.relaying import NodeCall, Relaying
 from paddock.cluster.front.stable import Wish
 from paddock.errors import ModelMissing, UnknownModel
 from paddock.http import body as bodies
+from paddock.http import steering
 from paddock.http.body import Wish as BodyWish
 from paddock.http.content import Content
 from paddock.http.front import Route
+from paddock.http.passage import check
 from paddock.http.surfaces import OLLAMA
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ async def by_body(front: "StableFront", request: web.Request, route: Route) -> w
             content = await passage.bodies.received(request)
         asked = await _asked(passage, content)
         named = request.query.get("model")
-        wish, is_renamed = _meant(passage, named or asked.model)
+        # What generates is asked by a variant's name too; what changes or shows an instance is not.
+        as_it_is = route.handler is by_body_as_it_is
+        wish, is_renamed = _meant(passage, named or asked.model, as_it_is=as_it_is)
         path = _path(request)
         if is_renamed and named:
             path = f"{request.rel_url.raw_path}?{renamed_query(request.query_string, wish.model)}"
@@ -57,6 +61,13 @@ async def by_body(front: "StableFront", request: web.Request, route: Route) -> w
     return passage.answer
 
 
+async def by_body_as_it_is(
+    front: "StableFront", request: web.Request, route: Route
+) -> web.StreamResponse:
+    """The same for what goes to an instance as it is."""
+    return await by_body(front, request, route)
+
+
 async def by_query(front: "StableFront", request: web.Request, route: Route) -> web.StreamResponse:
     """A GET about an instance, whose query names the model; without one, any node's answer."""
     async with Passage(front, request, route) as passage:
@@ -66,7 +77,7 @@ async def by_query(front: "StableFront", request: web.Request, route: Route) -> 
             call = NodeCall(Wish("", link.name, {}), path)
             passage.response = await Relaying(passage, call).at(link)
         else:
-            wish, is_renamed = _meant(passage, named)
+            wish, is_renamed = _meant(passage, named, as_it_is=True)
             if is_renamed:
                 query = renamed_query(request.query_string, wish.model)
                 path = f"{request.rel_url.raw_path}?{query}"
@@ -79,9 +90,12 @@ async def by_path(front: "StableFront", request: web.Request, route: Route) -> w
     async with Passage(front, request, route) as passage:
         segments = request.rel_url.raw_path.removeprefix(_UPSTREAM).split("/")
         name, count = _longest(passage, segments)
-        wish, _ = _meant(passage, name)
+        wish, _ = _meant(passage, name, as_it_is=True)
         rest = "".join(f"/{segment}" for segment in segments[count:])
         query = request.rel_url.raw_query_string
+        # Its node would let the front do anything: who may steer an instance is judged here, by the same rules.
+        rest = steering.canonical(rest)
+        check(front, request, rest, query)
         path = f"{_UPSTREAM}{quote(wish.model)}{rest}" + (f"?{query}" if query else "")
         content = await passage.bodies.received(request) if request.can_read_body else None
         passage.response = await Relaying(passage, NodeCall(wish, path, content)).through()
@@ -114,7 +128,7 @@ async def _asked(passage: Passage, content: Content) -> BodyWish:
         return bodies.owned(bodies.wish(view, media))
 
 
-def _meant(passage: Passage, name: str | None) -> tuple[Wish, bool]:
+def _meant(passage: Passage, name: str | None, *, as_it_is: bool = False) -> tuple[Wish, bool]:
     """What the request is for, and whether its nodes are to be asked by another name than it has.
 
     Raises ModelMissing, UnknownModel, KeyBusy and TokensSpent.
@@ -122,15 +136,17 @@ def _meant(passage: Passage, name: str | None) -> tuple[Wish, bool]:
     front, holder = passage.front, passage.holder
     if name is None:
         current = front.stable.current()
-        if current is None or not front.stable.wish(current, holder).homes:
+        if current is None or not front.stable.wish(current, holder, as_it_is=as_it_is).homes:
             raise ModelMissing(
                 "the request names no model, and none is loaded", hint="GET /v1/models lists them"
             )
         name, is_given = current, False
     else:
         is_given = True
-    wish = front.stable.wish(name, holder)
+    wish = front.stable.wish(name, holder, as_it_is=as_it_is)
     is_renamed = wish.model != name
+    if not wish.homes and front.stable.wish(name, holder).homes:
+        raise front.stable.unknown(name, holder)  # a variant alone is for this key
     if not wish.homes and not front.stable.may_come(wish, holder):
         wish, is_renamed = _stand_in(passage, name, wish), True
     passage.begin(wish.profile)

@@ -14,7 +14,7 @@ from paddock.http.routes import ROUTES
 # By how a daemon serves it.
 _BY_HANDLER: dict[Handler, Handler] = {
     generate: relays.by_body,
-    change: relays.by_body,
+    change: relays.by_body_as_it_is,
     look: relays.by_query,
     generation.chat: relays.by_body,
     generation.generate: relays.by_body,
@@ -70,6 +70,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("POST", "/cancel"): steering.cancel,
     ("POST", "/models/load"): steering.router_order,
     ("POST", "/models/unload"): steering.router_order,
+    ("POST", "/v1/streams/lookup"): steering.LOOKUP,
     ("GET", "/v1/stream"): steering.conversation,
     ("DELETE", "/v1/stream"): steering.conversation,
     # things of one node, by their names
@@ -91,7 +92,6 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     # not done by a front
     ("POST", "/mcp"): steering.not_here,
     ("DELETE", "/mcp"): steering.not_here,
-    ("POST", "/v1/streams/lookup"): steering.not_here,
 }
 
 # One node's own affair: the one that `?node=` names, else the only one.

@@ -115,19 +115,27 @@ class Stable:
 
     # ---- who has what ----
 
-    def wish(self, name: str, holder: Holder | None = None) -> Wish:
-        """The nodes that have this model, by any of its names, of what this key may ask."""
-        if homes := self._homes(name, None, holder):
+    def wish(self, name: str, holder: Holder | None = None, *, as_it_is: bool = False) -> Wish:
+        """The nodes that have this model, by any of its names, of what this key may ask.
+
+        `as_it_is`: the instance itself, which a key for a variant alone may not.
+        """
+        if homes := self._homes(name, None, holder, as_it_is=as_it_is):
             return Wish(name, None, homes)
         model, node = split(name, self.links)
-        return Wish(model, node, self._homes(model, node, holder) if node else {})
+        found = self._homes(model, node, holder, as_it_is=as_it_is) if node else {}
+        return Wish(model, node, found)
 
-    def _homes(self, model: str, node: str | None, holder: Holder | None) -> dict[str, Called]:
+    def _homes(
+        self, model: str, node: str | None, holder: Holder | None, *, as_it_is: bool
+    ) -> dict[str, Called]:
         found = {}
         for name, link in self.links.items():
             if (node is None or node == name) and link.is_usable:
                 called = link.directory.find(model)
-                if called is not None and called.is_for(holder):
+                if called is None or not called.is_for(holder):
+                    continue
+                if not as_it_is or called.is_open_to(holder):
                     found[name] = called
         return found
 

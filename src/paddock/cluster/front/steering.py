@@ -13,7 +13,7 @@ from paddock.api.sse import SseMessage, SseParser
 from paddock.api.types import ModelRequest, ModelResult, SwitchRequest, SwitchResult
 from paddock.api.yielding import YieldRequest, YieldResult
 from paddock.cluster.front.asking import NodeRefused, Said, ask, given_by_all
-from paddock.cluster.front.front import StableFront
+from paddock.cluster.front.front import StableFront, holder_of
 from paddock.cluster.front.names import STRIDE, own, owner, placed
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.passage import Passage
@@ -21,6 +21,7 @@ from paddock.cluster.front.reads import by_number
 from paddock.cluster.front.relays import to_node
 from paddock.errors import BadRequest, NodeLost, NoSuchThing, NotHere
 from paddock.http import body, router, sse
+from paddock.http.auth import Scope
 from paddock.http.front import Route
 from paddock.http.management import reply
 from paddock.http.query import number
@@ -161,6 +162,11 @@ async def begin_yield(front: StableFront, request: web.Request, route: Route) ->
     return reply(result, status=202 if leaving else 200)
 
 
+def _concatenated(said: dict[str, list[Any]]) -> list[Any]:
+    return [row for rows in said.values() for row in rows]
+
+
+LOOKUP = on_all(list[Any], _concatenated)
 RELOAD = on_all(ModelResult, _all_results)
 RESUME = on_all(YieldResult, yield_result)
 
@@ -169,7 +175,11 @@ RESUME = on_all(YieldResult, yield_result)
 
 
 async def one_node(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
-    """What is one node's own affair: the one that `?node=` names, else the only one."""
+    """What is one node's own affair: the one that `?node=` names, else the only one.
+
+    For managers, whatever the route says: its node would let the front do anything.
+    """
+    front.guard.check(request.method, request.headers, Scope.MANAGEMENT, acts=True)
     return await _to(front, request, route, front.the_node(request), request.rel_url.raw_path)
 
 
@@ -211,7 +221,13 @@ async def conversation(
     name = request.query.get("conv_id", "").rpartition("::")[2]
     if not name:
         raise BadRequest("conv_id, the conversation's id, is missing")
-    link, _ = front.home(name)
+    link, _ = front.home(name, holder_of(request))
+    homes = [front.stable.links[node] for node in front.stable.wish(name, holder_of(request)).homes]
+    if len(homes) > 1:  # the node that has it
+        body = {"conversation_ids": [request.query["conv_id"]]}
+        path = "/v1/streams/lookup"
+        said = await given_by_all(homes, list[Any], path, method="POST", body=body)
+        link = next((front.stable.links[node] for node, rows in said.items() if rows), link)
     return await _to(front, request, route, link, request.rel_url.raw_path)
 
 
