@@ -77,6 +77,10 @@ def _shown(running: Running) -> CopyState:
     return "ready" if running.state == "ready" else "coming"
 
 
+def _is_ready(copy: ModelCopy | None) -> bool:
+    return copy is not None and copy.state == "ready"
+
+
 class ClusterWorld:
     """`is_uniform`: each model is as fast and as quick to load on all nodes."""
 
@@ -104,6 +108,9 @@ class ClusterWorld:
         self.is_sound = False
         choice = deciding.choose(wanted, self.books, self.now)
         self.promise(choice == deciding.choose(wanted, self.books, self.now), "choosing acts")
+        nodes = self.books.nodes.items()
+        ready = {n for n, f in nodes if _is_ready(f.copies.get(wanted.model))}
+        self.promise(set(self.books.ready_on(wanted.model)) == ready, "lost count of ready ones")
         if choice.option is None:
             self.promise(not self._could_serve(wanted), "nobody was asked")
         else:

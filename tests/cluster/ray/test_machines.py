@@ -89,6 +89,14 @@ def test_a_machine_that_left_is_forgotten_and_one_that_was_switched_off_is_lost(
     assert states(found) == {"moor": "lost"}
 
 
+def test_a_machine_that_was_lost_before_it_left_is_forgotten_too():
+    left, lost = listed(is_alive=False, has_left=True), listed(is_alive=False)
+    for entries in ([left, lost], [lost, left]):
+        found = machines(listed())
+        found.seen(entries)
+        assert states(found) == {}
+
+
 def test_what_was_known_is_lost_until_its_daemon_answers():
     known = Node(name="hill", state="up", url="http://10.0.0.1:8085", address="10.0.0.1")
     found = Machines({}, [known])

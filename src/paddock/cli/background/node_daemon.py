@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from paddock import __version__
 from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import Joined, joined
 from paddock.cluster.membership.lines import Facts, Want
-from paddock.config.keys import NamedKey, read_keys, set_key
+from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
 from paddock.config.paths import keys_file
 from paddock.config.settings import is_loopback
 from paddock.errors import PaddockError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
 
 _ANY = ("0.0.0.0", "::")
+_RAYS_NICENESS = 15
+_ACTOR = "ray-actor"  # the key by which the actor of this machine sees on which GPUs models lie
 
 
 def brought_up(want: Want, address: str) -> Facts:
@@ -41,10 +44,15 @@ def brought_up(want: Want, address: str) -> Facts:
         _be_as_others()
         return _NodeDaemon(machine, want, address, own).up()
     except PaddockError as error:
-        detail = f" ({error.detail[-1].strip()})" if error.detail else ""
-        return _left_out(own, f"{error.message}{detail}")
+        return _left_out(own, " ".join([error.message, *_error_in(error.detail)]))
     except OSError as error:
         return _left_out(own, f"its daemon cannot be started: {error}")
+
+
+def _error_in(log: Sequence[str]) -> Sequence[str]:
+    """The last error in the lines of a log, without the hint below it."""
+    begin = max((n for n, line in enumerate(log) if line.startswith("error:")), default=len(log))
+    return [line.strip() for line in log[begin:] if not line.startswith("hint:")]
 
 
 def _difference(want: Want) -> str:
@@ -83,6 +91,7 @@ class _NodeDaemon:
     def up(self) -> Facts:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
+        self.facts.reserves = files.settings.cluster.reserve_gpus
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
             if addresses:
@@ -117,33 +126,34 @@ class _NodeDaemon:
         write(draft_for(folder, output=files.paths.config))
 
     def _take_key(self, files: Files) -> None:
-        key = NamedKey(name=self.want.key_name, digest=self.want.key_digest, scope="node")
-        set_key(keys_file(files.paths.state_dir), key)
+        """The front's, and one for the actor that reserves the GPUs."""
+        file = keys_file(files.paths.state_dir)
+        set_key(file, NamedKey(name=self.want.key_name, digest=self.want.key_digest, scope="node"))
+        if files.settings.cluster.reserve_gpus:
+            self.facts.local_key = new_secret()
+            digest = digest_of(self.facts.local_key)
+            set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))
 
     def _found(self, files: Files, pid: int, addresses: list[tuple[str, int]]) -> Facts:
         """One that its user started is used as it is; whoever cannot reach it says so."""
-        own = [(h, p) for h, p in addresses if h in (*_ANY, self.address)]
-        if own:
-            is_keyed = not files.settings.insecure or bool(_keys(files))
-            if is_keyed:
-                self._take_key(files)
-            return self._is_up(self._url(self.address, own[0][1]), pid, is_keyed=is_keyed)
-        if self.want.front_address != self.address:
+        own = [one for one in addresses if one[0] in (*_ANY, self.address)]
+        if not own and self.want.front_address != self.address:
             where = ", ".join(f"{host}:{port}" for host, port in addresses)
             reason = (
                 f"its daemon (pid {pid}) listens at {where} only, which the front cannot reach: "
                 "`paddock stop` there has one started that it can"
             )
             return _left_out(self.facts, reason)
-        if is_keyed := bool(_keys(files)):
-            self._take_key(files)
-        return self._is_up(self._url(*addresses[0]), pid, is_keyed=is_keyed)
+        self._take_key(files)
+        return self._is_up(
+            self._url(self.address, own[0][1]) if own else self._url(*addresses[0]), pid
+        )
 
-    def _is_up(self, url: str, pid: int, *, is_keyed: bool = True) -> Facts:
+    def _is_up(self, url: str, pid: int) -> Facts:
         facts = self.facts
-        facts.state, facts.url, facts.pid, facts.is_keyed = "up", url, pid, is_keyed
+        facts.state, facts.url, facts.pid = "up", url, pid
         niceness = os.getpriority(os.PRIO_PROCESS, pid)
-        if niceness >= 15:
+        if niceness >= _RAYS_NICENESS:
             facts.reason = (
                 f"its models run at niceness {niceness}, which Ray gives its workers: "
                 "`paddock node join` starts Ray without that"
@@ -153,12 +163,6 @@ class _NodeDaemon:
     @staticmethod
     def _url(host: str, port: int) -> str:
         return f"http://{_bracketed(host)}:{port}"
-
-
-def _keys(files: Files) -> tuple[object, ...]:
-    settings = files.settings
-    named = read_keys(keys_file(files.paths.state_dir))
-    return (*named, *settings.api_keys, *settings.management_keys)
 
 
 def _bracketed(host: str) -> str:

@@ -12,13 +12,13 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: str = "starting"
     reason: str = ""
     url: str = ""
-    is_keyed: bool = True  # whether its daemon wants a key at all
     pid: int = 0
     version: str = ""
     python: str = ""
     name: str = ""  # as `paddock node join` was given
     mac: str = ""
-    gpus: list[str] = []  # the devices there that models lie on
+    reserves: bool = False  # whether GPUs are reserved with Ray there
+    local_key: str = ""  # for the actor there, which passes it on to nobody
 
 
 class Want(msgspec.Struct, kw_only=True):
@@ -45,7 +45,6 @@ class Nodes(msgspec.Struct, kw_only=True, tag="nodes"):
     """All machines that are known, whenever something about one has changed."""
 
     nodes: list[Node]
-    unkeyed: list[str] = []  # names of those whose daemons want no key
 
 
 class Trouble(msgspec.Struct, kw_only=True, tag="trouble"):

@@ -56,8 +56,9 @@ class Machines:
         return address in self._all
 
     def seen(self, listed: Iterable[RayNode]) -> None:
-        """What Ray lists now. A machine that came back has two entries, of which the living one counts."""
-        newest = {node.address: node for node in sorted(listed, key=lambda one: one.is_alive)}
+        """What Ray lists now. A machine that came back has several entries, of which the living one counts."""
+        entries = sorted(listed, key=lambda one: (one.is_alive, one.has_left))
+        newest = {node.address: node for node in entries}
         for machine in self._all.values():
             machine.is_in_ray = False
         for node in newest.values():
@@ -90,10 +91,6 @@ class Machines:
             else:
                 found.append(_node(machine, name))
         return sorted(found, key=lambda node: node.name)
-
-    def unkeyed(self) -> list[str]:
-        """The names of those whose daemons want no key."""
-        return [self._name(m) for m in self._all.values() if m.facts and not m.facts.is_keyed]
 
     def _name(self, machine: Machine) -> str:
         said = machine.facts.name if machine.facts else ""

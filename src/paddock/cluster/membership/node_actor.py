@@ -15,11 +15,15 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from typing import Any
+
+from paddock.cluster.membership.gpu_holds import GpuHolds, in_use
 
 _START_SECONDS = 150.0
 _AGAIN = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds until a daemon is started again
 _LAST_LETTERS = 400
+_RESERVE_EVERY = 3.0  # seconds; a look at /status, where Ray has GPUs there
 
 
 class NodeActor:
@@ -32,7 +36,9 @@ class NodeActor:
         self._news = threading.Condition()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
+        self._local_key = ""  # for looking at the daemon; it never leaves this process
         threading.Thread(target=self._keep, daemon=True).start()
+        threading.Thread(target=self._reserve, daemon=True).start()
 
     def report(
         self, want: dict[str, Any], seen: int, patience: float
@@ -50,6 +56,7 @@ class NodeActor:
         failures = 0
         while True:
             facts = self._up()
+            self._local_key = facts.pop("local_key", "")
             self._tell(facts)
             begun = time.monotonic()
             if facts.get("state") == "up":
@@ -60,6 +67,29 @@ class NodeActor:
             failures = 0 if time.monotonic() - begun > 60 else failures + 1
             if self._wait(None, _AGAIN[min(failures, len(_AGAIN)) - 1] if failures else 0.0):
                 failures = 0
+
+    def _reserve(self) -> None:
+        """Hold the GPUs on which models lie, for ever."""
+        holds = GpuHolds(self._address)
+        while True:
+            time.sleep(_RESERVE_EVERY)
+            if not self._facts.get("reserves"):
+                continue
+            try:
+                if holds.count():
+                    holds.hold(in_use(self._devices()))
+            except Exception as error:  # noqa: BLE001 (Ray's head may be lost; the next look tries again)
+                print(f"GPUs are not reserved: {error!r}", file=sys.stderr)  # noqa: T201 (Ray's log of this worker)
+
+    def _devices(self) -> list[dict[str, Any]]:
+        """As the daemon says; none where it does not answer, for then nothing is known to lie there."""
+        request = urllib.request.Request(f"{self._facts['url']}/status")
+        if self._local_key:
+            request.add_header("Authorization", f"Bearer {self._local_key}")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=5) as reply:
+            found: list[dict[str, Any]] = json.load(reply)["devices"]
+            return found
 
     def _tell(self, facts: dict[str, Any]) -> None:
         with self._news:

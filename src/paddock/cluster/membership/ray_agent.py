@@ -141,9 +141,10 @@ class Agent:
         It is bound to the address by the resource that Ray gives each machine. A machine that comes back has another
         NodeID: an actor that was bound to that would never run again.
         """
-        from paddock.cluster.membership import node_actor
+        from paddock.cluster.membership import gpu_holds, node_actor
 
-        self._ray.cloudpickle.register_pickle_by_value(node_actor)
+        for module in (gpu_holds, node_actor):
+            self._ray.cloudpickle.register_pickle_by_value(module)
         options = {
             "name": _actor_name(address),
             "namespace": NAMESPACE,
@@ -171,7 +172,7 @@ class Agent:
 
     def _publish(self) -> None:
         if self._has_looked or self._machines.urls():
-            self._output.say(Nodes(nodes=self._machines.nodes(), unkeyed=self._machines.unkeyed()))
+            self._output.say(Nodes(nodes=self._machines.nodes()))
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:

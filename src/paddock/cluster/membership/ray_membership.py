@@ -153,7 +153,7 @@ class RayMembership:
             return
         self._refusal = None
         self._has_begun.set()
-        nodes = tuple(self._completed(node, line.unkeyed) for node in line.nodes)
+        nodes = tuple(self._completed(node) for node in line.nodes)
         if nodes != self._nodes:
             _say(self._nodes, nodes)
             self._nodes = nodes
@@ -167,13 +167,12 @@ class RayMembership:
             _log.warning("%s (%s)", trouble.message, trouble.hint)
         self._has_begun.set()
 
-    def _completed(self, node: Node, unkeyed: Sequence[str]) -> Node:
+    def _completed(self, node: Node) -> Node:
         """With what only this machine knows."""
-        key = "" if node.name in unkeyed else self._key.secret
         told = self._settings.nodes.get(node.name)
         mac = (told.mac if told else "") or node.mac
         state = "asleep" if node.state == "lost" and mac and told and told.sleep else node.state
-        return msgspec.structs.replace(node, key=key, mac=mac, state=state)
+        return msgspec.structs.replace(node, key=self._key.secret, mac=mac, state=state)
 
     def _recall(self) -> None:
         """Those of an earlier time: the head may be lost, and their daemons serve all the same."""

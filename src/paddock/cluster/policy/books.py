@@ -1,7 +1,7 @@
 """What the front knows and has done: facts of nodes, requests under way, promises, who has read what where."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from paddock.cluster.policy.choice import Choice, ClusterRules, HomeOption, Wanted
@@ -52,14 +52,14 @@ class ClusterBooks:
     _read: OrderedDict[Conversation, dict[NodeName, HeldContext]] = field(
         default_factory=OrderedDict
     )
+    _ready: dict[ModelName, set[NodeName]] = field(default_factory=dict)
     _newest: dict[tuple[NodeName, ModelName], HeldContext] = field(default_factory=dict)
 
     # ---- what happens ----
 
     def seen(self, facts: NodeFacts) -> None:
         """Note what was read of a node; it counts as answering from now on."""
-        self.nodes[facts.name] = facts
-        self.away.pop(facts.name, None)
+        self._put(facts)
         known = self.promises.get(facts.name, {})
         self.promises[facts.name] = {
             model: promise
@@ -73,6 +73,7 @@ class ClusterBooks:
         What it had read is remembered: it may come back with the same instances.
         """
         if node in self.nodes:
+            self._forget_ready(node)
             self.away[node] = self.nodes.pop(node)
         self.promises.pop(node, None)
 
@@ -80,10 +81,8 @@ class ClusterBooks:
         """It was let sleep, and answers so long after it was woken: with what it had, and nothing loaded."""
         facts = self.nodes.get(node) or self.away.get(node)
         if facts is not None:
-            self.away.pop(node, None)
             self.promises.pop(node, None)
-            asleep = replace(facts, copies={}, asleep=True, wake_seconds=wake_seconds)
-            self.nodes[node] = asleep
+            self._put(replace(facts, copies={}, asleep=True, wake_seconds=wake_seconds))
 
     def sent(self, ticket: int, wanted: Wanted, choice: Choice, now: float) -> None:
         """Note that the request goes to the chosen home; what must be loaded for it is promised."""
@@ -142,6 +141,10 @@ class ClusterBooks:
             return 0
         return min(held.tokens, wanted.prompt_tokens)
 
+    def ready_on(self, model: ModelName) -> Collection[NodeName]:
+        """The nodes that report it ready."""
+        return self._ready.get(model, ())
+
     def newest_context(self, node: NodeName, model: ModelName) -> HeldContext | None:
         """What that home read last: of whom it would be taken if the model left."""
         return self._newest.get((node, model))
@@ -162,6 +165,21 @@ class ClusterBooks:
         return copies
 
     # ---- inside ----
+
+    def _put(self, facts: NodeFacts) -> None:
+        self._forget_ready(facts.name)
+        self.away.pop(facts.name, None)
+        self.nodes[facts.name] = facts
+        for model, copy in facts.copies.items():
+            if copy.state == "ready":
+                self._ready.setdefault(model, set()).add(facts.name)
+
+    def _forget_ready(self, node: NodeName) -> None:
+        for model in self.nodes[node].copies if node in self.nodes else ():
+            names = self._ready.get(model, set())
+            names.discard(node)
+            if not names:
+                self._ready.pop(model, None)
 
     def _promise(self, model: ModelName, option: HomeOption, now: float) -> None:
         """It counts as coming from now on, also where it was to leave for an earlier promise: then it comes back."""

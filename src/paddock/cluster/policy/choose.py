@@ -61,7 +61,8 @@ class _Decision:
         if not self._has_spare_home() or self._is_settling():
             return None
         wait = min(option.bill.until_ready for option in self._live)
-        for option in reversed(self._weighed(inf)):
+        loads = self._weighing.loads(below=wait)
+        for option in reversed(list(self._weighing.cheapest(loads, below=inf))):
             if option.bill.load + option.bill.evict < wait:
                 return replace(option, is_beside=True)
         return None

@@ -27,6 +27,7 @@ class HomeWeighing:
     def __init__(self, wanted: Wanted, books: ClusterBooks, now: float) -> None:
         self._wanted, self._books, self._now = wanted, books, now
         self._standing: dict[str, Mapping[ModelName, ModelCopy]] = {}
+        self._seen: dict[str, HomeOption | None] = {}  # loads that were weighed to the end
         found = [(f, f.homes[wanted.model]) for f in self._nodes() if wanted.model in f.homes]
         large = [(f, home) for f, home in found if not 0 < home.context < wanted.prompt_tokens]
         self.homes = large or found
@@ -81,7 +82,7 @@ class HomeWeighing:
     # ---- loads ----
 
     def loads(self, *, below: float, asleep: bool = False) -> list[_Load]:
-        """The homes where it must be loaded and may cost less, the one first that costs least if nobody leaves."""
+        """The homes where its load takes less than that, the one first that costs least if nobody leaves."""
         model = self._wanted.model
         found = [
             _Load(facts, home, self._bill(facts, home, home.loading))
@@ -96,7 +97,10 @@ class HomeWeighing:
         for load in loads:
             if load.bill.total >= below:
                 return  # so do all that follow
-            option = self._weighed(load)
+            name = load.facts.name
+            if name not in self._seen:
+                self._seen[name] = self._weighed(load)
+            option = self._seen[name]
             if option is not None and option.bill.total < below:
                 below = option.bill.total
                 yield option
@@ -207,12 +211,10 @@ class HomeWeighing:
     def _has_another(self, facts: NodeFacts, model: ModelName, home: ModelHome) -> bool:
         """Whether it is ready on another node, and about as fast there."""
         least = _ABOUT * self._speed_of(home)
-        for other in self._books.nodes.values():
-            copy = other.copies.get(model)
-            if other is not facts and copy is not None and copy.state == "ready":
-                there = other.homes.get(model)
-                if there is not None and self._speed_of(there) >= least:
-                    return True
+        for name in self._books.ready_on(model):
+            there = self._books.nodes[name].homes.get(model)
+            if name != facts.name and there is not None and self._speed_of(there) >= least:
+                return True
         return False
 
     # ---- the terms that both have ----
