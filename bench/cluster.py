@@ -1,9 +1,10 @@
 """What a stable of many machines costs and gains.
 
-    python bench/cluster.py [--only policy] [--talks 8000] [--json]
+    python bench/cluster.py [--only policy] [--only relay] [--talks 8000] [--rounds 5] [--json]
 
 `policy` needs no other machine: a day of traffic over 50 nodes and 300 models is simulated under several
 rules and set against what no choice could be better than; and decisions are timed (processor time of the thread).
+`relay` runs a node and a front here (after `make bench-relay`, which compiles its load generator; see cluster_relay.py).
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 
 import cluster_policy
+import cluster_relay
 from rig import Numbers
 
 Rows = Mapping[str, Numbers]
@@ -23,7 +25,14 @@ def policy(args: argparse.Namespace) -> dict[str, Rows]:
     }
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Rows]]] = {"policy": policy}
+def relay(args: argparse.Namespace) -> dict[str, Rows]:
+    return cluster_relay.tables(rounds=args.rounds)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Rows]]] = {
+    "policy": policy,
+    "relay": relay,
+}
 
 
 def main() -> None:
@@ -32,6 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--talks", type=int, default=cluster_policy.TALKS, help="of the day: 5.5 turns each"
     )
+    parser.add_argument("--rounds", type=int, default=5, help="of the relay")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     found = {name: PARTS[name](args) for name in args.only or PARTS}

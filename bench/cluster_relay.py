@@ -22,6 +22,7 @@ from typing import Any
 from relay import CHUNKS, LOAD, STUB, _daemon, _load, _watched
 from rig import (
     HERE,
+    Numbers,
     daemon,
     first_token_at,
     free_port,
@@ -37,6 +38,9 @@ from paddock.api.client import Client
 from paddock.engine.locate import find_engine
 from paddock.llama.scripted import ScriptedModel, write
 
+_NODES = 20  # for the memory of the front
+_FIGURES = ("first_byte_ms", "requests_per_second", "chunks_per_second")
+_SIDES = ("direct", "local", "front", "ratio")
 _LOAD = 2  # seconds that a load takes at least
 _CASES = {
     "plain, 1 connection": ("--kind", "plain", "--connections", "1"),
@@ -52,9 +56,7 @@ from elsewhere within 1.1 of its load time there plus 2 s"""
 
 def main() -> None:
     options = _options()
-    for binary in (LOAD, STUB):
-        if not binary.exists():
-            sys.exit(f"{binary} is missing: run `make bench-relay`, which compiles it")
+    _must_be_compiled()
     with tempfile.TemporaryDirectory(prefix="paddock-bench-") as folder:
         result = _measure(Path(folder), options)
     if options.json:
@@ -63,11 +65,37 @@ def main() -> None:
         _print(result)
 
 
+def tables(*, rounds: int) -> dict[str, dict[str, Numbers]]:
+    """The medians of all that `main` shows."""
+    _must_be_compiled()
+    with tempfile.TemporaryDirectory(prefix="paddock-bench-") as folder:
+        options = argparse.Namespace(rounds=rounds, seconds=2.0, nodes=_NODES)
+        result = _measure(Path(folder), options)
+    relay = {
+        f"{name}: {key}": dict(zip(_SIDES, _compared(sides, key), strict=True))
+        for name, sides in result["speed"].items()
+        for key in _FIGURES
+        if any(sides["direct"][key])
+    }
+    memory = {name: {"MiB": mib} for name, mib in result["resident_mib"].items()}
+    return {
+        "the relay to another node": relay,
+        "memory of the front": memory,
+        "a node that hangs, seconds": {"": result["lost"]},
+    }
+
+
+def _must_be_compiled() -> None:
+    for binary in (LOAD, STUB):
+        if not binary.exists():
+            sys.exit(f"{binary} is missing: run `make bench-relay`, which compiles it")
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each case in each round")
-    parser.add_argument("--nodes", type=int, default=20, help="for the memory of the front")
+    parser.add_argument("--nodes", type=int, default=_NODES, help="for the memory of the front")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -149,10 +177,10 @@ def _print(result: dict[str, Any]) -> None:
     rows = [
         (f"{name}: {key}", *_compared(sides, key))
         for name, sides in result["speed"].items()
-        for key in ("first_byte_ms", "requests_per_second", "chunks_per_second")
+        for key in _FIGURES
         if any(sides["direct"][key])
     ]
-    show("direct, local relay, through the front", ("", "direct", "local", "front", "ratio"), rows)
+    show("direct, local relay, through the front", ("", *_SIDES), rows)
     spent = [
         (name, *(median(sides[side]["cpu_us_per_request"]) for side in ("local", "front")))
         for name, sides in result["speed"].items()
