@@ -95,9 +95,10 @@ class Chooser:
         return Choice(None, f"no node that answers has {wish.model}")
 
     def _is_up(self, node: str, wish: Wish) -> bool:
-        view = self._stable.links[node].view
-        row = view.model(wish.homes[node].profile) if view else None
-        return row is not None and row.state in _UP
+        view, profile = self._stable.links[node].view, wish.homes[node].profile
+        if view is None:
+            return False
+        return any(i.phase in _UP and i.profile == profile for i in view.instances.values())
 
     # ---- what becomes of it ----
 

@@ -35,6 +35,7 @@ class Sleep:
         """Have it answer again, for a request; seconds until it should."""
         if (link := self._stable.links.get(node)) is not None:
             link.is_asleep = False
+            self._stable.changed(link)
         self._waker.wake(node)
         nights = self._nights.get(node)
         return nights.wake_seconds if nights else 0.0

@@ -37,6 +37,7 @@ from paddock.errors import UnknownModel
 from paddock.near import nearest
 
 _log = logging.getLogger(__name__)
+_WISHES = 1000  # names that are remembered: clients may ask for anything
 _READING = 0.25  # seconds in which the readings of all nodes become one
 
 
@@ -71,6 +72,7 @@ class Stable:
         self.reader: FactsReader | None = None
         self._membership, self._listen, self._state_dir = membership, listen, state_dir
         self._numbers: dict[str, int] = {}
+        self._wishes: dict[str, Wish] = {}  # as looked up since a node came or went
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._reading: asyncio.TimerHandle | None = None
@@ -120,6 +122,15 @@ class Stable:
 
         `as_it_is`: the instance itself, which a key for a variant alone may not.
         """
+        if holder is None or not holder.is_restricted:  # nearly always
+            if (known := self._wishes.get(name)) is None:
+                known = self._looked_up(name, None, as_it_is=False)
+                if len(self._wishes) < _WISHES:
+                    self._wishes[name] = known
+            return known
+        return self._looked_up(name, holder, as_it_is=as_it_is)
+
+    def _looked_up(self, name: str, holder: Holder | None, *, as_it_is: bool) -> Wish:
         if homes := self._homes(name, None, holder, as_it_is=as_it_is):
             return Wish(name, None, homes)
         model, node = split(name, self.links)
@@ -253,6 +264,7 @@ class Stable:
 
     def changed(self, link: NodeLink | None = None) -> None:
         """A node came or went: more is other than events say."""
+        self._wishes = {}
         if self.reader is not None:
             self.reader.changed()
         self.bus.begin_anew()
