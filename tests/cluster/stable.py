@@ -12,7 +12,7 @@ import msgspec
 
 from paddock.cluster.front.app import fronting
 from paddock.cluster.front.front import StableFront
-from paddock.cluster.front.node_link import Times
+from paddock.cluster.front.node_link import NodeTimes
 from paddock.cluster.node import Node
 from paddock.config.keys import NamedKey, add_key, digest_of
 from paddock.config.paths import keys_file
@@ -22,7 +22,7 @@ from tests.yard import Yard, places, yard
 
 KEY = "the-front's-own"
 # Looks that come sooner, so that no test waits for them.
-QUICK = Times(look=0.1, idle_look=0.3, probe=0.5, given_up=1.5, patience=2.0)
+QUICK = NodeTimes(look=0.1, idle_look=0.3, probe=0.5, given_up=1.5, patience=2.0)
 
 
 class Listed:
@@ -72,7 +72,7 @@ async def front_of(
     root: Path,
     nodes: Sequence[Node],
     *,
-    times: Times = QUICK,
+    times: NodeTimes = QUICK,
     nights: Mapping[str, Any] | None = None,
     own_keys: Sequence[NamedKey] = (),
     **chosen: Any,

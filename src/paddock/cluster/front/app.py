@@ -8,13 +8,13 @@ from functools import partial
 
 from aiohttp import web
 
-from paddock.cluster.front.choosing import Chooser
+from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.front import StableFront, make_metrics
 from paddock.cluster.front.looking import stray
-from paddock.cluster.front.node_link import Times
+from paddock.cluster.front.node_link import NodeTimes
 from paddock.cluster.front.routes import FRONT_ROUTES
 from paddock.cluster.front.sleeping import NodeNights, Sleep
-from paddock.cluster.front.stable import Stable
+from paddock.cluster.front.stable import NodeStable
 from paddock.cluster.node import Membership
 from paddock.config.paths import keys_file
 from paddock.config.settings import Paths, Settings
@@ -36,7 +36,7 @@ async def fronting(
     membership: Membership,
     *,
     nights: Mapping[str, NodeNights] | None = None,
-    times: Times | None = None,
+    times: NodeTimes | None = None,
 ) -> AsyncIterator[StableFront]:
     """One address in front of the nodes of a membership, inside the block.
 
@@ -49,13 +49,13 @@ async def fronting(
             wanted.append(f"{settings.listen.rpartition(':')[0]}:{settings.ollama_port}")
         bound = [stack.enter_context(closing(bind(listen))) for listen in wanted]
         listen = [host_port(one.getsockname()) for one in bound]
-        stable = Stable(
-            membership, listen=listen, state_dir=str(where.state_dir), times=times or Times()
+        stable = NodeStable(
+            membership, listen=listen, state_dir=str(where.state_dir), times=times or NodeTimes()
         )
         keep_private(folder := where.state_dir / "front")  # bodies that are large lie there
         keyring = Keyring(settings, keys_file(where.state_dir))
         keyring.read()
-        chooser = Chooser(stable)
+        chooser = HomeChooser(stable)
         sleep = Sleep(stable, chooser, settings.cluster.nodes if nights is None else nights)
         front = StableFront(
             settings,
@@ -81,7 +81,7 @@ def _app(front: StableFront) -> web.Application:
 
 
 @asynccontextmanager
-async def _running(stable: Stable, keyring: Keyring, sleep: Sleep) -> AsyncIterator[None]:
+async def _running(stable: NodeStable, keyring: Keyring, sleep: Sleep) -> AsyncIterator[None]:
     """The nodes are followed, and the keys, and idle nodes are let sleep, inside the block."""
     tasks = [asyncio.ensure_future(part.run()) for part in (stable, keyring, sleep)]
     try:

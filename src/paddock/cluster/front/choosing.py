@@ -20,7 +20,7 @@ from paddock.api.events import (
     YieldChanged,
 )
 from paddock.cluster.front.node_link import NodeLink
-from paddock.cluster.front.stable import Stable, Wish
+from paddock.cluster.front.stable import NodeStable, NodeWish
 from paddock.cluster.policy.books import ClusterBooks
 from paddock.cluster.policy.choice import Bill, Choice, HomeOption, Wanted
 from paddock.cluster.policy.choose import choose
@@ -37,10 +37,10 @@ _UP = frozenset({"ready", "busy"})
 _TURNS = (InstanceChanged, InstanceEnded, SwitchEnded, YieldChanged)
 
 
-class Chooser:
+class HomeChooser:
     """Asks the policy, and notes for it what is done."""
 
-    def __init__(self, stable: Stable) -> None:
+    def __init__(self, stable: NodeStable) -> None:
         self.books = ClusterBooks()
         self._stable = stable
         self._wanted: dict[int, Wanted] = {}  # of requests that are sent, or about to be
@@ -53,7 +53,7 @@ class Chooser:
         stable.reader = self
 
     def choose(
-        self, wish: Wish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
+        self, wish: NodeWish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
     ) -> Choice:
         """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes.
 
@@ -76,12 +76,12 @@ class Chooser:
             self._wanted[ticket] = wanted
         return choice
 
-    def preview(self, wish: Wish) -> Choice:
+    def preview(self, wish: NodeWish) -> Choice:
         """The same, of nobody's request."""
         node = NodeName(wish.node) if wish.node else None
         return self._chosen(wish, Wanted(ModelName(wish.profile), node))
 
-    def _chosen(self, wish: Wish, wanted: Wanted) -> Choice:
+    def _chosen(self, wish: NodeWish, wanted: Wanted) -> Choice:
         homes = [name for name in wish.homes if name not in wanted.without]
         if not homes and not self._asleep:
             return Choice(None, f"no node that answers has {wish.model}")
@@ -94,7 +94,7 @@ class Chooser:
             return choice
         return Choice(None, f"no node that answers has {wish.model}")
 
-    def _is_up(self, node: str, wish: Wish) -> bool:
+    def _is_up(self, node: str, wish: NodeWish) -> bool:
         view, profile = self._stable.links[node].view, wish.homes[node].profile
         if view is None:
             return False
@@ -130,7 +130,7 @@ class Chooser:
         self._asleep.add(node)
         self.books.fell_asleep(NodeName(node), wake_seconds)
 
-    def _for_sleepers(self, wish: Wish, wanted: Wanted) -> Wanted:
+    def _for_sleepers(self, wish: NodeWish, wanted: Wanted) -> Wanted:
         """By its id, which no node that answers has said."""
         links = (self._stable.links[name] for name in self._asleep if name in self._stable.links)
         found = (link.directory.find(wish.model) for link in links)

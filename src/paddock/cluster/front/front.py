@@ -10,11 +10,11 @@ from aiohttp import web
 from paddock.api.activity import Totals
 from paddock.api.types import SwitchRequest
 from paddock.cluster.front.asking import ask
-from paddock.cluster.front.choosing import Chooser
+from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.counts import NodeCounts
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.sleeping import Sleep
-from paddock.cluster.front.stable import Stable, names_of
+from paddock.cluster.front.stable import NodeStable, names_of
 from paddock.cluster.policy.choice import Choice
 from paddock.config.settings import Settings
 from paddock.daemon.activity.metrics import Metrics
@@ -42,8 +42,8 @@ class StableFront:
     guard: Guard
     receiver: Receiver
     routes: tuple[Route, ...]
-    stable: Stable
-    chooser: Chooser
+    stable: NodeStable
+    chooser: HomeChooser
     sleep: Sleep
     metrics: Metrics
     listen: list[str]
@@ -121,7 +121,7 @@ class StableFront:
         raise self.stable.unknown(name, holder)
 
 
-def make_metrics(stable: Stable) -> Metrics:
+def make_metrics(stable: NodeStable) -> Metrics:
     """Counters of the front's own requests, with gauges of all nodes."""
     return Metrics(stable, Totals())
 

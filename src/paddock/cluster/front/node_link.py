@@ -32,7 +32,7 @@ _ALL_PLANS = "/plans?limit=1000"
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class NodeTimes:
     """How long the front waits for a node, seconds."""
 
     look: float = 0.4  # between two looks at one that somebody waits for
@@ -45,7 +45,7 @@ class Times:
     patience: float = 10.0  # for a node that is about to come, while a request waits for it
 
 
-class Listener(Protocol):
+class LinkListener(Protocol):
     """Whoever wants to know: the stable."""
 
     def heard(self, link: "NodeLink", event: AnyEvent) -> None:
@@ -55,7 +55,7 @@ class Listener(Protocol):
         """It came, was lost, fell silent or answers again."""
 
 
-class Served(Protocol):
+class ServedRequest(Protocol):
     """A request on its way through the front."""
 
     @property
@@ -70,7 +70,7 @@ class Served(Protocol):
 class NodeLink:
     """What the front knows of one node, and its connections to it."""
 
-    def __init__(self, node: Node, number: int, listener: Listener, times: Times) -> None:
+    def __init__(self, node: Node, number: int, listener: LinkListener, times: NodeTimes) -> None:
         """`number`: of the node, below `names.STRIDE`: the numbers of its requests carry it."""
         self.node, self.number = node, number
         self.pool = NodePool(node.url)
@@ -104,7 +104,7 @@ class NodeLink:
         """By which its daemon knows the front."""
         return {"Authorization": f"Bearer {self.node.key}"} if self.node.key else {}
 
-    def serving(self, served: Served) -> "NodeUse":
+    def serving(self, served: ServedRequest) -> "NodeUse":
         """Have it serve a request inside the block: NodeLost there, once it is given up."""
         return NodeUse(self, served)
 
@@ -245,7 +245,7 @@ class NodeUse:
 
     __slots__ = ("_link", "_task", "_why", "served")
 
-    def __init__(self, link: NodeLink, served: Served) -> None:
+    def __init__(self, link: NodeLink, served: ServedRequest) -> None:
         self._link, self.served, self._why = link, served, ""
         self._task = asyncio.current_task()
 

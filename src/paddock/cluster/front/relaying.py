@@ -18,7 +18,7 @@ from paddock.cluster.front import signs
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.node_stream import NodeStream
 from paddock.cluster.front.passage import Passage
-from paddock.cluster.front.stable import Wish
+from paddock.cluster.front.stable import NodeWish
 from paddock.errors import BadRequest, CannotFit, NodeLost, NodesAway
 from paddock.http.askers import ASKER, asker
 from paddock.http.call import Prompt, RelayedCall
@@ -52,7 +52,7 @@ _HIDDEN = frozenset(name.lower() for name in _KEPT_BACK)
 class NodeCall:
     """What is asked of a node, resolved from a client's request."""
 
-    wish: Wish
+    wish: NodeWish
     path: str  # and query, as the node is asked
     body: Content | None = None
     streams: bool = False
@@ -166,7 +166,7 @@ class Relaying:
         finally:
             passage.wait_no_more()
 
-    def _nobody(self, wish: Wish, choice: "Choice") -> Exception:
+    def _nobody(self, wish: NodeWish, choice: "Choice") -> Exception:
         stable = self._passage.front.stable
         if homes := stable.was_home(wish):
             where = f"{wish.model} is on {', '.join(homes)} alone"

@@ -10,7 +10,7 @@ from paddock.cluster.front.naming import renamed, renamed_query
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.passage import Passage
 from paddock.cluster.front.relaying import NodeCall, Relaying
-from paddock.cluster.front.stable import Wish
+from paddock.cluster.front.stable import NodeWish
 from paddock.errors import ModelMissing, UnknownModel
 from paddock.http import body as bodies
 from paddock.http import steering
@@ -74,7 +74,7 @@ async def by_query(front: "StableFront", request: web.Request, route: Route) -> 
         named, path = request.query.get("model"), _path(request)
         if named is None and route.path == "/props":  # what the router is
             link = front.nodes(request)[0]
-            call = NodeCall(Wish("", link.name, {}), path)
+            call = NodeCall(NodeWish("", link.name, {}), path)
             passage.response = await Relaying(passage, call).at(link)
         else:
             wish, is_renamed = _meant(passage, named, as_it_is=True)
@@ -106,7 +106,7 @@ async def to_node(
     passage: Passage, link: NodeLink, path: str, content: Content | None = None
 ) -> web.StreamResponse:
     """What is one node's own affair, as it is; its reply as it comes."""
-    call = NodeCall(Wish("", link.name, {}), path, content, may_move=False)
+    call = NodeCall(NodeWish("", link.name, {}), path, content, may_move=False)
     return await Relaying(passage, call).at(link)
 
 
@@ -128,7 +128,7 @@ async def _asked(passage: Passage, content: Content) -> BodyWish:
         return bodies.owned(bodies.wish(view, media))
 
 
-def _meant(passage: Passage, name: str | None, *, as_it_is: bool = False) -> tuple[Wish, bool]:
+def _meant(passage: Passage, name: str | None, *, as_it_is: bool = False) -> tuple[NodeWish, bool]:
     """What the request is for, and whether its nodes are to be asked by another name than it has.
 
     Raises ModelMissing, UnknownModel, KeyBusy and TokensSpent.
@@ -153,7 +153,7 @@ def _meant(passage: Passage, name: str | None, *, as_it_is: bool = False) -> tup
     return wish, is_renamed and is_given
 
 
-def _stand_in(passage: Passage, name: str, wish: Wish) -> Wish:
+def _stand_in(passage: Passage, name: str, wish: NodeWish) -> NodeWish:
     """Who answers to strange names, by the key or by `unknown-model`; else they are refused."""
     front, holder = passage.front, passage.holder
     other = (holder.key.unknown_model if holder else "") or front.settings.unknown_model

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
-from paddock.cluster.front.choosing import Chooser
+from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.node_link import NodeLink
-from paddock.cluster.front.stable import Stable
+from paddock.cluster.front.stable import NodeStable
 from paddock.cluster.wake import Nights, Sleepers, Waker
 from paddock.figures.units import unix
 
@@ -22,7 +22,9 @@ class NodeNights(Nights, Protocol):
 class Sleep:
     """Knows what the nodes do, and what their sleep means for requests."""
 
-    def __init__(self, stable: Stable, chooser: Chooser, nights: Mapping[str, NodeNights]) -> None:
+    def __init__(
+        self, stable: NodeStable, chooser: HomeChooser, nights: Mapping[str, NodeNights]
+    ) -> None:
         self._stable, self._chooser, self._nights = stable, chooser, nights
         self._waker = Waker(nights)
         self._began = monotonic()

@@ -29,7 +29,7 @@ from paddock.cluster.front import merge
 from paddock.cluster.front.directory import Called
 from paddock.cluster.front.merge import Part
 from paddock.cluster.front.names import placed, split
-from paddock.cluster.front.node_link import NodeLink, Times
+from paddock.cluster.front.node_link import NodeLink, NodeTimes
 from paddock.cluster.node import Membership, Node
 from paddock.daemon.activity.bus import Bus
 from paddock.daemon.keyring import Holder
@@ -48,7 +48,7 @@ class FactsReader(Protocol):
     def changed(self) -> None: ...
 
 
-class Wish(NamedTuple):
+class NodeWish(NamedTuple):
     """A model as it was asked for."""
 
     model: str  # as its nodes know it
@@ -61,10 +61,12 @@ class Wish(NamedTuple):
         return next(iter(self.homes.values())).profile if self.homes else self.model
 
 
-class Stable:
+class NodeStable:
     """Keeps a link to each node of a membership."""
 
-    def __init__(self, membership: Membership, *, listen: list[str], state_dir: str, times: Times):
+    def __init__(
+        self, membership: Membership, *, listen: list[str], state_dir: str, times: NodeTimes
+    ):
         self.links: dict[str, NodeLink] = {}
         self.bus = Bus(self)
         self.waiting: dict[int, RequestInfo] = {}  # requests that no node has yet, by their number
@@ -72,7 +74,7 @@ class Stable:
         self.reader: FactsReader | None = None
         self._membership, self._listen, self._state_dir = membership, listen, state_dir
         self._numbers: dict[str, int] = {}
-        self._wishes: dict[str, Wish] = {}  # as looked up since a node came or went
+        self._wishes: dict[str, NodeWish] = {}  # as looked up since a node came or went
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._reading: asyncio.TimerHandle | None = None
@@ -117,7 +119,7 @@ class Stable:
 
     # ---- who has what ----
 
-    def wish(self, name: str, holder: Holder | None = None, *, as_it_is: bool = False) -> Wish:
+    def wish(self, name: str, holder: Holder | None = None, *, as_it_is: bool = False) -> NodeWish:
         """The nodes that have this model, by any of its names, of what this key may ask.
 
         `as_it_is`: the instance itself, which a key for a variant alone may not.
@@ -130,12 +132,12 @@ class Stable:
             return known
         return self._looked_up(name, holder, as_it_is=as_it_is)
 
-    def _looked_up(self, name: str, holder: Holder | None, *, as_it_is: bool) -> Wish:
+    def _looked_up(self, name: str, holder: Holder | None, *, as_it_is: bool) -> NodeWish:
         if homes := self._homes(name, None, holder, as_it_is=as_it_is):
-            return Wish(name, None, homes)
+            return NodeWish(name, None, homes)
         model, node = split(name, self.links)
         found = self._homes(model, node, holder, as_it_is=as_it_is) if node else {}
-        return Wish(model, node, found)
+        return NodeWish(model, node, found)
 
     def _homes(
         self, model: str, node: str | None, holder: Holder | None, *, as_it_is: bool
@@ -150,18 +152,18 @@ class Stable:
                     found[name] = called
         return found
 
-    def may_come(self, wish: Wish, holder: Holder | None) -> bool:
+    def may_come(self, wish: NodeWish, holder: Holder | None) -> bool:
         """Whether a node that does not answer just now may have it."""
         links = [link for link in self.links.values() if wish.node in (None, link.name)]
         return any(not link.is_usable and self._may_have(link, wish, holder) for link in links)
 
-    def _may_have(self, link: NodeLink, wish: Wish, holder: Holder | None) -> bool:
+    def _may_have(self, link: NodeLink, wish: NodeWish, holder: Holder | None) -> bool:
         if not link.was_met:  # it may have anything, but need not be there at all
             return monotonic() - link.made_at < self.times.patience
         called = link.directory.find(wish.model)
         return called is not None and called.is_for(holder)
 
-    def was_home(self, wish: Wish) -> list[str]:
+    def was_home(self, wish: NodeWish) -> list[str]:
         """The nodes that had it when they were last heard."""
         found = (n for n, link in self.links.items() if wish.node in (None, n))
         return [name for name in found if self.links[name].directory.find(wish.model)]
