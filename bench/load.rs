@@ -1,10 +1,15 @@
 //! A load generator that costs little: keep-alive connections, one thread each, one line of JSON.
 //!
 //! `load --port PORT [--connections N] [--seconds S] [--requests N] [--kind plain|stream|big]
-//!       [--model NAME] [--body-kb N] [--path PATH]`
+//!       [--rate R] [--model NAME] [--body-kb N] [--path PATH]`
 //!
 //! Ends after so many seconds or so many requests, whichever comes first. Prints requests and SSE
 //! chunks per second, the time to the first byte in ms (median, 99th per cent), errors, bytes.
+//!
+//! Without `--rate` each connection asks again once it was answered (a closed loop): a server that is
+//! faster is asked more. With it, R requests a second fall due on all connections together, at random
+//! times that are the same in each run, whatever the server does (an open loop). A request whose
+//! connection is still busy waits for it, and its time counts from the moment at which it was due.
 //! Talks to 127.0.0.1 only, and only the standard library is used.
 
 use std::io::{self, Read, Write};
@@ -22,6 +27,51 @@ struct Plan {
     request: Vec<u8>,
     until: Instant,
     left: AtomicU64, // requests that may still be begun
+    rate: f64,       // requests a second of each connection; 0: as soon as it was answered
+}
+
+/// When the requests of one connection fall due, if they do so whatever the server does.
+struct Schedule {
+    next: Instant,
+    rate: f64,
+    seed: u64,
+}
+
+impl Schedule {
+    fn new(number: u64, rate: f64) -> Schedule {
+        Schedule {
+            next: Instant::now(),
+            rate,
+            seed: number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        }
+    }
+
+    /// Wait until the next one is due, and return from when its time counts; None: the end comes first.
+    fn wait(&mut self, until: Instant) -> Option<Instant> {
+        if self.rate <= 0.0 {
+            return Some(Instant::now()).filter(|now| *now < until);
+        }
+        let pause = -(1.0 - self.random()).ln() / self.rate; // as those of independent clients are
+        self.next += Duration::from_secs_f64(pause);
+        if self.next >= until {
+            return None;
+        }
+        match self.next.checked_duration_since(Instant::now()) {
+            Some(left) => {
+                thread::sleep(left);
+                Some(Instant::now()) // to wake late is the generator's fault
+            }
+            None => Some(self.next), // the connection was busy
+        }
+    }
+
+    /// At least 0, less than 1 (xorshift64*).
+    fn random(&mut self) -> f64 {
+        self.seed ^= self.seed >> 12;
+        self.seed ^= self.seed << 25;
+        self.seed ^= self.seed >> 27;
+        (self.seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+    }
 }
 
 #[derive(Default)]
@@ -47,11 +97,11 @@ fn main() {
         .parse()
         .expect("a number");
     let start = Instant::now();
-    let plan = Arc::new(plan(&args, start));
+    let plan = Arc::new(plan(&args, start, connections));
     let workers: Vec<_> = (0..connections)
-        .map(|_| {
+        .map(|number| {
             let plan = plan.clone();
-            thread::spawn(move || work(&plan))
+            thread::spawn(move || work(&plan, number))
         })
         .collect();
     let mut total = Tally::default();
@@ -68,7 +118,8 @@ fn option(args: &[String], name: &str, default: &str) -> String {
         .unwrap_or(default.into())
 }
 
-fn plan(args: &[String], start: Instant) -> Plan {
+fn plan(args: &[String], start: Instant, connections: u64) -> Plan {
+    let rate: f64 = option(args, "--rate", "0").parse().expect("a number");
     let seconds: f64 = option(args, "--seconds", "5").parse().expect("a number");
     let requests: u64 = option(args, "--requests", "1000000000")
         .parse()
@@ -80,6 +131,7 @@ fn plan(args: &[String], start: Instant) -> Plan {
         request: request(args),
         until: start + Duration::from_secs_f64(seconds),
         left: AtomicU64::new(requests),
+        rate: rate / connections as f64,
     }
 }
 
@@ -101,12 +153,16 @@ fn request(args: &[String]) -> Vec<u8> {
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn work(plan: &Plan) -> Tally {
+fn work(plan: &Plan, number: u64) -> Tally {
     let mut tally = Tally::default();
+    let mut schedule = Schedule::new(number, plan.rate);
     let mut connection: Option<TcpStream> = None;
     let mut buffer = vec![0; PIECE];
-    while Instant::now() < plan.until && take_one(&plan.left) {
-        match exchange(&mut connection, plan, &mut buffer) {
+    while take_one(&plan.left) {
+        let Some(begun) = schedule.wait(plan.until) else {
+            break;
+        };
+        match exchange(&mut connection, plan, &mut buffer, begun) {
             Ok(reply) => tally.count(reply),
             Err(_) => {
                 tally.errors += 1;
@@ -127,6 +183,7 @@ fn exchange(
     connection: &mut Option<TcpStream>,
     plan: &Plan,
     buffer: &mut [u8],
+    begun: Instant,
 ) -> io::Result<Reply> {
     if connection.is_none() {
         let stream = TcpStream::connect(("127.0.0.1", plan.port))?;
@@ -135,7 +192,6 @@ fn exchange(
         *connection = Some(stream);
     }
     let stream = connection.as_mut().expect("just made");
-    let begun = Instant::now();
     stream.write_all(&plan.request)?;
     read_reply(stream, buffer, begun)
 }

@@ -7,6 +7,10 @@
 Everything runs on this machine: stub, daemon and load generator share its cores, so the throughput
 is what is left for the daemon. All sides are measured in turn, in one run. Shown are the medians, and the
 best rounds, which other programs on the machine disturbed least.
+
+The first cases are closed loops: each connection asks again once it was answered, so who is faster is asked
+more, and what he answers waits behind more others. In the open loops after them all sides are offered the
+same: requests at random times, 0.5 and 0.8 times as many as the slowest relay answered in the closed loop.
 """
 
 import argparse
@@ -38,18 +42,20 @@ from paddock.llama.scripted import ScriptedModel, write
 
 LOAD, STUB = HERE / "bin" / "load", HERE / "bin" / "stub"
 CHUNKS = "100"  # of each streamed reply
+Sides = dict[str, dict[str, list[float]]]  # numbers of each round, by side and figure
 _CASES = {
     "plain, 1 connection": ("--kind", "plain", "--connections", "1"),
     "plain, 32 connections": ("--kind", "plain", "--connections", "32"),
     "stream, 1 connection": ("--kind", "stream", "--connections", "1"),
     "stream, 32 connections": ("--kind", "stream", "--connections", "32"),
 }
+_SHARES = (0.5, 0.8)  # of what the slowest relay can do, offered to all
 _TIMES = ("first_byte_ms",)  # the less the better
 _RATES = ("requests_per_second", "chunks_per_second")
 _HEADERS = ("", "direct", "paddock", "added", "best direct", "best paddock", "added")
 _AIMS = """
 aims: at most 0.2 ms added at 1 connection; at least 1.5 times llama-swap's requests/s and chunks/s at 32,
-its first byte there or sooner; resident memory under 80 MiB, and flat"""
+its first byte there or sooner, and where the same is offered; resident memory under 80 MiB, and flat"""
 
 
 def main() -> None:
@@ -93,21 +99,35 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         }
         if options.llama_swap:
             daemons["llama-swap"] = stack.enter_context(_llama_swap(folder, options.llama_swap))
-        speed = {
-            name: interleaved(
-                options.rounds,
-                {
-                    "direct": lambda args=args: _load(port, options.seconds, *args),
-                    **{
-                        side: lambda args=args, at=at: _watched(*at, options.seconds, *args)
-                        for side, at in daemons.items()
-                    },
+
+        def measured(args: tuple[str, ...]) -> Sides:
+            sides: dict[str, Callable[[], Numbers]] = {
+                "direct": lambda: _load(port, options.seconds, *args),
+                **{
+                    side: lambda at=at: _watched(*at, options.seconds, *args)
+                    for side, at in daemons.items()
                 },
-            )
-            for name, args in _CASES.items()
-        }
+            }
+            return interleaved(options.rounds, sides)
+
+        speed = {name: measured(args) for name, args in _CASES.items()}
+        for name, args in _offered(speed).items():
+            speed[name] = measured(args)
         pid, own = daemons["paddock"]
         return {"speed": speed, "resident_mib": _memory(own, pid)}
+
+
+def _offered(speed: dict[str, Sides]) -> dict[str, tuple[str, ...]]:
+    """The open loops, by what was measured in the closed ones."""
+    cases = {}
+    for kind in ("plain", "stream"):
+        name = f"{kind}, 32 connections"
+        relays = [numbers for side, numbers in speed[name].items() if side != "direct"]
+        most = min(median(numbers["requests_per_second"]) for numbers in relays)
+        for share in _SHARES:
+            rate = f"{share * most:.0f}"
+            cases[f"{kind}, {rate} offered ({share:g})"] = (*_CASES[name], "--rate", rate)
+    return cases
 
 
 @contextmanager
@@ -183,7 +203,8 @@ def _print_ratios(speed: dict[str, Any], other: str, title: str) -> None:
     rows = []
     for name, sides in speed.items():
         if other in sides:
-            keys = (*_RATES, *_TIMES, "cpu_us_per_request")
+            late = ("first_byte_ms_p99",) if "offered" in name else ()
+            keys = (*_RATES, *_TIMES, *late, "cpu_us_per_request")
             for key in (key for key in keys if any(sides[other][key])):
                 best = max if key in _RATES else min
                 now, then = sides["paddock"][key], sides[other][key]

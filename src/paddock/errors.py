@@ -130,6 +130,14 @@ class CannotFit(PaddockError):
     status = 503
 
 
+class TuningRuns(PaddockError):
+    """A profile is tuned already; one at a time is."""
+
+    code = "tuning_runs"
+    status = 409
+    passes_in = 5.0  # its client may be about to go
+
+
 class QueueFull(PaddockError):
     """As many requests as may wait for this profile."""
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from paddock.cli.background.floods import FEW, WHILE, Floods
 from paddock.cli.background.log_lines import Bunches, LineRecord, Lines, plain
+from paddock.http import accounting
 
 
 @pytest.fixture
@@ -61,6 +62,33 @@ async def test_a_flood_is_not_kept_in_memory(log: logging.Logger, out: io.String
     for number in range(250):
         log.info("%d", number)
     assert len(said(out)) == 200
+
+
+async def test_a_line_without_a_record_looks_like_one_with_it(
+    log: logging.Logger, out: io.StringIO
+):
+    handler = log.handlers[0]
+    assert isinstance(handler, Bunches)
+    log.info("one\nERROR two")
+    handler.take_line(log.name, "one\nERROR two")
+    handler.flush()
+    first, second = (line.split(" ", 2) for line in out.getvalue().splitlines())
+    assert first[2] == second[2] == f"INFO    {log.name}: one\\nERROR two"
+    assert len(first[1]) == len(second[1]) == len("03:14:05,123")
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_requests_line_reaches_whoever_listens(
+    monkeypatch: pytest.MonkeyPatch, out: io.StringIO, others: int
+):
+    heard: list[str] = []
+    other = logging.Handler()
+    other.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    monkeypatch.setattr(logging.root, "handlers", [Bunches(out), other][: 1 + others])
+    monkeypatch.setattr(accounting.log, "level", logging.INFO)
+    accounting.write("request 100%")
+    assert said(out) == ["request 100%"]
+    assert heard == ["request 100%"] * others
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.docs.pages import text
 
 FILES = {"GLM-4.7-Flash-Q4_K_M.gguf": "Glm.", "Qwen3-Coder-30B-Q5_K_M.gguf": "Qwen."}
 # One that follows a log, those that are the way here, and one that measures for minutes (`test_bench.py`).
-_LEFT = ("logs", "init", "add", "bench")
+_LEFT = ("logs", "init", "add", "bench", "tune")
 _TILL_AN_ANSWER = 6  # of the commands; the rest asks a daemon, however its file came to be
 Run = Callable[..., tuple[int, str]]
 

@@ -6,7 +6,7 @@ from paddock.api.placement import Buffer, DevicePlan, Placement
 from paddock.core.model import HOST
 from paddock.daemon.instances.registry import Booked
 from paddock.host.gpus import GpuProcess
-from paddock.llama.fit_log import FitDevice
+from paddock.llama.fit import FitDevice
 from tests.daemon.ledgers import ALPHA, FAR, FIRST, NOTHING, SECOND, gpu, holding, ledger, plan
 
 

@@ -11,7 +11,7 @@ from paddock.core.model import HOST, Demand, DeviceId
 from paddock.daemon.instances.registry import Holding
 from paddock.daemon.memory.ledger import Ledger
 from paddock.host.gpus import GpuProcess
-from paddock.llama.fit_log import FitDevice
+from paddock.llama.fit import FitDevice
 from paddock.placement.devices import HOST_OVERHEAD
 from tests.daemon.ledgers import (
     ALPHA,

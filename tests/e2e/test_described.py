@@ -20,7 +20,7 @@ from tests.yard import Process, places, process
 
 CONF = "[alpha]\nmodel = alpha.gguf\n"
 # It ends the daemon; streams that end with their reader.
-LEFT_OUT = r"^/(shutdown|events|models/sse)$"
+LEFT_OUT = r"^/(shutdown|events|models/sse|tune)$"
 BOUNDS = settings(
     max_examples=6,
     deadline=None,

@@ -1,6 +1,8 @@
 """What the page cache holds of real files, what the kernel reads ahead, and on what file systems they lie."""
 
+import mmap
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -59,14 +61,79 @@ def test_a_kernel_without_cachestat_is_asked_by_mincore(
     assert page_cache.cached_bytes([file]) == 8 * MIB
 
 
-def test_what_the_kernel_was_asked_for_comes(file: Path):
-    with file.open("rb") as open_file:
-        assert page_cache.ask_for(open_file.fileno(), 2 * MIB, 4 * MIB)
-    held = 0
-    deadline = time.monotonic() + 10
-    while held < 4 * MIB and time.monotonic() < deadline:
-        held = page_cache.cached_bytes([file]) or 0
+def filled(path: Path, start: int, length: int) -> bool:
+    with path.open("rb") as open_file:
+        return page_cache.fill(open_file.fileno(), start, length)
+
+
+def test_a_part_that_was_filled_is_there(file: Path):
+    assert filled(file, 2 * MIB, 4 * MIB)
+    held = page_cache.cached_bytes([file]) or 0
     assert 4 * MIB <= held < 8 * MIB
+
+
+def test_a_part_is_filled_by_a_kernel_that_cannot_populate_a_mapping(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(page_cache, "_MADV_POPULATE_READ", 10_000)  # EINVAL
+    assert filled(file, 2 * MIB, 4 * MIB)
+    deadline = time.monotonic() + 10
+    while (page_cache.cached_bytes([file]) or 0) < 4 * MIB:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("populates", [True, False])
+def test_a_part_that_the_file_has_not_is_not_filled(
+    file: Path, populates: bool, monkeypatch: pytest.MonkeyPatch
+):
+    os.truncate(file, MIB)
+    if populates:
+        assert not filled(file, 4 * MIB, 4 * MIB)
+    reading, writing = os.pipe()
+    assert not page_cache.fill(reading, 0, MIB)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_who_maps_a_filled_file_takes_few_faults(tmp_path: Path):
+    """What makes a load faster: see `fill`. Counted, since a time would be the machine's."""
+    path = tmp_path / "weights.gguf"
+    path.write_bytes(os.urandom(64 * MIB))
+    kernel, mount = os.uname().release, mount_of(path)
+    if (
+        mount is None
+        or mount.kind not in LARGE_FOLIOS
+        or version(kernel) < LARGE_FOLIOS[mount.kind]
+    ):
+        pytest.skip(f"LARGE FOLIOS NOT TESTED: {mount} on Linux {kernel} has none")
+    drop(path)
+    with path.open("rb") as open_file:
+        os.posix_fadvise(open_file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+        open_file.read()
+    by_pages = faults_of_a_mapping(path)
+    drop(path)
+    with path.open("rb") as open_file:
+        for start in range(0, 64 * MIB, 4 * MIB):
+            assert page_cache.fill(open_file.fileno(), start, 4 * MIB)
+    assert faults_of_a_mapping(path) < by_pages / 4
+
+
+LARGE_FOLIOS = {"ext4": (6, 16), "xfs": (5, 18)}  # since which Linux
+
+
+def version(kernel: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in kernel.split("-")[0].split(".")[:2])
+
+
+def faults_of_a_mapping(path: Path) -> int:
+    """Minor faults until all of it is mapped, as MAP_POPULATE does it."""
+    with (
+        path.open("rb") as open_file,
+        mmap.mmap(open_file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ) as mapped,
+    ):
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        mapped.madvise(page_cache._MADV_POPULATE_READ)
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
 
 
 def test_files_that_are_not_there_are_unknown(tmp_path: Path):

@@ -26,6 +26,7 @@ from paddock.core.model import UNKNOWN, Asker
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
+from paddock.daemon.activity.tuning_book import TuningBook
 from paddock.daemon.clock import Clock
 from paddock.daemon.history.opening import NullHistoryStore
 from paddock.daemon.history.store import HistoryStore
@@ -209,7 +210,7 @@ class Stable:
         self.stalls = {stall.profile.id: stall for stall in stalls}
         self.metrics = Metrics(self, Totals())
         self.requests = Requests(Clock())
-        self.pull_book = PullBook()
+        self.pull_book, self.tuning_book = PullBook(), TuningBook()
         self.keyring = Keyring(settings, Path("nowhere"))
         self.bus: Bus = Bus(
             lambda: Snapshot(seq=self.bus.seq, status=self.status(), profiles=self.profiles())

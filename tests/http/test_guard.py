@@ -244,6 +244,8 @@ HARMLESS = {
     "/api/version",
     "/bench",
     "/bench/{run}",
+    "/tunings",
+    "/tunings/{tuning}",
     "/catalog",
     "/cors-proxy",
     "/dashboard",

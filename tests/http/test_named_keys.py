@@ -128,3 +128,11 @@ async def test_metrics_have_each_key_until_it_is_removed(open_yard, talker):
     yard.stable.keyring.take([])
     yard.stable.metrics.keep_only_keys(yard.stable.keyring.names)
     assert b"anna" not in yard.stable.metrics.render()
+
+
+async def test_a_removed_key_lets_nobody_in_on_a_connection_that_it_let_in(open_yard, talker):
+    yard = await open_yard({"a": talker}, keys=(anna(),), management_keys=("manage",))
+    for _ in range(3):  # the same head, which is not read anew
+        assert (await yard.post("/v1/chat/completions", CHAT, **ANNA))[0] == 200
+    yard.stable.keyring.take([])
+    assert (await yard.post("/v1/chat/completions", CHAT, **ANNA))[0] == 401

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from paddock.llama.fit_log import Elsewhere, Fit, FitReader, FitTrial, Sizes
+from paddock.llama.fit import Elsewhere, Fit, FitTrial, Sizes
+from paddock.llama.fit_log import FitReader
 
 HERE = Path(__file__).parent
 

@@ -307,6 +307,33 @@ async def test_an_outlet_that_is_offered_has_the_body_before_whoever_asked_wakes
         assert not await reply.pour(bucket)
 
 
+@pytest.mark.parametrize(("at_a_time", "is_split"), [(1, True), (6, False)])
+async def test_a_few_replies_begin_before_all_that_has_come_of_them_is_read(
+    tmp_path: Path, at_a_time: int, is_split: bool
+):
+    """With many, a second read for each would keep the others waiting."""
+    body = b"x" * 20_000
+    pieces: list[int] = []
+
+    class Counting(Bucket):
+        def take(self, piece: bytes, *, is_last: bool) -> bool:
+            pieces.append(len(piece))
+            return super().take(piece, is_last=is_last)
+
+    server = Server(*(OK + b"Content-Length: 20000\r\n\r\n" + body for _ in range(at_a_time + 1)))
+    async with asking(tmp_path, server.serve) as pool:
+        buckets = [Counting(1 << 20) for _ in range(at_a_time)]
+        asked = (pool.ask("GET", "/", {}, None, bucket) for bucket in buckets)
+        async with asyncio.TaskGroup() as group:
+            for one in asked:
+                group.create_task(one)
+        pieces.clear()
+        last = Counting(1 << 20)
+        await pool.ask("GET", "/", {}, None, last)
+    assert {bucket.all for bucket in (*buckets, last)} == {body}
+    assert (pieces[0] < 3000) == is_split
+
+
 async def test_what_an_offered_outlet_does_not_want_is_left_to_whoever_asked(tmp_path):
     server, bucket = Server(b"HTTP/1.1 400 No\r\nContent-Length: 5\r\n\r\nhello"), Bucket()
     async with asking(tmp_path, server.serve) as pool:

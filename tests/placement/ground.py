@@ -10,7 +10,8 @@ from paddock.config.profile import Flag, Origin, Profile
 from paddock.core.model import HOST, DeviceId
 from paddock.engine.engine import Engine
 from paddock.engine.launch import rehearsal
-from paddock.llama.fit_log import DONE, is_host
+from paddock.llama.fit import is_host
+from paddock.llama.fit_log import DONE
 from paddock.llama.placement_log import PlacementReader
 from paddock.placement.devices import Reading, Taker
 from paddock.placement.planning import Circumstances

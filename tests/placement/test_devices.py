@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from paddock.core.model import HOST, DeviceId
-from paddock.llama.fit_log import FitDevice
+from paddock.llama.fit import FitDevice
 from paddock.placement.devices import (
     DEFAULT_MARGIN,
     Margins,

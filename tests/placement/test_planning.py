@@ -3,7 +3,7 @@
 import pytest
 
 from paddock.core.model import HOST, DeviceId
-from paddock.llama.fit_log import Fit, FitDevice, FitTrial, Sizes
+from paddock.llama.fit import Fit, FitDevice, FitTrial, Sizes
 from paddock.placement.devices import Reading
 from paddock.placement.planning import plan_of
 from tests.placement.ground import around, gpu, written

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paddock.api.placement import Plan
-from paddock.llama.fit_log import Elsewhere, Fit, FitDevice, FitTrial, Sizes
+from paddock.llama.fit import Elsewhere, Fit, FitDevice, FitTrial, Sizes
 from paddock.llama.gguf import Facts
 from paddock.placement.refused import Refused, note_refused, refused
 

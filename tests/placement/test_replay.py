@@ -15,7 +15,8 @@ from paddock.engine.engine import Engine
 from paddock.engine.launch import rehearsal
 from paddock.engine.locate import find_engine
 from paddock.errors import EngineError
-from paddock.llama.fit_log import DONE, Fit, FitReader, FitTrial, is_host
+from paddock.llama.fit import Fit, FitTrial, is_host
+from paddock.llama.fit_log import DONE, FitReader
 from paddock.placement.planner import Planner
 from paddock.placement.rehearsal import Rehearsal
 from paddock.placement.replay import _moved, is_placed_by_hand, replay_of

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import RequestInfo, Totals
+from paddock.api.bench import RunOutcome
 from paddock.api.events import (
     Activity,
     AnyEvent,
@@ -21,11 +22,13 @@ from paddock.api.events import (
     SpeedMeasured,
     SwitchEnded,
     SwitchProgress,
+    TuningChanged,
     VerdictReached,
     YieldChanged,
 )
 from paddock.api.placement import Speed, Verdict, VerdictState
 from paddock.api.pulls import PullFile, PullInfo, PullState
+from paddock.api.tunings import Goal, TuningNow
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
@@ -194,6 +197,18 @@ events = st.one_of(
                 st.builds(PullFile, path=names, size=st.integers(1, 9), done=st.integers(0, 9)),
                 max_size=2,
             ),
+        ),
+    ),
+    st.builds(
+        TuningChanged,
+        tuning=st.builds(
+            TuningNow,
+            profile=names,
+            goal=st.sampled_from(get_args(Goal)),
+            outcome=st.sampled_from(get_args(RunOutcome)),
+            step=st.sampled_from(["", "trial 2: threads=4"]),
+            eta=st.none() | st.floats(0.0, 1000.0),
+            gain=st.none() | st.floats(-1.0, 9.0),
         ),
     ),
 )

@@ -8,8 +8,10 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from paddock.api.events import AnyEvent, PullChanged
+from paddock.api.events import AnyEvent, ConfigChanged, PullChanged, TuningChanged
 from paddock.api.pulls import PullFile, PullInfo
+from paddock.api.tunings import TuningNow
+from paddock.api.types import ConfigInfo
 from paddock.tui.reducer import reduce_news
 from paddock.tui.state import LinkChanged, News, View
 from tests.tui import histories
@@ -116,3 +118,26 @@ def test_a_download_is_one_line_that_goes_on() -> None:
         "c/d: running, 0%",
         "a/b: done, as []",
     ]
+
+
+def test_a_study_is_one_line_that_goes_on_and_its_trials_are_no_news_of_models_conf() -> None:
+    config = ConfigInfo(path="models.conf", loaded_at="")
+    said_in_turn: list[AnyEvent] = [
+        TuningChanged(tuning=TuningNow(profile="a", goal="chat")),
+        ConfigChanged(config=config, added=["a@tune"]),
+        TuningChanged(tuning=TuningNow(profile="a", goal="chat", step="trial 2", gain=0.2, eta=60.0)),
+        ConfigChanged(config=config, changed=["a@tune"]),
+        TuningChanged(tuning=TuningNow(profile="a", goal="chat", outcome="done", gain=0.25)),
+    ]  # fmt: skip
+    steps: list[Step] = [
+        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
+    ]
+    _compare({"all": steps})
+    view = View()
+    found = []
+    for one, now in steps:
+        view = reduce_news(view, one, now)
+        found.append([notice.text for notice in view.notices])
+    assert found[0] == ["a: tuning for chat, begins"]
+    assert found[2] == found[3] == ["a: tuning for chat, trial 2, best so far +20.0%, at most 1 min 00 s left"]  # fmt: skip
+    assert found[4] == ["a: tuning for chat: done, best so far +25.0%"]

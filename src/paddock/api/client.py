@@ -15,6 +15,7 @@ import msgspec
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
 from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.calls import strange
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
@@ -23,6 +24,7 @@ from paddock.api.profiles import ProfileDetail
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
+from paddock.api.tuning_calls import TuningCalls
 from paddock.api.types import (
     ModelRequest,
     ModelResult,
@@ -56,13 +58,13 @@ _SILENCE = 45.0  # seconds: three signs of life are missing
 _KNOWN = {kind.__struct_config__.tag for kind in get_args(AnyEvent)}
 
 
-class Client:
+class Client(TuningCalls):
     """The API of the daemon at `url`; `key` is an API key, where the daemon asks for one."""
 
     def __init__(
         self, url: str = DEFAULT_URL, key: str | None = None, *, timeout: float = 10.0
     ) -> None:
-        self.connection = ApiConnection(url, key, timeout=timeout)
+        super().__init__(ApiConnection(url, key, timeout=timeout))
 
     @property
     def url(self) -> str:
@@ -121,9 +123,12 @@ class Client:
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str) -> Plan:
-        """Where a profile would lie, by its engine; takes seconds where that must be asked."""
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan)
+    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+        """Where a profile would lie, by its engine; takes seconds where that must be asked.
+
+        `patient`: however many these are.
+        """
+        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""
@@ -296,12 +301,6 @@ class Client:
             method, path, body, accept="text/event-stream", patient=True
         )
 
-    def _call(
-        self, method: str, path: str, kind: type[T], body: object = None, *, patient: bool = False
-    ) -> T:
-        with self.connection.exchange(method, path, body, patient=patient) as response:
-            return _decoded(response.read(), kind, path)
-
 
 def failure_of(ended: SwitchEnded | SwitchResult) -> PaddockError:
     """The exception for a switch that did not work out."""
@@ -326,18 +325,4 @@ def _event(message: SseMessage) -> AnyEvent | None:
             return None  # of a newer daemon
         return _EVENT.decode(message.data)
     except msgspec.DecodeError as error:
-        raise _strange("/events", error) from error
-
-
-def _decoded(body: bytes, kind: type[T], path: str) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise _strange(path, error) from error
-
-
-def _strange(path: str, error: msgspec.DecodeError) -> PaddockError:
-    return PaddockError(
-        f"{path} answered with something else than expected: {error}",
-        hint="is this another program, or a daemon of another version? see `paddock version`",
-    )
+        raise strange("/events", error) from error

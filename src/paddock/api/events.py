@@ -8,6 +8,7 @@ from paddock.api.activity import RequestInfo, Totals
 from paddock.api.placement import Speed, Verdict
 from paddock.api.pulls import PullInfo
 from paddock.api.switches import SwitchPhase
+from paddock.api.tunings import TuningNow
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
@@ -137,8 +138,14 @@ class PullChanged(Event, tag="pull", kw_only=True):
     pull: PullInfo
 
 
+class TuningChanged(Event, tag="tuning", kw_only=True):
+    """A study began, went a step on, or ended."""
+
+    tuning: TuningNow
+
+
 AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
 AnyEvent = (
     Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
-    | YieldChanged | PullChanged
+    | YieldChanged | PullChanged | TuningChanged
 )  # fmt: skip

@@ -7,6 +7,6 @@ request is `measured_request.py`; `watch.py` sees who else is served and what th
 pure; so are `sheet.py` (the rows of tables), `markdown.py`, `plots.py` and `html_page.py`, which show a run.
 `evaluation.py` runs the program of `--each`; `cold_files.py` empties the page cache of a model's files.
 It must never ask an instance in another way than clients do, and never sleep while it could measure.
-To measure something new: a figure in `api/bench.py`, its request in `profile_bench.py`, its row in
+To add something to be measured: a figure in `api/bench.py`, its request in `profile_bench.py`, its row in
 `sheet.py` and, where two runs should be compared by it, its line in `comparison.py`.
 """

@@ -7,6 +7,6 @@ is in `output/`; what it finds out without a daemon in `offline/`; what it asks 
 It never imports `paddock.daemon` or `paddock.http`, and only `output/dashboard.py` imports `paddock.tui`.
 Results go to stdout, everything else to stderr. Nothing heavy is imported before a verb runs.
 
-The next verb: a file in `verbs/` with a function of its name and an EXAMPLE, a line in `main.py`, and
+To add a verb: a file in `verbs/` with a function of its name and an EXAMPLE, a line in `main.py`, and
 its section in docs/cli.md; a test fails where that is missing.
 """

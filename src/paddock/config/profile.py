@@ -77,6 +77,7 @@ class Profile:
     overlap: Literal["auto", "off"] = "auto"  # whether it is begun while others leave for it
     stop_timeout: float | None = None  # seconds between SIGTERM and SIGKILL, None: the setting
     source: str = ""  # the hub, revision and hash that `paddock pull` fetched it by: hub/source.py
+    tunes: str = ""  # the profile that this is a trial of; one of a file is none
     comments: tuple[str, ...] = ()  # lines of the file, for people: see comments.py
     _print: str = field(default="", init=False, repr=False, compare=False)  # once it was asked for
 
@@ -283,6 +284,8 @@ class Stable:
 def _called(named: NamedModel) -> Called:
     if variant := named.variant:
         return named.names, variant.title, ""
+    if named.profile.tunes:
+        return named.names, "", ""  # else its profile's file would name two
     model = named.profile.model
     return named.names, named.profile.title, model.as_posix() if model else ""
 

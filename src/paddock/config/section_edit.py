@@ -55,6 +55,13 @@ def with_alias(text: str, section: str, alias: str) -> str:
     return "".join(lines)
 
 
+def section_text(text: str, section: str) -> str:
+    """The section as it stands in the text: its header, and all up to the next one's or its comments."""
+    found = _section(text, section)
+    lines = text.splitlines(keepends=True)
+    return "".join(lines[found.line - 1 : _end(lines, text, found)])
+
+
 def without_section(text: str, section: str) -> str:
     """The text without a section, the comments directly above it, and one of the empty lines around it."""
     found = _section(text, section)

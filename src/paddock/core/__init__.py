@@ -7,7 +7,8 @@ and `live.py`, an instance and its three states.
 `users.py` for whom an idle one is spared, `room.py` what fits, `outlook.py` what a switch would do.
 
 It never waits, measures, logs or asks the time: no asyncio, no clock, no I/O (an import contract). The
-daemon's loop alone feeds it. A new fact is an event in `events.py`, a case in `note`, and a
-rule of the machine in `tests/core/test_properties.py`; a new action is an effect. Each promise that
+daemon's loop alone feeds it.
+To add a fact: an event in `events.py`, a case in `note`, and a
+rule of the machine in `tests/core/test_properties.py`. To add an action: an effect. Each promise that
 matters is one of the world's in `tests/core/world.py`, and has a planted bug that breaks it.
 """

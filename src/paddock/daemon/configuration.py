@@ -13,7 +13,7 @@ import msgspec
 
 from paddock import excerpt
 from paddock.api.types import Failure
-from paddock.config.profile import Stable
+from paddock.config.profile import Profile, Stable
 from paddock.config.settings import Settings
 from paddock.core import events as ev
 from paddock.core.model import Rules
@@ -134,6 +134,19 @@ class Configuration:
         self._metrics.forget(draft.changes.removed)
         self._publisher.config_changed(self._roster.info, draft.changes)
         await let_go(before)
+
+    async def put_trial(self, trial: Profile | None) -> None:
+        """Have this profile, which is in no file, beside those of models.conf; None: no longer."""
+        async with self._reading:
+            stable, changes = self._roster.with_trial(trial)
+            await self._prepare(stable)
+            self._specs.keep_only(stable)
+            self._plans.keep_only(stable)
+            self._roster.take_trial(trial, stable)
+            self.activate()
+            self._metrics.forget(changes.removed)
+            self._publisher.config_changed(self._roster.info, changes)
+        await self.refine()
 
     def _not_taken_over(self, why: Failure) -> None:
         self._roster.note_refusal(why)

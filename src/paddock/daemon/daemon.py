@@ -139,11 +139,13 @@ class Daemon(Desk):
                 self.parts.switches.begin(live.profile)
         self.yielding.recall()
         self.orders.preload()
+        self.tunings.sweep()
 
     async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
         for helper in helpers:
             helper.cancel()
         await self.pulls.close()
+        await self.tunings.close()
         self.loop.close()
         self.loop.feed(ev.ClosingDown(self._keep))
         await (self.instance_tasks.leave() if self._keep else self.instance_tasks.all_ended())

@@ -16,6 +16,7 @@ from paddock.daemon.reports.saved_contexts import saved_contexts
 from paddock.daemon.turns import in_turns
 from paddock.daemon.wiring import Rooms
 from paddock.errors import EngineError
+from paddock.llama.facts import file_mark
 from paddock.llama.gguf import Facts
 from paddock.placement.missing_files import with_missing_files
 
@@ -38,7 +39,8 @@ class Desk:
         self.read_ahead, self.load_modes = rooms.memory.read_ahead, rooms.memory.load_modes
         self.configuration, self.yielding = control.configuration, control.yielding
         self.pulls, self.pull_book = control.pulls, self.parts.pull_book
-        self.editor = control.editor
+        self.tuning_book = self.parts.tuning_book
+        self.editor, self.tunings = control.editor, control.tunings
         self.supervisor, self.logbook = control.supervisor, control.logbook
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon
         names, orders = control.names, control.orders
@@ -54,6 +56,10 @@ class Desk:
         """Seconds until the GPUs are ours again; None: nobody knows, or they are."""
         record = self.parts.yield_state.current
         return record.left if record else None
+
+    def file_mark(self, profile: Profile) -> str:
+        """Changes with the files of its model. Blocking."""
+        return file_mark(profile.model) if profile.model else ""
 
     def load_left(self, profile: str) -> float | None:
         """Seconds until its load is over, by what the last one took; None: nobody knows, or it does not load."""

@@ -59,21 +59,22 @@ class Loop:
 
     def feed(self, event: ev.Event) -> None:
         """Let the scheduler know of it, and do what it decides."""
-        for effect in self._scheduler.handle(event, self._clock.now()):
+        scheduler = self._scheduler
+        for effect in scheduler.handle(event, self._clock.now()):
             try:
                 self._perform(effect)
             except Exception as error:  # noqa: BLE001  # the other effects concern others
                 self._faults.note("effects", error)
                 self._not_performed(effect, error)
-        self._alarm.set(self._scheduler.deadline)
-        self._foresee(self._scheduler.upcoming)
+        if scheduler.deadline is not None:
+            self._alarm.set(scheduler.deadline)
+        if self._is_foreseen or scheduler.upcoming is not None:
+            self._foresee(scheduler.upcoming)
         self._tell(event)
 
     # Twice for each request, so `try` stands here, which costs nothing, and not `Faults.caught` (1.5 µs).
 
     def _foresee(self, upcoming: Upcoming | None) -> None:
-        if upcoming is None and not self._is_foreseen:
-            return
         self._is_foreseen = upcoming is not None
         try:
             self._effects.foresee(upcoming)

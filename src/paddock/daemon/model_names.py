@@ -50,6 +50,9 @@ class ModelNames:
         """
         roster = self._roster
         if wanted := model or self._current(may):
+            # A request without a name never means a trial, but what is tuned.
+            if model is None and roster.trial and wanted == roster.trial.id:
+                wanted = roster.trial.tunes
             return roster.named(wanted, may)
         if only := self._only_one(may):
             return only
@@ -68,7 +71,7 @@ class ModelNames:
         """The only profile that there is; for whoever may ask none, the only variant."""
         stable = self._roster.stable
         if may is None:
-            profiles = list(stable.profiles.values())
+            profiles = [one for one in stable.profiles.values() if not one.tunes]
             return NamedModel(profiles[0]) if len(profiles) == 1 else None
         allowed = list(filter(may, stable.all_named()))
         allowed = [named for named in allowed if named.variant is None] or allowed

@@ -13,6 +13,7 @@ from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.tuning_book import TuningBook
 from paddock.daemon.activity.usage import Usage
 from paddock.daemon.clock import Clock
 from paddock.daemon.faults import Faults
@@ -52,3 +53,4 @@ class Parts:
     on_yield: Literal["wait", "refuse"]
     contexts: Contexts
     pull_book: PullBook
+    tuning_book: TuningBook

@@ -16,6 +16,7 @@ from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.tuning_book import TuningBook
 from paddock.daemon.activity.usage import Usage
 from paddock.daemon.activity.watchman import Watchman
 from paddock.daemon.adoption import Adoption
@@ -60,6 +61,7 @@ from paddock.daemon.reports.publisher import Publisher
 from paddock.daemon.reports.view import StatusView
 from paddock.daemon.starter import Starter
 from paddock.daemon.supervisor import Supervisor
+from paddock.daemon.tunings import Tunings
 from paddock.daemon.yield_state import YieldState
 from paddock.daemon.yield_to import YieldTo
 from paddock.daemon.yielding import Yielding
@@ -141,7 +143,7 @@ class ReportsRoom:
             requests=base.requests, totals=Totals(), switches=base.switches, usage=base.usage,
             yield_state=YieldState(given.paths.state_dir / "yield.json", given.faults),
             on_yield=given.settings.on_yield,
-            contexts=past.contexts, pull_book=PullBook(),
+            contexts=past.contexts, pull_book=PullBook(), tuning_book=TuningBook(),
         )  # fmt: skip
         self.view = view = StatusView(parts)
         self.bus, self.metrics = Bus(view), Metrics(view, parts.totals)
@@ -205,6 +207,10 @@ class ControlRoom:
         self.orders = Orders(
             self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
             records, self.configuration, self.yielding, clock,
+        )  # fmt: skip
+        self.tunings = Tunings(
+            given.paths, roster, base.scheduler, self.configuration, self.orders, publisher,
+            reports.parts.tuning_book, faults,
         )  # fmt: skip
 
 

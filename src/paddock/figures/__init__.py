@@ -2,6 +2,6 @@
 
 `units.py`: sizes, times, speeds, counts. `sparkline.py`: a line of numbers as one line of characters.
 
-Pure, and it imports nothing of Paddock. The next unit: a function in `units.py`, with an example in its
-docstring and a test in tests/figures.
+Pure, and it imports nothing of Paddock.
+To add a unit: a function in `units.py`, with an example in its docstring and a test in tests/figures.
 """

@@ -13,6 +13,9 @@ from pathlib import Path
 
 _CACHESTAT = 451  # the same on every architecture (asm-generic/unistd.h)
 _PAGE = mmap.PAGESIZE
+_MADV_POPULATE_READ = (
+    22  # of asm-generic/mman-common.h, since Linux 5.14; the module mmap has no name for it
+)
 _WINDOW = 1 << 30  # bytes that one call of mincore looks at: its answer has a byte for each page
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -20,6 +23,7 @@ _libc.mmap.argtypes = [
     ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
 ]  # fmt: skip
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
 _FAILED = ctypes.c_void_p(-1).value
 
@@ -87,13 +91,34 @@ def _by_mincore(descriptor: int, size: int) -> int | None:
     return held * _PAGE
 
 
-def ask_for(descriptor: int, start: int, length: int) -> bool:
-    """Have the kernel read this part of a file into the page cache, and do not wait for it, but for
-    room in the disk's queue; whether it will. Pages that are there already cost nothing."""
+def fill(descriptor: int, start: int, length: int) -> bool:
+    """Have this part of a file read into the page cache in large folios, and return when it is there;
+    False where the file has no such part any more, or cannot be read ahead.
+
+    Pages that are there already cost nothing. All parts of a file are best asked for by one descriptor, which holds
+    the kernel's state of reading ahead. How pages come matters for every later load: posix_fadvise(2) and readahead(2) put
+    each into a folio of its own, and a process that maps the file takes 50 times as long for that (Linux 6.18, ext4: 0.2 s for
+    8 GB). A mapping with MADV_HUGEPAGE is read ahead in folios of 2 MiB, where the file system has them
+    (mm/filemap.c, do_sync_mmap_readahead). Before Linux 5.14 pages come by posix_fadvise.
+    """
+    address = _libc.mmap(None, length, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, start)
+    if address == _FAILED:
+        return False
+    try:
+        _libc.madvise(address, length, mmap.MADV_HUGEPAGE)  # not in kernels without huge pages
+        if not _libc.madvise(address, length, _MADV_POPULATE_READ):
+            return True
+        return ctypes.get_errno() == errno.EINVAL and _fill_by_pages(descriptor, start, length)
+    finally:
+        _libc.munmap(address, length)
+
+
+def _fill_by_pages(descriptor: int, start: int, length: int) -> bool:
     try:
         os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_WILLNEED)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ESPIPE, errno.ENOSYS):
             return False
         raise
+    os.pread(descriptor, 1, start + length - 1)  # who reads a page on its way waits for it
     return True

@@ -12,6 +12,7 @@ from multidict import istr
 
 from paddock.core.model import UNKNOWN, Asker
 from paddock.http.auth import HOLDER
+from paddock.http.client_link import link_of
 
 # Who sends what: Open WebUI (ENABLE_FORWARD_USER_INFO_HEADERS), Claude Code, Qwen Code, Codex (the
 # second spelling since late 2025), opencode, LiteLLM, clients of MCP. Not `X-Conversation-Id`: in
@@ -37,6 +38,13 @@ _LONGEST = 64  # letters of what it says
 
 def asker(request: web.Request) -> Asker:
     """Whose it is, in a form that reveals nothing. Differs from process to process."""
+    memo = link_of(request).memo
+    if memo.asker is None:
+        memo.asker = _asker(request)
+    return memo.asker
+
+
+def _asker(request: web.Request) -> Asker:
     get = request.headers.get
     if (said := get(ASKER)) and _speaks_for_others(request):
         return Asker(said[:_LONGEST])

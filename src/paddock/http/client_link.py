@@ -5,11 +5,14 @@ from typing import Protocol
 
 from aiohttp import web
 
+from paddock.http.last_head import HeadMemo
+
 
 class ClientLink(Protocol):
     """A client's connection, as the handler of one of its requests sees it."""
 
     transport: asyncio.Transport | None
+    memo: HeadMemo  # of the request that is served
 
     @property
     def writing_paused(self) -> bool:

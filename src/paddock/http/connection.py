@@ -13,11 +13,13 @@ from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, http_exceptions, web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_request import BaseRequest
 
 from paddock.errors import PaddockError
 from paddock.http import errors, malformed
+from paddock.http.last_head import HeadMemo, LastHead, WholeBody, bytes_due, learned
 from paddock.http.one_task import OneTask
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,9 @@ class Connection(OneTask):
         self._head_began: float | None = None
         self._is_new, self._opened = True, self._loop.time()
         self._body: StreamReader = EMPTY_PAYLOAD  # of the request that was read last
+        self._due = 0  # bytes of it that are still to come; below 0: that is not known any more
+        self._last: LastHead | None = None
+        self.memo = HeadMemo()  # of the request that is served
         self._lacks_body = False
         self._body_moved = 0.0
         self._unsent, self._moved = 0, 0.0  # bytes for its client, and when they last became fewer
@@ -106,21 +111,63 @@ class Connection(OneTask):
     def data_received(self, data: bytes) -> None:
         """On the hot path: the bytes of a body, and a head that comes whole, cost a look or two."""
         if self._current_request is not None:
+            self._due -= len(data)
             super().data_received(data)
             if self._messages:
+                self._due = -1
                 self._end_body(self._current_request)
             return
         if not self._body.is_eof():  # its handler is about to begin: the bytes are of its body
+            self._due -= len(data)
             super().data_received(data)
             return
+        if self._due or self._messages:
+            self._due = -1
+        elif (last := self._last) is not None and (body := last.body_of(data)) is not None:
+            self._take(last, body)
+            return
+        self._read(data)
+
+    def _take(self, last: LastHead, body: bytes) -> None:
+        """The same head as before, and the whole body: what `_read` does, with nothing to parse."""
+        if self._force_close or self._close:
+            return
+        self._request_count += 1
+        self._body, self._is_new = WholeBody(self, body, self._loop), False
+        self._messages.append((last.message, self._body))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _read(self, data: bytes) -> None:
         if self._head_began is None and not self._messages:
             self._head = data
         super().data_received(data)
         if self._messages:
             self._head_began, self._is_new = None, False
-            self._body = self._messages[-1][1]
+            message, self._body = self._messages[-1]
+            self._remember(data, message)
         elif data and self._head_began is None:
-            self._head_began = self._loop.time()
+            self._head_began, self._due = self._loop.time(), -1
+
+    def _remember(self, data: bytes, message: Any) -> None:
+        """Its head, and how much of it is still to come, if this is all that these bytes are."""
+        is_alone = not self._due and len(self._messages) == 1
+        if not is_alone or not isinstance(message, RawRequestMessage):
+            self._due, self._last = -1, None
+            return
+        self._due = bytes_due(data, message)
+        if self._due < 0:
+            self._last = None
+        elif self._last is not None and self._last.end_in(data):
+            self._last.message = message
+        else:
+            self._last = learned(data, message)
+
+    def _request_of(self, message: Any, payload: StreamReader) -> tuple[Any, Any]:
+        last = self._last
+        is_last = last is not None and last.message is message
+        self.memo = last.memo if is_last and last is not None else HeadMemo()
+        return super()._request_of(message, payload)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's, which aiohttp narrows
         """Its half is closed. Mostly it has left, which looks the same; who has not (`nc -N`) gets what is ready soon.

@@ -1,5 +1,6 @@
 """What the client of one call hears: a head once, then pieces and signs of life, an end or an error."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -33,7 +34,7 @@ class Downstream:
         "_account",
         "_call",
         "_has_heard",
-        "_hear_on",
+        "_hear",
         "_is_chunked",
         "_is_ours",
         "_is_plain",
@@ -58,7 +59,8 @@ class Downstream:
         self.sampling = call.prompt.sampling  # as its instance has it, once that is known
         self._call = call
         self._account = account
-        self._has_heard, self._hear_on = False, account.usage.hear_on
+        self._hear: Callable[[bytes], None] = self._account.usage.hear
+        self._has_heard = False
         self._request = request
         self._surface = surface
         self._link = link_of(request)
@@ -207,7 +209,7 @@ class Downstream:
         """
         self.last = piece
         if self._has_heard:
-            self._hear_on(piece)
+            self._hear(piece)
         else:
             self._note_first(piece)
         try:
@@ -218,7 +220,8 @@ class Downstream:
 
     def _note_first(self, piece: bytes) -> None:
         self._has_heard = True
-        self._account.usage.hear(piece)
+        self._hear(piece)
+        self._hear = self._account.usage.further()
         if self.listed is not None:
             self.listed.has_begun = True
 

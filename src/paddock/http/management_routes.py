@@ -8,6 +8,7 @@ from paddock.api import editing as wire
 from paddock.api import engines as engine_types
 from paddock.api import pulls as pull_types
 from paddock.api import switches as past_switches
+from paddock.api import tunings as tuning_types
 from paddock.api import yielding as yield_types
 from paddock.http import (
     benches,
@@ -24,6 +25,7 @@ from paddock.http import (
     pulls,
     router,
     sse,
+    tunings,
     yielding,
 )
 from paddock.http.auth import Scope
@@ -227,6 +229,45 @@ MANAGEMENT = (
         "Unload one or all; 202 where an instance still has to end: `pending`",
         200,
         202,
+    ),
+    Route(
+        "POST",
+        "/tune",
+        tunings.begin,
+        "Begin to try a profile with other flags, for as long as the reply is read; then what ran comes back",
+        takes=tuning_types.StudyRequest,
+        gives=tuning_types.StudyBegun,
+        media="text/event-stream",
+    ),
+    _do(
+        "/tune/trial",
+        tunings.trial,
+        tuning_types.TrialRequest,
+        tuning_types.TrialProfile,
+        "The flags of a study's next trial, which `/switch` loads; they are written to no file",
+    ),
+    _do(
+        "/tune/news",
+        tunings.news,
+        tuning_types.StudyNews,
+        types.ModelResult,
+        "Publish how a study stands",
+    ),
+    Route(
+        "GET",
+        "/tunings",
+        tunings.listed,
+        "Studies that are kept, the newest first, of all profiles or of `model`; and the one that runs",
+        gives=tuning_types.TuningList,
+        query=("model", "limit"),
+    ),
+    _get("/tunings/{tuning}", tunings.one, tuning_types.Tuning, "One study in full"),
+    _do(
+        "/tunings",
+        tunings.keep,
+        tuning_types.Tuning,
+        bench.KeptRun,
+        "Keep a study; with the number of one that is kept, in its place",
     ),
     _do(
         "/yield",

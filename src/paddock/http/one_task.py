@@ -46,7 +46,7 @@ class OneTask(web.RequestHandler):
         """Whether another request may follow on this connection."""
         request, handle = self._request_of(message, payload)
         try:
-            response, is_lost = await self._handle_request(request, None, handle)
+            response, is_lost = await self._answered(request, handle)
             if is_lost:
                 return False
             self._keepalive = bool(response.keep_alive)
@@ -64,6 +64,21 @@ class OneTask(web.RequestHandler):
         finally:
             request._task = None  # else they would hold each other
         return self._stays_open()
+
+    async def _answered(self, request: Any, handle: Any) -> tuple[web.StreamResponse, bool]:
+        """The reply, and whether its client has left. As `_handle_request`, which makes replies of errors."""
+        self._request_in_progress, self._current_request = True, request
+        try:
+            response = await handle(request)
+        except Exception as error:  # noqa: BLE001  # aiohttp knows what each is
+            return await self._handle_request(request, None, _raising(error))
+        finally:
+            self._request_in_progress, self._current_request = False, None
+            if self._handler_waiter is not None and not self._handler_waiter.done():
+                self._handler_waiter.set_result(None)
+        if response._eof_sent and not self._upgraded:  # its handler has sent it to its end
+            return response, False
+        return await self.finish_response(request, response, None)
 
     def _request_of(self, message: Any, payload: StreamReader) -> tuple[Any, Any]:
         """The request, and whatever handles it."""
@@ -98,3 +113,12 @@ class OneTask(web.RequestHandler):
                 self._next_keepalive_close_time, self._process_keepalive
             )
         return True
+
+
+def _raising(error: Exception) -> Any:
+    """A handler that ends with this error."""
+
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
+        raise error
+
+    return handle

@@ -16,14 +16,19 @@ from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import REASON_PHRASES
 from multidict import CIMultiDict
 
+from paddock.http.client_link import link_of
+
 EMPTY = frozenset({204, 205, 304})  # statuses of replies that have no body
 _OF_ONE_REPLY = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.DATE, hdrs.CONNECTION)
 
 
 def is_plain(request: web.Request) -> bool:
     """Whether replies to it can be sent this way. Our hooks only look at `Origin` of POSTs."""
-    is_usual = request.method == "POST" and request.version == HttpVersion11
-    return is_usual and hdrs.ORIGIN not in request.headers
+    memo = link_of(request).memo
+    if memo.is_plain is None:
+        is_usual = request.method == "POST" and request.version == HttpVersion11
+        memo.is_plain = is_usual and hdrs.ORIGIN not in request.headers
+    return memo.is_plain
 
 
 def head_of(status: int, headers: CIMultiDict[str]) -> bytes:

@@ -15,6 +15,7 @@ from paddock.errors import BadRequest, BodyTooLarge
 from paddock.http import coding, errors
 from paddock.http.client_link import ClientLink, link_of
 from paddock.http.content import SMALL, Buffer, Content, Sink, Store
+from paddock.http.last_head import WholeBody
 from paddock.http.outline import Piece
 
 MIB = 1 << 20
@@ -32,6 +33,8 @@ class Receiver:
     def at_once(self, request: web.Request) -> bytes | None:
         """As `content`, for nearly all: what came with its head, is small, and as it is. None: it is another."""
         body = request.content
+        if type(body) is WholeBody and body.total_bytes <= SMALL:
+            return None if coding.coding_of(request.headers) else body.taken()
         if not body.is_eof() or body.total_bytes > SMALL or coding.coding_of(request.headers):
             return None
         return body.read_nowait()

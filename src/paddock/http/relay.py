@@ -6,6 +6,7 @@ connection, because only that stops llama-server's generation.
 """
 
 import asyncio
+from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -163,12 +164,13 @@ class Relay:
             if listed.cancelled and listed.conversation:  # no hang-up would end it
                 await streams.end(endpoint, listed.conversation)
 
-    def _headers(self) -> dict[str, str]:
-        headers = upstream.request_headers(self._request.headers)
+    def _headers(self) -> Mapping[str, str]:
+        headers = upstream.request_headers(self._request)
         if self._surface is UPSTREAM:  # llama-server's page comes compressed or not at all
-            headers["Accept-Encoding"] = self._request.headers.get("Accept-Encoding", "identity")
+            coding = self._request.headers.get("Accept-Encoding", "identity")
+            return {**headers, "Accept-Encoding": coding}
         if self._call.interpreter:
-            headers |= {"Content-Type": "application/json", "Accept": "*/*"}
+            return {**headers, "Content-Type": "application/json", "Accept": "*/*"}
         return headers
 
     async def _answered(self, lease: "Lease", task: "asyncio.Future[Reply]") -> Reply:

@@ -7,6 +7,7 @@ quotation mark has a backslash before it.
 
 import re
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 _LAST_PIECES = 4  # the numbers, perhaps `usage` in an event of its own, `[DONE]`, and one to spare
@@ -35,20 +36,25 @@ class Tokens(NamedTuple):
 
 
 class ReplyUsage:
-    """Hears a reply's pieces. On the hot path: an append for each, which `hear_on` is."""
+    """Hears a reply's pieces. On the hot path: an append for each after the first, which `further` gives."""
 
-    __slots__ = ("_first", "_last", "hear_on")
+    __slots__ = ("_first", "_last")
 
     def __init__(self) -> None:
         self._first = b""
-        self._last: deque[bytes] = deque(maxlen=_LAST_PIECES)
-        self.hear_on = self._last.append  # a piece that is not the first
+        self._last: Sequence[bytes] = ()
 
     def hear(self, piece: bytes) -> None:
         """Another piece of it, or its first."""
-        if not self._first:
-            self._first = piece[:_MOST]
-        self.hear_on(piece)
+        if self._last:
+            self.further()(piece)
+        else:
+            self._first, self._last = piece[:_MOST], (piece,)
+
+    def further(self) -> Callable[[bytes], None]:
+        """Hears each further piece."""
+        last = self._last = deque(self._last, maxlen=_LAST_PIECES)
+        return last.append
 
     def read(self) -> Tokens | None:
         """What they said; None where they did not.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 from multidict import istr
 
+from paddock.http.client_link import link_of
 from paddock.http.content import Content
 from paddock.http.front import Front
 
@@ -24,10 +25,12 @@ _KEY = istr("x-api-key")  # as an `istr`, a header is found in a third of the ti
 
 def mark_of(request: web.Request, profile: str, content: Content) -> int:
     """The same for what one client sends twice. Differs from process to process."""
-    headers = request.headers
-    key = headers.get(hdrs.AUTHORIZATION) or headers.get(_KEY)
-    client = (request.remote, headers.get(hdrs.USER_AGENT), key)
-    return hash((profile, request.path, client, content))
+    memo = link_of(request).memo
+    if memo.client is None:
+        headers = request.headers
+        key = headers.get(hdrs.AUTHORIZATION) or headers.get(_KEY)
+        memo.client = (request.path, request.remote, headers.get(hdrs.USER_AGENT), key)
+    return hash((profile, memo.client, content))
 
 
 def first_of(front: Front, request: web.Request, mark: int) -> "Request | None":

@@ -19,6 +19,7 @@ from paddock.config.settings import Settings
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
 from paddock.http import errors, malformed, refusing
 from paddock.http.auth import HOLDER, Guard, Scope
+from paddock.http.client_link import link_of
 from paddock.http.content import Store
 from paddock.http.door import RESERVE, Door, most_connections
 from paddock.http.front import Front, Route
@@ -198,7 +199,11 @@ def _handle(front: Served, route: Route) -> Handle:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            request[HOLDER] = guard.check(request.method, request.headers, scope, acts=acts)
+            headers, memo = request.headers, link_of(request).memo
+            if not memo.is_let_in:
+                guard.let_in(request.method, headers, acts=acts)
+                memo.is_let_in = True
+            request[HOLDER] = guard.holder(headers, scope)
             return await run(front, request, route)
         except PaddockError as error:
             why = malformed.shown(str(error))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 
 from paddock.errors import BadRequest
+from paddock.http.client_link import link_of
 
 _Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,11 +24,15 @@ class ShortWay:
 
     def __call__(self, request: web.Request) -> Awaitable[web.StreamResponse]:
         """Raises BadRequest for HTTP/0.9 and 2.0, which aiohttp's parser lets through in this form."""
+        memo = link_of(request).memo
+        if memo.handle is not None:
+            return memo.handle(request)
         if request._version[0] != 1:  # `version` would keep it for the reply
             raise BadRequest("this address speaks HTTP/1.1")
         headers = request.headers
         if request.method == "POST" and hdrs.ORIGIN not in headers and hdrs.EXPECT not in headers:
             handle = self._posts.get(request.rel_url.raw_path)
             if handle is not None:
+                memo.handle = handle
                 return handle(request)
         return self._otherwise(request)

@@ -40,7 +40,7 @@ async def resume(front: Front, request: web.Request, route: Route) -> web.Stream
         raise StillLoading(f"this reply will come: {waits.profile} is being loaded for it")
     if endpoint is None:
         raise NoSuchThing("this reply is gone: it was never begun, or its model was unloaded")
-    headers = upstream.request_headers(request.headers)
+    headers = upstream.request_headers(request)
     with endpoint.being_read():
         reply = await upstream.ask(endpoint, "GET", request.path_qs, headers, None)
         try:

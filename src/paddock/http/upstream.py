@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from aiohttp import web
 from multidict import CIMultiDict, istr
 
 from paddock.errors import BadRequest, UpstreamGone
+from paddock.http.client_link import link_of
 from paddock.http.content import Content
 from paddock.http.own_replies import head_of
 from paddock.llama.reply import Outlet, Reply
@@ -48,15 +50,21 @@ _DROPPED = frozenset(
         "set-cookie",
     )
 )
-_LENGTH = b"content-length"
 _PROFILE, _INSTANCE = istr("x-paddock-profile"), istr("x-paddock-instance")
 _OURS = {"User-Agent": "paddock", "Accept-Encoding": "identity"}
 
 Body = Content | None
 
 
-def request_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def request_headers(request: web.Request) -> Mapping[str, str]:
     """The headers of a client's request that an instance may see. BadRequest."""
+    memo = link_of(request).memo
+    if memo.upstream is None:
+        memo.upstream = _seen_by_instance(request.headers)
+    return memo.upstream
+
+
+def _seen_by_instance(headers: Mapping[str, str]) -> Mapping[str, str]:
     seen = _OURS.copy()
     for name in REQUEST_HEADERS:
         if (value := headers.get(name)) is not None:
@@ -101,12 +109,7 @@ def reply_head(
 
     `steady`: nobody on the way is to hold it back.
     """
-    same = [pair for pair in reply.headers if not _says_length(pair[0])]
-    return _reply_head(reply.status, tuple(same), profile, instance, tuple(ours.items()), steady)
-
-
-def _says_length(name: bytes) -> bool:
-    return len(name) == len(_LENGTH) and name.lower() == _LENGTH
+    return _reply_head(reply.status, reply.same, profile, instance, tuple(ours.items()), steady)
 
 
 @lru_cache(maxsize=16)  # few, as one may be long; the replies of an instance hardly differ
@@ -148,7 +151,7 @@ async def ask(
     endpoint: "Endpoint",
     method: str,
     path: str,
-    headers: dict[str, str],
+    headers: Mapping[str, str],
     body: Body,
     outlet: Outlet | None = None,
 ) -> Reply:

@@ -5,6 +5,6 @@ and `transfer.py` (several files, resumed and checked). `library.py` is the one 
 extra that is imported only when it is used, and never by the daemon.
 
 A name that comes from a hub is data: `repository.py` leaves out what could leave its folder, and `places.py`
-never writes over a file. No file gets its final name before its length and hash are the hub's. Another
-kind of hub would be another `library.py` and `listing.py`.
+never writes over a file. No file gets its final name before its length and hash are the hub's.
+To add another kind of hub: another `library.py` and `listing.py`.
 """

@@ -3,7 +3,7 @@
 import re
 
 from paddock.api.placement import Placement
-from paddock.llama.fit_log import is_host
+from paddock.llama.fit import is_host
 
 _BACKEND = re.compile(r"[A-Za-z]+")  # of `CUDA0`, `CUDA_Split`, `RPC0[127.0.0.1:50052]`
 

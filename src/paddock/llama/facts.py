@@ -85,6 +85,11 @@ def stamps(path: Path) -> list[Stamp]:
     return [stamp for file in shards(path.absolute()) if (stamp := _stamp(file))]
 
 
+def file_mark(path: Path) -> str:
+    """A digest that changes with the files of the model at `path`."""
+    return hashlib.sha256(repr(stamps(path)).encode()).hexdigest()[:16]
+
+
 def _or_raise(facts: Facts | GgufError) -> Facts:
     if isinstance(facts, GgufError):
         raise facts

@@ -7,9 +7,11 @@ its graph, and a table of MiB by device; then its shape and, at the end, the sha
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from paddock import excerpt
+from paddock.llama.fit import HOST, Elsewhere, Fit, FitDevice, FitTrial, Sizes, is_host
+from paddock.llama.fit_context import with_context
 
 _DEVICE = re.compile(r"using device (\S+) \((.*)\) \((\S+|unknown id)\) - (\d+) MiB free")
 # Vulkan's devices by number, before the names are given: `ggml_vulkan: 0 = … | uma: 1 | fp16: 1 | …`.
@@ -40,28 +42,7 @@ _PROJECTOR = re.compile(r"\[mtmd\] adding ([\d.]+) MiB to fit_params_target for 
 _TRAINED = re.compile(r"print_info: n_ctx_train\s+= (\d+)")
 _MOST = 1_000  # trials, and devices that they name: fit of 16 GPUs makes some dozens
 _MOST_TENSORS = 20_000  # of one buffer; large models have some thousands in all
-HOST = "Host"
 DONE = "fitting params to free memory took"
-
-
-def is_host(buffer: str) -> bool:
-    """Whether a buffer of this name lies in the machine's own memory (pinned or mapped too)."""
-    return buffer.startswith(("CPU", "AMX", "Host")) or buffer.endswith("_Host")
-
-
-@dataclass(frozen=True, slots=True)
-class FitDevice:
-    """A device as the engine sees it, before anything of the model lies on it."""
-
-    name: str  # `CUDA0`, `RPC1`
-    description: str  # `NVIDIA H100 80GB HBM3`; of RPC devices the endpoint
-    address: str | None  # of its PCI slot, `0000:00:06.0`; None where it has none
-    free_mib: int
-    total_mib: int | None = None
-    is_in_ram: bool = False  # the engine says that it shares the machine's memory
-    is_part: bool = (
-        False  # of several that work as one: neither its address nor its memory is known
-    )
 
 
 def device_of(line: str) -> FitDevice | None:
@@ -71,86 +52,6 @@ def device_of(line: str) -> FitDevice | None:
     address = None if found[3] == "unknown id" else found[3].lower()
     name, description = excerpt.name(found[1]), excerpt.name(found[2])
     return FitDevice(name, description, address, int(found[4]))
-
-
-@dataclass(slots=True)
-class Sizes:
-    """MiB on one device."""
-
-    model: int = 0
-    context: int = 0
-    compute: int = 0
-
-    def add(self, other: "Sizes") -> None:
-        self.model += other.model
-        self.context += other.context
-        self.compute += other.compute
-
-    @property
-    def total(self) -> int:
-        return self.model + self.context + self.compute
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """What a load says of tensors that lie in another buffer than the first one of their list (done_getting_tensors).
-
-    It names the first of them alone. That is nearly always the token embedding, which is in RAM anyway: what a device
-    refuses is then one of the others, as are all tensors of layers in RAM.
-    """
-
-    tensor: str
-    type: str  # `q4_K`
-    others: int
-    wanted: str  # `Vulkan0`, `CPU_REPACK`
-    used: str
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether a device refused the one that is named."""
-        return not is_host(self.wanted) and is_host(self.used)
-
-
-@dataclass(slots=True)
-class FitTrial:
-    """One placement that fit measured without allocating it."""
-
-    is_extra: bool = False  # of the draft model, which shares the devices
-    n_ctx: int | None = None
-    sizes: dict[str, Sizes] = field(default_factory=dict)  # by device; everything else is `Host`
-    layers: dict[str, int] = field(default_factory=dict)  # by device; `Host` for the CPU
-    windowed: int = 0  # layers with a sliding window
-    moved: dict[str, list[str]] = field(default_factory=dict)  # tensors by the buffer they went to
-    moved_mib: int = 0  # of these, what went to RAM, each tensor rounded down
-    elsewhere: Elsewhere | None = None
-    splits: int | None = None
-    splits_tg: int | None = None
-    shape: dict[int, int] = field(default_factory=dict)  # layers by the device's place
-
-    @property
-    def n_layers(self) -> int:
-        return sum(self.layers.values())
-
-    @property
-    def layers_moved_to_host(self) -> set[int]:
-        """Those with tensors in RAM."""
-        in_ram = (name for buffer, names in self.moved.items() if is_host(buffer) for name in names)
-        return {int(name.split(".")[1]) for name in in_ram}
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What fit chose, and what it would take."""
-
-    devices: tuple[FitDevice, ...]
-    trial: FitTrial
-    draft: FitTrial | None
-    projector_mib: dict[str, float]  # by device
-    overflowing: dict[str, int]  # layers by device
-    n_ctx: int | None  # tokens that will be loaded
-    n_ctx_train: int | None
-    reduced_from: int | None  # the context before fit cut it
-    complaint: str  # why fit gave up; then what was asked for is loaded as it is
 
 
 class FitReader:
@@ -211,7 +112,7 @@ class FitReader:
         reduced_from, n_ctx = self._reduced or (None, trial.n_ctx)
         return Fit(
             devices=tuple(self._devices.values()),
-            trial=_with_context(trial, own, n_ctx),
+            trial=with_context(trial, own, n_ctx),
             draft=self._draft(trial.n_ctx, n_ctx),
             projector_mib=self._projector,
             overflowing=self._overflowing,
@@ -225,7 +126,7 @@ class FitReader:
         """What the draft model takes with this context; `measured`: the one of the model's own trial."""
         drafts = [trial for trial in self._trials if trial.is_extra]
         found = next((d for d in reversed(drafts) if d.n_ctx == measured), None)
-        return found and _with_context(found, drafts, n_ctx)
+        return found and with_context(found, drafts, n_ctx)
 
     def _accepted(self, own: list[FitTrial]) -> FitTrial:
         """The trial of the chosen shape; what was asked for where that stays as it is.
@@ -329,32 +230,3 @@ class FitReader:
 
     def _last_own(self) -> FitTrial:
         return next((t for t in reversed(self._trials) if not t.is_extra), self._trials[-1])
-
-
-def _with_context(trial: FitTrial, measured: list[FitTrial], n_ctx: int | None) -> FitTrial:
-    """This trial with a context between two that were measured: as fit itself reckons it.
-
-    Where all fits on one device once the context is cut, fit takes the length that lies on the line between
-    these two, and measures it no more (common/fit.cpp, build 11434). The trial as it is where there are no two.
-    """
-    known = sorted((t for t in measured if t.n_ctx is not None), key=lambda t: t.n_ctx or 0)
-    if trial.n_ctx == n_ctx or n_ctx is None or not known:
-        return trial
-    low, high = known[0], known[-1]
-    if not (low.n_ctx or 0) < n_ctx < (high.n_ctx or 0):
-        return trial
-    share = (n_ctx - (low.n_ctx or 0)) / ((high.n_ctx or 0) - (low.n_ctx or 0))
-    sizes = {
-        name: _between(low.sizes[name], high.sizes.get(name, low.sizes[name]), share)
-        for name in low.sizes
-    }
-    return replace(low, n_ctx=n_ctx, sizes=sizes)
-
-
-def _between(low: Sizes, high: Sizes, share: float) -> Sizes:
-    def at(one: int, other: int) -> int:
-        return round(one + share * (other - one))
-
-    return Sizes(
-        at(low.model, high.model), at(low.context, high.context), at(low.compute, high.compute)
-    )

@@ -3,6 +3,9 @@
 httptools (llhttp, the parser of Node) reads the replies. What it cannot know is decided here: that a
 reply to HEAD has no body, that 1xx comes before the reply proper, and what the end of the connection
 means for a reply without a length.
+
+A reply's head is read with little more than itself, where few are being answered: its first words then go
+on before the rest, which may have come meanwhile, is read and parsed.
 """
 
 import asyncio
@@ -13,18 +16,24 @@ import httptools
 from paddock.llama.reply import Outlet, Reply, Torn, Unanswered
 
 _LONGEST_HEAD = 1 << 16  # bytes
+_FIRST = 1 << 10  # bytes that are read with a head, of which there are some 400
 
 
 class Home(Protocol):
     """Where a link is while nobody asks anything over it: its pool."""
 
     loop: asyncio.AbstractEventLoop
+    space: memoryview  # that its links read into; what they read is done with before the next reads
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many are being answered that a further read for each would keep the others waiting."""
 
     def put_back(self, link: "Link") -> None: ...
     def lost(self, link: "Link") -> None: ...
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """A connection that serves one request at a time, and belongs to its pool in between."""
 
     __slots__ = (
@@ -122,12 +131,18 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        reply = self._reply
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to read the next bytes to."""
+        reply, space = self._reply, self._pool.space
+        is_begun = reply is None or reply.status
+        return space if is_begun or self._pool.is_crowded else space[:_FIRST]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data, reply = self._pool.space[:nbytes], self._reply
         if reply is None or self._parser is None:
             self.close()  # nobody asked
             return
-        self._heard += len(data)
+        self._heard += nbytes
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -189,14 +204,16 @@ class Link(asyncio.Protocol):
         return self.is_open and self._reply is not None and not self._reply.status
 
     def _begin(self, reply: Reply, status: int, head: list[tuple[bytes, bytes]]) -> None:
-        self._framed = False
-        for name, value in head:
-            low = name.lower()
+        self._framed, same = False, []
+        for pair in head:
+            low = pair[0].lower()
             if low == b"content-length":
-                self._framed, reply.length = True, int(value)
-            elif low == b"transfer-encoding":
+                self._framed, reply.length = True, int(pair[1])
+                continue
+            same.append(pair)
+            if low == b"transfer-encoding":
                 self._framed = True
-        reply.headers, reply.status = head, status
+        reply.headers, reply.same, reply.status = head, tuple(same), status
         if self._is_head_request:  # the parser would wait for the body that the head announces
             self._end(keep=False)
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 from paddock import excerpt
 from paddock.api.placement import Buffer, Placement
-from paddock.llama.fit_log import DONE, HOST, FitDevice, device_of, is_host
+from paddock.llama.fit import HOST, FitDevice, is_host
+from paddock.llama.fit_log import DONE, device_of
 from paddock.llama.tensor_split import tensor_parts
 
 _MIB = r"\s*=\s*([\d.]+) MiB"

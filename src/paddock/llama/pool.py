@@ -19,6 +19,8 @@ _SLICE = 1 << 16
 _IN_ONE_PIECE = 1 << 18  # bytes; a larger body is handed over slice by slice, with back-pressure
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's value
 _FORBIDDEN_IN_PATH = re.compile(r"[\x00-\x20\x7f]")
+_SPACE = 1 << 18  # bytes that are read at a time
+_FEW = 4  # requests at a time
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -40,6 +42,7 @@ class Pool:
     def __init__(self, socket: str = "") -> None:
         self.loop = asyncio.get_running_loop()
         self.closed = False
+        self.space = memoryview(bytearray(_SPACE))
         self._socket = socket
         self._links: set[Link] = set()
         self._idle: list[Link] = []  # the one used last is the last
@@ -124,6 +127,11 @@ class Pool:
             await link.wait_closed()
 
     # ---- for its links ----
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than a few are being answered, or were a moment ago."""
+        return len(self._links) > _FEW
 
     def put_back(self, link: Link) -> None:
         """It served its request, and can serve another."""

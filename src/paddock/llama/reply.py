@@ -53,6 +53,7 @@ class Reply:
         "headers",
         "is_whole",
         "length",
+        "same",
         "status",
         "total_bytes",
         "was_poured",
@@ -63,6 +64,7 @@ class Reply:
         self.status = 0  # until its head is there
         self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None  # of the body, where the head says it
+        self.same: tuple[tuple[bytes, bytes], ...] = ()  # the headers without that length
         self.total_bytes = 0  # of the body, so far
         self.is_whole = False  # all of it is here, though not all may be taken
         self.was_poured = False  # all of it went to the outlet that opened, and would take more

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, POOL, DeviceId
-from paddock.llama.fit_log import FitDevice
+from paddock.llama.fit import FitDevice
 from paddock.placement.tensor_parallel import is_tensor_parallel
 
 DEFAULT_MARGIN = 1024  # MiB on each device: llama.cpp's own (--fit-target)

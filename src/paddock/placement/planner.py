@@ -25,7 +25,7 @@ from paddock.engine.engine import Engine
 from paddock.engine.environment import NO_GPU, engine_environment
 from paddock.engine.launch import rehearsal
 from paddock.llama.facts import read_once
-from paddock.llama.fit_log import Fit
+from paddock.llama.fit import Fit
 from paddock.llama.gguf import Facts, GgufError, is_there
 from paddock.placement.choice import mismatch
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of

@@ -7,7 +7,7 @@ from paddock.api.placement import DevicePlan, Plan
 from paddock.config.profile import Profile
 from paddock.core.model import HOST as HOST_ID
 from paddock.core.model import DeviceId
-from paddock.llama.fit_log import HOST, Fit, FitDevice, Sizes
+from paddock.llama.fit import HOST, Fit, FitDevice, Sizes
 from paddock.placement.devices import (
     HOST_OVERHEAD,
     Margins,

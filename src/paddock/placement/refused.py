@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from paddock.api.placement import Plan
 from paddock.figures.units import count
-from paddock.llama.fit_log import HOST, Elsewhere, Fit
+from paddock.llama.fit import HOST, Elsewhere, Fit
 from paddock.llama.gguf import Facts
 from paddock.placement.words import gib
 

@@ -19,7 +19,8 @@ from typing import IO
 
 from paddock import excerpt
 from paddock.engine.containers import is_container
-from paddock.llama.fit_log import Fit, FitReader
+from paddock.llama.fit import Fit
+from paddock.llama.fit_log import FitReader
 from paddock.llama.output import failure_reason, load_hint, says_unloadable, unloadable
 
 _ALLOCATED = "model buffer size"

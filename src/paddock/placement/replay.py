@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from paddock.config.profile import Profile
 from paddock.engine.engine import Engine
-from paddock.llama.fit_log import HOST, Fit, FitTrial, is_host
+from paddock.llama.fit import HOST, Fit, FitTrial, is_host
 from paddock.placement.devices import fits_itself
 
 FIT, CONTEXT, LAYERS = "--fit", "--ctx-size", "--n-gpu-layers"

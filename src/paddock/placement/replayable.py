@@ -6,7 +6,7 @@ import msgspec
 
 from paddock.api.placement import DevicePlan, Placement, Plan
 from paddock.core.model import HOST, DeviceId
-from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.llama.fit import HOST as HOST_NAME
 from paddock.placement.devices import Readings, gpu_ids
 from paddock.placement.words import gib, on_gpus
 

@@ -6,7 +6,7 @@ from paddock.core.model import HOST, DeviceId
 from paddock.host.gpus import Gpu, GpuProcess, Gpus
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import largest, session_of
-from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.llama.fit import HOST as HOST_NAME
 from paddock.placement.devices import Reading, Taker
 
 _TAKERS_TOLD = 5  # programs

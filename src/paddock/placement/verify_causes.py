@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paddock.api.placement import LoadEntry, Plan, Reason
 from paddock.figures.units import plural
 from paddock.llama.backends import backends, named
-from paddock.llama.fit_log import HOST
+from paddock.llama.fit import HOST
 from paddock.placement.verify_load import Load, Pace, is_alike
 from paddock.placement.words import gib
 

@@ -10,7 +10,7 @@ them out, `app.py` wires everything. `verbs.py` is the table of keys, from which
 It never repeats a rule of the daemon: what a reader needs is in the event, and the reducer only replaces.
 Nothing but the last step knows a terminal.
 
-The next key: a line in `verbs.py`, its `action_…` in `app.py` or `dashboard.py`. The next
+To add a key: a line in `verbs.py`, its `action_…` in `app.py` or `dashboard.py`. To add a
 number: a field in `state.py`, its line in the reducer, its words in `reading.py`; `make pictures` then
 remakes the golden screens.
 """

@@ -51,4 +51,5 @@ NOTICES: dict[NoticeKind, Mark] = {
     "link": Mark("⇄", "connection", "warn"),
     "yield": Mark("◌", "yield", "warn"),
     "pull": Mark("↓", "download", "plain"),
+    "tuning": Mark("⚖", "tuning", "plain"),
 }

@@ -7,6 +7,7 @@ from paddock import excerpt
 from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
 from paddock.api.pulls import PullInfo
+from paddock.api.tunings import TRIAL_SUFFIX, TuningNow
 from paddock.api.types import Failure
 from paddock.figures.units import plural, seconds
 from paddock.tui.problems import ConfProblem, mistakes
@@ -59,8 +60,21 @@ def pull_noted(view: View, pull: PullInfo, now: float) -> View:
     return noted(view, "pull", f"{pull.model}: {pull.in_words()}", now)
 
 
+def tuning_noted(view: View, tuning: TuningNow, now: float) -> View:
+    """How a study goes: one line, as of a download."""
+    last = view.notices[-1] if view.notices else None
+    if last and last.kind == "tuning" and last.profile == tuning.profile:
+        view = replace(view, notices=view.notices[:-1])
+    left = f", at most {seconds(tuning.eta)} left" if tuning.eta else ""
+    text = f"{tuning.profile}: {tuning.in_words()}{left}"
+    return noted(view, "tuning", text, now, profile=tuning.profile)
+
+
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:
     """What was applied, or why nothing was."""
+    named = [*event.changed, *event.added, *event.removed]
+    if named and all(name.endswith(TRIAL_SUFFIX) for name in named):
+        return view  # flags of a trial: of no file
     if found := mistakes(event.config):
         return noted(view, "config", not_applied(found), now)
     return noted(view, "config", f"models.conf was read again: {changes(event)}", now)

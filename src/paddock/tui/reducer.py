@@ -25,6 +25,7 @@ from paddock.api.events import (
     SpeedMeasured,
     SwitchEnded,
     SwitchProgress,
+    TuningChanged,
     VerdictReached,
     YieldChanged,
 )
@@ -127,6 +128,8 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
             return notices.yield_noted(replace(view, yielded=event.yielded), now)
         case PullChanged():
             return notices.pull_noted(view, event.pull, now)
+        case TuningChanged():
+            return notices.tuning_noted(view, event.tuning, now)
         case _:
             assert_never(event)
 

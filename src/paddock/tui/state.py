@@ -24,7 +24,9 @@ from paddock.api.types import (
 from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
-NoticeKind = Literal["ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull"]
+NoticeKind = Literal[
+    "ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull", "tuning"
+]
 
 
 @dataclass(frozen=True, slots=True)

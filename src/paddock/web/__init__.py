@@ -9,6 +9,8 @@ document by `tools/web_types.py`.
 
 What the page must never do: keep a truth of its own, run what a file or a log says, or act because of
 its address alone.
+To add a view: a file in `page/views`, its address in `page/route.js`, its link and its case in `page/app.js`.
+To add a number: a field in the API, `types.d.ts` made anew, its line in `page/reducer.js` as in `tui/reducer.py`, and the view that shows it.
 """
 
 import gzip

@@ -1,6 +1,6 @@
 // Made by tools/web_types.py of the OpenAPI document; not to be changed by hand.
 
-export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged;
+export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged | TuningChanged;
 
 export interface Activity {
     type: "activity";
@@ -231,6 +231,13 @@ export interface ConfigWritten {
     fingerprint: string;
     changes?: ConfigChanges;
     failure?: Failure | null;
+}
+
+export interface Contribution {
+    name: string;
+    before: string;
+    after: string;
+    gain?: number | null;
 }
 
 export interface Copied {
@@ -1061,6 +1068,22 @@ export interface StreamFigures {
     beside_traffic?: number;
 }
 
+export interface StudyBegun {
+    study: string;
+    trial: string;
+    stops?: (string)[];
+}
+
+export interface StudyNews {
+    study: string;
+    now: TuningNow;
+}
+
+export interface StudyRequest {
+    profile: string;
+    goal: "agent" | "chat" | "context" | "throughput";
+}
+
 export interface Success {
     success?: boolean;
 }
@@ -1161,6 +1184,104 @@ export interface TrialInfo {
     failures?: (string)[];
 }
 
+export interface TrialProfile {
+    profile: ProfileInfo;
+}
+
+export interface TrialRequest {
+    study: string;
+    changes?: Record<string, string | null>;
+}
+
+export interface Tuning {
+    id?: number;
+    profile: string;
+    goal: "agent" | "chat" | "context" | "throughput";
+    outcome?: "done" | "interrupted" | "running";
+    begun_at: string;
+    seconds?: number;
+    version?: string;
+    command?: string;
+    engine?: string;
+    engine_version?: string;
+    devices?: string;
+    files?: string;
+    unit?: string;
+    measured?: string;
+    varied?: (VariedFlag)[];
+    grid?: number;
+    loads?: number;
+    trials?: (TuningTrial)[];
+    front?: (number)[];
+    today?: Spread | null;
+    best?: Spread | null;
+    best_trial?: number | null;
+    verdict?: "" | "better" | "same" | "unproven";
+    changes?: Record<string, string | null>;
+    contributions?: (Contribution)[];
+    notes?: (string)[];
+    applied_at?: string;
+}
+
+export interface TuningChanged {
+    type: "tuning";
+    seq?: number;
+    time?: string;
+    tuning: TuningNow;
+}
+
+export interface TuningList {
+    tunings: (TuningSummary)[];
+    running?: TuningNow | null;
+}
+
+export interface TuningNow {
+    profile: string;
+    goal: "agent" | "chat" | "context" | "throughput";
+    outcome?: "done" | "interrupted" | "running";
+    step?: string;
+    trials?: number;
+    loads?: number;
+    eta?: number | null;
+    gain?: number | null;
+    best?: Record<string, string | null>;
+    tuning?: number;
+}
+
+export interface TuningSummary {
+    id: number;
+    profile: string;
+    goal: "agent" | "chat" | "context" | "throughput";
+    outcome: "done" | "interrupted" | "running";
+    begun_at: string;
+    seconds?: number;
+    loads?: number;
+    trials?: number;
+    verdict?: string;
+    gain?: number | null;
+    applied_at?: string;
+}
+
+export interface TuningTrial {
+    number: number;
+    choices: Record<string, string>;
+    changes?: Record<string, string | null>;
+    state?: "failed" | "interrupted" | "measured" | "pruned" | "same";
+    why?: string;
+    same_as?: number | null;
+    score?: Spread | null;
+    prompt?: number | null;
+    generation?: number | null;
+    context?: number | null;
+    free_mib?: number | null;
+    layers?: number | null;
+    layers_on_devices?: number | null;
+    experts_in_ram?: number | null;
+    graph_splits?: number | null;
+    load_seconds?: number | null;
+    seconds?: number;
+}
+
 export interface UsageReport {
     since: string;
     until: string;
@@ -1188,6 +1309,12 @@ export interface VariantInfo {
     hidden?: boolean;
     settings?: Record<string, unknown>;
     variant_of: string;
+}
+
+export interface VariedFlag {
+    name: string;
+    choices: (string)[];
+    why?: string;
 }
 
 export interface Verdict {

@@ -19,6 +19,7 @@ from paddock.cli.background.own_log import OwnLog
 _BUNCH = 200  # lines
 _LATE = 0.1  # seconds
 _LONGEST = 8000  # letters of a message
+_now = time.time  # noqa: TID251  # what logging's record has
 
 
 def log_to_stderr(*, verbose: bool, own: OwnLog | None = None) -> None:
@@ -73,7 +74,7 @@ class LineRecord(logging.LogRecord):
         self.funcName = func or ""
         if sinfo is not None:
             self.stack_info = sinfo
-        self.created = now = time.time()  # noqa: TID251  # what logging's record has
+        self.created = now = _now()
         self.msecs = float(int(now % 1 * 1000))
 
 
@@ -89,6 +90,8 @@ class Bunches(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         super().__init__(stream)
+        self._form = Lines()
+        self.setFormatter(self._form)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """As logging's own, which calls a method to take the lock and one to give it back."""
@@ -104,6 +107,15 @@ class Bunches(logging.StreamHandler[TextIO]):
             self.flush()
         elif self._timer is None:
             self._flush_soon()
+
+    def take_line(self, name: str, text: str) -> None:
+        """As a record at INFO of the logger `name` would be written, which `Floods` does not watch."""
+        with self.lock or nullcontext():
+            self._lines.append(self._form.line(_now(), "INFO", name, text))
+            if len(self._lines) >= _BUNCH:
+                self.flush()
+            elif self._timer is None:
+                self._flush_soon()
 
     def _flush_soon(self) -> None:
         try:
@@ -144,14 +156,18 @@ class Lines(logging.Formatter):
         self._second, self._time = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = plain(record.getMessage())
-        if int(record.created) != self._second:
-            self._begin_second(int(record.created))
-        stamp = f"{self._time},{record.msecs:03.0f}"
-        line = f"{stamp} {record.levelname:<7} {record.name}: {said}"
+        line = self.line(record.created, record.levelname, record.name, record.getMessage())
         if not record.exc_info:
             return line
         return f"{line}\n{self.formatException(record.exc_info)}"
+
+    def line(self, created: float, level: str, name: str, text: str) -> str:
+        """`created`: seconds of the wall clock."""
+        second = int(created)
+        if second != self._second:
+            self._begin_second(second)
+        milliseconds = int((created - second) * 1000)
+        return f"{self._time},{milliseconds:03d} {level:<7} {name}: {plain(text)}"
 
     def _begin_second(self, second: int) -> None:
         self._second = second

@@ -7,5 +7,5 @@ It never asks the engine or the machine anything: it is given what it prints. On
 `dashboard.py`, which do one thing to its end for several verbs, have `offline/` and `background/` do so. Numbers and times are
 worded by `paddock.figures.units`.
 
-The next report: a file with one public function that takes what `offline/` or the API returned.
+To add a report: a file with one public function that takes what `offline/` or the API returned.
 """

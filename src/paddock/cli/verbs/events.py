@@ -71,6 +71,8 @@ def _subject(event: AnyEvent) -> str:
             return "paddock"
         case wire.PullChanged():
             return event.pull.model
+        case wire.TuningChanged():
+            return event.tuning.profile
         case _:
             return event.profile
 
@@ -106,6 +108,8 @@ def _fact(event: AnyEvent) -> str:
             return _config_fact(event)
         case wire.PullChanged():
             return f"download {event.pull.in_words()}"
+        case wire.TuningChanged():
+            return event.tuning.in_words()
         case wire.YieldChanged():
             return event.yielded.in_words() if event.yielded else "the GPUs are Paddock's again"
 

@@ -101,6 +101,8 @@ ONE_NODE = frozenset(
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),
+        *(("POST", "/tune"), ("POST", "/tune/trial"), ("POST", "/tune/news")),
+        *(("GET", "/tunings"), ("POST", "/tunings"), ("GET", "/tunings/{tuning}")),
         *(("POST", "/api/pull"), ("DELETE", "/api/delete"), ("POST", "/api/copy")),
     )
 )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from paddock.api.placement import LoadEntry, Speed, Verdict
+from paddock.api.tunings import TRIAL_SUFFIX
 from paddock.core.model import Cause, InstanceId, ProfileId
 from paddock.daemon.clock import Clock, timestamp
 from paddock.daemon.faults import Faults
@@ -150,7 +151,8 @@ class Chronicle:
 
     async def _compare(self, case: LoadCase) -> None:
         record = case.instance.record
-        case.last = await self.history.last_ready(record.profile, before=case.load_id)
+        if not record.profile.endswith(TRIAL_SUFFIX):  # each trial is to differ from the last
+            case.last = await self.history.last_ready(record.profile, before=case.load_id)
         case.comparable = await self.history.comparable(
             record.profile,
             record.recipe or record.fingerprint,

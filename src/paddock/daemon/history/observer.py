@@ -17,7 +17,7 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.engine.compiled import gpu_backends
 from paddock.errors import PaddockError
 from paddock.host.run_queue import waited
-from paddock.llama.fit_log import HOST as HOST_NAME
+from paddock.llama.fit import HOST as HOST_NAME
 from paddock.placement.choice import mismatch
 from paddock.placement.devices import gpu_ids, held_by
 from paddock.placement.overcommit import overcommitted

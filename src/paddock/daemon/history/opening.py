@@ -7,6 +7,7 @@ from typing import Any
 from paddock.api.bench import BenchRun
 from paddock.api.placement import LoadEntry, Speed, Verdict
 from paddock.api.switches import SwitchEntry
+from paddock.api.tunings import Tuning
 from paddock.api.usage import UsageRow
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.store import HistoryStore
@@ -39,6 +40,15 @@ class NullHistoryStore(HistoryStore):
         return []
 
     async def bench(self, number: int) -> BenchRun | None:
+        return None
+
+    async def keep_tuning(self, tuning: Tuning) -> int:
+        return 0
+
+    async def tunings(self, profile: str | None = None, *, limit: int = 50) -> list[Tuning]:
+        return []
+
+    async def tuning(self, number: int) -> Tuning | None:
         return None
 
     async def last_loads(self) -> dict[str, float]:

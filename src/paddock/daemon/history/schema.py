@@ -46,6 +46,14 @@ CREATE TABLE IF NOT EXISTS benches (
     entry TEXT NOT NULL  -- JSON: a BenchRun
 );
 """
+_TUNINGS = """
+CREATE TABLE IF NOT EXISTS tunings (
+    id INTEGER PRIMARY KEY,
+    profile TEXT NOT NULL,
+    entry TEXT NOT NULL  -- JSON: a Tuning
+);
+CREATE INDEX IF NOT EXISTS tunings_of_profile ON tunings (profile);
+"""
 _SCHEMA = """
 CREATE TABLE loads (  -- the columns are the fields of LoadEntry
     id INTEGER PRIMARY KEY,
@@ -173,7 +181,7 @@ def _migrate(database: sqlite3.Connection) -> None:
     if version != _VERSION:
         step = _FROM_VERSION[version]
         database.executescript(f"BEGIN; {step} PRAGMA user_version = {_VERSION}; COMMIT;")
-    database.executescript(_SWITCHES + _USAGE + _BENCHES)
+    database.executescript(_SWITCHES + _USAGE + _BENCHES + _TUNINGS)
     database.execute("PRAGMA journal_mode = WAL")
 
 

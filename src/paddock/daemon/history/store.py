@@ -17,6 +17,7 @@ from paddock import excerpt
 from paddock.api.bench import BenchRun
 from paddock.api.placement import LoadEntry, Placement, Speed, Verdict
 from paddock.api.switches import SwitchEntry
+from paddock.api.tunings import Tuning
 from paddock.api.usage import UsageRow
 from paddock.daemon.history.schema import Database, prepare
 from paddock.placement.load_modes import COLD, WARM
@@ -27,6 +28,7 @@ _LOADS = 10_000  # kept: the newest
 _SPEEDS = 200  # kept of each load: the newest
 _SWITCHES = 10_000  # kept: the newest
 _BENCHES = 1000  # kept: the newest
+_TUNINGS = 1000
 _USAGE = 50_000  # rows kept: the newest; 20 keys with 7 models each fill them in a year
 
 _ADD_LOAD = """
@@ -152,6 +154,17 @@ class HistoryStore:
         await self._write("DELETE FROM benches WHERE id <= ?", (number - _BENCHES,))
         return number
 
+    async def keep_tuning(self, tuning: Tuning) -> int:
+        """As `keep_bench`, a study."""
+        [kept] = await self._database.execute_fetchall(
+            "INSERT INTO tunings (id, profile, entry) VALUES (nullif(:id, 0), :profile, :entry)"
+            " ON CONFLICT (id) DO UPDATE SET entry = excluded.entry RETURNING id",
+            {"id": tuning.id, "profile": tuning.profile, "entry": _json(tuning)},
+        )
+        number = int(kept["id"])
+        await self._write("DELETE FROM tunings WHERE id <= ?", (number - _TUNINGS,))
+        return number
+
     async def add_usage(self, rows: Iterable[UsageRow], *, kept: int = _USAGE) -> None:
         """Add what was used to what is known of the same day, key and model."""
         if found := list(rows):
@@ -257,6 +270,21 @@ class HistoryStore:
         found = _runs(await self._database.execute_fetchall(query, (number,)))
         return found[0] if found else None
 
+    async def tunings(self, profile: str | None = None, *, limit: int = 50) -> list[Tuning]:
+        """The last studies, of one profile or of all."""
+        query = (
+            "SELECT id, entry FROM tunings WHERE ifnull(:profile, profile) = profile"
+            " ORDER BY id DESC LIMIT :limit"
+        )
+        values = {"profile": profile, "limit": limit}
+        return _studies(await self._database.execute_fetchall(query, values))
+
+    async def tuning(self, number: int) -> Tuning | None:
+        """The study of this number."""
+        query = "SELECT id, entry FROM tunings WHERE id = ?"
+        found = _studies(await self._database.execute_fetchall(query, (number,)))
+        return found[0] if found else None
+
     async def usage(self, since: str, until: str = "9") -> list[UsageRow]:
         """What was used from day `since` to day `until`, the newest day first."""
         query = (
@@ -303,7 +331,12 @@ def _runs(rows: Iterable[sqlite3.Row]) -> list[BenchRun]:
     return [msgspec.structs.replace(run, id=number) for number, run in found if run]
 
 
-def _json(value: Placement | Verdict | SwitchEntry | BenchRun | None) -> str | None:
+def _studies(rows: Iterable[sqlite3.Row]) -> list[Tuning]:
+    found = ((row["id"], _decoded(row["entry"], Tuning)) for row in rows)
+    return [msgspec.structs.replace(study, id=number) for number, study in found if study]
+
+
+def _json(value: Placement | Verdict | SwitchEntry | BenchRun | Tuning | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 

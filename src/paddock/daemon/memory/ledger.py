@@ -34,8 +34,8 @@ from paddock.host.gpus import Gpu, Gpus, Telemetry
 from paddock.host.memory import Memory, read_memory
 from paddock.host.processes import own_mib
 from paddock.host.processor import Processors
-from paddock.llama.fit_log import HOST as HOST_NAME
-from paddock.llama.fit_log import FitDevice
+from paddock.llama.fit import HOST as HOST_NAME
+from paddock.llama.fit import FitDevice
 from paddock.placement.devices import (
     HOST_OVERHEAD,
     Reading,

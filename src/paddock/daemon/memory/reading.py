@@ -3,17 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddock.host.page_cache import ask_for
+from paddock.host.page_cache import fill
 
 _MIB = 1 << 20
-_PIECE = 4 * _MIB  # asked for at once
-_IN_FLIGHT = (
-    8  # pieces: what the disk works at, so that no other program waits behind all of a file
-)
+_PIECE = (
+    4 * _MIB
+)  # read at once: two folios of 2 MiB, so that the second comes while the first is waited for
+_READERS = 4  # at once: the disk always has work, and no other program waits behind all of a file
 _LOOK_EVERY = 16  # pieces, between two looks at the memory
 _NO_ROOM_WAIT = 0.2  # seconds until memory is looked at again that others may free meanwhile
 
@@ -36,25 +36,60 @@ def read_ahead(
 
     `room_mib` says how much memory may be filled now; while there is none, it waits for some.
     """
-    begun, waited = time.monotonic(), 0.0
+    shared = _SharedRead(stop, room_mib, reading)
     for file in files:
         try:
             descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             continue  # the engine will say what is wrong with it
         try:
-            for number, start in enumerate(range(0, os.fstat(descriptor).st_size, _PIECE)):
-                if number % _LOOK_EVERY == 0:
-                    waited += _wait_for_room(stop, room_mib)
-                if stop.is_set() or not ask_for(descriptor, start, _PIECE):
-                    return
-                _wait_for(descriptor, start - _IN_FLIGHT * _PIECE)
-                reading.asked_mib += _PIECE // _MIB
-                reading.seconds = time.monotonic() - begun - waited
-            _wait_for(descriptor, os.fstat(descriptor).st_size - 1)
-            reading.seconds = time.monotonic() - begun - waited
+            shared.read(descriptor)
         finally:
             os.close(descriptor)
+        if stop.is_set():
+            return
+
+
+class _SharedRead:
+    """What the readers of one model share: which piece is next, and how far they are."""
+
+    def __init__(
+        self, stop: threading.Event, room_mib: Callable[[], int], reading: ReadAheadState
+    ) -> None:
+        self._stop, self._room_mib, self._reading = stop, room_mib, reading
+        self._begun, self._waited = time.monotonic(), 0.0
+        self._turn = threading.Lock()
+
+    def read(self, descriptor: int) -> None:
+        """One file, until it is there, cannot be read, or all is to stop."""
+        pieces = self._pieces(os.fstat(descriptor).st_size)
+        readers = [
+            threading.Thread(target=self._read, args=(descriptor, pieces), daemon=True)
+            for _ in range(_READERS)
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+
+    def _pieces(self, size: int) -> Iterator[tuple[int, int]]:
+        """Where each piece begins and how long it is, as room for it comes; to be asked under `_turn`."""
+        for number, start in enumerate(range(0, size, _PIECE)):
+            if number % _LOOK_EVERY == 0:
+                self._waited += _wait_for_room(self._stop, self._room_mib)
+            if self._stop.is_set():
+                return
+            yield start, min(_PIECE, size - start)
+
+    def _read(self, descriptor: int, pieces: Iterator[tuple[int, int]]) -> None:
+        while True:
+            with self._turn:
+                piece = next(pieces, None)
+            if piece is None or not fill(descriptor, *piece):
+                return
+            with self._turn:
+                self._reading.asked_mib += -(-piece[1] // _MIB)
+                self._reading.seconds = time.monotonic() - self._begun - self._waited
 
 
 def _wait_for_room(stop: threading.Event, room_mib: Callable[[], int]) -> float:
@@ -63,9 +98,3 @@ def _wait_for_room(stop: threading.Event, room_mib: Callable[[], int]) -> float:
     while room_mib() < _LOOK_EVERY * _PIECE // _MIB and not stop.wait(_NO_ROOM_WAIT):
         pass
     return time.monotonic() - begun
-
-
-def _wait_for(descriptor: int, at: int) -> None:
-    """Until this byte has come: whoever reads a page that is on its way waits for it."""
-    if at >= 0:
-        os.pread(descriptor, 1, at)

@@ -67,7 +67,7 @@ def proposed(text: str, roster: Roster, paths: Paths, *, limited: bool) -> Propo
         if limited and (beyond := dict.fromkeys(_beyond(stable, roster, file))):
             every = sorted((*problems, *beyond), key=lambda problem: problem.line)
             return Proposal(None, tuple(every[:_MOST]), Changes())
-        stable, changes = settled(stable, roster.engines, roster.stable)
+        stable, changes = settled(stable, roster.engines, roster.stable, trial=roster.trial)
         return Proposal(stable, problems, changes)
 
 

@@ -50,6 +50,7 @@ class Roster:
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self.edition = 0  # changes with the stable
+        self.trial: Profile | None = None  # one that is in no file: `tunings.py` has it loaded
         self.info = ConfigInfo(path=str(paths.config), loaded_at="")
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
         self._reading = asyncio.Lock()
@@ -135,7 +136,7 @@ class Roster:
                 defaults_for=engines.defaults,
                 before=self.stable.profiles,
             )
-            stable, changes = settled(new, engines, self.stable)
+            stable, changes = settled(new, engines, self.stable, trial=self.trial)
             return Revision(stable, engines, changes)
 
     def take(self, draft: Revision, warnings: list[str]) -> None:
@@ -145,6 +146,19 @@ class Roster:
         path = str(draft.stable.path)
         self.info = ConfigInfo(path=path, loaded_at=timestamp(), warnings=warnings)
         self._remember_versions()
+
+    def take_trial(self, trial: Profile | None, stable: Stable) -> None:
+        """From now on it is as `with_trial` said with this one."""
+        self.trial, self.stable = trial, stable
+        self.edition += 1
+        self._remember_versions()
+
+    def with_trial(self, trial: Profile | None) -> tuple[Stable, Changes]:
+        """What there would be with this profile in place of the last trial's, and what changes."""
+        known = self.stable.profiles
+        own = {n: p for n, p in known.items() if self.trial is None or n != self.trial.id}
+        bare = replace(self.stable, profiles=own)
+        return settled(bare, self.engines, self.stable, trial=trial)
 
     def note_refusal(self, why: Failure) -> None:
         """The files were changed, and what they say now was not taken over."""
@@ -227,9 +241,13 @@ def _is_large(config: Path) -> bool:
         return False  # said where it is read
 
 
-def settled(new: Stable, engines: Engines, old: Stable) -> tuple[Stable, Changes]:
+def settled(
+    new: Stable, engines: Engines, old: Stable, *, trial: Profile | None = None
+) -> tuple[Stable, Changes]:
     """Each profile with the engine that it comes to now, since another default is another way to start;
-    and what has changed."""
+    and what has changed. `trial`: a profile that is there beside those of the file."""
+    if trial:
+        new = replace(new, profiles={**new.profiles, trial.id: trial})
     names = {profile.engine for profile in new.profiles.values()}
     builds = {name: _build(name, engines) for name in names}
     profiles = {

@@ -14,6 +14,7 @@ from paddock.config.profile import Problem, Profile
 from paddock.core.model import HOST
 from paddock.daemon.memory.sampler import Sampler
 from paddock.daemon.parts import Parts
+from paddock.daemon.reports.stale_tunings import stale_tuning
 from paddock.errors import EngineError
 from paddock.host.processes import swapped_mib
 from paddock.llama.flags import FlagSet
@@ -42,7 +43,8 @@ async def examine(parts: Parts, sampler: Sampler, profiles: Sequence[Profile]) -
         plans=examination.plans_for_gpus(facts),
         flags=await asyncio.to_thread(_flags_or_none, parts, None),
     )
-    return Checkup(advice=await asyncio.to_thread(checkup, problems, facts, machine))
+    stale = [advice for profile in profiles for advice in await stale_tuning(parts, profile)]
+    return Checkup(advice=[*await asyncio.to_thread(checkup, problems, facts, machine), *stale])
 
 
 async def _readings(parts: Parts) -> Readings:

@@ -9,6 +9,7 @@ from paddock.api import events as wire_events
 from paddock.api import types as wire
 from paddock.api.placement import Speed, Verdict
 from paddock.api.pulls import PullInfo
+from paddock.api.tunings import TuningNow
 from paddock.api.types import Stage
 from paddock.config.explain import Changes
 from paddock.core.effects import SwitchDone
@@ -164,6 +165,11 @@ class Publisher:
     def pull_changed(self, pull: PullInfo) -> None:
         """A download began, went on or ended."""
         self._bus.publish(wire_events.PullChanged(pull=pull))
+
+    @_survived
+    def tuning_changed(self, now: TuningNow) -> None:
+        """A study began, went a step on, or ended."""
+        self._bus.publish(wire_events.TuningChanged(tuning=now))
 
     # ---- of models.conf ----
 

@@ -107,6 +107,12 @@ function after(view, event, now) {
             const notices = goesOn ? view.notices.slice(0, -1) : view.notices;
             return noted({ ...view, notices }, { kind: "pull", at: now, profile: "", about: event });
         }
+        case "tuning": {
+            const about = view.notices.at(-1)?.about;
+            const goesOn = about && !("link" in about) && about.type === "tuning" && about.tuning.profile === event.tuning.profile;
+            const notices = goesOn ? view.notices.slice(0, -1) : view.notices;
+            return noted({ ...view, notices }, { kind: "tuning", at: now, profile: event.tuning.profile, about: event });
+        }
         default:
             return view; // of a newer daemon: what it knows more is not shown
     }
@@ -233,6 +239,8 @@ function serving(view, event) {
 function configChanged(view, event, now) {
     const changes = [event.changed, event.added, event.removed].some((names) => names?.length);
     view = { ...view, config: event.config, is_stale: changes || view.is_stale };
+    const names = [...(event.changed ?? []), ...(event.added ?? []), ...(event.removed ?? [])];
+    if (names.length && names.every((name) => name.endsWith("@tune"))) return view; // flags of a trial: of no file
     return noted(view, { kind: "config", at: now, profile: "", about: event });
 }
 

@@ -125,6 +125,7 @@ export const OUTCOMES = {
     link: { symbol: "⇄", word: "connection", tone: "warn" },
     yield: { symbol: "◌", word: "yield", tone: "warn" },
     pull: { symbol: "↓", word: "download", tone: "plain" },
+    tuning: { symbol: "⚖", word: "tuning", tone: "plain" },
 };
 /** @type {Record<string, Mark>} */
 export const LINKS = {
@@ -185,6 +186,13 @@ export function yieldedBy(yielded) {
     return `the GPUs are yielded by ${yielded.by} since ${moment(yielded.since) || yielded.since}${until}`;
 }
 
+/** How a study is. @param {import("../types").TuningNow} now */
+function tuned(now) {
+    const running = (now.outcome ?? "running") === "running";
+    const best = now.gain ? `, best so far ${now.gain > 0 ? "+" : ""}${(100 * now.gain).toFixed(1)}%` : "";
+    return running ? `tuning for ${now.goal}, ${now.step || "begins"}${best}` : `tuning for ${now.goal}: ${now.outcome}${best}`;
+}
+
 /** How a download is. @param {import("../types").PullInfo} pull */
 function pulled(pull) {
     if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
@@ -214,6 +222,8 @@ export function notice({ about, profile, verified }) {
             return about.config.error ? notApplied(about.config.error) : `models.conf was read again: ${changes(about)}`;
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
+        case "tuning":
+            return `${about.tuning.profile}: ${tuned(about.tuning)}`;
         case "pull":
             return `${about.pull.model}: ${pulled(about.pull)}`;
         default:

@@ -1,4 +1,7 @@
-"""`paddock engine …`: the engines by name, tried before they are trusted. One file for each verb."""
+"""`paddock engine …`: the engines by name, tried before they are trusted. One file for each verb.
+
+To add a verb: a file with a function and an EXAMPLE, a line below, and its section in docs/cli.md.
+"""
 
 from __future__ import annotations
 

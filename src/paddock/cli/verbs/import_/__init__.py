@@ -1,4 +1,8 @@
-"""`paddock import …`: a models.conf from what other programs keep on the disk. One file for each verb."""
+"""`paddock import …`: a models.conf from what other programs keep on the disk. One file for each verb.
+
+To add a source: its reader in `paddock.importing`, a file here that takes the options of `import_options.py`,
+a line below, and its section in docs/cli.md and docs/import.md.
+"""
 
 from __future__ import annotations
 
