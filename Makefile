@@ -132,13 +132,13 @@ venv: $(STAMP) ## The environment for development, in .venv
 $(STAMP): pyproject.toml constraints.txt
 	$(call make_venv,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) 'pip>=25.1'  # knows --group
-	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded,containers,hub,tune]' --group dev
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[embedded,containers,hub,tune,cluster]' --group dev
 	@touch $@
 
 lock: ## Find the newest versions that pyproject.toml allows, and write them into constraints.txt
 	$(call make_venv,$(LOCK_VENV))
 	$(LOCK_VENV)/bin/python $(PIP_INSTALL) 'pip>=25.1'
-	$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[embedded,containers,hub,tune]' --group dev
+	$(LOCK_VENV)/bin/python $(PIP_INSTALL) --editable '.[embedded,containers,hub,tune,cluster]' --group dev
 	$(LOCK_VENV)/bin/python tools/lock.py > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(LOCK_VENV)

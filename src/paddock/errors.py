@@ -218,6 +218,20 @@ class CutOff(UpstreamGone):
     passes_in = None
 
 
+class NodeLost(UpstreamGone):
+    """A machine of the stable was lost in the middle of a reply, or before one, and no other could answer."""
+
+    code = "node_lost"
+
+
+class NodesAway(PaddockError):
+    """All machines that have this model are gone for the moment."""
+
+    code = "nodes_away"
+    status = 503
+    passes_in = 10.0
+
+
 class StateUnwritable(PaddockError):
     """Our own folder cannot be written: a full disk, mostly. It says nothing about the model."""
 

@@ -6,8 +6,14 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +97,30 @@ async def serve(options: ServeOptions) -> None:
             await daemon.ended()
 
 
+async def serve_cluster(options: ServeOptions, address: str) -> None:
+    """Be the front of the machines of a cluster until a signal or `POST /shutdown` ends it.
+
+    An ordinary daemon may run on the same state folder: it is this machine's, and the front a lock beside it.
+    Raises ConfigError, DaemonAlreadyRuns, ClusterMissing, ClusterDiffers and NoCluster, and OSError for an address that is taken.
+    """
+    # Not above: what only the front needs is no weight of each daemon.
+    from paddock.cluster.front.app import fronting
+    from paddock.cluster.membership.ray_membership import RayMembership
+
+    where, settings = resolve(options)
+    _allow_many_files()
+    heap.share()
+    with alone(where.state_dir, "front.lock"):
+        async with (
+            RayMembership.open(where.state_dir, address, settings.cluster) as membership,
+            fronting(where, settings, membership) as front,
+        ):
+            collector.calm()
+            with _ended_by_signals(front.shut_down):
+                _log.info("paddock answers at http://%s", front.listen[0])
+                await front.ended()
+
+
 @asynccontextmanager
 async def running(
     where: Paths, settings: Settings, *, source: SettingsSource | None = None
@@ -171,15 +201,17 @@ def _bind(listen: str, left: list[socket.socket]) -> socket.socket:
         raise
 
 
-@contextmanager
-def _signals(daemon: Daemon) -> Iterator[None]:
+def _signals(daemon: Daemon) -> AbstractContextManager[None]:
     """Ctrl-C and SIGTERM end it with its models, SIGHUP reads models.conf again."""
+    return _ended_by_signals(daemon.shut_down, {signal.SIGHUP: daemon.reload_soon})
+
+
+@contextmanager
+def _ended_by_signals(
+    end: Callable[[], None], others: Mapping[signal.Signals, Callable[[], None]] | None = None
+) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    orders = {
-        signal.SIGINT: daemon.shut_down,
-        signal.SIGTERM: daemon.shut_down,
-        signal.SIGHUP: daemon.reload_soon,
-    }
+    orders = {signal.SIGINT: end, signal.SIGTERM: end, **(others or {})}
     for number, order in orders.items():
         loop.add_signal_handler(number, order)
     try:

@@ -38,6 +38,7 @@ P = "[p]\nMODEL = m.gguf\n"  # keys that follow begin in line 3
         ("ttl = soon", "ttl takes seconds, such as 600, or 10m or 2h, not 'soon'"),
         ("pin = perhaps", "pin takes true or false (on/off, yes/no, 1/0), not 'perhaps'"),
         ("priority = high", "priority takes a whole number, not 'high'"),
+        ("replicas = 0", "replicas takes a whole number, 1 or more, not '0'"),
         ("concurrency = -1", "concurrency takes a whole number, 0 or more, not '-1'"),
         (
             "sampler-policy = strict",

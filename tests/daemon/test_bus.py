@@ -63,6 +63,24 @@ async def test_a_reader_resumes_after_the_last_it_saw():
         assert [e.waiting for e in await take(events, 1)] == [9]
 
 
+async def test_where_more_has_changed_than_events_say_every_reader_begins_anew():
+    b = bus()
+    b.publish(queue_of(1))
+    before = b.seq
+    with b.subscribe(after=before) as behind, b.subscribe() as fresh:
+        await take(fresh, 1)
+        b.publish(queue_of(2))
+        b.begin_anew()
+        for events in (behind, fresh):
+            [snapshot] = await take(events, 1)
+            assert isinstance(snapshot, Snapshot)
+            assert snapshot.seq == b.seq
+        b.publish(queue_of(3))
+        assert [e.waiting for e in (await take(behind, 1) + await take(fresh, 1))] == [3, 3]
+    with b.subscribe(after=before) as late:
+        assert isinstance((await take(late, 1))[0], Snapshot)
+
+
 async def test_a_reader_that_is_up_to_date_gets_only_what_follows():
     b = bus()
     b.publish(queue_of(1))

@@ -83,6 +83,17 @@ def test_a_key_is_found_by_its_digest_alone(secret, name, manages):
         assert (found and found.name, found and found.manages) == (name, manages)
 
 
+def test_only_a_nodes_key_speaks_for_others():
+    keys = ring(named("front", scope="node"), named("root", scope="manage"), named("anna"))
+    found = {name: keys.find(digest(f"{name}-secret")) for name in ("front", "root", "anna")}
+    speaks = {name: holder and holder.speaks_for_others for name, holder in found.items()}
+    assert speaks == {"front": True, "root": False, "anna": False}
+    assert {name for name, holder in found.items() if holder and holder.manages} == {
+        "front",
+        "root",
+    }
+
+
 def test_what_was_presented_and_is_none_is_not_remembered():
     keys = ring(named("anna"))
     for guess in range(1000):

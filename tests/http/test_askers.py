@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from paddock.config.keys import NamedKey, digest_of
 from paddock.core.model import UNKNOWN, Asker
 from tests.http.conftest import Open, Yard
 
@@ -93,3 +94,15 @@ async def test_it_says_nothing_of_keys_and_sessions(yard):
     found = await asked(yard, TERMINAL | {"Authorization": "Bearer secret", "session_id": "s3ss"})
     assert "secret" not in found
     assert "s3ss" not in found
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_believed"), [("node", True), ("manage", False), ("ask", False)]
+)
+async def test_whose_it_is_is_believed_of_the_front_of_many_machines_alone(
+    open_yard: Open, talker: Path, scope: Any, is_believed: bool
+) -> None:
+    key = NamedKey(name="front", digest=digest_of("own"), scope=scope)
+    yard = await open_yard({"a": talker}, keys=(key,))
+    headers = TERMINAL | {"Authorization": "Bearer own", "X-Paddock-Asker": "somebody"}
+    assert (await asked(yard, headers) == Asker("somebody")) is is_believed

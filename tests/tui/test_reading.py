@@ -9,6 +9,7 @@ from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import Totals
 from paddock.api.events import Activity, Snapshot
+from paddock.api.nodes import NodeInfo
 from paddock.api.placement import Buffer, Placement, Speed, Verdict
 from paddock.api.types import (
     ConfigInfo,
@@ -427,6 +428,15 @@ def test_the_header_says_what_went_wrong_inside_as_long_as_the_daemon_says_it() 
     calm = Activity(requests=[], devices=[], totals=Totals(), seq=first.seq)
     assert reading.header(reduce(view, calm, CLOCK + 1)).faults == ()
     assert reduce(view, with_fields(calm, faults=faults[:1]), CLOCK + 1).faults == tuple(faults[:1])
+
+
+def test_the_header_names_the_machines_of_the_stable_that_are_not_up() -> None:
+    [first, *_] = histories.idle()
+    assert isinstance(first, Snapshot)
+    nodes = [NodeInfo(name="attic", state="up"), NodeInfo(name="lab", state="lost", reason="gone")]
+    view = seen([with_fields(first, status=with_fields(first.status, nodes=nodes))])
+    assert reading.header(view).away == ("node lab is lost: gone",)
+    assert "▲ node lab is lost: gone" in paint.header_line(reading.header(view)).plain
 
 
 def test_the_header_says_that_there_is_no_engine_or_that_it_uses_no_gpu() -> None:

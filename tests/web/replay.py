@@ -29,7 +29,7 @@ from paddock.api.pulls import (
     PullQuantisation,
 )
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
-from paddock.api.tunings import Contribution, Tuning, TuningNow, Tunings, TuningTrial
+from paddock.api.tunings import Contribution, Tuning, TuningNow, TuningList, TuningTrial
 from paddock.api.types import ErrorBody, Failure
 from paddock.api.usage import UsageReport, UsageRow
 from paddock.bench.spread import spread_of
@@ -374,11 +374,11 @@ STUDY = Tuning(
 )  # fmt: skip
 
 
-def _studies() -> Tunings:
+def _studies() -> TuningList:
     now = TuningNow(
         profile=QWEN, goal="chat", step="measures trial 3", trials=3, loads=2, eta=840.0, gain=0.04
     )
-    return Tunings(tunings=[tuning_summary(STUDY)], running=now)
+    return TuningList(tunings=[tuning_summary(STUDY)], running=now)
 
 
 def _quantisation(

@@ -10,6 +10,7 @@ import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.contexts import KeptContext
+from paddock.api.nodes import NodeInfo
 from paddock.api.placement import Placement, Plan, Speed, Verdict
 from paddock.api.pulls import PullInfo
 from paddock.api.yielding import YieldInfo
@@ -119,6 +120,8 @@ class ProfileInfo(SectionInfo, kw_only=True, omit_defaults=True):
     pin: bool = False
     priority: int = 0
     ttl: float = 0.0
+    replicas: int = 1  # nodes of a cluster that may have it loaded at once for the sake of its load
+    keeps_context: bool = False  # what its slots hold may outlive its instance
     engine: str = ""
     ctx_size: int | None = None
     size_mib: int | None = None
@@ -239,6 +242,7 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     yielded: YieldInfo | None = None  # the GPUs are left to other programs
     faults: list[FaultInfo] = []  # unexpected errors of the daemon since it began
     pulls: list[PullInfo] = []  # downloads that are not over
+    nodes: list[NodeInfo] = []  # of a stable of many machines; empty: it is one
 
 
 class SwitchRequest(msgspec.Struct, kw_only=True):

@@ -29,6 +29,7 @@ from paddock.cli.verbs import (
     key,
     logs,
     mcp,
+    node,
     plan,
     pull,
     remove,
@@ -115,6 +116,7 @@ for panel, verb, epilog in (
 app.add_typer(engine.app, rich_help_panel=_FILES)
 app.add_typer(key.app, rich_help_panel=_FILES)
 app.add_typer(import_.app, rich_help_panel=_FILES)
+app.add_typer(node.app, rich_help_panel=_DAEMON)
 
 
 def run() -> None:

@@ -20,7 +20,8 @@ from paddock.atomic_write import atomic_write
 from paddock.errors import BadRequest, ConfigError, NoSuchThing
 from paddock.private import believed, keep_private, open_private
 
-KeyScope = Literal["ask", "manage"]
+# `node`: of the front of a stable of many machines, which manages, and says whose requests it passes on
+KeyScope = Literal["ask", "manage", "node"]
 API_KEYS, MANAGEMENT_KEYS = "api-keys", "management-keys"  # who has one of paddock.toml's
 _RESERVED = (API_KEYS, MANAGEMENT_KEYS, "none", "all")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -49,7 +50,7 @@ class NamedKey(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
             return f"{self.name}: the digest is none"
         if self.concurrency < 0 or self.tokens_per_day < 0:
             return f"{self.name}: a limit below 0"
-        if self.models and self.scope == "manage":
+        if self.models and self.scope != "ask":
             return f"{self.name}: who manages may use every model"
         return ""
 
@@ -110,6 +111,18 @@ def add_key(file: Path, key: NamedKey) -> None:
         if len(keys) >= _MOST:
             raise BadRequest(f"there are {_MOST} keys, which is the most")
         _write(file, (*keys, key))
+
+
+def set_key(file: Path, key: NamedKey) -> bool:
+    """Write it down in the place of one of its name; whether anything had to be. BadRequest, ConfigError, OSError."""
+    if wrong := key.problem():
+        raise BadRequest(wrong)
+    with _alone(file):
+        keys = read_keys(file)
+        if key in keys:
+            return False
+        _write(file, (*(other for other in keys if other.name != key.name), key))
+        return True
 
 
 def remove_key(file: Path, name: str) -> tuple[NamedKey, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from paddock.config.cluster import ClusterSettings, cluster_problems
 from paddock.config.engines import EngineSpec, engine_problems
 from paddock.config.profile import Problem
 from paddock.errors import ConfigError
@@ -72,6 +73,8 @@ class Settings(
     log_size: int = 4  # MiB of log kept per instance and of our own, twice
     logs_kept: int = 20  # logs of earlier instances that stay readable
     contexts_size: int = 16_384  # MiB of saved contexts of all profiles, 0 = none are saved
+    # For the front of several machines, and for the daemons on them
+    cluster: ClusterSettings = msgspec.field(default_factory=ClusterSettings)
 
 
 class Paths(msgspec.Struct, kw_only=True, frozen=True):
@@ -166,6 +169,8 @@ def _problems(given: Mapping[str, object], file: str) -> Iterator[Problem]:
             yield Problem("error", f"unknown setting {key!r}", _meant(key), file, key=key)
         elif key == "engines":
             yield from engine_problems(value, file)
+        elif key == "cluster":
+            yield from cluster_problems(value, file)
         elif complaint := _complaint(key, value):
             yield Problem("error", f"{key} {complaint}", "", file, key=key)
 

@@ -51,6 +51,7 @@ PADDOCK_KEYS = {
     "engine": FieldKey("engine", values.engine),
     "hidden": FieldKey("hidden", values.boolean),
     "concurrency": FieldKey("concurrency", values.count),
+    "replicas": FieldKey("replicas", values.positive),
     "keep-context": FieldKey("keep_context", values.switch_or("auto")),
     "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),

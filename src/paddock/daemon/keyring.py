@@ -42,7 +42,12 @@ class Holder:
 
     @property
     def manages(self) -> bool:
-        return self.key.scope == "manage"
+        return self.key.scope != "ask"
+
+    @property
+    def speaks_for_others(self) -> bool:
+        """Whether it passes requests of others on, and may say whose each is."""
+        return self.key.scope == "node"
 
     @property
     def is_restricted(self) -> bool:
@@ -121,8 +126,11 @@ class Keyring:
 
     @property
     def is_needed(self) -> bool:
-        """Whether a key is asked for: where there are some, and at an address that others reach."""
-        return bool(self._all) or self._is_shut
+        """Whether a key is asked for: where there are some, and at an address that others reach.
+
+        The key of a front locks nobody out who uses this machine's own address.
+        """
+        return self._is_shut or any(not holder.speaks_for_others for _, holder in self._all)
 
     @property
     def names(self) -> set[str]:

@@ -12,13 +12,13 @@ from paddock.private import keep_private, open_private
 
 
 @contextmanager
-def alone(state_dir: Path) -> Iterator[None]:
-    """Hold the lock inside the block; the folder is private then.
+def alone(state_dir: Path, name: str = "daemon.lock") -> Iterator[None]:
+    """Hold the lock inside the block; the folder is private then. The front of many machines has one of another name.
 
     Raises DaemonAlreadyRuns, and ConfigError where the folder cannot be private.
     """
     keep_private(state_dir)
-    file = state_dir / "daemon.lock"
+    file = state_dir / name
     if _is_anothers(file):
         file.unlink()  # and with it the lock; nobody else can open the next one
     with os.fdopen(open_private(file), "r+") as lock:

@@ -3,12 +3,15 @@
 It is a guess that only fairness depends on (`core.users`), never a right. What one session asks is one
 asker's, whatever it asks for. Without a session it is the program's: the same `User-Agent`, address and
 key. Two such programs count as two all the same where their requests overlap.
+
+The front of a stable of many machines says whose request it passes on: it has seen the real client.
 """
 
 from aiohttp import hdrs, web
 from multidict import istr
 
 from paddock.core.model import UNKNOWN, Asker
+from paddock.http.auth import HOLDER
 from paddock.http.client_link import link_of
 
 # Who sends what: Open WebUI (ENABLE_FORWARD_USER_INFO_HEADERS), Claude Code, Qwen Code, Codex (the
@@ -29,6 +32,8 @@ _SESSIONS = tuple(
     )
 )
 _KEY = istr("x-api-key")
+ASKER = istr("X-Paddock-Asker")  # believed with a key of the scope `node` alone
+_LONGEST = 64  # letters of what it says
 
 
 def asker(request: web.Request) -> Asker:
@@ -41,6 +46,8 @@ def asker(request: web.Request) -> Asker:
 
 def _asker(request: web.Request) -> Asker:
     get = request.headers.get
+    if (said := get(ASKER)) and _speaks_for_others(request):
+        return Asker(said[:_LONGEST])
     key = get(hdrs.AUTHORIZATION) or get(_KEY)
     for name in _SESSIONS:
         if session := get(name):
@@ -49,3 +56,8 @@ def _asker(request: web.Request) -> Asker:
     if not program or not request.remote:
         return UNKNOWN
     return Asker(f"{hash((key, program, request.remote, get(hdrs.X_FORWARDED_FOR))):x}")
+
+
+def _speaks_for_others(request: web.Request) -> bool:
+    holder = request.get(HOLDER)
+    return holder is not None and holder.speaks_for_others

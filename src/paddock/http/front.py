@@ -94,7 +94,8 @@ def _restricted(request: web.Request) -> Holder | None:
     return holder if holder is not None and holder.is_restricted else None
 
 
-Handler = Callable[[Front, web.Request, "Route"], Awaitable[web.StreamResponse]]
+# The first argument: whatever the table is served by, a `Front` for all of http's own routes.
+Handler = Callable[[Any, web.Request, "Route"], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ async def _models(front: Front, request: web.Request, *, hidden: bool) -> web.St
 
 async def _anthropic_page(front: Front, request: web.Request) -> AnthropicModels:
     rows = [_anthropic(card, front) async for card in visible(front, request)]
-    page, more = _paged(rows, [row.id for row in rows], request)
+    page, more = paged(rows, [row.id for row in rows], request)
     first, last = _ends([row.id for row in page])
     return AnthropicModels(data=page, has_more=more, first_id=first, last_id=last)
 
@@ -176,7 +176,7 @@ def _anthropic(card: ModelCard, front: Front) -> AnthropicModel:
     )
 
 
-def _paged(rows: list[T], ids: Sequence[str], request: web.Request) -> tuple[list[T], bool]:
+def paged(rows: list[T], ids: Sequence[str], request: web.Request) -> tuple[list[T], bool]:
     """The rows of one page, and whether there are more in its direction."""
     wanted = request.query.get("limit", str(_MOST))
     limit = number(wanted, f"a limit from 1 to {_MOST}", least=1, most=_MOST)

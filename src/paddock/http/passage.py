@@ -1,7 +1,7 @@
 """What goes to one named instance as it is: its facts by GET, and everything under /upstream."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -9,7 +9,7 @@ from aiohttp import web
 from paddock.errors import Forbidden, UnknownModel
 from paddock.http import body, slot_files, steering, upstream
 from paddock.http.askers import asker
-from paddock.http.auth import Scope
+from paddock.http.auth import Guard, Scope
 from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
 from paddock.http.exchange import Exchange
@@ -125,7 +125,14 @@ async def _obeyed(
     return await slot_files.obey(endpoint, hand_saved, order, content)
 
 
-def check(front: Front, request: web.Request, path: str, query: str) -> None:
+class Guarded(Protocol):
+    """Whatever has a guard."""
+
+    @property
+    def guard(self) -> Guard: ...
+
+
+def check(front: Guarded, request: web.Request, path: str, query: str) -> None:
     """Raise Forbidden where an instance is to be changed or to write files, and no manager asks it."""
     is_manager = front.guard.allows(request.headers, Scope.MANAGEMENT)
     if steering.is_steering(request.method, path, query) and not is_manager:

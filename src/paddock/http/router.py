@@ -102,7 +102,7 @@ def model(profile: ProfileInfo, card: ModelCard, created: int, created_at: str) 
         created_at=created_at,
         display_name=profile.title or profile.id,
         aliases=profile.aliases,
-        status=_status(profile),
+        status=status_of(profile),
         architecture={"input_modalities": ["text", *sees], "output_modalities": ["text"]},
         capabilities=card.abilities,
         context_length=card.context,
@@ -152,7 +152,7 @@ def _meta(card: ModelCard) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value}
 
 
-def _status(profile: ProfileInfo) -> ModelStatus:
+def status_of(profile: ProfileInfo) -> ModelStatus:
     failure = profile.failure
     return ModelStatus(
         value=_VALUES[profile.state],

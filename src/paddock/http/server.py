@@ -10,11 +10,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 from multidict import istr
 
+from paddock.config.settings import Settings
 from paddock.errors import BodyTooLarge, Forbidden, NoSuchThing, PaddockError, RequestTimeout
 from paddock.http import errors, malformed, refusing
 from paddock.http.auth import HOLDER, Guard, Scope
@@ -34,10 +35,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_FRONT = web.AppKey("front", Front)
-_POSTS = web.AppKey("posts", dict[str, _Handle])  # the handlers of POSTs to fixed paths, by path
+
+class Served(Protocol):
+    """Whatever stands behind an application: a daemon's `Front`, or that of many machines."""
+
+    routes: tuple[Route, ...]
+    guard: Guard
+    receiver: Receiver
+    followers: set["asyncio.Task[Any]"]
+
+    @property
+    def settings(self) -> Settings: ...
+
+
+_FRONT = web.AppKey("front", Served)
+_DAEMONS = web.AppKey("daemons", Front)
+_POSTS = web.AppKey("posts", dict[str, Handle])  # the handlers of POSTs to fixed paths, by path
 _BACKLOG = 128  # connections that the kernel holds until they are accepted
 _OPTIONS: dict[str, Any] = {  # aiohttp's, of each connection
     "access_log": None,
@@ -59,16 +74,18 @@ def build_app(daemon: "Daemon") -> web.Application:
     store = Store(daemon.paths.state_dir, daemon.settings.bodies_size * MIB)
     receiver = Receiver(store, daemon.settings)
     front = Front(daemon, Guard(daemon.settings, daemon.keyring), ROUTES, page, receiver)
-    return _app_of(front, _stray(front))
+    app = app_of(front, _stray(front))
+    app[_DAEMONS] = front
+    return app
 
 
 def wrapper_app(app: web.Application) -> web.Application:
     """Of the same daemon and behind the same guard, what `wrapper-port` serves and nothing else."""
-    front = replace(app[_FRONT], routes=WRAPPER_API)
-    return _app_of(front, _stranger(front))
+    front = replace(app[_DAEMONS], routes=WRAPPER_API)
+    return app_of(front, _stranger(front))
 
 
-def _app_of(front: Front, stray: "_Handle") -> web.Application:
+def app_of(front: Served, stray: "Handle") -> web.Application:
     """Its routes; whatever else is asked for goes to `stray`."""
     app = web.Application()
     app[_FRONT], app[_POSTS] = front, {}
@@ -176,7 +193,7 @@ def _methods(route: Route) -> tuple[str, ...]:
     return ("GET", "HEAD") if route.method == "GET" and not route.acts else (route.method,)
 
 
-def _handle(front: Front, route: Route) -> _Handle:
+def _handle(front: Served, route: Route) -> Handle:
     guard, scope, surface, run = front.guard, route.scope, route.surface, route.handler
     acts = route.acts
 
@@ -196,7 +213,7 @@ def _handle(front: Front, route: Route) -> _Handle:
     return handle
 
 
-def _but_preflights(handle: _Handle, stray: _Handle) -> _Handle:
+def _but_preflights(handle: Handle, stray: Handle) -> Handle:
     """A browser asks before it sends what a page wants sent: that is ours to answer, without a key."""
 
     async def either(request: web.Request) -> web.StreamResponse:
@@ -206,7 +223,7 @@ def _but_preflights(handle: _Handle, stray: _Handle) -> _Handle:
     return either
 
 
-def _expect(front: Front, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
+def _expect(front: Served, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
     """Refuse a request before its large body is sent, where its headers are reason enough."""
 
     async def expect(request: web.Request) -> web.StreamResponse | None:
@@ -228,30 +245,30 @@ def _closing(error: PaddockError, response: web.Response) -> web.Response:
     return response
 
 
-def _stray(front: Front) -> _Handle:
+def _stray(front: Front) -> Handle:
     """Preflights, the files of the web page, and whatever is not here."""
 
     async def stray(request: web.Request) -> web.StreamResponse:
         try:
             front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
             if request.method == "OPTIONS":
-                return _preflight(request)
+                return preflight(request)
             sender = front.guard.sender(request.headers)
-            return await front.web_page.answer(request, sender) or await _nothing(request)
+            return await front.web_page.answer(request, sender) or await nothing(request)
         except PaddockError as error:
             return errors.refusal(error, malformed.surface_of(request.path).shape)
 
     return stray
 
 
-def _stranger(front: Front) -> _Handle:
+def _stranger(front: Front) -> Handle:
     """Preflights, and whatever a wrapper does not have either."""
 
     async def stranger(request: web.Request) -> web.StreamResponse:
         try:
             front.guard.check(request.method, request.headers, Scope.OPEN, acts=False)
             if request.method == "OPTIONS":
-                return _preflight(request)
+                return preflight(request)
             raise NoSuchThing(
                 f"there is no {request.method} {malformed.shown(request.path)} at the wrapper's port",
                 hint=f"here are /models, /status and /switch; the rest is at http://{front.daemon.listen[0]}",
@@ -262,7 +279,7 @@ def _stranger(front: Front) -> _Handle:
     return stranger
 
 
-async def _nothing(request: web.Request) -> web.Response:
+async def nothing(request: web.Request) -> web.Response:
     """404, or 405 where the path has other methods."""
     error = NoSuchThing(
         f"there is no {request.method} {malformed.shown(request.path)} here",
@@ -277,8 +294,8 @@ async def _nothing(request: web.Request) -> web.Response:
     return response
 
 
-def _preflight(request: web.Request) -> web.Response:
-    """What a page may send; from which origin is added by `_allow_origin`, or not."""
+def preflight(request: web.Request) -> web.Response:
+    """What a page may send; from which origin is added by `_allow_origin`, or not. Raises Forbidden."""
     if request.headers.get("Origin") not in request.app[_FRONT].guard.origins:
         raise Forbidden("web pages of this origin may not call this address")
     asked = request.headers.get("Access-Control-Request-Headers", "")

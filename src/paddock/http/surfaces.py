@@ -14,11 +14,15 @@ from dataclasses import dataclass
 import msgspec
 
 from paddock.api.types import Progress
-from paddock.errors import InstanceHangs, PaddockError, UpstreamGone
+from paddock.errors import InstanceHangs, NodeLost, PaddockError, UpstreamGone
 from paddock.http import errors
 
 _FINAL = "invalid_request_error"  # the type of an error after which nobody asks again
-_BROKEN = {UpstreamGone.code, InstanceHangs.code}  # asked again at once: nothing is waited for
+_BROKEN = {
+    UpstreamGone.code,
+    NodeLost.code,
+    InstanceHangs.code,
+}  # asked again at once: nothing is waited for
 
 
 @dataclass(frozen=True, slots=True)

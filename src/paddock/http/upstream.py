@@ -88,11 +88,17 @@ def reply_headers(reply: Reply, profile: str, instance: str) -> CIMultiDict[str]
 
 
 def _seen(lines: Iterable[tuple[bytes, bytes]], profile: str, instance: str) -> CIMultiDict[str]:
+    headers = passed_headers(lines)
+    headers[_PROFILE], headers[_INSTANCE] = profile, instance
+    return headers
+
+
+def passed_headers(lines: Iterable[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+    """What of a reply's headers is for whoever asked, not for this connection alone."""
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in lines:
         if (shown := _shown(name)) is not None:
             headers.add(shown, value.decode("utf-8", "surrogateescape"))
-    headers[_PROFILE], headers[_INSTANCE] = profile, instance
     return headers
 
 

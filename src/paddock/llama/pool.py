@@ -37,7 +37,9 @@ Body = bytes | Spool | None
 class Pool:
     """The connections to one instance."""
 
-    def __init__(self, socket: str) -> None:
+    host, idle = "instance", IDLE  # what requests name, and seconds for which a connection is kept
+
+    def __init__(self, socket: str = "") -> None:
         self.loop = asyncio.get_running_loop()
         self.closed = False
         self.space = memoryview(bytearray(_SPACE))
@@ -60,7 +62,7 @@ class Pool:
         Raises OSError where nobody listens, Torn or Unanswered where no reply comes, ValueError
         where path or headers cannot be sent.
         """
-        head = _head(method, path, headers, body)
+        head = _head(self.host, method, path, headers, body)
         try:
             return await self._ask(method, head, body, outlet)
         except Unanswered:  # another that was kept may be closed in the same moment
@@ -93,7 +95,7 @@ class Pool:
         now = self.loop.time()
         while self._idle:
             link = self._idle.pop()
-            if link.is_open and now - link.idle_since < IDLE:
+            if link.is_open and now - link.idle_since < self.idle:
                 return link
             link.close()
         return None
@@ -101,11 +103,16 @@ class Pool:
     async def _connected(self) -> Link:
         if self.closed:
             raise ConnectionError("it is being stopped")
-        _, link = await self.loop.create_unix_connection(lambda: Link(self), self._socket)
+        link = await self.opened()
         if self.closed:
             link.close()
             raise ConnectionError("it is being stopped")
         self._links.add(link)
+        return link
+
+    async def opened(self) -> Link:
+        """A new connection. Raises OSError where nobody listens."""
+        _, link = await self.loop.create_unix_connection(lambda: Link(self), self._socket)
         return link
 
     async def close(self) -> None:
@@ -131,7 +138,7 @@ class Pool:
         link.idle_since = self.loop.time()
         self._idle.append(link)
         if self._sweep is None:
-            self._sweep = self.loop.call_later(IDLE, self._close_idle)
+            self._sweep = self.loop.call_later(self.idle, self._close_idle)
 
     def lost(self, link: Link) -> None:
         """Its connection is closed."""
@@ -142,14 +149,14 @@ class Pool:
     def _close_idle(self) -> None:
         """Close those that were idle for too long; the first was used longest ago."""
         now = self.loop.time()
-        old = [link for link in self._idle if now - link.idle_since >= IDLE]
+        old = [link for link in self._idle if now - link.idle_since >= self.idle]
         for link in old:
             self._idle.remove(link)
             link.close()
         oldest = min((link.idle_since for link in self._idle), default=None)
         self._sweep = None
         if oldest is not None:
-            self._sweep = self.loop.call_at(oldest + IDLE, self._close_idle)
+            self._sweep = self.loop.call_at(oldest + self.idle, self._close_idle)
 
 
 async def _send(link: Link, body: bytes | Spool) -> None:
@@ -166,8 +173,8 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _SLICE]
 
 
-def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
-    head = _beginning(method, path, tuple(headers.items()), has_body=bool(body))
+def _head(host: str, method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
+    head = _beginning(host, method, path, tuple(headers.items()), has_body=bool(body))
     if body or method not in _BODILESS:
         return head + b"Content-Length: %d\r\n\r\n" % (len(body) if body is not None else 0)
     return head + b"\r\n"
@@ -175,12 +182,12 @@ def _head(method: str, path: str, headers: Mapping[str, str], body: Body) -> byt
 
 @lru_cache(maxsize=16)  # few, as a client may send 70 KiB of them; its requests hardly differ
 def _beginning(
-    method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
+    host: str, method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
 ) -> bytes:
     """All lines of the head but the length of the body."""
     if _FORBIDDEN.search("".join(value for _, value in headers)) or _FORBIDDEN_IN_PATH.search(path):
         raise ValueError("a control character stands in the request's head")
-    lines = [f"{method} {path} HTTP/1.1\r\nHost: instance\r\n"]
+    lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in headers]
     names = {name for name, _ in headers}
     if has_body and "Content-Type" not in names:

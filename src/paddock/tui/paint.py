@@ -110,6 +110,8 @@ def header_line(found: Header) -> Text:
     if found.faults:
         more = f" and {count(len(found.faults) - 1, 'other')}" if found.faults[1:] else ""
         line.append(f"\n✗ {found.faults[0]}{more} (L: the daemon's log)", "bold red")
+    if found.away:
+        line.append("\n▲ " + "; ".join(found.away), "yellow")
     if found.mistakes:
         line.append("\nmodels.conf was not applied (p: all of it, e: edit)", "bold red")
         for problem in found.mistakes[:_MISTAKES]:

@@ -93,6 +93,7 @@ class Header:
     link: Mark
     problem: str  # of the link or of the engine; else that the GPUs are yielded
     faults: tuple[str, ...] = ()  # unexpected errors of the daemon's own parts, the newest first
+    away: tuple[str, ...] = ()  # machines of the stable that are not up
     mistakes: tuple[ConfProblem, ...] = ()  # for which models.conf, as it is now, is not applied
     warnings: tuple[ConfProblem, ...] = ()  # of models.conf
 
@@ -100,7 +101,7 @@ class Header:
     def text(self) -> str:
         known = (self.name, self.url, self.engine, self.current, str(self.link), self.problem)
         found = (problem.text for problem in (*self.mistakes, *self.warnings))
-        return " · ".join(filter(None, (*known, *self.faults, *found)))
+        return " · ".join(filter(None, (*known, *self.faults, *self.away, *found)))
 
 
 def header(view: View) -> Header:
@@ -113,6 +114,7 @@ def header(view: View) -> Header:
         link=LINKS[view.link],
         problem=view.link_error or yielded or engine_problem(view),
         faults=tuple(_fault(fault) for fault in reversed(view.faults)),
+        away=tuple(node.in_words() for node in view.nodes if node.state != "up"),
         mistakes=mistakes(view.config),
         warnings=warnings(view.config),
     )

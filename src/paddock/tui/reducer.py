@@ -144,6 +144,7 @@ def _snapshot(view: View, event: Snapshot, now: float) -> View:
         config=status.config,
         yielded=status.yielded,
         faults=tuple(status.faults),
+        nodes=tuple(status.nodes),
         models=tuple(event.profiles),
         variants=tuple(event.variants),
         instances={},

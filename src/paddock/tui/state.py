@@ -10,6 +10,7 @@ from typing import Literal
 
 from paddock.api.activity import RequestInfo, Totals
 from paddock.api.events import AnyEvent
+from paddock.api.nodes import NodeInfo
 from paddock.api.types import (
     ConfigInfo,
     DeviceInfo,
@@ -82,6 +83,7 @@ class View:
     config: ConfigInfo | None = None
     yielded: YieldInfo | None = None
     faults: tuple[FaultInfo, ...] = ()  # unexpected errors of the daemon's own parts
+    nodes: tuple[NodeInfo, ...] = ()  # of a stable of many machines
     models: tuple[ProfileInfo, ...] = ()  # in the file's order
     variants: tuple[VariantInfo, ...] = ()  # likewise
     instances: Mapping[str, InstanceInfo] = field(default_factory=dict)  # by id, live ones

@@ -669,6 +669,17 @@ export interface Need {
     of?: number | null;
 }
 
+export interface NodeInfo {
+    name: string;
+    state: "asleep" | "left-out" | "lost" | "silent" | "starting" | "up";
+    reason?: string;
+    url?: string;
+    version?: string;
+    python?: string;
+    labels?: Record<string, string>;
+    mac?: string;
+}
+
 export interface OllamaError {
     error: string;
     code: string;
@@ -802,6 +813,8 @@ export interface ProfileInfo {
     pin?: boolean;
     priority?: number;
     ttl?: number;
+    replicas?: number;
+    keeps_context?: boolean;
     engine?: string;
     ctx_size?: number | null;
     size_mib?: number | null;
@@ -1087,6 +1100,7 @@ export interface Status {
     yielded?: YieldInfo | null;
     faults?: (FaultInfo)[];
     pulls?: (PullInfo)[];
+    nodes?: (NodeInfo)[];
 }
 
 export interface StreamFigures {

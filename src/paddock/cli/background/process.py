@@ -106,7 +106,7 @@ def wait_for_another(client: Client, state_dir: Path, watcher: Watcher | None = 
     while (waited := time.monotonic() - begun) < _ANOTHER_SECONDS:
         if client.health():
             return True
-        if not _is_locked(state_dir / "daemon.lock"):
+        if not is_locked(state_dir / "daemon.lock"):
             return False
         if watcher:
             watcher.waited(waited)
@@ -114,7 +114,7 @@ def wait_for_another(client: Client, state_dir: Path, watcher: Watcher | None = 
     return False
 
 
-def _is_locked(file: Path) -> bool:
+def is_locked(file: Path) -> bool:
     """Whether a daemon holds it."""
     try:
         with file.open("rb") as lock:

@@ -20,6 +20,15 @@ from paddock.errors import PaddockError
 EXAMPLE = (
     "Example: paddock serve --config models.conf --models-dir ~/models --listen 127.0.0.1:8080"
 )
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="HOST:PORT|auto",
+        help="Be the front of all machines of this Ray cluster instead: their models at one address.",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what helps to find a bug.")]
 
 
@@ -31,11 +40,12 @@ def serve(
     state_dir: StateDir = None,
     engine: EngineName = None,
     insecure: Insecure = False,
+    cluster: Cluster = None,
     verbose: Verbose = False,
 ) -> None:
     """Run the daemon in this terminal.
 
-    Ctrl-C ends it. `paddock start` runs it in the background.
+    Ctrl-C ends it. `paddock start` runs it in the background. With --cluster it loads nothing itself: it is the one address of several machines, each with a daemon of its own.
     """
     import uvloop
 
@@ -43,13 +53,14 @@ def serve(
     from paddock.cli.background.own_log import OwnLog
     from paddock.cli.offline.files import open_files
     from paddock.config.paths import daemon_log
-    from paddock.serve import ServeOptions
+    from paddock.serve import ServeOptions, serve_cluster
     from paddock.serve import serve as serve_forever
 
     files = open_files(config, settings, state_dir=state_dir)
     own = OwnLog(daemon_log(files.paths.state_dir), files.settings.log_size << 20)
     log_to_stderr(verbose=verbose, own=own)
-    files.must_exist()
+    if not cluster:
+        files.must_exist()
     options = ServeOptions(
         config=config,
         settings=settings,
@@ -60,7 +71,7 @@ def serve(
         insecure=insecure,
     )
     try:
-        uvloop.run(serve_forever(options))
+        uvloop.run(serve_cluster(options, cluster) if cluster else serve_forever(options))
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
         raise PaddockError(

@@ -25,6 +25,7 @@ from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
     from paddock.api.contexts import KeptContext
+    from paddock.api.nodes import NodeInfo
     from paddock.api.types import DeviceInfo, InstanceInfo, Status
 
 EXAMPLE = "Example: paddock status --json | jq '.instances[].phase'"
@@ -47,6 +48,7 @@ def status(
         print_json(found)
         return
     _daemon(found, url)
+    _nodes(found.nodes)
     _instances(found.instances)
     _devices(found.devices)
     _queue(found.queue)
@@ -72,6 +74,15 @@ def _daemon(found: Status, url: str) -> None:
         times = f" {fault.count} times, last" if fault.count > 1 else ""
         line = f"unexpected error in {fault.part}{times} at {clock(fault.last)}: {fault.message}"
         print(paint(f"{line} (`paddock logs daemon` has more)", "red"))
+
+
+def _nodes(nodes: list[NodeInfo]) -> None:
+    """Of a stable of many machines: those that are up in one line, the others with the reason."""
+    if up := [node.name for node in nodes if node.state == "up"]:
+        print(f"{len(nodes)} nodes, up: {', '.join(up)}")
+    for node in nodes:
+        if node.state != "up":
+            print(paint(harmless(node.in_words()), "yellow"))
 
 
 def _instances(instances: list[InstanceInfo]) -> None:

@@ -110,6 +110,14 @@ class Bus:
         for reader in self._readers:
             reader.put(event, size)
 
+    def begin_anew(self) -> None:
+        """More has changed than events say: every reader gets a fresh snapshot, and none resumes from before."""
+        self.seq += 1
+        self._ring, self._latest = _Backlog(), None
+        for reader in self._readers:
+            reader.lagged = True
+            reader.awake.set()
+
     def publish_volatile(self, reading: Activity) -> None:
         """Show it to those who look on now and want readings."""
         reading.time = timestamp()

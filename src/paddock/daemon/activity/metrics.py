@@ -104,6 +104,11 @@ class Metrics:
             for labels in [labels for labels in family.values if labels[0] in gone]:
                 del family.values[labels]
 
+    @property
+    def families(self) -> "tuple[Counts | Durations, ...]":
+        """All counts of the past."""
+        return (*self._families, *self._of_keys)
+
     async def rendered(self) -> bytes:
         """The same as `render`, with turns for others: it takes a second for thousands of profiles."""
         return await asyncio.to_thread(self._rendered, self._source.status())
@@ -115,4 +120,4 @@ class Metrics:
     def _rendered(self, status: Status) -> bytes:
         from paddock.daemon.activity.scrape import scraped
 
-        return scraped((*self._families, *self._of_keys), status)
+        return scraped(self.families, status)

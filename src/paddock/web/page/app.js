@@ -109,6 +109,7 @@ function Problems({ view, place, isOnline }) {
     if (place.view !== "config" && isChanged(kept())) found.push(html`Your text of models.conf is not written yet. <a href=${addressOf("config")}>Go on with it</a>`);
     if (view.config?.error) found.push(words.notApplied(view.config.error));
     if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
+    for (const node of view.nodes) if (node.state !== "up") found.push(`node ${node.name} is ${node.state}${node.reason ? `: ${node.reason}` : ""}`);
     const fault = view.faults.at(-1), others = view.faults.length - 1;
     if (fault) {
         found.push(html`an unexpected error in ${fault.part}: ${fault.message}${others > 0 ? `, and ${words.count(others, "other")}` : ""}

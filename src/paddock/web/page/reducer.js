@@ -129,6 +129,7 @@ function snapshot(view, event, now) {
         config: status.config,
         yielded: status.yielded ?? null,
         faults: status.faults ?? [],
+        nodes: status.nodes ?? [],
         models: profiles,
         variants: event.variants ?? [],
         instances: {},

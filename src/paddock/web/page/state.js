@@ -41,6 +41,7 @@
  * @property {import("../types").ConfigInfo | null} config
  * @property {import("../types").YieldInfo | null} yielded
  * @property {import("../types").FaultInfo[]} faults
+ * @property {import("../types").NodeInfo[]} nodes  of a stable of many machines
  * @property {ProfileInfo[]} models  in the file's order
  * @property {import("../types").VariantInfo[]} variants  likewise
  * @property {Record<string, InstanceInfo>} instances  by id, live ones
@@ -69,6 +70,7 @@ export function nothing() {
         config: null,
         yielded: null,
         faults: [],
+        nodes: [],
         models: [],
         variants: [],
         instances: {},

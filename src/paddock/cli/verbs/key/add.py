@@ -23,12 +23,14 @@ class ScopeChoice(StrEnum):
 
     ASK = "ask"
     MANAGE = "manage"
+    NODE = "node"
 
 
 Good = Annotated[
     ScopeChoice,
     typer.Option(
-        "--scope", help="`ask` models, and so load them; or `manage`: that, and everything else."
+        "--scope",
+        help="`ask` models, and so load them; `manage`: that, and everything else; `node`: of the front of a stable of many machines.",
     ),
 ]
 Models = Annotated[

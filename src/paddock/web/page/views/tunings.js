@@ -11,7 +11,7 @@ import * as words from "../words.js";
 /** @typedef {import("../state.js").View} View */
 /** @typedef {import("../../types").Tuning} Tuning */
 /** @typedef {import("../../types").TuningTrial} TuningTrial */
-/** @typedef {import("../../types").Tunings} TuningList */
+/** @typedef {import("../../types").TuningList} TuningList */
 /** @template T @typedef {import("../asking.js").Answer<T>} Answer */
 
 /** @type {Record<string, words.Mark>} */

@@ -1,0 +1,82 @@
+"""`[cluster]` in paddock.toml: which machines of a Ray cluster belong to the stable, and what is known of each."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from paddock.config.profile import Problem
+from paddock.near import nearest
+
+NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}")
+_MOST_PORT = 65535
+
+
+class NodeSettings(
+    msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"
+):
+    """`[cluster.nodes.NAME]`: what the front cannot find out by itself."""
+
+    mac: str = ""  # of the card that wakes it
+    sleep: tuple[str, ...] = ()  # the command that lets it sleep, run on the front's machine
+    idle: float = 0.0  # seconds without a request until then, 0 = never
+    wake_seconds: float = 60.0  # that it takes to wake
+
+
+class ClusterSettings(
+    msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"
+):
+    """Every setting with its default."""
+
+    labels: dict[str, str] = {}  # only machines with these labels belong to it
+    node_port: int = 8085  # of the daemons that are started on nodes, each at its machine's address
+    reserve_gpus: bool = True  # with Ray, while models lie on them
+    nodes: dict[str, NodeSettings] = {}
+
+
+def is_node_name(name: str) -> bool:
+    """Whether a machine can be called that: Ray takes nothing else as the value of a label."""
+    return bool(NODE_NAME.fullmatch(name))
+
+
+def is_mac(text: str) -> bool:
+    """Whether it is the address of a network card."""
+    return bool(_MAC.fullmatch(text))
+
+
+def cluster_problems(value: object, file: str) -> Iterator[Problem]:
+    """Everything that is wrong with `[cluster]`."""
+    try:
+        found = msgspec.convert(value, ClusterSettings)
+    except msgspec.ValidationError as error:
+        hint = _meant(value) if isinstance(value, Mapping) else ""
+        yield Problem("error", f"[cluster] is wrong: {error}", hint, file, key="cluster")
+        return
+    if not 1 <= found.node_port <= _MOST_PORT:
+        message = f"node-port is a port, 1 to {_MOST_PORT}, not {found.node_port}"
+        yield Problem("error", message, "", file, key="cluster")
+    for name, node in found.nodes.items():
+        for message in _wrong(name, node):
+            yield Problem("error", f"[cluster.nodes.{name}]: {message}", "", file, key="cluster")
+
+
+def _wrong(name: str, node: NodeSettings) -> Iterator[str]:
+    if not is_node_name(name):
+        yield "a machine's name has letters, digits and . _ - (at most 63, a letter or digit at both ends)"
+    if node.mac and not is_mac(node.mac):
+        yield f"mac is like 0a:1b:2c:3d:4e:5f, not {node.mac!r}"
+    if node.idle < 0 or node.wake_seconds < 0:
+        yield "idle and wake-seconds are seconds, 0 or more"
+    if node.idle and not node.sleep:
+        yield "idle says when it is let sleep, and `sleep` must say by which command"
+
+
+def _meant(value: Mapping[str, Any]) -> str:
+    """The hint about an unknown key: what its writer probably looked for."""
+    known = [field.encode_name for field in msgspec.structs.fields(ClusterSettings)]
+    for key in value:
+        if key not in known and (near := nearest(key, known)):
+            return f"did you mean {near!r}?"
+    return ""

@@ -1,0 +1,166 @@
+"""A stable of three machines under real Ray: what each loss costs, and what it does not.
+
+One cluster for all tests of this file; each leaves it whole.
+"""
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.ray.ranch import Front, Machine, Ranch, kill, may_have_namespaces, ranch, until
+
+HAS_RAY = importlib.util.find_spec("ray") is not None
+pytestmark = [
+    pytest.mark.skipif(not HAS_RAY, reason="RAY IS MISSING: `make venv` installs it"),
+    pytest.mark.skipif(HAS_RAY and not may_have_namespaces(), reason="needs network namespaces: root, and `ip`"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stable() -> Iterator[Ranch]:
+    """`hill` is the head and the tests' own, `dale` and `moor` are others."""
+    with ranch("hill", "dale", "moor") as made:
+        for machine in made.machines:
+            name = machine.name
+            machine.has_models(**{f"of-{name}": f"I am {name}.", "both": f"Both, on {name}."})
+        made.machine("hill").join("", "--port", made.head.rpartition(":")[2])
+        others = made.machines[1:]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda one: one.join(made.head), others))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def front(stable: Ranch) -> Iterator[Front]:
+    with stable.front(stable.machine("hill")) as made:
+        made.until(are_all_up)
+        yield made
+
+
+def are_all_up(nodes) -> bool:
+    return len(nodes) == 3 and all(node.state == "up" for node in nodes.values())
+
+
+@pytest.fixture
+def dale(stable: Ranch) -> Machine:
+    return stable.machine("dale")
+
+
+def test_models_of_all_machines_answer_at_one_address(front: Front):
+    assert front.answer("of-dale") == "I am dale."
+    assert front.answer("of-moor") == "I am moor."
+    assert front.answer("both@dale") == "Both, on dale."
+
+
+def test_the_fronts_secret_is_nowhere_but_in_its_own_file(stable: Ranch, front: Front):
+    secret = (front.machine.state / "node-key").read_text().strip()
+    found = subprocess.run(
+        ["grep", "-rlaF", "--devices=skip", secret, stable.folder], capture_output=True, text=True
+    ).stdout.split()
+    assert [Path(path).name for path in found] == ["node-key"]
+    assert (front.machine.state / "node-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_daemon_that_is_killed_is_started_again_and_adopts_its_model(front: Front, dale: Machine):
+    front.answer("of-dale")
+    model, before = front.pid_of("of-dale"), dale.daemon
+    kill(before)
+    front.until(lambda nodes: nodes["dale"].state == "up" and dale.daemon != before)
+    assert front.answer("of-dale") == "I am dale."
+    assert front.pid_of("of-dale") == model
+
+
+def test_an_actor_that_is_killed_comes_back_and_its_daemon_never_went(front: Front, dale: Machine):
+    actor, daemon = dale.actor, dale.daemon
+    kill(actor)
+    until(lambda: dale.pids_of("ray::NodeActor"), lambda found: found not in ([], [actor]))
+    assert dale.daemon == daemon
+    assert front.answer("of-dale") == "I am dale."
+
+
+def test_a_raylet_that_is_killed_costs_nothing_and_is_started_again(front: Front, dale: Machine):
+    daemon, actor, raylet = dale.daemon, dale.actor, dale.pid_of("raylet --raylet_socket_name")
+    kill(raylet)
+    assert front.answer("of-dale") == "I am dale."
+    until(lambda: dale.pids_of("ray::NodeActor"), lambda found: found not in ([], [actor]))
+    assert dale.daemon == daemon
+    assert front.nodes()["dale"].state == "up"
+
+
+def test_an_agent_that_is_killed_costs_nothing_and_is_started_again(front: Front):
+    (agent,) = front.machine.pids_of("ray_agent")
+    kill(agent)
+    assert front.answer("of-dale") == "I am dale."
+    until(lambda: front.machine.pids_of("ray_agent"), lambda found: found not in ([], [agent]))
+    assert are_all_up(front.nodes())
+
+
+def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+    daemons = [machine.daemon for machine in stable.machines]
+    with stable.front(dale, state="front") as second:
+        second.until(are_all_up)
+        assert second.answer("of-moor") == "I am moor."
+        assert front.answer("of-moor") == "I am moor."
+    assert [machine.daemon for machine in stable.machines] == daemons
+
+
+def with_older(folder: Path) -> None:
+    """A copy of Paddock that says that it is 0.0.1."""
+    import shutil
+
+    import paddock
+
+    shutil.copytree(Path(paddock.__file__).parent, folder / "paddock")
+    init = folder / "paddock" / "__init__.py"
+    init.write_text(init.read_text().replace(paddock.__version__, "0.0.1"))
+
+
+def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+    actor, daemon = dale.actor, dale.daemon
+    head = front.machine
+    for pid in [*head.pids_of("gcs_server"), *head.pids_of("raylet --raylet_socket_name")]:
+        kill(pid)
+    assert front.answer("of-dale") == "I am dale."
+    until(lambda: head.pids_of("gcs_server"), bool)
+    front.until(are_all_up)
+    assert (dale.actor, dale.daemon) == (actor, daemon)
+    assert os.getpgid(daemon) == daemon
+
+
+def test_a_machine_that_is_cut_off_goes_on_and_is_taken_back_with_other_models(stable: Ranch, front: Front):  # fmt: skip
+    moor = stable.machine("moor")
+    daemon = moor.daemon
+    with moor.cut_off():
+        front.until(lambda nodes: nodes["moor"].state in ("lost", "silent"))
+        assert front.answer("both").startswith("Both, on ")
+        moor.has_models(new="I am new.", both="Both, on moor.")
+    front.until(lambda nodes: nodes["moor"].state == "up")
+    assert until(lambda: front.ask("new")[0], lambda status: status == 200)
+    assert front.answer("new") == "I am new."
+    assert moor.daemon == daemon
+
+
+def test_a_machine_that_was_switched_off_is_waited_for_and_one_that_left_is_forgotten(stable: Ranch, front: Front):  # fmt: skip
+    """It comes back with another Paddock than the front's, leaves for that, and comes back with the same."""
+    moor = stable.machine("moor")
+    moor.switch_off()
+    front.until_state("moor", "lost")
+    assert front.answer("both").startswith("Both, on ")
+    with_older(stable.folder / "older")
+    before, moor.environ = moor.environ, moor.environ | {"PYTHONPATH": str(stable.folder / "older")}
+    moor.join(stable.head)
+    node = front.until_state("moor", "left-out")
+    assert node.version == "0.0.1"
+    assert "Paddock 0.0.1 there, 0.1.0 at the front" in node.reason
+    assert front.ask("new")[0] == 404
+    moor.paddock("node", "leave", "--state-dir", moor.state)
+    front.until(lambda nodes: "moor" not in nodes)
+    moor.environ = before
+    moor.join(stable.head)
+    front.until(are_all_up)
+    assert until(lambda: front.ask("new")[0], lambda status: status == 200)
