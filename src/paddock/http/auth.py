@@ -46,6 +46,11 @@ class Guard:
 
         `acts`: it shows or does more than a harmless read.
         """
+        self.let_in(method, headers, acts=acts)
+        return self.holder(headers, scope)
+
+    def let_in(self, method: str, headers: Headers, *, acts: bool) -> None:
+        """Raise Forbidden where the request came from elsewhere than it may. The same for the same headers."""
         host = headers.get(hdrs.HOST, "")  # aiohttp lets no second one in
         if host not in self._hosts:
             self._check_host(host)
@@ -53,8 +58,16 @@ class Guard:
             found = sender(headers, self.origins)
             if found is not PROGRAM:
                 self._check_sender(found, headers)
-        if scope is Scope.OPEN or not self._keyring.is_needed:
+
+    def holder(self, headers: Headers, scope: Scope) -> Holder | None:
+        """Whose key it came with, None where none is asked for. Raises Unauthorized, Forbidden.
+
+        A front's is known where nobody else needs one, too: it says whose request it passes on.
+        """
+        if scope is Scope.OPEN:
             return None
+        if not self._keyring.is_needed:
+            return self._found(_presented(headers)) if self._keyring.has_any else None
         return self._check_key(_presented(headers), scope)
 
     def allows(self, headers: Headers, scope: Scope) -> bool:
@@ -93,7 +106,7 @@ class Guard:
             )
 
     def _check_key(self, key: str, scope: Scope) -> Holder:
-        holder = self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
+        holder = self._found(key)
         if holder is None:
             problem = "this API key is not known here" if key else "an API key is needed"
             # Not a word of x-api-key: Claude Code (2.1.197) then says to log in, and nothing else.
@@ -104,6 +117,9 @@ class Guard:
                 hint="use one that was added with `--scope manage`, or of management-keys in paddock.toml",
             )
         return holder
+
+    def _found(self, key: str) -> Holder | None:
+        return self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
 
 
 def _presented(headers: Headers) -> str:
