@@ -1,5 +1,7 @@
 """Every path of a daemon on a front of two: the same shapes, merged or of the node that is meant."""
 
+import io
+import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +70,10 @@ async def _names(home: StableYard) -> None:
                 assert (reply.status, "did you mean" in await reply.text()) == (404, False)
             else:
                 assert (reply.status, reply.headers["x-paddock-node"]) == (200, node), path
+    large = json.dumps({"model": "alpha@one", "content": "hi", "padding": "x" * (3 << 20)})
+    lies_in_a_file = io.BytesIO(large.encode())
+    async with home.http.post(f"{home.url}/tokenize", data=lies_in_a_file) as reply:
+        assert (reply.status, reply.headers["x-paddock-node"]) == (200, "one")
     async with home.http.get(f"{home.url}/slots?model=gamma@two") as reply:
         assert (reply.status, reply.headers["x-paddock-node"]) == (200, "two")
     assert home.front is not None
