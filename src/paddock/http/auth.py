@@ -109,7 +109,7 @@ class Guard:
             )
 
     def _check_key(self, key: str, scope: Scope) -> Holder:
-        holder = self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
+        holder = self._found(key)
         if holder is None:
             problem = "this API key is not known here" if key else "an API key is needed"
             # Not a word of x-api-key: Claude Code (2.1.197) then says to log in, and nothing else.
@@ -120,6 +120,9 @@ class Guard:
                 hint="use one that was added with `--scope manage`, or of management-keys in paddock.toml",
             )
         return holder
+
+    def _found(self, key: str) -> Holder | None:
+        return self._keyring.find(sha256(key.encode("utf-8", "surrogateescape")).digest())
 
 
 def _presented(headers: Headers) -> str:

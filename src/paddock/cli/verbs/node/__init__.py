@@ -1,4 +1,7 @@
-"""`paddock node …`: the machines of a stable of many. One file for each verb."""
+"""`paddock node …`: the machines of a stable of many. One file for each verb.
+
+To add one: a file with its function and `EXAMPLE`, and a row in the table below.
+"""
 
 from __future__ import annotations
 
