@@ -109,6 +109,27 @@ def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ran
     assert [machine.daemon for machine in stable.machines] == daemons
 
 
+def test_a_machine_with_another_paddock_is_left_out_and_both_versions_are_named(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+    """It joins anew with an older Paddock than the front's."""
+    daemon = dale.daemon
+    dale.paddock("node", "leave", "--state-dir", dale.state)
+    front.until(lambda nodes: "dale" not in nodes)
+    older = stable.folder / "older"
+    with_older(older)
+    before = dict(dale.environ)
+    dale.environ = before | {"PYTHONPATH": str(older)}
+    dale.join(stable.head)
+    node = front.until_state("dale", "left-out")
+    assert node.version == "0.0.1"
+    assert "Paddock 0.0.1 there, 0.1.0 at the front" in node.reason
+    assert front.ask("of-dale")[0] == 404
+    dale.paddock("node", "leave", "--state-dir", dale.state)
+    dale.environ = before
+    dale.join(stable.head)
+    front.until(are_all_up)
+    assert dale.daemon == daemon
+
+
 def with_older(folder: Path) -> None:
     """A copy of Paddock that says that it is 0.0.1."""
     import shutil
@@ -145,22 +166,11 @@ def test_a_machine_that_is_cut_off_goes_on_and_is_taken_back_with_other_models(s
     assert moor.daemon == daemon
 
 
-def test_a_machine_that_was_switched_off_is_waited_for_and_one_that_left_is_forgotten(stable: Ranch, front: Front):  # fmt: skip
-    """It comes back with another Paddock than the front's, leaves for that, and comes back with the same."""
+def test_a_machine_that_is_switched_off_is_lost_and_comes_back_by_joining(stable: Ranch, front: Front):  # fmt: skip
     moor = stable.machine("moor")
     moor.switch_off()
     front.until_state("moor", "lost")
     assert front.answer("both").startswith("Both, on ")
-    with_older(stable.folder / "older")
-    before, moor.environ = moor.environ, moor.environ | {"PYTHONPATH": str(stable.folder / "older")}
     moor.join(stable.head)
-    node = front.until_state("moor", "left-out")
-    assert node.version == "0.0.1"
-    assert "Paddock 0.0.1 there, 0.1.0 at the front" in node.reason
-    assert front.ask("new")[0] == 404
-    moor.paddock("node", "leave", "--state-dir", moor.state)
-    front.until(lambda nodes: "moor" not in nodes)
-    moor.environ = before
-    moor.join(stable.head)
-    front.until(are_all_up)
-    assert until(lambda: front.ask("new")[0], lambda status: status == 200)
+    front.until_state("moor", "up")
+    assert front.answer("new") == "I am new."
