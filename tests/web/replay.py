@@ -29,7 +29,7 @@ from paddock.api.pulls import (
     PullQuantisation,
 )
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
-from paddock.api.tunings import Contribution, Tuning, TuningNow, TuningList, TuningTrial
+from paddock.api.tunings import Contribution, Tuning, TuningList, TuningNow, TuningTrial
 from paddock.api.types import ErrorBody, Failure
 from paddock.api.usage import UsageReport, UsageRow
 from paddock.bench.spread import spread_of

@@ -133,10 +133,6 @@ class Keyring:
         return self._is_shut or any(not holder.speaks_for_others for _, holder in self._all)
 
     @property
-    def has_any(self) -> bool:
-        return bool(self._all)
-
-    @property
     def names(self) -> set[str]:
         """Of all whose requests are counted apart."""
         return {holder.name for _, holder in self._all}
