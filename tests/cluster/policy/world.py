@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from paddock.cluster.policy import choose as deciding
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Choice, HomeOption, Wanted
+from paddock.cluster.policy.choice import HomeChoice, HomeOption, Wanted
 from paddock.cluster.policy.facts import (
     CopyState,
     ModelCopy,
@@ -104,7 +104,7 @@ class ClusterWorld:
 
     # ---- what happens ----
 
-    def ask(self, wanted: Wanted) -> Choice:
+    def ask(self, wanted: Wanted) -> HomeChoice:
         self.is_sound = False
         choice = deciding.choose(wanted, self.books, self.now)
         self.promise(choice == deciding.choose(wanted, self.books, self.now), "choosing acts")
@@ -249,7 +249,7 @@ class ClusterWorld:
 
     # ---- what was promised ----
 
-    def _judge(self, wanted: Wanted, choice: Choice, option: HomeOption) -> None:
+    def _judge(self, wanted: Wanted, choice: HomeChoice, option: HomeOption) -> None:
         self.promise(option.node not in self.lost, "sent to a lost node")
         self.promise(option.node not in wanted.without, "sent where it was tried")
         self.promise(wanted.node in (None, option.node), "sent elsewhere than it insists")

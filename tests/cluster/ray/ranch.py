@@ -70,7 +70,7 @@ def may_have_namespaces() -> bool:
 
 
 @dataclass
-class Machine:
+class ClusterMachine:
     """One of them: a namespace, an address, a folder with a models.conf."""
 
     name: str
@@ -180,7 +180,7 @@ class Machine:
 class Front:
     """A front that runs, and what its clients see."""
 
-    machine: Machine
+    machine: ClusterMachine
     url: str
     process: subprocess.Popen[bytes]
 
@@ -239,14 +239,14 @@ class Ranch:
 
     folder: Path
     environ: dict[str, str]
-    machines: list[Machine]
+    machines: list[ClusterMachine]
     head: str
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> ClusterMachine:
         return next(one for one in self.machines if one.name == name)
 
     @contextmanager
-    def front(self, on: Machine, *, state: str = "state") -> Iterator[Front]:
+    def front(self, on: ClusterMachine, *, state: str = "state") -> Iterator[Front]:
         """A front there, as long as the block lasts or somebody ends it."""
         port = 18080 + secrets.randbelow(2000)
         log = on.folder / "front.log"
@@ -290,7 +290,7 @@ def ranch(*names: str) -> Iterator[Ranch]:
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
-    machines = [Machine(names[0], f"{net}.254", folder / names[0], environ)]
+    machines = [ClusterMachine(names[0], f"{net}.254", folder / names[0], environ)]
     try:
         _ip("link", "add", bridge, "type", "bridge")
         _ip("addr", "add", f"{net}.254/24", "dev", bridge)
@@ -317,7 +317,7 @@ def ranch(*names: str) -> Iterator[Ranch]:
                 "link set lo up",
             ):
                 _ip("-n", space, *words.split())
-            machines.append(Machine(name, f"{net}.{place}", folder / name, environ, space))
+            machines.append(ClusterMachine(name, f"{net}.{place}", folder / name, environ, space))
         yield Ranch(folder, environ, machines, f"{net}.254:{6400 + secrets.randbelow(500)}")
     finally:
         for machine in machines:

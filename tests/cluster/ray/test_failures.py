@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ray.ranch import Front, Machine, Ranch, kill, may_have_namespaces, ranch, until
+from tests.cluster.ray.ranch import (
+    ClusterMachine,
+    Front,
+    Ranch,
+    kill,
+    may_have_namespaces,
+    ranch,
+    until,
+)
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
 pytestmark = [
@@ -47,7 +55,7 @@ def are_all_up(nodes) -> bool:
 
 
 @pytest.fixture
-def dale(stable: Ranch) -> Machine:
+def dale(stable: Ranch) -> ClusterMachine:
     return stable.machine("dale")
 
 
@@ -66,7 +74,9 @@ def test_the_fronts_secret_is_nowhere_but_in_its_own_file(stable: Ranch, front: 
     assert (front.machine.state / "node-key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_daemon_that_is_killed_is_started_again_and_adopts_its_model(front: Front, dale: Machine):
+def test_a_daemon_that_is_killed_is_started_again_and_adopts_its_model(
+    front: Front, dale: ClusterMachine
+):
     front.answer("of-dale")
     model, before = front.pid_of("of-dale"), dale.daemon
     kill(before)
@@ -75,7 +85,9 @@ def test_a_daemon_that_is_killed_is_started_again_and_adopts_its_model(front: Fr
     assert front.pid_of("of-dale") == model
 
 
-def test_an_actor_that_is_killed_comes_back_and_its_daemon_never_went(front: Front, dale: Machine):
+def test_an_actor_that_is_killed_comes_back_and_its_daemon_never_went(
+    front: Front, dale: ClusterMachine
+):
     actor, daemon = dale.actor, dale.daemon
     kill(actor)
     until(lambda: dale.pids_of("ray::NodeActor"), lambda found: found not in ([], [actor]))
@@ -83,7 +95,9 @@ def test_an_actor_that_is_killed_comes_back_and_its_daemon_never_went(front: Fro
     assert front.answer("of-dale") == "I am dale."
 
 
-def test_a_raylet_that_is_killed_costs_nothing_and_is_started_again(front: Front, dale: Machine):
+def test_a_raylet_that_is_killed_costs_nothing_and_is_started_again(
+    front: Front, dale: ClusterMachine
+):
     daemon, actor, raylet = dale.daemon, dale.actor, dale.pid_of("raylet --raylet_socket_name")
     kill(raylet)
     assert front.answer("of-dale") == "I am dale."
@@ -100,7 +114,7 @@ def test_an_agent_that_is_killed_costs_nothing_and_is_started_again(front: Front
     assert are_all_up(front.nodes())
 
 
-def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
     daemons = [machine.daemon for machine in stable.machines]
     with stable.front(dale, state="front") as second:
         second.until(are_all_up)
@@ -109,7 +123,7 @@ def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ran
     assert [machine.daemon for machine in stable.machines] == daemons
 
 
-def test_a_machine_with_another_paddock_is_left_out_and_both_versions_are_named(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+def test_a_machine_with_another_paddock_is_left_out_and_both_versions_are_named(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
     """It joins anew with an older Paddock than the front's."""
     daemon = dale.daemon
     dale.paddock("node", "leave", "--state-dir", dale.state)
@@ -141,7 +155,7 @@ def with_older(folder: Path) -> None:
     init.write_text(init.read_text().replace(paddock.__version__, "0.0.1"))
 
 
-def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable: Ranch, front: Front, dale: Machine):  # fmt: skip
+def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
     actor, daemon = dale.actor, dale.daemon
     head = front.machine
     for pid in [*head.pids_of("gcs_server"), *head.pids_of("raylet --raylet_socket_name")]:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from paddock.cluster.membership.joined import Joined
+from paddock.cluster.membership.joined import JoinedNode
 from paddock.cluster.membership.keeper import command
-from paddock.cluster.membership.lines import Facts
+from paddock.cluster.membership.lines import MachineFacts
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 from paddock.cluster.node import Node
 
-UP = Facts(state="up", url="http://10.0.0.1:8085", version="0.1.0", python="3.11.7")
+UP = MachineFacts(state="up", url="http://10.0.0.1:8085", version="0.1.0", python="3.11.7")
 
 
 def listed(
@@ -109,7 +109,7 @@ def test_an_actor_that_has_just_begun_does_not_make_its_daemon_start_again():
     found = machines(listed())
     machine = found["10.0.0.1"]
     changed_facts(machine, UP)
-    changed_facts(machine, Facts(state="starting"))
+    changed_facts(machine, MachineFacts(state="starting"))
     assert states(found) == {"hill": "up"}
     assert machine.url == UP.url
 
@@ -117,24 +117,24 @@ def test_an_actor_that_has_just_begun_does_not_make_its_daemon_start_again():
 def test_a_daemon_that_ended_is_starting_at_once():
     found = machines(listed())
     changed_facts(found["10.0.0.1"], UP)
-    changed_facts(found["10.0.0.1"], Facts(state="away", url=UP.url, reason="it ended"))
+    changed_facts(found["10.0.0.1"], MachineFacts(state="away", url=UP.url, reason="it ended"))
     (node,) = found.nodes()
     assert (node.state, node.reason) == ("starting", "it ended")
 
 
 def test_a_machine_that_is_left_out_says_why():
     found = machines(listed())
-    changed_facts(found["10.0.0.1"], Facts(state="left-out", reason="another Paddock"))
+    changed_facts(found["10.0.0.1"], MachineFacts(state="left-out", reason="another Paddock"))
     (node,) = found.nodes()
     assert (node.state, node.reason) == ("left-out", "another Paddock")
 
 
 def test_ray_is_started_with_the_name_as_a_label_and_little_memory():
-    words = command(Joined(name="desk", head="10.0.0.1:6379", labels={"room": "cellar"}))
+    words = command(JoinedNode(name="desk", head="10.0.0.1:6379", labels={"room": "cellar"}))
     assert "--address=10.0.0.1:6379" in words
     assert "--labels=room=cellar,paddock-name=desk" in words
     assert "--head" not in words
     assert any(word.startswith("--object-store-memory=") for word in words)
-    own = command(Joined(name="desk", ray=["--object-store-memory=1000000000"]))
+    own = command(JoinedNode(name="desk", ray=["--object-store-memory=1000000000"]))
     assert [w for w in own if "object-store" in w] == ["--object-store-memory=1000000000"]
     assert "--head" in own

@@ -12,8 +12,8 @@ import pytest
 
 from paddock import __version__
 from paddock.api.client import Client
-from paddock.cluster.membership.joined import VARIABLE, Joined
-from paddock.cluster.membership.lines import Facts, Want
+from paddock.cluster.membership.joined import VARIABLE, JoinedNode
+from paddock.cluster.membership.lines import FrontsWish, MachineFacts
 from paddock.config.keys import digest_of, read_keys
 from paddock.config.paths import keys_file
 from tests.ports import free_port
@@ -22,7 +22,7 @@ from tests.yard import _engine_name, places, process
 HERE = "127.0.0.1"
 
 
-def want(**changes: str) -> Want:
+def want(**changes: str) -> FrontsWish:
     given = {
         "version": __version__,
         "python": platform.python_version(),
@@ -30,15 +30,15 @@ def want(**changes: str) -> Want:
         "key_digest": digest_of("secret"),
         "front_address": HERE,
     }
-    return Want(**(given | changes))
+    return FrontsWish(**(given | changes))
 
 
-def brought_up(wanted: Want, address: str) -> Facts:
+def brought_up(wanted: FrontsWish, address: str) -> MachineFacts:
     """As the actor of a machine has it done: the daemon outlives that process."""
     command = [sys.executable, "-m", "paddock", "node", "up", "--address", address]
     given = msgspec.json.encode(wanted)
     done = subprocess.run(command, input=given, capture_output=True, timeout=110)
-    return msgspec.json.decode(done.stdout, type=Facts)
+    return msgspec.json.decode(done.stdout, type=MachineFacts)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def machine(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A machine that has joined, with one model; its folder."""
     paths = places(tmp_path / "yard", f"[alpha]\nmodel = {models / 'alpha.gguf'}\n")
     paths.settings.write_text(f"plan-ahead = false\n[cluster]\nnode-port = {free_port()}\n")
-    joined = Joined(
+    joined = JoinedNode(
         name="desk",
         head="10.0.0.9:6379",
         mac="0a:1b:2c:3d:4e:5f",

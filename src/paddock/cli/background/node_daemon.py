@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from paddock import __version__
 from paddock.cli.background.start import Order, ensure_running
-from paddock.cluster.membership.joined import Joined, joined
-from paddock.cluster.membership.lines import Facts, Want
+from paddock.cluster.membership.joined import JoinedNode, joined
+from paddock.cluster.membership.lines import FrontsWish, MachineFacts
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
 from paddock.config.paths import keys_file
 from paddock.config.settings import is_loopback
@@ -30,14 +30,14 @@ _RAYS_NICENESS = 15
 _ACTOR = "ray-actor"  # the key by which the actor of this machine sees on which GPUs models lie
 
 
-def brought_up(want: Want, address: str) -> Facts:
+def brought_up(want: FrontsWish, address: str) -> MachineFacts:
     """The daemon that this machine's user runs, or one that is started; what is in the way of either.
 
     `address`: of this machine in the cluster.
     """
-    own = Facts(version=__version__, python=platform.python_version())
+    own = MachineFacts(version=__version__, python=platform.python_version())
     try:
-        machine = joined(os.environ) or Joined()
+        machine = joined(os.environ) or JoinedNode()
         own.name, own.mac = machine.name, machine.mac
         if difference := _difference(want):
             return _left_out(own, difference)
@@ -55,7 +55,7 @@ def _error_in(log: Sequence[str]) -> Sequence[str]:
     return [line.strip() for line in log[begin:] if not line.startswith("hint:")]
 
 
-def _difference(want: Want) -> str:
+def _difference(want: FrontsWish) -> str:
     """What differs between the front and this machine."""
     if want.version != __version__:
         return f"Paddock {__version__} there, {want.version} at the front: install the same version"
@@ -76,19 +76,19 @@ def _be_as_others() -> None:
         Path("/proc/self/oom_score_adj").write_text("0")
 
 
-def _left_out(facts: Facts, reason: str) -> Facts:
+def _left_out(facts: MachineFacts, reason: str) -> MachineFacts:
     facts.state, facts.reason = "left-out", reason
     return facts
 
 
 @dataclass(frozen=True, slots=True)
 class _NodeDaemon:
-    machine: Joined
-    want: Want
+    machine: JoinedNode
+    want: FrontsWish
     address: str
-    facts: Facts
+    facts: MachineFacts
 
-    def up(self) -> Facts:
+    def up(self) -> MachineFacts:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
         self.facts.reserves = files.settings.cluster.reserve_gpus
@@ -134,7 +134,7 @@ class _NodeDaemon:
             digest = digest_of(self.facts.local_key)
             set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))
 
-    def _found(self, files: Files, pid: int, addresses: list[tuple[str, int]]) -> Facts:
+    def _found(self, files: Files, pid: int, addresses: list[tuple[str, int]]) -> MachineFacts:
         """One that its user started is used as it is; whoever cannot reach it says so."""
         own = [one for one in addresses if one[0] in (*_ANY, self.address)]
         if not own and self.want.front_address != self.address:
@@ -149,7 +149,7 @@ class _NodeDaemon:
             self._url(self.address, own[0][1]) if own else self._url(*addresses[0]), pid
         )
 
-    def _is_up(self, url: str, pid: int) -> Facts:
+    def _is_up(self, url: str, pid: int) -> MachineFacts:
         facts = self.facts
         facts.state, facts.url, facts.pid = "up", url, pid
         niceness = os.getpriority(os.PRIO_PROCESS, pid)

@@ -20,7 +20,7 @@ from paddock.errors import PaddockError
 from paddock.private import open_private
 
 if TYPE_CHECKING:
-    from paddock.cluster.membership.joined import Joined
+    from paddock.cluster.membership.joined import JoinedNode
 
 _JOIN_SECONDS = 60.0
 _LEAVE_SECONDS = 30.0
@@ -31,12 +31,12 @@ _HAS_FAILED = "Ray has ended here"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def log_of(machine: Joined) -> Path:
+def log_of(machine: JoinedNode) -> Path:
     """Where the keeper and Ray write."""
     return machine.file.with_name("node.log")
 
 
-def running(machine: Joined) -> int | None:
+def running(machine: JoinedNode) -> int | None:
     """The pid of the keeper of this machine."""
     with suppress(OSError, ValueError):
         pid = int(_pid_file(machine).read_text())
@@ -46,7 +46,7 @@ def running(machine: Joined) -> int | None:
     return None
 
 
-def started(machine: Joined) -> int:
+def started(machine: JoinedNode) -> int:
     """Start it, and wait until the machine has joined. Gives its pid.
 
     NoCluster, ClusterDiffers, or PaddockError with the last lines of its log; then it has been ended again.
@@ -71,7 +71,7 @@ def started(machine: Joined) -> int:
     return process.pid
 
 
-def ended(machine: Joined) -> bool:
+def ended(machine: JoinedNode) -> bool:
     """Have the machine leave; whether it was part of a cluster by us."""
     pid = running(machine)
     if pid is not None:
@@ -81,7 +81,7 @@ def ended(machine: Joined) -> bool:
     return pid is not None
 
 
-def _take_actor_away(machine: Joined) -> None:
+def _take_actor_away(machine: JoinedNode) -> None:
     """By it a machine that has left differs from one that is switched off, for which fronts wait."""
     module = "paddock.cluster.membership.ray_agent"
     command = [sys.executable, "-m", module, "leave", machine.where, machine.address]
@@ -89,11 +89,11 @@ def _take_actor_away(machine: Joined) -> None:
         subprocess.run(command, capture_output=True, timeout=_TELL_SECONDS, check=False)
 
 
-def _pid_file(machine: Joined) -> Path:
+def _pid_file(machine: JoinedNode) -> Path:
     return machine.file.with_name("node.pid")
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, machine: Joined) -> None:
+def _wait(process: subprocess.Popen[bytes], log: Path, machine: JoinedNode) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < _JOIN_SECONDS:
         text = log.read_text(errors="replace")
@@ -109,7 +109,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, machine: Joined) -> None:
     )
 
 
-def _refusal(text: str, log: Path, machine: Joined) -> PaddockError:
+def _refusal(text: str, log: Path, machine: JoinedNode) -> PaddockError:
     """Why `ray start` ended, as its own words say."""
     lines = [_COLOUR.sub("", line) for line in text.splitlines()]
     detail = tuple(line for line in lines if line.strip())[-12:]

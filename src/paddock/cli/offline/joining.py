@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from paddock.cluster.membership.joined import Joined, file_of
+from paddock.cluster.membership.joined import JoinedNode, file_of
 from paddock.cluster.membership.machines import NAME_LABEL
 from paddock.config.cluster import is_mac, is_node_name
 from paddock.config.keys import read_keys, remove_key
@@ -30,7 +30,7 @@ def machine_of(
     ray: Iterable[str],
     paths: Mapping[str, Path | None],
     engine: str | None,
-) -> Joined:
+) -> JoinedNode:
     """What shall be written down. BadRequest where a word cannot be meant."""
     if head:
         _must_be_address(head)
@@ -42,7 +42,7 @@ def machine_of(
         )
     if mac and not is_mac(mac):
         raise BadRequest(f"{mac!r} is not the address of a network card", hint="like 0a:1b:2c:3d:4e:5f")  # fmt: skip
-    return Joined(
+    return JoinedNode(
         name=called,
         head=head,
         port=port,
@@ -55,7 +55,7 @@ def machine_of(
     )
 
 
-def fronts_forgotten(machine: Joined) -> int:
+def fronts_forgotten(machine: JoinedNode) -> int:
     """Take the keys of fronts away from this machine's daemon; how many there were."""
     file = keys_file(file_of(machine.path("state_dir"), os.environ).parent)
     fronts = [key.name for key in read_keys(file) if key.scope == "node"]

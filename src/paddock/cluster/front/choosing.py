@@ -22,7 +22,7 @@ from paddock.api.events import (
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import NodeStable, NodeWish
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Bill, Choice, HomeOption, Wanted
+from paddock.cluster.policy.choice import Bill, HomeChoice, HomeOption, Wanted
 from paddock.cluster.policy.choose import choose
 from paddock.cluster.policy.facts import ModelName, NodeName
 from paddock.cluster.policy.reading import node_facts
@@ -54,7 +54,7 @@ class HomeChooser:
 
     def choose(
         self, wish: NodeWish, ticket: int, *, whose: str, size: int, tried: Sequence[str]
-    ) -> Choice:
+    ) -> HomeChoice:
         """Where a request should go now: `whose` it is, of so many bytes, after it was tried on these nodes.
 
         Where there is no choice, and nothing to be loaded, the books need not know: nearly always with
@@ -76,15 +76,15 @@ class HomeChooser:
             self._wanted[ticket] = wanted
         return choice
 
-    def preview(self, wish: NodeWish) -> Choice:
+    def preview(self, wish: NodeWish) -> HomeChoice:
         """The same, of nobody's request."""
         node = NodeName(wish.node) if wish.node else None
         return self._chosen(wish, Wanted(ModelName(wish.profile), node))
 
-    def _chosen(self, wish: NodeWish, wanted: Wanted) -> Choice:
+    def _chosen(self, wish: NodeWish, wanted: Wanted) -> HomeChoice:
         homes = [name for name in wish.homes if name not in wanted.without]
         if not homes and not self._asleep:
-            return Choice(None, f"no node that answers has {wish.model}")
+            return HomeChoice(None, f"no node that answers has {wish.model}")
         if len(homes) == 1 and self._is_up(homes[0], wish):
             return _only(homes[0])
         self._refresh()
@@ -92,7 +92,7 @@ class HomeChooser:
         choice = choose(wanted, self.books, monotonic())
         if choice.option is None or choice.node in homes or choice.option.is_asleep:
             return choice
-        return Choice(None, f"no node that answers has {wish.model}")
+        return HomeChoice(None, f"no node that answers has {wish.model}")
 
     def _is_up(self, node: str, wish: NodeWish) -> bool:
         view, profile = self._stable.links[node].view, wish.homes[node].profile
@@ -102,12 +102,12 @@ class HomeChooser:
 
     # ---- what becomes of it ----
 
-    def sent(self, ticket: int, choice: Choice) -> None:
+    def sent(self, ticket: int, choice: HomeChoice) -> None:
         """The request goes to the chosen node."""
         if (wanted := self._wanted.get(ticket)) is not None:
             self.books.sent(ticket, wanted, choice, monotonic())
 
-    def warmed(self, ticket: int, choice: Choice) -> Wanted | None:
+    def warmed(self, ticket: int, choice: HomeChoice) -> Wanted | None:
         """The further home is going to be loaded for others like this request, which is what it wanted."""
         if (wanted := self._wanted.get(ticket)) is not None:
             self.books.warmed(wanted, choice, monotonic())
@@ -194,6 +194,6 @@ class HomeChooser:
 
 
 @lru_cache(maxsize=256)
-def _only(node: str) -> Choice:
+def _only(node: str) -> HomeChoice:
     """There is no other, and it has the model loaded."""
-    return Choice(HomeOption(NodeName(node), Bill(), "ready"), f"ready on {node}")
+    return HomeChoice(HomeOption(NodeName(node), Bill(), "ready"), f"ready on {node}")

@@ -15,7 +15,7 @@ from paddock.cluster.front.counts import NodeCounts
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.sleeping import Sleep
 from paddock.cluster.front.stable import NodeStable, names_of
-from paddock.cluster.policy.choice import Choice
+from paddock.cluster.policy.choice import HomeChoice
 from paddock.config.settings import Settings
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.keyring import Holder
@@ -60,7 +60,7 @@ class StableFront:
         """Return when it is to end."""
         await self._end.wait()
 
-    def sent(self, ticket: int, choice: Choice) -> None:
+    def sent(self, ticket: int, choice: HomeChoice) -> None:
         """A request goes where this says; a further home that it wants is loaded meanwhile."""
         self.chooser.sent(ticket, choice)
         warm = choice.warm

@@ -28,7 +28,7 @@ from paddock.http.surfaces import UPSTREAM
 from paddock.llama.reply import Reply
 
 if TYPE_CHECKING:
-    from paddock.cluster.policy.choice import Choice
+    from paddock.cluster.policy.choice import HomeChoice
     from paddock.daemon.keyring import Holder
 
 _AT_ONCE = 1 << 20  # bytes; a reply of known length up to here is relayed in one piece
@@ -166,7 +166,7 @@ class Relaying:
         finally:
             passage.wait_no_more()
 
-    def _nobody(self, wish: NodeWish, choice: "Choice") -> Exception:
+    def _nobody(self, wish: NodeWish, choice: "HomeChoice") -> Exception:
         stable = self._passage.front.stable
         if homes := stable.was_home(wish):
             where = f"{wish.model} is on {', '.join(homes)} alone"

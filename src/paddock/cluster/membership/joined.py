@@ -15,7 +15,7 @@ from paddock.private import believed, keep_private
 VARIABLE = "PADDOCK_NODE"  # in the environment of Ray on this machine: where the file is
 
 
-class Joined(msgspec.Struct, kw_only=True, omit_defaults=True):
+class JoinedNode(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A machine's part in a cluster. Paths are absolute; None: the usual ones."""
 
     name: str = ""
@@ -57,13 +57,13 @@ def file_of(state_dir: Path | None, environ: Mapping[str, str]) -> Path:
     return paths(None, None, state_dir, environ).state_dir / "node.json"
 
 
-def joined(environ: Mapping[str, str], state_dir: Path | None = None) -> Joined | None:
+def joined(environ: Mapping[str, str], state_dir: Path | None = None) -> JoinedNode | None:
     """What was written down here; None where nobody joined. ConfigError where it cannot be read."""
     named = environ.get(VARIABLE)
     file = Path(named) if named and not state_dir else file_of(state_dir, environ)
     with suppress(FileNotFoundError):
         try:
-            return msgspec.json.decode(believed(file), type=Joined)
+            return msgspec.json.decode(believed(file), type=JoinedNode)
         except (OSError, msgspec.DecodeError) as error:
             if isinstance(error, FileNotFoundError):
                 raise

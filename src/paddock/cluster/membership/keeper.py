@@ -20,7 +20,7 @@ from threading import Event
 import psutil
 
 from paddock.atomic_write import atomic_write
-from paddock.cluster.membership.joined import VARIABLE, Joined
+from paddock.cluster.membership.joined import VARIABLE, JoinedNode
 from paddock.cluster.membership.machines import NAME_LABEL
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _ENVIRONMENT = {
 }
 
 
-def command(machine: Joined) -> list[str]:
+def command(machine: JoinedNode) -> list[str]:
     """`ray start` for this machine."""
     words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]  # fmt: skip
     if machine.head:
@@ -55,7 +55,7 @@ def command(machine: Joined) -> list[str]:
     return [*words, *machine.ray]
 
 
-def environment(machine: Joined, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(machine: JoinedNode, environ: Mapping[str, str]) -> dict[str, str]:
     """What Ray is given here. A variable that its user has set stays."""
     made = _ENVIRONMENT | {VARIABLE: str(machine.file)}
     if not machine.head:
@@ -67,7 +67,7 @@ def environment(machine: Joined, environ: Mapping[str, str]) -> dict[str, str]:
     return made | dict(environ)
 
 
-def _forget_ended(machine: Joined) -> None:
+def _forget_ended(machine: JoinedNode) -> None:
     """A head that was killed leaves its address behind, and Ray refuses to be started as long as a worker of it lives."""
     words = [word.partition("=")[2] for word in machine.ray if word.startswith("--temp-dir=")]
     if not machine.head:
@@ -90,10 +90,10 @@ def must_have_token(environ: Mapping[str, str]) -> Path | None:
     return file
 
 
-class Keeper:
+class JoinKeeper:
     """Runs until SIGTERM, which ends Ray here in order."""
 
-    def __init__(self, machine: Joined) -> None:
+    def __init__(self, machine: JoinedNode) -> None:
         self._machine = machine
         self._is_over = Event()
         self._process: subprocess.Popen[bytes] | None = None

@@ -5,7 +5,7 @@ import msgspec
 from paddock.cluster.node import Node
 
 
-class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
+class MachineFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a machine says of itself (`paddock node up`)."""
 
     # `starting`, `up`, `left-out`, or `away`: its daemon ended, and is being started again
@@ -21,7 +21,7 @@ class Facts(msgspec.Struct, kw_only=True, omit_defaults=True):
     local_key: str = ""  # for the actor there, which passes it on to nobody
 
 
-class Want(msgspec.Struct, kw_only=True):
+class FrontsWish(msgspec.Struct, kw_only=True):
     """What a front wants of each machine. Passes through Ray: no secret in it."""
 
     version: str
@@ -35,7 +35,7 @@ class Begin(msgspec.Struct, kw_only=True):
     """The first line to the agent. When its input ends, it ends."""
 
     address: str  # of the head, or `auto`
-    want: Want
+    want: FrontsWish
     own_address: str = ""  # of this machine, where that was said
     labels: dict[str, str] = {}
     known: list[Node] = []  # from an earlier time

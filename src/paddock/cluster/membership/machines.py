@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from paddock.cluster.membership.lines import Facts
+from paddock.cluster.membership.lines import MachineFacts
 from paddock.cluster.node import Node, NodeState
 
 NAME_LABEL = "paddock-name"
@@ -25,14 +25,14 @@ class RayNode:
 
 
 @dataclass(slots=True)
-class Machine:
+class ClusterMachine:
     """One address in the cluster, and all that is known of it."""
 
     address: str
     name: str
     is_in_ray: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts | None = None
+    facts: MachineFacts | None = None
     answers: bool | None = None  # its daemon, when it was last asked; None: it never was
     complaint: str = ""  # why Ray cannot run anything there
 
@@ -49,7 +49,7 @@ class Machines:
         self._wanted = wanted
         self._all = {node.address: _remembered(node) for node in known if node.address}
 
-    def __getitem__(self, address: str) -> Machine:
+    def __getitem__(self, address: str) -> ClusterMachine:
         return self._all[address]
 
     def __contains__(self, address: str) -> bool:
@@ -63,7 +63,7 @@ class Machines:
             machine.is_in_ray = False
         for node in newest.values():
             if node.is_alive and self._is_wanted(node):
-                machine = self._all.setdefault(node.address, Machine(node.address, ""))
+                machine = self._all.setdefault(node.address, ClusterMachine(node.address, ""))
                 machine.is_in_ray, machine.labels = True, node.labels
                 machine.name = node.labels.get(NAME_LABEL) or _short(node.host) or node.address
             elif node.has_left or (node.is_alive and not self._is_wanted(node)):
@@ -92,23 +92,23 @@ class Machines:
                 found.append(_node(machine, name))
         return sorted(found, key=lambda node: node.name)
 
-    def _name(self, machine: Machine) -> str:
+    def _name(self, machine: ClusterMachine) -> str:
         said = machine.facts.name if machine.facts else ""
         return machine.labels.get(NAME_LABEL) or said or machine.name
 
 
-def _remembered(node: Node) -> Machine:
-    facts = Facts(
+def _remembered(node: Node) -> ClusterMachine:
+    facts = MachineFacts(
         state="away", url=node.url, version=node.version, python=node.python, name=node.name
     )
-    return Machine(node.address, node.name, labels=node.labels, facts=facts)
+    return ClusterMachine(node.address, node.name, labels=node.labels, facts=facts)
 
 
 def _short(host: str) -> str:
     return host.split(".")[0]
 
 
-def _double(machine: Machine, name: str, other: str) -> Node:
+def _double(machine: ClusterMachine, name: str, other: str) -> Node:
     reason = (
         f"{other} is called {name} too: `paddock node join --name` gives this one a name of its own"
     )
@@ -121,8 +121,8 @@ def _double(machine: Machine, name: str, other: str) -> Node:
     )
 
 
-def _node(machine: Machine, name: str) -> Node:
-    facts = machine.facts or Facts()
+def _node(machine: ClusterMachine, name: str) -> Node:
+    facts = machine.facts or MachineFacts()
     state, reason = _state(machine, facts)
     return Node(
         name=name,
@@ -137,7 +137,7 @@ def _node(machine: Machine, name: str) -> Node:
     )
 
 
-def _state(machine: Machine, facts: Facts) -> tuple[NodeState, str]:
+def _state(machine: ClusterMachine, facts: MachineFacts) -> tuple[NodeState, str]:
     if facts.state == "left-out":
         return "left-out", facts.reason
     if facts.url and machine.answers:
@@ -151,7 +151,7 @@ def _state(machine: Machine, facts: Facts) -> tuple[NodeState, str]:
     return "starting", machine.complaint or facts.reason or "its daemon is being started"
 
 
-def changed_facts(machine: Machine, facts: Facts) -> bool:
+def changed_facts(machine: ClusterMachine, facts: MachineFacts) -> bool:
     """Take what the machine says; whether that is something else than before."""
     before = machine.facts
     if facts.state == "starting" and before and before.url and before.state != "left-out":

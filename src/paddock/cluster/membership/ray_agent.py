@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from paddock.cluster.membership.lines import Begin, Facts, Line, Nodes, Trouble
+from paddock.cluster.membership.lines import Begin, Line, MachineFacts, Nodes, Trouble
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _ENDED_IN_ORDER = 1  # NodeDeathInfo.EXPECTED_TERMINATION of gcs.proto
 
 
 @dataclass(slots=True)
-class _Output:
+class _FrontsEnd:
     """The front's end of our standard output; Ray and its workers write to the standard error instead."""
 
     descriptor: int
     last: bytes = b""
 
     @classmethod
-    def taken(cls) -> _Output:
+    def taken(cls) -> _FrontsEnd:
         descriptor = os.dup(1)
         os.dup2(2, 1)
         return cls(descriptor)
@@ -58,7 +58,7 @@ class _Output:
 class Agent:
     """Follows the machines, those of an earlier time also where no cluster answers."""
 
-    def __init__(self, ray: ModuleType, begin: Begin, output: _Output) -> None:
+    def __init__(self, ray: ModuleType, begin: Begin, output: _FrontsEnd) -> None:
         self._ray, self._begin, self._output = ray, begin, output
         self._machines = Machines(begin.labels, begin.known)
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -119,7 +119,7 @@ class Agent:
                     actor = await asyncio.to_thread(self._actor, address, want)
                 async with asyncio.timeout(_PATIENCE * 2):
                     seen, said = await actor.report.remote(want, seen, _PATIENCE)
-                facts = msgspec.convert(said, Facts)
+                facts = msgspec.convert(said, MachineFacts)
             except (self._ray.exceptions.RayError, TimeoutError, ValueError) as error:
                 has_died = isinstance(error, self._ray.exceptions.ActorDiedError)
                 actor = None if has_died else actor
@@ -248,7 +248,7 @@ async def _until_end_of_input() -> None:
     os._exit(0)  # a call of Ray may hang, and there is nothing to put in order
 
 
-async def _serve(begin: Begin, output: _Output) -> None:
+async def _serve(begin: Begin, output: _FrontsEnd) -> None:
     guard = asyncio.create_task(_until_end_of_input())
     import ray
 
@@ -278,7 +278,7 @@ def main() -> None:
 
     With `leave HOST:PORT ADDRESS` it takes this machine out of the stable instead.
     """
-    output = _Output.taken()
+    output = _FrontsEnd.taken()
     if sys.argv[1:2] == ["leave"]:
         _leave(sys.argv[2], sys.argv[3])
         os._exit(0)

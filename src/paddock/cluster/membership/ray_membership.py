@@ -16,8 +16,8 @@ import msgspec
 from paddock import __version__
 from paddock.atomic_write import atomic_write
 from paddock.cluster.membership.extra import must_be_installed
-from paddock.cluster.membership.joined import Joined, joined
-from paddock.cluster.membership.lines import Begin, Line, Nodes, Trouble, Want
+from paddock.cluster.membership.joined import JoinedNode, joined
+from paddock.cluster.membership.lines import Begin, FrontsWish, Line, Nodes, Trouble
 from paddock.cluster.membership.node_key import NodeKey
 from paddock.cluster.node import Node
 from paddock.cluster.refusals import ClusterDiffers, ClusterMissing, NoCluster
@@ -125,7 +125,7 @@ class RayMembership:
             await process.wait()
 
     def _first_line(self) -> Begin:
-        want = Want(
+        want = FrontsWish(
             version=__version__,
             python=python_version(),
             key_name=self._key.name,
@@ -141,7 +141,7 @@ class RayMembership:
             known=[msgspec.structs.replace(node, key="") for node in self._nodes],
         )
 
-    def _machine(self) -> Joined | None:
+    def _machine(self) -> JoinedNode | None:
         """What this one was joined as; None where that was not by us."""
         with suppress(ConfigError):
             return joined(os.environ, self._file.parent) or joined(os.environ)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from paddock.cluster.policy.choice import Choice, ClusterRules, HomeOption, Wanted
+from paddock.cluster.policy.choice import ClusterRules, HomeChoice, HomeOption, Wanted
 from paddock.cluster.policy.facts import ModelCopy, ModelName, NodeFacts, NodeName
 from paddock.cluster.policy.work import NOTHING, HomeWork, SentRequest
 from paddock.core.model import Demand
@@ -84,7 +84,7 @@ class ClusterBooks:
             self.promises.pop(node, None)
             self._put(replace(facts, copies={}, asleep=True, wake_seconds=wake_seconds))
 
-    def sent(self, ticket: int, wanted: Wanted, choice: Choice, now: float) -> None:
+    def sent(self, ticket: int, wanted: Wanted, choice: HomeChoice, now: float) -> None:
         """Note that the request goes to the chosen home; what must be loaded for it is promised."""
         if choice.option is None:
             return
@@ -95,7 +95,7 @@ class ClusterBooks:
         if choice.option.needs_load:
             self._promise(wanted.model, choice.option, now)
 
-    def warmed(self, wanted: Wanted, choice: Choice, now: float) -> None:
+    def warmed(self, wanted: Wanted, choice: HomeChoice, now: float) -> None:
         """Note that the further home of `choice.warm` was ordered to load."""
         if choice.warm is not None:
             self._promise(wanted.model, choice.warm, now)

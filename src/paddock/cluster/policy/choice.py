@@ -122,7 +122,7 @@ _MOSTLY = 0.9  # as of a load's record: its files count as cached
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class HomeChoice:
     """Where the request goes, what else is to be done, and why."""
 
     option: HomeOption | None  # None: nobody can serve it; `reason` says why

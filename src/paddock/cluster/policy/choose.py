@@ -4,13 +4,13 @@ from dataclasses import replace
 from math import inf
 
 from paddock.cluster.policy.books import ClusterBooks
-from paddock.cluster.policy.choice import Choice, HomeOption, Wanted
+from paddock.cluster.policy.choice import HomeChoice, HomeOption, Wanted
 from paddock.cluster.policy.weighing import HomeWeighing
 
 _SHOWN = 2  # of the others, in the reason
 
 
-def choose(wanted: Wanted, books: ClusterBooks, now: float) -> Choice:
+def choose(wanted: Wanted, books: ClusterBooks, now: float) -> HomeChoice:
     """Where the request should go as of `now`. Changes nothing: `books.sent` notes what was done.
 
     The same for a preview, which says it and sends nothing.
@@ -27,14 +27,14 @@ class _Decision:
         self._live = [option for option in live if not option.is_asleep]
         self._dormant = [option for option in live if option.is_asleep]
 
-    def made(self) -> Choice:
+    def made(self) -> HomeChoice:
         if not self._weighing.homes:
-            return Choice(None, self._nowhere())
+            return HomeChoice(None, self._nowhere())
         return self._among_live() if self._live else self._among_loads()
 
     # ---- it is loaded somewhere ----
 
-    def _among_live(self) -> Choice:
+    def _among_live(self) -> HomeChoice:
         """A live home, unless a load elsewhere is better for certain."""
         best = self._live[0]
         better = self._weighed(self._limit(best))
@@ -79,7 +79,7 @@ class _Decision:
 
     # ---- it must be loaded ----
 
-    def _among_loads(self) -> Choice:
+    def _among_loads(self) -> HomeChoice:
         """The cheapest load; a node is woken only where no other can have it."""
         weighed = self._weighed(inf)
         if not weighed:
@@ -96,10 +96,10 @@ class _Decision:
 
     # ---- in words ----
 
-    def _choice(self, options: list[HomeOption], warm: HomeOption | None = None) -> Choice:
+    def _choice(self, options: list[HomeOption], warm: HomeOption | None = None) -> HomeChoice:
         chosen, others = options[0], tuple(options[1:])
         words = [option.words for option in options[: 1 + _SHOWN]]
-        return Choice(chosen, "; ".join(words), others, warm)
+        return HomeChoice(chosen, "; ".join(words), others, warm)
 
     def _nowhere(self) -> str:
         wanted, books = self._wanted, self._books

@@ -15,7 +15,7 @@ def up(address: Address) -> None:
     import msgspec
 
     from paddock.cli.background.node_daemon import brought_up
-    from paddock.cluster.membership.lines import Want
+    from paddock.cluster.membership.lines import FrontsWish
 
-    want = msgspec.json.decode(sys.stdin.buffer.read(), type=Want)
+    want = msgspec.json.decode(sys.stdin.buffer.read(), type=FrontsWish)
     print(msgspec.json.encode(brought_up(want, address)).decode())
