@@ -6,11 +6,11 @@ import pytest
 
 from paddock.cluster.membership.joined import JoinedNode
 from paddock.cluster.membership.keeper import command
-from paddock.cluster.membership.lines import MachineFacts
+from paddock.cluster.membership.lines import NodeReport
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 from paddock.cluster.node import Node
 
-UP = MachineFacts(state="up", url="http://10.0.0.1:8085", version="0.1.0", python="3.11.7")
+UP = NodeReport(state="up", url="http://10.0.0.1:8085", version="0.1.0", python="3.11.7")
 
 
 def listed(
@@ -109,7 +109,7 @@ def test_an_actor_that_has_just_begun_does_not_make_its_daemon_start_again():
     found = machines(listed())
     machine = found["10.0.0.1"]
     changed_facts(machine, UP)
-    changed_facts(machine, MachineFacts(state="starting"))
+    changed_facts(machine, NodeReport(state="starting"))
     assert states(found) == {"hill": "up"}
     assert machine.url == UP.url
 
@@ -117,14 +117,14 @@ def test_an_actor_that_has_just_begun_does_not_make_its_daemon_start_again():
 def test_a_daemon_that_ended_is_starting_at_once():
     found = machines(listed())
     changed_facts(found["10.0.0.1"], UP)
-    changed_facts(found["10.0.0.1"], MachineFacts(state="away", url=UP.url, reason="it ended"))
+    changed_facts(found["10.0.0.1"], NodeReport(state="away", url=UP.url, reason="it ended"))
     (node,) = found.nodes()
     assert (node.state, node.reason) == ("starting", "it ended")
 
 
 def test_a_machine_that_is_left_out_says_why():
     found = machines(listed())
-    changed_facts(found["10.0.0.1"], MachineFacts(state="left-out", reason="another Paddock"))
+    changed_facts(found["10.0.0.1"], NodeReport(state="left-out", reason="another Paddock"))
     (node,) = found.nodes()
     assert (node.state, node.reason) == ("left-out", "another Paddock")
 

@@ -13,7 +13,7 @@ import pytest
 from paddock import __version__
 from paddock.api.client import Client
 from paddock.cluster.membership.joined import VARIABLE, JoinedNode
-from paddock.cluster.membership.lines import FrontsWish, MachineFacts
+from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import digest_of, read_keys
 from paddock.config.paths import keys_file
 from tests.ports import free_port
@@ -33,12 +33,12 @@ def want(**changes: str) -> FrontsWish:
     return FrontsWish(**(given | changes))
 
 
-def brought_up(wanted: FrontsWish, address: str) -> MachineFacts:
+def brought_up(wanted: FrontsWish, address: str) -> NodeReport:
     """As the actor of a machine has it done: the daemon outlives that process."""
     command = [sys.executable, "-m", "paddock", "node", "up", "--address", address]
     given = msgspec.json.encode(wanted)
     done = subprocess.run(command, input=given, capture_output=True, timeout=110)
-    return msgspec.json.decode(done.stdout, type=MachineFacts)
+    return msgspec.json.decode(done.stdout, type=NodeReport)
 
 
 @pytest.fixture

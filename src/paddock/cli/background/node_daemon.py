@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from paddock import __version__
 from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import JoinedNode, joined
-from paddock.cluster.membership.lines import FrontsWish, MachineFacts
+from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
 from paddock.config.paths import keys_file
 from paddock.config.settings import is_loopback
@@ -30,12 +30,12 @@ _RAYS_NICENESS = 15
 _ACTOR = "ray-actor"  # the key by which the actor of this machine sees on which GPUs models lie
 
 
-def brought_up(want: FrontsWish, address: str) -> MachineFacts:
+def brought_up(want: FrontsWish, address: str) -> NodeReport:
     """The daemon that this machine's user runs, or one that is started; what is in the way of either.
 
     `address`: of this machine in the cluster.
     """
-    own = MachineFacts(version=__version__, python=platform.python_version())
+    own = NodeReport(version=__version__, python=platform.python_version())
     try:
         machine = joined(os.environ) or JoinedNode()
         own.name, own.mac = machine.name, machine.mac
@@ -76,7 +76,7 @@ def _be_as_others() -> None:
         Path("/proc/self/oom_score_adj").write_text("0")
 
 
-def _left_out(facts: MachineFacts, reason: str) -> MachineFacts:
+def _left_out(facts: NodeReport, reason: str) -> NodeReport:
     facts.state, facts.reason = "left-out", reason
     return facts
 
@@ -86,9 +86,9 @@ class _NodeDaemon:
     machine: JoinedNode
     want: FrontsWish
     address: str
-    facts: MachineFacts
+    facts: NodeReport
 
-    def up(self) -> MachineFacts:
+    def up(self) -> NodeReport:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
         self.facts.reserves = files.settings.cluster.reserve_gpus
@@ -134,7 +134,7 @@ class _NodeDaemon:
             digest = digest_of(self.facts.local_key)
             set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))
 
-    def _found(self, files: Files, pid: int, addresses: list[tuple[str, int]]) -> MachineFacts:
+    def _found(self, files: Files, pid: int, addresses: list[tuple[str, int]]) -> NodeReport:
         """One that its user started is used as it is; whoever cannot reach it says so."""
         own = [one for one in addresses if one[0] in (*_ANY, self.address)]
         if not own and self.want.front_address != self.address:
@@ -149,7 +149,7 @@ class _NodeDaemon:
             self._url(self.address, own[0][1]) if own else self._url(*addresses[0]), pid
         )
 
-    def _is_up(self, url: str, pid: int) -> MachineFacts:
+    def _is_up(self, url: str, pid: int) -> NodeReport:
         facts = self.facts
         facts.state, facts.url, facts.pid = "up", url, pid
         niceness = os.getpriority(os.PRIO_PROCESS, pid)

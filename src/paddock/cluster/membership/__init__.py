@@ -7,5 +7,5 @@ detached actor that Ray restarts; that one calls `paddock node up` there, which 
 The front's secret never passes through Ray: machines are given its digest (`node_key.py`). What is said of a machine
 is put together in `machines.py`, without I/O. `keeper.py` is for a machine: it stays in the cluster by it.
 
-To add something that a machine says of itself: `paddock node up`, and `MachineFacts` in `lines.py`.
+To add something that a machine says of itself: `paddock node up`, and `NodeReport` in `lines.py`.
 """

@@ -5,7 +5,7 @@ import msgspec
 from paddock.cluster.node import Node
 
 
-class MachineFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
+class NodeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a machine says of itself (`paddock node up`)."""
 
     # `starting`, `up`, `left-out`, or `away`: its daemon ended, and is being started again

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from paddock.cluster.membership.lines import MachineFacts
+from paddock.cluster.membership.lines import NodeReport
 from paddock.cluster.node import Node, NodeState
 
 NAME_LABEL = "paddock-name"
@@ -32,7 +32,7 @@ class ClusterMachine:
     name: str
     is_in_ray: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
-    facts: MachineFacts | None = None
+    facts: NodeReport | None = None
     answers: bool | None = None  # its daemon, when it was last asked; None: it never was
     complaint: str = ""  # why Ray cannot run anything there
 
@@ -98,7 +98,7 @@ class Machines:
 
 
 def _remembered(node: Node) -> ClusterMachine:
-    facts = MachineFacts(
+    facts = NodeReport(
         state="away", url=node.url, version=node.version, python=node.python, name=node.name
     )
     return ClusterMachine(node.address, node.name, labels=node.labels, facts=facts)
@@ -122,7 +122,7 @@ def _double(machine: ClusterMachine, name: str, other: str) -> Node:
 
 
 def _node(machine: ClusterMachine, name: str) -> Node:
-    facts = machine.facts or MachineFacts()
+    facts = machine.facts or NodeReport()
     state, reason = _state(machine, facts)
     return Node(
         name=name,
@@ -137,7 +137,7 @@ def _node(machine: ClusterMachine, name: str) -> Node:
     )
 
 
-def _state(machine: ClusterMachine, facts: MachineFacts) -> tuple[NodeState, str]:
+def _state(machine: ClusterMachine, facts: NodeReport) -> tuple[NodeState, str]:
     if facts.state == "left-out":
         return "left-out", facts.reason
     if facts.url and machine.answers:
@@ -151,7 +151,7 @@ def _state(machine: ClusterMachine, facts: MachineFacts) -> tuple[NodeState, str
     return "starting", machine.complaint or facts.reason or "its daemon is being started"
 
 
-def changed_facts(machine: ClusterMachine, facts: MachineFacts) -> bool:
+def changed_facts(machine: ClusterMachine, facts: NodeReport) -> bool:
     """Take what the machine says; whether that is something else than before."""
     before = machine.facts
     if facts.state == "starting" and before and before.url and before.state != "left-out":

@@ -1,4 +1,4 @@
-"""The one process of ours that imports Ray: a driver of the cluster, which tells the front of its machines.
+"""The one process of ours that imports Ray: a driver of the cluster, which reports its machines to the front.
 
 It reads one line (`lines.Begin`), writes a line whenever something has changed, and ends when its input does. Ray has
 no event for a machine that comes or goes that a driver could wait for, so it looks every second.
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from paddock.cluster.membership.lines import Begin, Line, MachineFacts, Nodes, Trouble
+from paddock.cluster.membership.lines import Begin, Line, NodeReport, Nodes, Trouble
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Agent:
                     actor = await asyncio.to_thread(self._actor, address, want)
                 async with asyncio.timeout(_PATIENCE * 2):
                     seen, said = await actor.report.remote(want, seen, _PATIENCE)
-                facts = msgspec.convert(said, MachineFacts)
+                facts = msgspec.convert(said, NodeReport)
             except (self._ray.exceptions.RayError, TimeoutError, ValueError) as error:
                 has_died = isinstance(error, self._ray.exceptions.ActorDiedError)
                 actor = None if has_died else actor

@@ -169,9 +169,9 @@ class RayMembership:
 
     def _completed(self, node: Node) -> Node:
         """With what only this machine knows."""
-        told = self._settings.nodes.get(node.name)
-        mac = (told.mac if told else "") or node.mac
-        state = "asleep" if node.state == "lost" and mac and told and told.sleep else node.state
+        named = self._settings.nodes.get(node.name)
+        mac = (named.mac if named else "") or node.mac
+        state = "asleep" if node.state == "lost" and mac and named and named.sleep else node.state
         return msgspec.structs.replace(node, key=self._key.secret, mac=mac, state=state)
 
     def _recall(self) -> None:
