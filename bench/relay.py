@@ -61,8 +61,9 @@ its first byte there or sooner, and where the same is offered; resident memory u
 def main() -> None:
     options = _options()
     for binary in (LOAD, STUB):
-        if not binary.exists():
-            sys.exit(f"{binary} is missing: run `make bench-relay`, which compiles it")
+        source = HERE / f"{binary.name}.rs"
+        if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+            sys.exit(f"{binary} is missing or older than its source: run `make bench/bin/{binary.name}`")
     with tempfile.TemporaryDirectory(prefix="paddock-bench-") as folder:
         result = _measure(Path(folder), options)
     if options.json:

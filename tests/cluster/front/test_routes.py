@@ -155,13 +155,21 @@ class _Reader:
 
 async def _shapes(home: StableYard) -> None:
     """Every read that says in the table what it gives gives that."""
-    values = {"model": "beta", "tuning": "1", "run": "1", "job": "one/1", "pull": "one/1"}
+    values = {
+        "model": "beta",
+        "tuning": "1",
+        "run": "1",
+        "before": "1",
+        "job": "one/1",
+        "pull": "one/1",
+    }
     for route in FRONT_ROUTES:
         if route.method != "GET" or route.gives is None or route.media != "application/json":
             continue
         path = re.sub(r"\{(\w+)[^}]*\}", lambda found: values[found[1]], route.path)
         if route.path in {
             "/bench/{run}",
+            "/bench/{run}/against/{before}",
             "/jobs/{job:.+}",
             "/pulls/{pull:.+?}",
             "/tunings/{tuning}",

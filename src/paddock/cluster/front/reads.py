@@ -21,6 +21,7 @@ from paddock.cluster.front.past import aligned, summed_stats, summed_usage
 from paddock.errors import NoSuchThing
 from paddock.http import listing, router
 from paddock.http.auth import Scope
+from paddock.http.benches import comparison_of
 from paddock.http.front import Route
 from paddock.http.management import reply
 from paddock.http.ollama import wire
@@ -257,10 +258,22 @@ async def bench_runs(front: StableFront, request: web.Request, route: Route) -> 
 
 async def bench_run(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
     """One of them in full."""
-    wanted = number(request.match_info["run"], "the number of a benchmark")
+    return reply(await _run(front, request.match_info["run"]))
+
+
+async def bench_comparison(
+    front: StableFront, request: web.Request, route: Route
+) -> web.StreamResponse:
+    """What changed between two of them, which need not be of one node."""
+    after, before = [await _run(front, request.match_info[name]) for name in ("run", "before")]
+    return reply(comparison_of(before, after))
+
+
+async def _run(front: StableFront, text: str) -> bench.BenchRun:
+    wanted = number(text, "the number of a benchmark")
     link = by_number(front, wanted)
     run = await given(link, bench.BenchRun, "GET", f"/bench/{wanted // STRIDE}")
-    return reply(replace(placed(run, link.name), id=wanted))
+    return replace(placed(run, link.name), id=wanted)
 
 
 def by_number(front: StableFront, wanted: int) -> Any:

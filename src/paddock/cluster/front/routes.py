@@ -61,6 +61,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("GET", "/plans"): reads.all_plans,
     ("GET", "/bench"): reads.bench_runs,
     ("GET", "/bench/{run}"): reads.bench_run,
+    ("GET", "/bench/{run}/against/{before}"): reads.bench_comparison,
     # one model, on the node where it would be asked
     ("GET", "/plans/{model:.+}"): reads.PLAN,
     ("GET", "/profiles/{model:.+}"): reads.DETAIL,
@@ -98,6 +99,7 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
 ONE_NODE = frozenset(
     (
         *(("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
+        ("POST", "/pulls/plan"),
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),
