@@ -63,7 +63,9 @@ def main() -> None:
     for binary in (LOAD, STUB):
         source = HERE / f"{binary.name}.rs"
         if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
-            sys.exit(f"{binary} is missing or older than its source: run `make bench/bin/{binary.name}`")
+            sys.exit(
+                f"{binary} is missing or older than its source: run `make bench/bin/{binary.name}`"
+            )
     with tempfile.TemporaryDirectory(prefix="paddock-bench-") as folder:
         result = _measure(Path(folder), options)
     if options.json:
