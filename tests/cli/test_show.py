@@ -134,7 +134,7 @@ def test_a_projector_in_the_place_of_a_model_is_reported(paddock: Paddock, conf:
     [
         ("broken", "broken.gguf is truncated or damaged (download it again)"),
         ("gone", "missing: "),
-        ("remote", "llama-server fetches it"),
+        ("remote", "it is fetched before the first load"),
     ],
 )
 def test_where_there_are_no_facts_the_reason_stands_and_the_rest_is_shown(

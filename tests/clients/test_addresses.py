@@ -1,10 +1,12 @@
 """Whoever does as we say is let in: every address that advice, files and documents name."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from paddock.clients.known import CLIENTS
@@ -17,6 +19,7 @@ from tests.clients.offers import OFFER
 
 ROOT = Path(__file__).parents[2]
 # A host before a port of ours, and the names by which containers reach their host, ported or not.
+_UNSET = Settings()
 NAMED = re.compile(r"([\w.-]+|\[[\da-f:]+\]):(?:8080|11434)\b|\b([\w.-]+\.internal)\b")
 
 
@@ -37,10 +40,10 @@ def _hosts(text: str) -> set[str]:
     return {host for found in NAMED.findall(text) for host in found if host}
 
 
-def _is_let_in(host: str) -> bool:
+def _is_let_in(host: str, settings: Settings = _UNSET) -> bool:
     headers = CIMultiDictProxy(CIMultiDict({"Host": f"{host}:8080"}))
     try:
-        Guard(Settings(), Keyring(Settings(), Path("none"))).check(
+        Guard(settings, Keyring(Settings(), Path("none"))).check(
             "GET", headers, Scope.OPEN, acts=False
         )
     except Forbidden:
@@ -62,10 +65,23 @@ def test_an_address_that_a_client_is_given_is_let_in(name: str, tmp_path: Path):
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*compose.yml")]
 
 
+def _of_kubernetes() -> Settings:
+    """What the front's settings in the manifests let in besides."""
+    manifests = yaml.safe_load_all((ROOT / "examples/kubernetes.yaml").read_text())
+    texts = [one.get("data") or one.get("stringData") or {} for one in manifests]
+    files = [text["paddock.toml"] for text in texts if "paddock.toml" in text]
+    hosts = [tomllib.loads(file).get("allowed-hosts", []) for file in files]
+    return Settings(allowed_hosts=tuple(name for names in hosts for name in names))
+
+
+WITH_SETTINGS = {"kubernetes.md": _of_kubernetes}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_an_address_in_a_document_is_let_in(page: Path):
     hosts = _hosts(page.read_text())
-    assert [host for host in hosts if not _is_let_in(host)] == []
+    settings = WITH_SETTINGS.get(page.name, Settings)()
+    assert [host for host in hosts if not _is_let_in(host, settings)] == []
 
 
 def test_another_name_is_not():

@@ -12,7 +12,10 @@ from tests.config.stables import Yard
 
 PRINTABLE = st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["C", "Z"])
 NAMES = st.text(st.sampled_from("abcXYZ019-_.:/ "), min_size=1, max_size=12).map(str.strip)
+# Behind a blank or a number they begin a comment (config/trailing.py), whatever their writer meant.
+COMMENTS = frozenset(";#")
 TEXTS = st.text(PRINTABLE | st.just(" "), max_size=20).map(str.strip)
+VALUES = TEXTS.filter(COMMENTS.isdisjoint)
 # A word with a dash in front is a flag and not a value to EXTRA_ARGS.
 WORDS = st.text(PRINTABLE | st.just(" "), min_size=1, max_size=20).filter(lambda w: w[0] != "-")
 
@@ -58,14 +61,14 @@ def subset(of):
 
 def meant():
     by_key = {
-        flag: st.tuples(st.sampled_from(spellings), values.map(str))
+        flag: st.tuples(st.sampled_from(spellings), values.map(str).filter(COMMENTS.isdisjoint))
         for flag, (spellings, values) in FLAGS.items()
     }
     in_tail = {flag: values.map(str) for flag, (_, values) in FLAGS.items()}
     return st.builds(
         Meant,
         name=NAMES.filter(lambda name: name not in {"", "*"}),
-        title=TEXTS,
+        title=VALUES,
         pin=st.booleans(),
         ttl=st.integers(0, 10**6),
         keys=subset(by_key),
