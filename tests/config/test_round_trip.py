@@ -14,8 +14,7 @@ PRINTABLE = st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categor
 NAMES = st.text(st.sampled_from("abcXYZ019-_.:/ "), min_size=1, max_size=12).map(str.strip)
 # Behind a blank or a number they begin a comment (config/trailing.py), whatever their writer meant.
 COMMENTS = frozenset(";#")
-TEXTS = st.text(PRINTABLE | st.just(" "), max_size=20).map(str.strip)
-VALUES = TEXTS.filter(COMMENTS.isdisjoint)
+TEXTS = st.text(PRINTABLE | st.just(" "), max_size=20).map(str.strip).filter(COMMENTS.isdisjoint)
 # A word with a dash in front is a flag and not a value to EXTRA_ARGS.
 WORDS = st.text(PRINTABLE | st.just(" "), min_size=1, max_size=20).filter(lambda w: w[0] != "-")
 
@@ -68,7 +67,7 @@ def meant():
     return st.builds(
         Meant,
         name=NAMES.filter(lambda name: name not in {"", "*"}),
-        title=VALUES,
+        title=TEXTS,
         pin=st.booleans(),
         ttl=st.integers(0, 10**6),
         keys=subset(by_key),
