@@ -141,7 +141,6 @@ class TuningRuns(PaddockError):
 
     code = "tuning_runs"
     status = 409
-    passes_in = 5.0  # its client may be about to go
 
 
 class QueueFull(PaddockError):

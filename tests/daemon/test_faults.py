@@ -83,6 +83,12 @@ async def pull(home: Yard) -> None:
     await until_noted(home, "pulls")
 
 
+async def begin_a_study(home: Yard) -> None:
+    body = {"profile": "alpha", "goal": "chat"}
+    async with home.http.post(home.url + "/tune", json=body) as study:
+        await study.content.readany()
+
+
 async def look_on(home: Yard) -> None:
     with home.daemon.bus.subscribe(readings=True):
         await until_noted(home, "activity")
@@ -128,6 +134,7 @@ TROUBLES = [
     Trouble("yield", lambda _: (yield_state, "atomic_write"), then=yield_and_resume),
     Trouble("devices", lambda h: (h.daemon.device_watch, "note"), raises_later, nothing),
     Trouble("pulls", lambda h: (h.daemon.pulls, "_process"), raises_later, pull),
+    Trouble("tuning", lambda h: (h.daemon.tunings, "_bring_back"), then=begin_a_study),
     Trouble("watchman", lambda h: (h.daemon.watchman, "look"), then=nothing),
     Trouble("vitals", lambda _: (Vitals, "look")),
     Trouble("logs", lambda _: (Output, "log_lines")),

@@ -25,7 +25,10 @@ PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "m
     "too_many_connections",
     "no_room_for_body",
     "hub_unreachable",
+    "node_lost",
+    "nodes_away",
 }
+BROKEN = {"upstream_gone", "node_lost", "instance_hangs"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,8 +64,7 @@ def test_inside_a_stream_a_type_says_whether_the_turn_is_over(kind: type[Paddock
     assert chat["error"].get("retry_after") == anthropic["error"].get("retry_after")
     assert ("retry_after" in chat["error"]) == (kind.code in PASSES)
     if kind.code in PASSES:
-        is_broken = kind.code in {"upstream_gone", "instance_hangs"}
-        assert code == ("server_error" if is_broken else "rate_limit_exceeded")
+        assert code == ("server_error" if kind.code in BROKEN else "rate_limit_exceeded")
     if kind.code in PASSES - {"queue_full", "key_busy"}:
         assert chat["error"]["type"] == "server_error"
         assert anthropic["error"]["type"] == "overloaded_error"
@@ -91,7 +93,7 @@ def test_who_reads_nothing_but_events_hears_in_one_how_long_to_wait(kind: type[P
     assert (answer.status, answer.content_type) == (200, "text/event-stream")
     assert isinstance(answer.body, bytes)
     text = answer.body.decode()
-    if kind.code not in {"upstream_gone", "instance_hangs"}:
+    if kind.code not in BROKEN:
         assert f'"no. Please try again in {error.passes_in:.0f}s."' in text
     assert text.count("event: ") == 2
     assert answer.headers["retry-after"] == f"{error.passes_in:.0f}"

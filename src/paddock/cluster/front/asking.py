@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -31,13 +31,14 @@ class NodeRefused(PaddockError):
 
     code = "engine_refused"
 
-    def __init__(self, said: Said) -> None:
+    @classmethod
+    def with_reply(cls, said: Said) -> Self:
+        """With the reason that its reply gives."""
         try:
             failure = msgspec.json.decode(said.body, type=ErrorBody).error
-            super().__init__(failure.message, hint=failure.hint, detail=tuple(failure.log))
         except msgspec.DecodeError:
-            super().__init__(said.body[:500].decode(errors="replace") or "no reason was given")
-        self.said = said
+            return cls(said.body[:500].decode(errors="replace") or "no reason was given")
+        return cls(failure.message, hint=failure.hint, detail=tuple(failure.log))
 
 
 async def ask(
@@ -71,7 +72,7 @@ async def given(link: NodeLink, kind: type[T], method: str, path: str, body: Any
     """What it says yes with. Raises NodeLost, NodeRefused."""
     said = await ask(link, method, path, body)
     if said.status >= 400:
-        raise NodeRefused(said)
+        raise NodeRefused.with_reply(said)
     return msgspec.json.decode(said.body, type=kind)
 
 

@@ -59,7 +59,9 @@ async def _followed(
         said = await link.pool.ask("POST", "/switch", headers, msgspec.json.encode(order))
         try:
             if said.status >= HTTPStatus.BAD_REQUEST:
-                raise NodeRefused(Said(said.status, said.content_type, await said.whole()))
+                raise NodeRefused.with_reply(
+                    Said(said.status, said.content_type, await said.whole())
+                )
             return await _progress(request, link, said)
         finally:
             said.close()
