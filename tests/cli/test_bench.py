@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from paddock.api.bench import BenchRun
+from paddock.api.bench import BenchNow, BenchRun
 from paddock.api.client import Client
+from paddock.api.events import BenchChanged
 from paddock.api.types import ProfileInfo
 from paddock.bench.options import BenchOptions
 from paddock.bench.run import Bench
@@ -153,6 +154,7 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
     client = Client(daemon)
     client.unload("alpha")
     client.switch("ran")
+    before = next(client.events())
     options = BenchOptions(answer=4, depths=(64,))
     found = one_run(client, options, _Steps("2 of 3", interrupt))
     assert (found.outcome, found.profiles[0].outcome) == ("interrupted", "interrupted")
@@ -161,6 +163,21 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
     assert len(row.generation.samples) == 1
     assert client.bench_run(found.id).outcome == "interrupted"
     assert live(daemon) == ["ran"]
+    said = published(client, before.seq)
+    assert (said[0].profile, said[0].number, said[0].of) == ("alpha", 1, 1)
+    assert said[0].in_words() == "benchmark, 1 of 1, loading"
+    assert (said[-1].outcome, said[-1].step, said[-1].eta) == ("interrupted", "", None)
+
+
+def published(client: Client, after: int) -> list[BenchNow]:
+    """What dashboards heard of a benchmark that is over."""
+    said: list[BenchNow] = []
+    for event in client.events(after):
+        if isinstance(event, BenchChanged):
+            said.append(event.bench)
+            if event.bench.outcome != "running":
+                break
+    return said
 
 
 @pytest.mark.parametrize(
