@@ -123,12 +123,13 @@ class Client(TuningCalls):
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+    def plan(self, profile: str, *, patient: bool = False, line: HangUp | None = None) -> Plan:
         """Where a profile would lie, by its engine; takes seconds where that must be asked.
 
-        `patient`: however many these are.
+        `patient`: however many these are; `line` can hang up from another thread.
         """
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
+        path = f"/plans/{quote(profile, safe='')}"
+        return self._call("GET", path, Plan, patient=patient, line=line)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""

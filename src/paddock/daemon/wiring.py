@@ -172,7 +172,7 @@ class ControlRoom:
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
             loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
-            past.probes, base.requests, metrics, sampler, faults,
+            past.probes, base.requests, metrics, sampler, reports.parts.tuning_book, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(
             settings, records, base.registry, base.ledger, past.contexts, self.aftermath, loop,
@@ -216,7 +216,7 @@ class ControlRoom:
             records, self.configuration, self.yielding, self.fetches, clock,
         )  # fmt: skip
         self.tunings = Tunings(
-            given.paths, roster, base.scheduler, self.configuration, self.orders, publisher,
+            given.paths, roster, loop, base.scheduler, self.configuration, self.orders, publisher,
             reports.parts.tuning_book, faults,
         )  # fmt: skip
 
