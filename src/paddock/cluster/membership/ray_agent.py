@@ -112,8 +112,8 @@ class Agent:
         """What this machine says, as long as Ray has it."""
         actor: Any = None
         seen = 0
-        want = msgspec.to_builtins(self._begin.want)
         while address in self._machines and self._machines[address].is_in_ray:
+            want = self._want()
             try:
                 if actor is None:
                     actor = await asyncio.to_thread(self._actor, address, want)
@@ -129,6 +129,12 @@ class Agent:
                 continue
             if address in self._machines and changed_facts(self._machines[address], facts):
                 self._publish()
+
+    def _want(self) -> dict[str, Any]:
+        """What the front wants of each machine now."""
+        self._begin.want.lenders = self._machines.lenders()
+        found: dict[str, Any] = msgspec.to_builtins(self._begin.want)
+        return found
 
     def _complain(self, address: str, error: Exception) -> None:
         if address in self._machines:
@@ -165,9 +171,17 @@ class Agent:
             if address in self._machines and self._machines[address].url == url:
                 self._machines[address].answers = answers
 
+        async def look(address: str, lends: str) -> None:
+            listens = await does_listen(lends)
+            if address in self._machines:
+                missed = self._machines[address].missed
+                self._machines[address].missed = 0 if listens else missed + 1
+
         async with asyncio.TaskGroup() as group:
             for address, url in self._machines.urls().items():
                 group.create_task(ask(address, url))
+            for address, lends in self._machines.lending().items():
+                group.create_task(look(address, lends))
         self._publish()
 
     def _publish(self) -> None:
@@ -194,6 +208,18 @@ async def does_answer(url: str) -> bool:
                 return b" 200 " in await reader.readline()
             finally:
                 writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def does_listen(endpoint: str) -> bool:
+    """Whether somebody takes connections there."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.close()
+            return True
     except (OSError, TimeoutError):
         return False
 
