@@ -33,7 +33,7 @@ Labels = Annotated[
     typer.Option(
         "--label",
         metavar="KEY=VALUE",
-        help="A label, by which [cluster] in paddock.toml chooses machines. May be repeated.",
+        help="A label, by which \\[cluster] in paddock.toml chooses machines. May be repeated.",
         show_default=False,
     ),
 ]
