@@ -117,7 +117,7 @@ def test_a_download_is_one_line_that_goes_on() -> None:
     assert [notice.text for notice in view.notices] == [
         "a/b: running, 50%",
         "c/d: running, 0%",
-        "a/b: done, as []",
+        "a/b: done",
     ]
 
 

@@ -116,12 +116,14 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         tab.keyboard.press("l")
         tab.get_by_role("heading", name="Log").wait_for()
         assert tab.url.endswith(f"/dashboard/logs/{QWEN}")
+        tab.keyboard.press("D")
+        tab.get_by_role("heading", name="Downloads").wait_for()
         tab.keyboard.press("d")
         tab.get_by_role("heading", name="Devices").wait_for()
         tab.keyboard.press("?")
         tab.get_by_role("dialog").wait_for()
         tab.keyboard.press("Escape")
-        for ending in (f"/logs/{QWEN}", f"/models/{QWEN}", "/dashboard"):
+        for ending in ("/pulls", f"/logs/{QWEN}", f"/models/{QWEN}", "/dashboard"):
             tab.go_back()
             assert tab.url.endswith(ending)
         tab.keyboard.press("m")
@@ -191,11 +193,12 @@ def test_models_are_filtered_sorted_and_the_daemon_stopped_by_the_terminals_keys
         assert tab.evaluate("document.activeElement.type") == "search"
         tab.keyboard.press("Escape")
         tab.keyboard.press("?")
+        tab.get_by_role("dialog").wait_for()
         listed = {
             tab.evaluate("e => e.textContent", key)
             for key in tab.locator("dialog[open] kbd").element_handles()
         }
-        assert {*"fsSpQm/ucxybladrhe?L", "Backspace"} <= listed
+        assert {*"fsSpQm/ucxybladrDhe?L", "Backspace"} <= listed
         tab.keyboard.press("Escape")
         tab.get_by_role("dialog").wait_for(state="detached")
         tab.keyboard.press("Q")

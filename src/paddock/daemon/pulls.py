@@ -25,7 +25,8 @@ from paddock.daemon.configuration import Configuration
 from paddock.daemon.faults import Faults
 from paddock.daemon.reports.publisher import Publisher
 from paddock.errors import BadRequest, ConfigError, PaddockError, QueueFull
-from paddock.hub.extra import INSTALL, is_installed
+from paddock.extras import install_command
+from paddock.hub.extra import is_installed
 from paddock.hub.names import parsed
 from paddock.hub.refusals import HubMissing
 
@@ -91,7 +92,9 @@ class Pulls:
         """
         parsed(model)
         if not is_installed():
-            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+            raise HubMissing(
+                "downloads need the library huggingface_hub", hint=install_command("hub")
+            )
         known = self._book.under_way(model)
         if known and known.state == "paused":
             return self.resume(known.id)
@@ -107,7 +110,9 @@ class Pulls:
         """What it would be here. BadName, HubMissing, ConfigError with what the hub says."""
         parsed(model)
         if not is_installed():
-            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+            raise HubMissing(
+                "downloads need the library huggingface_hub", hint=install_command("hub")
+            )
         words = ["pull", model, "--dry-run", "--json", "--url", f"http://{self._listen}"]
         async with self._planning:
             process = await self._process(*words, stderr=asyncio.subprocess.PIPE)

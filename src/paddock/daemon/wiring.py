@@ -40,6 +40,7 @@ from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.keyring import Keyring
+from paddock.daemon.lent import LentDevices
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Effects, Loop
 from paddock.daemon.memory.ledger import Ledger
@@ -215,6 +216,9 @@ class ControlRoom:
             self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
             records, self.configuration, self.yielding, self.fetches, clock,
         )  # fmt: skip
+        self.lent = LentDevices(
+            given.paths, roster, base.scheduler, self.configuration, self.orders
+        )
         self.tunings = Tunings(
             given.paths, roster, loop, base.scheduler, self.configuration, self.orders, publisher,
             reports.parts.tuning_book, faults,

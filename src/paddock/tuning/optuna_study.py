@@ -14,8 +14,8 @@ import msgspec
 from paddock.api.placement import Plan
 from paddock.api.tunings import TuningTrial
 from paddock.errors import PaddockError
+from paddock.extras import install_command
 from paddock.private import open_private
-from paddock.tuning.extra import INSTALL
 from paddock.tuning.space import Space
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def library() -> Any:
     try:
         import optuna
     except ImportError:
-        raise PaddockError("tuning needs the library Optuna", hint=INSTALL) from None
+        raise PaddockError(
+            "tuning needs the library Optuna", hint=install_command("tune")
+        ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

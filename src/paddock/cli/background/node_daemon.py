@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock import __version__
+from paddock.cli.background.lender import lent, tell_lenders
 from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
@@ -92,6 +93,8 @@ class _NodeDaemon:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
         self.facts.reserves = files.settings.cluster.reserve_gpus
+        self.facts.lends = self._lent(files)
+        tell_lenders(files.paths.state_dir, self.want.lenders)
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
             if addresses:
@@ -103,6 +106,14 @@ class _NodeDaemon:
         order = self._order(f"{_bracketed(self.address)}:{files.settings.cluster.node_port}")
         started = ensure_running(order)
         return self._is_up(started.url, started.pid)
+
+    def _lent(self, files: Files) -> str:
+        """Where its devices are lent from now on; why they are not is said as its reason."""
+        try:
+            return lent(files, self.address)
+        except PaddockError as error:
+            self.facts.reason = f"it lends nothing: {error.message}"
+            return ""
 
     def _order(self, listen: str) -> Order:
         machine = self.machine

@@ -24,7 +24,7 @@ _BY_HANDLER: dict[Handler, Handler] = {
     lists.version: lists.version,
     lists.refused: lists.refused,
     management.disabled: management.disabled,
-    dashboard.page: dashboard.page,
+    dashboard.page: looking.dashboard,
     dashboard.file: dashboard.file,
     openapi.document: openapi.document,
     management.health: looking.health,
