@@ -798,6 +798,7 @@ export interface Preview {
     seconds?: number | null;
     size_mib?: number | null;
     cached_mib?: number | null;
+    network_mib?: number | null;
     eta?: number | null;
     verdict?: "degraded" | "unknown" | "verified" | null;
     summary?: string;
@@ -832,6 +833,7 @@ export interface ProfileInfo {
     priority?: number;
     ttl?: number;
     replicas?: number;
+    rpc_nodes?: (string)[];
     keeps_context?: boolean;
     engine?: string;
     ctx_size?: number | null;
