@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,11 @@ def test_doctor_names_a_tuning_that_was_written_for_something_else(
     client = Client(daemon[0])
     client.switch("ran")
     load = client.history("ran", 1).loads[0]
-    now = {"engine": load.engine, "engine_version": load.engine_version, "devices": load.devices}
+    now: dict[str, Any] = {
+        "engine": load.engine,
+        "engine_version": load.engine_version,
+        "devices": load.devices,
+    }
     tuning = Tuning(profile="ran", goal="chat", begun_at="2026-11-30T10:00:00+00:00", **{**now, **other})  # fmt: skip
     tuning.id = client.keep_tuning(tuning)
 
