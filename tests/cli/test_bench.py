@@ -195,7 +195,7 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
     assert live(daemon) == ["ran"]
     said = published(client, before.seq)
     assert (said[0].profile, said[0].number, said[0].of) == ("alpha", 1, 1)
-    assert said[0].in_words() == "benchmark, 1 of 1, loading"
+    assert said[0].in_words() == "benchmark 1 of 1: loading"
     assert (said[-1].outcome, said[-1].step, said[-1].eta) == ("interrupted", "", None)
 
 

@@ -10,11 +10,13 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from paddock.api.activity import Preview
+from paddock.api.bench import BenchRun, RunSummary
 from paddock.api.connection import HangUp
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Placement, Plan, Reason, Verdict
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
+from paddock.api.tunings import Tuning, TuningList
 from paddock.api.types import Failure, ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
 from paddock.errors import ConfigError
@@ -143,6 +145,19 @@ class Deaf:
             layers=48, layers_on_devices=48, graph_splits=2,
             notes=["CUDA1 drives the display, and is left free"],
         )  # fmt: skip
+
+    def bench_runs(self, limit: int | None = None) -> list[RunSummary]:
+        """None, and no study either: see `test_detail_measured.py`."""
+        return []
+
+    def bench_run(self, number: int) -> BenchRun:
+        raise NotImplementedError
+
+    def tunings(self, profile: str | None = None, limit: int | None = None) -> TuningList:
+        return TuningList(tunings=[])
+
+    def tuning(self, number: int) -> Tuning:
+        raise NotImplementedError
 
     def history(self, profile: str, limit: int | None = None) -> History:
         """The two switches' loads, and one of the day before."""

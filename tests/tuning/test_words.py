@@ -53,9 +53,9 @@ def test_what_it_will_do(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        ({"step": "trial 3: threads=4", "gain": 0.123}, "tuning for chat, trial 3: threads=4, best so far +12.3%"),
-        ({}, "tuning for chat, begins"),
-        ({"outcome": "done", "gain": 0.5}, "tuning for chat: done, best so far +50.0%"),
+        ({"step": "trial 3: threads=4", "gain": 0.123}, "tuning, +12.3% so far, for chat: trial 3: threads=4"),
+        ({}, "tuning, for chat: begins"),
+        ({"outcome": "done", "gain": 0.5}, "tuning for chat: done, +50.0%"),
     ],
 )  # fmt: skip
 def test_a_study_in_one_line(now: dict[str, Any], words: str) -> None:

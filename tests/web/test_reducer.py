@@ -139,9 +139,9 @@ def test_a_study_is_one_line_that_goes_on_and_its_trials_are_no_news_of_models_c
     for one, now in steps:
         view = reduce_news(view, one, now)
         found.append([notice.text for notice in view.notices])
-    assert found[0] == ["a: tuning for chat, begins"]
-    assert found[2] == found[3] == ["a: tuning for chat, trial 2, best so far +20.0%, at most 1 min 00 s left"]  # fmt: skip
-    assert found[4] == ["a: tuning for chat: done, best so far +25.0%"]
+    assert found[0] == ["a: tuning, for chat: begins"]
+    assert found[2] == found[3] == ["a: tuning, +20.0% so far, 1 min 00 s left, for chat: trial 2"]  # fmt: skip
+    assert found[4] == ["a: tuning for chat: done, +25.0%"]
 
 
 def test_a_benchmark_is_one_line_over_all_its_profiles() -> None:
@@ -160,7 +160,7 @@ def test_a_benchmark_is_one_line_over_all_its_profiles() -> None:
         view = reduce_news(view, one, now)
         found.append([notice.text for notice in view.notices])
     assert found == [
-        ["a: benchmark, 1 of 2, loading"],
-        ["b: benchmark, 2 of 2, 64 tokens, 1 of 3, fastest so far a with 41.2 t/s, about 1 min 00 s left"],
+        ["a: benchmark 1 of 2: loading"],
+        ["b: benchmark 2 of 2, 1 min 00 s left, fastest so far a with 41.2 t/s: 64 tokens, 1 of 3"],
         ["b: benchmark: done, fastest so far b with 50.0 t/s"],
     ]  # fmt: skip

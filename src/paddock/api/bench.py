@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from paddock.api.types import Failure
+from paddock.figures.units import seconds
 
 RunOutcome = Literal["running", "done", "interrupted"]
 
@@ -165,11 +166,12 @@ class BenchNow(msgspec.Struct, kw_only=True, omit_defaults=True):
     speed: float | None = None  # its tokens/s, at the least depth
 
     def in_words(self) -> str:
-        """In one line, without the time that is left."""
+        """In one line; what matters most comes first, since lines of dashboards are short."""
         best = f", fastest so far {self.best} with {self.speed:.1f} t/s" if self.speed else ""
         if self.outcome != "running":
             return f"benchmark: {self.outcome}{best}"
-        return f"benchmark, {self.number} of {self.of}, {self.step or 'begins'}{best}"
+        left = f", {seconds(self.eta)} left" if self.eta else ""
+        return f"benchmark {self.number} of {self.of}{left}{best}: {self.step or 'begins'}"
 
 
 class BenchRuns(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from paddock.api.bench import RunOutcome, Spread
 from paddock.api.types import ProfileInfo
+from paddock.figures.units import seconds
 
 Goal = Literal["chat", "agent", "throughput", "context"]
 TrialState = Literal["measured", "same", "pruned", "failed", "interrupted"]
@@ -122,13 +123,15 @@ class TuningNow(msgspec.Struct, kw_only=True, omit_defaults=True):
     tuning: int = 0  # the number of what is kept of it, once there is something
 
     def in_words(self) -> str:
-        """In one line."""
+        """In one line; what matters most comes first, since lines of dashboards are short."""
         if self.outcome != "running":
-            return f"tuning for {self.goal}: {self.outcome}{self._best()}"
-        return f"tuning for {self.goal}, {self.step or 'begins'}{self._best()}"
+            return f"tuning for {self.goal}: {self.outcome}{self._gain()}"
+        left = f", {seconds(self.eta)} left" if self.eta else ""
+        best = f"{self._gain()} so far" if self.gain else ""
+        return f"tuning{best}{left}, for {self.goal}: {self.step or 'begins'}"
 
-    def _best(self) -> str:
-        return f", best so far {self.gain:+.1%}" if self.gain else ""
+    def _gain(self) -> str:
+        return f", {self.gain:+.1%}" if self.gain else ""
 
 
 class TuningSummary(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from time import monotonic
 from paddock import __version__
 from paddock.api.bench import BenchedProfile, BenchRun
 from paddock.api.client import Client
+from paddock.api.tunings import TRIAL_SUFFIX
 from paddock.api.types import Failure, ProfileInfo, Status
 from paddock.bench.bench_news import BenchNews
 from paddock.bench.evaluation import evaluated
@@ -160,4 +161,5 @@ class Bench:
 
 def _running(status: Status) -> list[str]:
     """The profiles that are loaded, or about to be."""
-    return [one.profile for one in status.instances if one.phase in _LIVE]
+    live = [one.profile for one in status.instances if one.phase in _LIVE]
+    return [name for name in live if not name.endswith(TRIAL_SUFFIX)]  # a study has its own

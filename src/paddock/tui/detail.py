@@ -20,6 +20,7 @@ from paddock.errors import PaddockError
 from paddock.figures.sparkline import sparkline
 from paddock.figures.units import mib, seconds, spared, speed
 from paddock.tui.calls import DaemonCalls
+from paddock.tui.detail_measured import measured_of
 from paddock.tui.detail_switches import waterfall_of
 
 _LOADS = 40
@@ -44,6 +45,7 @@ class Detail(Screen[None]):
             yield Static("asking for the plan …", id="detail-plan")
             yield Static("", id="detail-history")
             yield Static("", id="detail-switches")
+            yield Static("", id="detail-measured")
             yield Static("", id="detail-facts")
             yield Static("", id="detail-flags")
         yield Footer()
@@ -62,6 +64,8 @@ class Detail(Screen[None]):
             self.app.call_from_thread(self._show, "detail-history", _history(history))
             switches = self._daemon.switches(name, _SWITCHES).switches
             self.app.call_from_thread(self._show, "detail-switches", waterfall_of(switches))
+            measured = measured_of(self._daemon, name)
+            self.app.call_from_thread(self._show, "detail-measured", measured)
             plan = self._daemon.plan(name)
             self.app.call_from_thread(self._show, "detail-plan", _placement(plan, self._instance))
         except PaddockError as error:

@@ -27,12 +27,16 @@ def noted(view: View, kind: NoticeKind, text: str, now: float, *, profile: str =
 
 
 def switch_noted(view: View, ended: SwitchEnded, now: float) -> View:
-    """How a switch ended."""
+    """How a switch ended. Of a trial the study's line says it."""
+    if ended.profile.endswith(TRIAL_SUFFIX):
+        return view
     return noted(view, ended.outcome, _ending(ended), now, profile=ended.profile)
 
 
 def crash_noted(view: View, profile: str, failure: Failure, now: float) -> View:
-    """What served has ended and was not meant to."""
+    """What served has ended and was not meant to; of a trial that is a result."""
+    if profile.endswith(TRIAL_SUFFIX):
+        return view
     return noted(view, "failed", f"{profile}: {reason(profile, failure)}", now, profile=profile)
 
 
@@ -40,6 +44,8 @@ def verdict_noted(
     view: View, profile: str, verdict: Verdict, before: Verdict | None, now: float
 ) -> View:
     """Good news is added to the line about the load, bad news gets its own."""
+    if profile.endswith(TRIAL_SUFFIX):
+        return view
     if verdict.state == "verified":
         return _verified(view, profile)
     if verdict.state != "degraded" or (before and complaint(before) == complaint(verdict)):
@@ -66,9 +72,9 @@ def tuning_noted(view: View, tuning: TuningNow, now: float) -> View:
     last = view.notices[-1] if view.notices else None
     if last and last.kind == "tuning" and last.profile == tuning.profile:
         view = replace(view, notices=view.notices[:-1])
-    left = f", at most {seconds(tuning.eta)} left" if tuning.eta else ""
-    text = f"{tuning.profile}: {tuning.in_words()}{left}"
-    return noted(view, "tuning", text, now, profile=tuning.profile)
+    return noted(
+        view, "tuning", f"{tuning.profile}: {tuning.in_words()}", now, profile=tuning.profile
+    )
 
 
 def bench_noted(view: View, bench: BenchNow, now: float) -> View:
@@ -76,9 +82,7 @@ def bench_noted(view: View, bench: BenchNow, now: float) -> View:
     last = view.notices[-1] if view.notices else None
     if last and last.kind == "bench":
         view = replace(view, notices=view.notices[:-1])
-    left = f", about {seconds(bench.eta)} left" if bench.eta else ""
-    text = f"{bench.profile}: {bench.in_words()}{left}"
-    return noted(view, "bench", text, now, profile=bench.profile)
+    return noted(view, "bench", f"{bench.profile}: {bench.in_words()}", now, profile=bench.profile)
 
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:

@@ -80,8 +80,9 @@ def show_proposal(proposal: TuneProposal, *, as_json: bool, to_stderr: bool = Fa
     say(f"{proposal.profile} for {proposal.goal}. Varied, today's first:")
     for knob in space.knobs:
         say(f"  {knob.name}: {', '.join(knob.labels[:_LONG])}  ({knob.why})")
-    for name, why in space.left_out.items():
-        say(paint(f"  not {name}: {why}", "dim"))
+    for why in dict.fromkeys(space.left_out.values()):
+        names = [name for name, reason in space.left_out.items() if reason == why]
+        say(paint(f"  not {', '.join(names)}: {why}", "dim"))
     say(
         f"At most {proposal.trials} trials and {seconds(proposal.budget)}; all combinations would be {space.grid:,} loads."
     )

@@ -150,6 +150,11 @@ function snapshot(view, event, now) {
     return recalled(withInstances(view, status.instances), now);
 }
 
+/** Whether it is a profile of a study's trials. @param {string} profile */
+function isTrial(profile) {
+    return profile.endsWith("@tune");
+}
+
 /** @param {View} view @param {Extract<Event, {type: "instance-ended"}>} event @param {number} now @returns {View} */
 function instanceEnded(view, event, now) {
     const { [event.instance]: _, ...instances } = view.instances;
@@ -246,7 +251,7 @@ function configChanged(view, event, now) {
     const changes = [event.changed, event.added, event.removed].some((names) => names?.length);
     view = { ...view, config: event.config, is_stale: changes || view.is_stale };
     const names = [...(event.changed ?? []), ...(event.added ?? []), ...(event.removed ?? [])];
-    if (names.length && names.every((name) => name.endsWith("@tune"))) return view; // flags of a trial: of no file
+    if (names.length && names.every(isTrial)) return view; // flags of a trial: of no file
     return noted(view, { kind: "config", at: now, profile: "", about: event });
 }
 
@@ -363,6 +368,7 @@ function withSwitch(view, one) {
 
 /** With one more; of the oldest ones the last fifty are kept. What was said a moment ago is as new as this. @param {View} view @param {Notice} notice @returns {View} */
 function noted(view, notice) {
+    if (notice.kind !== "tuning" && isTrial(notice.profile)) return view; // the study's line says it
     const last = view.notices.at(-1);
     const isSaid = last?.kind === notice.kind && worded(last) === worded(notice);
     return { ...view, notices: [...(isSaid ? view.notices.slice(0, -1) : view.notices), notice].slice(-KEPT_NOTICES) };

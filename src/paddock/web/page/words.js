@@ -196,15 +196,17 @@ export function yieldedBy(yielded) {
 /** How a study is. @param {import("../types").TuningNow} now */
 function tuned(now) {
     const running = (now.outcome ?? "running") === "running";
-    const best = now.gain ? `, best so far ${now.gain > 0 ? "+" : ""}${(100 * now.gain).toFixed(1)}%` : "";
-    return running ? `tuning for ${now.goal}, ${now.step || "begins"}${best}` : `tuning for ${now.goal}: ${now.outcome}${best}`;
+    const best = now.gain ? `, ${now.gain > 0 ? "+" : ""}${(100 * now.gain).toFixed(1)}%` : "";
+    const left = now.eta ? `, ${seconds(now.eta)} left` : "";
+    return running ? `tuning${best && `${best} so far`}${left}, for ${now.goal}: ${now.step || "begins"}` : `tuning for ${now.goal}: ${now.outcome}${best}`;
 }
 
 /** How a benchmark is. @param {import("../types").BenchNow} now */
 function benched(now) {
     const running = (now.outcome ?? "running") === "running";
     const best = now.speed ? `, fastest so far ${now.best} with ${now.speed.toFixed(1)} t/s` : "";
-    return running ? `benchmark, ${now.number ?? 0} of ${now.of ?? 0}, ${now.step || "begins"}${best}` : `benchmark: ${now.outcome}${best}`;
+    const left = now.eta ? `, ${seconds(now.eta)} left` : "";
+    return running ? `benchmark ${now.number ?? 0} of ${now.of ?? 0}${left}${best}: ${now.step || "begins"}` : `benchmark: ${now.outcome}${best}`;
 }
 
 /** How a download is. @param {import("../types").PullInfo} pull */
@@ -237,9 +239,9 @@ export function notice({ about, profile, verified }) {
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
         case "tuning":
-            return `${about.tuning.profile}: ${tuned(about.tuning)}${about.tuning.eta ? `, at most ${seconds(about.tuning.eta)} left` : ""}`;
+            return `${about.tuning.profile}: ${tuned(about.tuning)}`;
         case "bench":
-            return `${about.bench.profile}: ${benched(about.bench)}${about.bench.eta ? `, about ${seconds(about.bench.eta)} left` : ""}`;
+            return `${about.bench.profile}: ${benched(about.bench)}`;
         case "pull":
             return `${about.pull.model}: ${pulled(about.pull)}`;
         default:
