@@ -780,6 +780,7 @@ export interface Preview {
     seconds?: number | null;
     size_mib?: number | null;
     cached_mib?: number | null;
+    network_mib?: number | null;
     eta?: number | null;
     verdict?: "degraded" | "unknown" | "verified" | null;
     summary?: string;
@@ -814,6 +815,7 @@ export interface ProfileInfo {
     priority?: number;
     ttl?: number;
     replicas?: number;
+    rpc_nodes?: (string)[];
     keeps_context?: boolean;
     engine?: string;
     ctx_size?: number | null;
@@ -1323,6 +1325,8 @@ export interface TuningTrial {
     graph_splits?: number | null;
     load_seconds?: number | null;
     seconds?: number;
+    repeated?: number;
+    beside_traffic?: number;
 }
 
 export interface UsageReport {
