@@ -14,7 +14,7 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.bench import BenchNow, BenchRun, BenchRuns, KeptRun, RunSummary
 from paddock.api.calls import strange
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
@@ -190,6 +190,10 @@ class Client(TuningCalls):
     def keep_bench(self, run: BenchRun) -> KeptRun:
         """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
         return self._call("POST", "/bench", KeptRun, run)
+
+    def bench_news(self, now: BenchNow) -> None:
+        """Publish how a benchmark stands."""
+        self._call("POST", "/bench/news", ModelResult, now)
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""

@@ -1,6 +1,6 @@
 // Made by tools/web_types.py of the OpenAPI document; not to be changed by hand.
 
-export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged | TuningChanged;
+export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged | TuningChanged | BenchChanged;
 
 export interface Activity {
     type: "activity";
@@ -52,6 +52,13 @@ export interface AnthropicReason {
     code: string;
 }
 
+export interface BenchChanged {
+    type: "bench";
+    seq?: number;
+    time?: string;
+    bench: BenchNow;
+}
+
 export interface BenchCircumstances {
     engine?: string;
     engine_version?: string;
@@ -79,6 +86,17 @@ export interface BenchMemory {
     placed?: number | null;
     used?: number | null;
     foreign?: number | null;
+}
+
+export interface BenchNow {
+    profile: string;
+    outcome?: "done" | "interrupted" | "running";
+    step?: string;
+    number?: number;
+    of?: number;
+    eta?: number | null;
+    best?: string;
+    speed?: number | null;
 }
 
 export interface BenchRun {
