@@ -187,8 +187,10 @@ def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable:
     for pid in lost:
         kill(pid)
     assert front.answer("of-dale") == "I am dale."
-    for part in ("gcs_server", "raylet --raylet_socket_name"):
-        until(lambda part=part: head.pids_of(part), lambda found: found and not set(found) & set(lost))  # fmt: skip
+    until(lambda: head.pids_of("gcs_server"), lambda found: not {*found} <= {*lost})
+    until(
+        lambda: head.pids_of("raylet --raylet_socket_name"), lambda found: not {*found} <= {*lost}
+    )
     front.until(are_all_up)
     assert (dale.actor, dale.daemon) == (actor, daemon)
     assert os.getpgid(daemon) == daemon
