@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from paddock.api.activity import Totals
-from paddock.config.paths import daemon_log, keys_file
+from paddock.config.paths import daemon_log, held_gpus_file, keys_file
 from paddock.config.settings import Paths, Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
@@ -98,7 +98,8 @@ class BaseRoom:
         self.flaws = Flaws(self.roster)
         self.kept = ram_folders(given.paths, settings)
         overheads = given.paths.state_dir / "overheads.json"
-        self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept)
+        held = held_gpus_file(given.paths.state_dir)
+        self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept, held_file=held)
         self.pull_book = PullBook()
         self.switches = Switches(self.scheduler, self.registry, self.pull_book, clock)
         self.usage = Usage(self.scheduler, clock)
