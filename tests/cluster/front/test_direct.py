@@ -293,3 +293,32 @@ async def test_a_key_is_looked_at_with_each_request(tmp_path: Path, ways: Ways) 
         on.home.front.guard._keyring.take([NamedKey(name="x", scope="ask", digest="00" * 32)])
         assert (await on.client.asked(WHOLE))[0].startswith(b"HTTP/1.1 401 ")
         assert ways == Ways(served=2)
+
+
+async def test_an_agents_question_goes_on_at_another_node_once(tmp_path: Path) -> None:
+    result = b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":{"text":"hi"}}}'
+    progress = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5}}'
+    words = b"event: message\ndata: %b\n\n"
+    params: dict[str, object] = {"name": "ask_model", "arguments": {"model": "m", "prompt": "hi"}}
+    params["_meta"] = {"progressToken": 5}
+    call = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": params}
+    async with stage(tmp_path, both=["m"]) as on:
+        script = [
+            streams(words % progress, ends=False, pause=0.02),
+            streams(words % progress, words % result, pause=0.02),
+        ]
+        on.one.script = on.two.script = script
+        async with connected(on.home, "Accept: text/event-stream\r\n") as agent:
+            agent.at = "/mcp"
+            _, said = await agent.asked(call)
+        assert said.count(progress) == 2
+        assert json.loads(said.split(b"data: ")[-1])["result"]["structuredContent"] == {
+            "text": "hi"
+        }
+        asked = [json.loads(one.heard[-1]) for one in (on.one, on.two)]
+        assert [one["params"]["arguments"]["model"] for one in asked] == ["m", "m"]
+        on.one.script = on.two.script = [breaks()] * 4
+        async with connected(on.home) as agent:
+            agent.at = "/mcp"
+            _, refused = await agent.asked(call)
+        assert b"node_lost" in refused

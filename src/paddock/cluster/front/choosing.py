@@ -76,10 +76,11 @@ class HomeChooser:
             self._wanted[ticket] = wanted
         return choice
 
-    def preview(self, wish: NodeWish) -> HomeChoice:
+    def preview(self, wish: NodeWish, *, without: Sequence[str] = ()) -> HomeChoice:
         """The same, of nobody's request."""
         node = NodeName(wish.node) if wish.node else None
-        return self._chosen(wish, Wanted(ModelName(wish.profile), node))
+        tried = frozenset(map(NodeName, without))
+        return self._chosen(wish, Wanted(ModelName(wish.profile), node, without=tried))
 
     def _chosen(self, wish: NodeWish, wanted: Wanted) -> HomeChoice:
         homes = [name for name in wish.homes if name not in wanted.without]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,6 +50,8 @@ class StableFront:
     listen: list[str]
     counts: NodeCounts = field(default_factory=NodeCounts)
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
+    # calls of tools by their client's session and their id, so that they can be cancelled
+    calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)  # requests that no node has yet
     _end: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -107,13 +110,15 @@ class StableFront:
             return found
         raise NodesAway("no node answers", hint="paddock status shows the nodes")
 
-    def home(self, name: str, holder: Holder | None = None) -> tuple[NodeLink, str]:
+    def home(
+        self, name: str, holder: Holder | None = None, *, without: Sequence[str] = ()
+    ) -> tuple[NodeLink, str]:
         """The node where something is to be done with this model, and its name there.
 
-        Raises UnknownModel, or NodesAway where it is on nodes alone that do not answer.
+        `without`: nodes where that was tried. Raises UnknownModel, or NodesAway where it is on nodes alone that do not answer.
         """
         wish = self.stable.wish(name, holder)
-        choice = self.chooser.preview(wish)
+        choice = self.chooser.preview(wish, without=without)
         if choice.node is not None:
             return self.stable.links[choice.node], wish.model
         if homes := self.stable.was_home(wish):
