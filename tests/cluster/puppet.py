@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
+from paddock.api.activity import Preview
 from paddock.api.events import Snapshot
 from paddock.api.placement import Plans
 from paddock.api.types import ConfigInfo, InstanceInfo, ProfileInfo, Status
@@ -18,8 +19,11 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n%b\r\n"
 class Puppet:
     """With these models ready."""
 
-    def __init__(self, *models: str) -> None:
-        self._models = models
+    def __init__(self, *models: str, cold: str = "") -> None:
+        """`cold`: a model that is not loaded, of which `preview` is said."""
+        self._models, self._cold = models, cold
+        self.preview = Preview(profile=cold, state="unloaded")
+        self.previewed, self.mute = 0, False  # times; whether that is never answered
         self.heard: list[bytes] = []  # the bodies of what was asked of a model
         self.left = 0  # how many of them were given up
         self.script: list[Says] = []  # for each request that comes; then `answers` for ever
@@ -43,6 +47,8 @@ class Puppet:
             config=ConfigInfo(path="", loaded_at=""),
         )
         rows = [ProfileInfo(id=name, state="ready", instance=f"{name}.1") for name in self._models]
+        if self._cold:
+            rows.append(ProfileInfo(id=self._cold, state="unloaded", size_mib=9000))
         return Snapshot(status=status, profiles=rows, variants=[])
 
     def cut(self) -> None:
@@ -70,6 +76,11 @@ class Puppet:
             await reader.read()  # until whoever follows leaves
         elif path.startswith((b"/health", b"/plans")):
             await answers(msgspec.json.encode(Plans(plans=[], total=0, offset=0)))(writer, body)
+        elif path.startswith(b"/preview/"):
+            self.previewed += 1
+            if self.mute:
+                await hangs(writer, body)
+            await answers(msgspec.json.encode(self.preview))(writer, body)
         else:
             self.heard.append(body)
             says = self.script.pop(0) if self.script else answers(b'{"ok":true}')
@@ -132,9 +143,9 @@ async def _broken(writer: asyncio.StreamWriter) -> OSError:
 
 
 @asynccontextmanager
-async def puppet(*models: str) -> AsyncIterator[Puppet]:
+async def puppet(*models: str, cold: str = "") -> AsyncIterator[Puppet]:
     """One that listens, inside the block."""
-    made = Puppet(*models)
+    made = Puppet(*models, cold=cold)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -86,7 +86,7 @@ class NodeWay:
         if asked is None or not asked.model:
             return None
         wish = front.stable.wish(asked.model, holder)
-        if wish.model != asked.model or not wish.homes:
+        if wish.model != asked.model or not wish.homes or front.looks.is_due(wish):
             return None
         streams = bool(asked.stream) and self.route.streams
         request = NodeRequest(self, client, message, body, wish, holder, streams=streams)

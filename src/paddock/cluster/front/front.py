@@ -13,6 +13,7 @@ from paddock.api.types import SwitchRequest
 from paddock.cluster.front.asking import ask
 from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.counts import NodeCounts
+from paddock.cluster.front.homes_looked_at import HomeLooks
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.sleeping import Sleep
 from paddock.cluster.front.stable import NodeStable, names_of
@@ -45,6 +46,7 @@ class StableFront:
     routes: tuple[Route, ...]
     stable: NodeStable
     chooser: HomeChooser
+    looks: HomeLooks
     sleep: Sleep
     metrics: Metrics
     listen: list[str]

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from paddock.api.activity import Preview
 from paddock.api.events import AnyEvent, ConfigChanged, InstanceChanged, Snapshot
 from paddock.api.placement import Plan, Plans
 from paddock.api.sse import SseMessage, SseParser
@@ -87,6 +88,7 @@ class NodeLink:
         self.view: View | None = None  # while it is followed
         self.directory = Directory()  # of its models, as last known
         self.plans: dict[str, Plan] = {}
+        self.previews: dict[str, tuple[float, Preview | None]] = {}  # by profile, and when
         self.is_silent = False
         self.is_asleep = False  # it was let sleep, and nobody has woken it
         self.used_at = 0.0  # when it served somebody last

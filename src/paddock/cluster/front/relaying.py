@@ -145,6 +145,7 @@ class Relaying:
         front, holder = passage.front, passage.holder
         until, is_woken = monotonic() + front.stable.times.patience, False
         wish = self._call.wish if not self._tried else front.stable.wish(*self._name)
+        await front.looks.look(wish)
         try:
             while True:
                 choice = front.chooser.choose(

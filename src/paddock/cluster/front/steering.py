@@ -42,6 +42,7 @@ _LOADED = {"ready", "busy", "draining", "loading", "queued"}
 async def switch(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
     """Make a model ready on the node that would answer for it, or that its name insists on."""
     wanted = await _read(front, request, SwitchRequest)
+    await front.looks.look(front.stable.wish(wanted.model))
     link, model = front.home(wanted.model)
     order = msgspec.structs.replace(wanted, model=model)
     if "text/event-stream" in request.headers.get("Accept", ""):

@@ -119,6 +119,7 @@ async def _yield_gpus(call: AgentCall, wanted: tools.YieldWish) -> dict[str, Any
 async def _ask_model(call: AgentCall, wanted: tools.Question) -> dict[str, Any]:
     """Asked elsewhere once where its node is lost: nothing of an answer was said before all is here."""
     holder = holder_of(call.request)
+    await call.front.looks.look(call.front.stable.wish(wanted.model, holder))
     link, model = call.front.home(wanted.model, holder)
     if holder is not None:
         holder.admit()
@@ -140,7 +141,9 @@ async def _ask_model(call: AgentCall, wanted: tools.Question) -> dict[str, Any]:
 
 
 async def _switch_model(call: AgentCall, wanted: tools.ModelName) -> dict[str, Any]:
-    link, model = call.front.home(wanted.model, holder_of(call.request))
+    holder = holder_of(call.request)
+    await call.front.looks.look(call.front.stable.wish(wanted.model, holder))
+    link, model = call.front.home(wanted.model, holder)
     return await _at(call, link, model)
 
 
