@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 PullState = Literal["running", "paused", "done", "failed", "cancelled"]
+PullVerb = Literal["pause", "resume", "cancel"]
 
 
 class PullFile(msgspec.Struct, kw_only=True, omit_defaults=True):
