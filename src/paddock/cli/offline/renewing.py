@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from paddock.cli.offline.addition import replace_text, reread
 from paddock.cli.offline.kept_files import kept_of
-from paddock.cli.offline.pulling import place_for
+from paddock.cli.offline.pulling import place_for, rate_within
 from paddock.cli.offline.remote_profiles import RemoteProfile
 from paddock.config.ini import read_text
 from paddock.config.model_places import Places
@@ -64,7 +64,7 @@ class Update:
             files,
             profile,
             renewal,
-            Transfer(hub, name, repository.commit, place, disk, wanted, rate),
+            Transfer(hub, name, repository.commit, place, disk, wanted, rate_within(files, rate)),
         )
 
     def fetch(self, display: PullDisplay) -> None:
