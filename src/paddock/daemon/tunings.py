@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from paddock.api.tunings import TRIAL_SUFFIX, TUNABLE, TuningNow
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem, Profile
-from paddock.config.settings import Paths
+from paddock.config.settings import Paths, Settings
 from paddock.config.tuned_section import retuned
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.tuning_book import TuningBook
@@ -22,6 +22,7 @@ from paddock.daemon.configuration import Configuration
 from paddock.daemon.faults import Faults
 from paddock.daemon.orders import Orders
 from paddock.daemon.profiles.proposal import proposed
+from paddock.daemon.profiles.rights import must_be_editable
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
 from paddock.errors import BadRequest, ConfigError, NoSuchThing, PaddockError, TuningRuns
@@ -52,6 +53,7 @@ class Tunings:
     def __init__(
         self,
         paths: Paths,
+        settings: Settings,
         roster: Roster,
         scheduler: Scheduler,
         configuration: Configuration,
@@ -60,7 +62,8 @@ class Tunings:
         book: TuningBook,
         faults: Faults,
     ) -> None:
-        self._paths, self._roster, self._scheduler = paths, roster, scheduler
+        self._paths, self._settings = paths, settings
+        self._roster, self._scheduler = roster, scheduler
         self._configuration, self._orders = configuration, orders
         self._publisher, self._book, self._faults = publisher, book, faults
         self._study: OpenStudy | None = None
@@ -68,7 +71,8 @@ class Tunings:
 
     @contextmanager
     def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[OpenStudy]:
-        """A study of this profile for the length of the block. TuningRuns where there is one already."""
+        """A study of this profile for the length of the block. TuningRuns where there is one already; Forbidden."""
+        must_be_editable(self._settings, "no other flags are tried")
         if self._study or self._endings:
             raise TuningRuns(
                 "a profile is being tuned already", hint="`paddock tune --list` shows it"
