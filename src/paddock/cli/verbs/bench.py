@@ -177,7 +177,13 @@ def chosen(profiles: list[ProfileInfo], names: list[str]) -> list[ProfileInfo]:
     Raises UnknownModel for one that chooses none.
     """
     if not names:
-        return [one for one in profiles if not (one.hidden or one.bench or one.variant_of)]
+        listed = [one for one in profiles if not (one.hidden or one.bench or one.variant_of)]
+        if not listed:
+            raise UnknownModel(
+                "there is no listed profile to measure",
+                hint="`paddock list --all` lists the others",
+            )
+        return listed
     found: dict[str, ProfileInfo] = {}
     for name in names:
         fitting = [p for p in profiles if fnmatchcase(p.id, name) or name in p.aliases]
