@@ -35,7 +35,7 @@ def renewals(files: Files, name: str | None) -> list[Renewal]:
     sources = [(one.id, source) for one in profiles if (source := FileSource.parsed(one.source))]
     if not sources:
         hint = "profiles that `paddock pull` wrote have a `source`; others cannot be asked about"
-        raise ConfigError(f"{name or 'no profile'} has no source", hint=hint)
+        raise ConfigError(f"{name} has no source" if name else "no profile has a source", hint=hint)
     return Renewals(files.settings.hub_hosts, os.environ).of(sources)
 
 
