@@ -218,8 +218,11 @@ def published(client: Client, after: int) -> list[BenchNow]:
         (["--show", "999"], "there is no run 999"),
         (["--compare", "1", "2", "3"], "--compare takes one run or two"),
         (["--each", "a 'b"], "--each: No closing quotation"),
+        (["--each", "no-such-program {model}"], "--each: there is no program no-such-program"),
+        (["--html", "/no/where/x.html"], "/no/where/x.html cannot be written: there is no folder"),
+        (["--html", "/"], "/ cannot be written: it is a folder"),
         (["--score", "x"], "--score needs a command"),
-        (["--each", "x", "--score", "("], "--score is no regular expression"),
+        (["--each", "true", "--score", "("], "--score is no regular expression"),
         (["--depths", "many"], "--depths takes numbers such as 512,4k, not 'many'"),
     ],
 )

@@ -311,11 +311,15 @@ def test_a_model_of_a_hub_is_planned_chosen_and_fetched(browser: Any, resident: 
         tab.get_by_role("button", name="What would it be here?").click()
         plan = tab.get_by_role("article", name="what acme/Owl-GGUF would be here")
         assert "◑ partly in RAM" in plan.locator("tr", has_text="Q8_0").inner_text()
-        assert GLM in plan.inner_text()
+        for said in (GLM, "48 layers, trained with", "draft/Owl-0.6B-Q8_0.gguf"):
+            assert said in plan.inner_text()
         plan.get_by_role("button", name="Q3_K_M").click()
         assert tab.get_by_label("model", exact=True).input_value() == "acme/Owl-GGUF:Q3_K_M"
+        tab.get_by_label("at most").fill("2.5")
+        with tab.expect_request("**/pulls") as sent:
+            tab.get_by_role("button", name="Fetch", exact=True).click()
+        assert sent.value.post_data_json == {"model": "acme/Owl-GGUF:Q3_K_M", "rate": "2500000"}
         for name in (
-            "Fetch",
             "Pause the download of acme/Owl-GGUF:Q4_K_M",
             "Cancel the download of acme/Owl-GGUF:Q4_K_M",
         ):

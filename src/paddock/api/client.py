@@ -21,6 +21,7 @@ from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
+from paddock.api.pulls import PullInfo, PullList, PullVerb
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
@@ -207,6 +208,14 @@ class Client(TuningCalls):
         """End a request in flight, for its client too. NoSuchThing when it is over already."""
         with self.connection.exchange("POST", f"/requests/{request}/cancel", {}) as response:
             response.read()
+
+    def pulls(self) -> list[PullInfo]:
+        """The downloads since the daemon began, the newest last."""
+        return self._call("GET", "/pulls", PullList).pulls
+
+    def steer_pull(self, pull: str, verb: PullVerb) -> PullInfo:
+        """Pause a download, go on with it (`resume`), or end it; how it is then. NoSuchThing, BadRequest, QueueFull."""
+        return self._call("POST", f"/pulls/{quote(pull, safe='')}/{verb}", PullInfo, {})
 
     def unload(
         self, model: str | None = None, *, now: bool = False, wait: bool = True

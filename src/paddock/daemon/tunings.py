@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from paddock.api.tunings import TRIAL_SUFFIX, TUNABLE, TuningNow
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem, Profile
-from paddock.config.settings import Paths
+from paddock.config.settings import Paths, Settings
 from paddock.config.tuned_section import retuned
 from paddock.core import events as ev
 from paddock.core.model import ProfileId
@@ -25,6 +25,7 @@ from paddock.daemon.faults import Faults
 from paddock.daemon.loop import Loop
 from paddock.daemon.orders import Orders
 from paddock.daemon.profiles.proposal import proposed
+from paddock.daemon.profiles.rights import must_be_editable
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
 from paddock.errors import BadRequest, ConfigError, NoSuchThing, TuningRuns
@@ -53,6 +54,7 @@ class Tunings:
     def __init__(
         self,
         paths: Paths,
+        settings: Settings,
         roster: Roster,
         loop: Loop,
         scheduler: Scheduler,
@@ -62,7 +64,8 @@ class Tunings:
         book: TuningBook,
         faults: Faults,
     ) -> None:
-        self._paths, self._roster, self._loop, self._scheduler = paths, roster, loop, scheduler
+        self._paths, self._settings = paths, settings
+        self._roster, self._loop, self._scheduler = roster, loop, scheduler
         self._configuration, self._orders = configuration, orders
         self._publisher, self._book, self._faults = publisher, book, faults
         self._study: OpenStudy | None = None
@@ -70,7 +73,8 @@ class Tunings:
 
     @contextmanager
     def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[OpenStudy]:
-        """A study of this profile for the length of the block. TuningRuns where there is one already."""
+        """A study of this profile for the length of the block. TuningRuns where there is one already; Forbidden."""
+        must_be_editable(self._settings, "no other flags are tried")
         if self._study or self._endings:
             raise TuningRuns(
                 "a profile is being tuned already", hint="`paddock tune --list` shows it"

@@ -915,11 +915,13 @@ export interface PullFile {
 export interface PullForecast {
     repository: string;
     commit: string;
+    about: string;
     chosen: string;
     quantisations: (PullQuantisation)[];
     bytes_left: number;
     disk_free: number;
     into: string;
+    drafts: (string)[];
     pushes_out?: (string)[] | null;
     expected_speed?: number | null;
 }

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.cluster.ray.ranch import (
     ranch,
     until,
 )
+from tests.ports import free_port
 from tests.rig import needs_rig
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -180,6 +182,10 @@ def with_older(folder: Path) -> None:
     init.write_text(init.read_text().replace(paddock.__version__, "0.0.1"))
 
 
+def _has_another(lost: list[int], pids: list[int]) -> bool:
+    return bool(set(pids) - set(lost))
+
+
 def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
     actor, daemon = dale.actor, dale.daemon
     head = front.machine
@@ -188,7 +194,7 @@ def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable:
         kill(pid)
     assert front.answer("of-dale") == "I am dale."
     for part in ("gcs_server", "raylet --raylet_socket_name"):
-        until(lambda part=part: head.pids_of(part), lambda found: found and not set(found) & set(lost))  # fmt: skip
+        until(partial(head.pids_of, part), partial(_has_another, lost))
     front.until(are_all_up)
     assert (dale.actor, dale.daemon) == (actor, daemon)
     assert os.getpgid(daemon) == daemon
@@ -215,3 +221,31 @@ def test_a_machine_that_is_switched_off_is_lost_and_comes_back_by_joining(stable
     moor.join(stable.head)
     front.until_state("moor", "up")
     assert front.answer("new") == "I am new."
+
+
+def test_a_front_that_is_killed_while_the_head_is_lost_goes_on_on_another_machine(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
+    """It knows the machines from an earlier time there. One that never was a front says what is missing."""
+    hill = front.machine
+    with stable.front(dale, state="front") as earlier:
+        earlier.until(are_all_up)
+    daemons = [machine.daemon for machine in stable.machines]
+    for pid in [*hill.pids_of("node keep"), *hill.pids_of("gcs_server"), *hill.pids_of("raylet --raylet_socket_name")]:  # fmt: skip
+        kill(pid)
+    kill(front.process.pid)
+    new = dale.spawn(
+        *("serve", "--cluster", stable.head, "--config", dale.folder / "models.conf", "--insecure"),
+        *("--state-dir", dale.folder / "new", "--listen", f"{dale.address}:{free_port()}"),
+        log="new.log",
+    )
+    with stable.front(dale, state="front") as second:
+        second.until(are_all_up)
+        assert second.answer("of-hill") == "I am hill."
+        assert second.answer("both").startswith("Both, on ")
+        assert new.wait(120) != 0
+        log = (dale.folder / "new.log").read_text()
+        assert f"error: no cluster answers at {stable.head}" in log
+        assert "paddock node join" in log
+        hill.join("", "--port", stable.head.rpartition(":")[2])
+        second.until(lambda nodes: are_all_up(nodes) and not any(n.reason for n in nodes.values()))
+        assert second.answer("of-moor") == "I am moor."
+    assert [machine.daemon for machine in stable.machines] == daemons

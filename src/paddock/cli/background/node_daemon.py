@@ -19,7 +19,7 @@ from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
-from paddock.config.paths import keys_file
+from paddock.config.paths import held_gpus_file, keys_file
 from paddock.config.settings import is_loopback
 from paddock.errors import PaddockError
 
@@ -141,6 +141,7 @@ class _NodeDaemon:
         file = keys_file(files.paths.state_dir)
         set_key(file, NamedKey(name=self.want.key_name, digest=self.want.key_digest, scope="node"))
         if files.settings.cluster.reserve_gpus:
+            self.facts.held_file = str(held_gpus_file(files.paths.state_dir))
             self.facts.local_key = new_secret()
             digest = digest_of(self.facts.local_key)
             set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))

@@ -20,6 +20,7 @@ class NodeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     lends: str = ""  # HOST:PORT at which others may use its devices by RPC
     reserves: bool = False  # whether GPUs are reserved with Ray there
     local_key: str = ""  # for the actor there, which passes it on to nobody
+    held_file: str = ""  # for the actor: where it writes which GPUs jobs of Ray hold
 
 
 class FrontsWish(msgspec.Struct, kw_only=True):

@@ -78,6 +78,10 @@ class Agent:
 
     async def _trouble(self) -> Trouble | None:
         """Become part of the cluster; what is in the way."""
+        address = self._begin.address
+        if ":" in address and not await does_listen(address):  # Ray itself tries for minutes
+            hint = "`paddock node join` there, or `ray start --head`, begins it; is it the right HOST:PORT?"
+            return Trouble(code="no_cluster", message=f"no cluster answers at {address}", hint=hint)
         try:
             await asyncio.to_thread(_join, self._ray, self._begin.address, self._begin.own_address)
         except Exception as error:  # noqa: BLE001 (Ray raises what it likes; each is an answer)
@@ -281,6 +285,7 @@ async def _serve(begin: Begin, output: _FrontsEnd) -> None:
 
     await Agent(ray, begin, output).run()
     guard.cancel()
+    os._exit(1)  # asyncio would wait for the thread that reads our input, and the front for our end
 
 
 def _join(ray: ModuleType, address: str, own_address: str) -> None:

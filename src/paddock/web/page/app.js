@@ -2,7 +2,7 @@
 
 import { key } from "./api.js";
 import { useOrder } from "./asking.js";
-import { Dialogs } from "./dialogs.js";
+import { Dialogs, opening } from "./dialogs.js";
 import { isChanged, kept } from "./draft.js";
 import { onMove } from "./history.js";
 import { onKey } from "./keys.js";
@@ -36,7 +36,7 @@ const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
-    const main = useRef(/** @type {HTMLElement | null} */ (null)), [opened, setOpened] = useState(/** @type {import("./dialogs.js").Opened} */ (""));
+    const main = useRef(/** @type {HTMLElement | null} */ (null)), [opened, setOpened] = useState(/** @type {import("./dialogs.js").Opened} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
     const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
@@ -44,7 +44,7 @@ export function App() {
             setOrdered(what);
             void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
         };
-        const act = onKey({ help: () => setOpened("keys"), stop: () => setOpened("stop"), order: give });
+        const act = onKey({ help: () => setOpened(opening("keys")), stop: () => setOpened(opening("stop")), order: give });
         const change = () => setIsOnline(navigator.onLine);
         const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
         addEventListener("keydown", act);
@@ -74,14 +74,14 @@ export function App() {
             <nav aria-label="views">${Object.entries(LINKS).map(([name, text]) => html`<a href=${addressOf(name)}
                 aria-current=${place.view === name ? "page" : undefined}>${text}</a>`)}<a href="/">Chat</a></nav>
             <span class="link" role="status"><${Mark} mark=${isOnline ? words.LINKS[view.link] : words.LINKS.offline} /></span>
-            <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => setOpened("keys")}>?</button>
+            <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => setOpened(opening("keys"))}>?</button>
         </header>
         <${Problems} view=${view} place=${place} isOnline=${isOnline} />
         <div class="said" role="status">${ordered}</div>
         <${Refused} error=${ordered ? error : null} />
         <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
         <footer class="dim">${[view.version && `paddock ${view.version}`, view.engine, view.current && `current: ${view.current}`].filter(Boolean).join(" · ")}</footer>
-        <${Dialogs} opened=${opened} close=${() => setOpened("")} stop=${(/** @type {boolean} */ keep) => order("/shutdown", { keep })} />`;
+        <${Dialogs} opened=${opened} close=${(/** @type {import("./dialogs.js").Opened} */ which) => setOpened((now) => (now === which ? null : now))} stop=${(/** @type {boolean} */ keep) => order("/shutdown", { keep })} />`;
 }
 
 /** What stands in the way of all views. @param {{view: View, place: Place, isOnline: boolean}} props */

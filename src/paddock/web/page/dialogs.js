@@ -3,12 +3,16 @@
 import { KEYS } from "./keys.js";
 import { html, useEffect, useRef } from "./vendor/htm-preact.js";
 
-/** @typedef {"" | "keys" | "stop"} Opened */
+/** @typedef {{name: "keys" | "stop", at: number} | null} Opened  `at` tells two openings apart: a browser says later than at once that one was closed */
 
-/** @param {{opened: Opened, close: () => void, stop: (keep: boolean) => void}} props */
+/** @param {"keys" | "stop"} name @returns {Opened} */
+export const opening = (name) => ({ name, at: performance.now() });
+
+/** @param {{opened: Opened, close: (which: Opened) => void, stop: (keep: boolean) => void}} props */
 export function Dialogs({ opened, close, stop }) {
-    if (opened === "keys") return html`<${Keys} close=${close} />`;
-    return opened === "stop" ? html`<${Stop} close=${close} stop=${stop} />` : null;
+    if (!opened) return null;
+    const end = () => close(opened);
+    return opened.name === "keys" ? html`<${Keys} key=${opened.at} close=${end} />` : html`<${Stop} key=${opened.at} close=${end} stop=${stop} />`;
 }
 
 /** @param {{close: () => void}} props */
