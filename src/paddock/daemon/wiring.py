@@ -174,7 +174,7 @@ class ControlRoom:
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
             loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
-            past.probes, base.requests, metrics, sampler, faults,
+            past.probes, base.requests, metrics, sampler, reports.parts.tuning_book, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(
             settings, records, base.registry, base.ledger, past.contexts, self.aftermath, loop,
@@ -203,7 +203,7 @@ class ControlRoom:
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )
         self.pulls = Pulls(
-            given.paths, base.pull_book, publisher, self.configuration, faults,
+            given.paths, settings, base.pull_book, publisher, self.configuration, faults,
             listen=next(iter(given.listen), "127.0.0.1:1"),
         )  # fmt: skip
         self.fetches = Fetches(self.pulls, base.pull_book, roster, base.switches, publisher, faults)
@@ -221,8 +221,8 @@ class ControlRoom:
             given.paths, roster, base.scheduler, self.configuration, self.orders
         )
         self.tunings = Tunings(
-            given.paths, roster, base.scheduler, self.configuration, self.orders, publisher,
-            reports.parts.tuning_book, faults,
+            given.paths, settings, roster, loop, base.scheduler, self.configuration, self.orders,
+            publisher, reports.parts.tuning_book, faults,
         )  # fmt: skip
 
 

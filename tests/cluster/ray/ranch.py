@@ -338,8 +338,6 @@ def _environment(folder: Path, tag: str) -> dict[str, str]:
     return kept | {
         MARK: f"{tag}{os.getpid()}",
         "HOME": str(home),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_raylet_start_wait_time_s": "100",
         "RAY_enable_worker_prestart": "0",
         "RAY_prestart_worker_first_driver": "0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -40,6 +40,8 @@ class Files:
             flags_for=self.engines.flags,
             defaults_for=self.engines.defaults,
         )
+        if stable is None and not self.paths.config.exists():
+            problems = tuple(replace(problem, hint=_NO_FILE) for problem in problems)
         return stable, (*problems, *self._strange_names(stable)) if stable else problems
 
     def _strange_names(self, stable: Stable) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from paddock.cluster.membership.keeper import token_mode
 from paddock.cluster.membership.lines import Begin, Line, NodeReport, Nodes, Trouble
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 
@@ -311,6 +312,8 @@ def main() -> None:
     With `leave HOST:PORT ADDRESS` it takes this machine out of the stable instead.
     """
     output = _FrontsEnd.taken()
+    for name, value in token_mode(os.environ).items():
+        os.environ.setdefault(name, value)
     if sys.argv[1:2] == ["leave"]:
         _leave(sys.argv[2], sys.argv[3])
         os._exit(0)

@@ -22,7 +22,7 @@ from paddock.cluster.membership.node_key import NodeKey
 from paddock.cluster.node import Node
 from paddock.cluster.refusals import ClusterDiffers, ClusterMissing, NoCluster
 from paddock.config.cluster import ClusterSettings
-from paddock.errors import ConfigError, PaddockError
+from paddock.errors import ConfigError, PaddockError, ungrouped
 from paddock.private import believed
 
 _log = logging.getLogger(__name__)
@@ -67,13 +67,14 @@ class RayMembership:
         must_be_installed()
         membership = cls(state_dir, address, settings)
         membership._recall()
-        task = asyncio.create_task(membership._run())
-        try:  # no TaskGroup: the refusal must come out as it is
-            await membership._begun()
-            yield membership
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(membership._run())
+                try:
+                    await membership._begun()
+                    yield membership
+                finally:
+                    task.cancel()
 
     async def _begun(self) -> None:
         signs = asyncio.create_task(self._say_that_it_waits())

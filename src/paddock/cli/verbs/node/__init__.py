@@ -13,7 +13,7 @@ from paddock.cli.verbs.node import list as listing
 app = typer.Typer(
     name="node",
     help="Several machines behind one address: join, list, leave.",
-    epilog="The front: paddock serve --cluster auto. It needs the extra: pip install 'paddock-llm[cluster]'",
+    epilog="The front: paddock serve --cluster auto. It needs the extra: pip install 'paddock-llm\\[cluster]'",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
