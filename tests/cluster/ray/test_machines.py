@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from paddock.cluster.membership.joined import JoinedNode
@@ -156,3 +157,17 @@ def test_who_has_a_token_shows_it_and_nobody_needs_a_further_variable(tmp_path: 
     assert (
         environment(other, environ | {"RAY_AUTH_MODE": "disabled"})["RAY_AUTH_MODE"] == "disabled"
     )
+
+
+def test_a_machine_that_lends_counts_until_nobody_has_answered_there_three_times():
+    found = machines(listed(labels={"paddock-name": "desk"}), listed("10.0.0.2", "moor"))
+    lending = msgspec.structs.replace(UP, lends="10.0.0.1:8086")
+    changed_facts(found["10.0.0.1"], lending)
+    changed_facts(found["10.0.0.2"], UP)
+    desk = found["10.0.0.1"]
+    assert found.lending() == {"10.0.0.1": "10.0.0.1:8086"}
+    for desk.missed, lenders in ((0, {"desk": "10.0.0.1:8086"}), (2, {"desk": "10.0.0.1:8086"}), (3, {})):  # fmt: skip
+        assert found.lenders() == lenders
+    desk.missed = 0
+    changed_facts(desk, msgspec.structs.replace(lending, state="left-out"))
+    assert found.lenders() == {}, "one that is left out is not half used"

@@ -30,7 +30,8 @@ PROTOCOL = 1  # of what is said to a NodeActor; one of another number is replace
 _LOOK_EVERY = 1.0
 _PROBE_EVERY = 2.0
 _PROBE_SECONDS = 3.0
-_PATIENCE = 10.0  # of one report
+_PATIENCE = 3.0  # seconds after which a machine says how it is, though nothing has changed
+_OVERDUE = 5.0  # seconds more, until that is asked anew: its actor may have died with its machine
 _ALONE = 10.0  # seconds until a new process tries to join again
 _LEAVES = 5.0  # seconds that a machine may take to leave
 _ENDED_IN_ORDER = 1  # NodeDeathInfo.EXPECTED_TERMINATION of gcs.proto
@@ -122,7 +123,7 @@ class Agent:
             try:
                 if actor is None:
                     actor = await asyncio.to_thread(self._actor, address, want)
-                async with asyncio.timeout(_PATIENCE * 2):
+                async with asyncio.timeout(_PATIENCE + _OVERDUE):
                     seen, said = await actor.report.remote(want, seen, _PATIENCE)
                 facts = msgspec.convert(said, NodeReport)
             except (self._ray.exceptions.RayError, TimeoutError, ValueError) as error:
