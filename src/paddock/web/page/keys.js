@@ -102,7 +102,7 @@ function yieldOrResume(order) {
 
 /** @param {HTMLElement} target */
 function isTyped(target) {
-    return target.isContentEditable || target.matches("input, select, textarea, dialog *");
+    return target.isContentEditable || target.matches("input, select, textarea, dialog[open] *");
 }
 
 function toField() {
