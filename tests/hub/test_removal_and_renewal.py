@@ -220,7 +220,9 @@ def test_a_file_stays_that_a_program_has_open(run: Run, tmp_path: Path) -> None:
     file = model_of(tmp_path / "models.conf")
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        assert "has it open" in run("remove", "polly", "--files", "--yes").out
+        done = run("remove", "polly", "--files", "--yes")
+        assert "has it open" in done.out
+        assert "`paddock unload polly` first" in done.out
     finally:
         os.close(descriptor)
     assert file.exists()

@@ -14,7 +14,7 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.bench import BenchNow, BenchRun, BenchRuns, KeptRun, RunSummary
 from paddock.api.calls import strange
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
@@ -124,12 +124,13 @@ class Client(TuningCalls):
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+    def plan(self, profile: str, *, patient: bool = False, line: HangUp | None = None) -> Plan:
         """Where a profile would lie, by its engine; takes seconds where that must be asked.
 
-        `patient`: however many these are.
+        `patient`: however many these are; `line` can hang up from another thread.
         """
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
+        path = f"/plans/{quote(profile, safe='')}"
+        return self._call("GET", path, Plan, patient=patient, line=line)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""
@@ -190,6 +191,10 @@ class Client(TuningCalls):
     def keep_bench(self, run: BenchRun) -> KeptRun:
         """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
         return self._call("POST", "/bench", KeptRun, run)
+
+    def bench_news(self, now: BenchNow) -> None:
+        """Publish how a benchmark stands."""
+        self._call("POST", "/bench/news", ModelResult, now)
 
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""

@@ -100,7 +100,7 @@ function yieldOrResume(order) {
     else order("/yield", { wait: false, by: "the dashboard" }, "yielding the GPUs");
 }
 
-/** @param {HTMLElement} target */
+/** A dialog that was closed keeps the focus until the page is drawn again. @param {HTMLElement} target */
 function isTyped(target) {
     return target.isContentEditable || target.matches("input, select, textarea, dialog[open] *");
 }

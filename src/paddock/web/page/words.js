@@ -131,6 +131,7 @@ export const OUTCOMES = {
     yield: { symbol: "◌", word: "yield", tone: "warn" },
     pull: { symbol: "↓", word: "download", tone: "plain" },
     tuning: { symbol: "⚖", word: "tuning", tone: "plain" },
+    bench: { symbol: "⏱", word: "benchmark", tone: "plain" },
 };
 /** @type {Record<string, Mark>} */
 export const LINKS = {
@@ -199,6 +200,13 @@ function tuned(now) {
     return running ? `tuning for ${now.goal}, ${now.step || "begins"}${best}` : `tuning for ${now.goal}: ${now.outcome}${best}`;
 }
 
+/** How a benchmark is. @param {import("../types").BenchNow} now */
+function benched(now) {
+    const running = (now.outcome ?? "running") === "running";
+    const best = now.speed ? `, fastest so far ${now.best} with ${now.speed.toFixed(1)} t/s` : "";
+    return running ? `benchmark, ${now.number ?? 0} of ${now.of ?? 0}, ${now.step || "begins"}${best}` : `benchmark: ${now.outcome}${best}`;
+}
+
 /** How a download is. @param {import("../types").PullInfo} pull */
 function pulled(pull) {
     if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
@@ -229,7 +237,9 @@ export function notice({ about, profile, verified }) {
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
         case "tuning":
-            return `${about.tuning.profile}: ${tuned(about.tuning)}`;
+            return `${about.tuning.profile}: ${tuned(about.tuning)}${about.tuning.eta ? `, at most ${seconds(about.tuning.eta)} left` : ""}`;
+        case "bench":
+            return `${about.bench.profile}: ${benched(about.bench)}${about.bench.eta ? `, about ${seconds(about.bench.eta)} left` : ""}`;
         case "pull":
             return `${about.pull.model}: ${pulled(about.pull)}`;
         default:
