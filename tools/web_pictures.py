@@ -24,6 +24,7 @@ VIEWS = {
     "failing": (histories.failing, "", ".failure pre"),
     "switch": (histories.two_resident, f"/switch/{QWEN}", ".facts dd"),
     "model": (histories.two_resident, f"/models/{GLM}", ".plot canvas"),
+    "layers": (histories.two_resident, f"/models/{QWEN}", ".layers"),
     "degraded": (histories.degraded, f"/models/{GLM}", "tbody tr code"),
     "devices": (histories.busy, "/devices", ".plot canvas"),
     "requests": (histories.busy, "/requests", "[data-request]"),
@@ -36,6 +37,7 @@ VIEWS = {
     "contexts": (histories.two_resident, "/contexts", "tbody tr"),
     "config": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
     "config-preview": (histories.two_resident, f"/config/{QWEN}", ".found .error"),
+    "key": (histories.two_resident, "/key", "form"),
     "usage": (histories.two_resident, "/usage", "tbody tr"),
 }
 

@@ -20,7 +20,7 @@ from paddock.figures import units
         (units.tokens(512), "512"), (units.tokens(0), "0"),
         (units.amount(812), "812"), (units.amount(12_340), "12.3 k"),
         (units.amount(999_949), "999.9 k"), (units.amount(999_950), "1.0 M"),
-        (units.rate(None), ""), (units.rate(810.6), "850 MB/s"), (units.rate(1899.0), "2.0 GB/s"),
+        (units.rate(None), ""), (units.rate(0.4), "0.4 MB/s"), (units.rate(9.49), "10 MB/s"), (units.rate(810.6), "850 MB/s"), (units.rate(1899.0), "2.0 GB/s"),
         (units.age(0.0), "0 s"), (units.age(-3.0), "0 s"), (units.age(59.9), "59 s"),
         (units.age(60), "1 min"), (units.age(7300), "2 h"), (units.age(5.5 * 86400), "5 d"),
         (units.ago(9.0), "just now"), (units.ago(185), "3 min ago"),

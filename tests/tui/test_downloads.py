@@ -31,7 +31,7 @@ async def test_downloads_are_listed_paused_gone_on_with_and_cancelled():
         await settled(pilot)
         page = text(app)
         [row] = [line for line in page.splitlines() if COMING.model in line]
-        for words in ("running 25 %", "1.0 GiB", "4.0 GiB", "50 MiB", "1 min 02 s"):
+        for words in ("running 25 %", "1.0 GiB", "4.0 GiB", "52 MB/s", "1 min 02 s"):
             assert words in row
         assert "again in 3 s" in page, "what the newest one waits for"
         for key, state in (("space", "paused"), ("space", "running"), ("c", "cancelled")):

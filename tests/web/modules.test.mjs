@@ -9,7 +9,7 @@ const load = (name) => import(new URL(name, page));
 const { segments, facts } = await load("bars.js");
 const { Series, LENGTH } = await load("series.js");
 const { merged, memory, stacked, telemetry } = await load("past.js");
-const { shares } = await load("views/layout.js");
+const { layerRuns, loadedRuns, shares } = await load("views/layout.js");
 const { Transcript } = await load("transcript.js");
 const { placeOf, addressOf } = await load("route.js");
 const { nothing } = await load("state.js");
@@ -172,4 +172,17 @@ test("other languages are left to the browser", async () => {
     const { numeral } = await load("numerals.js");
     assert.deepEqual([numeral(0, "es")(1234), numeral(1, "ar-EG")(2.5), numeral(0, "hi-IN")(1234567)], [1234, 2.5, 1234567].map((value, at) =>
         new Intl.NumberFormat(["es", "ar-EG", "hi-IN"][at], at === 1 ? { minimumFractionDigits: 1 } : {}).format(value)));
+});
+
+test("layers as loaded are those that were planned where a device holds what was planned, else by its share", () => {
+    const plan = { layers: 48, devices: [{ device: "CUDA0", layers: 20, model: 10_000 }, { device: "CUDA1", layers: 24, model: 12_500 }, { device: "Host", layers: 4, model: 2_000 }] };
+    const planned = [{ device: "Host", from: 0, count: 4 }, { device: "CUDA0", from: 4, count: 20 }, { device: "CUDA1", from: 24, count: 24 }];
+    const holding = (first, second) => ({ buffers: [{ device: "CUDA0", kind: "model", mib: first }, { device: "CUDA1", kind: "model", mib: second }, { device: "CUDA0", kind: "context", mib: 900 }] });
+    assert.deepEqual(layerRuns(plan), planned);
+    assert.deepEqual(loadedRuns(plan, holding(10_003, 12_490)), planned);
+    assert.deepEqual(loadedRuns(plan, holding(8_000, 12_500)), [{ device: "Host", from: 0, count: 8 }, { device: "CUDA0", from: 8, count: 16 }, { device: "CUDA1", from: 24, count: 24 }]);
+    assert.deepEqual(loadedRuns(plan, holding(0, 0)), [{ device: "Host", from: 0, count: 48 }]);
+    assert.equal(loadedRuns(plan, { buffers: [] }), null);
+    assert.equal(loadedRuns({ ...plan, experts_in_ram: 3 }, holding(1, 1)), null);
+    assert.equal(loadedRuns(plan, { ...holding(1, 1), layers_overflowing: 2 }), null);
 });

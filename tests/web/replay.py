@@ -18,7 +18,7 @@ from paddock.api.contexts import SavedContext, SavedContexts
 from paddock.api.devices import DevicePast, DevicesPast
 from paddock.api.engines import EngineInfo, EngineList, TrialInfo
 from paddock.api.events import AnyEvent
-from paddock.api.placement import DevicePlan, History, LoadEntry, Plan, Plans
+from paddock.api.placement import Buffer, DevicePlan, History, LoadEntry, Placement, Plan, Plans
 from paddock.api.profiles import FlagInfo, ProfileDetail
 from paddock.api.pulls import (
     PullFailure,
@@ -71,6 +71,21 @@ PLAN = Plan(
     layers=48,
     layers_on_devices=43,
     notes=["Xorg and firefox take 1.4 GiB of CUDA1"],
+)
+# As it was loaded: two layers fewer on CUDA1 than planned.
+LAID = Placement(
+    buffers=[
+        Buffer(device="CUDA0", kind="model", mib=10_400),
+        Buffer(device="CUDA0", kind="context", mib=2_048),
+        Buffer(device="CUDA0", kind="compute", mib=806),
+        Buffer(device="CUDA1", kind="model", mib=4_600),
+        Buffer(device="CUDA1", kind="context", mib=1_110),
+        Buffer(device="CUDA1", kind="compute", mib=402),
+        Buffer(device="Host", kind="model", mib=2_664),
+    ],
+    layers=48,
+    layers_offloaded=41,
+    graph_splits=3,
 )
 LOG = [
     "── glm-flash-q4.1, native b11434 ──",
@@ -233,7 +248,7 @@ def _history(name: str) -> History:
             seconds=12.0 + (number * 7) % 5,
             outcome="failed" if number == 5 else "ready",
             cause="out of memory" if number == 5 else "",
-            placement=glm.placement,
+            placement=LAID if name == QWEN else glm.placement,
             verdict=VERIFIED,
             generation=(105.0 if number > 9 else 97.0) + (number * 3) % 4,
             samples=4,

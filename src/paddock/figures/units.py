@@ -55,10 +55,12 @@ def amount(value: int) -> str:
 
 
 def rate(mib_per_second: float | None) -> str:
-    """What a disk delivers, in the units that disks are sold by: `850 MB/s`, `1.9 GB/s`."""
+    """What a disk delivers, in the units that disks are sold by: `850 MB/s`, `1.9 GB/s`, of a slow line `4.2 MB/s`."""
     if mib_per_second is None:
         return ""
     megabytes = mib_per_second * _MEGABYTES_PER_MIB
+    if megabytes < 9.95:
+        return f"{megabytes:.1f} MB/s"
     return f"{megabytes:.0f} MB/s" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB/s"
 
 

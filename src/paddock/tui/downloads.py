@@ -12,11 +12,11 @@ from textual.widgets import Footer, Static
 
 from paddock.api.pulls import PullInfo, PullState
 from paddock.errors import PaddockError
-from paddock.figures.units import mib, percent, seconds
+from paddock.figures.units import mib, percent, rate, seconds
 from paddock.tui.calls import DaemonCalls
 from paddock.tui.table import Rows
 
-_COLUMNS = ("model", "state", "here", "of", "a second", "left")
+_COLUMNS = ("model", "state", "here", "of", "rate", "left")
 _ELASTIC = (("model", 24), ("model", 8))
 _LOOK_EVERY = 1.0  # seconds: as often as the daemon itself says how far one is
 _STYLES: dict[PullState, str] = {
@@ -129,7 +129,7 @@ def _cells(pull: PullInfo) -> list[Text]:
         Text(state, _STYLES[pull.state]),
         Text(mib(pull.done / _MIB) if pull.size else "", justify="right"),
         Text(mib(pull.size / _MIB) if pull.size else "", justify="right"),
-        Text(mib(pull.rate / _MIB) if pull.rate else "", justify="right"),
+        Text(rate(pull.rate / _MIB) if pull.rate else "", justify="right"),
         Text(seconds(pull.eta) if pull.eta is not None else "", justify="right"),
     ]
 
@@ -139,5 +139,5 @@ def _about(pull: PullInfo) -> Text:
         return Text(" ".join(filter(None, (pull.failure.message, pull.failure.hint))), "red")
     words = [pull.note, f"quantisation {pull.quantisation}" if pull.quantisation else ""]
     words.append(f"as [{pull.profile}]" if pull.profile else "")
-    words += [f"{file.path}: {file.stage}" for file in pull.files if not pull.is_over]
+    words += [f"{file.path}: {file.stage}" for file in pull.files if pull.state == "running"]
     return Text(", ".join(filter(None, words)))

@@ -68,7 +68,7 @@ export function tokens(value) {
 export function rate(mibPerSecond) {
     if (mibPerSecond == null) return "";
     const megabytes = mibPerSecond * 1.048576;
-    return megabytes < 1000 ? `${WHOLE(megabytes)} MB/s` : `${ONE(megabytes / 1000)} GB/s`;
+    return megabytes < 1000 ? `${(megabytes < 9.95 ? ONE : WHOLE)(megabytes)} MB/s` : `${ONE(megabytes / 1000)} GB/s`;
 }
 
 /** In its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. @param {number} value */

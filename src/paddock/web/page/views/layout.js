@@ -13,7 +13,7 @@ const KINDS = ["model", "context", "compute", "output", "overhead"];
 export function Layout({ plan, placement }) {
     const rows = compared(plan, placement);
     return html`
-        ${plan && html`<${Layers} plan=${plan} />`}
+        ${plan && html`<${Layers} plan=${plan} placement=${placement} />`}
         <${Shares} plan=${plan} placement=${placement} />
         <table>
             <thead><tr><th>device</th><th>of it</th>${plan && html`<th class="number">planned</th>`}${placement && html`<th class="number">reported</th>`}</tr></thead>
@@ -62,28 +62,55 @@ function offPlan(plan, placement) {
     return planned == null || (placement.layers_offloaded ?? 0) >= planned ? "" : `, not the ${words.whole(planned)} that were planned`;
 }
 
-/** Each layer as a cell, in the model's order: those in RAM come first. @param {{plan: Plan}} props */
-function Layers({ plan }) {
-    const runs = layerRuns(plan);
+/** Each layer as a cell, in the model's order: those in RAM come first. As planned, above as loaded. @param {{plan: Plan, placement?: Placement | null}} props */
+function Layers({ plan, placement }) {
+    const runs = layerRuns(plan), loaded = loadedRuns(plan, placement);
     if (!runs.length) return null;
-    const said = runs.map((run) => `${run.from} to ${run.from + run.count - 1} on ${run.device}`).join(", ");
-    return html`<div class="layers" role="img" aria-label=${`layers as planned: ${said}`}>
-            ${runs.map((run, i) => html`<div class=${`part own n${i % 8}`} style=${{ flexGrow: run.count }} title=${run.device}>
-                <span>${run.device} · ${run.count}</span></div>`)}
-        </div><p class="dim">layers ${said}${plan.experts_in_ram ? `; experts of ${plan.experts_in_ram} of them in RAM` : ""}</p>`;
+    const said = worded(runs), found = loaded && worded(loaded);
+    return html`<div class="shares">
+            ${loaded && html`<span class="dim">planned</span>`}<${Cells} runs=${runs} devices=${plan.devices ?? []} name="layers as planned" />
+            ${loaded && html`<span class="dim">loaded</span><${Cells} runs=${loaded} devices=${plan.devices ?? []} name="layers as loaded" />`}
+        </div><p class="dim">layers ${said}${plan.experts_in_ram ? `; experts of ${plan.experts_in_ram} of them in RAM` : ""}${
+            !found ? "" : found === said ? "; loaded so, by what each device holds" : `; loaded, by what each device holds: ${found}`}</p>`;
 }
 
-/** Which layers lie where, by the plan. Pure. @param {Plan} plan @returns {{device: string, from: number, count: number}[]} */
+/** @param {{runs: Run[], devices: import("../../types").DevicePlan[], name: string}} props */
+function Cells({ runs, devices, name }) {
+    const place = (/** @type {string} */ device) => 1 + devices.findIndex((one) => one.device === device && device !== "Host");
+    return html`<div class="layers" role="img" aria-label=${`${name}: ${worded(runs)}`}>
+        ${runs.map((run) => html`<div class=${`part own n${place(run.device) % 8}`} style=${{ flexGrow: run.count, "--count": run.count }} title=${run.device}>
+            <span>${run.device} · ${run.count}</span></div>`)}
+    </div>`;
+}
+
+/** @param {Run[]} runs */
+const worded = (runs) => runs.map((run) => `${run.from} to ${run.from + run.count - 1} on ${run.device}`).join(", ");
+
+/** @typedef {{device: string, from: number, count: number}} Run */
+
+/** Which layers lie where, by the plan. Pure. @param {Plan} plan @returns {Run[]} */
 export function layerRuns(plan) {
-    const devices = (plan.devices ?? []).filter((device) => device.layers);
-    const placed = devices.reduce((sum, device) => sum + (device.layers ?? 0), 0);
-    const left = Math.max((plan.layers ?? placed) - placed, 0);
-    const runs = [...(left ? [{ device: "Host", layers: left }] : []), ...devices];
+    const devices = (plan.devices ?? []).filter((device) => device.layers && device.device !== "Host");
+    return inTurn(devices.map(({ device, layers }) => ({ device, layers: layers ?? 0 })), plan);
+}
+
+/** Which lie where by what each device was reported to hold of the model: llama-server's log names no layers, but a device that holds as
+ * much as planned has the layers that were planned. Null where nothing was reported, or experts of layers lie elsewhere. Pure.
+ * @param {Plan} plan @param {Placement | null | undefined} placement @returns {Run[] | null} */
+export function loadedRuns(plan, placement) {
+    const buffers = placement?.buffers ?? [], devices = (plan.devices ?? []).filter((one) => one.layers && one.device !== "Host");
+    if (!buffers.length || !devices.length || plan.experts_in_ram || placement?.layers_overflowing) return null;
+    const held = (/** @type {string} */ device) => buffers.filter((one) => one.device === device && one.kind === "model").reduce((sum, one) => sum + one.mib, 0);
+    return inTurn(devices.map(({ device, layers, model }) => ({ device, layers: model ? Math.round(((layers ?? 0) * held(device)) / model) : 0 })), plan);
+}
+
+/** What is on no device is in RAM, and comes first. @param {{device: string, layers: number}[]} devices @param {Plan} plan @returns {Run[]} */
+function inTurn(devices, plan) {
+    const placed = devices.reduce((sum, one) => sum + one.layers, 0), left = Math.max((plan.layers ?? placed) - placed, 0);
     let from = 0;
-    return runs.map(({ device, layers }) => {
-        const run = { device, from, count: layers ?? 0 };
-        from += run.count;
-        return run;
+    return [{ device: "Host", layers: left }, ...devices].filter((one) => one.layers > 0).map(({ device, layers }) => {
+        from += layers;
+        return { device, from: from - layers, count: layers };
     });
 }
 
