@@ -211,3 +211,42 @@ def test_no_help_loses_its_brackets_as_if_they_were_colours():
     lost = [(path, text) for path, text in texts if render(text).plain != text.replace("\\[", "[")]
     assert len(texts) > 100
     assert not lost
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "key add x --state-dir {}/s",
+        "init {models} --output {}",
+        "check {}",
+        "list --config {}",
+        "plan --all --config {}",
+        "start --config {}",
+        "serve --config {}",
+        "add {}.gguf",
+        "import dir {models} --output {}",
+        "import llama-swap {}",
+        "node leave --state-dir {}",
+        "engine add own --path {} --settings {}",
+    ],
+)
+def test_a_path_that_the_system_refuses_is_an_error_in_one_line(
+    paddock: Paddock, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "models").mkdir()
+    long = tmp_path / ("x" * 300)
+    done = paddock(*verb.format(*[long] * 2, models=tmp_path / "models").split())
+    assert done.status == 1
+    assert "error: " in done.err + done.out
+    assert "Traceback" not in done.err
+
+
+def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    """A process that may write no byte more meets it as on a full disk."""
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    command = f"ulimit -f 0; exec {sys.executable} -m paddock key add x --state-dir {tmp_path}/s"
+    done = subprocess.run(
+        ["bash", "-c", command], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {tmp_path}/s/keys.json cannot be used: File too large")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -119,6 +120,13 @@ app.add_typer(import_.app, rich_help_panel=_FILES)
 app.add_typer(node.app, rich_help_panel=_DAEMON)
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_OF_THE_MACHINE = _FULL | {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EFBIG,
+}  # fmt: skip
+
+
 def run() -> None:
     """The program `paddock`: exit status 0, 1 (an error was printed), 2 (usage), 130 (Ctrl-C)."""
     look_there(os.environ)
@@ -132,6 +140,18 @@ def run() -> None:
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         _silence_stdout()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        print_error(_unusable(error))
+        sys.exit(1)
+
+
+def _unusable(error: OSError) -> PaddockError:
+    """What disks and permissions say is no fault of ours, wherever it is met."""
+    where = error.filename or "a file"
+    hint = "free some space there" if error.errno in _FULL else ""
+    return PaddockError(f"{where} cannot be used: {error.strerror}", hint=hint)
 
 
 def _alone() -> list[str]:
