@@ -15,6 +15,7 @@ from rich.markup import render
 
 from paddock.cli.main import app
 from tests.cli.conftest import Paddock
+from tests.yard import places, process
 
 VERBS = [
     "serve",
@@ -91,6 +92,22 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
     result = paddock("stop")
     assert (result.status, result.err) == (0, "")
     assert "nothing to stop" in result.out
+
+
+def test_the_daemon_of_a_folder_is_stopped_as_its_lock_says_wherever_it_listens(
+    paddock: Paddock, tmp_path: Path
+) -> None:
+    paths = places(tmp_path / "yard", "")
+    with process(paths) as own:
+        options = ("--config", paths.config, "--state-dir", paths.state_dir)
+        refused = paddock("serve", *options, "--listen", "127.0.0.1:0")
+        order = f"paddock stop --state-dir {paths.state_dir}"
+        assert (refused.status, f"`{order}` ends it" in refused.err) == (1, True)
+        assert paddock("stop", "--state-dir", paths.state_dir, "--keep").status == 1
+        assert "nothing to stop" in paddock("stop").out, "another address was named"
+        assert paddock(*order.split()[1:]).out == f"stopped (pid {own.popen.pid})\n"
+        assert own.popen.wait(30) == 0
+    assert "nothing to stop" in paddock(*order.split()[1:]).out
 
 
 def test_the_version_is_printed_without_a_daemon(paddock: Paddock) -> None:
@@ -250,3 +267,13 @@ def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Pat
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {tmp_path}/s/keys.json cannot be used: File too large")
+
+
+@pytest.mark.parametrize("head", ["nosuch", "10.0.0.1", "10.0.0.1:99999", ":6379"])
+@pytest.mark.parametrize("verb", ["serve --cluster", "node join"])
+def test_what_is_no_address_of_a_head_is_refused_before_anything_begins(
+    paddock: Paddock, verb: str, head: str
+) -> None:
+    done = paddock(*verb.split(), head)
+    assert done.status == 1
+    assert done.err.startswith(f"error: the address of the head takes HOST:PORT or [IPv6]:PORT, not {head!r}")  # fmt: skip
