@@ -91,9 +91,14 @@ async def planned(found: Profile) -> Plan:
     return Plan(profile=found.id, source="engine", fits=True, devices=[device], n_ctx=ctx)
 
 
+class MadeUpGpu:
+    async def plan(self, profile: Profile) -> Plan:
+        return await planned(profile)
+
+
 async def judged(one: Profile, other: Profile, *, max_instances: int = 0) -> Alternation:
     row = Alternation(one=one.id, other=other.id, times=4)
-    await Remedies(planned, max_instances=max_instances).judge(row, one, other)
+    await Remedies(MadeUpGpu(), max_instances=max_instances).judge(row, one, other)
     return row
 
 
@@ -129,13 +134,14 @@ async def test_two_that_fit_are_kept_apart_by_a_setting_or_were_by_somebody_else
 
 
 async def test_two_that_share_an_rpc_server_get_no_advice_on_contexts():
-    async def on_rpc(found: Profile) -> Plan:
-        plan = await planned(found)
-        plan.devices[0].device, plan.devices[0].id = "RPC0", "RPC0[127.0.0.1:50052]"
-        return plan
+    class OnRpc:
+        async def plan(self, profile: Profile) -> Plan:
+            plan = await planned(profile)
+            plan.devices[0].device, plan.devices[0].id = "RPC0", "RPC0[127.0.0.1:50052]"
+            return plan
 
     row = Alternation(one="big", other="small", times=2)
-    await Remedies(on_rpc, max_instances=0).judge(
+    await Remedies(OnRpc(), max_instances=0).judge(
         row, profile("big", 32_768), profile("small", 8192)
     )
     assert "RPC server" in row.why

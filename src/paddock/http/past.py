@@ -73,7 +73,7 @@ def _day(request: web.Request, name: str, default: date) -> str:
 
 async def _look_for_remedies(front: Front, result: Stats) -> None:
     profiles = front.daemon.roster.stable.profiles
-    remedies = Remedies(front.daemon.plan, max_instances=front.daemon.settings.max_instances)
+    remedies = Remedies(front.daemon, max_instances=front.daemon.settings.max_instances)
     for row in result.alternations[:_MOST_REMEDIES]:
         one, other = profiles.get(row.one), profiles.get(row.other)
         if one and other:

@@ -224,7 +224,7 @@ class Front:
         return self.until(lambda nodes: name in nodes and nodes[name].state in states)[name]
 
 
-def until(look: Callable[[], T], true: Callable[[T], bool], *, within: float = 75.0) -> T:
+def until(look: Callable[[], T], true: Callable[[T], bool], *, within: float = 60.0) -> T:
     """What `look` gives first of which `true` holds."""
     end = time.monotonic() + within
     while not true(found := look()):

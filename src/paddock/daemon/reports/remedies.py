@@ -4,9 +4,9 @@ A smaller context is computed from the two plans, as memory grows with it about 
 profile is planned as any other, by its engine where that can be asked now, and the plans decide.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from paddock.api.placement import Plan
 from paddock.api.stats import Alternation, Remedy
@@ -16,19 +16,24 @@ from paddock.placement.pairs import pair
 _LEAST = 4096  # tokens of a context: less is of little use
 _STEP = 1024
 
-Planning = Callable[[Profile], Awaitable[Plan]]
+
+class PlansProfiles(Protocol):
+    """Whoever can say where a profile would lie."""
+
+    async def plan(self, profile: Profile) -> Plan:
+        """Of any profile, also of one that models.conf does not have."""
+        ...
 
 
 class Remedies:
     """Asks for plans of profiles as they might be."""
 
-    def __init__(self, planned: Planning, *, max_instances: int) -> None:
-        """`planned` gives the plan of a profile, also of one that models.conf does not have."""
-        self._planned, self._max_instances = planned, max_instances
+    def __init__(self, plans: PlansProfiles, *, max_instances: int) -> None:
+        self._plans, self._max_instances = plans, max_instances
 
     async def judge(self, found: Alternation, one: Profile, other: Profile) -> None:
         """Note whether they fit together, why not, and what would change that."""
-        plans = await self._planned(one), await self._planned(other)
+        plans = await self._plans.plan(one), await self._plans.plan(other)
         together = pair(*plans)
         found.fits, found.why = together.fits, together.why
         if together.fits:
@@ -49,13 +54,13 @@ class Remedies:
         for profile, own, neighbour in ((one, plan, others_plan), (other, others_plan, plan)):
             if (ctx := smaller_context(own, neighbour)) is None:
                 continue
-            changed = await self._planned(with_context(profile, ctx))
+            changed = await self._plans.plan(with_context(profile, ctx))
             if pair(changed, neighbour).fits and changed.fits:
                 found = True
                 yield _remedy({profile.id: ctx}, changed, neighbour)
         if not found and (contexts := least_contexts(plan, others_plan)):
             both = [
-                await self._planned(with_context(p, c))
+                await self._plans.plan(with_context(p, c))
                 for p, c in zip((one, other), contexts, strict=True)
             ]
             if pair(*both).fits and all(p.fits for p in both):

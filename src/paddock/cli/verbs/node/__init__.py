@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from paddock.cli.verbs.node import join, keep, leave, up
+from paddock.cli.verbs.node import join, keep, leave, lend, up
 from paddock.cli.verbs.node import list as listing
 
 app = typer.Typer(
@@ -26,3 +26,4 @@ for verb, name, epilog in (
     app.command(name, epilog=epilog)(verb)
 app.command("up", hidden=True)(up.up)
 app.command("keep", hidden=True)(keep.keep)
+app.command("lend", hidden=True)(lend.lend)
