@@ -94,11 +94,15 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
     assert "nothing to stop" in result.out
 
 
-def test_the_daemon_of_a_folder_is_stopped_as_its_lock_says_wherever_it_listens(
+def test_the_daemon_of_a_folder_is_stopped_as_its_lock_says_without_address_or_key(
     paddock: Paddock, tmp_path: Path
 ) -> None:
     paths = places(tmp_path / "yard", "")
+    paths.settings.write_text('management-keys = ["secret"]\n')
+    paths.settings.chmod(0o600)
     with process(paths) as own:
+        asked = paddock("status", "--url", own.url)
+        assert "hint: PADDOCK_API_KEY in the environment holds it" in asked.err
         options = ("--config", paths.config, "--state-dir", paths.state_dir)
         refused = paddock("serve", *options, "--listen", "127.0.0.1:0")
         order = f"paddock stop --state-dir {paths.state_dir}"

@@ -51,7 +51,7 @@ from paddock.cli.verbs import (
 )
 from paddock.cli.verbs import list as listing
 from paddock.cli.verbs import run as run_client
-from paddock.errors import PaddockError
+from paddock.errors import PaddockError, Unauthorized
 
 app = typer.Typer(
     name="paddock",
@@ -120,6 +120,7 @@ app.add_typer(import_.app, rich_help_panel=_FILES)
 app.add_typer(node.app, rich_help_panel=_DAEMON)
 
 
+_KEY = "PADDOCK_API_KEY in the environment holds it for every verb; or --key"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_THE_MACHINE = _FULL | {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP,
@@ -164,8 +165,9 @@ def print_error(error: PaddockError) -> None:
     complain(f"{paint('error:', 'red', sys.stderr)} {error.message}")
     for line in error.detail:
         complain(f"    {line}")
-    if error.hint:
-        complain(f"{paint('hint:', 'cyan', sys.stderr)} {with_url(error.hint, sys.argv)}")
+    hint = _KEY if isinstance(error, Unauthorized) else error.hint
+    if hint:
+        complain(f"{paint('hint:', 'cyan', sys.stderr)} {with_url(hint, sys.argv)}")
 
 
 def _silence_stdout() -> None:
