@@ -86,3 +86,23 @@ def test_files_links_and_dev_null_are_read(tmp_path: Path):
     assert read_plain(Path("/dev/null")) == b""
     assert {oddity(tmp_path / name) for name in ("file", "link", "none", ".")} == {""}
     assert oddity(Path("/dev/null")) == oddity(tmp_path / ("x" * 300)) == ""
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("what", ["a folder", "nothing", "a name that is too long", "no text"])
+def test_why_it_cannot_be_read_is_words_and_the_path_alone(
+    tmp_path: Path, reader: str, what: str
+) -> None:
+    path = tmp_path / ("x" * 300 if what == "a name that is too long" else "named")
+    if what == "a folder":
+        path.mkdir()
+    elif what == "no text":
+        path.write_bytes(b"\xff\xfe\xfa = \x00")
+    try:
+        READERS[reader](path)
+    except PaddockError as error:
+        said = " ".join([error.message, *error.detail])
+        assert "Errno" not in said
+        assert said.count(str(path)) <= 1
+    else:
+        assert (reader, what) == ("paddock.toml", "nothing")

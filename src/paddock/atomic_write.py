@@ -29,5 +29,9 @@ def atomic_write(
         if target.exists():
             partial.chmod(target.stat().st_mode & 0o777)
         partial.replace(target)
+    except OSError as error:
+        if error.filename is None:  # of a write; a full disk says nothing of where
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)

@@ -32,6 +32,11 @@ def read_plain(path: Path) -> bytes:
         return file.read()
 
 
+def trouble(error: Exception) -> str:
+    """Why a file could not be read or understood, for a sentence that names it already."""
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
 def _oddity(facts: os.stat_result) -> str:
     if stat.S_ISCHR(facts.st_mode) and facts.st_rdev == Path(os.devnull).stat().st_rdev:
         return ""
@@ -39,5 +44,7 @@ def _oddity(facts: os.stat_result) -> str:
 
 
 def _refuse(path: Path, facts: os.stat_result) -> None:
+    if stat.S_ISDIR(facts.st_mode):  # Python's own error of one names our descriptor, not the path
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := _oddity(facts):
         raise OSError(errno.EINVAL, f"{kind} instead of a file", str(path))

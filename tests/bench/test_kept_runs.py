@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import aiosqlite
 import msgspec
 
 from paddock.api.bench import BenchComparison, BenchRuns
+from paddock.api.tunings import Tuning
 from tests.bench.runs import profile, run
 from tests.yard import places, yard
 
@@ -26,3 +28,19 @@ async def test_two_kept_runs_are_listed_and_compared(tmp_path: Path) -> None:
         assert judged["load, cached"] == "unproven"
         async with home.http.get(home.url + f"/bench/{numbers[1]}/against/99") as reply:
             assert reply.status == 404
+
+
+async def test_where_the_history_cannot_be_written_it_is_said_as_the_state_folders_fault(
+    tmp_path: Path,
+) -> None:
+    study = Tuning(profile="glm", goal="chat", begun_at="2026-11-30T10:00:00+00:00")
+    paths = places(tmp_path / "yard", "")
+    async with yard(paths) as home:
+        async with aiosqlite.connect(paths.state_dir / "history.sqlite") as other:
+            # As a full disk: no further write is taken.
+            for table in ("benches", "tunings"):
+                await other.execute(f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'full'); END")  # fmt: skip
+            await other.commit()
+        for path, sent in (("/bench", run(0, profile())), ("/tunings", study)):
+            status, refused = await home.post(path, msgspec.to_builtins(sent))
+            assert (status, refused["error"]["code"]) == (503, "state_unwritable"), path

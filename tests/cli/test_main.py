@@ -15,6 +15,7 @@ from rich.markup import render
 
 from paddock.cli.main import app
 from tests.cli.conftest import Paddock
+from tests.yard import places, process
 
 VERBS = [
     "serve",
@@ -91,6 +92,26 @@ def test_stopping_what_does_not_run_is_no_error(paddock: Paddock) -> None:
     result = paddock("stop")
     assert (result.status, result.err) == (0, "")
     assert "nothing to stop" in result.out
+
+
+def test_the_daemon_of_a_folder_is_stopped_as_its_lock_says_without_address_or_key(
+    paddock: Paddock, tmp_path: Path
+) -> None:
+    paths = places(tmp_path / "yard", "")
+    paths.settings.write_text('management-keys = ["secret"]\n')
+    paths.settings.chmod(0o600)
+    with process(paths) as own:
+        asked = paddock("status", "--url", own.url)
+        assert "hint: PADDOCK_API_KEY in the environment holds it" in asked.err
+        options = ("--config", paths.config, "--state-dir", paths.state_dir)
+        refused = paddock("serve", *options, "--listen", "127.0.0.1:0")
+        order = f"paddock stop --state-dir {paths.state_dir}"
+        assert (refused.status, f"`{order}` ends it" in refused.err) == (1, True)
+        assert paddock("stop", "--state-dir", paths.state_dir, "--keep").status == 1
+        assert "nothing to stop" in paddock("stop").out, "another address was named"
+        assert paddock(*order.split()[1:]).out == f"stopped (pid {own.popen.pid})\n"
+        assert own.popen.wait(30) == 0
+    assert "nothing to stop" in paddock(*order.split()[1:]).out
 
 
 def test_the_version_is_printed_without_a_daemon(paddock: Paddock) -> None:
@@ -211,3 +232,52 @@ def test_no_help_loses_its_brackets_as_if_they_were_colours():
     lost = [(path, text) for path, text in texts if render(text).plain != text.replace("\\[", "[")]
     assert len(texts) > 100
     assert not lost
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "key add x --state-dir {}/s",
+        "init {models} --output {}",
+        "check {}",
+        "list --config {}",
+        "plan --all --config {}",
+        "start --config {}",
+        "serve --config {}",
+        "add {}.gguf",
+        "import dir {models} --output {}",
+        "import llama-swap {}",
+        "node leave --state-dir {}",
+        "engine add own --path {} --settings {}",
+    ],
+)
+def test_a_path_that_the_system_refuses_is_an_error_in_one_line(
+    paddock: Paddock, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "models").mkdir()
+    long = tmp_path / ("x" * 300)
+    done = paddock(*verb.format(*[long] * 2, models=tmp_path / "models").split())
+    assert done.status == 1
+    assert "error: " in done.err + done.out
+    assert "Traceback" not in done.err
+
+
+def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    """A process that may write no byte more meets it as on a full disk."""
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    command = f"ulimit -f 0; exec {sys.executable} -m paddock key add x --state-dir {tmp_path}/s"
+    done = subprocess.run(
+        ["bash", "-c", command], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {tmp_path}/s/keys.json cannot be used: File too large")
+
+
+@pytest.mark.parametrize("head", ["nosuch", "10.0.0.1", "10.0.0.1:99999", ":6379"])
+@pytest.mark.parametrize("verb", ["serve --cluster", "node join"])
+def test_what_is_no_address_of_a_head_is_refused_before_anything_begins(
+    paddock: Paddock, verb: str, head: str
+) -> None:
+    done = paddock(*verb.split(), head)
+    assert done.status == 1
+    assert done.err.startswith(f"error: the address of the head takes HOST:PORT or [IPv6]:PORT, not {head!r}")  # fmt: skip

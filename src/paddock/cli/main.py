@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -50,7 +51,7 @@ from paddock.cli.verbs import (
 )
 from paddock.cli.verbs import list as listing
 from paddock.cli.verbs import run as run_client
-from paddock.errors import PaddockError
+from paddock.errors import PaddockError, Unauthorized
 
 app = typer.Typer(
     name="paddock",
@@ -119,6 +120,14 @@ app.add_typer(import_.app, rich_help_panel=_FILES)
 app.add_typer(node.app, rich_help_panel=_DAEMON)
 
 
+_KEY = "PADDOCK_API_KEY in the environment holds it for every verb; or --key"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_OF_THE_MACHINE = _FULL | {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EFBIG,
+}  # fmt: skip
+
+
 def run() -> None:
     """The program `paddock`: exit status 0, 1 (an error was printed), 2 (usage), 130 (Ctrl-C)."""
     look_there(os.environ)
@@ -132,6 +141,18 @@ def run() -> None:
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         _silence_stdout()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        print_error(_unusable(error))
+        sys.exit(1)
+
+
+def _unusable(error: OSError) -> PaddockError:
+    """What disks and permissions say is no fault of ours, wherever it is met."""
+    where = error.filename or "a file"
+    hint = "free some space there" if error.errno in _FULL else ""
+    return PaddockError(f"{where} cannot be used: {error.strerror}", hint=hint)
 
 
 def _alone() -> list[str]:
@@ -144,8 +165,9 @@ def print_error(error: PaddockError) -> None:
     complain(f"{paint('error:', 'red', sys.stderr)} {error.message}")
     for line in error.detail:
         complain(f"    {line}")
-    if error.hint:
-        complain(f"{paint('hint:', 'cyan', sys.stderr)} {with_url(error.hint, sys.argv)}")
+    hint = _KEY if isinstance(error, Unauthorized) else error.hint
+    if hint:
+        complain(f"{paint('hint:', 'cyan', sys.stderr)} {with_url(hint, sys.argv)}")
 
 
 def _silence_stdout() -> None:

@@ -19,7 +19,7 @@ from paddock.atomic_write import atomic_write
 from paddock.clients.setting import Change as EntryChange
 from paddock.clients.setting import ClientSettings
 from paddock.errors import ConfigError
-from paddock.plain_file import read_plain
+from paddock.plain_file import read_plain, trouble
 
 State = Literal["", "connected", "changed"]  # `changed`: by somebody else, since
 
@@ -113,7 +113,7 @@ class WrittenFiles:
         except FileNotFoundError:
             return []
         except (OSError, msgspec.DecodeError) as error:
-            raise ConfigError(f"{self._file(client)} cannot be read: {error}") from error
+            raise ConfigError(f"{self._file(client)} cannot be read: {trouble(error)}") from error
 
     def _record(self, client: str, records: list[_Written]) -> None:
         _write(self._file(client), msgspec.json.format(msgspec.json.encode(records)))

@@ -10,9 +10,11 @@ from typing import TextIO
 from paddock.errors import DaemonAlreadyRuns
 from paddock.private import keep_private, open_private
 
+DAEMON_LOCK = "daemon.lock"
+
 
 @contextmanager
-def alone(state_dir: Path, name: str = "daemon.lock") -> Iterator[None]:
+def alone(state_dir: Path, name: str = DAEMON_LOCK) -> Iterator[None]:
     """Hold the lock inside the block; the folder is private then. The front of many machines has one of another name.
 
     Raises DaemonAlreadyRuns, and ConfigError where the folder cannot be private.
@@ -25,14 +27,22 @@ def alone(state_dir: Path, name: str = "daemon.lock") -> Iterator[None]:
         if not _locked(lock):
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
-            raise DaemonAlreadyRuns(
-                f"a daemon (pid {pid}) already runs on {state_dir}",
-                hint="`paddock stop` ends it; --state-dir gives a second one its own folder",
-            )
+            raise _runs_already(pid, state_dir, name)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _runs_already(pid: str, state_dir: Path, name: str) -> DaemonAlreadyRuns:
+    if name == DAEMON_LOCK:
+        what, end = "daemon", f"`paddock stop --state-dir {state_dir}` ends it"
+    else:
+        what, end = "front", f"`paddock stop --url` with its address, or `kill {pid}`, ends it"
+    return DaemonAlreadyRuns(
+        f"a {what} (pid {pid}) already runs on {state_dir}",
+        hint=f"{end}; --state-dir gives a second one its own folder",
+    )
 
 
 def _is_anothers(file: Path) -> bool:

@@ -16,7 +16,7 @@ from paddock.importing.ollama_words import LOST, SILENT
 from paddock.importing.page import plain
 from paddock.importing.yaml_file import items
 from paddock.llama.gguf import shards
-from paddock.plain_file import read_plain
+from paddock.plain_file import read_plain, trouble
 
 _HEAD = re.compile(r"\s*(?P<name>[A-Za-z]+)[ \t]+(?P<rest>.*)", re.DOTALL)
 _FILES = {"from": "model", "adapter": "adapter", "draft": "draft"}
@@ -48,7 +48,7 @@ def read_modelfile(path: Path, environ: Mapping[str, str]) -> OllamaStore:
     try:
         text = read_plain(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {trouble(error)}") from error
     found = list(instructions(text))
     if not any(one.name == "from" for one in found):
         raise ConfigError(f"{path} has no FROM line", hint="name a Modelfile of Ollama")

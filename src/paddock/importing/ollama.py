@@ -13,7 +13,7 @@ from typing import Any
 
 from paddock.importing.page import Page, plain
 from paddock.importing.yaml_file import items, mapping, text_of
-from paddock.plain_file import oddity, read_plain
+from paddock.plain_file import oddity, read_plain, trouble
 
 _LAYER = "application/vnd.ollama.image."
 _DIGEST = re.compile(r"sha256[:-][0-9a-fA-F]{64}")
@@ -104,7 +104,7 @@ def look_into(folder: Path) -> OllamaStore:
         try:
             store.add(_manifest(path, folder, parts, store.notes))
         except (OSError, ValueError) as error:
-            store.notes.note(str(path), f"cannot be read: {error}")
+            store.notes.note(str(path), f"cannot be read: {trouble(error)}")
     return store
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paddock.errors import ConfigError
 from paddock.importing.yaml_comments import Comments
 from paddock.importing.yaml_text import Key, parsed
-from paddock.plain_file import read_plain
+from paddock.plain_file import read_plain, trouble
 
 if TYPE_CHECKING:
     import yaml
@@ -41,7 +41,7 @@ def read_yaml(path: Path) -> Yaml:
         text = read_plain(path).decode("utf-8-sig")
         value, node = parsed(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {trouble(error)}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML", detail=tuple(str(error).splitlines())) from error
     if not isinstance(value, dict) or node is None:

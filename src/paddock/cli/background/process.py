@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -132,13 +133,37 @@ def shut_down(client: Client, *, keep: bool) -> int:
     wait_gone = _gone(found.pid)
     client.shutdown(keep=keep)
     if not wait_gone():
-        raise PaddockError(
-            f"the daemon (pid {found.pid}) has not ended within {_GONE_SECONDS:.0f} s",
-            hint=f"its log may say why: {daemon_log(Path(found.state_dir))}",
-        )
+        raise _still_there(found.pid, Path(found.state_dir))
     if found.state_dir:
         pid_file(Path(found.state_dir)).unlink(missing_ok=True)
     return found.pid
+
+
+def stopped_on(state_dir: Path) -> int | None:
+    """End the daemon of this state folder, wherever it listens, with its models. Its pid; None where none runs.
+
+    For where it is not reached: it may listen at another address, or want a key. As `paddock stop`, SIGTERM ends it in order.
+    """
+    lock = state_dir / "daemon.lock"
+    try:
+        pid = int(lock.read_text())
+    except (OSError, ValueError):
+        return None
+    if not is_locked(lock):
+        return None
+    wait_gone = _gone(pid)
+    os.kill(pid, signal.SIGTERM)
+    if not wait_gone():
+        raise _still_there(pid, state_dir)
+    pid_file(state_dir).unlink(missing_ok=True)
+    return pid
+
+
+def _still_there(pid: int, state_dir: Path) -> PaddockError:
+    return PaddockError(
+        f"the daemon (pid {pid}) has not ended within {_GONE_SECONDS:.0f} s",
+        hint=f"its log may say why: {daemon_log(state_dir)}",
+    )
 
 
 def last_lines(log: Path, count: int = _LAST_LINES) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def machine_of(
 ) -> JoinedNode:
     """What shall be written down. BadRequest where a word cannot be meant."""
     if head:
-        _must_be_address(head)
+        must_be_address(head, hint="`paddock node join` on the head says which it is")
     called = name or _host()
     if not is_node_name(called):
         raise BadRequest(
@@ -64,11 +64,11 @@ def fronts_forgotten(machine: JoinedNode) -> int:
     return len(fronts)
 
 
-def _must_be_address(head: str) -> None:
+def must_be_address(head: str, *, hint: str) -> None:
+    """Raise BadRequest where this is no HOST:PORT of a head."""
     try:
         listen_address(head)
     except ValueError as error:
-        hint = "`paddock node join` on the head says which it is"
         raise BadRequest(f"the address of the head {error}", hint=hint) from error
 
 

@@ -18,6 +18,7 @@ from paddock.config.profile import Problem
 from paddock.config.section_edit import changed_part, with_part
 from paddock.config.tuned_section import retuned
 from paddock.errors import ConfigError
+from paddock.plain_file import trouble
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +113,7 @@ def _steps(files: Files, profile: str) -> list[_Step]:
     except FileNotFoundError:
         return []
     except (OSError, msgspec.MsgspecError) as error:
-        raise ConfigError(f"{_file(files, profile)} cannot be read: {error}") from error
+        raise ConfigError(f"{_file(files, profile)} cannot be read: {trouble(error)}") from error
 
 
 def _keep(files: Files, profile: str, steps: list[_Step]) -> None:

@@ -52,10 +52,13 @@ def serve(
     from paddock.cli.background.log_lines import log_to_stderr
     from paddock.cli.background.own_log import OwnLog
     from paddock.cli.offline.files import open_files
+    from paddock.cli.offline.joining import must_be_address
     from paddock.config.paths import daemon_log
     from paddock.serve import ServeOptions, serve_cluster
     from paddock.serve import serve as serve_forever
 
+    if cluster and cluster != "auto":
+        must_be_address(cluster, hint="or `auto`, the cluster that this machine is part of")
     files = open_files(config, settings, state_dir=state_dir)
     own = OwnLog(daemon_log(files.paths.state_dir), files.settings.log_size << 20)
     log_to_stderr(verbose=verbose, own=own)

@@ -10,6 +10,7 @@ import msgspec
 from paddock.atomic_write import atomic_write
 from paddock.config.paths import paths
 from paddock.errors import ConfigError
+from paddock.plain_file import trouble
 from paddock.private import believed, keep_private
 
 VARIABLE = "PADDOCK_NODE"  # in the environment of Ray on this machine: where the file is
@@ -68,7 +69,7 @@ def joined(environ: Mapping[str, str], state_dir: Path | None = None) -> JoinedN
             if isinstance(error, FileNotFoundError):
                 raise
             raise ConfigError(
-                f"{file} cannot be read: {error}",
+                f"{file} cannot be read: {trouble(error)}",
                 hint="`paddock node leave` and `paddock node join` write it anew",
             ) from error
     return None

@@ -6,7 +6,7 @@ asked for. Bounded: see `_LOADS` and `_SPEEDS`.
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +20,7 @@ from paddock.api.switches import SwitchEntry
 from paddock.api.tunings import Tuning
 from paddock.api.usage import UsageRow
 from paddock.daemon.history.schema import Database, prepare
+from paddock.errors import StateUnwritable
 from paddock.placement.load_modes import COLD, WARM
 
 _T = TypeVar("_T")
@@ -144,26 +145,35 @@ class HistoryStore:
 
     async def keep_bench(self, run: BenchRun) -> int:
         """Remember a benchmark; with a number that is kept already, in its place. Its number, 0 where it is not kept."""
-        [kept] = await self._database.execute_fetchall(
+        number = await self._keep(
             "INSERT INTO benches (id, begun_at, entry) VALUES (nullif(:id, 0), :begun_at, :entry)"
             " ON CONFLICT (id) DO UPDATE SET begun_at = excluded.begun_at, entry = excluded.entry"
             " RETURNING id",
             {"id": run.id, "begun_at": run.begun_at, "entry": _json(run)},
         )
-        number = int(kept["id"])
         await self._write("DELETE FROM benches WHERE id <= ?", (number - _BENCHES,))
         return number
 
     async def keep_tuning(self, tuning: Tuning) -> int:
         """As `keep_bench`, a study."""
-        [kept] = await self._database.execute_fetchall(
+        number = await self._keep(
             "INSERT INTO tunings (id, profile, entry) VALUES (nullif(:id, 0), :profile, :entry)"
             " ON CONFLICT (id) DO UPDATE SET entry = excluded.entry RETURNING id",
             {"id": tuning.id, "profile": tuning.profile, "entry": _json(tuning)},
         )
-        number = int(kept["id"])
         await self._write("DELETE FROM tunings WHERE id <= ?", (number - _TUNINGS,))
         return number
+
+    async def _keep(self, sql: str, values: Mapping[str, object]) -> int:
+        """The number under which it is kept; StateUnwritable where it cannot be."""
+        try:
+            [kept] = await self._database.execute_fetchall(sql, values)
+        except sqlite3.DatabaseError as error:
+            raise StateUnwritable(
+                f"the history cannot keep it: {error}",
+                hint="is there space where the state folder lies?",
+            ) from error
+        return int(kept["id"])
 
     async def add_usage(self, rows: Iterable[UsageRow], *, kept: int = _USAGE) -> None:
         """Add what was used to what is known of the same day, key and model."""

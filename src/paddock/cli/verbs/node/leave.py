@@ -12,7 +12,7 @@ EXAMPLE = "Example: paddock node leave"
 def leave(state_dir: StateDir = None) -> None:
     """Leave the cluster that `paddock node join` joined.
 
-    The daemon goes on serving whoever reaches it, but no front any more; `paddock stop` ends it.
+    The daemon goes on serving whoever reaches it, but no front any more; `paddock stop --state-dir` ends it.
     """
     from paddock.cli.background.node_keeper import ended
     from paddock.cli.offline.joining import fronts_forgotten
@@ -30,4 +30,7 @@ def leave(state_dir: StateDir = None) -> None:
     count = fronts_forgotten(machine)
     print(f"{machine.name} has left" if was_in else f"{machine.name} was in no cluster any more")
     if count:
-        print("its daemon, where one runs, answers no front any more; `paddock stop` ends it")
+        folder = machine.file.parent
+        print(
+            f"its daemon, where one runs, answers no front any more; `paddock stop --state-dir {folder}` ends it"
+        )
