@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from paddock.http.direct import DirectRequest
 from paddock.http.last_head import HeadMemo
 
 
@@ -20,6 +21,9 @@ class ClientLink(Protocol):
 
     def note_body(self, *, is_whole: bool) -> None:
         """A part of a request's body came, or is waited for."""
+
+    def begun(self) -> DirectRequest | None:
+        """What the handler that asks is to go on with; it is its own then."""
 
     def abort(self) -> None:
         """Close it at once, whatever it is at."""

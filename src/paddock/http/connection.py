@@ -20,7 +20,7 @@ from aiohttp.web_request import BaseRequest
 from paddock.errors import PaddockError
 from paddock.http import errors, malformed
 from paddock.http.last_head import HeadMemo, LastHead, WholeBody, bytes_due, learned
-from paddock.http.one_task import OneTask
+from paddock.http.without_handler import WithoutHandler
 
 _log = logging.getLogger(__name__)
 _HALF_CLOSED = 0.5  # seconds in which a client that will ask nothing more is still answered
@@ -51,11 +51,11 @@ class Register(Protocol):
     def left(self, connection: "Connection") -> None: ...
 
 
-class Connection(OneTask):
+class Connection(WithoutHandler):
     """From the first byte to the last."""
 
     def __init__(self, server: web.Server, door: Register, **options: Any) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        super().__init__(server, **options)
         self._door = door
         self._head = b""  # the beginning of the request that is being read
         self._head_began: float | None = None
@@ -70,6 +70,8 @@ class Connection(OneTask):
 
     @property
     def state(self) -> State:
+        if self._direct is not None:
+            return State.SERVED
         if self._current_request is not None or self._messages or not self._body.is_eof():
             return State.BODY if self._lacks_body else State.SERVED
         if self._head_began is not None:
@@ -110,6 +112,9 @@ class Connection(OneTask):
 
     def data_received(self, data: bytes) -> None:
         """On the hot path: the bytes of a body, and a head that comes whole, cost a look or two."""
+        if self._direct is not None:
+            self._keep_early(data)
+            return
         if self._current_request is not None:
             self._due -= len(data)
             super().data_received(data)
@@ -133,8 +138,18 @@ class Connection(OneTask):
         if self._force_close or self._close:
             return
         self._request_count += 1
-        self._body, self._is_new = WholeBody(self, body, self._loop), False
-        self._messages.append((last.message, self._body))
+        self._is_new = False
+        waits = self._waiter is not None and not self._waiter.done()
+        if waits and (way := last.memo.direct) is not None:
+            self._direct = way.begin(self, last.message, body)
+            if self._direct is not None:
+                return
+        self._queue(last.message, body)
+
+    def _queue(self, message: RawRequestMessage, body: bytes) -> None:
+        """For its handler."""
+        self._body = WholeBody(self, body, self._loop)
+        self._messages.append((message, self._body))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

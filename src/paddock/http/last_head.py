@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from paddock.core.model import Asker
+    from paddock.http.direct import DirectWay
 
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})\r\n", re.IGNORECASE)
@@ -38,7 +39,7 @@ class HeadMemo:
     None: not yet. Each is the affair of the module named beside it.
     """
 
-    __slots__ = ("asker", "client", "handle", "is_let_in", "is_plain", "upstream")
+    __slots__ = ("asker", "client", "direct", "handle", "is_let_in", "is_plain", "upstream")
 
     def __init__(self) -> None:
         self.handle: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = (
@@ -51,6 +52,7 @@ class HeadMemo:
             None  # upstream: the headers that an instance may see
         )
         self.is_plain: bool | None = None  # own_replies
+        self.direct: DirectWay | None = None  # direct
 
 
 class LastHead:

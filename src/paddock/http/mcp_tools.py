@@ -7,7 +7,8 @@ from paddock.api import mcp
 from paddock.api import mcp_tools as tools
 from paddock.api.connection import error_of
 from paddock.api.models import ModelCard
-from paddock.api.types import ProfileInfo
+from paddock.api.types import ProfileInfo, Status
+from paddock.api.yielding import YieldInfo
 from paddock.errors import Cancelled, PaddockError
 from paddock.http.auth import Scope
 from paddock.http.errors import status_of
@@ -19,7 +20,7 @@ from paddock.http.yielding import allowed
 
 async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
     """The tool's result, also where that is why not: a model reads it, and may do better."""
-    does = _TOOLS[wanted.tool]
+    does = TOOLS[wanted.tool]
     front, request = caller.front, caller.request
     try:
         front.guard.check(request.method, request.headers, does.scope, acts=True)
@@ -31,11 +32,12 @@ async def call(caller: Caller, wanted: mcp.ToolCall) -> dict[str, Any]:
 async def list_models(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """All that are not hidden, in the file's order."""
     known = all_listed(caller.front, caller.request)
-    rows = [_row(profile, card) async for profile, card in known if not card.hidden]
+    rows = [listed(profile, card) async for profile, card in known if not card.hidden]
     return mcp.done(tools.ModelList(rows))
 
 
-def _row(profile: ProfileInfo, card: ModelCard) -> tools.ListedModel:
+def listed(profile: ProfileInfo, card: ModelCard) -> tools.ListedModel:
+    """One model, as an agent sees it."""
     measured = profile.speed.generation if profile.speed else None
     return tools.ListedModel(
         id=profile.id,
@@ -52,7 +54,11 @@ def _row(profile: ProfileInfo, card: ModelCard) -> tools.ListedModel:
 
 async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
     """`GET /status`, as much of it as helps to choose."""
-    now = caller.front.daemon.status()
+    return mcp.done(as_known(caller.front.daemon.status()))
+
+
+def as_known(now: Status) -> tools.StableStatus:
+    """What an agent needs of a status."""
     running = [
         tools.LoadedModel(
             model=one.profile,
@@ -67,14 +73,12 @@ async def status(caller: Caller, _: tools.Nothing) -> dict[str, Any]:
         tools.DeviceMemory(device=one.name, total_mib=one.total_mib, free_mib=one.free_mib)
         for one in now.devices
     ]
-    return mcp.done(
-        tools.StableStatus(
-            current=now.current,
-            running=running,
-            waiting=now.queue,
-            memory=memory,
-            version=now.version,
-        )
+    return tools.StableStatus(
+        current=now.current,
+        running=running,
+        waiting=now.queue,
+        memory=memory,
+        version=now.version,
     )
 
 
@@ -126,6 +130,11 @@ async def yield_gpus(caller: Caller, wanted: tools.YieldWish) -> dict[str, Any]:
     else:
         await yielding.begin("an agent", seconds=allowed(wanted.seconds))
     info = caller.front.daemon.view.yielded()
+    return as_yielded(info)
+
+
+def as_yielded(info: YieldInfo | None) -> dict[str, Any]:
+    """How the GPUs are, as the tool's result."""
     state = tools.YieldReport(
         yielded=info is not None,
         until=info.until if info else None,
@@ -135,17 +144,19 @@ async def yield_gpus(caller: Caller, wanted: tools.YieldWish) -> dict[str, Any]:
     return mcp.done(state, info.in_words() if info else "the GPUs are Paddock's again")
 
 
-class _Doing(NamedTuple):
+class Doing(NamedTuple):
+    """A tool, and what a key must be good for to use it."""
+
     scope: Scope
     run: Callable[[Caller, Any], Awaitable[dict[str, Any]]]
 
 
-_TOOLS = {
-    "list_models": _Doing(Scope.INFERENCE, list_models),
-    "status": _Doing(Scope.MANAGEMENT, status),
-    "switch_model": _Doing(Scope.MANAGEMENT, switch_model),
-    "ask_model": _Doing(Scope.INFERENCE, ask),
-    "unload_model": _Doing(Scope.MANAGEMENT, unload_model),
-    "pull_model": _Doing(Scope.MANAGEMENT, pull_model),
-    "yield_gpus": _Doing(Scope.MANAGEMENT, yield_gpus),
+TOOLS = {
+    "list_models": Doing(Scope.INFERENCE, list_models),
+    "status": Doing(Scope.MANAGEMENT, status),
+    "switch_model": Doing(Scope.MANAGEMENT, switch_model),
+    "ask_model": Doing(Scope.INFERENCE, ask),
+    "unload_model": Doing(Scope.MANAGEMENT, unload_model),
+    "pull_model": Doing(Scope.MANAGEMENT, pull_model),
+    "yield_gpus": Doing(Scope.MANAGEMENT, yield_gpus),
 }

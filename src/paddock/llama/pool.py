@@ -55,18 +55,22 @@ class Pool:
         headers: Mapping[str, str],
         body: Body,
         outlet: Outlet | None = None,
+        *,
+        anew: bool = False,
     ) -> Reply:
         """Send, and return when the reply's head is there; where `outlet` opened for it, when it is over,
-        or more than the outlet takes.
+        or more than the outlet takes. `anew`: on a new connection, as one that was kept has just been closed.
 
         Raises OSError where nobody listens, Torn or Unanswered where no reply comes, ValueError
         where path or headers cannot be sent.
         """
         head = _head(self.host, method, path, headers, body)
         try:
-            return await self._ask(method, head, body, outlet)
+            if not anew:
+                return await self._ask(method, head, body, outlet)
         except Unanswered:  # another that was kept may be closed in the same moment
-            return await self._ask(method, head, body, outlet, link=await self._connected())
+            pass
+        return await self._ask(method, head, body, outlet, link=await self._connected())
 
     async def _ask(
         self,
@@ -78,7 +82,7 @@ class Pool:
         link: Link | None = None,
     ) -> Reply:
         """`link`: the one to use; None: one that was kept, or a new one."""
-        link = link or self._kept() or await self._connected()
+        link = link or self.kept() or await self._connected()
         is_small = body is None or (isinstance(body, bytes) and len(body) <= _IN_ONE_PIECE)
         whole = head + body if is_small and isinstance(body, bytes) else head
         reply = link.ask(whole, outlet, is_head=method == "HEAD", is_all=is_small)
@@ -91,7 +95,8 @@ class Pool:
             raise
         return reply
 
-    def _kept(self) -> Link | None:
+    def kept(self) -> Link | None:
+        """A connection that can be used again, now the asker's own; None where there is none."""
         now = self.loop.time()
         while self._idle:
             link = self._idle.pop()
@@ -174,17 +179,17 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _head(host: str, method: str, path: str, headers: Mapping[str, str], body: Body) -> bytes:
-    head = _beginning(host, method, path, tuple(headers.items()), has_body=bool(body))
+    head = beginning(host, method, path, tuple(headers.items()), has_body=bool(body))
     if body or method not in _BODILESS:
         return head + b"Content-Length: %d\r\n\r\n" % (len(body) if body is not None else 0)
     return head + b"\r\n"
 
 
 @lru_cache(maxsize=16)  # few, as a client may send 70 KiB of them; its requests hardly differ
-def _beginning(
+def beginning(
     host: str, method: str, path: str, headers: tuple[tuple[str, str], ...], *, has_body: bool
 ) -> bytes:
-    """All lines of the head but the length of the body."""
+    """All lines of a request's head but the length of its body. Raises ValueError where it cannot be sent."""
     if _FORBIDDEN.search("".join(value for _, value in headers)) or _FORBIDDEN_IN_PATH.search(path):
         raise ValueError("a control character stands in the request's head")
     lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n"]

@@ -5,6 +5,7 @@ back-pressure: once a reply holds 64 KiB that nobody has taken, its link reads n
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 _MOST = 1 << 16  # bytes that may wait to be taken
@@ -145,6 +146,10 @@ class Reply:
             return True
         finally:
             self._outlet, self._is_full = None, False
+
+    def on_news(self, call: Callable[["asyncio.Future[None]"], None]) -> None:
+        """Have this called once, soon, where `begun` or `pour` would return or raise: for who has no task to wait in."""
+        self._news().add_done_callback(call)
 
     def close(self) -> None:
         """Leave it. What is not whole yet ends: the instance sees its client hang up."""

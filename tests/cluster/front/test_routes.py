@@ -45,6 +45,7 @@ async def test_all_of_it(tmp_path: Path, models: Path) -> None:
         await _events(home)
         await _shapes(home)
         await _steering(home)
+        await _agents(home)
         await _refusals(home)
 
 
@@ -223,12 +224,45 @@ async def _steering(home: StableYard) -> None:
     assert "[gamma]" in (await home.get("/config?node=two"))["text"]
 
 
+async def _agents(home: StableYard) -> None:
+    """The tools of a daemon, over all nodes."""
+    models = (await _tool(home, "list_models"))["structuredContent"]["models"]
+    assert [row["id"] for row in models] == ["alpha", "beta", "beta:terse"]  # gamma is hidden
+    assert "beta@one" in models[1]["aliases"]
+    status = (await _tool(home, "status"))["structuredContent"]
+    assert {"one/Host", "two/Host"} <= {row["device"] for row in status["memory"]}
+    switched = await _tool(home, "switch_model", model="beta@two")
+    assert switched["structuredContent"]["instance"].startswith("two/beta.")
+    said = (await _tool(home, "ask_model", model="gamma", prompt="hi"))["structuredContent"]
+    assert (said["text"], said["finish_reason"]) == ("I am gamma.", "stop")
+    assert (await _tool(home, "unload_model", model="gamma"))["structuredContent"] == {
+        "unloading": ["gamma"]
+    }
+    for tool, given, words in (
+        ("ask_model", {"model": "nobody", "prompt": "hi"}, "no node has a model"),
+        ("pull_model", {"model": "owner/repo"}, "owner/repo@NODE; there are: one, two"),
+    ):
+        refused = await _tool(home, tool, **given)
+        assert (refused["isError"], words in refused["content"][0]["text"]) == (True, True)
+    for resume in (False, True):
+        yielded = (await _tool(home, "yield_gpus", resume=resume))["structuredContent"]
+        assert yielded["yielded"] is not resume
+
+
+async def _tool(home: StableYard, tool: str, **arguments: Any) -> Any:
+    params = {"name": tool, "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+    status, said = await home.post("/mcp", message)
+    assert (status, said["id"]) == (200, 7)
+    return said["result"]
+
+
 async def _refusals(home: StableYard) -> None:
     for method, path, status, words in (
         ("GET", "/config", 400, "?node=NAME"),
         ("GET", "/config?node=three", 404, "there are: one, two"),
         ("GET", "/jobs/7", 404, "no"),
-        ("POST", "/mcp", 501, "front of many machines"),
+        ("POST", "/mcp", 400, "-32700"),
         ("POST", "/requests/36864/cancel", 404, "no request"),
         ("GET", "/profiles/nobody", 404, "no node has"),
         ("GET", "/nothing", 404, "there is no GET"),

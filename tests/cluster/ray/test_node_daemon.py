@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,8 +23,8 @@ from tests.yard import _engine_name, places, process
 HERE = "127.0.0.1"
 
 
-def want(**changes: str) -> FrontsWish:
-    given = {
+def want(**changes: Any) -> FrontsWish:
+    given: dict[str, Any] = {
         "version": __version__,
         "python": platform.python_version(),
         "key_name": "front@hill",

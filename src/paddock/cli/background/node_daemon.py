@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock import __version__
+from paddock.cli.background.lender import lent, tell_lenders
 from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
-from paddock.config.paths import keys_file
+from paddock.config.paths import held_gpus_file, keys_file
 from paddock.config.settings import is_loopback
 from paddock.errors import PaddockError
 
@@ -92,6 +93,8 @@ class _NodeDaemon:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
         self.facts.reserves = files.settings.cluster.reserve_gpus
+        self.facts.lends = self._lent(files)
+        tell_lenders(files.paths.state_dir, self.want.lenders)
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
             if addresses:
@@ -103,6 +106,14 @@ class _NodeDaemon:
         order = self._order(f"{_bracketed(self.address)}:{files.settings.cluster.node_port}")
         started = ensure_running(order)
         return self._is_up(started.url, started.pid)
+
+    def _lent(self, files: Files) -> str:
+        """Where its devices are lent from now on; why they are not is said as its reason."""
+        try:
+            return lent(files, self.address)
+        except PaddockError as error:
+            self.facts.reason = f"it lends nothing: {error.message}"
+            return ""
 
     def _order(self, listen: str) -> Order:
         machine = self.machine
@@ -130,6 +141,7 @@ class _NodeDaemon:
         file = keys_file(files.paths.state_dir)
         set_key(file, NamedKey(name=self.want.key_name, digest=self.want.key_digest, scope="node"))
         if files.settings.cluster.reserve_gpus:
+            self.facts.held_file = str(held_gpus_file(files.paths.state_dir))
             self.facts.local_key = new_secret()
             digest = digest_of(self.facts.local_key)
             set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.front import StableFront, make_metrics
+from paddock.cluster.front.homes_looked_at import HomeLooks
 from paddock.cluster.front.looking import stray
 from paddock.cluster.front.node_link import NodeTimes
 from paddock.cluster.front.routes import FRONT_ROUTES
@@ -64,6 +65,7 @@ async def fronting(
             FRONT_ROUTES,
             stable,
             chooser,
+            HomeLooks(stable, chooser),
             sleep,
             make_metrics(stable),
             listen,

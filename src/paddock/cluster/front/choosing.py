@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _BYTES_OF_A_TOKEN = 4  # roughly
 _FRESH = 0.25  # seconds for which facts are good whatever is said of single requests meanwhile
+_SEEN = 60.0  # seconds for which the page cache is believed to hold what it held
 _UP = frozenset({"ready", "busy"})
 # After these a node's facts are others, whenever they were read.
 _TURNS = (InstanceChanged, InstanceEnded, SwitchEnded, YieldChanged)
@@ -62,7 +63,7 @@ class HomeChooser:
         """
         if len(wish.homes) == 1 and not tried:
             [node] = wish.homes
-            if self._is_up(node, wish):
+            if self.is_up(node, wish):
                 return _only(node)
         wanted = Wanted(
             ModelName(wish.profile),
@@ -76,16 +77,17 @@ class HomeChooser:
             self._wanted[ticket] = wanted
         return choice
 
-    def preview(self, wish: NodeWish) -> HomeChoice:
+    def preview(self, wish: NodeWish, *, without: Sequence[str] = ()) -> HomeChoice:
         """The same, of nobody's request."""
         node = NodeName(wish.node) if wish.node else None
-        return self._chosen(wish, Wanted(ModelName(wish.profile), node))
+        tried = frozenset(map(NodeName, without))
+        return self._chosen(wish, Wanted(ModelName(wish.profile), node, without=tried))
 
     def _chosen(self, wish: NodeWish, wanted: Wanted) -> HomeChoice:
         homes = [name for name in wish.homes if name not in wanted.without]
         if not homes and not self._asleep:
             return HomeChoice(None, f"no node that answers has {wish.model}")
-        if len(homes) == 1 and self._is_up(homes[0], wish):
+        if len(homes) == 1 and self.is_up(homes[0], wish):
             return _only(homes[0])
         self._refresh()
         wanted = self._for_sleepers(wish, wanted) if not homes else wanted
@@ -94,7 +96,8 @@ class HomeChooser:
             return choice
         return HomeChoice(None, f"no node that answers has {wish.model}")
 
-    def _is_up(self, node: str, wish: NodeWish) -> bool:
+    def is_up(self, node: str, wish: NodeWish) -> bool:
+        """Whether it is ready there."""
         view, profile = self._stable.links[node].view, wish.homes[node].profile
         if view is None:
             return False
@@ -148,6 +151,10 @@ class HomeChooser:
         elif not isinstance(event, SwitchProgress):
             self._stale.add(link.name)
 
+    def looked_at(self, link: NodeLink) -> None:
+        """What a load there would be was asked just now."""
+        self._read.pop(link.name, None)
+
     def changed(self) -> None:
         """A node came, was lost, or fell silent."""
         self._read.clear()
@@ -186,6 +193,11 @@ class HomeChooser:
             ours=Counter(use.served.profile for use in link.uses),
             read_at=now,
             wall=datetime.now(UTC).timestamp(),
+            previews={
+                profile: preview
+                for profile, (at, preview) in link.previews.items()
+                if preview is not None and now - at < _SEEN
+            },
             failed_at={
                 profile: at for (node, profile), at in self._failed.items() if node == link.name
             },

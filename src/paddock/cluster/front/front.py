@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from paddock.api.types import SwitchRequest
 from paddock.cluster.front.asking import ask
 from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.counts import NodeCounts
+from paddock.cluster.front.homes_looked_at import HomeLooks
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.sleeping import Sleep
 from paddock.cluster.front.stable import NodeStable, names_of
@@ -44,11 +46,14 @@ class StableFront:
     routes: tuple[Route, ...]
     stable: NodeStable
     chooser: HomeChooser
+    looks: HomeLooks
     sleep: Sleep
     metrics: Metrics
     listen: list[str]
     counts: NodeCounts = field(default_factory=NodeCounts)
     followers: set["asyncio.Task[Any]"] = field(default_factory=set)  # ended at shutdown
+    # calls of tools by their client's session and their id, so that they can be cancelled
+    calls: "dict[tuple[str, str | int], asyncio.Task[Any]]" = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)  # requests that no node has yet
     _end: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -107,13 +112,15 @@ class StableFront:
             return found
         raise NodesAway("no node answers", hint="paddock status shows the nodes")
 
-    def home(self, name: str, holder: Holder | None = None) -> tuple[NodeLink, str]:
+    def home(
+        self, name: str, holder: Holder | None = None, *, without: Sequence[str] = ()
+    ) -> tuple[NodeLink, str]:
         """The node where something is to be done with this model, and its name there.
 
-        Raises UnknownModel, or NodesAway where it is on nodes alone that do not answer.
+        `without`: nodes where that was tried. Raises UnknownModel, or NodesAway where it is on nodes alone that do not answer.
         """
         wish = self.stable.wish(name, holder)
-        choice = self.chooser.preview(wish)
+        choice = self.chooser.preview(wish, without=without)
         if choice.node is not None:
             return self.stable.links[choice.node], wish.model
         if homes := self.stable.was_home(wish):

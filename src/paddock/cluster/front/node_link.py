@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from paddock.api.activity import Preview
 from paddock.api.events import AnyEvent, ConfigChanged, InstanceChanged, Snapshot
 from paddock.api.placement import Plan, Plans
 from paddock.api.sse import SseMessage, SseParser
@@ -67,6 +68,16 @@ class ServedRequest(Protocol):
         """Whether its client has heard nothing of an answer, and another node could give one."""
 
 
+class OngoingUse(Protocol):
+    """One request's use of a node."""
+
+    @property
+    def served(self) -> ServedRequest: ...
+
+    def end(self, why: str) -> None:
+        """It is not waited for any longer."""
+
+
 class NodeLink:
     """What the front knows of one node, and its connections to it."""
 
@@ -77,13 +88,14 @@ class NodeLink:
         self.view: View | None = None  # while it is followed
         self.directory = Directory()  # of its models, as last known
         self.plans: dict[str, Plan] = {}
+        self.previews: dict[str, tuple[float, Preview | None]] = {}  # by profile, and when
         self.is_silent = False
         self.is_asleep = False  # it was let sleep, and nobody has woken it
         self.used_at = 0.0  # when it served somebody last
         self.made_at = monotonic()
         self.was_met = False  # it was followed once
         self.trouble = ""  # why it is not followed
-        self.uses: set[NodeUse] = set()
+        self.uses: set[OngoingUse] = set()
         self._listener, self._times = listener, times
         self._answered_at = monotonic()
         self._awake = asyncio.Event()  # somebody waits for it
@@ -243,11 +255,15 @@ class NodeLink:
 class NodeUse:
     """One request's use of a node, in the task that serves it."""
 
-    __slots__ = ("_link", "_task", "_why", "served")
+    __slots__ = ("_link", "_served", "_task", "_why")
 
     def __init__(self, link: NodeLink, served: ServedRequest) -> None:
-        self._link, self.served, self._why = link, served, ""
+        self._link, self._served, self._why = link, served, ""
         self._task = asyncio.current_task()
+
+    @property
+    def served(self) -> ServedRequest:
+        return self._served
 
     def __enter__(self) -> None:
         self._link.uses.add(self)

@@ -10,17 +10,17 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from paddock.cluster.front import signs
+from paddock.cluster.front.begun import BegunRequest
 from paddock.cluster.front.names import own
 from paddock.http import upstream
 from paddock.http.accounting import Account
 from paddock.http.call import RelayedCall
 from paddock.http.downstream import Downstream
-from paddock.http.own_replies import head_of
+from paddock.http.own_replies import StreamedReply, head_of
 from paddock.http.surfaces import OLLAMA, Surface
 from paddock.llama.reply import Reply
 
 NODE, _INSTANCE = "x-paddock-node", b"x-paddock-instance"
-_LENGTH = b"content-length"
 
 
 class Hearer(Protocol):
@@ -85,18 +85,34 @@ class NodeStream(Downstream):
         """The front's own, which does not put Ollama's replies together."""
         return b"" if self.surface is OLLAMA and self.streams else super()._sign(text)
 
+    def go_on(self, begun: BegunRequest) -> None:
+        """From where the short way came to with a reply that is relayed as it comes."""
+        reply = begun.reply
+        self.has_answered, self.refused, self.last = begun.has_answered, begun.refused, begun.last
+        if not begun.is_begun:
+            if begun.refused:
+                self._begin_at_once(reply.status, self.head_of(reply), alone=False)
+                self.is_open = True
+            return
+        response = StreamedReply(reply.status, b"")
+        writer = response.begin(self._request)
+        writer._headers_buf, writer._headers_written = None, True  # they are out
+        writer.output_size, writer._eof = 1, begun.is_over
+        self._begun_with(response, writer)
+        self.is_open = True
+
     # ---- the head ----
 
     def headers_of(self, reply: Reply) -> CIMultiDict[str]:
         return _seen(tuple(reply.headers), self.node)
 
     def head_of(self, reply: Reply) -> bytes:
-        lines = tuple(pair for pair in reply.headers if pair[0].lower() != _LENGTH)
-        return _head(reply.status, lines, self.node)
+        return head_as_seen(reply.status, reply.same, self.node)
 
 
 @lru_cache(maxsize=64)
-def _head(status: int, lines: tuple[tuple[bytes, bytes], ...], node: str) -> bytes:
+def head_as_seen(status: int, lines: tuple[tuple[bytes, bytes], ...], node: str) -> bytes:
+    """A node's head as its client gets it, but for what is each reply's own. `lines`: without the length."""
     return head_of(status, _seen(lines, node))
 
 

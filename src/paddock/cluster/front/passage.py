@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from paddock.api.activity import RequestInfo
+from paddock.cluster.front.begun import BegunRequest
 from paddock.cluster.front.names import STRIDE
 from paddock.cluster.front.node_stream import NodeStream
 from paddock.daemon.clock import timestamp
@@ -31,11 +32,30 @@ from paddock.http.receiving import HeldBodies
 
 if TYPE_CHECKING:
     from paddock.cluster.front.front import StableFront
+    from paddock.daemon.activity.metrics import Metrics
     from paddock.daemon.keyring import Holder
 
 _CLIENT_LEFT = 499  # nginx's number for it, in metrics and logs only
 _CLIENT_LETTERS = 40
 _tickets = count(1)
+
+
+def next_ticket() -> int:
+    """The number of a request here."""
+    return next(_tickets)
+
+
+def count_use(metrics: "Metrics", holder: "Holder", account: Account) -> None:
+    """A request that its key admitted is over: what it has used, if it reached a model."""
+    holder.leave()
+    if account.granted and (tokens := account.usage.read()) is not None:
+        holder.spend(tokens.prompt + tokens.answer)
+        metrics.used(
+            holder.name,
+            prompt=tokens.prompt,
+            generated=tokens.answer,
+            seconds=monotonic() - account.granted,
+        )
 
 
 class Passage:
@@ -55,13 +75,20 @@ class Passage:
         "ticket",
     )
 
-    def __init__(self, front: "StableFront", request: web.Request, route: Route) -> None:
+    def __init__(
+        self,
+        front: "StableFront",
+        request: web.Request,
+        route: Route,
+        begun: BegunRequest | None = None,
+    ) -> None:
+        """`begun`: how far it came without a handler."""
         self.front, self.request, self.route = front, request, route
         self.bodies = HeldBodies(front.receiver)
-        self.account = Account(route.surface.name)
+        self.account = begun.account if begun else Account(route.surface.name)
         self.holder: Holder | None = request.get(HOLDER)
-        self.is_admitted = False
-        self.ticket = next(_tickets)
+        self.is_admitted = begun is not None
+        self.ticket = begun.ticket if begun else next_ticket()
         self.stream: NodeStream | None = None  # once something may be relayed
         self.response: web.StreamResponse | None = None
         self.cancelled = ""  # why, once somebody wants it to end
@@ -141,17 +168,8 @@ class Passage:
 
     def _count(self) -> None:
         """What it has used, if it reached a model."""
-        if self.holder is None or not self.is_admitted:
-            return
-        self.holder.leave()
-        if self.account.granted and (tokens := self.account.usage.read()) is not None:
-            self.holder.spend(tokens.prompt + tokens.answer)
-            self.front.metrics.used(
-                self.holder.name,
-                prompt=tokens.prompt,
-                generated=tokens.answer,
-                seconds=monotonic() - self.account.granted,
-            )
+        if self.holder is not None and self.is_admitted:
+            count_use(self.front.metrics, self.holder, self.account)
 
     async def _deliver(self, response: web.StreamResponse) -> None:
         with suppress(ConnectionError):  # it left; aiohttp finds that out itself

@@ -124,6 +124,7 @@ def of_home(kind: Any, prefix: str) -> "Handler":
 async def preview(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
     """What a switch would do, on the node that would do it, and why there."""
     wish = front.stable.wish(request.match_info["model"], holder_of(request))
+    await front.looks.look(wish)
     link, model = front.home(request.match_info["model"], holder_of(request))
     said = placed(await given(link, Preview, "GET", f"/preview/{quote(model)}"), link.name)
     reason = front.chooser.preview(wish).reason

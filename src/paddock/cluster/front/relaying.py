@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from paddock.cluster.front import signs
+from paddock.cluster.front.begun import BegunRequest
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.node_stream import NodeStream
 from paddock.cluster.front.passage import Passage
@@ -25,7 +26,7 @@ from paddock.http.call import Prompt, RelayedCall
 from paddock.http.content import Content
 from paddock.http.own_replies import WholeReply
 from paddock.http.surfaces import UPSTREAM
-from paddock.llama.reply import Reply
+from paddock.llama.reply import Reply, Unanswered
 
 if TYPE_CHECKING:
     from paddock.cluster.policy.choice import HomeChoice
@@ -70,10 +71,11 @@ class _Elsewhere(Exception):  # a way, no error
 class Relaying:
     """Has one call answered, inside the block of its passage."""
 
-    __slots__ = ("_call", "_headers", "_passage", "_stream", "_tried")
+    __slots__ = ("_begun", "_call", "_passage", "_stream", "_tried", "headers")
 
-    def __init__(self, passage: Passage, call: NodeCall) -> None:
-        self._passage, self._call = passage, call
+    def __init__(self, passage: Passage, call: NodeCall, begun: BegunRequest | None = None) -> None:
+        """`begun`: how far it came without a handler."""
+        self._passage, self._call, self._begun = passage, call, begun
         relayed = RelayedCall(
             passage.account.profile, call.path, Prompt(call.body), streams=call.streams
         )
@@ -82,7 +84,7 @@ class Relaying:
             passage.request, surface, relayed, passage.account, self
         )
         self._tried: list[str] = []
-        self._headers = _passed_on(passage.request)
+        self.headers = begun.headers if begun else _passed_on(passage.request)
 
     @property
     def profile(self) -> str:
@@ -111,10 +113,11 @@ class Relaying:
         """Choose a node, ask it, relay what it says."""
         front, ticket = self._passage.front, self._passage.ticket
         while True:
-            link = await self._chosen()
+            begun, self._begun = self._begun, None
+            link = begun.link if begun else await self._chosen()
             self._tried.append(link.name)
             try:
-                return await self._served(link)
+                return await self._served(link, begun)
             except NodeLost:
                 front.counts.lost(link.name)
                 if not self.may_move:
@@ -142,12 +145,13 @@ class Relaying:
         front, holder = passage.front, passage.holder
         until, is_woken = monotonic() + front.stable.times.patience, False
         wish = self._call.wish if not self._tried else front.stable.wish(*self._name)
+        await front.looks.look(wish)
         try:
             while True:
                 choice = front.chooser.choose(
                     wish,
                     passage.ticket,
-                    whose=self._headers.get(ASKER, ""),
+                    whose=self.headers.get(ASKER, ""),
                     size=len(self._call.body or b""),
                     tried=self._tried,
                 )
@@ -196,13 +200,16 @@ class Relaying:
 
     # ---- there and back ----
 
-    async def _served(self, link: NodeLink) -> web.StreamResponse:
+    async def _served(
+        self, link: NodeLink, begun: BegunRequest | None = None
+    ) -> web.StreamResponse:
         self._stream.node, self._stream.refused = link.name, b""
         self._passage.account.granted = monotonic()
         self._passage.account.instance = link.name
         with link.serving(self):
             try:
-                return await self._exchanged(link)
+                reply = await (self._gone_on(link, begun) if begun else self._asked(link))
+                return await self._exchanged(reply)
             except OSError as error:
                 link.woken()
                 if _is_of_client(self._passage.request, error):
@@ -212,13 +219,28 @@ class Relaying:
                     f"node {link.name} went away: {words}", hint="paddock status shows the nodes"
                 ) from error
 
-    async def _exchanged(self, link: NodeLink) -> web.StreamResponse:
-        call, method = self._call, self._passage.request.method
-        headers = self._headers | link.headers
+    async def _gone_on(self, link: NodeLink, begun: BegunRequest) -> Reply:
+        """The reply that was asked for."""
+        self._stream.go_on(begun)
+        if begun.lost:
+            raise NodeLost(begun.lost, hint="paddock status shows the nodes")
         try:
-            reply = await link.pool.ask(method, call.path, headers, call.body, self._stream)
+            await begun.reply.begun()
+        except Unanswered:  # as `Pool.ask`: one that was kept may be closed in the same moment
+            return await self._asked(link, anew=True)
+        return begun.reply
+
+    async def _asked(self, link: NodeLink, *, anew: bool = False) -> Reply:
+        call, method = self._call, self._passage.request.method
+        headers = self.headers | link.headers
+        try:
+            return await link.pool.ask(
+                method, call.path, headers, call.body, self._stream, anew=anew
+            )
         except ValueError as error:
             raise BadRequest(f"this request cannot be passed on: {error}") from error
+
+    async def _exchanged(self, reply: Reply) -> web.StreamResponse:
         try:
             return await self._relayed(reply)
         finally:

@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 import msgspec
 from aiohttp import hdrs, web
 
+from paddock.cluster.front.direct import NodeRequest, remember
 from paddock.cluster.front.naming import renamed, renamed_query
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.passage import Passage
@@ -15,6 +16,7 @@ from paddock.errors import ModelMissing, UnknownModel
 from paddock.http import body as bodies
 from paddock.http import steering
 from paddock.http.body import Wish as BodyWish
+from paddock.http.client_link import link_of
 from paddock.http.content import Content
 from paddock.http.front import Route
 from paddock.http.passage import check
@@ -41,6 +43,9 @@ _ollama = msgspec.json.Decoder(_OllamaWish)
 
 async def by_body(front: "StableFront", request: web.Request, route: Route) -> web.StreamResponse:
     """A POST whose body names the model, else its query."""
+    begun = link_of(request).begun()
+    if isinstance(begun, NodeRequest):
+        return await _gone_on(front, request, route, begun)
     async with Passage(front, request, route) as passage:
         content: Content | None = passage.bodies.at_once(request)
         if content is None:
@@ -57,7 +62,19 @@ async def by_body(front: "StableFront", request: web.Request, route: Route) -> w
             media = request.headers.get(hdrs.CONTENT_TYPE, "")
             content = await renamed(passage.bodies, content, media, wish.model)
         call = NodeCall(wish, path, content, streams=bool(asked.stream) and route.streams)
-        passage.response = await Relaying(passage, call).through()
+        relaying = Relaying(passage, call)
+        passage.response = await relaying.through()
+        remember(front, request, route, relaying.headers)
+    return passage.answer
+
+
+async def _gone_on(
+    front: "StableFront", request: web.Request, route: Route, begun: NodeRequest
+) -> web.StreamResponse:
+    """What was begun without a handler, to its end."""
+    async with Passage(front, request, route, begun) as passage:
+        call = NodeCall(begun.wish, _path(request), begun.body, streams=begun.streams)
+        passage.response = await Relaying(passage, call, begun).through()
     return passage.answer
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from paddock.api import contexts, devices, engines, nodes, placement, pulls, stats, usage
-from paddock.cluster.front import logs, looking, reads, relays, steering
-from paddock.http import dashboard, management, openapi
+from paddock.cluster.front import logs, looking, reads, relays, steering, tools
+from paddock.http import dashboard, management, mcp, openapi
 from paddock.http.front import Handler, Route
 from paddock.http.gateway import generate
 from paddock.http.ollama import generation, lists
@@ -24,7 +24,7 @@ _BY_HANDLER: dict[Handler, Handler] = {
     lists.version: lists.version,
     lists.refused: lists.refused,
     management.disabled: management.disabled,
-    dashboard.page: dashboard.page,
+    dashboard.page: looking.dashboard,
     dashboard.file: dashboard.file,
     openapi.document: openapi.document,
     management.health: looking.health,
@@ -90,16 +90,16 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
     ("POST", "/reload"): steering.RELOAD,
     # the front itself
     ("POST", "/shutdown"): steering.shutdown,
-    # not done by a front
-    ("POST", "/mcp"): steering.not_here,
-    ("DELETE", "/mcp"): steering.not_here,
+    # agents
+    ("POST", "/mcp"): mcp.posting(tools.run),
+    ("DELETE", "/mcp"): mcp.delete,
 }
 
 # One node's own affair: the one that `?node=` names, else the only one.
 ONE_NODE = frozenset(
     (
-        *(("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
-        ("POST", "/pulls/plan"),
+        *(("POST", "/bench"), ("POST", "/bench/news")),
+        *(("POST", "/pulls"), ("POST", "/pulls/plan"), ("POST", "/models")),
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),

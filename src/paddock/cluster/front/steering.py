@@ -19,7 +19,7 @@ from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.passage import Passage
 from paddock.cluster.front.reads import by_number
 from paddock.cluster.front.relays import to_node
-from paddock.errors import BadRequest, NodeLost, NoSuchThing, NotHere
+from paddock.errors import BadRequest, NodeLost, NoSuchThing
 from paddock.http import body, router, sse
 from paddock.http.auth import Scope
 from paddock.http.front import Route
@@ -42,6 +42,7 @@ _LOADED = {"ready", "busy", "draining", "loading", "queued"}
 async def switch(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
     """Make a model ready on the node that would answer for it, or that its name insists on."""
     wanted = await _read(front, request, SwitchRequest)
+    await front.looks.look(front.stable.wish(wanted.model))
     link, model = front.home(wanted.model)
     order = msgspec.structs.replace(wanted, model=model)
     if "text/event-stream" in request.headers.get("Accept", ""):
@@ -100,14 +101,18 @@ async def _of_models(front: StableFront, request: web.Request, path: str) -> web
         homes = [front.stable.links[node] for node in wish.homes]
         if not homes:
             raise front.stable.unknown(model, None)
-        links, model = [link for link in homes if _has(link, wish.profile)] or homes, wish.model
+        links, model = (
+            [link for link in homes if has_loaded(link, wish.profile)] or homes,
+            wish.model,
+        )
     order = msgspec.structs.replace(wanted, model=model)
     said = await given_by_all(links, ModelResult, path, method="POST", body=order)
     result = _all_results(said)
     return reply(result, status=202 if result.pending else 200)
 
 
-def _has(link: NodeLink, profile: str) -> bool:
+def has_loaded(link: NodeLink, profile: str) -> bool:
+    """Whether a node has it in memory, or is about to."""
     row = link.view.model(profile) if link.view else None
     return row is not None and (row.state in _LOADED or row.switching)
 
@@ -270,14 +275,6 @@ async def shutdown(front: StableFront, request: web.Request, route: Route) -> we
     """End the front. The nodes go on with what they run."""
     front.shut_down()
     return reply(ModelResult(success=True, models=[]), status=202)
-
-
-async def not_here(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
-    """What a front of many nodes does not do."""
-    raise NotHere(
-        f"{request.method} {route.path} is not here: this is the front of many machines",
-        hint="each machine's own daemon has it, at its own address: paddock node list",
-    )
 
 
 def _passed(said: Said, node: str, kind: Any) -> web.Response:
