@@ -68,7 +68,13 @@ def evaluate(folder, url, model, *more):
     asked = f"model={model},base_url={url},tokenizer_backend=none,tokenized_requests=False,max_retries=1"
     command = [Path(sys.executable).with_name("lm_eval"), "run", "--model", "local-completions"]
     command += ["--model_args", asked, "--tasks", "tiny", "--include_path", folder, *more]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HOME": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=True)
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HOME": str(folder),
+    }
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=folder, check=True
+    )
     row = next(line for line in done.stdout.splitlines() if "exact_match" in line)
     return float(row.split("|")[7])
