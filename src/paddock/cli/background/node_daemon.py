@@ -19,7 +19,7 @@ from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
 from paddock.config.paths import keys_file
-from paddock.config.settings import is_loopback
+from paddock.config.settings import is_loopback, listen_address
 from paddock.errors import PaddockError
 
 if TYPE_CHECKING:
@@ -94,15 +94,27 @@ class _NodeDaemon:
         self.facts.reserves = files.settings.cluster.reserve_gpus
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
+            if addresses and (url := self._url_of_tls(files)):
+                self._take_key(files)
+                return self._is_up(url, pid)
             if addresses:
                 return self._found(files, pid, addresses)
             self.facts.reason = f"its daemon (pid {pid}) does not listen yet"
             return self.facts
         self._must_have_models(files)
         self._take_key(files)
-        order = self._order(f"{_bracketed(self.address)}:{files.settings.cluster.node_port}")
+        by_tls = self._url_of_tls(files)
+        host = "127.0.0.1" if by_tls else _bracketed(self.address)  # then nothing goes in the open
+        order = self._order(f"{host}:{files.settings.cluster.node_port}")
         started = ensure_running(order)
-        return self._is_up(started.url, started.pid)
+        return self._is_up(by_tls or started.url, started.pid)
+
+    def _url_of_tls(self, files: Files) -> str:
+        """Where it serves fronts by TLS; empty where the settings have none."""
+        listen = files.settings.cluster.tls_listen
+        host, port = listen_address(listen) if listen else ("", 0)
+        host = self.address if host in _ANY else host
+        return f"https://{_bracketed(host)}:{port}" if listen else ""
 
     def _order(self, listen: str) -> Order:
         machine = self.machine
