@@ -36,7 +36,7 @@ HOURS, FASTER = 8, 480
 _WATCH = """new MutationObserver((_, watch) => {
     const rows = document.querySelectorAll('.models .row').length;
     const note = (name) => requestAnimationFrame(() => setTimeout(() => window[name] ??= performance.now()));
-    if (rows >= Math.min(COUNT, innerHeight / 24)) note('firstView');
+    if (rows >= Math.min(COUNT, innerHeight / 36)) note('firstView'); // a row has 36 pixels or more
     if (rows < COUNT) return;
     watch.disconnect();
     note('allRows');

@@ -98,12 +98,12 @@ def write_zeros(path, context=512):
     finish(writer, zeros, zeros)
 
 
-def write_speaker(path, chain, template, more=()):
+def write_speaker(path, chain, template, more=(), context=4096):
     """A model whose one layer does nothing: after ">" it says the words of `chain`, whatever was asked.
 
     `more` has pairs of a byte's letter and the word to say after it.
     """
-    writer, tokens = begin(path, chain)
+    writer, tokens = begin(path, chain, context)
     writer.add_chat_template(template)
     embedding = signs(tokens)
     output = np.zeros_like(embedding)

@@ -1,13 +1,16 @@
 """What is put together, and what is refused before anything is touched."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from paddock.config.settings import Settings
 from paddock.daemon.daemon import Daemon
-from paddock.errors import ConfigError
+from paddock.errors import ConfigError, PaddockError, ungrouped
 from paddock.serve import ServeOptions, resolve
 from tests.strangers import STRANGER, needs_root
 from tests.yard import places
@@ -49,3 +52,31 @@ async def test_what_holds_prompts_and_sockets_is_private(tmp_path: Path):
     await daemon.chronicle.close()
     for folder in (paths.state_dir, paths.runtime_dir, paths.state_dir / "instances"):
         assert folder.stat().st_mode & 0o077 == 0, folder
+
+
+@asynccontextmanager
+async def _with_a_task_beside_it() -> AsyncIterator[None]:
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(asyncio.sleep(60))
+            try:
+                yield
+            finally:
+                task.cancel()
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("no"), OSError("taken"), ExceptionGroup("several", [ConfigError("no")])]
+)
+async def test_an_error_in_a_block_with_tasks_beside_it_stays_what_it_is(error: Exception):
+    with pytest.raises(type(error) if not isinstance(error, ExceptionGroup) else ConfigError):
+        async with _with_a_task_beside_it():
+            raise error
+
+
+async def test_two_errors_at_once_stay_together():
+    both = ExceptionGroup("both", [PaddockError("one"), OSError("other")])
+    with pytest.raises(ExceptionGroup, match="both") as raised:
+        async with _with_a_task_beside_it():
+            raise both
+    assert raised.value.exceptions == both.exceptions

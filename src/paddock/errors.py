@@ -4,6 +4,8 @@
 Raised where the situation is known; translated once per border (`http/errors.py`, `cli/main.py`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from paddock import excerpt
@@ -334,3 +336,15 @@ class DaemonUnreachable(PaddockError):
 class DaemonAlreadyRuns(PaddockError):
     code = "daemon_already_runs"
     status = 409
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """An error that is alone in the group of a TaskGroup leaves the block by itself, so that each border knows it."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from error.__cause__

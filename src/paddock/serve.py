@@ -26,7 +26,7 @@ from paddock.daemon import collector, heap
 from paddock.daemon.configuration import SettingsSource
 from paddock.daemon.daemon import Daemon
 from paddock.daemon.lock import alone
-from paddock.errors import ConfigError
+from paddock.errors import ConfigError, ungrouped
 from paddock.handover import inherited, offer
 from paddock.host.ram_folder import ram_folder
 from paddock.http.door import RESERVE
@@ -157,7 +157,7 @@ async def running(
 @asynccontextmanager
 async def _alive(daemon: Daemon) -> AsyncIterator[None]:
     """It runs inside the block, from its having taken over what lived before."""
-    with _signals(daemon):
+    with _signals(daemon), ungrouped():
         async with asyncio.TaskGroup() as group:
             started = asyncio.Event()
             group.create_task(daemon.run(started))

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from paddock.bench.cold_files import files_of
-from paddock.bench.depths import depths_for, prompt_tokens, streams_for
+from paddock.bench.depths import depths_for, left_out, prompt_tokens, streams_for
 from paddock.bench.evaluation import environment, score_in, words_for
 from paddock.bench.forecast import Forecast, Work
+from paddock.bench.options import BenchOptions
+from paddock.bench.sheet import tables
+from tests.bench import runs
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,30 @@ def test_streams_go_up_to_the_slots(
     slots: int, wanted: tuple[int, ...], expected: list[int]
 ) -> None:
     assert streams_for(slots, wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("context", "depths", "streams", "notes"),
+    [
+        (8192, (), (), []),
+        (8192, (512, 999_424), (1, 2), ["longer than its context of 8,192 tokens lets a prompt be: 999,424"]),
+        (8192, (), (1, 3, 9), ["more streams than its 4 slots: 9"]),
+        (60, (), (), ["no prompt fits its context of 60 tokens"]),
+    ],
+)  # fmt: skip
+def test_what_was_asked_for_and_is_not_measured_is_said(
+    context: int, depths: tuple[int, ...], streams: tuple[int, ...], notes: list[str]
+) -> None:
+    options = BenchOptions(depths=depths, streams=streams)
+    measured = depths_for(context, options.answer, depths), streams_for(4, streams)
+    assert left_out(context, 4, options, *measured) == notes
+
+
+def test_a_profile_without_a_measured_prompt_says_why_in_the_table() -> None:
+    one = runs.profile(depths=[], streams=[], notes=["it generates no text"])
+    overview, *others = tables(runs.run(1, one, runs.profile("qwen", notes=["quick"])))
+    assert overview.notes == ("glm: it generates no text",)
+    assert sum("quick" in note for table in others for note in table.notes) == 1
 
 
 def test_two_prompts_share_no_beginning() -> None:

@@ -5,18 +5,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from paddock.api.bench import BenchRun
+from paddock.api.bench import BenchNow, BenchRun
 from paddock.api.client import Client
+from paddock.api.events import BenchChanged
 from paddock.api.types import ProfileInfo
 from paddock.bench.options import BenchOptions
 from paddock.bench.run import Bench
 from paddock.cli.verbs.bench import chosen, numbers
 from paddock.errors import BadRequest, UnknownModel
-from paddock.llama.scripted import ScriptedModel, write
+from paddock.llama.scripted import Arch, ScriptedModel, write
 from tests.cli.conftest import Paddock
 from tests.yard import places, process
 
@@ -33,6 +34,9 @@ model = ran.gguf
 [broken]
 model = broken.gguf
 """
+ARCHITECTURES = get_args(Arch)
+CONF += "".join(f"[of-{arch}]\nmodel = {arch}.gguf\nctx-size = 1024\n" for arch in ARCHITECTURES)
+CONF += "[of-vectors]\nmodel = llama.gguf\nembeddings = true\n"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     paths.models_dir.mkdir()
     write(paths.models_dir / "alpha.gguf", ScriptedModel(say="Alpha.", endless=True))
     write(paths.models_dir / "ran.gguf", ScriptedModel(say="I was here."))
+    for arch in ARCHITECTURES:
+        write(paths.models_dir / f"{arch}.gguf", ScriptedModel(say="Yes.", endless=True, arch=arch))
     (paths.models_dir / "broken.gguf").write_bytes(b"GGUF and nothing more")
     with process(paths) as own:
         yield own.url
@@ -108,6 +114,31 @@ def test_a_run_is_measured_kept_shown_and_compared_and_what_ran_runs_again(
     assert "only in one of them: alpha, broken, short" in compared.out
 
 
+def test_profiles_of_every_architecture_are_measured(measuring: Paddock, tmp_path: Path) -> None:
+    """Attention, sliding windows, experts, state spaces, both mixed; and one that generates no text."""
+    page = tmp_path / "page.html"
+    done = measuring(
+        "bench", "of-*", "-n", "4", "--depths", "40,300", "--repeat", "1", "--json", "--html", page
+    )
+    assert done.status == 0, done.out
+    found = {one["profile"]: one for one in json.loads(done.out)["profiles"]}
+    assert set(found) == {*(f"of-{arch}" for arch in ARCHITECTURES), "of-vectors"}
+    assert all(f"<h2>{name}" in page.read_text() for name in found)
+    vectors = found.pop("of-vectors")
+    assert "generates no text" in vectors["notes"][0]
+    assert "depths" not in vectors
+    for name, one in found.items():
+        assert one["outcome"] == "done", name
+        assert [row["depth"] for row in one["depths"]] == [40, 300], name
+        for row in one["depths"]:
+            assert row["prompt"]["median"] > 0, name
+            assert row["generation"]["median"] > 0, name
+        assert one["loads"][0]["seconds"] > 0, name
+        assert one["graph_splits"] == 1, name
+        [host] = [row for row in one["memory"] if row["device"] == "Host"]
+        assert host["planned"] == pytest.approx(host["placed"], abs=2), name
+
+
 class _Steps:
     """Does something at the first step whose text has this in it."""
 
@@ -153,6 +184,7 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
     client = Client(daemon)
     client.unload("alpha")
     client.switch("ran")
+    before = next(client.events())
     options = BenchOptions(answer=4, depths=(64,))
     found = one_run(client, options, _Steps("2 of 3", interrupt))
     assert (found.outcome, found.profiles[0].outcome) == ("interrupted", "interrupted")
@@ -161,6 +193,21 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
     assert len(row.generation.samples) == 1
     assert client.bench_run(found.id).outcome == "interrupted"
     assert live(daemon) == ["ran"]
+    said = published(client, before.seq)
+    assert (said[0].profile, said[0].number, said[0].of) == ("alpha", 1, 1)
+    assert said[0].in_words() == "benchmark, 1 of 1, loading"
+    assert (said[-1].outcome, said[-1].step, said[-1].eta) == ("interrupted", "", None)
+
+
+def published(client: Client, after: int) -> list[BenchNow]:
+    """What dashboards heard of a benchmark that is over."""
+    said: list[BenchNow] = []
+    for event in client.events(after):
+        if isinstance(event, BenchChanged):
+            said.append(event.bench)
+            if event.bench.outcome != "running":
+                break
+    return said
 
 
 @pytest.mark.parametrize(
@@ -171,8 +218,11 @@ def test_ctrl_c_keeps_what_is_known_and_puts_back_what_ran(daemon: str) -> None:
         (["--show", "999"], "there is no run 999"),
         (["--compare", "1", "2", "3"], "--compare takes one run or two"),
         (["--each", "a 'b"], "--each: No closing quotation"),
+        (["--each", "no-such-program {model}"], "--each: there is no program no-such-program"),
+        (["--html", "/no/where/x.html"], "/no/where/x.html cannot be written: there is no folder"),
+        (["--html", "/"], "/ cannot be written: it is a folder"),
         (["--score", "x"], "--score needs a command"),
-        (["--each", "x", "--score", "("], "--score is no regular expression"),
+        (["--each", "true", "--score", "("], "--score is no regular expression"),
         (["--depths", "many"], "--depths takes numbers such as 512,4k, not 'many'"),
     ],
 )

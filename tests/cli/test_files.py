@@ -219,3 +219,29 @@ def test_check_looks_at_every_file_that_a_flag_names(paddock: Paddock, conf: Pat
     assert result.status == 1
     assert "[glm] lora: no such file" in result.out
     assert "[glm] EXTRA_ARGS: --grammar-file: no such file" in result.out
+
+
+@pytest.mark.parametrize("verb", ["list", "plan --all", "doctor"])
+@pytest.mark.parametrize("text", ["", "[*]\nctx-size = 2048\n", "# later\n"])
+def test_a_file_without_a_profile_is_said_and_no_empty_table_shown(
+    paddock: Paddock, tmp_path: Path, verb: str, text: str
+) -> None:
+    file = tmp_path / "models.conf"
+    file.write_text(text)
+    done = paddock(*verb.split(), "--config", file)
+    assert "models.conf has no profile: `paddock init FOLDER`" in done.err
+    assert (done.status, done.out.strip()) == (0, "nothing to improve" if verb == "doctor" else "")
+
+
+def test_where_all_are_hidden_the_list_says_how_they_are_seen(paddock: Paddock, conf: Path) -> None:
+    conf.write_text("[a]\nMODEL = glm.gguf\nhidden = true\n")
+    done = paddock("list", "--config", conf)
+    assert (done.out, "--all shows them" in done.err) == ("", True)
+
+
+def test_check_says_how_one_gets_the_file_that_is_not_there(
+    paddock: Paddock, tmp_path: Path
+) -> None:
+    done = paddock("check", tmp_path / "models.conf")
+    assert done.status == 1
+    assert "`paddock init FOLDER` writes one" in done.out

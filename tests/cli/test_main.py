@@ -5,10 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+from rich.markup import render
 
+from paddock.cli.main import app
 from tests.cli.conftest import Paddock
 
 VERBS = [
@@ -192,3 +197,17 @@ def test_names_are_completed_silently_when_no_daemon_answers() -> None:
     script = "import sys; sys.argv = ['paddock']; from paddock.cli.main import run; run()"
     result = in_a_process(sys.executable, "-c", script, **env)
     assert (result.stdout.strip(), result.stderr) == ("", "")
+
+
+def _texts(command: Any, path: str) -> Iterator[tuple[str, str]]:
+    for text in (command.help, command.epilog, *(getattr(p, "help", "") for p in command.params)):
+        yield path, text or ""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _texts(below, f"{path} {name}")
+
+
+def test_no_help_loses_its_brackets_as_if_they_were_colours():
+    texts = list(_texts(typer.main.get_command(app), "paddock"))
+    lost = [(path, text) for path, text in texts if render(text).plain != text.replace("\\[", "[")]
+    assert len(texts) > 100
+    assert not lost

@@ -156,3 +156,25 @@ def test_where_all_pairs_are_alike_one_line_says_so() -> None:
     assert list(lines_of(pairs_of(names, set()))) == ["", "any two of these 17 fit together"]
     assert "no two of these 17 fit together" in list(lines_of(pairs_of(names, set(names))))
     assert list(lines_of([])) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "margin", "weights", "fits", "is_too_large"),
+    [
+        (280, 1024, 0, True, False),  # it computes, and the driver's share is reckoned
+        (280, 1024, 0, False, True),  # the engine itself says that it does not fit
+        (280, 1024, 50, True, True),  # something lies there
+        (280, 100, 0, True, True),  # not all of it is margin: fit could have used it
+        (4000, 1024, 0, True, False),
+    ],
+)
+def test_no_profile_is_too_large_by_a_card_on_which_nothing_of_it_can_lie(
+    free: int, margin: int, weights: int, fits: bool, is_too_large: bool
+) -> None:
+    nearly_full = DevicePlan(
+        device="Vulkan1", id="b", model=weights, compute=100, overhead=300, margin=margin,
+        available=free,
+    )  # fmt: skip
+    other = DevicePlan(device="Vulkan0", id="a", model=4000, margin=1024, available=8000)
+    plan = Plan(profile="m", source="engine", fits=fits, devices=[other, nearly_full])
+    assert bool(too_large(plan)) is is_too_large

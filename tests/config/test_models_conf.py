@@ -56,13 +56,14 @@ def test_paddocks_own_keys(yard):
     profile = yard.profile(
         "aliases = glm, z/flash ,glm\nttl = 10m\npin = yes\npriority = -3\npreload = on\n"
         "engine = embedded\nhidden = 1\nconcurrency = 4\nkeep-context = true\n"
-        "replicas = 3\n"
+        "replicas = 3\nrpc-nodes = desk, attic,desk\n"
         "sampler-policy = force\nstop-timeout = 2.5"
     )
     assert profile.aliases == ("glm", "z/flash")
     assert (profile.ttl, profile.pin, profile.priority, profile.preload) == (600.0, True, -3, True)
     assert (profile.engine, profile.hidden, profile.concurrency) == ("embedded", True, 4)
     assert (profile.keep_context, profile.client_samplers, profile.replicas) == ("on", (), 3)
+    assert profile.rpc_nodes == ("desk", "attic")
     assert profile.stop_timeout == 2.5
 
 

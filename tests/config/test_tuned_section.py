@@ -3,21 +3,23 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from paddock.config.ini import lines_of
 from paddock.config.models_conf import read_as
 from paddock.config.profile import Profile
-from paddock.config.section_edit import section_text
+from paddock.config.section_edit import changed_part, section_text, with_part
 from paddock.config.tuned_section import is_fixed, retuned
 from paddock.errors import ConfigError
+from tests.config.stables import flags_of_the_build
 
 HEAD = "[*]\nthreads = 2\n\n; above\n"
 TAIL = "\n# about the next\n[next]\nmodel = next.gguf\n"
 
 
 def profile(text: str, name: str = "m") -> Profile:
-    stable, problems = read_as(text, Path("/stable/models.conf"), flags_for=lambda _: None)
+    stable, problems = read_as(text, Path("/stable/models.conf"), flags_for=flags_of_the_build)
     assert stable, problems
     return stable.profiles[name]
 
@@ -108,3 +110,67 @@ def test_whatever_is_changed_is_read_so_and_the_old_section_can_be_put_back(
     assert {key: found[key] for key in kept} == kept
     assert profile(after, "next") is not None
     assert after.replace(section_text(after, "m"), section_text(text, "m"), 1) == text
+
+
+# ---- files as people really have them ----
+
+FLAGS = {
+    "threads": ("threads", "THREADS", "t"), "ubatch-size": ("ubatch-size", "UBATCH_SIZE", "ub"),
+    "ctx-size": ("ctx-size", "CTX_SIZE", "c"), "fit-target": ("fit-target", "FIT_TARGET", "fitt"),
+    "n-cpu-moe": ("n-cpu-moe", "ncmoe"),
+}  # fmt: skip
+names = st.sampled_from(sorted(FLAGS))
+spelled = names.flatmap(lambda name: st.sampled_from(FLAGS[name]))
+# What other programs take for ends of lines is a part of a comment.
+words = st.text("a =#;[]\x0b\x0c\x1c\x85\u2028\u2029é", max_size=8)
+odd_lines = st.one_of(
+    st.builds("{} = {}".format, spelled, values),
+    st.builds("{}={}  ".format, spelled, values),
+    st.builds("# {}".format, words),
+    st.builds("; {} = 7".format, names),
+    st.builds("  # {}".format, words),
+    st.sampled_from(["", "  ", "# [m]", "DESCRIPTION = one\n\n  # no more\n  two", "EXTRA_ARGS = --top-k 4\n  --seed 1"]),
+)  # fmt: skip
+shared = st.builds("{} = {}".format, names, values)
+stars = st.lists(shared | st.just("EXTRA_ARGS = --threads 6"), max_size=3)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """A models.conf with [m], what all share before or behind it, a variant and another profile."""
+    own = ["[m]", "model = m.gguf", *draw(st.lists(odd_lines, max_size=8))]
+    every = ["[*]", *draw(stars), *draw(st.lists(st.builds("# {}".format, words), max_size=1))]
+    others = [["[v]", "variant-of = m", "temp = 0"], ["[next]", "model = next.gguf", "threads = 5"]]
+    parts = draw(st.permutations([own, every, *others]))
+    ends = draw(st.sampled_from(["\n", "\r\n"]))
+    lines = "\n".join(line for part in parts for line in part).split("\n")
+    text = "".join(line + draw(st.sampled_from([ends, ends, "\n"])) for line in lines)
+    return text.rstrip("\r\n") if draw(st.booleans()) else text
+
+
+def flags_of(text: str, name: str) -> dict[str, tuple[str, ...]]:
+    return {flag.name[2:]: tuple(flag.values) for flag in profile(text, name).flags}
+
+
+@given(files(), st.dictionaries(names, st.one_of(st.none(), values), min_size=1))
+def test_in_any_file_only_the_changed_flags_of_the_section_change_and_it_can_be_put_back(
+    text: str, changes: dict[str, str | None]
+) -> None:
+    stable, _ = read_as(text, Path("/stable/models.conf"), flags_for=flags_of_the_build)
+    assume(stable is not None)  # it sets a flag twice, to different values
+    before = flags_of(text, "m")
+    assume(not any(is_fixed(profile(text), flag) for flag in changes))
+    after = retuned(text, profile(text), changes, ["why"])
+    assert flags_of(after, "m") == {
+        **{flag: value for flag, value in before.items() if flag not in changes},
+        **{flag: (value,) for flag, value in changes.items() if value is not None},
+    }
+    assert flags_of(after, "next") == flags_of(text, "next")
+    kept = [line for line in lines_of(text) if line.strip()]
+    there = [line.removeprefix("# ").rstrip("\r\n") for line in lines_of(after)]
+    assert all(line.rstrip("\r\n").removeprefix("# ") in there for line in kept), "nothing is lost"
+    old, new = changed_part(text, after, "m")
+    assert with_part(after, "m", new, old) == text
+    elsewhere = after.replace("[next]", "# mine\n[next]")
+    assert with_part(elsewhere, "m", new, old) == text.replace("[next]", "# mine\n[next]")
+    assert with_part(after.replace("m.gguf", "n.gguf"), "m", new, old) is None, "edited since"

@@ -174,6 +174,10 @@ class Stable(RuleBasedStateMachine):
         else:
             self.world.yield_gpus(at_once=how == "yield at once")
 
+    @rule(profiles=st.lists(names, max_size=3))
+    def displace(self, profiles: list[ProfileId]) -> None:
+        self.world.feed(ev.Displaced(tuple(profiles)))
+
     @rule(name=names, ttl=st.sampled_from([0.0, 5.0, 50.0]))
     def keep(self, name: ProfileId, ttl: float) -> None:
         self.world.feed(ev.KeepAsked(name, ttl))

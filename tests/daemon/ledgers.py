@@ -34,8 +34,11 @@ class MadeUpGpus:
         return self._telemetry
 
 
-def ledger(*gpus: Gpu, memory_file: Path | None = None, **settings: Any) -> Ledger:
-    return Ledger(Settings(**settings), driver=MadeUpGpus(*gpus), memory_file=memory_file)
+def ledger(
+    *gpus: Gpu, memory_file: Path | None = None, held_file: Path | None = None, **settings: Any
+) -> Ledger:
+    driver = MadeUpGpus(*gpus)
+    return Ledger(Settings(**settings), driver=driver, memory_file=memory_file, held_file=held_file)
 
 
 def gpu(index: int, free: int | None, *processes: GpuProcess, total: int | None = 24000, **rest: Any) -> Gpu:  # fmt: skip

@@ -150,6 +150,7 @@ ELSEWHERE = {
     "early starts": "only another try: tests/daemon/test_early_starts.py",
     "effects": "below, with whoever waited for it",
     "probes": "only where nobody is served: below",
+    "lenders": "watched as models.conf is: tests/cluster/test_lending.py",
     "keys": "watched as models.conf is: tests/daemon/test_keyring.py",
     "paddock.toml": "watched as models.conf is",
     "scratch": "before anything answers",

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paddock.api.placement import Buffer, LoadEntry, Placement, Reason, Verdict
+from paddock.cli.offline.kept_speeds import kept_speeds
 from paddock.daemon.history.store import HistoryStore
 
 AT = "2026-11-24T00:00:00Z"
@@ -190,6 +191,28 @@ async def test_a_load_has_the_medians_of_its_own_speeds(history: HistoryStore):
     assert (found[first].generation, found[first].prompt, found[first].samples) == (40.0, None, 3)
     assert (found[second].generation, found[second].prompt) == (30.0, 550.0)
     assert (found[third].generation, found[third].samples) == (None, 0)
+
+
+async def test_without_a_daemon_a_pull_reads_the_speeds_of_the_newest_measured_loads(path: Path):
+    """From the file alone, also while a daemon has it open; a file that is none says nothing."""
+    assert kept_speeds(path.parent) == {}
+    async with opened(path) as history:
+        old = await history.add_load(load())
+        new = await history.add_load(load())
+        other = await history.add_load(load("beta"))
+        await history.add_load(load())  # not measured
+        for number, generation in (
+            (old, 90.0),
+            (new, 40.0),
+            (new, None),
+            (new, 44.0),
+            (other, 7.0),
+        ):
+            await tell(history, number, generation)
+        assert kept_speeds(path.parent) == {"alpha": 42.0, "beta": 7.0}
+    assert kept_speeds(path.parent) == {"alpha": 42.0, "beta": 7.0}
+    path.write_bytes(b"no database")
+    assert kept_speeds(path.parent) == {}
 
 
 speeds = st.one_of(st.none(), st.floats(0.01, 1e5))

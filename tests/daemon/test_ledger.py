@@ -1,5 +1,9 @@
 """What the ledger makes of readings: the machine's own memory, and GPUs that are made up."""
 
+from pathlib import Path
+
+import msgspec
+
 from paddock.api.placement import DevicePlan
 from paddock.api.types import DeviceInfo
 from paddock.config.settings import Settings
@@ -51,6 +55,24 @@ def test_what_an_instance_holds_for_itself_is_not_counted_twice():
 
 
 # ---- GPUs ----
+
+
+def test_a_gpu_that_a_job_of_ray_holds_is_rays_whether_it_uses_memory_or_not(tmp_path: Path):
+    file = tmp_path / "held-gpus.json"
+    used = GpuProcess(77, 1000, "python")
+    books = ledger(gpu(0, 23000), gpu(1, 20000, used), held_file=file)
+    assert books.read(NOTHING).capacity[FIRST] == 23000
+    with running("print(flush=True); input()") as actor:
+        file.write_bytes(msgspec.json.encode({"pid": actor.pid, "gpus": [FIRST, SECOND]}))
+        file.chmod(0o600)
+        tmp_path.chmod(0o700)
+        room = books.read({ALPHA: holding(actor.pid + 1, second=500)})
+        assert (room.capacity[FIRST], room.capacity[SECOND]) == (0, 0)
+        first, second, _ = books.devices(NOTHING)
+        assert (first.free_mib, first.foreign_mib) == (0, 24000)
+        assert [(use.name, use.mib) for use in first.foreign] == [("ray", 23000)]
+        assert [use.name for use in second.foreign] == ["ray", "python"]
+    assert books.read(NOTHING).capacity[FIRST] == 23000, "nobody says so any more"
 
 
 def test_the_margin_is_for_ram_only_as_each_profile_has_its_own_for_gpus():

@@ -37,6 +37,19 @@ async def test_completions_whole_and_streamed(shared):
     assert "".join(streamed) == "I am alpha."
 
 
+async def test_a_stream_of_several_prompts_has_chunks_only(shared):
+    """llama-server begins each but the first with `data: null`, which the library hands on as None."""
+    prompt = "<|im_start|>assistant\n"
+    async with openai_of(shared) as client:
+        prompts = [prompt] * 3
+        stream = await client.completions.create(model="alpha", prompt=prompts, stream=True)
+        streamed = ["", "", ""]
+        async for part in stream:
+            for choice in part.choices:
+                streamed[choice.index] += choice.text
+    assert streamed == ["I am alpha."] * 3
+
+
 async def test_responses_whole_and_streamed(shared):
     async with openai_of(shared) as client:
         whole = await client.responses.create(model="thinker", input="2 + 2?")

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from paddock.http import upstream
 from tests.e2e.engines import Gate, failing_gate, gate
 from tests.yard import Yard
 
@@ -159,6 +160,27 @@ async def test_a_page_that_is_reloaded_while_its_model_loads_finds_its_reply(hom
         status, _, whole = await _read(yard)
         assert (status, _said(whole)) == (200, "I am gamma.")
         assert whole.endswith(b"data: [DONE]\n\n")
+
+
+async def test_it_still_loads_until_the_engine_knows_of_the_reply(home, monkeypatch):
+    """Between the load's end and the moment at which llama-server has read the request."""
+    may_ask, ask = asyncio.Event(), upstream.ask
+
+    async def ask_later(endpoint: Any, method: str, *asked: Any) -> Any:
+        if method == "POST":
+            await may_ask.wait()
+        return await ask(endpoint, method, *asked)
+
+    monkeypatch.setattr(upstream, "ask", ask_later)
+    async with home() as yard:
+        leaving = asyncio.ensure_future(_begin_and_leave(yard, 20))
+        await yard.until(lambda status: any(i.leases for i in status.instances))
+        async with yard.http.get(yard.url + STREAM) as reply:
+            assert (reply.status, (await reply.json())["error"]["reason"]) == (503, "model_loading")
+        may_ask.set()
+        begun = await leaving
+        async with yard.http.get(yard.url + STREAM) as reply:
+            assert (reply.status, (await reply.read())[: len(begun)]) == (200, begun)
 
 
 async def test_a_reply_that_is_stopped_while_its_model_loads_never_comes(home, tmp_path):

@@ -181,6 +181,10 @@ class Bus:
         for queue in self._queues:
             queue.put_nowait(None)
 
+    def snapshot(self) -> Snapshot:
+        found: Snapshot = self._snapshot()
+        return found
+
     @contextmanager
     def subscribe(
         self, after: int | None, *, readings: bool = False

@@ -1,6 +1,7 @@
 """The files of the dashboard: given to anybody here, used by no other site, and strict in what they may do."""
 
 import gzip
+import json
 
 import pytest
 from yarl import URL
@@ -21,6 +22,39 @@ async def test_every_view_is_the_one_page_and_needs_no_key(yard, path):
         assert (reply.status, reply.content_type) == (200, "text/html")
         assert await reply.read() == assets()["index.html"].plain()
     assert (await yard.get("/status"))[0] == 401, "what it then asks does"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_who_may_read_the_events_gets_the_first_one_within_the_page(
+    open_yard, tmp_path, encoding
+):
+    """As data: no browser runs it, and no name in it ends it."""
+    yard = await open_yard({"a": tmp_path / "s", "</script><b>": tmp_path / "t"})
+    headers = {"Accept-Encoding": encoding, "If-None-Match": assets()["index.html"].etag}
+    async with yard.http.get(yard.base + "/dashboard", headers=headers) as reply:
+        assert reply.status == 200, await reply.text()
+        assert reply.headers["cache-control"] == "no-store"
+        text = await reply.text()
+    before, _, rest = text.partition('<script type="application/json" id="snapshot">')
+    data, _, after = rest.partition("</script>")
+    assert (before + '<script type="application/json" id="snapshot"></script>' + after).encode() == assets()["index.html"].plain()  # fmt: skip
+    assert "<" not in data
+    snapshot = json.loads(data)
+    assert snapshot["type"] == "snapshot"
+    assert [profile["id"] for profile in snapshot["profiles"]] == ["a", "</script><b>"]
+
+
+@pytest.mark.parametrize(
+    ("key", "holds"), [(None, False), ("wrong", False), ("infer", False), ("manage", True)]
+)
+async def test_where_keys_are_needed_the_page_holds_nothing_for_others(
+    open_yard, tmp_path, key, holds
+):
+    keys = {"api_keys": ("infer",), "management_keys": ("manage",)}
+    yard = await open_yard({"a": tmp_path / "s"}, **keys)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with yard.http.get(yard.base + "/dashboard", headers=headers) as reply:
+        assert (b'"snapshot"></script>' not in await reply.read()) is holds
 
 
 async def test_each_file_has_its_type_is_compressed_and_asked_for_by_its_mark(yard):

@@ -259,6 +259,30 @@ async def test_where_it_is_read_only_it_is_said_and_not_written(tmp_path, models
         assert home.paths.config.read_text() == found["text"]
 
 
+async def test_where_it_is_off_no_route_adds_removes_renames_or_tries_anything(
+    tmp_path: Path, models: Path
+):
+    """`off` is a promise about all that is done over HTTP, not about one form."""
+    async with opened(tmp_path, models, web_editor="off") as home:
+        pulled = (
+            f"{home.paths.config.read_text()}source = hf:o/r@{'a' * 40}/f.gguf sha256:{'0' * 64}\n"
+        )
+        home.paths.config.write_text(pulled)
+        await home.daemon.reload()
+        for method, path, body in (
+            ("POST", "/pulls", {"model": "o/r"}),
+            ("POST", "/models", {"model": "o/r"}),
+            ("POST", "/api/pull", {"model": "hf.co/o/r"}),
+            ("DELETE", "/models?model=a", {}),
+            ("DELETE", "/api/delete", {"model": "a"}),
+            ("POST", "/api/copy", {"source": "a", "destination": "b"}),
+            ("POST", "/tune", {"profile": "a", "goal": "chat"}),
+        ):
+            status, refusal = await call(home, method, path, **body)
+            assert (status, 'web-editor = "off"' in str(refusal)) == (403, True), (path, refusal)
+        assert home.paths.config.read_text() == pulled
+
+
 async def test_a_write_protected_file_stays(home: Yard):
     home.paths.config.chmod(0o444)
     found = await home.get("/config")

@@ -123,6 +123,34 @@ def test_newer_files_come_beside_the_old_ones_and_the_profile_names_them(
     assert run("check").status == 0
 
 
+@pytest.mark.parametrize("into", ["models", "cache"], indirect=True)
+def test_a_profile_that_names_a_repository_is_checked_and_updated(
+    run: Run, fake: FakeHub, models: list[Path], tmp_path: Path
+) -> None:
+    """By what lies in the cache or in the models folder; its lines become the newer file's, and all others stay."""
+    conf = tmp_path / "models.conf"
+    conf.write_text(f"[polly]\n# mine\nhf-repo = {REPO}:Q8_0\nctx-size = 512\n")
+
+    def state(name: str = "polly") -> str:
+        found = json.loads(run("pull", "--check", name, "--json").out)["profiles"]
+        return str(found[0]["state"])
+
+    assert state() == "current"
+    newer(fake, models[1])
+    assert state() == "newer"
+    updated = run("pull", "--update", "polly")
+    assert updated.status == 0, updated.err
+    text = conf.read_text()
+    assert "hf-repo" not in text
+    assert "# mine" in text
+    assert "ctx-size = 512" in text
+    assert f"@{'b' * 40}/Parrot-Q8_0.gguf sha256:{digest(models[1])}" in text
+    assert digest(model_of(conf)) == digest(models[1])
+    assert state() == "current"
+    conf.write_text(f"{text}\n[later]\nhf-repo = acme/Elsewhere-GGUF\n")
+    assert state("later") == "unknown", "nothing of it is here"
+
+
 def test_offline_a_profile_is_made_of_what_the_cache_has(
     run: Run, fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +220,9 @@ def test_a_file_stays_that_a_program_has_open(run: Run, tmp_path: Path) -> None:
     file = model_of(tmp_path / "models.conf")
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        assert "has it open" in run("remove", "polly", "--files", "--yes").out
+        done = run("remove", "polly", "--files", "--yes")
+        assert "has it open" in done.out
+        assert "`paddock unload polly` first" in done.out
     finally:
         os.close(descriptor)
     assert file.exists()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -14,6 +15,7 @@ from paddock.api.connection import HangUp
 from paddock.api.events import AnyEvent
 from paddock.api.placement import DevicePlan, History, LoadEntry, Placement, Plan, Reason, Verdict
 from paddock.api.profiles import FlagInfo, ProfileDetail
+from paddock.api.pulls import PullInfo, PullState, PullVerb
 from paddock.api.switches import SwitchEntry, SwitchHistory, SwitchPhase
 from paddock.api.types import Failure, ModelResult, ProfileInfo, SwitchResult
 from paddock.api.yielding import YieldResult
@@ -51,6 +53,7 @@ class Deaf:
     log: bytes = LOG
     refusal: Failure | None = None  # of a switch
     mistakes: tuple[str, ...] = ()  # of models.conf, when it is read again
+    downloads: dict[str, PullInfo] = field(default_factory=dict)  # by id
     over: Event = field(default_factory=Event)  # set: nobody looks on any more
 
     def switch(self, model: str, wait: bool = True) -> SwitchResult:
@@ -76,6 +79,17 @@ class Deaf:
 
     def cancel_request(self, request: int) -> None:
         self.asked.append(("cancel_request", request))
+
+    def pulls(self) -> list[PullInfo]:
+        return list(self.downloads.values())
+
+    def steer_pull(self, pull: str, verb: PullVerb) -> PullInfo:
+        self.asked.append(("steer_pull", pull, verb))
+        states: dict[PullVerb, PullState] = {
+            "pause": "paused", "resume": "running", "cancel": "cancelled",
+        }  # fmt: skip
+        self.downloads[pull] = replace(self.downloads[pull], state=states[verb])
+        return self.downloads[pull]
 
     def reload(self) -> list[str]:
         self.asked.append(("reload",))

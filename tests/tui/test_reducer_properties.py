@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as with_fields
 
 from paddock.api.activity import RequestInfo, Totals
-from paddock.api.bench import RunOutcome
+from paddock.api.bench import BenchNow, RunOutcome
 from paddock.api.events import (
     Activity,
     AnyEvent,
+    BenchChanged,
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
@@ -209,6 +210,20 @@ events = st.one_of(
             step=st.sampled_from(["", "trial 2: threads=4"]),
             eta=st.none() | st.floats(0.0, 1000.0),
             gain=st.none() | st.floats(-1.0, 9.0),
+        ),
+    ),
+    st.builds(
+        BenchChanged,
+        bench=st.builds(
+            BenchNow,
+            profile=names,
+            outcome=st.sampled_from(get_args(RunOutcome)),
+            step=st.sampled_from(["", "loading"]),
+            number=st.integers(1, 3),
+            of=st.just(3),
+            eta=st.none() | st.floats(0.0, 1000.0),
+            best=names,
+            speed=st.none() | st.floats(0.1, 900.0),
         ),
     ),
 )

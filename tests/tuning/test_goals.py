@@ -51,9 +51,14 @@ def test_a_turn_of_ones_own() -> None:
 
 def test_a_budget_keeps_time_for_the_comparison_at_the_end() -> None:
     budget = Budget(100.0, trials=5)
-    budget.check_load(10.0)  # 10 + 35
+    budget.check(90.0)
+    budget.keep_for(50.0)
+    assert budget.free == pytest.approx(100 - 60, abs=1)
+    assert budget.left == pytest.approx(100, abs=1)
     with pytest.raises(BudgetSpent):
-        budget.check_load(40.0)
+        budget.check(41.0)
+    budget.reserve = 0.0
+    budget.check(90.0)
     budget.check_trials(4)
     with pytest.raises(BudgetSpent):
         budget.check_trials(5)

@@ -48,6 +48,8 @@ def test_of_equal_truth_hardly_ever_one_is_called_better(
         ([50.0, 50.1, 50.0, 50.1, 50.0, 50.1], [51.0, 51.1, 51.0, 51.1, 51.0, 51.1], "same"),  # 2 %
         ([60, 61, 60, 62, 61, 60], [50, 51, 50, 52, 51, 50], "same"),
         ([50, 51], [60, 61], "unproven"),
+        ([50, 51, 50, 52, 51, 50], [60, 61, 60, 62], "unproven"),  # the comparison was cut
+        ([50, 51, 50, 52, 51], [60, 61, 60, 62, 61], "better"),
     ],
 )
 def test_the_verdict(today: list[float], best: list[float], verdict: str) -> None:
@@ -69,7 +71,8 @@ def test_a_context_is_counted(today: int, best: int, verdict: str) -> None:
 
 
 def test_no_time_for_a_comparison_changes_nothing() -> None:
-    tuning = Tuning(profile="m", goal="chat", begun_at="", changes={"threads": "4"})
+    tuning = Tuning(profile="m", goal="chat", begun_at="", changes={"threads": "4"}, best_trial=2)
+    tuning.today = spread_of([10.0, 10.1, 10.0])
     judge(tuning, "chat")
     assert (tuning.verdict, tuning.changes) == ("unproven", {})
 

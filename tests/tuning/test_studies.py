@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paddock.api.chat import ask
 from paddock.api.client import Client
+from paddock.api.placement import Advice
 from paddock.api.tunings import StudyBegun, Tuning, TuningNow
 from paddock.errors import BadRequest, ConfigError, NoSuchThing, PaddockError, TuningRuns
 from paddock.llama.scripted import ScriptedModel, write
@@ -19,6 +21,8 @@ CONF = """
 model = alpha.gguf
 [ran]
 model = ran.gguf
+[spare]
+model = spare.gguf
 """
 
 
@@ -27,7 +31,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     root = tmp_path_factory.mktemp("studies")
     paths = places(root / "yard", CONF)
     paths.models_dir.mkdir()
-    for name in ("alpha", "ran"):
+    for name in ("alpha", "ran", "spare"):
         write(paths.models_dir / f"{name}.gguf", ScriptedModel(say=f"I am {name}."))
     with process(paths) as own:
         yield own.url, paths.config
@@ -131,17 +135,57 @@ def test_studies_are_kept_and_replaced_by_their_number(daemon: tuple[str, Path])
         client.tuning(tuning.id + 1)
 
 
-def test_doctor_names_a_tuning_of_another_build_once_it_was_written(
-    daemon: tuple[str, Path],
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({}, ""),
+        ({"engine_version": "b1"}, "the engine is "),
+        ({"devices": "CUDA 12.4, NVIDIA H200"}, "driver or devices are other ones: "),
+        ({"files": "0123456789abcdef"}, "its file was replaced"),
+    ],
+    ids=["nothing", "build", "driver", "file"],
+)
+def test_doctor_names_a_tuning_that_was_written_for_something_else(
+    daemon: tuple[str, Path], other: dict[str, str], said: str
 ) -> None:
     client = Client(daemon[0])
-    tuning = Tuning(profile="ran", goal="chat", begun_at="2026-11-30T10:00:00+00:00", engine="old", engine_version="b1")  # fmt: skip
+    client.switch("ran")
+    load = client.history("ran", 1).loads[0]
+    now: dict[str, Any] = {
+        "engine": load.engine,
+        "engine_version": load.engine_version,
+        "devices": load.devices,
+    }
+    tuning = Tuning(profile="ran", goal="chat", begun_at="2026-11-30T10:00:00+00:00", **{**now, **other})  # fmt: skip
     tuning.id = client.keep_tuning(tuning)
 
+    def named() -> list[Advice]:
+        return [one for one in client.doctor(["ran"]).advice if one.code == "stale-tuning"]
+
+    try:
+        assert named() == [], "it is in no file yet"
+        tuning.applied_at = "2026-11-30T11:00:00+00:00"
+        client.keep_tuning(tuning)
+        found = named()
+        assert len(found) == bool(said)
+        for one in found:
+            assert said in one.message
+            assert one.hint == "`paddock tune ran --for chat` measures it anew"
+    finally:
+        tuning.applied_at = ""
+        client.keep_tuning(tuning)
+
+
+def test_doctor_names_a_tuning_whose_file_was_really_replaced(daemon: tuple[str, Path]) -> None:
+    client, file = Client(daemon[0]), daemon[1].parent / "models" / "spare.gguf"
+    tuning = Tuning(profile="spare", goal="chat", begun_at="2026-11-30T10:00:00+00:00", applied_at="2026-11-30T11:00:00+00:00")  # fmt: skip
+    client.keep_tuning(tuning)
+
     def named() -> list[str]:
-        return [one.hint for one in client.doctor(["ran"]).advice if one.code == "stale-tuning"]
+        advice = client.doctor(["spare"]).advice
+        return [one.message for one in advice if one.code == "stale-tuning"]
 
     assert named() == []
-    tuning.applied_at = "2026-11-30T11:00:00+00:00"
-    client.keep_tuning(tuning)
-    assert named() == ["`paddock tune ran --for chat` measures it anew"]
+    file.unlink()
+    write(file, ScriptedModel(say="Another one."))
+    assert [message.endswith("its file was replaced") for message in named()] == [True]

@@ -6,7 +6,6 @@ take longer for each computation where the planted flag is worse (`slow.c`); all
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,25 +22,19 @@ from paddock.api.events import TuningChanged
 from paddock.llama.scripted import ScriptedModel, write
 from tests.cli.conftest import Result
 from tests.rig import Rig, needs_rig, rig
-from tests.yard import Process, engine_command, places, process, wrapper
+from tests.tuning.slowness import needs_slowness, slow_engine
+from tests.yard import Process, places, process
 
-SOURCE = Path(__file__).with_name("slow.c")
 QUICK = ("--for", "chat", "--turn", "32,8", "--yes", "--json")
 SLOW_WITH_3 = '*" --threads 3 "*'
 Tune = Callable[..., Result]
 
-pytestmark = pytest.mark.skipif(
-    len(engine_command()) > 1 or not shutil.which("cc"),
-    reason="needs a native llama-server, and cc",
-)
+pytestmark = needs_slowness
 
 
 @contextmanager
 def tuning(root: Path, conf: str, slow: str = "", ms: int = 20) -> Iterator[tuple[Process, Tune]]:
-    """A daemon with this models.conf, and `paddock tune m` beside it; `slow`: for which arguments its engine is.
-
-    It computes with one thread whatever is said: several on a busy machine wait for each other.
-    """
+    """A daemon with this models.conf, and `paddock tune m` beside it; `slow`: for which arguments its engine is."""
     paths = places(root / "yard", conf)
     paths.models_dir.mkdir()
     write(
@@ -52,14 +45,7 @@ def tuning(root: Path, conf: str, slow: str = "", ms: int = 20) -> Iterator[tupl
     shape: Any = {"embd": 512, "heads": 8, "kv_heads": 4, "ctx": 16384, "layers": 12, "ff": 256}
     moe = ScriptedModel(say="So.", endless=True, arch="qwen3moe", target_mib=120, experts_used=4, **shape)  # fmt: skip
     write(paths.models_dir / "moe.gguf", moe)
-    body = (
-        f'case " $* " in {slow}) export SLOW_MS={ms} LD_PRELOAD={_library(root)} ;; esac'
-        if slow
-        else ""
-    )
-    engine = wrapper(root / "engine", f'{body}\nset -- "$@" --threads 1')
-    flags = ("--engine", str(engine))
-    with process(paths, *flags) as own:
+    with process(paths, "--engine", str(slow_engine(root, slow, ms))) as own:
 
         def call(*args: object) -> Result:
             done = subprocess.run(
@@ -68,12 +54,6 @@ def tuning(root: Path, conf: str, slow: str = "", ms: int = 20) -> Iterator[tupl
             return Result(done.returncode, done.stdout, done.stderr)
 
         yield own, call
-
-
-def _library(folder: Path) -> Path:
-    built = folder / "slow.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl"], check=True)
-    return built
 
 
 def command(own: Process, *args: object) -> list[str]:

@@ -29,6 +29,12 @@ def test_the_evidence(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for words in ("+49.4%", "60.50 (60.00 to 61.00, 3 samples)", "fit-target 512, n-cpu-moe left out", "--apply", "4096 MiB"):  # fmt: skip
         assert words in said
+    assert "Note" not in said
+    fast.repeated, fast.beside_traffic, tuning.notes = 1, 2, ["the comparison was broken off"]
+    show_tuning(tuning, as_json=False)
+    said = capsys.readouterr().out
+    assert "Note: the comparison was broken off\n" in said
+    assert "Note: trial 1 (fit-target 512, n-cpu-moe left out): measured again 1 time: others came, 2 samples beside other traffic" in said  # fmt: skip
     tuning.verdict, tuning.changes, tuning.contributions = "same", {}, []
     show_tuning(tuning, as_json=False)
     said = capsys.readouterr().out

@@ -155,3 +155,21 @@ test("a hidden profile is listed for the sake of a variant that is not", async (
     assert.equal(isListed(view, { id: "other", hidden: true }), false);
     assert.equal(isListed(view, { id: "other" }), true);
 });
+
+test("numbers are written as the browser would, in each language whose signs are known", async () => {
+    const { numeral, SIGNS } = await load("numerals.js");
+    const values = [0, -0, 1, 7.25, 0.05, 0.5, 1.5, 2.675, 9.95, 99.99, 999.9, 999.95, 1000, 1234.5, 9999, 12345.678, 1234567.891, 1e9 + 0.5, 2 ** 40, 1e-7, 5e-5, 0.005, 1.005, 1e15, 1e21, -1, -0.04, -1234.56, NaN, Infinity];
+    for (const language of Object.keys(SIGNS)) {
+        for (const places of [0, 1, 2]) {
+            const real = new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places });
+            const own = numeral(places, language);
+            for (const value of values) assert.equal(own(value), real.format(value), `${value} with ${places} in ${language}`);
+        }
+    }
+});
+
+test("other languages are left to the browser", async () => {
+    const { numeral } = await load("numerals.js");
+    assert.deepEqual([numeral(0, "es")(1234), numeral(1, "ar-EG")(2.5), numeral(0, "hi-IN")(1234567)], [1234, 2.5, 1234567].map((value, at) =>
+        new Intl.NumberFormat(["es", "ar-EG", "hi-IN"][at], at === 1 ? { minimumFractionDigits: 1 } : {}).format(value)));
+});

@@ -398,6 +398,8 @@ def _quantisation(
 FORECAST = PullForecast(
     repository="acme/Owl-GGUF",
     commit="a" * 40,
+    about="Owl, qwen3, dense, 30.5B parameters, 48 layers, trained with 40,960 tokens of context",
+    drafts=["draft/Owl-0.6B-Q8_0.gguf"],
     chosen="Q4_K_M",
     bytes_left=19 << 30,
     disk_free=410 << 30,

@@ -132,6 +132,23 @@ def test_a_key_is_asked_for_and_stays_in_the_tab(browser: Any, daemon: Process) 
     context.close()
 
 
+def test_a_page_with_its_snapshot_in_it_is_drawn_from_that_and_reads_on(
+    browser: Any, daemon: Process
+) -> None:
+    """As where no keys are needed; here the browser sends one with each request."""
+    context = browser.new_context(extra_http_headers={"Authorization": "Bearer manage"})
+    context.set_default_timeout(LONGEST)
+    tab = context.new_page()
+    asked: list[tuple[str, str]] = []
+    tab.on("request", lambda one: asked.append((one.url, one.headers.get("last-event-id", ""))))
+    tab.goto(daemon.url + "/dashboard")
+    tab.get_by_text("● live").wait_for()
+    _row(tab, "alpha").get_by_text(MARKUP).wait_for()
+    held = tab.evaluate("JSON.parse(document.getElementById('snapshot').textContent).seq")
+    assert [last for url, last in asked if url.endswith("/events")] == [str(held)]
+    context.close()
+
+
 def test_a_switch_is_previewed_seen_and_measured(tab: Any, daemon: Process) -> None:
     assert MARKUP in _row(tab, "alpha").inner_text()
     assert tab.locator("main b, main img").count() == 0, "a name is text, never markup"

@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from paddock.api.events import AnyEvent, ConfigChanged, PullChanged, TuningChanged
+from paddock.api.bench import BenchNow
+from paddock.api.events import AnyEvent, BenchChanged, ConfigChanged, PullChanged, TuningChanged
 from paddock.api.pulls import PullFile, PullInfo
 from paddock.api.tunings import TuningNow
 from paddock.api.types import ConfigInfo
@@ -116,7 +117,7 @@ def test_a_download_is_one_line_that_goes_on() -> None:
     assert [notice.text for notice in view.notices] == [
         "a/b: running, 50%",
         "c/d: running, 0%",
-        "a/b: done, as []",
+        "a/b: done",
     ]
 
 
@@ -141,3 +142,25 @@ def test_a_study_is_one_line_that_goes_on_and_its_trials_are_no_news_of_models_c
     assert found[0] == ["a: tuning for chat, begins"]
     assert found[2] == found[3] == ["a: tuning for chat, trial 2, best so far +20.0%, at most 1 min 00 s left"]  # fmt: skip
     assert found[4] == ["a: tuning for chat: done, best so far +25.0%"]
+
+
+def test_a_benchmark_is_one_line_over_all_its_profiles() -> None:
+    said_in_turn: list[AnyEvent] = [
+        BenchChanged(bench=BenchNow(profile="a", number=1, of=2, step="loading")),
+        BenchChanged(bench=BenchNow(profile="b", number=2, of=2, step="64 tokens, 1 of 3", eta=60.0, best="a", speed=41.25)),
+        BenchChanged(bench=BenchNow(profile="b", number=2, of=2, outcome="done", best="b", speed=50.0)),
+    ]  # fmt: skip
+    steps: list[Step] = [
+        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
+    ]
+    _compare({"all": steps})
+    view = View()
+    found = []
+    for one, now in steps:
+        view = reduce_news(view, one, now)
+        found.append([notice.text for notice in view.notices])
+    assert found == [
+        ["a: benchmark, 1 of 2, loading"],
+        ["b: benchmark, 2 of 2, 64 tokens, 1 of 3, fastest so far a with 41.2 t/s, about 1 min 00 s left"],
+        ["b: benchmark: done, fastest so far b with 50.0 t/s"],
+    ]  # fmt: skip

@@ -116,12 +116,14 @@ def test_the_keyboard_and_the_way_back_lead_everywhere(browser: Any, resident: R
         tab.keyboard.press("l")
         tab.get_by_role("heading", name="Log").wait_for()
         assert tab.url.endswith(f"/dashboard/logs/{QWEN}")
+        tab.keyboard.press("D")
+        tab.get_by_role("heading", name="Downloads").wait_for()
         tab.keyboard.press("d")
         tab.get_by_role("heading", name="Devices").wait_for()
         tab.keyboard.press("?")
         tab.get_by_role("dialog").wait_for()
         tab.keyboard.press("Escape")
-        for ending in (f"/logs/{QWEN}", f"/models/{QWEN}", "/dashboard"):
+        for ending in ("/pulls", f"/logs/{QWEN}", f"/models/{QWEN}", "/dashboard"):
             tab.go_back()
             assert tab.url.endswith(ending)
         tab.keyboard.press("m")
@@ -191,11 +193,12 @@ def test_models_are_filtered_sorted_and_the_daemon_stopped_by_the_terminals_keys
         assert tab.evaluate("document.activeElement.type") == "search"
         tab.keyboard.press("Escape")
         tab.keyboard.press("?")
+        tab.get_by_role("dialog").wait_for()
         listed = {
             tab.evaluate("e => e.textContent", key)
             for key in tab.locator("dialog[open] kbd").element_handles()
         }
-        assert {*"fsSpQm/ucxybladrhe?L", "Backspace"} <= listed
+        assert {*"fsSpQm/ucxybladrDhe?L", "Backspace"} <= listed
         tab.keyboard.press("Escape")
         tab.get_by_role("dialog").wait_for(state="detached")
         tab.keyboard.press("Q")
@@ -308,11 +311,15 @@ def test_a_model_of_a_hub_is_planned_chosen_and_fetched(browser: Any, resident: 
         tab.get_by_role("button", name="What would it be here?").click()
         plan = tab.get_by_role("article", name="what acme/Owl-GGUF would be here")
         assert "◑ partly in RAM" in plan.locator("tr", has_text="Q8_0").inner_text()
-        assert GLM in plan.inner_text()
+        for said in (GLM, "48 layers, trained with", "draft/Owl-0.6B-Q8_0.gguf"):
+            assert said in plan.inner_text()
         plan.get_by_role("button", name="Q3_K_M").click()
         assert tab.get_by_label("model", exact=True).input_value() == "acme/Owl-GGUF:Q3_K_M"
+        tab.get_by_label("at most").fill("2.5")
+        with tab.expect_request("**/pulls") as sent:
+            tab.get_by_role("button", name="Fetch", exact=True).click()
+        assert sent.value.post_data_json == {"model": "acme/Owl-GGUF:Q3_K_M", "rate": "2500000"}
         for name in (
-            "Fetch",
             "Pause the download of acme/Owl-GGUF:Q4_K_M",
             "Cancel the download of acme/Owl-GGUF:Q4_K_M",
         ):

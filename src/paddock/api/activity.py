@@ -65,6 +65,7 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None  # what its last load took
     size_mib: int | None = None  # of its files; and how much of them the page cache holds now:
     cached_mib: int | None = None  # None where that cannot be known, as of files on a network
+    network_mib: int | None = None  # weights that the load sends to other machines' devices
     # What a load would take now: `seconds`, and what the disk has to give more or less than then.
     eta: float | None = None
     verdict: VerdictState | None = None  # of its last load

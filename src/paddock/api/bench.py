@@ -152,6 +152,26 @@ class RunSummary(msgspec.Struct, kw_only=True, omit_defaults=True):
     profiles: list[str] = []
 
 
+class BenchNow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A benchmark that runs, as dashboards show it."""
+
+    profile: str  # the one that is measured
+    outcome: RunOutcome = "running"
+    step: str = ""  # what is done now
+    number: int = 0  # of the profile, from 1
+    of: int = 0  # profiles
+    eta: float | None = None  # seconds
+    best: str = ""  # the profile that writes fastest so far
+    speed: float | None = None  # its tokens/s, at the least depth
+
+    def in_words(self) -> str:
+        """In one line, without the time that is left."""
+        best = f", fastest so far {self.best} with {self.speed:.1f} t/s" if self.speed else ""
+        if self.outcome != "running":
+            return f"benchmark: {self.outcome}{best}"
+        return f"benchmark, {self.number} of {self.of}, {self.step or 'begins'}{best}"
+
+
 class BenchRuns(msgspec.Struct, kw_only=True):
     """Runs that are kept, the newest first."""
 

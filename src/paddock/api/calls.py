@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from paddock.api.connection import ApiConnection
+from paddock.api.connection import ApiConnection, HangUp
 from paddock.errors import PaddockError
 
 T = TypeVar("T")
@@ -17,9 +17,16 @@ class Calls:
         self.connection = connection
 
     def _call(
-        self, method: str, path: str, kind: type[T], body: object = None, *, patient: bool = False
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: object = None,
+        *,
+        patient: bool = False,
+        line: HangUp | None = None,
     ) -> T:
-        with self.connection.exchange(method, path, body, patient=patient) as response:
+        with self.connection.exchange(method, path, body, patient=patient, line=line) as response:
             return decoded(response.read(), kind, path)
 
 

@@ -14,13 +14,14 @@ import msgspec
 
 from paddock.api.activity import Preview
 from paddock.api.address import DEFAULT_URL
-from paddock.api.bench import BenchRun, BenchRuns, KeptRun, RunSummary
+from paddock.api.bench import BenchNow, BenchRun, BenchRuns, KeptRun, RunSummary
 from paddock.api.calls import strange
 from paddock.api.connection import ApiConnection, HangUp, error_of, pieces, refusal
 from paddock.api.events import AnyEvent, SwitchEnded, SwitchProgress
 from paddock.api.models import Catalog, ModelCard
 from paddock.api.placement import Checkup, History, Pair, Pairs, Plan, Plans
 from paddock.api.profiles import ProfileDetail
+from paddock.api.pulls import PullInfo, PullList, PullVerb
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.stats import Stats
 from paddock.api.switches import SwitchHistory
@@ -123,12 +124,13 @@ class Client(TuningCalls):
         """The state of a switch that was started with `wait=False`."""
         return self._call("GET", f"/jobs/{quote(job, safe='')}", SwitchResult)
 
-    def plan(self, profile: str, *, patient: bool = False) -> Plan:
+    def plan(self, profile: str, *, patient: bool = False, line: HangUp | None = None) -> Plan:
         """Where a profile would lie, by its engine; takes seconds where that must be asked.
 
-        `patient`: however many these are.
+        `patient`: however many these are; `line` can hang up from another thread.
         """
-        return self._call("GET", f"/plans/{quote(profile, safe='')}", Plan, patient=patient)
+        path = f"/plans/{quote(profile, safe='')}"
+        return self._call("GET", path, Plan, patient=patient, line=line)
 
     def plans(self) -> Iterator[Plan]:
         """All plans as they are known now, in the order of models.conf; asked for page by page."""
@@ -190,6 +192,10 @@ class Client(TuningCalls):
         """Keep a benchmark in the daemon's history; one that has a number already replaces itself."""
         return self._call("POST", "/bench", KeptRun, run)
 
+    def bench_news(self, now: BenchNow) -> None:
+        """Publish how a benchmark stands."""
+        self._call("POST", "/bench/news", ModelResult, now)
+
     def profile(self, model: str) -> ProfileDetail:
         """A profile in full: its flags with their origins, its file's facts. Asks no engine."""
         return self._call("GET", f"/profiles/{quote(model, safe='')}", ProfileDetail)
@@ -202,6 +208,14 @@ class Client(TuningCalls):
         """End a request in flight, for its client too. NoSuchThing when it is over already."""
         with self.connection.exchange("POST", f"/requests/{request}/cancel", {}) as response:
             response.read()
+
+    def pulls(self) -> list[PullInfo]:
+        """The downloads since the daemon began, the newest last."""
+        return self._call("GET", "/pulls", PullList).pulls
+
+    def steer_pull(self, pull: str, verb: PullVerb) -> PullInfo:
+        """Pause a download, go on with it (`resume`), or end it; how it is then. NoSuchThing, BadRequest, QueueFull."""
+        return self._call("POST", f"/pulls/{quote(pull, safe='')}/{verb}", PullInfo, {})
 
     def unload(
         self, model: str | None = None, *, now: bool = False, wait: bool = True

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from paddock.api.activity import RequestInfo, Totals
+from paddock.api.bench import BenchNow
 from paddock.api.placement import Speed, Verdict
 from paddock.api.pulls import PullInfo
 from paddock.api.switches import SwitchPhase
@@ -144,8 +145,14 @@ class TuningChanged(Event, tag="tuning", kw_only=True):
     tuning: TuningNow
 
 
+class BenchChanged(Event, tag="bench", kw_only=True):
+    """A benchmark went a step on, or ended."""
+
+    bench: BenchNow
+
+
 AnyProfileEvent = InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged
 AnyEvent = (
     Snapshot | AnyProfileEvent | SpeedMeasured | VerdictReached | Activity | ConfigChanged
-    | YieldChanged | PullChanged | TuningChanged
+    | YieldChanged | PullChanged | TuningChanged | BenchChanged
 )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 PullState = Literal["running", "paused", "done", "failed", "cancelled"]
+PullVerb = Literal["pause", "resume", "cancel"]
 
 
 class PullFile(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -85,11 +86,13 @@ class PullForecast(msgspec.Struct, kw_only=True):
 
     repository: str
     commit: str
+    about: str  # what it is: its name, architecture, parameters, layers, trained context
     chosen: str  # the quantisation that is named, else the best here
     quantisations: list[PullQuantisation]
     bytes_left: int
     disk_free: int  # bytes
     into: str
+    drafts: list[str]  # draft models in it, by their paths; fetched by their own names
     pushes_out: list[str] | None = None  # profiles that would have to leave for it; None: unknown
     expected_speed: float | None = None  # tokens/s, by models that were measured here
 

@@ -44,7 +44,9 @@ class TuningTrial(msgspec.Struct, kw_only=True, omit_defaults=True):
     experts_in_ram: int | None = None
     graph_splits: int | None = None
     load_seconds: float | None = None
-    seconds: float = 0.0  # that the trial took
+    seconds: float = 0.0  # that the trial took, without those in which others were served
+    repeated: int = 0  # measurements that were begun anew, because others came into them
+    beside_traffic: int = 0  # samples that were taken although others were served
 
 
 class VariedFlag(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -121,6 +121,7 @@ class ProfileInfo(SectionInfo, kw_only=True, omit_defaults=True):
     priority: int = 0
     ttl: float = 0.0
     replicas: int = 1  # nodes of a cluster that may have it loaded at once for the sake of its load
+    rpc_nodes: list[str] = []  # nodes of a cluster whose devices it uses besides its own machine's
     keeps_context: bool = False  # what its slots hold may outlive its instance
     engine: str = ""
     ctx_size: int | None = None

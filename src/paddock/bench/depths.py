@@ -3,6 +3,9 @@
 import random
 from collections.abc import Sequence
 
+from paddock.bench.options import BenchOptions
+from paddock.figures.units import count
+
 _LADDER = (512, 4096, 16384, 65536, 262144, 1048576)  # tokens
 _CLOSE = 1.25  # the last depth is as good as the one before it when it is not longer by this factor
 _SPARE = 16  # tokens that stay free: what templates or the engine add
@@ -42,6 +45,22 @@ def streams_for(slots: int, wanted: Sequence[int] = ()) -> list[int]:
         return sorted({number for number in wanted if 1 < number <= slots})
     powers = [2**n for n in range(1, 16) if 2**n < slots]
     return [*powers, *([slots] if slots > 1 else [])]
+
+
+def left_out(
+    context: int, slots: int, options: BenchOptions, depths: Sequence[int], streams: Sequence[int]
+) -> list[str]:
+    """What was asked for and is not measured, and why; of depths that nobody chose only where there is none."""
+    notes = []
+    if long := sorted({*options.depths} - {*depths}):
+        words = ", ".join(f"{depth:,}" for depth in long)
+        notes.append(f"longer than its context of {context:,} tokens lets a prompt be: {words}")
+    elif not depths:
+        notes.append(f"no prompt fits its context of {context:,} tokens")
+    if many := sorted({*options.streams} - {*streams, 1}):
+        words = ", ".join(map(str, many))
+        notes.append(f"more streams than its {count(slots, 'slot')}: {words}")
+    return notes
 
 
 def prompt_tokens(tokens: Sequence[int], depth: int, seed: str) -> list[int]:

@@ -22,7 +22,7 @@ from paddock.api.placement import LoadEntry, Plan
 from paddock.api.types import InstanceInfo, ProfileInfo, Status
 from paddock.bench.circumstances import circumstances, memory_of
 from paddock.bench.cold_files import dropped
-from paddock.bench.depths import TEXT, depths_for, prompt_tokens, streams_for
+from paddock.bench.depths import TEXT, depths_for, left_out, prompt_tokens, streams_for
 from paddock.bench.forecast import Forecast, Work
 from paddock.bench.instance_props import InstanceProps, props_of, tokens_of
 from paddock.bench.measured_request import Sample, measured
@@ -154,10 +154,10 @@ class ProfileBench:
         props = props_of(self._client, self._model)
         into.context, into.slots = props.context, props.slots
         depths = depths_for(props.context, self._options.answer, self._options.depths)
-        if not depths:
-            into.notes.append(f"no prompt fits its context of {props.context} tokens")
-            return
         streams = streams_for(props.slots, self._options.streams)
+        into.notes += left_out(props.context, props.slots, self._options, depths, streams)
+        if not depths:
+            return
         self._forecast.plan(self._model, self._work(depths, streams))
         self._taking.begin()
         self._measure_first(into, depths[0])

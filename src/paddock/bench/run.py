@@ -10,6 +10,7 @@ from paddock import __version__
 from paddock.api.bench import BenchedProfile, BenchRun
 from paddock.api.client import Client
 from paddock.api.types import Failure, ProfileInfo, Status
+from paddock.bench.bench_news import BenchNews
 from paddock.bench.evaluation import evaluated
 from paddock.bench.forecast import Forecast, Work
 from paddock.bench.options import BenchOptions
@@ -32,7 +33,8 @@ class Bench:
         *,
         key: str | None = None,
     ) -> None:
-        self._client, self._options, self._progress, self._key = client, options, progress, key
+        self._client, self._options, self._key = client, options, key
+        self._progress = self._news = BenchNews(client, progress)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.run = BenchRun(
             begun_at=now,
@@ -54,6 +56,7 @@ class Bench:
         generating = self._generating()
         for info in profiles:
             self._foresee(info)
+        self._news.of = len(profiles)
         with TrafficWatch(self._client, self._agent) as watch:
             taking = Taking(self._client, watch, wait=self._options.wait)
             try:
@@ -65,6 +68,7 @@ class Bench:
                 self.run.outcome = "interrupted"
             finally:
                 self._keep(taking)
+                self._news.ended(self.run.outcome)
                 self._put_back(before, profiles)
         return self.run
 
@@ -91,6 +95,7 @@ class Bench:
     ) -> None:
         benched = BenchedProfile(profile=info.id, outcome="interrupted")
         self.run.profiles.append(benched)
+        self._news.begin(info.id)
         one = ProfileBench(
             self._client, taking, watch, self._options, self._forecast, self._progress,
             agent=self._agent,
@@ -107,6 +112,7 @@ class Bench:
                 code=error.code, message=error.message, hint=error.hint, log=list(error.detail)
             )
         self._forecast.over(info.id)
+        self._news.note(benched)
         self._keep(taking)
 
     def _evaluate(self, benched: BenchedProfile) -> None:

@@ -57,7 +57,12 @@ _OVERVIEW = (
 
 
 def _overview(run: BenchRun) -> Table:
-    return Table("", _OVERVIEW, [_line(one) for one in run.profiles]).without_empty_columns()
+    unseen = [
+        one for one in run.profiles if not one.depths
+    ]  # others have theirs below their depths
+    notes = tuple(f"{one.profile}: {note}" for one in unseen for note in one.notes)
+    rows = [_line(one) for one in run.profiles]
+    return Table("", _OVERVIEW, rows, notes).without_empty_columns()
 
 
 def _line(one: BenchedProfile) -> tuple[str, ...]:

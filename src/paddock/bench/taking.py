@@ -5,15 +5,15 @@ Whoever comes while we measure has our request ended at once. Only where the tra
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from paddock.api.client import Client
 from paddock.api.connection import HangUp
 from paddock.api.types import Status
-from paddock.bench.watch import TrafficWatch
+from paddock.bench.watch import Cuttable, TrafficWatch
 from paddock.errors import PaddockError
 
 T = TypeVar("T")
@@ -47,13 +47,45 @@ class OpenRequests:
             line.cut()
 
 
+class TimeLimit(Protocol):
+    """Until when measurements are taken."""
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+
+    def check(self) -> None:
+        """Raise where no time is left."""
+
+    def cutting(self, running: Cuttable) -> AbstractContextManager[None]:
+        """For this block, the end of the time has `running` cut."""
+
+
+class _Unlimited:
+    left = float("inf")
+
+    def check(self) -> None: ...
+
+    def cutting(self, running: Cuttable) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 class Taking:
     """Counts the requests that the daemon served, so that not even a short one goes unseen."""
 
-    def __init__(self, client: Client, watch: TrafficWatch, *, wait: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        watch: TrafficWatch,
+        *,
+        wait: float,
+        limit: TimeLimit | None = None,
+    ) -> None:
         self._client, self._watch, self._wait = client, watch, wait
+        self._limit: TimeLimit = limit or _Unlimited()
         self._served = 0
         self.busy = self.waited = 0.0  # seconds so far: measuring, and waiting for others
+        self.spoilt = 0  # measurements so far that others came into: each was begun anew
 
     @contextmanager
     def spending(self) -> Iterator[None]:
@@ -75,7 +107,10 @@ class Taking:
         measure: Callable[[OpenRequests], T],
         ready: Callable[[], None],
     ) -> Taken[T]:
-        """What `measure` gives; it sends so many requests. `ready` makes the profile ready again."""
+        """What `measure` gives; it sends so many requests. `ready` makes the profile ready again.
+
+        Raises what the time limit raises.
+        """
         for _ in range(_TAKES):
             if not self._is_quiet():
                 break
@@ -85,6 +120,8 @@ class Taking:
             # What was cut has been counted or not: nobody knows how far it had come.
             if value is not None and not self._was_disturbed(requests):
                 return Taken(value, beside_traffic=False)
+            self._limit.check()
+            self.spoilt += 1
             ready()
             self.begin()
         value = self._timed(measure, OpenRequests())
@@ -101,7 +138,8 @@ class Taking:
             raise
 
     def _timed(self, measure: Callable[[OpenRequests], T], lines: OpenRequests) -> T:
-        with self.spending():
+        self._limit.check()
+        with self.spending(), self._limit.cutting(lines):
             try:
                 return measure(lines)
             finally:
@@ -110,7 +148,7 @@ class Taking:
     def _is_quiet(self) -> bool:
         begun = monotonic()
         try:
-            return self._watch.wait_quiet(self._wait)
+            return self._watch.wait_quiet(min(self._wait, self._limit.left))
         finally:
             self.waited += monotonic() - begun
 
@@ -119,7 +157,10 @@ class Taking:
         status = self._client.status()
         others = _served(status) - self._served - ours
         self._served += ours
-        return others > 0 or self._watch.are_others(status.requests)
+        are_served = self._watch.are_others(status.requests)
+        if are_served:
+            self._watch.note_others()
+        return others > 0 or are_served
 
 
 def _served(status: Status) -> int:

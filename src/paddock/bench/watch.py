@@ -46,6 +46,10 @@ class TrafficWatch:
         """Whether one of these is not ours."""
         return any(request.client != self._agent for request in requests)
 
+    def note_others(self) -> None:
+        """Somebody was seen who is served: it is not quiet before an event says so. These come once a second."""
+        self._note(others=True)
+
     @contextmanager
     def cutting(self, running: Cuttable, profile: str) -> Iterator[None]:
         """For this block, whoever else comes has `running` cut; `profile` is what it asks."""

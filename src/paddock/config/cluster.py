@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ class ClusterSettings(
     labels: dict[str, str] = {}  # only machines with these labels belong to it
     node_port: int = 8085  # of the daemons that are started on nodes, each at its machine's address
     reserve_gpus: bool = True  # with Ray, while models lie on them
+    lend_to: tuple[str, ...] = ()  # addresses and networks that may use its devices by RPC
+    rpc_port: int = 8086  # at which it lends them
     nodes: dict[str, NodeSettings] = {}
     tls_listen: str = ""  # where this machine's daemon serves the front by TLS; empty: nowhere
     tls_certificate: str = ""  # its chain, PEM
@@ -59,14 +62,30 @@ def cluster_problems(value: object, file: str) -> Iterator[Problem]:
         hint = _meant(value) if isinstance(value, Mapping) else ""
         yield Problem("error", f"[cluster] is wrong: {error}", hint, file, key="cluster")
         return
-    if not 1 <= found.node_port <= _MOST_PORT:
-        message = f"node-port is a port, 1 to {_MOST_PORT}, not {found.node_port}"
+    for message in _wrong_here(found):
         yield Problem("error", message, "", file, key="cluster")
     for message in _wrong_tls(found):
         yield Problem("error", f"[cluster]: {message}", "", file, key="cluster")
     for name, node in found.nodes.items():
         for message in _wrong(name, node):
             yield Problem("error", f"[cluster.nodes.{name}]: {message}", "", file, key="cluster")
+
+
+def _wrong_here(found: ClusterSettings) -> Iterator[str]:
+    for key, port in (("node-port", found.node_port), ("rpc-port", found.rpc_port)):
+        if not 1 <= port <= _MOST_PORT:
+            yield f"{key} is a port, 1 to {_MOST_PORT}, not {port}"
+    for text in found.lend_to:
+        if not _is_network(text):
+            yield f"lend-to has addresses and networks such as 192.168.1.0/24, not {text!r}"
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _wrong(name: str, node: NodeSettings) -> Iterator[str]:

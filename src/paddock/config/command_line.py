@@ -24,7 +24,10 @@ _NUMERIC = re.compile(r"[NMLP]|INDEX|SECONDS|SEED|N0,N1.*|MiB0.*")  # hints
 _ENDLESS = re.compile(
     r"\d{19}"
 )  # Python reads no number of more than 4,300 digits, llama-server none of 20
-_COMMENT = re.compile(r"(?:^|\s+)#")
+# What a shell's rules see: blanks, with a comment after them; blanks; an escaped sign; a quotation; the rest of a word.
+_COMMENT = r"(?:^|\s+)#[^\n]*"
+_KEPT = r"""(\s+|\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s\\'"]+|.)"""
+_PIECE = re.compile(f"{_COMMENT}|{_KEPT}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,10 @@ def read_tail(
 
 def split(text: str) -> list[str]:
     """Its words, by a shell's rules: a word that begins with # begins a comment. Raises ValueError."""
-    if "#" not in text and "\n" not in text:
-        return shlex.split(text)
-    lines, begun = [], ""
-    for line in text.replace("\\\n", " ").split("\n"):
-        begun = _uncommented(f"{begun}\n{line}" if begun else line)
-        if _is_whole(begun):
-            lines.append(begun)
-            begun = ""
-    return shlex.split("\n".join([*lines, begun]))
+    text = text.replace("\\\n", " ")
+    if "#" in text:
+        text = "".join(piece[1] or " " for piece in _PIECE.finditer(text))
+    return shlex.split(text)
 
 
 def _lost_backslashes(text: str, words: Sequence[str]) -> Iterator[Complaint]:
@@ -87,27 +85,13 @@ def _lost_backslashes(text: str, words: Sequence[str]) -> Iterator[Complaint]:
             yield Complaint(message, f"put it into quotes: {shlex.quote(whole)}", is_error=False)
 
 
-def _uncommented(text: str) -> str:
-    """Without comments; a # within quotes or within a word begins none."""
-    places = (found.start() for found in _COMMENT.finditer(text))
-    return next((text[:at] for at in places if _is_whole(text[:at])), text)
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        shlex.split(text)
-    except ValueError:
-        return False
-    return True
-
-
 def groups(words: Sequence[str], flags: FlagSet | None) -> Iterator[tuple[str, ...]]:
     """Each flag with its values; a word that belongs to no flag is a group of its own."""
-    rest = list(words)
-    while rest:
-        count = 1 + (_values(rest, flags) if is_flag(rest[0]) else 0)
-        yield tuple(rest[:count])
-        del rest[:count]
+    at = 0
+    while at < len(words):
+        end = at + 1 + (_values(words, at, flags) if is_flag(words[at]) else 0)
+        yield tuple(words[at:end])
+        at = end
 
 
 def renewed(
@@ -193,15 +177,17 @@ def is_flag(word: str) -> bool:
     return len(word) > 1 and word[0] == "-" and not word[1].isdigit() and word[1] != "."
 
 
-def _values(words: Sequence[str], flags: FlagSet | None) -> int:
-    """How many of the words after the first are its values.
+def _values(words: Sequence[str], at: int, flags: FlagSet | None) -> int:
+    """How many of the words after this flag are its values.
 
     Words after an unknown flag count as its values, not as further mistakes.
     """
     known = flags or WELL_KNOWN
-    found, after = known.find(words[0]), words[1:]
+    found = known.find(words[at])
+    end = at + 1 + found[0].arity if found else len(words)
     count = 0
-    for word in after[: found[0].arity if found else len(after)]:
+    for place in range(at + 1, min(end, len(words))):
+        word = words[place]
         if is_flag(word) and not (found and _is_text(found[0]) and not known.find(word)):
             break
         count += 1

@@ -29,6 +29,7 @@ def described(profile: Profile, *, mib: int | None = None) -> ProfileInfo:
         priority=profile.priority,
         ttl=profile.ttl,
         replicas=profile.replicas,
+        rpc_nodes=list(profile.rpc_nodes),
         keeps_context=profile.keeps_context,
         engine=profile.engine or "",
         ctx_size=profile.ctx_size,

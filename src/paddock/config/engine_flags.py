@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paddock.config.command_line import Complaint, read_tail
-from paddock.config.engines import CONTAINER, GET_ENGINE
+from paddock.config.engines import CONTAINER, how_to_get_an_engine
 from paddock.config.findings import Findings
 from paddock.config.ini import Entry, Section
 from paddock.config.layers import Setting
@@ -91,7 +91,7 @@ class EngineFlags:
         if flags is None:
             message = "no engine is installed: flags and their values were not checked"
             self._findings.warning(
-                message, line=line, section=section, hint=GET_ENGINE, code="no-engine"
+                message, line=line, section=section, hint=how_to_get_an_engine(), code="no-engine"
             )
         return flags
 

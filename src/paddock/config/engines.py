@@ -8,17 +8,21 @@ from typing import Any, Literal
 import msgspec
 
 from paddock.config.profile import Problem
+from paddock.extras import install_command
 from paddock.near import nearest
 
 CONTAINER = "container:"  # before the name of an image, where an engine is named by it alone
-# How to get an engine where there is none.
-GET_ENGINE = (
-    "`paddock engine build` compiles one for this machine and its GPUs, "
-    "pip install 'paddock-llm[embedded]' gives a ready-made one for the CPU"
-)
 BUILT_IN = ("native", "embedded")
 _NAME = re.compile(r"[\w][\w.+-]*")
 _SOURCES = ("path", "image", "package")
+
+
+def how_to_get_an_engine() -> str:
+    """A sentence for where there is none."""
+    return (
+        "`paddock engine build` compiles one for this machine and its GPUs, "
+        f"`{install_command('embedded')}` gives a ready-made one for the CPU"
+    )
 
 
 class EngineSpec(

@@ -61,6 +61,11 @@ def _not_text(path: Path, data: bytes, at: int) -> Problem:
     )
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines as `parse_ini` counts them, with their ends: what else Unicode takes for one ends none."""
+    return list(io.StringIO(text, newline=""))
+
+
 def parse_ini(text: str, file: str) -> tuple[tuple[Section, ...], tuple[Problem, ...]]:
     """All sections in the file's order, the nameless one first, and the lines that are none of it."""
     reader = _IniReader()

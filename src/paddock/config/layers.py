@@ -51,19 +51,23 @@ def _winners(layers: Sequence[Layer], index: int) -> Iterable[Setting]:
 
 
 def _flags(effective: Sequence[Setting], layers: Sequence[Layer]) -> Iterable[Flag | None]:
-    explained: set[str] = set()
+    beaten = _beaten(effective, layers)
     for setting in effective:
-        beaten = () if setting.spec.name in explained else _beaten(setting, effective, layers)
-        explained.add(setting.spec.name)
-        yield _flag(setting, beaten) if setting.words else None
+        overrides = beaten.pop(setting.spec.name, ())  # the first of a list explains them all
+        yield _flag(setting, overrides) if setting.words else None
 
 
 def _beaten(
-    winner: Setting, effective: Sequence[Setting], layers: Sequence[Layer]
-) -> tuple[Setting, ...]:
-    """The overridden settings of the same flag, nearest first."""
-    same = [s for layer in layers for s in layer.settings if s.spec.name == winner.spec.name]
-    return tuple(s for s in reversed(same) if not any(s is kept for kept in effective))
+    effective: Sequence[Setting], layers: Sequence[Layer]
+) -> dict[str, tuple[Setting, ...]]:
+    """The overridden settings by the flag's name, nearest first. One pass: a section may have thousands."""
+    kept = {id(setting) for setting in effective}
+    found: dict[str, list[Setting]] = {}
+    for layer in layers:
+        for setting in layer.settings:
+            if id(setting) not in kept:
+                found.setdefault(setting.spec.name, []).append(setting)
+    return {name: tuple(reversed(settings)) for name, settings in found.items()}
 
 
 def _flag(setting: Setting, beaten: tuple[Setting, ...]) -> Flag:

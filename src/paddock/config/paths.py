@@ -46,6 +46,11 @@ def keys_file(state_dir: Path) -> Path:
     return state_dir / "keys.json"
 
 
+def held_gpus_file(state_dir: Path) -> Path:
+    """Where the actor of a machine in a cluster writes which GPUs jobs of Ray hold."""
+    return state_dir / "held-gpus.json"
+
+
 def _config(config: Path | None, env: Mapping[str, str]) -> Path:
     if not config:
         return _xdg(env, "XDG_CONFIG_HOME", ".config") / "models.conf"

@@ -68,6 +68,7 @@ class Profile:
     hidden: bool | None = None  # None: as its name says, see `is_unlisted`
     concurrency: int = 0  # requests at once, 0 = no limit of ours
     replicas: int = 1  # nodes of a cluster that may have it loaded at once for the sake of its load
+    rpc_nodes: tuple[str, ...] = ()  # nodes of a cluster whose devices it uses besides: lenders.py
     keep_context: Literal["auto", "on", "off"] = "auto"  # whether its slots are saved, and where
     client_samplers: tuple[str, ...] | None = None  # those that clients may set, None: all
     on_swap: Literal["warn", "refuse"] = "warn"  # what to do when its part in RAM would swap

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from paddock.config.ini import Section, parse_ini
+from paddock.config.ini import Section, lines_of, parse_ini
 from paddock.errors import ConfigError
 
 _MARKS = ("#", ";")
@@ -15,7 +15,7 @@ def with_values(text: str, section: str, values: Mapping[str, str]) -> str:
     ConfigError where the section does not have one of them on a line of its own.
     """
     found = _section(text, section)
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     for key, value in values.items():
         entry = next((e for e in found.entries if e.key.lower() == key), None)
         if entry is None:
@@ -34,7 +34,7 @@ def with_lines_for(text: str, section: str, keys: Sequence[str], lines: Sequence
     old = sorted(entry.line - 1 for entry in found.entries if entry.key in keys)
     if not old:
         raise ConfigError(f"[{section}] has none of {', '.join(keys)}")
-    all_lines = text.splitlines(keepends=True)
+    all_lines = lines_of(text)
     first = all_lines[old[0]]
     end = first[len(first.rstrip("\r\n")) :] or "\n"
     all_lines[old[0]] = "".join(f"{line}{end}" for line in lines)
@@ -48,7 +48,7 @@ def with_alias(text: str, section: str, alias: str) -> str:
     if entry:
         known = ", ".join(filter(None, (entry.value.strip(), alias)))
         return with_values(text, section, {entry.key.lower(): known})
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     header = lines[found.line - 1]
     end = header[len(header.rstrip("\r\n")) :] or "\n"
     lines[found.line - 1] = f"{header.rstrip(end)}{end}aliases = {alias}{end}"
@@ -58,14 +58,40 @@ def with_alias(text: str, section: str, alias: str) -> str:
 def section_text(text: str, section: str) -> str:
     """The section as it stands in the text: its header, and all up to the next one's or its comments."""
     found = _section(text, section)
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     return "".join(lines[found.line - 1 : _end(lines, text, found)])
+
+
+def changed_part(before: str, after: str, section: str) -> tuple[str, str]:
+    """What stands in two texts that differ in one section alone, from its header on: before, and after.
+
+    A comment at its end may count as another section's there, so that `section_text` would not find it.
+    """
+    old = section_text(before, section)
+    start = _offset(before, section)
+    rest = len(before) - start - len(old)
+    return old, after[start : len(after) - rest]
+
+
+def with_part(text: str, section: str, old: str, new: str) -> str | None:
+    """The text with one such part in the place of the other; None where the section is not that any more."""
+    start = _offset(text, section)
+    end = start + len(old)
+    is_whole = end == len(text) or old.endswith(("\n", "\r"))
+    if text[start:end] != old or not is_whole:
+        return None
+    found = f"{text[:start]}{new}{text[end:]}"
+    return found if section_text(found, section) == new else None
+
+
+def _offset(text: str, section: str) -> int:
+    return sum(map(len, lines_of(text)[: _section(text, section).line - 1]))
 
 
 def without_section(text: str, section: str) -> str:
     """The text without a section, the comments directly above it, and one of the empty lines around it."""
     found = _section(text, section)
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     start, end = _start(lines, found.line), _end(lines, text, found)
     while end < len(lines) and not lines[end].strip():
         end += 1
@@ -73,6 +99,18 @@ def without_section(text: str, section: str) -> str:
     while before and end == len(lines) and not before[-1].strip():
         before.pop()
     return "".join([*before, *lines[end:]])
+
+
+def end_of_value(lines: Sequence[str], line: int) -> int:
+    """The last line of the value that begins in this one: indented lines go on with it, also below empty ones."""
+    end = line
+    for at, text in enumerate(lines[line:], start=line + 1):
+        if not text.strip() or text.lstrip().startswith(_MARKS):
+            continue
+        if not text[0].isspace():
+            break
+        end = at
+    return end
 
 
 def _section(text: str, name: str) -> Section:
@@ -99,7 +137,7 @@ def _end(lines: list[str], text: str, found: Section) -> int:
     later = [section.line for section in sections if section.line > found.line]
     end = _start(lines, min(later)) if later else len(lines)
     last = max((entry.line for entry in found.entries), default=found.line)
-    for at in range(last, end):
+    for at in range(end_of_value(lines, last), end):
         is_heading = lines[at].lstrip().startswith(_MARKS) and not lines[at - 1].strip()
         if is_heading:
             return at

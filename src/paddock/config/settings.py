@@ -53,6 +53,7 @@ class Settings(
     memory_margin: int = 512  # MiB of RAM that stay free; GPUs have each profile's FIT_TARGET
     disk_margin: int = 4096  # MiB that a download leaves free on the disk
     pull_into: Literal["cache", "models"] = "cache"  # the hub's own cache, or the models folder
+    pull_rate: float = 0.0  # MiB a second that a download takes at most, 0 = no bound
     hub_hosts: tuple[str, ...] = ()  # that downloads may come from besides the hub's own
     plan_ahead: bool = True  # plan all profiles while nothing else happens
     probe_after: float = 3.0  # idle seconds after a load until its speed is measured, 0 = never

@@ -5,10 +5,24 @@ A line that is changed stays as a comment, so that a person sees what was there.
 
 from collections.abc import Mapping, Sequence
 
-from paddock.config.ini import Section, parse_ini
+from paddock.config.ini import Section, lines_of, parse_ini
 from paddock.config.profile import Flag, Profile
-from paddock.config.vocabulary import EXTRA_ARGS
+from paddock.config.section_edit import end_of_value
+from paddock.config.trailing import without_comment
+from paddock.config.vocabulary import (
+    EXTRA_ARGS,
+    PADDOCK_KEYS,
+    PRESET_KEYS,
+    VARIANT_KEYS,
+    WRAPPER_FIELDS,
+)
 from paddock.errors import ConfigError
+
+_FIELDS = {
+    key.replace("_", "-")
+    for table in (WRAPPER_FIELDS, PADDOCK_KEYS, PRESET_KEYS, VARIANT_KEYS, [EXTRA_ARGS])
+    for key in table
+}  # keys that set no flag
 
 
 def is_fixed(profile: Profile, flag: str) -> bool:
@@ -33,7 +47,7 @@ def retuned(
     ConfigError where a flag is set by the section's EXTRA_ARGS.
     """
     section = _section(text, profile.id)
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     new: list[str] = []
     for flag, value in changes.items():
         if is_fixed(profile, flag):
@@ -41,24 +55,37 @@ def retuned(
                 f"[{profile.id}] sets --{flag} in EXTRA_ARGS", hint="write it as a key of its own"
             )
         is_set = _flag(profile, flag) is not None
-        for at in _own_lines(profile, flag):
+        for at in (*_own_lines(profile, flag), *_repeats(section, profile, flag)):
             lines[at - 1] = f"# {lines[at - 1]}"
         is_below = is_set and not _own_lines(profile, flag)
         if value is not None:
             new.append(f"{flag} = {value}")
         elif is_below or _hides(profile, flag):
             new.append(f"{flag} =")  # `[*]` has it
-    at = max((entry.line for entry in section.entries), default=section.line)
+    last = max((entry.line for entry in section.entries), default=section.line)
+    at = end_of_value(lines, last)
     return _inserted(lines, at, [*(f"# {line}" for line in comment if new or changes), *new])
 
 
 def _own_lines(profile: Profile, flag: str) -> list[int]:
-    """Where the section itself sets it: several lines of a flag that is a list."""
-    name, section = f"--{flag}", profile.id
+    """Where the section itself sets it: also where it is a list, or is set twice in two spellings."""
+    found = [one for one in profile.flags if one.name == f"--{flag}"]
+    origins = [one.origin for one in found] + [at for one in found for _, at in one.overrides]
+    own = {at.line for at in origins if at.section == profile.id and at.line}
+    return sorted(own)
+
+
+def _repeats(section: Section, profile: Profile, flag: str) -> list[int]:
+    """Lines that set it a second time, in another spelling: without the first one they would count."""
+    own = _own_lines(profile, flag)
+    counting = {found.origin.line for found in profile.flags if found.origin.section == profile.id}
+    values = {without_comment(entry.value) for entry in section.entries if entry.line in own}
     return [
-        found.origin.line
-        for found in profile.flags
-        if found.name == name and found.origin.section == section and found.origin.line
+        entry.line
+        for entry in section.entries
+        if entry.line not in counting
+        and without_comment(entry.value) in values
+        and entry.key.lower().replace("_", "-") not in _FIELDS
     ]
 
 
@@ -91,6 +118,4 @@ def _inserted(lines: list[str], after: int, new: Sequence[str]) -> str:
         fresh = [f"{end}{line}" for line in new]
     else:
         fresh = [f"{line}{end}" for line in new]
-    while after < len(lines) and lines[after][:1] in (" ", "\t") and lines[after].strip():
-        after += 1  # the last value goes on
     return "".join([*lines[:after], *fresh, *lines[after:]])

@@ -52,6 +52,7 @@ PADDOCK_KEYS = {
     "hidden": FieldKey("hidden", values.boolean),
     "concurrency": FieldKey("concurrency", values.count),
     "replicas": FieldKey("replicas", values.positive),
+    "rpc-nodes": FieldKey("rpc_nodes", values.names),
     "keep-context": FieldKey("keep_context", values.switch_or("auto")),
     "sampler-policy": FieldKey("client_samplers", values.sampler_policy),
     "on-swap": FieldKey("on_swap", values.one_of("warn", "refuse")),

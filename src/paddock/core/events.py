@@ -141,6 +141,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """These had to leave for something that is over: they come back where there is room, in this order."""
+
+    profiles: tuple[ProfileId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingDown:
     """The daemon ends. `keep`: instances stay alive for the next one."""
 
@@ -168,6 +175,7 @@ Event = (
     | CancelAsked
     | Yielded
     | Resumed
+    | Displaced
     | ClosingDown
     | TimePassed
 )

@@ -52,6 +52,8 @@ def note(books: Books, event: ev.Event, now: float) -> Iterator[Effect]:
             yield from yielding.note_yielded(books, event)
         case ev.Resumed():
             bring_back(books, yielding.note_resumed(books, event))
+        case ev.Displaced(profiles):
+            _note_displaced(books, profiles)
         case ev.ClosingDown(keep):
             yield from _note_closing(books, keep=keep)
         case ev.TimePassed():
@@ -211,6 +213,11 @@ def _give_up(books: Books, profile: ProfileId, cause: Cause) -> Iterator[Effect]
         if live.profile == profile and isinstance(state, Coming) and not state.cancelled:
             state.cancelled = cause
             yield Stop(live.id, "cancelled")
+
+
+def _note_displaced(books: Books, profiles: tuple[ProfileId, ...]) -> None:
+    for profile in bring_back(books, profiles):
+        books.ran.pop(profile, None)  # it comes as models.conf says now
 
 
 def _note_closing(books: Books, *, keep: bool) -> Iterator[Effect]:

@@ -184,14 +184,19 @@ def _restore(books: Books, numbers: Numbers, now: float) -> Iterator[Spawn]:
     """Bring back what left for a load that failed, where nobody else took the room."""
     somebody_leaves = any(live.is_ending for live in books.live.values())
     somebody_comes = any(not is_held(books, profile) for profile in books.begun)
+    promises: list[Promise] = []  # of those before: what somebody is about to leave is theirs
     for profile in [p for p in books.restoring if not is_held(books, p)]:
         demand = books.need(profile)
-        if books.live_of(profile) is None and books.has_room(demand, [], set()):
+        if books.live_of(profile) is None and books.has_room(demand, promises, set()):
             if not somebody_comes and books.may_load(demand):
                 books.restoring.remove(profile)
                 yield _spawn(books, numbers, profile, now, restored=True)
+            else:
+                promises.append(Promise(profile, demand))
         elif books.is_up(profile) or not somebody_leaves:
             books.restoring.remove(profile)
+        else:
+            promises.append(Promise(profile, demand))
 
 
 def _spawn(

@@ -8,6 +8,7 @@ from paddock.core.model import Cause
 from paddock.daemon.activity.metrics import Metrics
 from paddock.daemon.activity.requests import Requests
 from paddock.daemon.activity.switches import Switches
+from paddock.daemon.activity.tuning_book import TuningBook
 from paddock.daemon.faults import Faults
 from paddock.daemon.history.chronicle import Chronicle
 from paddock.daemon.history.probes import Probes
@@ -38,13 +39,14 @@ class Aftermath:
         requests: Requests,
         metrics: Metrics,
         sampler: Sampler,
+        tuning_book: TuningBook,
         faults: Faults,
     ) -> None:
         self._loop, self._roster, self._flaws = loop, roster, flaws
         self._publisher, self._chronicle, self._probes = publisher, chronicle, probes
         self._requests, self._metrics, self._sampler = requests, metrics, sampler
         self._switches, self._switch_log = switches, switch_log
-        self._faults = faults
+        self._tuning_book, self._faults = tuning_book, faults
 
     def phase_changed(self, instance: Instance) -> None:
         if not instance.adopted:
@@ -71,6 +73,7 @@ class Aftermath:
         self._loop.feed(ev.BecameReady(instance.id))  # first: others wait for that
         with self._faults.caught("aftermath"):
             self._flaws.forget(instance.record.fingerprint)
+            self._tuning_book.note_loaded(str(instance.profile))
             with self._faults.caught("memory"):
                 self._sampler.learn(instance)
             self.taken_over(instance)

@@ -38,6 +38,7 @@ class Daemon(Desk):
         self.aftermath = rooms.control.aftermath
         self.instance_tasks, self.adoption = rooms.control.instance_tasks, rooms.control.adoption
         self.fetches = rooms.control.fetches
+        self.lent = rooms.control.lent
         self.watchman, self.yield_to = rooms.control.watchman, rooms.control.yield_to
         self._group: asyncio.TaskGroup | None = None
         self._keep = False  # whether instances survive this daemon
@@ -119,6 +120,7 @@ class Daemon(Desk):
             "models.conf": lambda: configuration.watch(paths.config),
             "paddock.toml": lambda: configuration.watch(paths.settings),
             "keys": self.keyring.run,
+            "lenders": self.lent.run,
             "configuration": configuration.run,
             "facts": configuration.run_refining,
             "plans": self.plans.run,

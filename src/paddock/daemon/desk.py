@@ -40,6 +40,7 @@ class Desk:
         self.configuration, self.yielding = control.configuration, control.yielding
         self.pulls, self.pull_book = control.pulls, self.parts.pull_book
         self.tuning_book = self.parts.tuning_book
+        self.bench_changed = rooms.reports.publisher.bench_changed
         self.editor, self.tunings = control.editor, control.tunings
         self.supervisor, self.logbook = control.supervisor, control.logbook
         self.reload, self.reload_soon = self.configuration.reload, self.configuration.reload_soon

@@ -34,6 +34,7 @@ from paddock.daemon.keyring import Keyring
 from paddock.daemon.parts import Parts
 from paddock.daemon.profiles.config_file import ConfigFile, fingerprint_of
 from paddock.daemon.profiles.proposal import Proposal, proposed
+from paddock.daemon.profiles.rights import OFF
 from paddock.daemon.refusals import failure_of
 from paddock.daemon.turns import in_turns
 from paddock.errors import BadRequest, ConfigError, EngineError, Forbidden, NoSuchThing
@@ -74,7 +75,7 @@ class Editor:
         """Why nobody may write by this address, whatever the file's own mode."""
         editing = self._settings.web_editor
         if editing == "off":
-            return 'web-editor = "off" in paddock.toml'
+            return OFF
         host, _ = listen_address(self._settings.listen)
         if editing == "limited" and not self._keyring.is_needed and not is_loopback(host):
             return "other machines reach this address, and no key is needed: `paddock key add NAME --scope manage` makes one"

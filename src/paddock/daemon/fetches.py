@@ -18,7 +18,8 @@ from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.pulls import Pulls
 from paddock.daemon.reports.publisher import Publisher
 from paddock.errors import Cancelled, EngineError, FetchFailed, PaddockError
-from paddock.hub.extra import INSTALL, is_installed
+from paddock.extras import install_command
+from paddock.hub.extra import is_installed
 from paddock.hub.refusals import HubMissing
 
 
@@ -52,7 +53,7 @@ class Fetches:
             return False
         raise HubMissing(
             f"[{name}] names {profile.hub}, which is not here, and a download needs the library huggingface_hub",
-            hint=f"{INSTALL}, and start the daemon again; or fetch the file and name it as MODEL",
+            hint=f"{install_command('hub')}, and start the daemon again; or fetch the file and name it as MODEL",
         )
 
     def _engine_fetches(self, profile: Profile) -> bool:

@@ -19,13 +19,15 @@ import msgspec
 
 from paddock.api.pulls import PullFailure, PullFile, PullForecast, PullInfo, PullState
 from paddock.atomic_write import atomic_write
-from paddock.config.settings import Paths
+from paddock.config.settings import Paths, Settings
 from paddock.daemon.activity.pull_book import PullBook
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.faults import Faults
+from paddock.daemon.profiles.rights import must_be_editable
 from paddock.daemon.reports.publisher import Publisher
 from paddock.errors import BadRequest, ConfigError, PaddockError, QueueFull
-from paddock.hub.extra import INSTALL, is_installed
+from paddock.extras import install_command
+from paddock.hub.extra import is_installed
 from paddock.hub.names import parsed
 from paddock.hub.refusals import HubMissing
 
@@ -60,6 +62,7 @@ class Pulls:
     def __init__(
         self,
         paths: Paths,
+        settings: Settings,
         book: PullBook,
         publisher: Publisher,
         configuration: Configuration,
@@ -69,7 +72,8 @@ class Pulls:
     ) -> None:
         """`listen`: `host:port` of this daemon, by which its own command asks what runs."""
         self._listen, self._planning = listen, asyncio.Lock()
-        self._paths, self._book, self._publisher = paths, book, publisher
+        self._paths, self._settings = paths, settings
+        self._book, self._publisher = book, publisher
         self._configuration, self._faults = configuration, faults
         self._file = paths.state_dir / "pulls.json"
         self._is_closing = False
@@ -87,11 +91,14 @@ class Pulls:
     ) -> PullInfo:
         """The download of this model, begun if it is not under way. `files_only`: no profile is made of it.
 
-        BadName, HubMissing, QueueFull say why not; whatever the hub says comes as the download's failure.
+        BadName, HubMissing, QueueFull, Forbidden say why not; whatever the hub says comes as the download's failure.
         """
         parsed(model)
+        self._must_be_editable(files_only)
         if not is_installed():
-            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+            raise HubMissing(
+                "downloads need the library huggingface_hub", hint=install_command("hub")
+            )
         known = self._book.under_way(model)
         if known and known.state == "paused":
             return self.resume(known.id)
@@ -107,7 +114,9 @@ class Pulls:
         """What it would be here. BadName, HubMissing, ConfigError with what the hub says."""
         parsed(model)
         if not is_installed():
-            raise HubMissing("downloads need the library huggingface_hub", hint=INSTALL)
+            raise HubMissing(
+                "downloads need the library huggingface_hub", hint=install_command("hub")
+            )
         words = ["pull", model, "--dry-run", "--json", "--url", f"http://{self._listen}"]
         async with self._planning:
             process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
@@ -122,8 +131,9 @@ class Pulls:
         return msgspec.json.decode(said, type=PullForecast)
 
     def resume(self, pull: str) -> PullInfo:
-        """Go on with a paused one. BadRequest of one that is not."""
+        """Go on with a paused one. BadRequest of one that is not; Forbidden."""
         info = self._book[pull]
+        self._must_be_editable(self._wishes[pull].files_only)
         if info.state != "paused":
             raise BadRequest(f"the download of {info.model} is not paused")
         self._must_have_place()
@@ -149,7 +159,8 @@ class Pulls:
         return self._book[pull]
 
     async def remove(self, profile: str) -> None:
-        """Take a profile out of models.conf and delete its files, as `paddock remove --files` does. ConfigError."""
+        """Take a profile out of models.conf and delete its files, as `paddock remove --files` does. ConfigError, Forbidden."""
+        must_be_editable(self._settings, "no profile is removed")
         words = ["remove", profile, "--files", "--yes", "--json"]
         process = await self._process(*words, stderr=asyncio.subprocess.PIPE)
         _, errors = await process.communicate()
@@ -191,6 +202,10 @@ class Pulls:
                 task.cancel()
 
     # ---- one download ----
+
+    def _must_be_editable(self, files_only: bool) -> None:
+        if not files_only:
+            must_be_editable(self._settings, "no profile is added")
 
     def _must_have_place(self) -> None:
         if sum(pull.state == "running" for pull in self._book.all()) >= _AT_ONCE:

@@ -2,6 +2,7 @@
 
 from paddock.api.placement import LoadMode
 from paddock.config.describe import size_mib
+from paddock.config.lenders import lacking
 from paddock.config.profile import Profile
 from paddock.config.settings import Settings
 from paddock.core.model import InstanceId
@@ -15,6 +16,7 @@ from paddock.daemon.memory.replays import Replays
 from paddock.daemon.profiles.roster import Roster
 from paddock.engine.engine import Engine
 from paddock.engine.launch import command
+from paddock.errors import EngineError
 from paddock.llama.gate import Gate
 from paddock.llama.signs import new_mark
 from paddock.placement import warm_up
@@ -95,6 +97,8 @@ class Starter:
         mode: LoadMode | None,
     ) -> Record:
         engine = self._roster.engine(profile)
+        if names := ", ".join(lacking(profile, self._roster.lenders)):
+            raise EngineError(f"{profile.id} lies on {names} too (rpc-nodes), which lends nothing here now")  # fmt: skip
         number = int(instance.rsplit(".", 1)[1])
         socket = str(self._records.socket(number))
         contexts = self._contexts.prepared(profile, engine.version)

@@ -1,32 +1,35 @@
 """A profile tried with other flags, as `paddock tune` asks: beside those of models.conf, in no file.
 
 The trial is a profile like any other for the scheduler, the ledger and whoever asks another model; clients'
-lists leave it out. It is there as long as its study, which ends with its client. Then what ran comes back.
+lists leave it out. It is there as long as its study, which ends with its client. Then what had to leave for it
+comes back, where there is room: what others have loaded meanwhile stays, and was wanted later.
 """
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from paddock.api.tunings import TRIAL_SUFFIX, TUNABLE, TuningNow
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem, Profile
-from paddock.config.settings import Paths
+from paddock.config.settings import Paths, Settings
 from paddock.config.tuned_section import retuned
+from paddock.core import events as ev
+from paddock.core.model import ProfileId
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.tuning_book import TuningBook
 from paddock.daemon.configuration import Configuration
 from paddock.daemon.faults import Faults
+from paddock.daemon.loop import Loop
 from paddock.daemon.orders import Orders
 from paddock.daemon.profiles.proposal import proposed
+from paddock.daemon.profiles.rights import must_be_editable
 from paddock.daemon.profiles.roster import Roster
 from paddock.daemon.reports.publisher import Publisher
-from paddock.errors import BadRequest, ConfigError, NoSuchThing, PaddockError, TuningRuns
+from paddock.errors import BadRequest, ConfigError, NoSuchThing, TuningRuns
 
-_log = logging.getLogger(__name__)
 _LONGEST = 500  # letters of a value
 _CLOSING = 5.0  # seconds
 
@@ -38,7 +41,6 @@ class OpenStudy:
     profile: str
     ran: list[str]  # what was loaded as it began, the current one last
     id: str = field(default_factory=lambda: secrets.token_hex(8))
-    seen: list[str] = field(default_factory=list)  # loaded since by others
 
     @property
     def trial(self) -> str:
@@ -52,7 +54,9 @@ class Tunings:
     def __init__(
         self,
         paths: Paths,
+        settings: Settings,
         roster: Roster,
+        loop: Loop,
         scheduler: Scheduler,
         configuration: Configuration,
         orders: Orders,
@@ -60,7 +64,8 @@ class Tunings:
         book: TuningBook,
         faults: Faults,
     ) -> None:
-        self._paths, self._roster, self._scheduler = paths, roster, scheduler
+        self._paths, self._settings = paths, settings
+        self._roster, self._loop, self._scheduler = roster, loop, scheduler
         self._configuration, self._orders = configuration, orders
         self._publisher, self._book, self._faults = publisher, book, faults
         self._study: OpenStudy | None = None
@@ -68,13 +73,15 @@ class Tunings:
 
     @contextmanager
     def study(self, profile: str, now: TuningNow, current: str | None) -> Iterator[OpenStudy]:
-        """A study of this profile for the length of the block. TuningRuns where there is one already."""
+        """A study of this profile for the length of the block. TuningRuns where there is one already; Forbidden."""
+        must_be_editable(self._settings, "no other flags are tried")
         if self._study or self._endings:
             raise TuningRuns(
                 "a profile is being tuned already", hint="`paddock tune --list` shows it"
             )
         ran = sorted(self._live(), key=lambda name: name == current)
         study = self._study = OpenStudy(profile, ran)
+        self._book.begin(ran)
         self._publish(now)
         try:
             yield study
@@ -101,7 +108,6 @@ class Tunings:
         """
         known = self._known(study)
         _examine(changes)
-        known.seen += [n for n in self._live() if n not in (*known.ran, *known.seen, known.trial)]
         found = await asyncio.to_thread(self._changed, known.profile, changes)
         trial = replace(
             found, id=known.trial, tunes=known.profile, title=f"a trial of {known.profile}",
@@ -160,22 +166,16 @@ class Tunings:
                     loads=now.loads, gain=now.gain, best=now.best, tuning=now.tuning,
                 ))  # fmt: skip
             self._book.now = None
-            live = self._live()
-            if study.trial in live:
+            if study.trial in self._live():
                 self._orders.unload(study.trial, now=True)
-            self._bring_back(study, live)
+            self._bring_back(study)
             if self._roster.trial:
                 await self._configuration.put_trial(None)
 
-    def _bring_back(self, study: OpenStudy, live: list[str]) -> None:
-        """What ran as it began. What others have asked for since stays: their model was wanted later."""
-        if any(name not in study.ran and name != study.trial for name in live):
-            _log.info("others came while %s was tuned: what ran before comes when it is asked for", study.profile)  # fmt: skip
-            return
-        for name in study.ran:
-            if name not in live:
-                with suppress(PaddockError):
-                    self._orders.switch(name)
+    def _bring_back(self, study: OpenStudy) -> None:
+        """What was loaded before it or during it, and had to leave; what was wanted last comes first."""
+        back = tuple(ProfileId(name) for name in self._book.loaded if name != study.trial)
+        self._loop.feed(ev.Displaced(back))
 
     def _live(self) -> list[str]:
         return list(dict.fromkeys(str(one.profile) for one in self._scheduler.live.values()))

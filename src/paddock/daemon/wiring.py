@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from paddock.api.activity import Totals
-from paddock.config.paths import daemon_log, keys_file
+from paddock.config.paths import daemon_log, held_gpus_file, keys_file
 from paddock.config.settings import Paths, Settings
 from paddock.core.scheduler import Scheduler
 from paddock.daemon.activity.bus import Bus
@@ -40,6 +40,7 @@ from paddock.daemon.instances.keeper import Keeper
 from paddock.daemon.instances.records import Records
 from paddock.daemon.instances.registry import Registry
 from paddock.daemon.keyring import Keyring
+from paddock.daemon.lent import LentDevices
 from paddock.daemon.logs.logbook import Logbook
 from paddock.daemon.loop import Effects, Loop
 from paddock.daemon.memory.ledger import Ledger
@@ -97,7 +98,8 @@ class BaseRoom:
         self.flaws = Flaws(self.roster)
         self.kept = ram_folders(given.paths, settings)
         overheads = given.paths.state_dir / "overheads.json"
-        self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept)
+        held = held_gpus_file(given.paths.state_dir)
+        self.ledger = Ledger(settings, memory_file=overheads, kept=self.kept, held_file=held)
         self.pull_book = PullBook()
         self.switches = Switches(self.scheduler, self.registry, self.pull_book, clock)
         self.usage = Usage(self.scheduler, clock)
@@ -172,7 +174,7 @@ class ControlRoom:
         publisher, metrics, state = reports.publisher, reports.metrics, reports.parts.yield_state
         self.aftermath = Aftermath(
             loop, roster, base.flaws, publisher, past.chronicle, base.switches, past.switch_log,
-            past.probes, base.requests, metrics, sampler, faults,
+            past.probes, base.requests, metrics, sampler, reports.parts.tuning_book, faults,
         )  # fmt: skip
         self.instance_tasks = InstanceTasks(
             settings, records, base.registry, base.ledger, past.contexts, self.aftermath, loop,
@@ -201,7 +203,7 @@ class ControlRoom:
             state, loop, base.scheduler, roster, plans, sampler, publisher, faults
         )
         self.pulls = Pulls(
-            given.paths, base.pull_book, publisher, self.configuration, faults,
+            given.paths, settings, base.pull_book, publisher, self.configuration, faults,
             listen=next(iter(given.listen), "127.0.0.1:1"),
         )  # fmt: skip
         self.fetches = Fetches(self.pulls, base.pull_book, roster, base.switches, publisher, faults)
@@ -215,9 +217,12 @@ class ControlRoom:
             self.names, roster, base.scheduler, base.registry, base.flaws, base.switches, loop,
             records, self.configuration, self.yielding, self.fetches, clock,
         )  # fmt: skip
+        self.lent = LentDevices(
+            given.paths, roster, base.scheduler, self.configuration, self.orders
+        )
         self.tunings = Tunings(
-            given.paths, roster, base.scheduler, self.configuration, self.orders, publisher,
-            reports.parts.tuning_book, faults,
+            given.paths, settings, roster, loop, base.scheduler, self.configuration, self.orders,
+            publisher, reports.parts.tuning_book, faults,
         )  # fmt: skip
 
 

@@ -15,16 +15,19 @@ from paddock.engine import container_options
 from paddock.engine.bounded_run import bounded_run
 from paddock.engine.probe import Candidate
 from paddock.errors import EngineError
+from paddock.extras import install_command
 
 _SERVER = "paddock.engine.container_server"
 _TIMEOUT = 60.0  # seconds: a container engine that is started by its socket takes a few
-_INSTALL = "pip install 'paddock-llm[containers]' brings what speaks to Docker and Podman"
 
 
 def candidate(name: str, image: str, environ: Mapping[str, str]) -> Candidate:
     """The llama-server in this image. Raises EngineError: no container engine, or no such image."""
     if find_spec("docker") is None:
-        raise EngineError("the library for container engines is not installed", hint=_INSTALL)
+        raise EngineError(
+            "the library for container engines is not installed",
+            hint=f"{install_command('containers')} brings what speaks to Docker and Podman",
+        )
     identity = _identity(image, tuple(sorted(environ.items())))
     return Candidate(name, "container", (*_program(), image), _own_files(), stamp=identity)
 

@@ -16,6 +16,7 @@ from typing import Any
 import xllamacpp
 
 from paddock.errors import EngineError
+from paddock.extras import install_command
 
 # bool common_params_parse(int, char **, common_params &, llama_example, void (*)(int, char **)):
 # llama.cpp's common/arg.h, as GCC and Clang mangle it.
@@ -85,6 +86,6 @@ def _parser() -> Any:
 def _changed(what: str) -> EngineError:
     return EngineError(
         f"the embedded engine cannot use xllamacpp {wheel_version()}: {what}",
-        hint="install a version that Paddock was tested with (pip install 'paddock-llm[embedded]'), "
+        hint=f"install a version that Paddock was tested with ({install_command('embedded')}), "
         "or a native llama-server",
     )

@@ -9,16 +9,13 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from paddock.config.engines import CONTAINER, GET_ENGINE
+from paddock.config.engines import CONTAINER, how_to_get_an_engine
 from paddock.engine import containers, embedded_flags
 from paddock.engine.engine import Engine
 from paddock.engine.probe import Candidate, probe
 from paddock.errors import EngineError
 
 _EMBEDDED = "paddock.engine.embedded_server"
-_INSTALL = (
-    f"put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; {GET_ENGINE}"
-)
 
 
 def find_engine(
@@ -61,7 +58,7 @@ def _candidate(wanted: str | None, environ: Mapping[str, str]) -> Candidate:
     found = next((c for look in _looks(wanted, environ) if (c := look())), None)
     if found is None:
         kind = f"{wanted} " if wanted else ""
-        raise EngineError(f"no {kind}llama-server was found", hint=_INSTALL)
+        raise EngineError(f"no {kind}llama-server was found", hint=_ways())
     return found
 
 
@@ -95,7 +92,7 @@ def _packaged() -> str | None:
 
 def _binary(name: str, path: Path) -> Candidate:
     if not path.is_file():
-        raise EngineError(f"there is no program {path}", hint=_INSTALL)
+        raise EngineError(f"there is no program {path}", hint=_ways())
     if not os.access(path, os.X_OK):
         raise EngineError(f"{path} is not executable", hint=f"chmod +x {path}")
     return Candidate(name, "native", (str(path),), (path, *_own_libraries(path)))
@@ -117,3 +114,11 @@ def _embedded() -> Candidate | None:
     files = (*sorted(folder.glob("*.so")), *sorted(own))
     # -P: a file of the same name in the working directory must not come before the wheel.
     return Candidate("embedded", "embedded", (sys.executable, "-P", "-m", _EMBEDDED), files)
+
+
+def _ways() -> str:
+    """What a person does where no engine was found."""
+    return (
+        "put llama-server on PATH, or set PADDOCK_LLAMA_SERVER or `engine` to its path; "
+        + how_to_get_an_engine()
+    )

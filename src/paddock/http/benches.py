@@ -4,6 +4,7 @@ from aiohttp import web
 
 from paddock.api.bench import (
     BenchComparison,
+    BenchNow,
     BenchRun,
     BenchRuns,
     ComparedFigure,
@@ -11,6 +12,7 @@ from paddock.api.bench import (
     KeptRun,
     RunSummary,
 )
+from paddock.api.types import ModelResult
 from paddock.bench.comparison import compared
 from paddock.errors import NoSuchThing
 from paddock.http.front import Front, Route
@@ -79,6 +81,13 @@ async def keep(front: Front, request: web.Request, route: Route) -> web.StreamRe
     if sent.id and await history.bench(sent.id) is None:
         raise NoSuchThing(f"there is no run {sent.id}", hint="a new run has no number yet")
     return reply(KeptRun(id=await history.keep_bench(sent)))
+
+
+async def news(front: Front, request: web.Request, route: Route) -> web.StreamResponse:
+    """How one stands, for dashboards."""
+    now = await read(front, request, BenchNow)
+    front.daemon.bench_changed(now)
+    return reply(ModelResult(success=True, models=[now.profile]))
 
 
 def summary(run: BenchRun) -> RunSummary:

@@ -62,12 +62,12 @@ class _Form:
 
 
 # The samplers as they stand in the body, so that one that is no number is llama-server's to refuse;
-# and the fields that llama-server may read otherwise than they are meant (`mending.py`).
+# and the fields that llama-server may read or answer otherwise than they are meant (`mending.py`, `many_prompts.py`).
 _UNSAID = msgspec.Raw()
 _SAMPLERS = (*FLAG_OF, "samplers")
 _PICKED = (
     *("stop", "stop_sequences", "tool_choice", "thinking", "text"),
-    *("output_config", "output_format"),
+    *("output_config", "output_format", "prompt"),
 )
 _Body = msgspec.defstruct(
     "_Body",

@@ -12,6 +12,7 @@ from paddock.http.content import Content
 from paddock.http.exchange import Exchange
 from paddock.http.front import Front, Route
 from paddock.http.interpreter import Interpreter
+from paddock.http.many_prompts import ManyPrompts, has_many
 from paddock.http.namespaces import Wrapper
 from paddock.http.relay import Relay
 from paddock.http.sampling import NOTHING_SAID
@@ -59,6 +60,8 @@ async def _resolved(exchange: Exchange) -> RelayedCall:
         prompt, wrapper = await _unwrapped(exchange, prompt, streams=streams)
     elif route.surface is ANTHROPIC and route.streams and _has_stops(wish, named):
         wrapper = StopReasons(streams=streams)
+    elif streams and has_many(wish):
+        wrapper = ManyPrompts(route.surface)
     url = request.rel_url
     path = request.path_qs if url.raw_query_string else url.raw_path
     return RelayedCall(profile.id, path, prompt, streams, wrapper)

@@ -174,6 +174,13 @@ MANAGEMENT = (
         bench.KeptRun,
         "Keep a benchmark; with the number of one that is kept, in its place",
     ),
+    _do(
+        "/bench/news",
+        benches.news,
+        bench.BenchNow,
+        types.ModelResult,
+        "Publish how a benchmark stands",
+    ),
     Route(
         "GET",
         "/plans",

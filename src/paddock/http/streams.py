@@ -44,6 +44,10 @@ async def resume(front: Front, request: web.Request, route: Route) -> web.Stream
     with endpoint.being_read():
         reply = await upstream.ask(endpoint, "GET", request.path_qs, headers, None)
         try:
+            if waits and reply.status == HTTPStatus.NOT_FOUND:
+                raise StillLoading(
+                    f"this reply will come: {waits.profile} has just been loaded for it"
+                )
             response = web.StreamResponse(
                 status=reply.status,
                 headers=upstream.reply_headers(reply, endpoint.profile, endpoint.instance),

@@ -1,8 +1,6 @@
-"""Whether the extra `[hub]` is installed, and how it is. Imports nothing of it."""
+"""Whether the extra `[hub]` is installed. Imports nothing of it."""
 
 from importlib.util import find_spec
-
-INSTALL = "pip install 'paddock-llm[hub]' (from a checkout: pip install '.[hub]')"
 
 
 def is_installed() -> bool:

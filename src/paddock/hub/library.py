@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from paddock import __version__
 from paddock.errors import PaddockError
-from paddock.hub.extra import INSTALL, is_installed
+from paddock.extras import install_command
+from paddock.hub.extra import is_installed
 from paddock.hub.hosts import OWN, HostRule, is_at_or_below
 from paddock.hub.names import HUB, HubName
 from paddock.hub.refusals import HubContradicts, HubMissing, HubUnreachable, NotOnHub
@@ -66,7 +67,9 @@ def hub_of(
     NotOnHub where its address is neither the usual hub nor one that `hosts` name.
     """
     if not is_installed():
-        raise HubMissing("`paddock pull` needs the library huggingface_hub", hint=INSTALL)
+        raise HubMissing(
+            "`paddock pull` needs the library huggingface_hub", hint=install_command("hub")
+        )
     usual = (environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     endpoint = name.endpoint.rstrip("/") or usual
     host = HostRule(endpoint).endpoint.split("://", 1)[-1].split(":")[0].lower()

@@ -20,6 +20,7 @@ class FileFate:
     path: Path
     frees: int = 0
     stays: str = ""  # the reason; "" where it is deleted
+    is_open: bool = False  # by a program that runs
     content: Path | None = None  # what a link of the hub's cache leads to, where that goes as well
 
 
@@ -86,7 +87,7 @@ def _fate(
     if other := taken.get((facts.st_dev, facts.st_ino)):
         return FileFate(file, stays=f"[{other}] uses it")
     if programs := users.get(file):
-        return FileFate(file, stays=f"{', '.join(sorted(set(programs)))} has it open")
+        return FileFate(file, stays=f"{', '.join(sorted(set(programs)))} has it open", is_open=True)
     if not any(_is_below(file, folder) for folder in folders):
         return FileFate(file, stays="it is neither in the models folder nor in the hub's cache")
     if file.is_symlink():

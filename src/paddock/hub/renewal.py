@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from paddock.errors import PaddockError
+from paddock.hub.checking import is_the_file
 from paddock.hub.library import hub_of
 from paddock.hub.listing import listed
 from paddock.hub.refusals import HubUnreachable, NotOnHub
@@ -14,6 +16,15 @@ from paddock.hub.repository import HubModel, HubRepository
 from paddock.hub.source import FileSource
 
 Freshness = Literal["current", "newer", "gone", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """What a profile has of a hub. Of a source without a hash, `path` is the file, or None where it is not here yet."""
+
+    profile: str
+    source: FileSource
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +46,15 @@ class Renewals:
         self._hosts, self._environ = hosts, environ
         self._known: dict[object, HubRepository | PaddockError] = {}
 
-    def of(self, sources: Iterable[tuple[str, FileSource]]) -> list[Renewal]:
+    def of(self, files: Iterable[KeptFile]) -> list[Renewal]:
         """For each profile, in their order. Blocking."""
-        return [self._one(profile, source) for profile, source in sources]
+        return [self._one(kept) for kept in files]
 
-    def _one(self, profile: str, source: FileSource) -> Renewal:
+    def _one(self, kept: KeptFile) -> Renewal:
+        profile, source = kept.profile, kept.source
+        if not source.file.etag and kept.path is None:
+            why = "its files are not here yet: its first load fetches what is newest then"
+            return Renewal(profile, source, "unknown", why)
         now = self._listed(source, "")
         if isinstance(now, NotOnHub):
             return Renewal(profile, source, "gone", now.message)
@@ -51,14 +66,17 @@ class Renewals:
         if offer is None:
             has = ", ".join(one.first.path for one in now.offers)
             return Renewal(profile, source, "gone", f"it has {has}", now)
-        state: Freshness = "newer" if self._differs(source, now, offer) else "current"
+        state: Freshness = "newer" if self._differs(kept, now, offer) else "current"
         return Renewal(profile, source, state, "", now, offer)
 
-    def _differs(self, source: FileSource, now: HubRepository, offer: HubModel) -> bool:
+    def _differs(self, kept: KeptFile, now: HubRepository, offer: HubModel) -> bool:
         """The first file by its hash; of further shards, what the old commit's list says."""
+        source = kept.source
+        if not source.file.etag:
+            return kept.path is None or not is_the_file(kept.path, offer.first)
         if offer.first.etag != source.file.etag:
             return True
-        if now.commit == source.commit or len(offer.files) == 1:
+        if now.commit == source.commit or not source.commit or len(offer.files) == 1:
             return False
         then = self._listed(source, source.commit)
         if isinstance(then, PaddockError):  # the old commit is gone: only the first file is known

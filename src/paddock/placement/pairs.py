@@ -50,13 +50,23 @@ def pair(one: Plan, other: Plan) -> Pair:
 
 def too_large(plan: Plan) -> str:
     """Which memory is too small for this one by itself, margin included; empty where none is."""
-    short = (m for m in sums(plan) if m.left is not None and any(m.needed) and m.left < m.margin)
+    used = (m for m in sums(plan) if any(m.needed) and not _is_left_out(m, plan))
+    short = (m for m in used if m.left is not None and m.left < m.margin)
     reasons = []
     for memory in short:
         spare = f", {gib(memory.margin)} to spare" if memory.margin else ""
         [needed] = memory.needed
         reasons.append(f"{memory.name}: {gib(needed)}{spare}, of {gib(memory.available or 0)}")
     return "; ".join(dict.fromkeys(reasons))
+
+
+def _is_left_out(memory: MemorySum, plan: Plan) -> bool:
+    """Whether fit put nothing on this card, since all that it has is margin.
+
+    What is counted there is the driver's share, which is reckoned: no profile is too large by it.
+    """
+    there = [device for device in plan.devices if device.device in memory.devices]
+    return plan.fits and bool(there) and all(device.is_all_margin for device in there)
 
 
 def _clash(memory: MemorySum) -> str:

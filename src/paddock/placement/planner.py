@@ -30,6 +30,7 @@ from paddock.llama.gguf import Facts, GgufError, is_there
 from paddock.placement.choice import mismatch
 from paddock.placement.devices import fits_itself, gpu_ids, ids_of, margins_of
 from paddock.placement.estimate import estimated
+from paddock.placement.over_network import network_notes
 from paddock.placement.plan_cache import PlanCache, holds, key_of
 from paddock.placement.planning import Circumstances, plan_of
 from paddock.placement.refused import note_refused, refused
@@ -81,6 +82,7 @@ class Planner:
             plan.warnings += self._unmatched(profile, engine, outcome.fit, around)
             plan.replay = replay_of(profile, engine, outcome.fit)
             plan.replay_weights = own_weights(outcome.fit) if plan.replay else {}
+        plan.notes += network_notes(plan, facts)
         plan.engine, plan.engine_version = engine.name, engine.version
         plan.made_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         plan.seconds = round(time.monotonic() - begun, 3)

@@ -28,6 +28,7 @@ from paddock.tui.commands import SwitchCommands
 from paddock.tui.confirmation import Confirmation
 from paddock.tui.dashboard import Dashboard, ModelChosen
 from paddock.tui.detail import Detail
+from paddock.tui.downloads import Downloads
 from paddock.tui.editing import command, editor, run_on_terminal
 from paddock.tui.feed import NewsReader
 from paddock.tui.guide import Guide
@@ -212,6 +213,9 @@ class PaddockApp(App[None]):
         if (model := self._chosen_profile) and (profile := self.view.model(model)):
             instance = self.view.instance_of(model)
             self.push_screen(Detail(self._daemon, profile, instance))
+
+    def action_downloads(self) -> None:
+        self.push_screen(Downloads(self._daemon))
 
     def action_help(self) -> None:
         self.push_screen(Guide())

@@ -52,4 +52,5 @@ NOTICES: dict[NoticeKind, Mark] = {
     "yield": Mark("◌", "yield", "warn"),
     "pull": Mark("↓", "download", "plain"),
     "tuning": Mark("⚖", "tuning", "plain"),
+    "bench": Mark("⏱", "benchmark", "plain"),
 }

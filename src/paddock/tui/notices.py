@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from paddock import excerpt
+from paddock.api.bench import BenchNow
 from paddock.api.events import ConfigChanged, SwitchEnded
 from paddock.api.placement import Verdict
 from paddock.api.pulls import PullInfo
@@ -68,6 +69,16 @@ def tuning_noted(view: View, tuning: TuningNow, now: float) -> View:
     left = f", at most {seconds(tuning.eta)} left" if tuning.eta else ""
     text = f"{tuning.profile}: {tuning.in_words()}{left}"
     return noted(view, "tuning", text, now, profile=tuning.profile)
+
+
+def bench_noted(view: View, bench: BenchNow, now: float) -> View:
+    """How a benchmark goes: one line over all its profiles, as of a download."""
+    last = view.notices[-1] if view.notices else None
+    if last and last.kind == "bench":
+        view = replace(view, notices=view.notices[:-1])
+    left = f", about {seconds(bench.eta)} left" if bench.eta else ""
+    text = f"{bench.profile}: {bench.in_words()}{left}"
+    return noted(view, "bench", text, now, profile=bench.profile)
 
 
 def config_noted(view: View, event: ConfigChanged, now: float) -> View:

@@ -15,6 +15,7 @@ from paddock.api.activity import Totals
 from paddock.api.events import (
     Activity,
     AnyEvent,
+    BenchChanged,
     ConfigChanged,
     InstanceChanged,
     InstanceEnded,
@@ -130,6 +131,8 @@ def _after(view: View, event: AnyEvent, now: float) -> View:
             return notices.pull_noted(view, event.pull, now)
         case TuningChanged():
             return notices.tuning_noted(view, event.tuning, now)
+        case BenchChanged():
+            return notices.bench_noted(view, event.bench, now)
         case _:
             assert_never(event)
 

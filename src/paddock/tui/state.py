@@ -25,7 +25,7 @@ from paddock.api.yielding import YieldInfo
 
 Link = Literal["connecting", "live", "lost"]
 NoticeKind = Literal[
-    "ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull", "tuning"
+    "ready", "failed", "cancelled", "degraded", "config", "link", "yield", "pull", "tuning", "bench"
 ]
 
 

@@ -76,6 +76,7 @@ VERBS = (
         "p", "p", "app.problems", "What is wrong with models.conf",
         "all mistakes and warnings of models.conf, with their lines",
     ),
+    Verb("D", "D", "app.downloads", "Downloads", "downloads: how far each is; Space pauses one and goes on with it, c cancels it"),
     Verb("r", "r", "app.reload", "Read models.conf again", "read models.conf again, now"),
     Verb(
         "backspace", "Backspace", "app.dismiss_failures", "Dismiss failures",

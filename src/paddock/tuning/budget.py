@@ -1,34 +1,36 @@
-"""How much a study may cost: time, and trials."""
+"""How much a study may cost: time, and trials. Its end is a promise; before it, time is kept for the comparison."""
 
 from time import monotonic
 
 from paddock.tuning.search import BudgetSpent
 
-_TURN = (
-    2 * 1.4
-)  # trials that one comparison of the best with today takes: two loads, with more samples each
-_SHARE = 0.35  # of the budget that the second comparison may take, where there is one
+_SLACK = 1.2  # a load of the comparison may take so much longer than the trial did
 
 
 class Budget:
-    """Runs from when it is made."""
+    """Runs from when it is made. `reserve`: seconds of it that are kept for what comes after the trials."""
 
     def __init__(self, seconds: float, trials: int) -> None:
-        self._ends, self._trials, self._all = monotonic() + seconds, trials, seconds
+        self._ends, self._trials = monotonic() + seconds, trials
+        self.reserve = 0.0
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds until its end."""
         return max(0.0, self._ends - monotonic())
 
-    def is_spent(self, needed: float) -> bool:
-        """Whether so many seconds are more than there is."""
-        return self.left <= needed
+    @property
+    def free(self) -> float:
+        """Seconds that are not kept for later."""
+        return max(0.0, self.left - self.reserve)
 
-    def check_load(self, typical: float) -> None:
-        """BudgetSpent where one more load leaves no time to compare at the end. `typical`: seconds of one."""
-        last = max(_TURN * typical, min(2 * _TURN * typical, _SHARE * self._all))
-        if self.is_spent(typical + last):
+    def keep_for(self, seconds: float) -> None:
+        """Keep time for what takes about so long."""
+        self.reserve = _SLACK * seconds
+
+    def check(self, needed: float = 0.0) -> None:
+        """BudgetSpent where less than this is free."""
+        if self.free <= needed:
             raise BudgetSpent("the time is used")
 
     def check_trials(self, made: int) -> None:

@@ -29,6 +29,11 @@ class GoalTurn:
     def unit(self) -> str:
         return "tokens" if self.goal == "context" else "tokens/s"
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the best is measured against today's at the end: a context is counted."""
+        return self.goal != "context"
+
     def in_words(self) -> str:
         """What a score is."""
         turn = f"{self.prompt:,} new tokens and {self.answer} answered"

@@ -14,27 +14,24 @@ import msgspec
 from paddock.api.placement import Plan
 from paddock.api.tunings import TuningTrial
 from paddock.errors import PaddockError
+from paddock.extras import install_command
 from paddock.private import open_private
-from paddock.tuning.extra import INSTALL
 from paddock.tuning.space import Space
 
 if TYPE_CHECKING:
     import optuna
 
-_TRIAL, _PLAN, _CHOICES, _DONE, _BEGUN = "trial", "plan", "choices", "done", "begun_at"
+_TRIAL, _PLAN, _KILLED, _DONE, _BEGUN = "trial", "plan", "killed", "done", "begun_at"
 
 
 class OptunaStudy:
     """One study, opened; it goes on where an earlier process left it."""
 
     def __init__(self, file: Path, name: str, space: Space, *, anew: bool, begun_at: str) -> None:
-        """PaddockError without the library. `anew`: whatever was left unfinished stays so."""
+        """PaddockError without the library, or where the file is none of its. `anew`: whatever was left unfinished stays so."""
         optuna = library()
         self._optuna = optuna
-        import os
-
-        os.close(open_private(file))
-        self._storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+        self._storage = _storage(optuna, file)
         categories = optuna.distributions.CategoricalDistribution
         self._space = {knob.name: categories(knob.labels) for knob in space.knobs}
         self._study, self.resumed = self._open(name, anew=anew)
@@ -67,6 +64,7 @@ class OptunaStudy:
         """What a killed process was about is known to have failed; whoever searches asks for it again."""
         state = self._optuna.trial.TrialState
         for trial in self._study.get_trials(deepcopy=False, states=(state.RUNNING,)):
+            self._trial(trial.number).set_user_attr(_KILLED, True)
             self._study.tell(trial.number, state=state.FAIL)
         while self._study.get_trials(deepcopy=False, states=(state.WAITING,)):
             self._study.tell(self._study.ask(), state=state.FAIL)
@@ -94,25 +92,38 @@ class OptunaStudy:
                 )
 
     def killed(self) -> list[dict[str, str]]:
-        """The choices of those that did not."""
+        """The choices of those in which a process was killed: not of those that a person or the budget ended."""
         state = self._optuna.trial.TrialState.FAIL
         failed = self._study.get_trials(deepcopy=False, states=(state,))
-        return [dict(one.params) for one in failed if not one.user_attrs.get(_TRIAL)]
+        return [dict(one.params) for one in failed if one.user_attrs.get(_KILLED)]
 
     def begin(self, choices: Mapping[str, str]) -> int:
         """Note that this is tried now; its number in Optuna."""
         self._study.enqueue_trial(dict(choices))
-        return int(self._study.ask(self._space).number)
+        return int(self._ask().number)
 
     def guess(self) -> tuple[int, dict[str, str]]:
         """The number and the choices of what the sampler wants to know."""
-        trial = self._study.ask(self._space)
+        trial = self._ask()
         return trial.number, dict(trial.params)
+
+    def _ask(self) -> "optuna.Trial":
+        """PaddockError where the file has other choices for this study; nothing of that stays RUNNING."""
+        trial: optuna.Trial
+        try:
+            trial = self._study.ask(self._space)
+        except ValueError as error:
+            self._note_killed()
+            raise PaddockError(
+                f"the study's file does not go with what is varied now: {error}",
+                hint="the same command with --new begins anew",
+            ) from error
+        return trial
 
     def end(self, ticket: int, trial: TuningTrial, plan: Plan | None) -> None:
         """What came of it; `ticket`: the number from `begin` or `guess`. Who did not fit or failed counts as worse than all."""
         state = self._optuna.trial.TrialState
-        live = self._optuna.trial.Trial(self._study, self._id(ticket))
+        live = self._trial(ticket)
         if trial.state != "interrupted":
             live.set_user_attr(_TRIAL, msgspec.json.encode(trial).decode())
             if plan:
@@ -124,8 +135,10 @@ class OptunaStudy:
         else:
             self._study.tell(ticket, state=state.PRUNED)
 
-    def _id(self, number: int) -> int:
-        return int(self._study.get_trials(deepcopy=False)[number]._trial_id)
+    def _trial(self, number: int) -> "optuna.trial.Trial":
+        found = self._study.get_trials(deepcopy=False)[number]
+        live: optuna.trial.Trial = self._optuna.trial.Trial(self._study, found._trial_id)
+        return live
 
     def finish(self) -> None:
         """The next study of this name is a new one."""
@@ -142,9 +155,27 @@ def library() -> Any:
     try:
         import optuna
     except ImportError:
-        raise PaddockError("tuning needs the library Optuna", hint=INSTALL) from None
+        raise PaddockError(
+            "tuning needs the library Optuna", hint=install_command("tune")
+        ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
+
+
+def _storage(optuna: Any, file: Path) -> Any:
+    """The file, which nobody else can read. PaddockError where it is damaged, or another version's."""
+    import os
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        os.close(open_private(file))
+        return optuna.storages.RDBStorage(f"sqlite:///{file}")
+    except (SQLAlchemyError, OSError, RuntimeError) as error:  # RuntimeError: of another version
+        raise PaddockError(
+            f"the file of earlier studies cannot be used: {str(error).splitlines()[0]}",
+            hint=f"move it away, and they begin anew: mv {file} {file}.old",
+        ) from error
 
 
 def _base(name: str) -> str:

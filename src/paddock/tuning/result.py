@@ -5,11 +5,11 @@ from typing import Literal
 
 from paddock.api.bench import Spread
 from paddock.api.tunings import Contribution, Goal, Tuning, TuningTrial
-from paddock.bench.spread import ENOUGH
 from paddock.tuning.search import BudgetSpent, Trier, is_more
 from paddock.tuning.space import Space
 
 _MANY = 6  # samples: so many that one can be left out
+_ENOUGH = 5  # samples of each; of three and three equal ones, one pair in 200 is apart by chance
 _LEAST = 0.03  # a gain of less is not worth a line
 
 
@@ -79,7 +79,8 @@ def judge(tuning: Tuning, goal: Goal) -> None:
     """Say whether the best is better than today beyond the spread of both; only then there are changes to write."""
     today, best = tuning.today, tuning.best
     if today is None or best is None:
-        tuning.verdict = "same" if tuning.best_trial is not None else "unproven"
+        is_equal = tuning.best_trial is not None and not tuning.changes
+        tuning.verdict = "same" if is_equal else "unproven"
     elif goal == "context":  # it is counted, not measured
         tuning.verdict = "better" if best.median > today.median else "same"
     else:
@@ -107,6 +108,6 @@ def _counted(spread: Spread) -> list[float]:
 
 
 def _verdict(today: Spread, best: Spread) -> Literal["better", "same", "unproven"]:
-    if min(len(today.samples), len(best.samples)) < ENOUGH:
+    if min(len(today.samples), len(best.samples)) < _ENOUGH:
         return "unproven"
     return "better" if is_clearly_more(today, best) else "same"

@@ -2,8 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,6 +20,7 @@ from paddock.bench.taking import Taking
 from paddock.bench.watch import TrafficWatch
 from paddock.errors import BadRequest, LoadFailed, PaddockError
 from paddock.tuning.budget import Budget
+from paddock.tuning.deadline import Deadline
 from paddock.tuning.goals import GoalTurn, turn_of
 from paddock.tuning.hold import StudyHold
 from paddock.tuning.optuna_study import OptunaStudy
@@ -28,7 +29,7 @@ from paddock.tuning.search import BudgetSpent, Search
 from paddock.tuning.space import NAMES, Space, TunedProfile, space_of
 from paddock.tuning.trials import Measuring, Trials
 
-_TURNS, _SAMPLES = 2, 3  # at the end: loads of each of the two, and samples of each load
+_SAMPLES = 3  # of each load at the end
 _GUESSES = 12  # of the sampler, beside what changes one thing alone
 _EXTRA_ARGS = "extra_args"
 
@@ -155,6 +156,24 @@ class Study:
 
         Raises what the daemon refuses with; LoadFailed where not even today's line can be measured.
         """
+        options = self._options
+        with (
+            StudyHold(self._client, self._proposal.profile, options.goal) as begun,
+            TrafficWatch(self._client, self._agent) as watch,
+        ):
+            self._study_id = begun.study
+            budget = Budget(options.budget, self._proposal.trials)
+            with self._opened() as study, Deadline(self._client, budget, begun.trial) as deadline:
+                taking = Taking(self._client, watch, wait=options.wait, limit=deadline)
+                measuring = Measuring(
+                    self._client, begun, taking, watch, deadline, self._turn, self._agent, options.repeat
+                )  # fmt: skip
+                self._run(study, budget, measuring)
+        return self.record
+
+    @contextmanager
+    def _opened(self) -> Iterator[OptunaStudy]:
+        """The file of its trials: only while it is ours to run, else another process is about them."""
         study = OptunaStudy(
             self._file, self._proposal.name, self._proposal.space,
             anew=self._options.anew, begun_at=self.record.begun_at,
@@ -162,37 +181,25 @@ class Study:
         try:
             self.resumed = study.resumed
             self.record.begun_at, self.record.id = study.begun_at, study.number_of_record
-            self._run(study)
+            yield study
         finally:
             study.close()
-        return self.record
 
-    def _run(self, study: OptunaStudy) -> None:
-        options = self._options
-        with (
-            StudyHold(self._client, self._proposal.profile, options.goal) as begun,
-            TrafficWatch(self._client, self._agent) as watch,
-        ):
-            self._study_id = begun.study
-            measuring = Measuring(
-                self._client, begun, Taking(self._client, watch, wait=options.wait), watch,
-                self._turn, self._agent, options.repeat,
-            )  # fmt: skip
-            budget = Budget(options.budget, self._proposal.trials)
-            trials = _Heard(measuring, self._proposal.space, study, budget, self)
-            try:
-                self._search_in(trials, budget)
-                self.record.outcome = "done"
-                study.finish()
-            except KeyboardInterrupt:
-                self.record.outcome = "interrupted"
-                self._note_best()
-            finally:
-                self._note(trials)
-                self._keep(study)
-                self.doing("")
+    def _run(self, study: OptunaStudy, budget: Budget, measuring: Measuring) -> None:
+        trials = _Heard(measuring, self._proposal.space, study, budget, self)
+        try:
+            self._search_in(trials)
+            self.record.outcome = "done"
+            study.finish()
+        except KeyboardInterrupt:
+            self.record.outcome = "interrupted"
+            self._note_best()
+        finally:
+            self._note(trials)
+            self._keep(study)
+            self.doing("")
 
-    def _search_in(self, trials: "_Heard", budget: Budget) -> None:
+    def _search_in(self, trials: "_Heard") -> None:
         search = self._search = Search(self._proposal.space, trials)
         with suppress(BudgetSpent):
             search.run()
@@ -200,17 +207,19 @@ class Study:
         if today is None or best is None or today.score is None:
             raise LoadFailed(
                 f"{self._proposal.profile} could not be measured as it is today",
-                detail=(today.why,) if today and today.why else (),
-                hint=f"`paddock switch {self._proposal.profile}` shows why",
+                detail=(today.why,) if today and today.why else tuple(trials.notes),
+                hint=f"`paddock switch {self._proposal.profile}` shows why"
+                if today
+                else "a larger --budget gives it the time",
             )
         best, self.record.contributions = trimmed(self._proposal.space, trials, today, best)
         self.record.best_trial = best.number
         if not changed(self._proposal.space, best):
             self.record.today = today.score
-        elif self._options.goal == "context":
+        elif not self._turn.is_compared:
             self.record.today, self.record.best = today.score, best.score
         else:
-            self.record.today, self.record.best = trials.by_turns(today, best, _TURNS, _SAMPLES)
+            self.record.today, self.record.best = trials.by_turns(today, best, _SAMPLES)
         self.record.changes = dict(best.changes)
         judge(self.record, self._options.goal)
 
@@ -232,6 +241,7 @@ class Study:
         record, where = self.record, trials.circumstances
         record.trials, record.loads = list(trials.all), trials.loads
         record.front = front_of(trials.all)
+        record.notes = list(trials.notes)
         record.seconds = round(monotonic() - self._began, 3)
         if where.engine_version:
             record.engine, record.engine_version = where.engine, where.engine_version

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-from paddock.api.bench import BenchedProfile, Spread
+from paddock.api.bench import BenchedProfile, DepthFigures, Spread
 from paddock.api.client import Client
+from paddock.api.connection import HangUp
 from paddock.api.placement import Plan
 from paddock.api.tunings import StudyBegun, TuningTrial
 from paddock.bench.forecast import Forecast
@@ -17,14 +18,17 @@ from paddock.bench.taking import Taking
 from paddock.bench.watch import TrafficWatch
 from paddock.errors import DaemonUnreachable, NoSuchThing, PaddockError
 from paddock.tuning.budget import Budget
+from paddock.tuning.deadline import Deadline
 from paddock.tuning.goals import SLOWEST, GoalTurn
 from paddock.tuning.optuna_study import OptunaStudy
 from paddock.tuning.pruning import Planned, pruned
+from paddock.tuning.search import BudgetSpent
 from paddock.tuning.space import Space
 
 _KILLED = 2  # times that a trial may take our process with it
 _LIVE = ("starting", "fitting", "loading", "warming", "ready", "busy")
 _HOST = "host"
+TURNS = 2  # at the end: loads of each of the two
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Measuring:
     begun: StudyBegun
     taking: Taking
     watch: TrafficWatch
+    deadline: Deadline
     turn: GoalTurn
     agent: str
     repeat: int  # samples of each trial; at the end there are more
@@ -62,6 +67,8 @@ class Trials:
         self._budget, self._listener = budget, listener
         self.all: list[TuningTrial] = []
         self.loads = 0
+        self.notes: list[str] = []  # what a person should know besides
+        self._is_loading = False
         self._plans: dict[int, Plan] = {}
         self._by_choices: dict[tuple[tuple[str, str], ...], TuningTrial] = {}
         self._context: int | None = None  # tokens of a request, once one was measured
@@ -99,7 +106,8 @@ class Trials:
         return self._make(ticket, choices)
 
     def _make(self, ticket: int, choices: dict[str, str]) -> TuningTrial:
-        begun = monotonic()
+        taking = self._with.taking
+        begun, waited, spoilt = monotonic(), taking.waited, taking.spoilt
         number = len(self.all) + 1
         trial = TuningTrial(number=number, choices=choices, changes=self._space.changes(choices))
         self._say(f"trial {number}: {_in_words(trial)}")
@@ -107,14 +115,19 @@ class Trials:
         try:
             plan = self._try(trial)
         except BaseException as error:
-            is_end = not isinstance(error, PaddockError) or isinstance(error, DaemonUnreachable)
+            is_cut = isinstance(error, PaddockError) and not self._budget.free
+            is_end = is_cut or isinstance(error, DaemonUnreachable) or not isinstance(error, PaddockError)  # fmt: skip
             trial.state = "interrupted" if is_end else "failed"
             trial.why = error.message if isinstance(error, PaddockError) else ""
-            trial.seconds = round(monotonic() - begun, 3)
             if is_end:
                 self._study.end(ticket, trial, plan)
+                if is_cut or (self._is_loading and isinstance(error, BudgetSpent)):
+                    self.notes.append(f"{_in_words(trial)}: broken off, its time was over")
+                if is_cut:
+                    raise BudgetSpent("the time is used") from error
                 raise
-        trial.seconds = round(monotonic() - begun, 3)
+        trial.seconds = round(monotonic() - begun - (taking.waited - waited), 3)
+        trial.repeated = taking.spoilt - spoilt
         self._study.end(ticket, trial, plan)
         self._remember(trial, plan)
         return trial
@@ -124,6 +137,9 @@ class Trials:
         if sum(choices == trial.choices for choices in self._study.killed()) >= _KILLED:
             trial.state, trial.why = "failed", "this process was killed in it, twice"
             return None
+        self._is_loading = False
+        self._keep_time()
+        self._budget.check()
         self._unload(self._with.begun.trial)
         plan = self._plan(trial)
         known = [Planned(t, self._plans[t.number]) for t in self.all if _is_measured(t) and t.number in self._plans]  # fmt: skip
@@ -133,14 +149,23 @@ class Trials:
                 trial.state, trial.same_as = "same", found.same_as.number
                 trial.score = found.same_as.score
             return plan
-        self._budget.check_load(self._typical)
+        self._budget.check(self._typical)
+        self._is_loading = True
         self._measure_into(trial)
         return plan
+
+    def _keep_time(self) -> None:
+        """For the comparison: as many loads of today's flags, and of the best."""
+        today, best = next((t for t in self.all if not t.changes), None), self._best()
+        if today and best and self._with.turn.is_compared:
+            self._budget.keep_for(TURNS * (today.seconds + best.seconds))
 
     def _plan(self, trial: TuningTrial) -> Plan:
         client, begun = self._with.client, self._with.begun
         client.try_with(begun.study, trial.changes)
-        plan = client.plan(begun.trial, patient=True)
+        line = HangUp()
+        with self._with.deadline.cutting(line):
+            plan = client.plan(begun.trial, patient=True, line=line)
         trial.context, trial.free_mib = plan.n_ctx, _free(plan)
         trial.layers, trial.layers_on_devices = plan.layers, plan.layers_on_devices
         trial.experts_in_ram, trial.graph_splits = plan.experts_in_ram, plan.graph_splits
@@ -159,19 +184,22 @@ class Trials:
         if row := found.depths[-1] if found.depths else None:
             trial.prompt = row.prompt.median if row.prompt else None
             trial.generation = row.generation.median if row.generation else None
+        trial.beside_traffic = _beside_traffic(found)
         trial.context = found.context or trial.context
         trial.load_seconds = found.loads[-1].seconds if found.loads else None
         trial.graph_splits = found.graph_splits or trial.graph_splits
-        if turn.goal == "context" and self._is_too_slow(trial):
+        if turn.goal == "context" and self._is_too_slow(trial, row):
             trial.score, trial.why = None, f"writes less than {SLOWEST:.0%} as fast as today"
         if trial.score is None and not trial.why:
             trial.state, trial.why = "failed", "; ".join(found.notes) or "nothing could be measured"
 
-    def _is_too_slow(self, trial: TuningTrial) -> bool:
+    def _is_too_slow(self, trial: TuningTrial, row: DepthFigures | None) -> bool:
+        """Whether not even its fastest sample is fast enough: what disturbs makes slower, never faster."""
         today = next((t for t in self.all if not t.changes and t.generation), None)
-        if today is None or not today.generation:
+        if today is None or today.generation is None or trial.changes == today.changes:
             return False
-        return not trial.generation or trial.generation < SLOWEST * today.generation
+        fastest = row.generation.high if row and row.generation else 0.0
+        return fastest < SLOWEST * today.generation
 
     def _measured(self, repeat: int) -> BenchedProfile:
         """The trial's profile as it is now: loaded and measured, others' models out of its way."""
@@ -195,17 +223,21 @@ class Trials:
         )  # fmt: skip
         info = next(p for p in own.client.models() if p.id == own.begun.trial)
         self.loads += 1
-        one.measure(info, found, generates=True)
+        with own.deadline.ending_loads():
+            one.measure(info, found, generates=True)
         return found
 
     def _make_room(self) -> None:
         """Unload what others had loaded, when nobody is served any more: their memory is no part of the plan."""
         own = self._with
         others = [name for name in self._live() if name != own.begun.trial]
-        if others:
-            own.watch.wait_quiet(self._budget.left)
-            for name in others:
-                self._unload(name)
+        if not others:
+            return
+        self._say(f"waiting until nobody is served, to unload {', '.join(others)}")
+        own.watch.wait_quiet(self._budget.free)
+        self._budget.check()
+        for name in others:
+            self._unload(name)
 
     def _live(self) -> list[str]:
         return [one.profile for one in self._with.client.status().instances if one.phase in _LIVE]
@@ -213,6 +245,7 @@ class Trials:
     def _unload(self, name: str) -> None:
         with suppress(NoSuchThing), self._with.taking.spending():
             while name in self._live() and self._with.client.unload(name).pending:
+                self._budget.check()
                 self._say(f"waiting for requests that {name} serves")
 
     @property
@@ -224,20 +257,44 @@ class Trials:
     # ---- the two at the end ----
 
     def by_turns(
-        self, today: TuningTrial, best: TuningTrial, turns: int, repeat: int
+        self, today: TuningTrial, best: TuningTrial, repeat: int
     ) -> tuple[Spread | None, Spread | None]:
-        """Both measured anew by turns, so that what drifts drifts for both. None: it failed, or time ran out."""
+        """Both measured anew by turns, so that what drifts drifts for both. None: it failed.
+
+        The end of the budget ends it; what was measured until then counts.
+        """
+        self._budget.reserve = 0.0
         samples: dict[int, list[float]] = {today.number: [], best.number: []}
-        for number in range(turns):
-            for trial in (today, best):
-                if number and self._budget.is_spent(self._typical):
-                    return _both(samples, today, best)
-                who = "today" if trial is today else "the best"
-                self._say(f"{who} again, {number + 1} of {turns}")
-                self._with.client.try_with(self._with.begun.study, trial.changes)
-                score = self._with.turn.scores(self._measured(repeat))
-                samples[trial.number] += score.samples if score else []
+        with suppress(BudgetSpent):
+            for number in range(TURNS):
+                for trial in (today, best):
+                    who = "today" if trial is today else "the best"
+                    self._say(f"{who} again, {number + 1} of {TURNS}")
+                    samples[trial.number] += self._again(trial, repeat)
+            return _both(samples, today, best)
+        self.notes.append("the comparison at the end was broken off, its time was over")
         return _both(samples, today, best)
+
+    def _again(self, trial: TuningTrial, repeat: int) -> list[float]:
+        """The samples of one more load. BudgetSpent where it was cut."""
+        try:
+            self._budget.check()
+            self._with.client.try_with(self._with.begun.study, trial.changes)
+            found = self._measured(repeat)
+        except PaddockError as error:
+            if isinstance(error, DaemonUnreachable):
+                raise
+            if not self._budget.free:
+                raise BudgetSpent("the time is used") from error
+            self.notes.append(f"{_in_words(trial)}: could not be measured again: {error.message}")
+            return []
+        if _beside_traffic(found):
+            self.notes.append(
+                "a part of the comparison at the end was measured beside other traffic"
+            )
+            return []
+        score = self._with.turn.scores(found)
+        return score.samples if score else []
 
 
 class _Silent:
@@ -250,6 +307,13 @@ def _both(
     samples: Mapping[int, list[float]], today: TuningTrial, best: TuningTrial
 ) -> tuple[Spread | None, Spread | None]:
     return spread_of(samples[today.number]), spread_of(samples[best.number])
+
+
+def _beside_traffic(found: BenchedProfile) -> int:
+    """Samples that were taken while others were served."""
+    return sum(d.beside_traffic for d in found.depths) + sum(
+        s.beside_traffic for s in found.streams
+    )
 
 
 def _is_measured(trial: TuningTrial) -> bool:

@@ -1,6 +1,6 @@
 // Made by tools/web_types.py of the OpenAPI document; not to be changed by hand.
 
-export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged | TuningChanged;
+export type Event = Snapshot | InstanceChanged | InstanceEnded | SwitchProgress | SwitchEnded | QueueChanged | SpeedMeasured | VerdictReached | Activity | ConfigChanged | YieldChanged | PullChanged | TuningChanged | BenchChanged;
 
 export interface Activity {
     type: "activity";
@@ -52,6 +52,13 @@ export interface AnthropicReason {
     code: string;
 }
 
+export interface BenchChanged {
+    type: "bench";
+    seq?: number;
+    time?: string;
+    bench: BenchNow;
+}
+
 export interface BenchCircumstances {
     engine?: string;
     engine_version?: string;
@@ -79,6 +86,17 @@ export interface BenchMemory {
     placed?: number | null;
     used?: number | null;
     foreign?: number | null;
+}
+
+export interface BenchNow {
+    profile: string;
+    outcome?: "done" | "interrupted" | "running";
+    step?: string;
+    number?: number;
+    of?: number;
+    eta?: number | null;
+    best?: string;
+    speed?: number | null;
 }
 
 export interface BenchRun {
@@ -780,6 +798,7 @@ export interface Preview {
     seconds?: number | null;
     size_mib?: number | null;
     cached_mib?: number | null;
+    network_mib?: number | null;
     eta?: number | null;
     verdict?: "degraded" | "unknown" | "verified" | null;
     summary?: string;
@@ -814,6 +833,7 @@ export interface ProfileInfo {
     priority?: number;
     ttl?: number;
     replicas?: number;
+    rpc_nodes?: (string)[];
     keeps_context?: boolean;
     engine?: string;
     ctx_size?: number | null;
@@ -895,11 +915,13 @@ export interface PullFile {
 export interface PullForecast {
     repository: string;
     commit: string;
+    about: string;
     chosen: string;
     quantisations: (PullQuantisation)[];
     bytes_left: number;
     disk_free: number;
     into: string;
+    drafts: (string)[];
     pushes_out?: (string)[] | null;
     expected_speed?: number | null;
 }
@@ -1323,6 +1345,8 @@ export interface TuningTrial {
     graph_splits?: number | null;
     load_seconds?: number | null;
     seconds?: number;
+    repeated?: number;
+    beside_traffic?: number;
 }
 
 export interface UsageReport {

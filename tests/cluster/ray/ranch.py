@@ -224,7 +224,7 @@ class Front:
         return self.until(lambda nodes: name in nodes and nodes[name].state in states)[name]
 
 
-def until(look: Callable[[], T], true: Callable[[T], bool], *, within: float = 75.0) -> T:
+def until(look: Callable[[], T], true: Callable[[T], bool], *, within: float = 60.0) -> T:
     """What `look` gives first of which `true` holds."""
     end = time.monotonic() + within
     while not true(found := look()):
@@ -338,8 +338,6 @@ def _environment(folder: Path, tag: str) -> dict[str, str]:
     return kept | {
         MARK: f"{tag}{os.getpid()}",
         "HOME": str(home),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_raylet_start_wait_time_s": "100",
         "RAY_enable_worker_prestart": "0",
         "RAY_prestart_worker_first_driver": "0",

@@ -8,10 +8,12 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from paddock.api.client import Client
 from tests.cluster.ray.ranch import (
     ClusterMachine,
     Front,
@@ -21,6 +23,8 @@ from tests.cluster.ray.ranch import (
     ranch,
     until,
 )
+from tests.ports import free_port
+from tests.rig import needs_rig
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
 pytestmark = [
@@ -36,11 +40,21 @@ def stable() -> Iterator[Ranch]:
         for machine in made.machines:
             name = machine.name
             machine.has_models(**{f"of-{name}": f"I am {name}.", "both": f"Both, on {name}."})
+        lets_dale_lend(made)
         made.machine("hill").join("", "--port", made.head.rpartition(":")[2])
         others = made.machines[1:]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda one: one.join(made.head), others))
         yield made
+
+
+def lets_dale_lend(made: Ranch) -> None:
+    """`moor` has a model that lies on the devices of `dale`, which lends them to all machines of this cluster."""
+    network = f"{made.machine('dale').address}/24"
+    toml = made.machine("dale").folder / "paddock.toml"
+    toml.write_text(f'[cluster]\nlend-to = ["{network}"]\n')
+    with (made.machine("moor").folder / "models.conf").open("a") as file:
+        file.write("[far]\nmodel = of-moor.gguf\nrpc-nodes = dale\n")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +88,19 @@ def test_the_fronts_secret_is_nowhere_but_in_its_own_file(stable: Ranch, front: 
     assert (front.machine.state / "node-key").stat().st_mode & 0o777 == 0o600
 
 
+@needs_rig
+def test_a_model_lies_on_the_devices_of_another_machine(front: Front, dale: ClusterMachine):
+    until(lambda: front.ask("far")[0], lambda status: status == 200)
+    assert front.answer("far") == "I am moor."
+    assert dale.pids_of("ggml-rpc-server")
+    (instance,) = [one for one in Client(front.url).status().instances if one.profile == "far"]
+    assert instance.placement
+    assert any("RPC0" in one.device for one in instance.placement.buffers if one.kind == "model")
+    Client(front.url).unload("far")
+    until(lambda: dale.pids_of("ggml-rpc-server"), lambda found: not found)
+    until(lambda: Client(front.url).plan("far").notes, lambda notes: "KiB for every token" in str(notes))  # fmt: skip
+
+
 def test_a_daemon_that_is_killed_is_started_again_and_adopts_its_model(
     front: Front, dale: ClusterMachine
 ):
@@ -103,7 +130,7 @@ def test_a_raylet_that_is_killed_costs_nothing_and_is_started_again(
     assert front.answer("of-dale") == "I am dale."
     until(lambda: dale.pids_of("ray::NodeActor"), lambda found: found not in ([], [actor]))
     assert dale.daemon == daemon
-    assert front.nodes()["dale"].state == "up"
+    front.until_state("dale", "up")
 
 
 def test_an_agent_that_is_killed_costs_nothing_and_is_started_again(front: Front):
@@ -111,7 +138,7 @@ def test_an_agent_that_is_killed_costs_nothing_and_is_started_again(front: Front
     kill(agent)
     assert front.answer("of-dale") == "I am dale."
     until(lambda: front.machine.pids_of("ray_agent"), lambda found: found not in ([], [agent]))
-    assert are_all_up(front.nodes())
+    front.until(are_all_up)
 
 
 def test_a_front_on_another_machine_takes_over_with_a_key_of_its_own(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
@@ -155,13 +182,19 @@ def with_older(folder: Path) -> None:
     init.write_text(init.read_text().replace(paddock.__version__, "0.0.1"))
 
 
+def _has_another(lost: list[int], pids: list[int]) -> bool:
+    return bool(set(pids) - set(lost))
+
+
 def test_the_head_lost_costs_nothing_and_it_comes_back_with_what_it_knew(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
     actor, daemon = dale.actor, dale.daemon
     head = front.machine
-    for pid in [*head.pids_of("gcs_server"), *head.pids_of("raylet --raylet_socket_name")]:
+    lost = [*head.pids_of("gcs_server"), *head.pids_of("raylet --raylet_socket_name")]
+    for pid in lost:
         kill(pid)
     assert front.answer("of-dale") == "I am dale."
-    until(lambda: head.pids_of("gcs_server"), bool)
+    for part in ("gcs_server", "raylet --raylet_socket_name"):
+        until(partial(head.pids_of, part), partial(_has_another, lost))
     front.until(are_all_up)
     assert (dale.actor, dale.daemon) == (actor, daemon)
     assert os.getpgid(daemon) == daemon
@@ -188,3 +221,31 @@ def test_a_machine_that_is_switched_off_is_lost_and_comes_back_by_joining(stable
     moor.join(stable.head)
     front.until_state("moor", "up")
     assert front.answer("new") == "I am new."
+
+
+def test_a_front_that_is_killed_while_the_head_is_lost_goes_on_on_another_machine(stable: Ranch, front: Front, dale: ClusterMachine):  # fmt: skip
+    """It knows the machines from an earlier time there. One that never was a front says what is missing."""
+    hill = front.machine
+    with stable.front(dale, state="front") as earlier:
+        earlier.until(are_all_up)
+    daemons = [machine.daemon for machine in stable.machines]
+    for pid in [*hill.pids_of("node keep"), *hill.pids_of("gcs_server"), *hill.pids_of("raylet --raylet_socket_name")]:  # fmt: skip
+        kill(pid)
+    kill(front.process.pid)
+    new = dale.spawn(
+        *("serve", "--cluster", stable.head, "--config", dale.folder / "models.conf", "--insecure"),
+        *("--state-dir", dale.folder / "new", "--listen", f"{dale.address}:{free_port()}"),
+        log="new.log",
+    )
+    with stable.front(dale, state="front") as second:
+        second.until(are_all_up)
+        assert second.answer("of-hill") == "I am hill."
+        assert second.answer("both").startswith("Both, on ")
+        assert new.wait(120) != 0
+        log = (dale.folder / "new.log").read_text()
+        assert f"error: no cluster answers at {stable.head}" in log
+        assert "paddock node join" in log
+        hill.join("", "--port", stable.head.rpartition(":")[2])
+        second.until(lambda nodes: are_all_up(nodes) and not any(n.reason for n in nodes.values()))
+        assert second.answer("of-moor") == "I am moor."
+    assert [machine.daemon for machine in stable.machines] == daemons

@@ -1,4 +1,4 @@
-"""GPUs on which models lie are reserved with Ray: that one and no other. Ray's GPUs are made up here, its bookkeeping is real."""
+"""GPUs on which models lie are reserved with Ray: that one and no other; those that its jobs have are known. Ray's GPUs are made up here, its bookkeeping is real."""
 
 import importlib.util
 import os
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from paddock.cluster.membership.gpu_holds import in_use
+from paddock.cluster.membership.gpu_holds import in_use, names_of
 
 TRY = """
-import os, sys
+import os, sys, time
 import ray
 from paddock.cluster.membership.gpu_holds import GpuHolds
 ray.init(num_cpus=1, num_gpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80_000_000,
@@ -26,17 +26,25 @@ class Job:
     def gpu(self):
         return ray.get_runtime_context().get_accelerator_ids()["GPU"]
 
-print(holds.count())
+def jobs(wanted):
+    for _ in range(120):
+        if holds.jobs() == wanted:
+            break
+        time.sleep(0.5)
+    return sorted(holds.jobs())
+
+print(holds.count(), jobs(set()))
 holds.hold({1})
 job = Job.remote()
-print(sorted(holds.held), ray.get(job.gpu.remote(), timeout=60))
+print(sorted(holds.held), ray.get(job.gpu.remote(), timeout=60), jobs({0}))
 holds.hold({0, 1})
 print(sorted(holds.held))
 ray.kill(job)
 holds.hold({0, 1})
 print(sorted(holds.held), ray.available_resources().get("GPU", 0))
 holds.hold(set())
-print(sorted(holds.held), ray.get(Job.remote().gpu.remote(), timeout=60))
+half = Job.options(num_gpus=0.5).remote()
+print(sorted(holds.held), ray.get(half.gpu.remote(), timeout=60), jobs({0}))
 os._exit(0)
 """
 
@@ -49,6 +57,7 @@ def test_gpus_are_counted_by_their_place_on_the_bus():
         {"kind": "gpu", "id": "0000:81:00.0", "name": "CUDA2"},
     ]
     assert in_use(devices) == {1}
+    assert names_of({0, 2, 5}, devices) == ["0000:01:00.0", "0000:81:00.0"]
 
 
 @pytest.mark.skipif(
@@ -72,7 +81,7 @@ def test_a_job_of_rays_gets_the_gpu_that_no_model_lies_on():
         )
         for entry in Path("/proc").glob("[0-9]*"):
             _kill_if_of(entry, folder)
-    lines = ["2", "[1] ['0']", "[1]", "[0, 1] 0", "[] ['0']"]
+    lines = ["2 []", "[1] ['0'] [0]", "[1]", "[0, 1] 0", "[] ['0'] [0]"]
     assert done.stdout.splitlines() == lines, done.stderr
 
 

@@ -1,11 +1,12 @@
 """What is said of machines: without Ray, and without processes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paddock.cluster.membership.joined import JoinedNode
-from paddock.cluster.membership.keeper import command
+from paddock.cluster.membership.keeper import command, environment, token_mode
 from paddock.cluster.membership.lines import NodeReport
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 from paddock.cluster.node import Node
@@ -138,3 +139,20 @@ def test_ray_is_started_with_the_name_as_a_label_and_little_memory():
     own = command(JoinedNode(name="desk", ray=["--object-store-memory=1000000000"]))
     assert [w for w in own if "object-store" in w] == ["--object-store-memory=1000000000"]
     assert "--head" in own
+
+
+@pytest.mark.parametrize("has", ["a variable", "a file", "nothing"])
+def test_who_has_a_token_shows_it_and_nobody_needs_a_further_variable(tmp_path: Path, has: str):
+    file = tmp_path / "token"
+    environ = {"RAY_AUTH_TOKEN_PATH": str(file)}
+    if has == "a variable":
+        environ["RAY_AUTH_TOKEN"] = "ab"
+    elif has == "a file":
+        file.write_text("ab")
+    shown = {} if has == "nothing" else {"RAY_AUTH_MODE": "token"}
+    other = JoinedNode(name="moor", head="10.0.0.1:6379", state_dir=str(tmp_path))
+    assert token_mode(environ) == shown  # what a front asks with, and a machine that leaves
+    assert environment(other, environ).get("RAY_AUTH_MODE") == shown.get("RAY_AUTH_MODE")
+    assert (
+        environment(other, environ | {"RAY_AUTH_MODE": "disabled"})["RAY_AUTH_MODE"] == "disabled"
+    )

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,8 +23,8 @@ from tests.yard import _engine_name, places, process
 HERE = "127.0.0.1"
 
 
-def want(**changes: str) -> FrontsWish:
-    given = {
+def want(**changes: Any) -> FrontsWish:
+    given: dict[str, Any] = {
         "version": __version__,
         "python": platform.python_version(),
         "key_name": "front@hill",
@@ -70,6 +71,12 @@ def test_where_none_runs_one_is_started_and_found_again(machine: Path):
         keys = {key.name: key for key in read_keys(keys_file(machine / "state"))}
         assert keys["front@hill"].digest == digest_of("another")
         assert {key.scope for key in keys.values()} == {"node"}
+        with (machine / "paddock.toml").open("a") as settings:
+            settings.write(
+                f'tls-listen = "{HERE}:{free_port()}"\ntls-certificate = "a"\ntls-key = "b"\n'
+            )
+        stale = brought_up(want(), HERE)
+        assert (stale.state, "does not serve TLS yet" in stale.reason) == ("left-out", True)
     finally:
         os.kill(facts.pid, signal.SIGKILL)
 

@@ -3,7 +3,7 @@
 Start at `process.py`; `start.py` is what `paddock start` and the dashboard do with it. `log_lines.py`,
 `floods.py` and `own_log.py` are the daemon's log: how a line looks, how many of a kind are written, and
 when the file is begun anew. `demo_stage.py` is the daemon of `paddock demo`. `node_daemon.py` finds or starts the one of this machine for a stable of many, and
-`node_keeper.py` the process that keeps the machine in it. `child.py`
+`node_keeper.py` the process that keeps the machine in it, `lender.py` the one that lends its devices. `child.py`
 is for verbs that run a command of the user's.
 
 It never imports the daemon's code: it starts `paddock serve` and speaks to it over HTTP.

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock import __version__
+from paddock.cli.background.lender import lent, tell_lenders
 from paddock.cli.background.start import Order, ensure_running
 from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
-from paddock.config.paths import keys_file
+from paddock.config.paths import held_gpus_file, keys_file
 from paddock.config.settings import is_loopback, listen_address
 from paddock.errors import PaddockError
 
@@ -92,11 +93,12 @@ class _NodeDaemon:
         """Find it or start it. PaddockError, OSError."""
         files = self._order("").files()
         self.facts.reserves = files.settings.cluster.reserve_gpus
+        self.facts.lends = self._lent(files)
+        tell_lenders(files.paths.state_dir, self.want.lenders)
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
             if addresses and (url := self._url_of_tls(files)):
-                self._take_key(files)
-                return self._is_up(url, pid)
+                return self._found_by_tls(files, pid, addresses, url)
             if addresses:
                 return self._found(files, pid, addresses)
             self.facts.reason = f"its daemon (pid {pid}) does not listen yet"
@@ -115,6 +117,14 @@ class _NodeDaemon:
         host, port = listen_address(listen) if listen else ("", 0)
         host = self.address if host in _ANY else host
         return f"https://{_bracketed(host)}:{port}" if listen else ""
+
+    def _lent(self, files: Files) -> str:
+        """Where its devices are lent from now on; why they are not is said as its reason."""
+        try:
+            return lent(files, self.address)
+        except PaddockError as error:
+            self.facts.reason = f"it lends nothing: {error.message}"
+            return ""
 
     def _order(self, listen: str) -> Order:
         machine = self.machine
@@ -142,6 +152,7 @@ class _NodeDaemon:
         file = keys_file(files.paths.state_dir)
         set_key(file, NamedKey(name=self.want.key_name, digest=self.want.key_digest, scope="node"))
         if files.settings.cluster.reserve_gpus:
+            self.facts.held_file = str(held_gpus_file(files.paths.state_dir))
             self.facts.local_key = new_secret()
             digest = digest_of(self.facts.local_key)
             set_key(file, NamedKey(name=_ACTOR, digest=digest, scope="node"))
@@ -160,6 +171,20 @@ class _NodeDaemon:
         return self._is_up(
             self._url(self.address, own[0][1]) if own else self._url(*addresses[0]), pid
         )
+
+    def _found_by_tls(
+        self, files: Files, pid: int, addresses: list[tuple[str, int]], url: str
+    ) -> NodeReport:
+        """One that was started before its settings said so serves nobody there."""
+        _, port = listen_address(files.settings.cluster.tls_listen)
+        if port not in [own for _, own in addresses]:
+            reason = (
+                f"its daemon (pid {pid}) does not serve TLS yet, as it was started before tls-listen was set: "
+                "`paddock stop` there has one started that does"
+            )
+            return _left_out(self.facts, reason)
+        self._take_key(files)
+        return self._is_up(url, pid)
 
     def _is_up(self, url: str, pid: int) -> NodeReport:
         facts = self.facts

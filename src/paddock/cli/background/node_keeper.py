@@ -6,6 +6,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ _TELL_SECONDS = 15.0
 _LOOK_EVERY = 0.1  # seconds; a line in a log gives no notice of itself
 _HAS_JOINED = "Ray runtime started"
 _HAS_FAILED = "Ray has ended here"
+_OWN_ADDRESS = re.compile(r"Local node IP: (?:\x1b\[[0-9;]*m)*([0-9A-Fa-f.:]+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,6 +46,15 @@ def running(machine: JoinedNode) -> int | None:
         if b"keep" in words and b"node" in words:
             return pid
     return None
+
+
+def address_of(machine: JoinedNode) -> str:
+    """HOST:PORT by which others reach the head that has begun here; the host's name where Ray does not say its address."""
+    host = machine.address or socket.gethostname()
+    with suppress(OSError):
+        if found := _OWN_ADDRESS.search(log_of(machine).read_text(errors="replace")):
+            host = found[1]
+    return f"[{host}]:{machine.port}" if ":" in host else f"{host}:{machine.port}"
 
 
 def started(machine: JoinedNode) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from paddock.config.keys import read_keys
+from paddock.config.lenders import read_lenders, with_lenders
 from paddock.config.models_conf import load, read
 from paddock.config.names_elsewhere import strange_names
 from paddock.config.paths import keys_file, paths
@@ -39,6 +40,8 @@ class Files:
             flags_for=self.engines.flags,
             defaults_for=self.engines.defaults,
         )
+        if stable is None and not self.paths.config.exists():
+            problems = tuple(replace(problem, hint=_NO_FILE) for problem in problems)
         return stable, (*problems, *self._strange_names(stable)) if stable else problems
 
     def _strange_names(self, stable: Stable) -> Iterator[Problem]:
@@ -54,12 +57,13 @@ class Files:
     def stable(self) -> Stable:
         """The stable; ConfigError lists every error of the file."""
         self.must_exist()
-        return load(
+        found = load(
             self.paths.config,
             models_dir=self.paths.models_dir,
             flags_for=self.engines.flags,
             defaults_for=self.engines.defaults,
         )
+        return with_lenders(found, read_lenders(self.paths.state_dir))
 
     def must_exist(self) -> None:
         """Raise where there is no models.conf at all: the first thing that a newcomer meets."""

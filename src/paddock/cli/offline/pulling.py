@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from paddock.atomic_write import atomic_write
 from paddock.cli.offline.addition import addition_of_file, append
 from paddock.cli.offline.inquiry import machine_by_drivers
+from paddock.cli.offline.kept_speeds import kept_speeds
 from paddock.config.router_names import DEFAULT_QUANTS
 from paddock.errors import ConfigError, PaddockError
 from paddock.hub.budget import Disk
@@ -56,6 +57,14 @@ class KnownDaemon:
     status: Status
     profiles: Sequence[ProfileInfo]
 
+    def speeds(self) -> dict[str, float]:
+        """Generated tokens/s of each profile that was measured."""
+        return {
+            one.id: one.speed.generation
+            for one in self.profiles
+            if one.speed and one.speed.generation
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
@@ -95,7 +104,8 @@ class PullPlan:
         chosen = proposal.chosen
         place = place_for(files, hub, name, repository.commit)
         transfer = transfer_of(files, hub, name, repository.commit, place, chosen, rate=rate)
-        known = measured(files, daemon, machine) if daemon else ()
+        speeds = daemon.speeds() if daemon else kept_speeds(files.paths.state_dir)
+        known = measured(files, speeds, machine)
         leavers = tuple(pushed_out(chosen.plan, daemon.status)) if daemon else None
         speed = speed_class(chosen.facts, chosen.fit, known)
         return cls(files, hub, proposal, transfer, speed, leavers)
@@ -160,7 +170,12 @@ def transfer_of(
 ) -> Transfer:
     folder = place.content(chosen.offer.first).parent
     disk = Disk(folder, files.settings.disk_margin * _MIB)
-    return Transfer(hub, name, commit, place, disk, chosen.files, rate)
+    return Transfer(hub, name, commit, place, disk, chosen.files, rate_within(files, rate))
+
+
+def rate_within(files: Files, rate: int) -> int:
+    """Bytes a second at most: as was asked for, else as the settings say; 0 is no bound."""
+    return rate or round(files.settings.pull_rate * _MIB)
 
 
 def forgotten(text: str, files: Files) -> int:
@@ -189,9 +204,8 @@ def begin_conf(config: Path) -> None:
             raise ConfigError(f"{config} cannot be written: {error.strerror}") from error
 
 
-def measured(files: Files, daemon: KnownDaemon, machine: Machine) -> list[MeasuredModel]:
-    """The profiles whose speed the daemon has measured, with what their headers say."""
-    speeds = {p.id: p.speed.generation for p in daemon.profiles if p.speed and p.speed.generation}
+def measured(files: Files, speeds: dict[str, float], machine: Machine) -> list[MeasuredModel]:
+    """The profiles whose speed was measured here, with what their headers say."""
     if not speeds or not files.paths.config.exists():
         return []
     try:

@@ -20,6 +20,7 @@ from paddock.errors import ConfigError
 if TYPE_CHECKING:
     from paddock.cli.offline.files import Files
     from paddock.cli.offline.pulling import PullPlan
+    from paddock.hub.source import FileSource
 
 _REPOSITORY = frozenset({"hf-repo", "hf", "hfr", "llama_arg_hf_repo"})
 _FILE = frozenset({"hf-file", "hff", "llama_arg_hf_file"})
@@ -57,10 +58,14 @@ class RemoteProfile:
         return cls(files, name, text, wanted, keys, not has_projector)
 
     def fill(self, plan: PullPlan, paths: Sequence[Path]) -> None:
-        """Name the files in the section. ConfigError where it would still be wrong."""
-        lines = [f"MODEL = {self._written(paths[0])}", f"source = {plan.source}"]
-        if plan.chosen.projector and self.wants_projector:
-            lines.append(f"MMPROJ = {self._written(paths[-1])}")
+        """Name the files that were pulled in the section. ConfigError where it would still be wrong."""
+        self.name_files(paths[0], plan.source, paths[-1] if plan.chosen.projector else None)
+
+    def name_files(self, model: Path, source: FileSource, projector: Path | None) -> None:
+        """Name these files in the place of the repository. ConfigError where it would still be wrong."""
+        lines = [f"MODEL = {self._written(model)}", f"source = {source}"]
+        if projector and self.wants_projector:
+            lines.append(f"MMPROJ = {self._written(projector)}")
         after = with_lines_for(self.text, self.section, self.keys, lines)
         wrong = [p for p in problems_of(after, self.files) if p.section == self.section]
         errors = tuple(str(problem) for problem in wrong if problem.severity == "error")

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.cli.offline.addition import replace_text, reread
-from paddock.cli.offline.pulling import place_for
+from paddock.cli.offline.kept_files import kept_of
+from paddock.cli.offline.pulling import place_for, rate_within
+from paddock.cli.offline.remote_profiles import RemoteProfile
 from paddock.config.ini import read_text
 from paddock.config.model_places import Places
 from paddock.config.profile import Problem
@@ -30,13 +32,13 @@ _MIB = 1 << 20
 
 
 def renewals(files: Files, name: str | None) -> list[Renewal]:
-    """Of the profile of this name, or of all that have a source. UnknownModel, ConfigError."""
+    """Of the profile of this name, or of all that are of a hub. UnknownModel, ConfigError."""
     profiles = [files.profile(name)] if name else list(files.stable().profiles.values())
-    sources = [(one.id, source) for one in profiles if (source := FileSource.parsed(one.source))]
-    if not sources:
-        hint = "profiles that `paddock pull` wrote have a `source`; others cannot be asked about"
-        raise ConfigError(f"{name or 'no profile'} has no source", hint=hint)
-    return Renewals(files.settings.hub_hosts, os.environ).of(sources)
+    kept = [found for one in profiles if (found := kept_of(one))]
+    if not kept:
+        hint = "those that `paddock pull` wrote have a `source`, others name a repository as `hf-repo`; no others can be asked about"
+        raise ConfigError(f"{name or 'no profile'} is of no hub", hint=hint)
+    return Renewals(files.settings.hub_hosts, os.environ).of(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Update:
             files,
             profile,
             renewal,
-            Transfer(hub, name, repository.commit, place, disk, wanted, rate),
+            Transfer(hub, name, repository.commit, place, disk, wanted, rate_within(files, rate)),
         )
 
     def fetch(self, display: PullDisplay) -> None:
@@ -71,13 +73,14 @@ class Update:
         self._rename(dict(zip(self.transfer.files, paths, strict=True)))
 
     def _rename(self, paths: dict[HubFile, Path]) -> None:
-        assert self.renewal.repository is not None
-        assert self.renewal.offer is not None
-        config, first = self.files.paths.config, self.renewal.offer.first
+        if self.profile.hub and not self.profile.source:
+            self._name_in_place_of_the_repository(paths)
+            return
+        config, first = self.files.paths.config, self._first
         text = read_text(config)
         if isinstance(text, Problem):
             raise ConfigError(str(text))
-        source = FileSource.of(self.renewal.repository, first)
+        source = self._source
         values = {"model": self._written(paths[first]), "source": str(source)}
         for file, path in paths.items():
             if "mmproj" in file.name.lower():
@@ -85,6 +88,27 @@ class Update:
         after = with_values(text, self.profile.id, values)
         reread(after, self.files, f"[{self.profile.id}] with its newer file")
         replace_text(config, text, after)
+
+    def _name_in_place_of_the_repository(self, paths: dict[HubFile, Path]) -> None:
+        """As `paddock pull PROFILE` does: from then on its section says by `source` what it has."""
+        remote = RemoteProfile.of(self.profile.id, self.files)
+        if remote is None:
+            raise ConfigError(
+                f"[{self.profile.id}] has its `hf-repo` from elsewhere than its own section",
+                hint="write hf-repo into the section itself, then it can be updated",
+            )
+        projector = next((p for f, p in paths.items() if "mmproj" in f.name.lower()), None)
+        remote.name_files(paths[self._first], self._source, projector)
+
+    @property
+    def _first(self) -> HubFile:
+        assert self.renewal.offer is not None
+        return self.renewal.offer.first
+
+    @property
+    def _source(self) -> FileSource:
+        assert self.renewal.repository is not None
+        return FileSource.of(self.renewal.repository, self._first)
 
     def _written(self, path: Path) -> str:
         return Places.beside_others(path.parent, self.files.paths).written(path)

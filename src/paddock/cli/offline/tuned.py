@@ -15,7 +15,7 @@ from paddock.atomic_write import atomic_write
 from paddock.cli.offline.addition import replace_text, reread
 from paddock.config.ini import read_text
 from paddock.config.profile import Problem
-from paddock.config.section_edit import section_text
+from paddock.config.section_edit import changed_part, with_part
 from paddock.config.tuned_section import retuned
 from paddock.errors import ConfigError
 
@@ -46,7 +46,7 @@ def applied(files: Files, tuning: Tuning) -> list[str]:
         raise ConfigError(f"models.conf has no [{tuning.profile}] any more")
     after = retuned(text, profile, tuning.changes, _comment(tuning))
     reread(after, files, f"[{tuning.profile}] with what was found")
-    step = _Step(section_text(text, tuning.profile), section_text(after, tuning.profile), tuning.id)
+    step = _Step(*changed_part(text, after, tuning.profile), tuning.id)
     _keep(files, tuning.profile, [*_steps(files, tuning.profile), step])
     replace_text(files.paths.config, text, after)
     tuning.applied_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -60,12 +60,12 @@ def taken_back(files: Files, profile: str) -> int:
     if not steps:
         raise ConfigError(f"nothing that tuning wrote into [{profile}] is to be taken back")
     text, last = _text(files), steps[-1]
-    if section_text(text, profile) != last.after:
+    before = with_part(text, profile, last.after, last.before)
+    if before is None:
         raise ConfigError(
             f"[{profile}] was edited since: it is left as it is",
             hint="the lines of before stand in it as comments",
         )
-    before = text.replace(last.after, last.before, 1)
     reread(before, files, f"[{profile}] as it was")
     replace_text(files.paths.config, text, before)
     _keep(files, profile, steps[:-1])

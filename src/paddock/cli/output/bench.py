@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from paddock.cli.output.terminal import (
     print_json,
     print_table,
 )
+from paddock.errors import BadRequest
 from paddock.figures.units import seconds
 
 if TYPE_CHECKING:
@@ -123,9 +125,18 @@ def _print(head: str, tables: Sequence[Table], *, markdown: bool) -> None:
             print(harmless(f"  {note}"))
 
 
-def _written(path: Path, page: str) -> None:
-    from paddock.errors import BadRequest
+def must_be_writable(path: Path) -> None:
+    """BadRequest where a page cannot be written there, before it is made."""
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise BadRequest(f"{path} cannot be written: it is a folder")
+    if not folder.is_dir():
+        raise BadRequest(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise BadRequest(f"{path} cannot be written: this user may not")
 
+
+def _written(path: Path, page: str) -> None:
     try:
         path.write_text(page)
     except OSError as error:

@@ -84,9 +84,9 @@ def _costs(plan: PullPlan) -> list[str]:
     if drafts := [one.first.path for one in plan.proposal.repository.drafts]:
         lines.append(f"draft models in it, fetched by their names: {', '.join(drafts)}")
     if plan.leavers is None:
-        lines.append("no daemon answers: what it would push out is unknown, and so is its speed")
-        return lines
-    lines.append(f"it would push out: {', '.join(plan.leavers) or 'nobody'}")
+        lines.append("no daemon answers: what it would push out is unknown")
+    else:
+        lines.append(f"it would push out: {', '.join(plan.leavers) or 'nobody'}")
     if plan.speed:
         reckoned = count(plan.speed.models, "model")
         lines.append(f"speed: about {speed(plan.speed.speed)}, by {reckoned} measured here")
@@ -102,6 +102,7 @@ def pull_as_json(plan: PullPlan) -> dict[str, Any]:
         "repository": repository.name.repository,
         "revision": repository.name.revision,
         "commit": repository.commit,
+        "about": _facts(plan.chosen),
         "chosen": plan.chosen.offer.quantisation,
         "source": str(plan.source),
         "quantisations": [_candidate(one) for one in plan.proposal.candidates],

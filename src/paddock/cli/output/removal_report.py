@@ -24,6 +24,10 @@ def removal_lines(leaving: Leaving, *, with_files: bool) -> list[str]:
         else:
             word = "deleted" if with_files else "could go"
             lines.append(f"  {word} {fate.path}: frees {mib(fate.frees / _MIB)}")
+    if any(fate.is_open for fate in leaving.removal.fates):
+        lines.append(
+            f"  if the model itself has it open: `paddock unload {leaving.section}` first, and it goes too"
+        )
     whole = mib(leaving.removal.frees / _MIB)
     lines.append(
         f"frees {whole} of the disk" if with_files else f"--files would free {whole} of the disk"

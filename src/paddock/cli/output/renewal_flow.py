@@ -21,7 +21,7 @@ _MIB = 1 << 20
 
 
 def check_renewals(files: Files, name: str | None, *, as_json: bool) -> None:
-    """A row for each profile with a source."""
+    """A row for each profile that is of a hub."""
     found = renewals(files, name)
     print_json({"profiles": [_as_json(one) for one in found]}) if as_json else _print(found)
 
@@ -65,7 +65,7 @@ def _print(found: Sequence[Renewal]) -> None:
         [
             [
                 one.profile,
-                f"{one.source.name.repository}/{one.source.file.path}",
+                _from(one),
                 one.state,
                 mib(one.offer.size / _MIB) if one.offer and one.state == "newer" else "",
                 one.why,
@@ -77,10 +77,14 @@ def _print(found: Sequence[Renewal]) -> None:
         print("`paddock pull --update` fetches them beside the old ones")
 
 
+def _from(one: Renewal) -> str:
+    return f"{one.source.name.repository}/{one.source.file.path}".removesuffix("/")
+
+
 def _as_json(one: Renewal) -> dict[str, Any]:
     return {
         "profile": one.profile,
-        "source": str(one.source),
+        "source": str(one.source) if one.source.file.etag else f"hf:{_from(one)}",
         "state": one.state,
         "why": one.why,
         "commit": one.repository.commit if one.repository else None,

@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from paddock.api.placement import Verdict
 
+# Where a table would be empty.
+NO_PROFILES = "models.conf has no profile: `paddock init FOLDER`, `paddock add FILE` or `paddock pull` makes one"
 _SGR = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "dim": 2, "bold": 1}
 _STATE_COLOURS = {
     "ready": "green",

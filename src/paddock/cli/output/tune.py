@@ -13,7 +13,7 @@ from paddock.cli.output.terminal import (
     print_json,
     print_table,
 )
-from paddock.figures.units import mib, seconds
+from paddock.figures.units import count, mib, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,13 @@ class TuneLines:
     def trial(self, trial: TuningTrial, unit: str) -> None:
         self.close()
         score = _figure(trial.score, unit) if trial.score else ""
-        parts = (in_words(trial.changes), score, _MARKS[trial.state], trial.why)
+        parts = (
+            in_words(trial.changes),
+            score,
+            _MARKS[trial.state],
+            trial.why,
+            _beside_others(trial),
+        )
         complain(f"  {trial.number}: {', '.join(filter(None, parts))}")
 
     def close(self) -> None:
@@ -103,6 +109,7 @@ def show_tuning(tuning: Tuning, *, as_json: bool, resumed: bool = False) -> None
     _print_contributions(tuning)
     _print_front(tuning)
     _print_failures(tuning)
+    _print_notes(tuning)
     if tuning.verdict == "better" and not tuning.applied_at:
         _print(f"\n`paddock tune {tuning.profile} --apply` writes it into models.conf.")
 
@@ -163,6 +170,24 @@ def _print_front(tuning: Tuning) -> None:
         for one in sorted(front, key=lambda t: -(t.generation or 0.0))
     ]
     print_table(("GENERATION", "PROMPT", "CONTEXT", "LEFT FREE", "WITH"), rows)
+
+
+def _beside_others(trial: TuningTrial) -> str:
+    """How far other traffic has touched it."""
+    again = f"measured again {count(trial.repeated, 'time')}: others came" if trial.repeated else ""
+    beside = f"{count(trial.beside_traffic, 'sample')} beside other traffic" if trial.beside_traffic else ""  # fmt: skip
+    return ", ".join(filter(None, (again, beside)))
+
+
+def _print_notes(tuning: Tuning) -> None:
+    """What a person should know of how it was measured."""
+    touched = [(trial, said) for trial in tuning.trials if (said := _beside_others(trial))]
+    if tuning.notes or touched:
+        _print("")
+    for note in tuning.notes:
+        _print(f"Note: {note}")
+    for trial, said in touched:
+        _print(f"Note: trial {trial.number} ({in_words(trial.changes)}): {said}")
 
 
 def _print_failures(tuning: Tuning) -> None:

@@ -11,7 +11,14 @@ import typer
 
 from paddock.api.address import DEFAULT_URL
 from paddock.cli.options import Json, Key, Url, connect, profile_names
-from paddock.cli.output.bench import Form, StepLines, show_comparison, show_run, show_runs
+from paddock.cli.output.bench import (
+    Form,
+    StepLines,
+    must_be_writable,
+    show_comparison,
+    show_run,
+    show_runs,
+)
 from paddock.errors import BadRequest, UnknownModel
 
 if TYPE_CHECKING:
@@ -149,6 +156,8 @@ def _measure(
 ) -> None:
     from paddock.bench.run import Bench
 
+    if form.html:
+        must_be_writable(form.html)  # before minutes of measuring, not after them
     profiles = chosen(client.models(), names)
     lines = StepLines()
     try:
@@ -168,7 +177,13 @@ def chosen(profiles: list[ProfileInfo], names: list[str]) -> list[ProfileInfo]:
     Raises UnknownModel for one that chooses none.
     """
     if not names:
-        return [one for one in profiles if not (one.hidden or one.bench or one.variant_of)]
+        listed = [one for one in profiles if not (one.hidden or one.bench or one.variant_of)]
+        if not listed:
+            raise UnknownModel(
+                "there is no listed profile to measure",
+                hint="`paddock list --all` lists the others",
+            )
+        return listed
     found: dict[str, ProfileInfo] = {}
     for name in names:
         fitting = [p for p in profiles if fnmatchcase(p.id, name) or name in p.aliases]
@@ -185,6 +200,7 @@ def _options(
     each: str, score: str, no_speed: bool,
 ) -> BenchOptions:  # fmt: skip
     import shlex
+    import shutil
 
     from paddock.bench.options import BenchOptions
     from paddock.cli.times import lasted
@@ -194,6 +210,8 @@ def _options(
     except ValueError as error:
         raise BadRequest(f"--each: {error}") from None
     _check_score(score, command)
+    if command and "{" not in command[0] and shutil.which(command[0]) is None:
+        raise BadRequest(f"--each: there is no program {command[0]}")
     return BenchOptions(
         repeat=repeat, answer=tokens, loads=loads, cold=cold, command=command, score=score,
         depths=numbers(depths, "--depths"), streams=numbers(streams, "--streams"),

@@ -23,7 +23,7 @@ from paddock.cli.options import (
     connect,
     profile_names,
 )
-from paddock.cli.output.terminal import complain, paint, print_json
+from paddock.cli.output.terminal import NO_PROFILES, complain, paint, print_json
 from paddock.figures.units import count_or_no
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _asked(url: str, key: str | None, wanted: Sequence[str]) -> Checkup | None:
         complain(f"{error.message}; looking here")
         return None
     if not names:
+        complain(NO_PROFILES)
         return client.doctor()
     return _merged([one for name in _announced(names) for one in client.doctor([name]).advice])
 
@@ -124,6 +125,8 @@ def _examined(files: Files, wanted: Sequence[str]) -> Checkup:
     stable, problems = files.read()
     if stable is None:
         return Checkup(advice=checkup(problems, [], machine_facts(files, None, [])))
+    if not stable.profiles:
+        complain(NO_PROFILES)
     here = Local(files)
     chosen = [files.profile(name) for name in wanted] or list(stable.profiles.values())
     plans = with_plans(here, facts_of(files, chosen))

@@ -73,6 +73,8 @@ def _subject(event: AnyEvent) -> str:
             return event.pull.model
         case wire.TuningChanged():
             return event.tuning.profile
+        case wire.BenchChanged():
+            return event.bench.profile
         case _:
             return event.profile
 
@@ -110,6 +112,8 @@ def _fact(event: AnyEvent) -> str:
             return f"download {event.pull.in_words()}"
         case wire.TuningChanged():
             return event.tuning.in_words()
+        case wire.BenchChanged():
+            return event.bench.in_words()
         case wire.YieldChanged():
             return event.yielded.in_words() if event.yielded else "the GPUs are Paddock's again"
 

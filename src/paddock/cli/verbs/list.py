@@ -18,7 +18,14 @@ from paddock.cli.options import (
     Url,
     connect,
 )
-from paddock.cli.output.terminal import complain, print_json, print_table, state, verdict
+from paddock.cli.output.terminal import (
+    NO_PROFILES,
+    complain,
+    print_json,
+    print_table,
+    state,
+    verdict,
+)
 from paddock.figures.units import mib, seconds, speed
 
 if TYPE_CHECKING:
@@ -48,6 +55,9 @@ def list_models(
     kept = [profile for profile in found if show_all or not profile.hidden]
     if as_json:
         print_json(kept)
+        return
+    if not kept:
+        complain("all profiles are hidden; --all shows them" if found else NO_PROFILES)
         return
     _print([profile for profile in kept if not profile.bench])
     if bench := [profile for profile in kept if profile.bench]:

@@ -24,7 +24,7 @@ from paddock.cli.options import (
 )
 from paddock.cli.output.pair_matrix import lines_of
 from paddock.cli.output.plan_sheet import print_plan
-from paddock.cli.output.terminal import complain, paint, print_json, print_table
+from paddock.cli.output.terminal import NO_PROFILES, complain, paint, print_json, print_table
 from paddock.errors import BadRequest, DaemonUnreachable
 from paddock.figures.device_names import in_order
 from paddock.figures.units import mib
@@ -189,6 +189,9 @@ def _local(
 
 
 def _print_all(found: Sequence[Plan], pairs: Sequence[Pair]) -> None:
+    if not found:
+        complain(NO_PROFILES)
+        return
     names = in_order(dict.fromkeys(d.device for plan in found for d in plan.devices))
     headers = ["MODEL", "CONTEXT", *names, "LAYERS", "FIT", "BY"]
     print_table(headers, [_row(plan, names) for plan in found])

@@ -106,6 +106,8 @@ def _print_head(profile: Profile, runner: Engine, live: ProfileInfo | None, file
     print(f"fit: {_fit(profile)}")
     print(f"start: {_START[profile.overlap]} (overlap = {profile.overlap})")
     print(f"weights: {_weights(profile)}")
+    if profile.rpc_nodes:
+        print(f"spread: {_spread(profile)}")
 
 
 def _print_modes(url: str, key: str | None, profile: Profile) -> None:
@@ -169,6 +171,16 @@ def _weights(profile: Profile) -> str:
         return mode
     held = "unknown" if seen.cached_mib is None else mib(seen.cached_mib)
     return f"{mode}; {held} of {mib(seen.mib)} in the page cache ({seen.file_system})"
+
+
+def _spread(profile: Profile) -> str:
+    """Over which machines, and what that costs, as far as the file says."""
+    from paddock.config.lenders import RPC
+
+    names = ", ".join(profile.rpc_nodes)
+    flag = profile.flag(RPC)
+    where = f"{names} lend their devices at {flag.values[0]}" if flag else f"{names} must lend their devices: nobody has said that all do"  # fmt: skip
+    return f"{where}; what goes there is not encrypted: weights at every load, some KiB for every token (`paddock plan` says how much)"
 
 
 def _print_flags(profile: Profile) -> None:

@@ -21,7 +21,7 @@ from paddock.cli.output.terminal import (
 from paddock.cli.output.yielded import lines_of
 from paddock.figures.device_names import detailed
 from paddock.figures.drivers import is_drivers_own
-from paddock.figures.units import mib, seconds, speed
+from paddock.figures.units import count, mib, seconds, speed
 
 if TYPE_CHECKING:
     from paddock.api.contexts import KeptContext
@@ -79,7 +79,7 @@ def _daemon(found: Status, url: str) -> None:
 def _nodes(nodes: list[NodeInfo]) -> None:
     """Of a stable of many machines: those that are up in one line, the others with the reason."""
     if up := [node.name for node in nodes if node.state == "up"]:
-        print(f"{len(nodes)} nodes, up: {', '.join(up)}")
+        print(f"{count(len(nodes), 'node')}, up: {', '.join(up)}")
     for node in nodes:
         if node.state != "up":
             print(paint(harmless(node.in_words()), "yellow"))

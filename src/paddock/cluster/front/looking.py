@@ -14,6 +14,7 @@ from paddock.daemon.activity.scrape import scraped
 from paddock.errors import NodesAway
 from paddock.http import malformed, refusing, router, sse
 from paddock.http.auth import Scope
+from paddock.http.dashboard import page_of
 from paddock.http.front import Route
 from paddock.http.management import reply
 from paddock.http.query import number
@@ -68,6 +69,11 @@ async def events(front: StableFront, request: web.Request, route: Route) -> web.
             async for event in ticks:
                 await response.write(sse.SILENCE if event is None else sse.encode(event))
     return response
+
+
+async def dashboard(front: StableFront, request: web.Request, route: Route) -> web.StreamResponse:
+    """The page for browsers, with how all nodes are."""
+    return await page_of(front.guard, front.stable.bus, request)
 
 
 async def router_events(

@@ -24,7 +24,7 @@ _BY_HANDLER: dict[Handler, Handler] = {
     lists.version: lists.version,
     lists.refused: lists.refused,
     management.disabled: management.disabled,
-    dashboard.page: dashboard.page,
+    dashboard.page: looking.dashboard,
     dashboard.file: dashboard.file,
     openapi.document: openapi.document,
     management.health: looking.health,
@@ -98,8 +98,8 @@ _BY_PATH: dict[tuple[str, str], Handler] = {
 # One node's own affair: the one that `?node=` names, else the only one.
 ONE_NODE = frozenset(
     (
-        *(("POST", "/bench"), ("POST", "/pulls"), ("POST", "/models")),
-        ("POST", "/pulls/plan"),
+        *(("POST", "/bench"), ("POST", "/bench/news")),
+        *(("POST", "/pulls"), ("POST", "/pulls/plan"), ("POST", "/models")),
         *(("POST", "/engines/promote"), ("POST", "/engines/rollback"), ("DELETE", "/models")),
         *(("GET", "/config"), ("PUT", "/config"), ("POST", "/config/check")),
         *(("POST", "/config/preview"), ("POST", "/config/undo")),

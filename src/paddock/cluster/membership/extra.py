@@ -3,8 +3,8 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from paddock.cluster.refusals import ClusterMissing
+from paddock.extras import install_command
 
-INSTALL = "pip install 'paddock-llm[cluster]' (from a checkout: pip install '.[cluster]')"
 _OLDEST = (2, 60)
 
 
@@ -13,9 +13,14 @@ def must_be_installed() -> str:
     try:
         found = version("ray")
     except PackageNotFoundError:
-        raise ClusterMissing("several machines need the library ray", hint=INSTALL) from None
+        raise ClusterMissing(
+            "several machines need the library ray", hint=install_command("cluster")
+        ) from None
     numbers = tuple(int(word) for word in found.split(".")[:2] if word.isdecimal())
     if numbers < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise ClusterMissing(f"Ray {found} is too old: {oldest} or newer is needed", hint=INSTALL)
+        raise ClusterMissing(
+            f"Ray {found} is too old: {oldest} or newer is needed",
+            hint=install_command("cluster"),
+        )
     return found

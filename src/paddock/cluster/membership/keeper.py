@@ -62,9 +62,7 @@ def environment(machine: JoinedNode, environ: Mapping[str, str]) -> dict[str, st
         folder = machine.file.parent / "ray-head"
         made |= {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder)}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not machine.head or token_file(environ).exists():
-        made["RAY_AUTH_MODE"] = "token"
-    return made | dict(environ)
+    return made | token_mode(environ, is_head=not machine.head) | dict(environ)
 
 
 def _forget_ended(machine: JoinedNode) -> None:
@@ -77,6 +75,12 @@ def _forget_ended(machine: JoinedNode) -> None:
 def token_file(environ: Mapping[str, str]) -> Path:
     """Where Ray looks for the token by which machines know each other."""
     return Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+def token_mode(environ: Mapping[str, str], *, is_head: bool = False) -> dict[str, str]:
+    """What has Ray show its token, which it does not by itself although it has one. A machine without one goes without."""
+    has_one = bool(environ.get("RAY_AUTH_TOKEN")) or token_file(environ).exists()
+    return {"RAY_AUTH_MODE": "token"} if has_one or is_head else {}
 
 
 def must_have_token(environ: Mapping[str, str]) -> Path | None:

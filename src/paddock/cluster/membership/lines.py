@@ -17,8 +17,10 @@ class NodeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     python: str = ""
     name: str = ""  # as `paddock node join` was given
     mac: str = ""
+    lends: str = ""  # HOST:PORT at which others may use its devices by RPC
     reserves: bool = False  # whether GPUs are reserved with Ray there
     local_key: str = ""  # for the actor there, which passes it on to nobody
+    held_file: str = ""  # for the actor: where it writes which GPUs jobs of Ray hold
 
 
 class FrontsWish(msgspec.Struct, kw_only=True):
@@ -29,6 +31,7 @@ class FrontsWish(msgspec.Struct, kw_only=True):
     key_name: str
     key_digest: str  # of the front's key
     front_address: str = ""  # of the front's machine in the cluster
+    lenders: dict[str, str] = {}  # HOST:PORT of the machines that lend their devices, by name
 
 
 class Begin(msgspec.Struct, kw_only=True):

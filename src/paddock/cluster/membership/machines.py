@@ -10,6 +10,7 @@ from paddock.cluster.node import Node, NodeState
 
 NAME_LABEL = "paddock-name"
 _OWN_LABELS = ("ray.io/", NAME_LABEL)
+_MISSED = 3  # of one that lends: it is not used any more, and models that lie on it are ended
 _NO_RAY = "Ray has lost this machine; its daemon answers all the same"
 
 
@@ -35,6 +36,7 @@ class ClusterMachine:
     facts: NodeReport | None = None
     answers: bool | None = None  # its daemon, when it was last asked; None: it never was
     complaint: str = ""  # why Ray cannot run anything there
+    missed: int = 0  # how often in a row nobody answered where it lends its devices
 
     @property
     def url(self) -> str:
@@ -76,6 +78,20 @@ class Machines:
     def urls(self) -> dict[str, str]:
         """Of the daemons that are known, by address."""
         return {machine.address: machine.url for machine in self._all.values() if machine.url}
+
+    def lending(self) -> dict[str, str]:
+        """Where machines say that they lend their devices, by address."""
+        return {m.address: m.facts.lends for m in self._all.values() if m.facts and m.facts.lends}
+
+    def lenders(self) -> dict[str, str]:
+        """Where machines lend their devices, by name, as far as that is answered."""
+        named = {node.address: node.name for node in self.nodes() if node.state != "left-out"}
+        return {
+            named[machine.address]: machine.facts.lends
+            for machine in self._all.values()
+            if machine.facts and machine.facts.lends and machine.missed < _MISSED
+            if machine.address in named
+        }
 
     def _is_wanted(self, node: RayNode) -> bool:
         return all(node.labels.get(key) == value for key, value in self._wanted.items())

@@ -18,7 +18,7 @@ import time
 import urllib.request
 from typing import Any
 
-from paddock.cluster.membership.gpu_holds import GpuHolds, in_use
+from paddock.cluster.membership.gpu_holds import GpuHolds, in_use, names_of
 from paddock.cluster.membership.unverified import unverified
 
 _START_SECONDS = 150.0
@@ -38,6 +38,7 @@ class NodeActor:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         self._local_key = ""  # for looking at the daemon; it never leaves this process
+        self._held_file = self._held_said = ""
         threading.Thread(target=self._keep, daemon=True).start()
         threading.Thread(target=self._reserve, daemon=True).start()
 
@@ -58,6 +59,7 @@ class NodeActor:
         while True:
             facts = self._up()
             self._local_key = facts.pop("local_key", "")
+            self._held_file = facts.pop("held_file", "")
             self._tell(facts)
             begun = time.monotonic()
             if facts.get("state") == "up":
@@ -78,9 +80,22 @@ class NodeActor:
                 continue
             try:
                 if holds.count():
-                    holds.hold(in_use(self._devices()))
+                    devices = self._devices()
+                    holds.hold(in_use(devices))
+                    self._tell_held(names_of(holds.jobs(), devices))
             except Exception as error:  # noqa: BLE001 (Ray's head may be lost; the next look tries again)
                 print(f"GPUs are not reserved: {error!r}", file=sys.stderr)  # noqa: T201 (Ray's log of this worker)
+
+    def _tell_held(self, gpus: list[str]) -> None:
+        """Write for the daemon on which GPUs it must not count."""
+        text = json.dumps({"pid": os.getpid(), "gpus": gpus})
+        if not self._held_file or text == self._held_said:
+            return
+        draft = f"{self._held_file}.new"
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
+            file.write(text)
+        os.replace(draft, self._held_file)  # noqa: PTH105
+        self._held_said = text
 
     def _devices(self) -> list[dict[str, Any]]:
         """As the daemon says; none where it does not answer, for then nothing is known to lie there."""

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from paddock.cluster.membership.keeper import token_mode
 from paddock.cluster.membership.lines import Begin, Line, NodeReport, Nodes, Trouble
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
 from paddock.cluster.membership.unverified import unverified
@@ -78,6 +79,10 @@ class Agent:
 
     async def _trouble(self) -> Trouble | None:
         """Become part of the cluster; what is in the way."""
+        address = self._begin.address
+        if ":" in address and not await does_listen(address):  # Ray itself tries for minutes
+            hint = "`paddock node join` there, or `ray start --head`, begins it; is it the right HOST:PORT?"
+            return Trouble(code="no_cluster", message=f"no cluster answers at {address}", hint=hint)
         try:
             await asyncio.to_thread(_join, self._ray, self._begin.address, self._begin.own_address)
         except Exception as error:  # noqa: BLE001 (Ray raises what it likes; each is an answer)
@@ -113,8 +118,8 @@ class Agent:
         """What this machine says, as long as Ray has it."""
         actor: Any = None
         seen = 0
-        want = msgspec.to_builtins(self._begin.want)
         while address in self._machines and self._machines[address].is_in_ray:
+            want = self._want()
             try:
                 if actor is None:
                     actor = await asyncio.to_thread(self._actor, address, want)
@@ -130,6 +135,12 @@ class Agent:
                 continue
             if address in self._machines and changed_facts(self._machines[address], facts):
                 self._publish()
+
+    def _want(self) -> dict[str, Any]:
+        """What the front wants of each machine now."""
+        self._begin.want.lenders = self._machines.lenders()
+        found: dict[str, Any] = msgspec.to_builtins(self._begin.want)
+        return found
 
     def _complain(self, address: str, error: Exception) -> None:
         if address in self._machines:
@@ -166,9 +177,17 @@ class Agent:
             if address in self._machines and self._machines[address].url == url:
                 self._machines[address].answers = answers
 
+        async def look(address: str, lends: str) -> None:
+            listens = await does_listen(lends)
+            if address in self._machines:
+                missed = self._machines[address].missed
+                self._machines[address].missed = 0 if listens else missed + 1
+
         async with asyncio.TaskGroup() as group:
             for address, url in self._machines.urls().items():
                 group.create_task(ask(address, url))
+            for address, lends in self._machines.lending().items():
+                group.create_task(look(address, lends))
         self._publish()
 
     def _publish(self) -> None:
@@ -196,6 +215,18 @@ async def does_answer(url: str) -> bool:
                 return b" 200 " in await reader.readline()
             finally:
                 writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def does_listen(endpoint: str) -> bool:
+    """Whether somebody takes connections there."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.close()
+            return True
     except (OSError, TimeoutError):
         return False
 
@@ -256,6 +287,7 @@ async def _serve(begin: Begin, output: _FrontsEnd) -> None:
 
     await Agent(ray, begin, output).run()
     guard.cancel()
+    os._exit(1)  # asyncio would wait for the thread that reads our input, and the front for our end
 
 
 def _join(ray: ModuleType, address: str, own_address: str) -> None:
@@ -281,6 +313,8 @@ def main() -> None:
     With `leave HOST:PORT ADDRESS` it takes this machine out of the stable instead.
     """
     output = _FrontsEnd.taken()
+    for name, value in token_mode(os.environ).items():
+        os.environ.setdefault(name, value)
     if sys.argv[1:2] == ["leave"]:
         _leave(sys.argv[2], sys.argv[3])
         os._exit(0)

@@ -22,13 +22,14 @@ from paddock.cluster.membership.node_key import NodeKey
 from paddock.cluster.node import Node
 from paddock.cluster.refusals import ClusterDiffers, ClusterMissing, NoCluster
 from paddock.config.cluster import ClusterSettings
-from paddock.errors import ConfigError, PaddockError
+from paddock.errors import ConfigError, PaddockError, ungrouped
 from paddock.private import believed
 
 _log = logging.getLogger(__name__)
 _LINE = 1 << 20  # bytes of one line at most: hundreds of machines
 _AGAIN = (1.0, 2.0, 5.0, 10.0)  # seconds until the agent is started again
 _FIRST_SECONDS = 90.0
+_SIGN_EVERY = 10.0  # seconds
 _REFUSALS = {kind.code: kind for kind in (ClusterMissing, NoCluster, ClusterDiffers)}
 
 
@@ -66,15 +67,17 @@ class RayMembership:
         must_be_installed()
         membership = cls(state_dir, address, settings)
         membership._recall()
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(membership._run())
-            try:
-                await membership._begun()
-                yield membership
-            finally:
-                task.cancel()
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(membership._run())
+                try:
+                    await membership._begun()
+                    yield membership
+                finally:
+                    task.cancel()
 
     async def _begun(self) -> None:
+        signs = asyncio.create_task(self._say_that_it_waits())
         try:
             async with asyncio.timeout(_FIRST_SECONDS):
                 await self._has_begun.wait()
@@ -83,17 +86,27 @@ class RayMembership:
                 f"the cluster at {self._address} does not answer",
                 hint="`ray status` shows whether it does",
             )
+        finally:
+            signs.cancel()
         if self._refusal and not (self._nodes and isinstance(self._refusal, NoCluster)):
             raise self._refusal
+
+    async def _say_that_it_waits(self) -> None:
+        while True:
+            await asyncio.sleep(_SIGN_EVERY)
+            _log.info("waiting for the cluster at %s, which has not answered yet", self._address)
 
     async def _run(self) -> None:
         """An agent, and the next one when it ends, for ever."""
         failures = 0
         while True:
             said_something = False
-            async for line in self._lines():
-                said_something |= isinstance(line, Nodes)
-                self._take(line)
+            try:
+                async for line in self._lines():
+                    said_something |= isinstance(line, Nodes)
+                    self._take(line)
+            except Exception:  # noqa: BLE001  # the next one may do better; without any the machines stay as they were
+                _log.exception("reading what the agent of the cluster says broke")
             failures = 0 if said_something else failures + 1
             pause = _AGAIN[min(failures, len(_AGAIN) - 1)]
             _log.warning("the agent of the cluster has ended; the next one begins in %.0f s", pause)

@@ -174,7 +174,7 @@ class Bus:
                 reader.lagged = False
                 reader.queue.clear()  # the snapshot holds all of it
                 reader.reading = None
-                yield self._stamped_snapshot()
+                yield self.snapshot()
             while reader.queue.events and not reader.lagged:
                 yield reader.queue.take()
             if reader.lagged:
@@ -196,8 +196,8 @@ class Bus:
         assert reading is not None
         return msgspec.structs.replace(reading, seq=self.seq)
 
-    def _stamped_snapshot(self) -> Snapshot:
-        """The same for all who come at once: of thousands of profiles it has megabytes."""
+    def snapshot(self) -> Snapshot:
+        """How everything is now, with the number of the last event. The same for all who come at once: of thousands of profiles it has megabytes."""
         if self._latest is None or self._latest.seq != self.seq:
             self._latest = self._source.snapshot()
             self._latest.seq, self._latest.time = self.seq, timestamp()

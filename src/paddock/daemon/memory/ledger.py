@@ -27,6 +27,7 @@ from paddock.daemon.memory.device_info import (
     identified,
 )
 from paddock.daemon.memory.engine_devices import EngineDevices, is_remote
+from paddock.daemon.memory.held_gpus import with_held
 from paddock.daemon.memory.holders import held_by, used_by
 from paddock.daemon.memory.release import GpuReader, released
 from paddock.figures.device_names import in_order
@@ -79,9 +80,13 @@ class Ledger:
         driver: Driver | None = None,
         memory_file: Path | None = None,
         kept: Kept | None = None,
+        held_file: Path | None = None,
     ) -> None:
-        """`memory_file`: where measured overheads are kept for the next daemon; `kept`: None for none."""
-        self._kept = kept
+        """`memory_file`: where measured overheads are kept for the next daemon; `kept`: None for none.
+
+        `held_file`: where it is written which GPUs jobs of Ray hold.
+        """
+        self._kept, self._held_file = kept, held_file
         self._margin = settings.memory_margin
         self._max_instances = settings.max_instances
         self._driver = driver or Gpus()
@@ -100,7 +105,7 @@ class Ledger:
 
     def read(self, booked: Booked) -> Room:
         """Read everything; what all instances together may take."""
-        self._gpus, self._memory = tuple(self._driver.read()), read_memory()
+        self._gpus, self._memory = with_held(self._driver.read(), self._held_file), read_memory()
         readings = [self._gpu_reading(gpu, booked) for gpu in self._gpus]
         listed = {gpu_id(gpu) for gpu in self._gpus}
         readings += self._known.readings(booked, listed)

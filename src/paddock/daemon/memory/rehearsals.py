@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paddock.api.placement import Plan
+from paddock.config.lenders import lacking
 from paddock.config.profile import Profile
 from paddock.core.model import HOST, Demand, DeviceId
 from paddock.core.scheduler import Scheduler
@@ -119,6 +120,8 @@ class Rehearsals:
         async with self._busy:
             if not self._scheduler.is_calm or self._scheduler.away is not None:
                 return None
+            if lacking(profile, self._roster.lenders):
+                return None  # alone it would lie otherwise
             try:
                 engine = self._roster.engine(profile)
             except PaddockError as error:

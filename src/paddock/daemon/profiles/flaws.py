@@ -8,6 +8,7 @@ engine: a changed one is tried anew.
 
 from pathlib import Path
 
+from paddock.config.lenders import lacking
 from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import Profile
 from paddock.core.model import Cause
@@ -41,7 +42,7 @@ class Flaws:
 
     def of(self, profile: Profile) -> Cause | None:
         """Why it cannot be loaded; None where nothing is known."""
-        if found := self._of_files(profile):
+        if found := self._of_files(profile) or self._of_lenders(profile):
             return found
         words = self.refusal(profile)
         return _cause(profile, words) if words else None
@@ -61,6 +62,14 @@ class Flaws:
                 if error and error.is_final:
                     return _cause(profile, error.message, error.hint)
         return None
+
+    def _of_lenders(self, profile: Profile) -> Cause | None:
+        names = ", ".join(lacking(profile, self._roster.lenders))
+        if not names:
+            return None
+        hint = f"`paddock node list` at the front shows whether {names} answers, and `lend-to` in paddock.toml there lets it lend"
+        text = f"{profile.id} cannot be loaded: it lies on {names} too (rpc-nodes), which lends nothing here now"
+        return Cause("cannot_load", text, hint)
 
 
 def _cause(profile: Profile, why: str, hint: str = "") -> Cause:

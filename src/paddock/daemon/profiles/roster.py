@@ -14,6 +14,7 @@ from msgspec import structs
 from paddock.api.types import ConfigInfo, Failure
 from paddock.config import models_conf
 from paddock.config.explain import Changes, compare
+from paddock.config.lenders import read_lenders, with_lenders
 from paddock.config.model_files import MODEL_FLAGS
 from paddock.config.profile import May, NamedModel, Profile, Stable
 from paddock.config.settings import Paths, Settings
@@ -40,6 +41,7 @@ class Revision:
     stable: Stable
     engines: Engines
     changes: Changes
+    lenders: dict[str, str]  # machines that lend their devices: config/lenders.py
 
 
 class Roster:
@@ -50,6 +52,7 @@ class Roster:
         self.engines = Engines.of(settings, paths.state_dir)
         self.stable = Stable(paths.config, paths.models_dir, {})
         self.edition = 0  # changes with the stable
+        self.lenders: dict[str, str] = {}  # HOST:PORT of machines that lend their devices, by name
         self.trial: Profile | None = None  # one that is in no file: `tunings.py` has it loaded
         self.info = ConfigInfo(path=str(paths.config), loaded_at="")
         self._facts: dict[Path, tuple[list[Stamp], Facts | GgufError]] = {}
@@ -136,12 +139,15 @@ class Roster:
                 defaults_for=engines.defaults,
                 before=self.stable.profiles,
             )
-            stable, changes = settled(new, engines, self.stable, trial=self.trial)
-            return Revision(stable, engines, changes)
+            lenders = read_lenders(self._paths.state_dir)
+            spread = with_lenders(new, lenders)
+            stable, changes = settled(spread, engines, self.stable, trial=self.trial)
+            return Revision(stable, engines, changes, lenders)
 
     def take(self, draft: Revision, warnings: list[str]) -> None:
         """From now on it is as this draft says; `warnings`: what is wrong with it all the same."""
         self.engines, self.stable = draft.engines, draft.stable
+        self.lenders = draft.lenders
         self.edition += 1
         path = str(draft.stable.path)
         self.info = ConfigInfo(path=path, loaded_at=timestamp(), warnings=warnings)

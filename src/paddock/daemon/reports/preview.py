@@ -8,6 +8,7 @@ from paddock.core.model import DeviceId, ProfileId
 from paddock.daemon.parts import Parts
 from paddock.daemon.reports.view import StatusView
 from paddock.host.seen_files import SeenFiles
+from paddock.placement.over_network import sent_by_load
 from paddock.placement.words import gib
 
 
@@ -36,6 +37,7 @@ def previewed(
         seconds=None if seconds is None else round(seconds, 3),
         size_mib=seen.mib if seen else None,
         cached_mib=seen.cached_mib if seen else None,
+        network_mib=sent_by_load(parts.plans.of(profile).devices) or None,
         eta=eta if found.needs_load else None,
         verdict=verdict.state if verdict else None,
     )
@@ -110,7 +112,9 @@ def _lasting(seconds: float) -> str:
 def _costs(preview: Preview) -> list[str]:
     needs = [_needed(need) for need in preview.needs]
     took = f"took {_lasting(preview.seconds)} last time" if preview.seconds is not None else ""
-    return list(filter(None, [f"needs {_listed(needs)}" if needs else "", took, _cached(preview)]))
+    sent = f"sends {gib(preview.network_mib)} over the network" if preview.network_mib else ""
+    needed = f"needs {_listed(needs)}" if needs else ""
+    return list(filter(None, [needed, sent, took, _cached(preview)]))
 
 
 def _cached(preview: Preview) -> str:

@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec
 
 from paddock.api import events as wire_events
 from paddock.api import types as wire
+from paddock.api.bench import BenchNow
 from paddock.api.placement import Speed, Verdict
 from paddock.api.pulls import PullInfo
 from paddock.api.tunings import TuningNow
@@ -180,6 +181,10 @@ class Publisher:
     def tuning_changed(self, now: TuningNow) -> None:
         """A study began, went a step on, or ended."""
         self._bus.publish(wire_events.TuningChanged(tuning=now))
+
+    def bench_changed(self, now: BenchNow) -> None:
+        """A benchmark went a step on, or ended."""
+        self._bus.publish(wire_events.BenchChanged(bench=now))
 
     # ---- of models.conf ----
 

@@ -9,6 +9,7 @@ from paddock.daemon.parts import Parts
 from paddock.errors import EngineError
 from paddock.llama.facts import file_mark
 
+CODE = "stale-tuning"
 _STUDIES = 20  # of a profile: how far back the last written one may lie
 
 
@@ -24,7 +25,7 @@ async def stale_tuning(parts: Parts, profile: Profile) -> list[Advice]:
         return []
     return [
         Advice(
-            code="stale-tuning",
+            code=CODE,
             severity="info",
             message=f"was tuned for {written.goal} on {written.begun_at[:10]}, and since then {' and '.join(changed)}",
             hint=f"`paddock tune {profile.id} --for {written.goal}` measures it anew",

@@ -2,9 +2,10 @@
 
 import { key } from "./api.js";
 import { useOrder } from "./asking.js";
+import { Dialogs, opening } from "./dialogs.js";
 import { isAnyKept } from "./draft.js";
 import { onMove } from "./history.js";
-import { KEYS, onKey } from "./keys.js";
+import { onKey } from "./keys.js";
 import { fraction, Mark, Order, Refused } from "./parts.js";
 import { addressOf, placeOf } from "./route.js";
 import { store, useView } from "./store.js";
@@ -35,7 +36,7 @@ const SHOWN = 5000; // milliseconds: what a key of the keyboard has done
 
 export function App() {
     const view = useView(), [place, setPlace] = useState(placeOf(location)), [isOnline, setIsOnline] = useState(navigator.onLine);
-    const help = useRef(/** @type {HTMLDialogElement | null} */ (null)), ending = useRef(/** @type {HTMLDialogElement | null} */ (null)), main = useRef(/** @type {HTMLElement | null} */ (null));
+    const main = useRef(/** @type {HTMLElement | null} */ (null)), [opened, setOpened] = useState(/** @type {import("./dialogs.js").Opened} */ (null));
     useEffect(() => onMove(() => setPlace(placeOf(location))), []);
     const [ordered, setOrdered] = useState(""), { order, error } = useOrder(); // by a key of the keyboard
     useEffect(() => {
@@ -43,7 +44,7 @@ export function App() {
             setOrdered(what);
             void order(path, body).then(() => setTimeout(() => setOrdered((now) => (now === what ? "" : now)), SHOWN));
         };
-        const act = onKey({ help: () => help.current?.showModal(), stop: () => ending.current?.showModal(), order: give });
+        const act = onKey({ help: () => setOpened(opening("keys")), stop: () => setOpened(opening("stop")), order: give });
         const change = () => setIsOnline(navigator.onLine);
         const ask = (/** @type {BeforeUnloadEvent} */ event) => isAnyKept() && event.preventDefault();
         addEventListener("keydown", act);
@@ -73,27 +74,14 @@ export function App() {
             <nav aria-label="views">${Object.entries(LINKS).map(([name, text]) => html`<a href=${addressOf(name)}
                 aria-current=${place.view === name ? "page" : undefined}>${text}</a>`)}<a href="/">Chat</a></nav>
             <span class="link" role="status"><${Mark} mark=${isOnline ? words.LINKS[view.link] : words.LINKS.offline} /></span>
-            <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
+            <button class="plain" aria-label="keys" title="keys ( ? )" onClick=${() => setOpened(opening("keys"))}>?</button>
         </header>
         <${Problems} view=${view} place=${place} isOnline=${isOnline} />
         <div class="said" role="status">${ordered}</div>
         <${Refused} error=${ordered ? error : null} />
         <main id="main" ref=${main}><${Shown} key=${where} view=${view} place=${place} /></main>
         <footer class="dim">${[view.version && `paddock ${view.version}`, view.engine, view.current && `current: ${view.current}`].filter(Boolean).join(" · ")}</footer>
-        <dialog ref=${help} aria-labelledby="keys-title">
-            <h2 id="keys-title">Keys</h2>
-            <dl class="facts">${KEYS.map(([keyName, what]) => html`<dt><kbd>${keyName}</kbd></dt><dd>${what}</dd>`)}</dl>
-            <form method="dialog"><button>Close</button></form>
-        </dialog>
-        <dialog ref=${ending} aria-labelledby="stop-title">
-            <h2 id="stop-title">Stop the daemon?</h2>
-            <p>Requests that run are finished. Models that stay loaded are taken over by the next daemon.</p>
-            <form method="dialog" class="bar-of-tools" onSubmit=${(/** @type {SubmitEvent} */ event) => {
-                const wish = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
-                if (wish) void order("/shutdown", { keep: wish === "keep" });
-            }}><button autofocus>Cancel</button>
-                <button value="keep">Stop, and keep models loaded</button><button value="all">Stop all</button></form>
-        </dialog>`;
+        <${Dialogs} opened=${opened} close=${(/** @type {import("./dialogs.js").Opened} */ which) => setOpened((now) => (now === which ? null : now))} stop=${(/** @type {boolean} */ keep) => order("/shutdown", { keep })} />`;
 }
 
 /** What stands in the way of all views. @param {{view: View, place: Place, isOnline: boolean}} props */

@@ -4,7 +4,7 @@
 /** @typedef {import("./state.js").DeviceInfo} DeviceInfo */
 /** @typedef {{kind: "instance" | "foreign" | "margin" | "free" | "unknown", label: string, mib: number, number: number}} Segment */
 
-import { whole } from "./words.js";
+import { tenths, whole } from "./words.js";
 
 const DRIVER_MIB = 640; // what a driver keeps for itself on an idle card: figures/drivers.py
 const WORTH_NAMING = 64; // MiB of foreign use; less is what an idle driver takes
@@ -32,7 +32,7 @@ export function segments(view, device) {
 export function facts(device) {
     const found = [];
     if (device.utilization != null) found.push(`${device.kind === "host" ? "CPU " : ""}${whole(device.utilization * 100)} %`);
-    if (device.load != null) found.push(`load ${device.load.toLocaleString(undefined, { maximumFractionDigits: 1 })}`);
+    if (device.load != null) found.push(`load ${tenths(device.load)}`);
     if (device.temperature_c != null) found.push(`${device.temperature_c} °C`);
     if (device.power_w != null) {
         found.push(`${whole(device.power_w)}${device.power_limit_w ? ` of ${whole(device.power_limit_w)}` : ""} W`);

@@ -28,6 +28,13 @@ export class Feed {
         this._wantsSnapshot = false;
     }
 
+    /** The first event, which came within the page. @param {string} data */
+    begin(data) {
+        const event = JSON.parse(data);
+        this._after = String(event.seq);
+        this._hear(event);
+    }
+
     /** Read for as long as the page is open. */
     async run() {
         for (;;) {
@@ -91,10 +98,10 @@ export class Feed {
     }
 
     /** @param {{id?: string, data: string}} event */
-    _take(event) {
+    _take({ id, data }) {
         if (this._wantsSnapshot) return;
-        if (event.id) this._after = event.id;
-        this._hear(JSON.parse(event.data));
+        if (id) this._after = id;
+        this._hear(JSON.parse(data));
     }
 
     /** @param {number} pause milliseconds */

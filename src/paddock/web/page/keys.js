@@ -24,6 +24,7 @@ export const KEYS = [
     ["p", "what is wrong with models.conf, with its lines"],
     ["d", "devices"],
     ["r", "requests"],
+    ["D", "downloads"],
     ["h", "the first view: all models"],
     ["Q", "stop the daemon; it asks first, and whether models stay loaded"],
     ["?", "these keys"],
@@ -50,6 +51,7 @@ export function onKey({ help, stop, order }) {
         e: () => go(addressOf("config", modelInHand())),
         d: () => go(addressOf("devices")),
         r: () => go(addressOf("requests")),
+        D: () => go(addressOf("pulls")),
         h: () => go(addressOf("models")),
         u: () => unload(order),
         c: () => cancelLoad(order),
@@ -98,9 +100,9 @@ function yieldOrResume(order) {
     else order("/yield", { wait: false, by: "the dashboard" }, "yielding the GPUs");
 }
 
-/** @param {HTMLElement} target */
+/** A dialog that was closed keeps the focus until the page is drawn again. @param {HTMLElement} target */
 function isTyped(target) {
-    return target.isContentEditable || target.matches("input, select, textarea, dialog *");
+    return target.isContentEditable || target.matches("input, select, textarea, dialog[open] *");
 }
 
 function toField() {

@@ -20,8 +20,21 @@ function follow(event) {
 addEventListener("click", follow);
 addEventListener("online", () => store.feed.retry());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && store.feed.retry());
-void store.feed.run();
-// Drawn once, with what there is, where the daemon answers at once as it does.
-void Promise.race([store.heard, new Promise((resolve) => setTimeout(resolve, PATIENCE))]).then(() => {
-    render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
-});
+const draw = () => render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+
+// A snapshot that came within the page is its first event: it is drawn at once, and the feed reads on from there once that is painted.
+const came = document.getElementById("snapshot")?.textContent;
+if (came) {
+    store.feed.begin(came);
+    draw();
+    painted(() => void store.feed.run());
+} else { // drawn once, with what there is, where the daemon answers at once as it does
+    void store.feed.run();
+    void Promise.race([store.heard, new Promise((resolve) => setTimeout(resolve, PATIENCE))]).then(draw);
+}
+
+/** Once what is drawn now is on the screen; a hidden tab paints nothing. @param {() => void} then */
+function painted(then) {
+    if (document.visibilityState === "visible") requestAnimationFrame(() => setTimeout(then));
+    else setTimeout(then);
+}

@@ -113,6 +113,12 @@ function after(view, event, now) {
             const notices = goesOn ? view.notices.slice(0, -1) : view.notices;
             return noted({ ...view, notices }, { kind: "tuning", at: now, profile: event.tuning.profile, about: event });
         }
+        case "bench": {
+            const about = view.notices.at(-1)?.about;
+            const goesOn = about && !("link" in about) && about.type === "bench";
+            const notices = goesOn ? view.notices.slice(0, -1) : view.notices;
+            return noted({ ...view, notices }, { kind: "bench", at: now, profile: event.bench.profile, about: event });
+        }
         default:
             return view; // of a newer daemon: what it knows more is not shown
     }

@@ -25,7 +25,7 @@
  * @property {[number, number] | null} first  when MiB were first reported, and how many
  *
  * @typedef {object} Notice  One thing that happened. It is worded where it is shown, in the reader's own numbers.
- * @property {"ready" | "failed" | "cancelled" | "degraded" | "config" | "link" | "yield" | "pull" | "tuning"} kind
+ * @property {"ready" | "failed" | "cancelled" | "degraded" | "config" | "link" | "yield" | "pull" | "tuning" | "bench"} kind
  * @property {number} at
  * @property {string} profile  whom it is about, where it is about one
  * @property {boolean} [verified]

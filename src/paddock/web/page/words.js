@@ -1,5 +1,7 @@
 /** Numbers, times and states as people read them, in the reader's own locale and zone. Pure. */
 
+import { numeral } from "./numerals.js";
+
 /** @typedef {import("./state.js").Notice} Notice */
 /** @typedef {"plain" | "good" | "busy" | "warn" | "bad" | "dim"} Tone */
 /** @typedef {{symbol: string, word: string, tone: Tone}} Mark */
@@ -12,39 +14,42 @@ function once(make) {
     let made;
     return () => (made ??= make());
 }
-const digits = (/** @type {number} */ n) => once(() => new Intl.NumberFormat(undefined, { minimumFractionDigits: n, maximumFractionDigits: n }));
-const WHOLE = digits(0), ONE = digits(1), TWO = digits(2);
-const SHORT = once(() => new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 }));
-const CLOCK = once(() => new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }));
-const MOMENT = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }));
-const DATE = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" }));
+const LANGUAGE = globalThis.navigator?.language; // of the reader; for numbers and times alike
+const WHOLE = numeral(0, LANGUAGE), ONE = numeral(1, LANGUAGE), TWO = numeral(2, LANGUAGE);
+const SHORT = once(() => new Intl.NumberFormat(LANGUAGE, { notation: "compact", maximumFractionDigits: 1 }));
+const CLOCK = once(() => new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium" }));
+const MOMENT = once(() => new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "medium" }));
+const DATE = once(() => new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" }));
 
 /** @param {number | null | undefined} value */
-export const whole = (value) => (value == null ? "" : WHOLE().format(value));
+export const whole = (value) => (value == null ? "" : WHOLE(value));
+
+/** With one digit behind the point. @param {number} value */
+export const tenths = (value) => ONE(value);
 
 /** A count that may grow large. @param {number | null | undefined} value */
-export const amount = (value) => (value == null ? "" : value < 10_000 ? WHOLE().format(value) : SHORT().format(value));
+export const amount = (value) => (value == null ? "" : value < 10_000 ? WHOLE(value) : SHORT().format(value));
 
 /** `2.9 GiB`, below one GiB `512 MiB`. @param {number | null | undefined} value */
 export function mib(value) {
     if (value == null) return "";
-    return value >= 1024 ? `${ONE().format(value / 1024)} GiB` : `${WHOLE().format(value)} MiB`;
+    return value >= 1024 ? `${ONE(value / 1024)} GiB` : `${WHOLE(value)} MiB`;
 }
 
 /** `12.4 s`, `3 min 05 s`, `2 h 10 min`. @param {number | null | undefined} value */
 export function seconds(value) {
     if (value == null) return "";
-    if (value < MINUTE) return `${ONE().format(value)} s`;
+    if (value < MINUTE) return `${ONE(value)} s`;
     const all = Math.round(value), minutes = Math.floor(all / MINUTE);
     if (minutes < 60) return `${minutes} min ${String(all % MINUTE).padStart(2, "0")} s`;
     return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
 /** Of one phase: `0.35 s`. @param {number} value */
-export const fine = (value) => `${TWO().format(value)} s`;
+export const fine = (value) => `${TWO(value)} s`;
 
 /** @param {number | null | undefined} value */
-export const speed = (value) => (value == null ? "" : `${(value < 100 ? ONE : WHOLE)().format(value)} t/s`);
+export const speed = (value) => (value == null ? "" : `${(value < 100 ? ONE : WHOLE)(value)} t/s`);
 
 /** Only what is complete is called 100 %. @param {number | null | undefined} fraction */
 export function percent(fraction) {
@@ -56,21 +61,21 @@ export function percent(fraction) {
 /** The size of a context: `128k`. @param {number | null | undefined} value */
 export function tokens(value) {
     if (value == null) return "";
-    return value >= 1024 && value % 1024 === 0 ? `${value / 1024}k` : WHOLE().format(value);
+    return value >= 1024 && value % 1024 === 0 ? `${value / 1024}k` : WHOLE(value);
 }
 
 /** What a disk delivers, in the units that disks are sold by. @param {number | null} mibPerSecond */
 export function rate(mibPerSecond) {
     if (mibPerSecond == null) return "";
     const megabytes = mibPerSecond * 1.048576;
-    return megabytes < 1000 ? `${WHOLE().format(megabytes)} MB/s` : `${ONE().format(megabytes / 1000)} GB/s`;
+    return megabytes < 1000 ? `${WHOLE(megabytes)} MB/s` : `${ONE(megabytes / 1000)} GB/s`;
 }
 
 /** In its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. @param {number} value */
 export function age(value) {
     const passed = Math.max(value, 0);
     for (const [unit, name] of /** @type {[number, string][]} */ ([[DAY, "d"], [HOUR, "h"], [MINUTE, "min"]])) {
-        if (passed >= unit) return `${WHOLE().format(Math.floor(passed / unit))} ${name}`;
+        if (passed >= unit) return `${WHOLE(Math.floor(passed / unit))} ${name}`;
     }
     return `${Math.floor(passed)} s`;
 }
@@ -79,7 +84,7 @@ export function age(value) {
 export const ago = (value) => (value < 10 ? "just now" : `${age(value)} ago`);
 
 /** `1 request`, `2 requests`. @param {number} number @param {string} thing */
-export const count = (number, thing) => `${WHOLE().format(number)} ${thing}${number === 1 ? "" : "s"}`;
+export const count = (number, thing) => `${WHOLE(number)} ${thing}${number === 1 ? "" : "s"}`;
 
 /** The time of day, in the reader's zone. @param {number} unix seconds */
 export const clock = (unix) => CLOCK().format(unix * 1000);
@@ -126,6 +131,7 @@ export const OUTCOMES = {
     yield: { symbol: "◌", word: "yield", tone: "warn" },
     pull: { symbol: "↓", word: "download", tone: "plain" },
     tuning: { symbol: "⚖", word: "tuning", tone: "plain" },
+    bench: { symbol: "⏱", word: "benchmark", tone: "plain" },
 };
 /** @type {Record<string, Mark>} */
 export const LINKS = {
@@ -194,6 +200,13 @@ function tuned(now) {
     return running ? `tuning for ${now.goal}, ${now.step || "begins"}${best}` : `tuning for ${now.goal}: ${now.outcome}${best}`;
 }
 
+/** How a benchmark is. @param {import("../types").BenchNow} now */
+function benched(now) {
+    const running = (now.outcome ?? "running") === "running";
+    const best = now.speed ? `, fastest so far ${now.best} with ${now.speed.toFixed(1)} t/s` : "";
+    return running ? `benchmark, ${now.number ?? 0} of ${now.of ?? 0}, ${now.step || "begins"}${best}` : `benchmark: ${now.outcome}${best}`;
+}
+
 /** How a download is. @param {import("../types").PullInfo} pull */
 function pulled(pull) {
     if (pull.failure) return `${pull.state}: ${pull.failure.message}`;
@@ -224,7 +237,9 @@ export function notice({ about, profile, verified }) {
         case "yield":
             return about.yielded ? yieldedBy(about.yielded) : "the GPUs are Paddock's again";
         case "tuning":
-            return `${about.tuning.profile}: ${tuned(about.tuning)}`;
+            return `${about.tuning.profile}: ${tuned(about.tuning)}${about.tuning.eta ? `, at most ${seconds(about.tuning.eta)} left` : ""}`;
+        case "bench":
+            return `${about.bench.profile}: ${benched(about.bench)}${about.bench.eta ? `, about ${seconds(about.bench.eta)} left` : ""}`;
         case "pull":
             return `${about.pull.model}: ${pulled(about.pull)}`;
         default:

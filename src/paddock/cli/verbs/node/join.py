@@ -33,7 +33,7 @@ Labels = Annotated[
     typer.Option(
         "--label",
         metavar="KEY=VALUE",
-        help="A label, by which [cluster] in paddock.toml chooses machines. May be repeated.",
+        help="A label, by which \\[cluster] in paddock.toml chooses machines. May be repeated.",
         show_default=False,
     ),
 ]
@@ -85,7 +85,7 @@ def join(
 
     A process in the background starts Ray, and starts it again when it ends. The front then has this machine's models served by an ordinary daemon, which is started with the files that are named here.
     """
-    from paddock.cli.background.node_keeper import log_of, started
+    from paddock.cli.background.node_keeper import address_of, log_of, started
     from paddock.cli.background.node_keeper import running as keeper_of
     from paddock.cli.offline.joining import machine_of
     from paddock.cluster.membership.extra import must_be_installed
@@ -118,7 +118,7 @@ def join(
     pid = started(machine)
     print(f"joined as {machine.name} (pid {pid}); its log: {log_of(machine)}")
     if not machine.head:
-        print(f"this machine is the head: `paddock node join THIS_MACHINE:{port}` on the others")
+        print(f"this machine is the head: `paddock node join {address_of(machine)}` on the others")
         if token:
             print(
                 f"which first need a copy of {token}, at the same place and readable by you alone"

@@ -1,6 +1,6 @@
 /** The first view, as the terminal's: switches under way, all models, devices, requests, what happened. */
 
-import { DeviceBar, fraction, Mark, Switches, Waterfall } from "../parts.js";
+import { DeviceBar, fraction, Mark, marked, Switches, Waterfall } from "../parts.js";
 import { addressOf } from "../route.js";
 import { chosen, next, said, sorted, turned } from "../sorting.js";
 import { instanceOf } from "../state.js";
@@ -12,7 +12,7 @@ import { RequestTable } from "./requests.js";
 /** @typedef {import("../state.js").View} View */
 /** @typedef {import("../state.js").ProfileInfo} ProfileInfo */
 
-const LEAST_HEIGHT = 24; // CSS pixels of a row
+const LEAST_HEIGHT = 36; // CSS pixels of a row of one line
 const SHOWN = 60; // seconds: the waterfall of a switch that has ended
 const STEP = 250; // rows that are drawn in addition with each frame
 
@@ -115,11 +115,11 @@ class Row extends Component {
                 ${model.variants?.length > 0 && html`<span class="dim title">also as ${model.variants.join(", ")}</span>`}
                 ${note && html`<span class="note">${note}</span>`}
             </span>
-            <span role="cell" data-label="state"><${Mark} mark=${words.STATES[model.state]} /></span>
+            <span role="cell" data-label="state">${marked(words.STATES[model.state])}</span>
             <span role="cell" data-label="speed" class="number">${speeds(model)}</span>
             <span role="cell" data-label="context" class="number">${words.tokens(context)}</span>
             <span role="cell" data-label="size" class="number">${words.mib(model.size_mib)}</span>
-            <span role="cell" data-label="verdict">${verdict && html`<${Mark} mark=${words.VERDICTS[verdict.state]} />`}
+            <span role="cell" data-label="verdict">${verdict && marked(words.VERDICTS[verdict.state])}
                 ${why && html`<span class="note">${why}</span>`}</span>
             <span role="cell" data-label="last used" class="number">${used}</span>
         </div>`;

@@ -36,7 +36,12 @@ export function Pulls({ view }) {
     const newest = view.notices.findLast(({ kind }) => kind === "pull");
     const { value, error: unread } = /** @type {import("../asking.js").Answer<import("../../types").PullList>} */ (useAnswer("/pulls", `${newest?.at} ${done}`));
     const pulls = [...(value?.pulls ?? [])].reverse();
+    const bound = useRef(/** @type {HTMLInputElement | null} */ (null));
     const model = () => field.current?.value.trim() ?? "";
+    const fetchIt = () => {
+        const rate = bound.current?.valueAsNumber; // MB a second
+        return order("/pulls", { model: model(), ...(rate ? { rate: String(Math.round(rate * 1e6)) } : {}) });
+    };
     const look = async (/** @type {SubmitEvent} */ event) => {
         event.preventDefault();
         setPlan({ isBusy: true });
@@ -51,9 +56,10 @@ export function Pulls({ view }) {
         <form class="bar-of-tools" onSubmit=${look}>
             <label>model <input ref=${field} required placeholder="OWNER/REPO:QUANT" aria-describedby="pull-help" size="36" spellcheck=${false} /></label>
             <button disabled=${plan.isBusy}>${plan.isBusy ? "Looking…" : "What would it be here?"}</button>
-            <button type="button" disabled=${isBusy} onClick=${() => model() ? order("/pulls", { model: model() }) : field.current?.reportValidity()}>Fetch</button>
+            <label>at most <input ref=${bound} type="number" min="0.1" step="any" class="few" aria-describedby="pull-help" /> MB/s</label>
+            <button type="button" disabled=${isBusy} onClick=${() => model() ? fetchIt() : field.current?.reportValidity()}>Fetch</button>
         </form>
-        <p id="pull-help" class="dim">A repository of the hub, with a quantisation or without one for the best here, or the address of its page. Some MB are read for the plan, no weights.</p>
+        <p id="pull-help" class="dim">A repository of the hub, with a quantisation or without one for the best here, or the address of its page. Some MB are read for the plan, no weights. Without a bound it comes as fast as it can, or as <code>pull-rate</code> says.</p>
         <${Refused} error=${error ?? unread ?? plan.error} />
         ${plan.value && html`<${Forecast} plan=${plan.value} choose=${choose} />`}
         ${value && !pulls.length && html`<p class="dim">none since the daemon began</p>`}
@@ -65,6 +71,7 @@ export function Pulls({ view }) {
 function Forecast({ plan, choose }) {
     return html`<article class="card" aria-label=${`what ${plan.repository} would be here`}>
         <header><h2>${plan.repository}</h2> <span class="dim">proposed: ${plan.chosen}</span></header>
+        <p>${plan.about}</p>
         <div class="scroll" tabindex="0" role="region" aria-label="quantisations"><table>
             <thead><tr><th>quantisation</th><th class="number">fetched</th><th>fits</th><th class="number">context</th><th>memory</th></tr></thead>
             <tbody>${plan.quantisations.map((one) => html`<tr class=${one.quantisation === plan.chosen ? "sum" : ""}>
@@ -76,6 +83,7 @@ function Forecast({ plan, choose }) {
         <dl class="facts">
             <dt>to fetch</dt><dd>${words.mib(plan.bytes_left / MIB)}; the disk has ${words.mib(plan.disk_free / MIB)} free</dd>
             <dt>into</dt><dd><code>${plan.into}</code></dd>
+            ${plan.drafts.length > 0 && html`<dt>draft models</dt><dd>${plan.drafts.join(", ")}</dd>`}
             ${plan.pushes_out && html`<dt>pushes out</dt><dd>${plan.pushes_out.join(", ") || "nobody"}</dd>`}
             ${plan.expected_speed != null && html`<dt>speed</dt><dd>about ${words.speed(plan.expected_speed)}, by models measured here</dd>`}
         </dl>
