@@ -36,9 +36,11 @@ from paddock.http.server import (
     build_app,
     claimed,
     host_port,
+    node_app,
     serving,
     wrapper_app,
 )
+from paddock.http.tls import shown
 
 _log = logging.getLogger(__name__)
 _FILES = 65_536
@@ -130,7 +132,8 @@ async def running(
     The address is bound before instances are touched, so that one that is taken costs nothing;
     it answers once they have been taken over. Raises what `Daemon.open` does, and OSError.
     """
-    with _bound(settings) as (bound, wrappers):
+    with _bound(settings) as (bound, wrappers), _bound_tls(settings) as fronts:
+        tls = shown(settings.cluster, where.settings.parent) if fronts else None
         listen = [host_port(one.getsockname()) for one in bound]
         daemon = await Daemon.open(where, settings, listen=listen, source=source)
         app = build_app(daemon)
@@ -138,7 +141,10 @@ async def running(
             _alive(daemon),
             serving(app, *bound, reserve=RESERVE + WRAPPER_CLIENTS * len(wrappers)),
             serving(wrapper_app(app), *wrappers, most=WRAPPER_CLIENTS),
+            serving(node_app(app), *fronts, tls=tls, reserve=RESERVE),
         ):
+            for one in fronts:
+                _log.info("fronts are served at https://%s", host_port(one.getsockname()))
             for one in wrappers:
                 name = host_port(one.getsockname())
                 _log.info("a wrapper's /models, /status and /switch are at http://%s", name)
@@ -186,6 +192,14 @@ def _bound(settings: Settings) -> Iterator[tuple[list[socket.socket], list[socke
             for wanted in (ours, _beside(host, settings.wrapper_port))
         )
         yield bound, wrappers
+
+
+@contextmanager
+def _bound_tls(settings: Settings) -> Iterator[list[socket.socket]]:
+    """The socket for fronts, where there is to be one. No earlier daemon leaves it: fronts ask again."""
+    listen = settings.cluster.tls_listen
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(_bind(listen, [])))] if listen else []
 
 
 def _beside(host: str, port: int) -> list[str]:

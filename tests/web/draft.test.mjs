@@ -6,8 +6,8 @@ import { test } from "node:test";
 const page = new URL("../../src/paddock/web/page/", import.meta.url);
 const load = (name) => import(new URL(name, page));
 
-const { inField, isChanged, keep, kept, placeOfLine, sectionsOf, withEnds } = await load("draft.js");
-const { marksOf, nextLine, summary } = await load("views/config.js");
+const { inField, isAnyKept, isChanged, keep, keepAside, kept, setAside, placeOfLine, sectionsOf, withEnds } = await load("draft.js");
+const { marksOf, namesOf, nextLine, nodeFor, onNode, summary } = await load("views/config.js");
 const { said } = await load("views/config_ahead.js");
 
 test("a text that nobody changed is written as it was, whatever its line ends", () => {
@@ -64,4 +64,30 @@ test("what happens to whom is a sentence, of many profiles too", () => {
     assert.equal(said({ changed: ["a", "b"], restarts: ["a"], stale: ["a"] }),
         "It changes how a is started and changes b without another start. a is loaded, and runs on with the old flags until the next load.");
     assert.match(said({ added: Array.from({ length: 500 }, (_, n) => `m${n}`) }), /m10, and 489 others\.$/);
+});
+
+test("at the front of many machines each file has a draft of its own, and is asked for by its machine", () => {
+    globalThis.sessionStorage = {};
+    const stored = { getItem: (key) => globalThis.sessionStorage[key] ?? null };
+    for (const [name, does] of Object.entries({
+        getItem: stored.getItem,
+        setItem: (key, value) => { globalThis.sessionStorage[key] = value; },
+        removeItem: (key) => { delete globalThis.sessionStorage[key]; },
+    })) Object.defineProperty(globalThis.sessionStorage, name, { value: does, enumerable: false });
+    const draft = (text) => ({ base: "a", fingerprint: "f", text });
+    assert.equal(isAnyKept(), false);
+    keep(draft("one's"), "one");
+    keep(draft("two's"), "two");
+    keepAside(draft("old"), "two");
+    assert.deepEqual([kept("one").text, kept("two").text, kept()], ["one's", "two's", null]);
+    assert.deepEqual([setAside("one"), setAside("two").text], [null, "old"]);
+    keep(draft("a"), "one");
+    assert.deepEqual([kept("one"), isAnyKept()], [null, true]);
+    const nodes = [{ name: "two", state: "up" }, { name: "one", state: "up" }, { name: "off", state: "lost" }];
+    assert.deepEqual(namesOf(nodes), ["one", "two"]);
+    assert.deepEqual([namesOf([]), namesOf(nodes.slice(0, 1))], [[], []]);
+    const view = { models: [{ id: "m", aliases: ["x", "m@two"] }, { id: "n" }] };
+    assert.deepEqual(["m", "n", ""].map((name) => nodeFor(view, ["one", "two"], name)), ["two", "one", "one"]);
+    assert.equal(nodeFor(view, [], "m"), "");
+    assert.deepEqual([onNode("/config", ""), onNode("/config", "a b")], ["/config", "/config?node=a%20b"]);
 });

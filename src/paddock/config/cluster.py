@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.config.addresses import listen_address
 from paddock.config.profile import Problem
 from paddock.near import nearest
 
@@ -37,6 +38,10 @@ class ClusterSettings(
     lend_to: tuple[str, ...] = ()  # addresses and networks that may use its devices by RPC
     rpc_port: int = 8086  # at which it lends them
     nodes: dict[str, NodeSettings] = {}
+    tls_listen: str = ""  # where this machine's daemon serves the front by TLS; empty: nowhere
+    tls_certificate: str = ""  # its chain, PEM
+    tls_key: str = ""  # PEM
+    tls_ca: str = ""  # PEM: by whom, or which, the certificates must be that the front believes
 
 
 def is_node_name(name: str) -> bool:
@@ -59,6 +64,8 @@ def cluster_problems(value: object, file: str) -> Iterator[Problem]:
         return
     for message in _wrong_here(found):
         yield Problem("error", message, "", file, key="cluster")
+    for message in _wrong_tls(found):
+        yield Problem("error", f"[cluster]: {message}", "", file, key="cluster")
     for name, node in found.nodes.items():
         for message in _wrong(name, node):
             yield Problem("error", f"[cluster.nodes.{name}]: {message}", "", file, key="cluster")
@@ -90,6 +97,21 @@ def _wrong(name: str, node: NodeSettings) -> Iterator[str]:
         yield "idle and wake-seconds are seconds, 0 or more"
     if node.idle and not node.sleep:
         yield "idle says when it is let sleep, and `sleep` must say by which command"
+
+
+def _wrong_tls(found: ClusterSettings) -> Iterator[str]:
+    """What of `tls-listen` lacks its fellow, or is no address."""
+    together = (found.tls_listen, found.tls_certificate, found.tls_key)
+    if any(together) and not all(together):
+        yield "tls-listen, tls-certificate and tls-key go together"
+    if found.tls_listen:
+        try:
+            _, port = listen_address(found.tls_listen)
+        except ValueError as error:
+            yield f"tls-listen {error}"
+        else:
+            if not port:
+                yield "tls-listen needs a port: the front asks there"
 
 
 def _meant(value: Mapping[str, Any]) -> str:

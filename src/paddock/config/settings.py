@@ -5,12 +5,13 @@ All problems of a settings file are reported at once.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from paddock.config.addresses import is_loopback as is_loopback
+from paddock.config.addresses import listen_address as listen_address
 from paddock.config.cluster import ClusterSettings, cluster_problems
 from paddock.config.engines import EngineSpec, engine_problems
 from paddock.config.profile import Problem
@@ -131,26 +132,6 @@ def load_settings(
     return settings
 
 
-def listen_address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT` or `[v6]:PORT`; raises ValueError on anything else."""
-    host, colon, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    is_port = port.isascii() and port.isdecimal() and int(port) <= 65535
-    if not colon or not bare or not is_port or (bare == host and ":" in host):
-        raise ValueError(f"takes HOST:PORT or [IPv6]:PORT, not {text!r}")
-    return bare, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host's address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _written(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_plain(path).decode("utf-8-sig"))
@@ -228,12 +209,17 @@ def _exposed(settings: Settings) -> Iterator[Problem]:
     yield Problem("error", message, hint, key="listen")
 
 
+def _port(listen: str) -> int:
+    return listen_address(listen)[1] if listen else 0
+
+
 def _same_ports(settings: Settings) -> Iterator[Problem]:
     """Two sockets may be bound to one port before either listens; then nobody would know why it failed."""
     ports = {
         "listen": listen_address(settings.listen)[1],
         "ollama-port": settings.ollama_port,
         "wrapper-port": settings.wrapper_port,
+        "tls-listen": _port(settings.cluster.tls_listen),
     }
     taken: dict[int, str] = {}
     for name, port in ports.items():

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from aiohttp import web
 from multidict import istr
 
@@ -27,10 +28,13 @@ from paddock.http.receiving import MIB, Receiver
 from paddock.http.routes import ROUTES
 from paddock.http.short_way import ShortWay
 from paddock.http.surfaces import WRAPPER
+from paddock.http.tls import NodeGuard
 from paddock.http.web_page import WebPage
 from paddock.http.wrapper_port import WRAPPER_API
 
 if TYPE_CHECKING:
+    import ssl
+
     from paddock.daemon.daemon import Daemon
 
 log = logging.getLogger(__name__)
@@ -77,6 +81,16 @@ def build_app(daemon: "Daemon") -> web.Application:
     app = app_of(front, _stray(front))
     app[_DAEMONS] = front
     return app
+
+
+def node_app(app: web.Application) -> web.Application:
+    """The same daemon for the fronts of a stable alone."""
+    front = app[_DAEMONS]
+    settings = msgspec.structs.replace(front.settings, listen=front.settings.cluster.tls_listen)
+    front = replace(front, guard=NodeGuard(settings, front.daemon.keyring))
+    made = app_of(front, _stray(front))
+    made[_DAEMONS] = front
+    return made
 
 
 def wrapper_app(app: web.Application) -> web.Application:
@@ -145,11 +159,12 @@ async def serving(
     grace: float = _GRACE,
     reserve: int = RESERVE,
     most: int | None = None,
+    tls: "ssl.SSLContext | None" = None,
 ) -> AsyncIterator[list[str]]:
     """Serve on these sockets inside the block; gives their `host:port`s, in the same order.
 
     At the end, requests have `grace` seconds. `reserve`: descriptors that clients may not take;
-    `most`: clients at once, None: as the settings and that reserve allow.
+    `most`: clients at once, None: as the settings and that reserve allow. `tls`: with what, None: without.
     """
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=grace)
     await runner.setup()
@@ -165,7 +180,7 @@ async def serving(
         options=_OPTIONS,
     )
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(door, sock=one, backlog=_BACKLOG) for one in bound]
+    servers = [await loop.create_server(door, sock=one, backlog=_BACKLOG, ssl=tls) for one in bound]
     door.watch()
     try:
         yield [host_port(one.getsockname()) for one in bound]

@@ -71,6 +71,12 @@ def test_where_none_runs_one_is_started_and_found_again(machine: Path):
         keys = {key.name: key for key in read_keys(keys_file(machine / "state"))}
         assert keys["front@hill"].digest == digest_of("another")
         assert {key.scope for key in keys.values()} == {"node"}
+        with (machine / "paddock.toml").open("a") as settings:
+            settings.write(
+                f'tls-listen = "{HERE}:{free_port()}"\ntls-certificate = "a"\ntls-key = "b"\n'
+            )
+        stale = brought_up(want(), HERE)
+        assert (stale.state, "does not serve TLS yet" in stale.reason) == ("left-out", True)
     finally:
         os.kill(facts.pid, signal.SIGKILL)
 

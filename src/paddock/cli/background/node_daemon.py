@@ -20,7 +20,7 @@ from paddock.cluster.membership.joined import JoinedNode, joined
 from paddock.cluster.membership.lines import FrontsWish, NodeReport
 from paddock.config.keys import NamedKey, digest_of, new_secret, set_key
 from paddock.config.paths import held_gpus_file, keys_file
-from paddock.config.settings import is_loopback
+from paddock.config.settings import is_loopback, listen_address
 from paddock.errors import PaddockError
 
 if TYPE_CHECKING:
@@ -97,15 +97,26 @@ class _NodeDaemon:
         tell_lenders(files.paths.state_dir, self.want.lenders)
         if running := _listens(files.paths.state_dir):
             pid, addresses = running
+            if addresses and (url := self._url_of_tls(files)):
+                return self._found_by_tls(files, pid, addresses, url)
             if addresses:
                 return self._found(files, pid, addresses)
             self.facts.reason = f"its daemon (pid {pid}) does not listen yet"
             return self.facts
         self._must_have_models(files)
         self._take_key(files)
-        order = self._order(f"{_bracketed(self.address)}:{files.settings.cluster.node_port}")
+        by_tls = self._url_of_tls(files)
+        host = "127.0.0.1" if by_tls else _bracketed(self.address)  # then nothing goes in the open
+        order = self._order(f"{host}:{files.settings.cluster.node_port}")
         started = ensure_running(order)
-        return self._is_up(started.url, started.pid)
+        return self._is_up(by_tls or started.url, started.pid)
+
+    def _url_of_tls(self, files: Files) -> str:
+        """Where it serves fronts by TLS; empty where the settings have none."""
+        listen = files.settings.cluster.tls_listen
+        host, port = listen_address(listen) if listen else ("", 0)
+        host = self.address if host in _ANY else host
+        return f"https://{_bracketed(host)}:{port}" if listen else ""
 
     def _lent(self, files: Files) -> str:
         """Where its devices are lent from now on; why they are not is said as its reason."""
@@ -160,6 +171,20 @@ class _NodeDaemon:
         return self._is_up(
             self._url(self.address, own[0][1]) if own else self._url(*addresses[0]), pid
         )
+
+    def _found_by_tls(
+        self, files: Files, pid: int, addresses: list[tuple[str, int]], url: str
+    ) -> NodeReport:
+        """One that was started before its settings said so serves nobody there."""
+        _, port = listen_address(files.settings.cluster.tls_listen)
+        if port not in [own for _, own in addresses]:
+            reason = (
+                f"its daemon (pid {pid}) does not serve TLS yet, as it was started before tls-listen was set: "
+                "`paddock stop` there has one started that does"
+            )
+            return _left_out(self.facts, reason)
+        self._take_key(files)
+        return self._is_up(url, pid)
 
     def _is_up(self, url: str, pid: int) -> NodeReport:
         facts = self.facts

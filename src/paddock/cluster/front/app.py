@@ -25,6 +25,7 @@ from paddock.http.content import Store
 from paddock.http.door import RESERVE
 from paddock.http.receiving import MIB, Receiver
 from paddock.http.server import app_of, bind, host_port, serving
+from paddock.http.tls import believed
 from paddock.private import keep_private
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ async def fronting(
     """One address in front of the nodes of a membership, inside the block.
 
     `nights`: of nodes that may sleep, by their names; None: as the settings say. It keeps nothing but its keys, which are those of a daemon's state folder. Raises OSError for an
-    address that is taken, ConfigError where the file of keys cannot be used.
+    address that is taken, ConfigError where the file of keys, or `tls-ca`, cannot be used.
     """
     with ExitStack() as stack:
         wanted = [settings.listen]
@@ -51,7 +52,11 @@ async def fronting(
         bound = [stack.enter_context(closing(bind(listen))) for listen in wanted]
         listen = [host_port(one.getsockname()) for one in bound]
         stable = NodeStable(
-            membership, listen=listen, state_dir=str(where.state_dir), times=times or NodeTimes()
+            membership,
+            listen=listen,
+            state_dir=str(where.state_dir),
+            times=times or NodeTimes(),
+            tls=believed(settings.cluster, where.settings.parent),
         )
         keep_private(folder := where.state_dir / "front")  # bodies that are large lie there
         keyring = Keyring(settings, keys_file(where.state_dir))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -25,6 +25,9 @@ from paddock.cluster.node import Node
 from paddock.errors import NodeLost
 from paddock.tui.reducer import reduce
 from paddock.tui.state import View
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _log = logging.getLogger(__name__)
 _event: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
@@ -81,10 +84,19 @@ class OngoingUse(Protocol):
 class NodeLink:
     """What the front knows of one node, and its connections to it."""
 
-    def __init__(self, node: Node, number: int, listener: LinkListener, times: NodeTimes) -> None:
-        """`number`: of the node, below `names.STRIDE`: the numbers of its requests carry it."""
+    def __init__(
+        self,
+        node: Node,
+        number: int,
+        listener: LinkListener,
+        times: NodeTimes,
+        *,
+        tls: "SSLContext | None" = None,
+    ) -> None:
+        """`number`: of the node, below `names.STRIDE`: the numbers of its requests carry it. `tls`: as for `NodePool`."""
         self.node, self.number = node, number
-        self.pool = NodePool(node.url)
+        self._tls = tls
+        self.pool = NodePool(node.url, tls)
         self.view: View | None = None  # while it is followed
         self.directory = Directory()  # of its models, as last known
         self.plans: dict[str, Plan] = {}
@@ -122,7 +134,7 @@ class NodeLink:
 
     async def run(self) -> None:
         """Follow it until cancelled."""
-        self.pool = self.pool if not self.pool.closed else NodePool(self.node.url)
+        self.pool = self.pool if not self.pool.closed else NodePool(self.node.url, self._tls)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow())

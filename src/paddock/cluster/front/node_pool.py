@@ -3,9 +3,11 @@
 import asyncio
 import socket
 import struct
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from urllib.parse import urlsplit
 
+from paddock.config.addresses import is_loopback
+from paddock.http.tls import why_not
 from paddock.llama.link import Link
 from paddock.llama.pool import Pool
 
@@ -21,19 +23,25 @@ class NodePool(Pool):
     idle = 60.0  # seconds; a daemon closes a connection that was idle for three minutes (`idle-timeout`)
 
     def __init__(self, url: str, tls: SSLContext | None = None) -> None:
-        """`url`: of its daemon. `tls`: whom to believe, where the address begins with `https`."""
+        """`url`: of its daemon. `tls`: whom to believe; where that is set, a machine without TLS is not asked."""
         super().__init__()
         parts = urlsplit(url)
         self._address = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80)
         self._tls = (tls or True) if parts.scheme == "https" else None
         self.host = parts.netloc
+        self._is_too_open = tls is not None and not self._tls and not is_loopback(self._address[0])
 
     async def opened(self) -> Link:
         host, port = self._address
-        async with asyncio.timeout(_CONNECT):
-            transport, link = await self.loop.create_connection(
-                lambda: Link(self), host, port, ssl=self._tls
-            )
+        if self._is_too_open:
+            raise ConnectionError("it serves the front without TLS, and tls-ca is set here")
+        try:
+            async with asyncio.timeout(_CONNECT):
+                transport, link = await self.loop.create_connection(
+                    lambda: Link(self), host, port, ssl=self._tls
+                )
+        except SSLError as error:
+            raise ConnectionError(why_not(error)) from error
         if (sock := transport.get_extra_info("socket")) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         return link

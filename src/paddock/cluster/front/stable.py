@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import paddock
 from paddock.api.activity import RequestInfo
@@ -35,6 +35,9 @@ from paddock.daemon.activity.bus import Bus
 from paddock.daemon.keyring import Holder
 from paddock.errors import UnknownModel
 from paddock.near import nearest
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _log = logging.getLogger(__name__)
 _WISHES = 1000  # names that are remembered: clients may ask for anything
@@ -65,14 +68,22 @@ class NodeStable:
     """Keeps a link to each node of a membership."""
 
     def __init__(
-        self, membership: Membership, *, listen: list[str], state_dir: str, times: NodeTimes
-    ):
+        self,
+        membership: Membership,
+        *,
+        listen: list[str],
+        state_dir: str,
+        times: NodeTimes,
+        tls: "SSLContext | None" = None,
+    ) -> None:
+        """`tls`: whom nodes are believed to be; None: as the system's authorities say, and TLS is not asked for."""
         self.links: dict[str, NodeLink] = {}
         self.bus = Bus(self)
         self.waiting: dict[int, RequestInfo] = {}  # requests that no node has yet, by their number
         self.times = times
         self.reader: FactsReader | None = None
         self._membership, self._listen, self._state_dir = membership, listen, state_dir
+        self._tls = tls
         self._numbers: dict[str, int] = {}
         self._wishes: dict[str, NodeWish] = {}  # as looked up since a node came or went
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -104,7 +115,7 @@ class NodeStable:
         for name, node in wanted.items():
             if node.url and node.state != "left-out" and name not in self.links:
                 number = self._numbers.setdefault(name, len(self._numbers) + 1)
-                link = self.links[name] = NodeLink(node, number, self, self.times)
+                link = self.links[name] = NodeLink(node, number, self, self.times, tls=self._tls)
                 self._tasks[name] = group.create_task(self._keep(link))
         self.changed()
 

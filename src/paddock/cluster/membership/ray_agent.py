@@ -21,6 +21,7 @@ import msgspec
 from paddock.cluster.membership.keeper import token_mode
 from paddock.cluster.membership.lines import Begin, Line, NodeReport, Nodes, Trouble
 from paddock.cluster.membership.machines import Machines, RayNode, changed_facts
+from paddock.cluster.membership.unverified import unverified
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -207,7 +208,8 @@ async def does_answer(url: str) -> bool:
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            tls = unverified() if parts.scheme == "https" else None
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=tls)
             try:
                 head = f"GET /health HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
                 writer.write(head.encode())

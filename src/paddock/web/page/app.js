@@ -3,7 +3,7 @@
 import { key } from "./api.js";
 import { useOrder } from "./asking.js";
 import { Dialogs, opening } from "./dialogs.js";
-import { isChanged, kept } from "./draft.js";
+import { isAnyKept } from "./draft.js";
 import { onMove } from "./history.js";
 import { onKey } from "./keys.js";
 import { fraction, Mark, Order, Refused } from "./parts.js";
@@ -46,7 +46,7 @@ export function App() {
         };
         const act = onKey({ help: () => setOpened(opening("keys")), stop: () => setOpened(opening("stop")), order: give });
         const change = () => setIsOnline(navigator.onLine);
-        const ask = (/** @type {BeforeUnloadEvent} */ event) => isChanged(kept()) && event.preventDefault();
+        const ask = (/** @type {BeforeUnloadEvent} */ event) => isAnyKept() && event.preventDefault();
         addEventListener("keydown", act);
         addEventListener("beforeunload", ask);
         addEventListener("online", change);
@@ -94,7 +94,7 @@ function Problems({ view, place, isOnline }) {
         found.push(html`${isOnline ? `${view.link_error}; trying again` : "This device is offline; waiting for it"}. What is shown is how it was.
             <button onClick=${() => store.feed.retry()}>Try now</button>`);
     }
-    if (place.view !== "config" && isChanged(kept())) found.push(html`Your text of models.conf is not written yet. <a href=${addressOf("config")}>Go on with it</a>`);
+    if (place.view !== "config" && isAnyKept()) found.push(html`Your text of models.conf is not written yet. <a href=${addressOf("config")}>Go on with it</a>`);
     if (view.config?.error) found.push(words.notApplied(view.config.error));
     if (view.yielded) found.push(html`${words.yieldedBy(view.yielded)} <${Order} path="/resume" text="Take them back" />`);
     for (const node of view.nodes) if (node.state !== "up") found.push(`node ${node.name} is ${node.state}${node.reason ? `: ${node.reason}` : ""}`);

@@ -61,14 +61,25 @@ export function placeOfLine(text, line) {
 
 // ---- kept in the tab ----
 
-/** @returns {Draft | null} */
-export const kept = () => read(KEY);
-/** A draft that gave way to what others wrote. @returns {Draft | null} */
-export const setAside = () => read(ASIDE);
-/** @param {Draft | null} draft */
-export const keep = (draft) => write(KEY, isChanged(draft) ? draft : null);
-/** @param {Draft | null} draft */
-export const keepAside = (draft) => write(ASIDE, draft);
+/** Of the file of this node; empty: of the only one there is. @param {string} [node] @returns {Draft | null} */
+export const kept = (node = "") => read(keyOf(KEY, node));
+/** A draft that gave way to what others wrote. @param {string} [node] @returns {Draft | null} */
+export const setAside = (node = "") => read(keyOf(ASIDE, node));
+/** @param {Draft | null} draft @param {string} [node] */
+export const keep = (draft, node = "") => write(keyOf(KEY, node), isChanged(draft) ? draft : null);
+/** @param {Draft | null} draft @param {string} [node] */
+export const keepAside = (draft, node = "") => write(keyOf(ASIDE, node), draft);
+/** Whether any text is not written yet, of whichever node. */
+export function isAnyKept() {
+    try {
+        return Object.keys(sessionStorage).some((key) => key === KEY || key.startsWith(`${KEY}@`));
+    } catch {
+        return false;
+    }
+}
+
+/** @param {string} key @param {string} node */
+const keyOf = (key, node) => (node ? `${key}@${node}` : key);
 
 /** @param {string} key @returns {Draft | null} */
 function read(key) {

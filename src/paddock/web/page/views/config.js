@@ -22,30 +22,33 @@ const REST = 400; // milliseconds without typing until it is judged
 
 /** @param {{view: View, name: string}} props `name`: the section to begin at */
 export function Config({ view, name }) {
-    const [round, setRound] = useState(0);
+    const [round, setRound] = useState(0), [chosen, choose] = useState("");
+    const nodes = namesOf(view.nodes), node = nodes.includes(chosen) ? chosen : nodeFor(view, nodes, name);
     const { value, error } = /** @type {import("../asking.js").Answer<ConfigText>} */ (
-        useAnswer(view.config && "/config", `${round} ${view.config?.loaded_at} ${view.config?.error?.message}`));
+        useAnswer(view.config && onNode("/config", node), `${round} ${view.config?.loaded_at} ${view.config?.error?.message}`));
     return html`<section aria-labelledby="config-title">
-        <h1 id="config-title" tabindex="-1">models.conf</h1>
+        <h1 id="config-title" tabindex="-1">models.conf${node && ` of ${node}`}</h1>
+        ${node && html`<p class="bar-of-tools"><label>machine <select value=${node} onChange=${(/** @type {any} */ event) => choose(event.target.value)}>
+            ${nodes.map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>`}
         <${Refused} error=${error} />
-        ${value && html`<${Editing} now=${value} name=${name} refresh=${() => setRound((n) => n + 1)} />`}
+        ${value && html`<${Editing} key=${node} node=${node} now=${value} name=${name} refresh=${() => setRound((n) => n + 1)} />`}
     </section>`;
 }
 
-/** @param {{now: ConfigText, name: string, refresh: () => void}} props `now`: what is in the file */
-function Editing({ now, name, refresh }) {
-    const [draft, setDraft] = useState(() => kept() ?? begun(now)), [aside, setHeldBack] = useState(setAside);
+/** @param {{node: string, now: ConfigText, name: string, refresh: () => void}} props `node`: whose file it is, empty where there is one; `now`: what is in it */
+function Editing({ node, now, name, refresh }) {
+    const [draft, setDraft] = useState(() => kept(node) ?? begun(now)), [aside, setHeldBack] = useState(() => setAside(node));
     const [looked, setLooked] = useState(/** @type {Looked | null} */ (null)), [said, setSaid] = useState("");
     const [problem, setProblem] = useState(/** @type {Refusal | null} */ (null)), [isBusy, setIsBusy] = useState(false);
     const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
     const hasChanged = isChanged(draft), isElsewhere = draft.fingerprint !== now.fingerprint;
-    const { check, isOld } = useCheck(draft.text, draft.base);
+    const { check, isOld } = useCheck(draft.text, draft.base, node);
     const marks = useMemo(() => marksOf(check?.problems ?? []), [check]);
 
     const take = (/** @type {Draft} */ next) => {
         setDraft(next);
         setLooked(null);
-        keep(next);
+        keep(next, node);
     };
     useEffect(() => { // somebody else wrote it, and nothing of ours would be lost
         if (isElsewhere && !hasChanged) take(begun(now));
@@ -53,11 +56,11 @@ function Editing({ now, name, refresh }) {
     const newest = useRef(draft);
     newest.current = draft;
     useEffect(() => {
-        const timer = setTimeout(() => keep(draft), REST);
+        const timer = setTimeout(() => keep(draft, node), REST);
         return () => clearTimeout(timer);
     }, [draft]);
     useEffect(() => {
-        const save = () => keep(newest.current);
+        const save = () => keep(newest.current, node);
         addEventListener("beforeunload", save, { capture: true }); // before the page asks whether to leave
         return () => {
             save();
@@ -84,28 +87,28 @@ function Editing({ now, name, refresh }) {
     };
     const look = (earlier = "") => busily(async () => {
         const wanted = earlier ? { earlier } : { text: withEnds(draft.base, draft.text) };
-        setLooked({ earlier, preview: await post("/config/preview", wanted) });
+        setLooked({ earlier, preview: await post(onNode("/config/preview", node), wanted) });
     });
     const write = () => busily(async () => {
         if (!looked) return;
         const text = withEnds(draft.base, draft.text), based_on = draft.fingerprint;
         const written = /** @type {ConfigWritten} */ (looked.earlier
-            ? await post("/config/undo", { earlier: looked.earlier, based_on })
-            : await put("/config", { text, based_on }));
-        if (looked.earlier) take(begun(await get("/config")));
+            ? await post(onNode("/config/undo", node), { earlier: looked.earlier, based_on })
+            : await put(onNode("/config", node), { text, based_on }));
+        if (looked.earlier) take(begun(await get(onNode("/config", node))));
         else take({ base: text, fingerprint: written.fingerprint, text: inField(text) });
         setSaid(written.failure ? `It is written, but not active: ${written.failure.message}` : `Written${outcome(written)}.`);
         field.current?.focus({ preventScroll: true });
         refresh();
     });
     const giveWay = () => {
-        keepAside(draft);
+        keepAside(draft, node);
         setHeldBack(draft);
         take(begun(now));
     };
     const getBack = () => {
         if (aside) take({ ...begun(now), text: aside.text });
-        keepAside(null);
+        keepAside(null, node);
         setHeldBack(null);
     };
     const mayLook = hasChanged && !isElsewhere && !isBusy;
@@ -136,7 +139,7 @@ function Editing({ now, name, refresh }) {
             <label class="to-section">section <select value="" onChange=${(/** @type {any} */ event) => { if (field.current) toLine(field.current, Number(event.target.value)); event.target.value = ""; }}>
                 <option value=""></option>${sectionsOf(draft.text).map((one) => html`<option value=${one.line}>${one.name}</option>`)}</select></label>
         </div>
-        <p class="dim"><code>${now.path}</code>${hasChanged ? html` · <strong>not written yet</strong>` : ""}${now.read_only ? html` · <strong>read only here:</strong> ${now.read_only}` : ""}</p>
+        <p class="dim">${node && `${node}: `}<code>${now.path}</code>${hasChanged ? html` · <strong>not written yet</strong>` : ""}${now.read_only ? html` · <strong>read only here:</strong> ${now.read_only}` : ""}</p>
         <p class="said" role="status">${isBusy ? "…" : said}</p>
         <${Refused} error=${problem} />
         ${isElsewhere && hasChanged && html`<${Conflict} now=${now} keepMine=${() => take({ ...begun(now), text: draft.text })} giveWay=${giveWay} />`}
@@ -151,12 +154,12 @@ function Editing({ now, name, refresh }) {
 /** Nothing is changed yet. @param {ConfigText} now @returns {Draft} */
 const begun = (now) => ({ base: now.text, fingerprint: now.fingerprint, text: inField(now.text) });
 
-/** What is wrong with the text, a moment after it was last typed in. @param {string} text @param {string} base @returns {{check: ConfigCheck | null, isOld: boolean}} */
-function useCheck(text, base) {
+/** What is wrong with the text, a moment after it was last typed in. @param {string} text @param {string} base @param {string} node @returns {{check: ConfigCheck | null, isOld: boolean}} */
+function useCheck(text, base, node) {
     const [found, setFound] = useState(/** @type {{text: string | null, check: ConfigCheck | null}} */ ({ text: null, check: null }));
     useEffect(() => {
         const line = new AbortController();
-        const judge = () => post("/config/check", { text: withEnds(base, text) }, line.signal).then(
+        const judge = () => post(onNode("/config/check", node), { text: withEnds(base, text) }, line.signal).then(
             (check) => setFound({ text, check: /** @type {ConfigCheck} */ (check) }),
             () => {}, // said where it is previewed
         );
@@ -196,6 +199,21 @@ function Conflict({ now, keepMine, giveWay }) {
 }
 
 // ---- in words, pure ----
+
+/** The machines whose file can be asked for, by name; none where there is but one. @param {import("../../types").NodeInfo[]} nodes */
+export function namesOf(nodes) {
+    const found = nodes.filter((one) => one.state === "up").map((one) => one.name).sort();
+    return nodes.length > 1 ? found : [];
+}
+
+/** The machine to begin with: one that has this model. @param {Pick<View, "models">} view @param {string[]} nodes @param {string} name */
+export function nodeFor(view, nodes, name) {
+    const row = view.models.find((one) => one.id === name), aliases = row?.aliases ?? [];
+    return nodes.find((one) => aliases.includes(`${name}@${one}`)) ?? nodes[0] ?? "";
+}
+
+/** The path, about this node's file. @param {string} path @param {string} node */
+export const onNode = (path, node) => (node ? `${path}?node=${encodeURIComponent(node)}` : path);
 
 /** The worst problem of each line. @param {ConfigProblem[]} problems @returns {Map<number, "error" | "warning">} */
 export function marksOf(problems) {
