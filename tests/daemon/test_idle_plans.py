@@ -102,6 +102,7 @@ class Place:
         self.driver, self.has_news, self.edition = MadeUpGpus(*self.gpus), asyncio.Event(), 1
         self.ledger = Ledger(Settings(), driver=self.driver)
         self.is_calm, self.away = True, None
+        self.lenders: dict[str, str] = {}
         it: Any = self
         self.plans = ProfilePlans(it, self.ledger, it, it, it, it, it, Faults(), state_dir=self.folder, ahead=True)  # fmt: skip
 
