@@ -194,6 +194,10 @@ async def _shapes(home: StableYard) -> None:
     ):
         async with home.http.get(home.url + path) as reply:
             assert reply.status == 200, (path, await reply.text())
+    for path, code in (("/history/nobody", "model_not_found"), ("/bench/9001", "not_found")):
+        async with home.http.get(home.url + path) as reply:
+            error = (await reply.json())["error"]
+            assert (reply.status, error["code"]) == (404, code), "as the node itself says it"
     nodes = (await home.get("/nodes"))["nodes"]
     assert [(node["name"], node["state"]) for node in nodes] == [("one", "up"), ("two", "up")]
     assert KEY not in str(nodes)
@@ -214,6 +218,10 @@ async def _steering(home: StableYard) -> None:
         *_, last = (await reply.text()).strip().split("\n\n")
         assert '"instance":"one/beta.' in last
         assert '"outcome":"ready"' in last
+    for more in ({}, {"Accept": "text/event-stream"}):
+        wrong = {"model": "beta@one", "wait": "long"}
+        async with home.http.post(f"{home.url}/switch", json=wrong, headers=more) as reply:
+            assert reply.status == 400
     status, done = await home.post("/yield?node=one", {"by": "a game"})
     assert (status, done["yielded"]["by"]) == (200, "a game")
     seen = msgspec.convert(await home.get("/status"), Status)

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from paddock.api.types import ErrorBody
+from paddock.api.connection import refusal
 from paddock.cluster.front.node_link import NodeLink
 from paddock.errors import NodeLost, PaddockError
 
@@ -24,21 +24,6 @@ class Said(NamedTuple):
     media: str
     body: bytes
     location: str = ""
-
-
-class NodeRefused(PaddockError):
-    """A node said no; its own document is passed on where that is possible."""
-
-    code = "engine_refused"
-
-    @classmethod
-    def with_reply(cls, said: Said) -> Self:
-        """With the reason that its reply gives."""
-        try:
-            failure = msgspec.json.decode(said.body, type=ErrorBody).error
-        except msgspec.DecodeError:
-            return cls(said.body[:500].decode(errors="replace") or "no reason was given")
-        return cls(failure.message, hint=failure.hint, detail=tuple(failure.log))
 
 
 async def ask(
@@ -69,10 +54,10 @@ async def ask(
 
 
 async def given(link: NodeLink, kind: type[T], method: str, path: str, body: Any = None) -> T:
-    """What it says yes with. Raises NodeLost, NodeRefused."""
+    """What it says yes with. Raises NodeLost, and the error that it says no with."""
     said = await ask(link, method, path, body)
     if said.status >= 400:
-        raise NodeRefused.with_reply(said)
+        raise refusal(said.body, said.status)
     return msgspec.json.decode(said.body, type=kind)
 
 

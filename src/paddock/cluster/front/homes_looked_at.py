@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from paddock.api.activity import Preview
-from paddock.cluster.front.asking import NodeRefused, ask
+from paddock.cluster.front.asking import ask
 from paddock.cluster.front.choosing import HomeChooser
 from paddock.cluster.front.node_link import NodeLink
 from paddock.cluster.front.stable import NodeStable, NodeWish
@@ -67,7 +67,7 @@ class HomeLooks:
             said = await ask(link, "GET", f"/preview/{quote(profile)}", patience=_PATIENCE)
             if said.status < 400:
                 preview = msgspec.json.decode(said.body, type=Preview)
-        except (NodeLost, NodeRefused, msgspec.DecodeError) as error:
+        except (NodeLost, msgspec.DecodeError) as error:
             _log.info("node %s says nothing of a load of %s: %s", link.name, profile, error)
         link.previews[profile] = monotonic(), preview  # no answer counts as well, for as long
         self._chooser.looked_at(link)

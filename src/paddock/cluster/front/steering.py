@@ -12,7 +12,7 @@ from paddock.api.events import AnyEvent
 from paddock.api.sse import SseMessage, SseParser
 from paddock.api.types import ModelRequest, ModelResult, SwitchRequest, SwitchResult
 from paddock.api.yielding import YieldRequest, YieldResult
-from paddock.cluster.front.asking import NodeRefused, Said, ask, given_by_all
+from paddock.cluster.front.asking import Said, ask, given_by_all
 from paddock.cluster.front.front import StableFront, holder_of
 from paddock.cluster.front.names import STRIDE, own, owner, placed
 from paddock.cluster.front.node_link import NodeLink
@@ -60,9 +60,8 @@ async def _followed(
         said = await link.pool.ask("POST", "/switch", headers, msgspec.json.encode(order))
         try:
             if said.status >= HTTPStatus.BAD_REQUEST:
-                raise NodeRefused.with_reply(
-                    Said(said.status, said.content_type, await said.whole())
-                )
+                whole = Said(said.status, said.content_type, await said.whole())
+                return _passed(whole, link.name, SwitchResult)
             return await _progress(request, link, said)
         finally:
             said.close()
