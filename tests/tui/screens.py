@@ -233,7 +233,7 @@ async def shown(
     """The dashboard after this history, and the keys to it; `messages`: with what keys are answered with."""
     tale, daemon = Tale(events), Deaf()
     tale.now = end_of(events)
-    app = PaddockApp(daemon, tale, clock=tale.clock)
+    app = PaddockApp(daemon, tale)
     app.animation_level = "none"
     try:
         async with app.run_test(size=size, notifications=messages) as pilot:

@@ -4,7 +4,6 @@ News comes from the feed's thread as messages, is folded into a `View`, and draw
 second. What keys do is asked of the daemon in worker threads; quitting touches no model.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -51,6 +50,8 @@ class Source(Protocol):
     def start(self, reader: NewsReader) -> None: ...
     def stop(self) -> None: ...
     def refresh(self) -> None: ...
+    def clock(self) -> float:
+        """Seconds: the dashboard's clock."""
 
 
 class Heard(Message):
@@ -74,7 +75,6 @@ class PaddockApp(App[None]):
         daemon: DaemonCalls,
         source: Source,
         *,
-        clock: Callable[[], float] = time.monotonic,
         is_compact: bool = False,
     ) -> None:
         """`source` brings the news, from any thread, once the app is shown.
@@ -82,8 +82,7 @@ class PaddockApp(App[None]):
         `is_compact`: arranged as for 80 columns, however wide the terminal is.
         """
         super().__init__()
-        self._daemon, self._clock = daemon, clock
-        self._source = source
+        self._daemon, self._source = daemon, source
         self.view = View(url=daemon.url)
         self._is_due = False
         self._dashboard = Dashboard(self.view, daemon, is_compact=is_compact)
@@ -104,7 +103,7 @@ class PaddockApp(App[None]):
 
     def on_heard(self, message: Heard) -> None:
         self.view = replace(
-            reduce_news(self.view, message.news, self._clock()), url=self._daemon.url
+            reduce_news(self.view, message.news, self._source.clock()), url=self._daemon.url
         )
         if self.view.is_stale:
             self._source.refresh()
@@ -112,7 +111,7 @@ class PaddockApp(App[None]):
 
     def _tick(self) -> None:
         """Ages and traces go on while nothing happens."""
-        self.view = ticked(self.view, self._clock())
+        self.view = ticked(self.view, self._source.clock())
         self._draw_soon()
 
     def _draw_soon(self, after: float = _DRAW_AFTER) -> None:
@@ -122,8 +121,8 @@ class PaddockApp(App[None]):
 
     def _draw(self) -> None:
         self._is_due = False
-        self._dashboard.draw(self.view, self._clock())
-        lines = reading.switch_lines(self.view, self._clock())
+        self._dashboard.draw(self.view, self._source.clock())
+        lines = reading.switch_lines(self.view, self._source.clock())
         if any(line.fraction is None and not line.failure for line in lines):
             self._draw_soon(_WANDER)
 
@@ -156,7 +155,7 @@ class PaddockApp(App[None]):
         return paint.choices([self._row(model) for model in models], width)
 
     def _row(self, model: ProfileInfo | VariantInfo) -> reading.ModelRow:
-        now = self._clock()
+        now = self._source.clock()
         if isinstance(model, ProfileInfo):
             return reading.model_row(self.view, model, now)
         [base] = [m for m in self.view.models if m.id == model.variant_of]

@@ -6,6 +6,7 @@ that place begins with a snapshot. Whoever stops it may be that reader's own thr
 """
 
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Protocol
 
 from paddock.api.client import Client
@@ -45,6 +46,10 @@ class Feed:
         self._awake = Event()  # set: do not wait for the end of the pause
         # A daemon thread: one that cannot be cut off while it connects must not hold up the program.
         self._thread: Thread | None = None
+
+    def clock(self) -> float:
+        """Seconds, by the clock that the news are dated with as they are read."""
+        return monotonic()
 
     def start(self, reader: NewsReader) -> None:
         """Inform `reader` from now on, from a thread of its own."""
