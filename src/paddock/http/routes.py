@@ -1,6 +1,6 @@
 """The table of all routes: what is registered, guarded and described, in one place.
 
-Those of models are in `model_routes.py`, those that manage in `management_routes.py`.
+Those of models are in `model_routes.py`, those that manage in `management_routes.py` and `upkeep_routes.py`.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from paddock.http.management_routes import MANAGEMENT
 from paddock.http.model_routes import GATEWAY
 from paddock.http.ollama import generation, lists, pulling, wire
 from paddock.http.surfaces import LLAMA, MCP, OLLAMA, ROUTER, Surface
+from paddock.http.upkeep_routes import UPKEEP
 
 
 def _end(path: str, handler: Handler, summary: str, surface: Surface, *query: str) -> Route:
@@ -156,4 +157,4 @@ AGENTS = (
     _end("/mcp", mcp.delete, "Ends a session: there are none", MCP),
 )
 
-ROUTES = (*GATEWAY, *MANAGEMENT, *OLLAMA_API, *LLAMA_ROUTER, *AGENTS)
+ROUTES = (*GATEWAY, *MANAGEMENT, *UPKEEP, *OLLAMA_API, *LLAMA_ROUTER, *AGENTS)
