@@ -12,13 +12,8 @@ from paddock.api.types import Progress
 from paddock.errors import PaddockError
 from paddock.http import errors, refusing
 from paddock.http.surfaces import ANTHROPIC, LLAMA, OLLAMA, OPENAI, RESPONSES, Surface
+from tests.http.error_kinds import KINDS
 
-
-def _family(kind: type[PaddockError]) -> list[type[PaddockError]]:
-    return [kind, *(child for sub in kind.__subclasses__() for child in _family(sub))]
-
-
-KINDS = _family(kinds.PaddockError)
 AGENTS = (OPENAI, RESPONSES, ANTHROPIC)
 PASSES = {"queue_full", "key_busy", "yielded", "restarting", "upstream_gone", "model_loading"} | {
     "instance_hangs",

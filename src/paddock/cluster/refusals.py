@@ -15,7 +15,6 @@ class NoCluster(PaddockError):
 
     code = "no_cluster"
     status = 503
-    passes_in = 10.0
 
 
 class ClusterDiffers(PaddockError):
