@@ -36,7 +36,7 @@ _COLD_AIM = (
 )
 MODELS = {"tiny": None, "mb-300": 286, "gb-1": 954}  # MiB; None: as small as it gets
 _LOOK_EVERY = 0.002  # seconds
-_AIM = "\naim: Paddock at most 3 % or 50 ms (whichever is more) over bare"
+_AIM = "\naim: Paddock at most 2 % or 20 ms (whichever is more) over bare"
 
 
 Result = dict[str, dict[str, dict[str, list[float]]]]  # by model, way and number: each round's
