@@ -16,6 +16,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from paddock.api import client as api_client
 from paddock.llama.scripted import ScriptedModel, write
 from tests.hub.fake_hub import FakeHub, HubFile
 from tests.yard import Yard, places, yard
@@ -92,7 +93,9 @@ async def test_it_is_fetched_with_events_paused_gone_on_with_and_answers(
         assert (status, begun["state"]) == (202, "running")
         pull = begun["id"]
         await home.until(lambda status: any(p.done for p in status.pulls))
-        assert (await home.post(f"/pulls/{pull}/pause"))[1]["state"] == "paused"
+        dashboard = api_client.Client(home.url)
+        assert (await asyncio.to_thread(dashboard.steer_pull, pull, "pause")).state == "paused"
+        assert [one.id for one in await asyncio.to_thread(dashboard.pulls)] == [pull]
         fake.faults.pause = 0.0
         assert (await home.post("/pulls", {"model": NAME}))[1]["id"] == pull
         assert (await over(home, pull))["profile"] == "parrot-q8_0"

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from paddock.cli.offline.pulling import rate_within
+from paddock.config.settings import Settings
 from paddock.errors import PaddockError
 from paddock.hub.budget import Disk, TransferPace
 from paddock.hub.checking import Follower, hash_of
@@ -366,6 +370,14 @@ def test_the_hub_sends_to_none_but_its_own_hosts(stage: Stage, to: str) -> None:
 
 
 # ---- how fast ----
+
+
+@pytest.mark.parametrize(("asked", "bound"), [(0, 20 << 20), (1000, 1000)])
+def test_where_no_rate_is_asked_for_the_settings_bound_it(asked: int, bound: int) -> None:
+    files: Any = SimpleNamespace(settings=Settings(pull_rate=20.0))
+    assert rate_within(files, asked) == bound
+    files.settings = Settings()
+    assert rate_within(files, asked) == asked
 
 
 def test_a_rate_is_kept_by_all_files_together() -> None:
