@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paddock.importing.shell import Call, Shell
@@ -71,6 +71,7 @@ PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\0\r"), max_siz
 
 
 @settings(deadline=None)
+@example([" \x01"])
 @given(st.lists(PLAIN, min_size=1, max_size=5))
 def test_whatever_is_quoted_comes_back_as_it_was(parts: list[str]) -> None:
     assert words(shlex.join(["x", *parts])) == ["x", *parts]

@@ -67,7 +67,8 @@ def commands(text: str) -> Iterator[Command]:
 
 class _WordReader:
     def __init__(self, text: str) -> None:
-        self._text, self._at = text.replace("\\\n", " \x01"), 0
+        # A line that goes on is marked by half a surrogate pair, which no text of a file has.
+        self._text, self._at = text.replace("\\\n", " \ud800"), 0
         self._ends: list[str] = []  # of here-documents that begin with the next line
         self._line = 1
 
@@ -96,9 +97,9 @@ class _WordReader:
             yield now
 
     def _blank(self) -> bool:
-        if self._text[self._at] not in " \t\r\x01":
+        if self._text[self._at] not in " \t\r\ud800":
             return False
-        self._line += self._text[self._at] == "\x01"
+        self._line += self._text[self._at] == "\ud800"
         self._at += 1
         return True
 
@@ -106,17 +107,17 @@ class _WordReader:
         if self._text[self._at] != "#":
             return False
         ends = (
-            self._text.find(mark, self._at) for mark in "\n\x01"
+            self._text.find(mark, self._at) for mark in "\n\ud800"
         )  # a backslash goes on over no comment
         end = min((one for one in ends if one >= 0), default=len(self._text))
         text = self._text[self._at + 1 : end].strip()
         if not text.startswith("!"):  # of `#!/bin/sh`
             line = self._text[self._text.rfind("\n", 0, self._at) + 1 : self._at]
             now.remarks.append(
-                Remark(text, len(now.words), bool(line.rpartition("\x01")[2].strip()))
+                Remark(text, len(now.words), bool(line.rpartition("\ud800")[2].strip()))
             )
         self._at = end
-        if self._text[end : end + 1] == "\x01":
+        if self._text[end : end + 1] == "\ud800":
             self._text = f"{self._text[:end]}\n{self._text[end + 1 :]}"
         return True
 
@@ -162,7 +163,7 @@ class _WordReader:
     def _word(self, now: Command) -> None:
         pieces: list[WordPart] = []
         line, start = self._line, self._at
-        while self._at < len(self._text) and self._text[self._at] not in " \t\r\n\x01;&|<>)":
+        while self._at < len(self._text) and self._text[self._at] not in " \t\r\n\ud800;&|<>)":
             if self._text[self._at] == "(":
                 self._array(now, pieces)
                 return
@@ -198,7 +199,7 @@ class _WordReader:
             yield self._variable("variable")
         elif found := _PLAIN.match(self._text, self._at):
             self._at = found.end()
-            yield WordPart("text", found[0].replace("\x01", ""))
+            yield WordPart("text", found[0].replace("\ud800", ""))
         else:
             self._at += 1
 
@@ -207,7 +208,7 @@ class _WordReader:
         end = len(self._text) if end < 0 else end
         inside, self._at = self._text[self._at + 1 : end], end + 1
         self._line += inside.count("\n")
-        return inside.replace(" \x01", "\\\n")
+        return inside.replace(" \ud800", "\\\n")
 
     def _in_quotes(self) -> Iterator[WordPart]:
         self._at += 1
@@ -222,9 +223,9 @@ class _WordReader:
                 yield self._variable("quoted variable")
             else:
                 kept, self._at = kept + mark, self._at + 1
-                self._line += mark in "\n\x01"
+                self._line += mark in "\n\ud800"
         self._at += 1
-        yield WordPart("quoted", kept.replace(" \x01", ""))
+        yield WordPart("quoted", kept.replace(" \ud800", ""))
 
     def _variable(self, kind: Kind) -> WordPart:
         """`$NAME`, `${…}`, `$(…)`, `` `…` ``; a `$` before anything else is one."""
@@ -242,7 +243,7 @@ class _WordReader:
         else:
             self._at += 1
             return WordPart("quoted", "$")
-        return WordPart(kind, self._text[start : self._at].replace("\x01", ""))
+        return WordPart(kind, self._text[start : self._at].replace("\ud800", ""))
 
 
 def _closing(text: str, at: int) -> int:
