@@ -96,6 +96,17 @@ def _bare(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
+def _notices_after_each(events: Sequence[AnyEvent]) -> list[list[str]]:
+    """The terminal's lines after each event, once both were found to know the same."""
+    steps: list[Step] = [(numbered(one, seq), CLOCK + seq) for seq, one in enumerate(events, 1)]
+    _compare({"all": steps})
+    view, found = View(), []
+    for one, now in steps:
+        view = reduce_news(view, one, now)
+        found.append([notice.text for notice in view.notices])
+    return found
+
+
 def test_a_download_is_one_line_that_goes_on() -> None:
     def said(model: str, state: str, done: int = 0) -> PullChanged:
         files = [PullFile(path="x.gguf", size=100, done=done)]
@@ -107,14 +118,7 @@ def test_a_download_is_one_line_that_goes_on() -> None:
         said("c/d", "running"),
         said("a/b", "done"),
     ]
-    steps: list[Step] = [
-        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
-    ]
-    _compare({"all": steps})
-    view = View()
-    for one, now in steps:
-        view = reduce_news(view, one, now)
-    assert [notice.text for notice in view.notices] == [
+    assert _notices_after_each(said_in_turn)[-1] == [
         "a/b: running, 50%",
         "c/d: running, 0%",
         "a/b: done",
@@ -130,15 +134,7 @@ def test_a_study_is_one_line_that_goes_on_and_its_trials_are_no_news_of_models_c
         ConfigChanged(config=config, changed=["a@tune"]),
         TuningChanged(tuning=TuningNow(profile="a", goal="chat", outcome="done", gain=0.25)),
     ]  # fmt: skip
-    steps: list[Step] = [
-        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
-    ]
-    _compare({"all": steps})
-    view = View()
-    found = []
-    for one, now in steps:
-        view = reduce_news(view, one, now)
-        found.append([notice.text for notice in view.notices])
+    found = _notices_after_each(said_in_turn)
     assert found[0] == ["a: tuning, for chat: begins"]
     assert found[2] == found[3] == ["a: tuning, +20.0% so far, 1 min 00 s left, for chat: trial 2"]  # fmt: skip
     assert found[4] == ["a: tuning for chat: done, +25.0%"]
@@ -150,15 +146,7 @@ def test_a_benchmark_is_one_line_over_all_its_profiles() -> None:
         BenchChanged(bench=BenchNow(profile="b", number=2, of=2, step="64 tokens, 1 of 3", eta=60.0, best="a", speed=41.25)),
         BenchChanged(bench=BenchNow(profile="b", number=2, of=2, outcome="done", best="b", speed=50.0)),
     ]  # fmt: skip
-    steps: list[Step] = [
-        (numbered(one, seq), CLOCK + seq) for seq, one in enumerate(said_in_turn, 1)
-    ]
-    _compare({"all": steps})
-    view = View()
-    found = []
-    for one, now in steps:
-        view = reduce_news(view, one, now)
-        found.append([notice.text for notice in view.notices])
+    found = _notices_after_each(said_in_turn)
     assert found == [
         ["a: benchmark 1 of 2: loading"],
         ["b: benchmark 2 of 2, 1 min 00 s left, fastest so far a with 41.2 t/s: 64 tokens, 1 of 3"],

@@ -99,7 +99,7 @@ def pull(
 
     Before a byte of weights is fetched it shows what the model is, which of its quantisations fits here and where, which context, what would have to leave for it and what the disk has free; of the file some MB are read for that. Ctrl-C keeps what has come: the same command goes on from there. What has come has its final name only once its length and hash are the hub's.
 
-    --check and --update are for profiles that it has written: these know by their `source` where they are from.
+    --check and --update are for profiles that it has written, which know by their `source` where they are from, and for those that name a repository as `hf-repo`.
     """
     from paddock.cli.offline.files import open_files
     from paddock.cli.offline.pulling import PullPlan, forgotten, rate_of
