@@ -7,5 +7,6 @@ waits for its lease, asks the instance and passes the reply to `downstream.py`, 
 Everything here is a reader and a customer of the daemon: nothing here starts or stops a process,
 and nothing is said to a client before its lease is granted, but for signs of life.
 To add an API: a `Surface` in `surfaces.py`, rows in `routes.py` or `model_routes.py`; where llama-server does not speak
-it, an `Interpreter` (`interpreter.py`) as in `ollama/`.
+it, an `Interpreter` (`interpreter.py`) as in `ollama/`. To add a management call: a row in `management_routes.py` or
+`upkeep_routes.py`. `direct.py` is the way without a handler, which only the front of a stable uses.
 """
